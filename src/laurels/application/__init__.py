@@ -1,0 +1,1 @@
+"""Use cases over ports: recording, projecting, reading, rebuilding."""

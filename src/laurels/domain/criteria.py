@@ -1,0 +1,214 @@
+"""What a badge asks for, as data.
+
+A criterion is a tree: leaves compare one measure of the user with a target, `all` and `any` join them.
+Every measure only grows as events arrive, in whatever order; that is why the set of badges held does not
+depend on the order, and why a badge need only be looked at when one of its measures passes a target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from laurels.domain.periods import hour_of, month_of, week_of, weekday_of
+
+Window = Literal["day", "week", "month"]
+Target = Annotated[int, Meta(ge=1, le=1_000_000_000_000)]
+Category = Literal["coding", "learning", "social", "milestone", "streak"]
+Rarity = Literal["common", "rare", "epic", "legendary"]
+
+# Fields that come from the event's local time; all others are read from its metadata.
+TIME_FIELDS = {"hour": (0, 23), "weekday": (1, 7), "day": None, "week": None, "month": None}
+
+
+class Range(Struct, frozen=True, forbid_unknown_fields=True):
+    """Matches numbers from `min` to `max`, both included; a bound left out is open."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+Scalar = str | int | float | bool
+Condition = Scalar | list[Scalar] | Range
+
+
+class _EventLeaf(Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
+    """Shared by the leaves that measure events.
+
+    `event`: the type or types that count (none given: all). `where`: field -> a value, a list of values or a
+    range; all must match. `per`: measure within one local day, ISO week or month, and take the best one.
+    """
+
+    event: str | list[str] | None = None
+    where: dict[str, Condition] = {}
+    per: Window | None = None
+    target: Target
+
+
+class Count(_EventLeaf, frozen=True, tag="count"):
+    """Number of events."""
+
+
+class Distinct(_EventLeaf, frozen=True, tag="distinct"):
+    """Number of different values of `field` among the events."""
+
+    field: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class Sum(_EventLeaf, frozen=True, tag="sum"):
+    """Sum of the numeric `field` over the events, to a thousandth; what is negative or no number adds nothing."""
+
+    field: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class Points(Struct, frozen=True, tag="points", tag_field="kind", forbid_unknown_fields=True):
+    """Total points, badges included."""
+
+    target: Target
+
+
+class Level(Struct, frozen=True, tag="level", tag_field="kind", forbid_unknown_fields=True):
+    """The level that the total points reach."""
+
+    target: Target
+
+
+class Streak(Struct, frozen=True, tag="streak", tag_field="kind", forbid_unknown_fields=True):
+    """Length in local days of the longest streak."""
+
+    target: Target
+
+
+class Span(Struct, frozen=True, tag="span", tag_field="kind", forbid_unknown_fields=True):
+    """Days from the first active local day to the last."""
+
+    target: Target
+
+
+class Badges(Struct, frozen=True, tag="badges", tag_field="kind", forbid_unknown_fields=True):
+    """Number of badges held, of one category or rarity if given."""
+
+    target: Target
+    category: Category | None = None
+    rarity: Rarity | None = None
+
+
+class All(Struct, frozen=True, tag="all", tag_field="kind", forbid_unknown_fields=True):
+    """Met when every one of `of` is."""
+
+    of: Annotated[list[Criterion], Meta(min_length=1, max_length=20)]
+
+
+class Any_(Struct, frozen=True, tag="any", tag_field="kind", forbid_unknown_fields=True):
+    """Met when one of `of` is."""
+
+    of: Annotated[list[Criterion], Meta(min_length=1, max_length=20)]
+
+
+EventLeaf = Count | Distinct | Sum
+StateLeaf = Points | Level | Streak | Span | Badges
+Leaf = EventLeaf | StateLeaf
+Criterion = Count | Distinct | Sum | Points | Level | Streak | Span | Badges | All | Any_
+
+
+class CriterionProgress(Struct, frozen=True):
+    """How far a criterion has come: `current` of `target`, and the share from 0.0 to 1.0.
+
+    For `all` they count the parts that are met; for `any` they are those of the part that is furthest.
+    """
+
+    current: float
+    target: int
+    fraction: float
+
+
+def leaves(criterion: Criterion) -> Iterator[Leaf]:
+    """Every leaf of the tree, from left to right."""
+    if isinstance(criterion, All | Any_):
+        for part in criterion.of:
+            yield from leaves(part)
+    else:
+        yield criterion
+
+
+def signature(leaf: Leaf) -> str:
+    """What a leaf measures, apart from its target: leaves with the same signature share one measure."""
+    fields = msgspec.to_builtins(leaf)
+    del fields["target"]
+    if isinstance(fields.get("event"), list):
+        fields["event"] = sorted(fields["event"])
+    return msgspec.json.encode(fields, order="deterministic").decode()
+
+
+class Moment(Struct, frozen=True, gc=False):
+    """When an event happened for the one who did it. `offset` is seconds ahead of UTC, `day` the local day."""
+
+    at: int
+    offset: int
+    day: int
+
+    def field(self, name: str) -> int:
+        """The value of one of `TIME_FIELDS`."""
+        match name:
+            case "hour":
+                return hour_of(self.at, self.offset)
+            case "weekday":
+                return weekday_of(self.day)
+            case "week":
+                return week_of(self.day)
+            case "month":
+                return month_of(self.day)
+            case _:
+                return self.day
+
+
+Metadata = Mapping[str, Any]
+Reader = Callable[[Metadata, Moment], Any]
+Matcher = Callable[[Metadata, Moment], bool]
+
+
+def reader(field: str) -> Reader:
+    """A function that reads `field` from an event: a time field, or a metadata key with dots for nesting."""
+    if field in TIME_FIELDS:
+        return lambda _metadata, moment: moment.field(field)
+    path = field.removeprefix("metadata.").split(".")
+    if len(path) == 1:
+        key = path[0]
+        return lambda metadata, _moment: metadata.get(key)
+
+    def nested(metadata: Metadata, _moment: Moment) -> Any:
+        value: Any = metadata
+        for key in path:
+            if not isinstance(value, dict):
+                return None
+            value = value.get(key)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        return value  # pyright: ignore[reportUnknownVariableType]
+
+    return nested
+
+
+def matcher(where: Mapping[str, Condition]) -> Matcher | None:
+    """A function that tells whether an event meets every condition; None where there is none."""
+    tests = [(reader(field), _test(condition)) for field, condition in where.items()]
+    if not tests:
+        return None
+    if len(tests) == 1:
+        read, holds = tests[0]
+        return lambda metadata, moment: holds(read(metadata, moment))
+    return lambda metadata, moment: all(holds(read(metadata, moment)) for read, holds in tests)
+
+
+def _test(condition: Condition) -> Callable[[Any], bool]:
+    if isinstance(condition, Range):
+        low = float("-inf") if condition.min is None else condition.min
+        high = float("inf") if condition.max is None else condition.max
+        return lambda value: (
+            isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+        )
+    # Paired with its type: to Python 1, 1.0 and True are equal, in JSON they are not.
+    wanted = condition if isinstance(condition, list) else [condition]
+    accepted = {(isinstance(value, bool), value) for value in wanted}
+    return lambda value: isinstance(value, str | int | float) and (isinstance(value, bool), value) in accepted

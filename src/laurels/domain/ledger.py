@@ -1,0 +1,75 @@
+"""The lines of the ledger.
+
+An entry is one fact about one user and everything that it brought, written in one atomic write at
+(`user_id`, `seq`). Entries are never changed; whatever is shown can be folded from them again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from laurels.domain.periods import day_of
+
+
+class Award(Struct, frozen=True, rename="camel", gc=False):
+    """A badge held. `earned_at` is the instant of the event at whose arrival the criterion was met."""
+
+    badge_id: str
+    points: int
+    earned_at: int
+
+
+class Outcome(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What one event brought.
+
+    `offset` is the user's UTC offset in seconds when it happened, which fixes its local day for ever.
+    `total_points` and `level` stand after it. `rules` is the fingerprint of the rules that decided.
+    """
+
+    points: int
+    total_points: int
+    level: int
+    rules: str
+    offset: int = 0
+    leveled_up: bool = False
+    awards: list[Award] = []
+
+
+class EventRecorded(Struct, frozen=True, rename="camel", omit_defaults=True, tag="event", tag_field="kind"):
+    """A learning event was recorded. `at` is when it happened, `daily_streak` the streak shown in the answer."""
+
+    event_type: str
+    at: int
+    outcome: Outcome
+    metadata: dict[str, Any] = {}
+    daily_streak: int = 0
+
+    @property
+    def day(self) -> int:
+        """The local calendar day on which the event happened."""
+        return day_of(self.at, self.outcome.offset)
+
+
+class ProfileChanged(Struct, frozen=True, rename="camel", omit_defaults=True, tag="profile", tag_field="kind"):
+    """Fields of a profile were set. `changes` holds only those that changed, by wire name.
+
+    `zone_from` is the instant from which a new time zone holds; None with a zone: from the beginning.
+    """
+
+    changes: dict[str, Any]
+    zone_from: int | None = None
+
+
+Fact = EventRecorded | ProfileChanged
+
+
+class Entry(Struct, frozen=True):
+    """One line of the ledger. `seq` counts a user's entries from 1; `recorded_at` is the time of writing."""
+
+    user_id: str
+    seq: int
+    event_id: str | None
+    recorded_at: int
+    fact: Fact

@@ -1,0 +1,167 @@
+"""Instants, local days and the periods that are made of them.
+
+Streak, heat map, badge and board must never disagree on what day it is, so this module alone decides.
+Instants are whole milliseconds since 1970-01-01T00:00Z. A day is a proleptic Gregorian ordinal
+(`datetime.date.toordinal`); a week is named by the ordinal of its Monday, a month by that of its first.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from laurels.errors import InvalidQuery
+
+MS_PER_DAY = 86_400_000
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class Timeframe(StrEnum):
+    """How long a board's period lasts."""
+
+    ALL_TIME = "all-time"
+    MONTHLY = "monthly"
+    WEEKLY = "weekly"
+    DAILY = "daily"
+
+
+def to_ms(moment: datetime) -> int:
+    """Milliseconds since the epoch of an aware `moment`; what is finer is cut off, not rounded."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def to_datetime(at: int) -> datetime:
+    """The aware UTC datetime of an instant."""
+    return _EPOCH + timedelta(milliseconds=at)
+
+
+def iso(at: int) -> str:
+    """An instant on the wire: UTC, milliseconds, `Z`."""
+    return to_datetime(at).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+@lru_cache(maxsize=1)
+def _zone_names() -> frozenset[str]:
+    # A system's zone folder also holds files that are no zones of the IANA list.
+    return frozenset(available_timezones() - {"localtime", "posixrules", "Factory"})
+
+
+def is_zone(name: str) -> bool:
+    """Whether `name` is an IANA time zone known here. Case matters, as in the IANA list."""
+    return name in _zone_names()
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def utc_offset(at: int, zone: str) -> int:
+    """Seconds that local time in `zone` is ahead of UTC at the instant `at`."""
+    if zone == "UTC":
+        return 0
+    offset = datetime.fromtimestamp(at // 1000, _zone(zone)).utcoffset()
+    return 0 if offset is None else int(offset.total_seconds())
+
+
+def day_of(at: int, offset: int = 0) -> int:
+    """The calendar day of an instant, `offset` seconds ahead of UTC."""
+    return (at + offset * 1000) // MS_PER_DAY + EPOCH_DAY
+
+
+def day_in_zone(at: int, zone: str) -> int:
+    """The calendar day of an instant in an IANA zone."""
+    return day_of(at, utc_offset(at, zone))
+
+
+def hour_of(at: int, offset: int = 0) -> int:
+    """The hour of the local day, 0 to 23."""
+    return (at + offset * 1000) // 3_600_000 % 24
+
+
+def weekday_of(day: int) -> int:
+    """ISO weekday: Monday is 1, Sunday is 7."""
+    return (day - 1) % 7 + 1
+
+
+def week_of(day: int) -> int:
+    """The Monday of the ISO week that holds `day`."""
+    return day - (day - 1) % 7
+
+
+def month_of(day: int) -> int:
+    """The first day of the calendar month that holds `day`."""
+    return day - date.fromordinal(day).day + 1
+
+
+def month_length(first: int) -> int:
+    """How many days the month that starts at `first` has."""
+    return month_of(first + 31) - first
+
+
+def day_name(day: int) -> str:
+    """`2026-11-23`."""
+    return date.fromordinal(day).isoformat()
+
+
+def parse_day(text: str, field: str) -> int:
+    """The day that `text` (`YYYY-MM-DD`) names. Raises InvalidQuery naming `field`."""
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        try:
+            return date.fromisoformat(text).toordinal()
+        except ValueError:
+            pass
+    raise InvalidQuery(field, "Must be a calendar date such as 2026-01-31.")
+
+
+def period_start(timeframe: Timeframe, day: int) -> int:
+    """The first day of the period that holds `day`; 0 for all-time."""
+    match timeframe:
+        case Timeframe.ALL_TIME:
+            return 0
+        case Timeframe.MONTHLY:
+            return month_of(day)
+        case Timeframe.WEEKLY:
+            return week_of(day)
+        case Timeframe.DAILY:
+            return day
+
+
+def period_length(timeframe: Timeframe, start: int) -> int:
+    """How many days the period from `start` has. Not defined for all-time."""
+    return {Timeframe.DAILY: 1, Timeframe.WEEKLY: 7}.get(timeframe) or month_length(start)
+
+
+def period_name(timeframe: Timeframe, day: int) -> str:
+    """The name of the period that holds `day`: `all`, `2026-11`, `2026-W47` or `2026-11-23`."""
+    match timeframe:
+        case Timeframe.ALL_TIME:
+            return "all"
+        case Timeframe.MONTHLY:
+            return date.fromordinal(day).isoformat()[:7]
+        case Timeframe.WEEKLY:
+            iso_week = date.fromordinal(day).isocalendar()
+            return f"{iso_week.year:04d}-W{iso_week.week:02d}"
+        case Timeframe.DAILY:
+            return day_name(day)
+
+
+def parse_period(name: str) -> tuple[Timeframe, int]:
+    """The timeframe and first day that a period's name stands for. Raises InvalidQuery."""
+    try:
+        if name == "all":
+            return Timeframe.ALL_TIME, 0
+        if match := re.fullmatch(r"([0-9]{4})-W([0-9]{2})", name):
+            return Timeframe.WEEKLY, date.fromisocalendar(int(match[1]), int(match[2]), 1).toordinal()
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}", name):
+            return Timeframe.MONTHLY, date.fromisoformat(name + "-01").toordinal()
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", name):
+            return Timeframe.DAILY, date.fromisoformat(name).toordinal()
+    except ValueError:
+        pass
+    raise InvalidQuery("period", "Must be the name of a period: all, 2026-11, 2026-W47 or 2026-11-23.")

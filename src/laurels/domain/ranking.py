@@ -1,0 +1,40 @@
+"""The order of a board, and what one place on it says.
+
+More points first; equal points: who reached them earlier; then the user id. Every store must list in this order.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Standing(Struct, frozen=True, gc=False):
+    """One user's line on one board. `reached_at` is the instant that brought the last of the points."""
+
+    user_id: str
+    points: int
+    events: int
+    reached_at: int
+
+    @property
+    def place(self) -> Place:
+        """Where this standing comes in the order."""
+        return Place(self.points, self.reached_at, self.user_id)
+
+
+class Place(Struct, frozen=True, gc=False):
+    """A point in a board's order, held by someone or not; what a cursor remembers."""
+
+    points: int
+    reached_at: int
+    user_id: str
+
+    @property
+    def sort_key(self) -> tuple[int, int, str]:
+        """Ascending in the order of the board."""
+        return (-self.points, self.reached_at, self.user_id)
+
+
+def percentile(rank: int, of: int) -> float:
+    """Share of the board, in percent, that stands at this rank or below: 100.0 for the first of it."""
+    return round(100.0 * (of - rank + 1) / of, 2) if of else 0.0

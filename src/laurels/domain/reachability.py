@@ -1,0 +1,152 @@
+"""Which badges can ever be earned.
+
+A badge that nobody can reach is a mistake in the rulebook, and it is cheapest to say so when the file is read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from laurels.domain.criteria import (
+    TIME_FIELDS,
+    All,
+    Any_,
+    Badges,
+    Condition,
+    Count,
+    Criterion,
+    Distinct,
+    EventLeaf,
+    Leaf,
+    Level,
+    Points,
+    Range,
+    Sum,
+    leaves,
+)
+from laurels.errors import RulebookError
+
+if TYPE_CHECKING:
+    from laurels.domain.rulebook import RulebookData
+
+_LONGEST_WINDOW = {"day": 1, "week": 7, "month": 31}
+
+
+def check_reachable(data: RulebookData) -> None:
+    """Raise RulebookError for the first criterion that no sequence of events could meet."""
+    for position, badge in enumerate(data.badges):
+        for leaf in leaves(badge.criterion):
+            problem = _leaf_problem(leaf, data)
+            if problem:
+                raise RulebookError(f"badges[{position}].criterion", f"Can never be met: {problem}")
+    _check_badge_counts(data)
+
+
+def _leaf_problem(leaf: Leaf, data: RulebookData) -> str | None:
+    if isinstance(leaf, Count | Distinct | Sum):
+        return _event_leaf_problem(leaf, data)
+    if isinstance(leaf, Points | Level):
+        pays = any(rule.points or rule.bonuses for rule in data.event_types.values())
+        if not pays and not any(badge.points for badge in data.badges):
+            return "no event type and no badge pays points."
+    return None
+
+
+def _event_leaf_problem(leaf: EventLeaf, data: RulebookData) -> str | None:
+    named = [leaf.event] if isinstance(leaf.event, str) else leaf.event
+    if named is not None:
+        if not named:
+            return "the list of event types is empty."
+        for name in named:
+            if name not in data.event_types:
+                return f"event type {name!r} is not declared."
+    for field, condition in leaf.where.items():
+        problem = _condition_problem(field, condition)
+        if problem:
+            return problem
+    if isinstance(leaf, Distinct):
+        return _distinct_problem(leaf)
+    if isinstance(leaf, Sum) and leaf.field in TIME_FIELDS:
+        return f"{leaf.field!r} is no amount to add up."
+    return None
+
+
+def _condition_problem(field: str, condition: Condition) -> str | None:
+    if isinstance(condition, list) and not condition:
+        return f"the list of values for {field!r} is empty."
+    if isinstance(condition, Range):
+        if condition.min is not None and condition.max is not None and condition.min > condition.max:
+            return f"the range for {field!r} is empty."
+        if condition.min is None and condition.max is None:
+            return f"the range for {field!r} has neither min nor max."
+    if field not in TIME_FIELDS:
+        return None
+    bounds = TIME_FIELDS[field]
+    if bounds is None:
+        return f"{field!r} cannot stand in a condition: it names one calendar {field}."
+    allowed = [value for value in range(bounds[0], bounds[1] + 1) if _holds(condition, value)]
+    return None if allowed else f"{field!r} runs from {bounds[0]} to {bounds[1]}."
+
+
+def _holds(condition: Condition, value: int) -> bool:
+    if isinstance(condition, Range):
+        return (condition.min is None or condition.min <= value) and (
+            condition.max is None or value <= condition.max
+        )
+    return value in condition if isinstance(condition, list) else value == condition
+
+
+def _distinct_problem(leaf: Distinct) -> str | None:
+    most: int | None = None
+    bounds = TIME_FIELDS.get(leaf.field)
+    if bounds is not None:
+        condition = leaf.where.get(leaf.field)
+        most = sum(condition is None or _holds(condition, v) for v in range(bounds[0], bounds[1] + 1))
+    elif leaf.field in ("day", "week", "month") and leaf.per is not None:
+        days = _LONGEST_WINDOW[leaf.per]
+        most = {"day": days, "week": 1 if days == 1 else (days + 6) // 7 + (days > 7), "month": 1 + (days == 7)}[
+            leaf.field
+        ]
+    else:
+        condition = leaf.where.get(leaf.field)
+        if condition is not None and not isinstance(condition, Range):
+            most = len(condition) if isinstance(condition, list) else 1
+    if most is not None and leaf.target > most:
+        return f"{leaf.field!r} can take at most {most} values here."
+    return None
+
+
+def _check_badge_counts(data: RulebookData) -> None:
+    """Badges that ask for a number of badges: grow the set of those within reach until it stands still."""
+    reached: set[str] = set()
+    while True:
+        new = {
+            badge.id
+            for badge in data.badges
+            if badge.id not in reached and _within_reach(badge.criterion, reached, data)
+        }
+        if not new:
+            break
+        reached |= new
+    for position, badge in enumerate(data.badges):
+        if badge.id not in reached:
+            raise RulebookError(
+                f"badges[{position}].criterion", "Can never be met: it asks for more badges than can be held before it."
+            )
+
+
+def _within_reach(criterion: Criterion, reached: set[str], data: RulebookData) -> bool:
+    if isinstance(criterion, All):
+        return all(_within_reach(part, reached, data) for part in criterion.of)
+    if isinstance(criterion, Any_):
+        return any(_within_reach(part, reached, data) for part in criterion.of)
+    if not isinstance(criterion, Badges):
+        return True
+    held = sum(
+        badge.id in reached
+        and criterion.category in (None, badge.category)
+        and criterion.rarity in (None, badge.rarity)
+        for badge in data.badges
+    )
+    return held >= criterion.target
+

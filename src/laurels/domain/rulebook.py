@@ -1,0 +1,181 @@
+"""The rulebook: event types, points, levels and badges, as data, and compiled for the engine.
+
+`RulebookData` is what a file says; `Rulebook` is the same after its sense was checked, with every badge's
+criterion tied to measures. Adding a badge is adding data: nothing here or elsewhere knows a badge by name.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from laurels.domain.criteria import (
+    All,
+    Any_,
+    Badges,
+    Category,
+    Count,
+    Criterion,
+    Distinct,
+    Level,
+    Points,
+    Rarity,
+    Span,
+    Streak,
+    Sum,
+    signature,
+)
+from laurels.domain.goals import AllGoal, AnyGoal, Goal, LeafGoal
+from laurels.domain.levels import Levels
+from laurels.domain.measures import SUM_SCALE, EventMeasure, StateMeasure, measure_for
+from laurels.domain.periods import is_zone
+from laurels.domain.points import EventType
+from laurels.domain.points import Points as PointsValue
+from laurels.domain.reachability import check_reachable
+from laurels.errors import RulebookError
+
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Identifier = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+
+
+class Badge(Struct, frozen=True, forbid_unknown_fields=True):
+    """A badge as the rulebook defines it."""
+
+    id: Identifier
+    name: Name
+    description: Annotated[str, Meta(min_length=1, max_length=300)]
+    icon: Annotated[str, Meta(min_length=1, max_length=200)]
+    category: Category
+    rarity: Rarity
+    points: PointsValue
+    criterion: Criterion
+
+
+class Boards(Struct, frozen=True, forbid_unknown_fields=True):
+    """How boards are kept. `zone` decides where their days, weeks and months begin."""
+
+    zone: str = "UTC"
+
+
+class RulebookData(Struct, frozen=True, forbid_unknown_fields=True):
+    """A rulebook as its file says it."""
+
+    name: Identifier
+    event_types: Annotated[dict[Identifier, EventType], Meta(min_length=1)]
+    levels: Levels
+    description: str = ""
+    boards: Boards = Boards()
+    badges: list[Badge] = []
+
+
+class Rulebook:
+    """A checked rulebook, ready for the engine. Raises RulebookError with the key of what cannot stand."""
+
+    def __init__(self, data: RulebookData) -> None:
+        _check_sense(data)
+        self.data = data
+        self.name = data.name
+        self.event_types = data.event_types
+        self.levels = data.levels
+        self.board_zone = data.boards.zone
+        self.badges = data.badges
+        self._positions = {badge.id: position for position, badge in enumerate(data.badges)}
+        self._measures: dict[str, EventMeasure | StateMeasure] = {}
+        self._event_types_of: dict[int, frozenset[str]] = {}
+        self.goals: list[Goal] = [
+            self._tie(badge.criterion, position) for position, badge in enumerate(data.badges)
+        ]
+        check_reachable(data)
+
+        self.measures_by_type: dict[str, list[EventMeasure]] = {name: [] for name in data.event_types}
+        self.points_measures: list[StateMeasure] = []
+        self.streak_measures: list[StateMeasure] = []
+        self.span_measures: list[StateMeasure] = []
+        self._badge_measures: list[StateMeasure] = []
+        self._sort_measures()
+
+        decisive = (
+            data.event_types,
+            data.levels,
+            [(badge.id, badge.points, badge.criterion) for badge in data.badges],
+        )
+        # What decides an event's outcome, and what decides how entries are folded. The first may change while
+        # the second stays: then no state need be folded again.
+        self.fingerprint = _digest(msgspec.json.encode(decisive, order="deterministic"))
+        self.measures_version = _digest(
+            msgspec.json.encode([self.board_zone, *((key, m.top) for key, m in self._measures.items())])
+        )
+
+    def badge(self, badge_id: str) -> Badge | None:
+        """The definition of a badge, or None where the rulebook no longer has it."""
+        position = self._positions.get(badge_id)
+        return None if position is None else self.badges[position]
+
+    def badge_measures_for(self, badge: Badge) -> list[StateMeasure]:
+        """The measures that grow when `badge` is awarded."""
+        return [
+            measure
+            for measure in self._badge_measures
+            if isinstance(measure.leaf, Badges)
+            and measure.leaf.category in (None, badge.category)
+            and measure.leaf.rarity in (None, badge.rarity)
+        ]
+
+    def _tie(self, criterion: Criterion, badge: int) -> Goal:
+        if isinstance(criterion, All):
+            return AllGoal([self._tie(part, badge) for part in criterion.of])
+        if isinstance(criterion, Any_):
+            return AnyGoal([self._tie(part, badge) for part in criterion.of])
+        key = signature(criterion)
+        measure = self._measures.get(key)
+        if measure is None:
+            measure = self._measures[key] = measure_for(len(self._measures), criterion)
+            if isinstance(criterion, Count | Distinct | Sum):
+                named = [criterion.event] if isinstance(criterion.event, str) else criterion.event
+                self._event_types_of[measure.index] = frozenset(self.event_types if named is None else named)
+        threshold = criterion.target
+        if isinstance(criterion, Sum):
+            threshold *= SUM_SCALE
+        elif isinstance(criterion, Level):
+            start = self.levels.start_of(criterion.target)
+            if start is None:
+                raise RulebookError(f"badges[{badge}].criterion.target", "Asks for a level past the last one.")
+            threshold = start
+        measure.add_target(threshold, badge)
+        return LeafGoal(criterion, measure, threshold, self.levels)
+
+    def _sort_measures(self) -> None:
+        for measure in self._measures.values():
+            if isinstance(measure, EventMeasure):
+                for event_type in self._event_types_of[measure.index]:
+                    self.measures_by_type[event_type].append(measure)
+                continue
+            match measure.leaf:
+                case Points() | Level():
+                    self.points_measures.append(measure)
+                case Streak():
+                    self.streak_measures.append(measure)
+                case Span():
+                    self.span_measures.append(measure)
+                case Badges():
+                    self._badge_measures.append(measure)
+
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=6).hexdigest()
+
+
+def _check_sense(data: RulebookData) -> None:
+    if not is_zone(data.boards.zone):
+        raise RulebookError("boards.zone", f"{data.boards.zone!r} is not an IANA time zone.")
+    starts = getattr(data.levels, "starts", [0])
+    if starts[0] != 0 or any(a >= b for a, b in zip(starts, starts[1:], strict=False)):
+        raise RulebookError("levels.starts", "Must begin with 0 and rise from level to level.")
+    seen: set[str] = set()
+    for position, badge in enumerate(data.badges):
+        if badge.id in seen:
+            raise RulebookError(f"badges[{position}].id", f"The badge id {badge.id!r} is used twice.")
+        seen.add(badge.id)

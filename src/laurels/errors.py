@@ -1,0 +1,124 @@
+"""Every error that Laurels raises on purpose, in one tree.
+
+A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `code` and never parses text.
+
+    LaurelsError
+    ├── InvalidInput            the caller's data is wrong; names the field
+    │   ├── InvalidEvent
+    │   ├── InvalidProfile
+    │   └── InvalidQuery
+    ├── EventConflict           the same event id came before with other content
+    ├── UnknownUser             nothing is recorded for this user
+    ├── RulebookError           a rulebook cannot be used; names file, line and key
+    ├── SettingsError           an environment setting cannot be used
+    └── StoreError
+        ├── StoreUnavailable    the store cannot answer now; trying again may help
+        ├── StoreContended      other writers kept winning the race for one user
+        └── StoreIncompatible   the store holds something this version cannot read
+"""
+
+from __future__ import annotations
+
+
+class LaurelsError(Exception):
+    """Root of the tree. `code` is stable across releases; the text is for people and says what to do."""
+
+    code = "error"
+
+
+class InvalidInput(LaurelsError):
+    """The caller's data is wrong and nothing was changed.
+
+    `field` is the wire name of the offending field, dotted for nested ones (`metadata.codeLength`).
+    """
+
+    code = "invalid-input"
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}" if field else detail)
+        self.field = field
+        self.detail = detail
+
+
+class InvalidEvent(InvalidInput):
+    """A learning event breaks a rule of its fields or names a type that the rulebook does not declare."""
+
+    code = "invalid-event"
+
+
+class InvalidProfile(InvalidInput):
+    """A profile change has a wrong field."""
+
+    code = "invalid-profile"
+
+
+class InvalidQuery(InvalidInput):
+    """A question (limit, period, cursor, date range) cannot be read."""
+
+    code = "invalid-query"
+
+
+class EventConflict(LaurelsError):
+    """The event id is taken by an event with other content. Send a new id, or the first content again."""
+
+    code = "event-conflict"
+
+    def __init__(self, user_id: str, event_id: str) -> None:
+        super().__init__(
+            "This eventId is already recorded for this user with other content. "
+            "Use a new eventId for a new event, or repeat the first content exactly."
+        )
+        self.user_id = user_id
+        self.event_id = event_id
+
+
+class UnknownUser(LaurelsError):
+    """Nothing is recorded for this user."""
+
+    code = "unknown-user"
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__("No such user: nothing is recorded under this userId yet.")
+        self.user_id = user_id
+
+
+class RulebookError(LaurelsError):
+    """A rulebook cannot be used. `key` is the dotted path inside it, `where` the file and line if known."""
+
+    code = "rulebook-error"
+
+    def __init__(self, key: str, detail: str, *, where: str = "") -> None:
+        super().__init__(f"{where + ': ' if where else ''}{key + ': ' if key else ''}{detail}")
+        self.key = key
+        self.detail = detail
+        self.where = where
+
+
+class SettingsError(LaurelsError):
+    """An environment setting cannot be used. The text names the variable and what it takes."""
+
+    code = "settings-error"
+
+
+class StoreError(LaurelsError):
+    """Root of what a store can report. No driver's error type crosses this line."""
+
+    code = "store-error"
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot answer now (gone, locked, disk full). Nothing of the call was acknowledged."""
+
+    code = "store-unavailable"
+
+
+class StoreContended(StoreError):
+    """Other writers kept winning the race for this user's next entry. Nothing was written; try again."""
+
+    code = "store-contended"
+
+
+class StoreIncompatible(StoreError):
+    """The store was written by a version that this one cannot read. Upgrade Laurels, or name another store."""
+
+    code = "store-incompatible"

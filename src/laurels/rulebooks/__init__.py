@@ -1,0 +1,1 @@
+"""Rulebook files and the loader that turns them into checked rulebooks."""
