@@ -1,0 +1,55 @@
+"""Laurels: progress, points, badges, streaks and leaderboards on a ledger that can be checked.
+
+    async with Laurels.open("sqlite:///laurels.db") as laurels:
+        recorded = await laurels.record("ada", "code_run", {"language": "python"})
+
+Importing this loads no web framework and no database driver.
+"""
+
+from laurels.application.commands import Recorded
+from laurels.bootstrap import Laurels
+from laurels.domain.events import LearningEvent
+from laurels.domain.periods import Timeframe
+from laurels.domain.rulebook import Rulebook
+from laurels.errors import (
+    EventConflict,
+    InvalidEvent,
+    InvalidInput,
+    InvalidProfile,
+    InvalidQuery,
+    LaurelsError,
+    RulebookError,
+    SettingsError,
+    StoreContended,
+    StoreError,
+    StoreIncompatible,
+    StoreUnavailable,
+    UnknownUser,
+)
+from laurels.rulebooks.loader import load_rulebook
+from laurels.settings import Settings
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "EventConflict",
+    "InvalidEvent",
+    "InvalidInput",
+    "InvalidProfile",
+    "InvalidQuery",
+    "Laurels",
+    "LaurelsError",
+    "LearningEvent",
+    "Recorded",
+    "Rulebook",
+    "RulebookError",
+    "Settings",
+    "SettingsError",
+    "StoreContended",
+    "StoreError",
+    "StoreIncompatible",
+    "StoreUnavailable",
+    "Timeframe",
+    "UnknownUser",
+    "load_rulebook",
+]

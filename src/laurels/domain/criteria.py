@@ -96,13 +96,13 @@ class Badges(Struct, frozen=True, tag="badges", tag_field="kind", forbid_unknown
     rarity: Rarity | None = None
 
 
-class All(Struct, frozen=True, tag="all", tag_field="kind", forbid_unknown_fields=True):
+class AllOf(Struct, frozen=True, tag="all", tag_field="kind", forbid_unknown_fields=True):
     """Met when every one of `of` is."""
 
     of: Annotated[list[Criterion], Meta(min_length=1, max_length=20)]
 
 
-class Any_(Struct, frozen=True, tag="any", tag_field="kind", forbid_unknown_fields=True):
+class AnyOf(Struct, frozen=True, tag="any", tag_field="kind", forbid_unknown_fields=True):
     """Met when one of `of` is."""
 
     of: Annotated[list[Criterion], Meta(min_length=1, max_length=20)]
@@ -111,7 +111,7 @@ class Any_(Struct, frozen=True, tag="any", tag_field="kind", forbid_unknown_fiel
 EventLeaf = Count | Distinct | Sum
 StateLeaf = Points | Level | Streak | Span | Badges
 Leaf = EventLeaf | StateLeaf
-Criterion = Count | Distinct | Sum | Points | Level | Streak | Span | Badges | All | Any_
+Criterion = Count | Distinct | Sum | Points | Level | Streak | Span | Badges | AllOf | AnyOf
 
 
 class CriterionProgress(Struct, frozen=True):
@@ -127,7 +127,7 @@ class CriterionProgress(Struct, frozen=True):
 
 def leaves(criterion: Criterion) -> Iterator[Leaf]:
     """Every leaf of the tree, from left to right."""
-    if isinstance(criterion, All | Any_):
+    if isinstance(criterion, AllOf | AnyOf):
         for part in criterion.of:
             yield from leaves(part)
     else:
@@ -205,9 +205,7 @@ def _test(condition: Condition) -> Callable[[Any], bool]:
     if isinstance(condition, Range):
         low = float("-inf") if condition.min is None else condition.min
         high = float("inf") if condition.max is None else condition.max
-        return lambda value: (
-            isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-        )
+        return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
     # Paired with its type: to Python 1, 1.0 and True are equal, in JSON they are not.
     wanted = condition if isinstance(condition, list) else [condition]
     accepted = {(isinstance(value, bool), value) for value in wanted}

@@ -5,16 +5,16 @@ Every surface (HTTP, import, library) passes through `check_event`, so none can 
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 from math import isfinite
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import Meta, Struct
 
 from laurels.domain.periods import to_ms
-from laurels.errors import InvalidEvent
+from laurels.errors import InvalidEvent, InvalidInput
 
 MAX_ID_LENGTH = 100
 MAX_METADATA_BYTES = 16 * 1024
@@ -44,7 +44,7 @@ class LearningEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     timestamp: Annotated[datetime, Meta(tz=True)] | None = None
 
 
-def check_id(value: object, field: str, error: type[InvalidEvent] = InvalidEvent) -> str:
+def check_id(value: object, field: str, error: type[InvalidInput] = InvalidEvent) -> str:
     """`value` if it can be an id: 1 to 100 printable characters. Raises `error` naming `field`."""
     if not isinstance(value, str):
         raise error(field, "Must be a string.")
@@ -57,9 +57,7 @@ def check_id(value: object, field: str, error: type[InvalidEvent] = InvalidEvent
     return value
 
 
-def check_event(
-    event: LearningEvent, event_types: Container[str], *, now: int, earliest: int
-) -> int:
+def check_event(event: LearningEvent, event_types: Container[str], *, now: int, earliest: int) -> int:
     """The instant at which the event happened, once every field is found to be in order.
 
     `now` and `earliest` are in milliseconds. Raises InvalidEvent naming the first wrong field.
@@ -88,57 +86,60 @@ def _check_metadata(metadata: dict[str, Any]) -> None:
     if language is not None and not (
         isinstance(language, str) and 1 <= len(language) <= MAX_LANGUAGE_LENGTH and language.isprintable()
     ):
-        raise InvalidEvent(
-            "metadata.language", f"Must be a string of 1 to {MAX_LANGUAGE_LENGTH} printable characters."
-        )
+        raise InvalidEvent("metadata.language", f"Must be a string of 1 to {MAX_LANGUAGE_LENGTH} printable characters.")
     code_length = metadata.get("codeLength")
     if code_length is not None and (type(code_length) is not int or not 0 <= code_length <= MAX_MEASURE):
         raise InvalidEvent("metadata.codeLength", f"Must be a whole number from 0 to {MAX_MEASURE}.")
     duration = metadata.get("sessionDuration")
     if duration is not None and (type(duration) not in (int, float) or not 0 <= duration <= MAX_MEASURE):
         raise InvalidEvent("metadata.sessionDuration", f"Must be a number of seconds from 0 to {MAX_MEASURE}.")
-    for key, value in metadata.items():
-        _check_key(key, "metadata")
-        kind = type(value)
-        if kind is not str and kind is not int:
-            _check_value(value, f"metadata.{key}", 1)
+    check_json(metadata, "metadata", InvalidEvent)
+
+
+def check_json(value: dict[str, Any], field: str, error: type[InvalidInput]) -> None:
+    """Raise `error` unless `value` is a JSON object of at most 16 KiB, no deeper than 16 levels."""
+    for key, item in value.items():
+        _check_key(key, field, error)
+        if not isinstance(item, str | int):
+            _check_value(item, f"{field}.{key}", 1, error)
     try:
-        size = len(_encode(metadata))
-    except (UnicodeEncodeError, ValueError, TypeError, OverflowError) as error:
-        raise InvalidEvent("metadata", "Must be a JSON object of valid Unicode text and finite numbers.") from error
+        size = len(_encode(value))
+    except (UnicodeEncodeError, ValueError, TypeError, OverflowError) as cause:
+        raise error(field, "Must be a JSON object of valid Unicode text and finite numbers.") from cause
     if size > MAX_METADATA_BYTES:
-        raise InvalidEvent("metadata", f"Must not exceed {MAX_METADATA_BYTES} bytes of JSON.")
+        raise error(field, f"Must not exceed {MAX_METADATA_BYTES} bytes of JSON.")
 
 
-def _check_key(key: object, field: str) -> None:
+def _check_key(key: object, field: str, error: type[InvalidInput]) -> None:
     if not isinstance(key, str):
-        raise InvalidEvent(field, "Must have strings as keys.")
+        raise error(field, "Must have strings as keys.")
     if "\0" in key:
-        raise InvalidEvent(field, "Must not have a NUL character in a key.")
+        raise error(field, "Must not have a NUL character in a key.")
 
 
-def _check_value(value: Any, field: str, depth: int) -> None:
+def _check_value(value: object, field: str, depth: int, error: type[InvalidInput]) -> None:
     if value is None or isinstance(value, str | bool | int):
         return
     if isinstance(value, float):
         if not isfinite(value):
-            raise InvalidEvent(field, "Must be a finite number.")
-    elif isinstance(value, dict | list):
-        if depth >= MAX_METADATA_DEPTH:
-            raise InvalidEvent("metadata", f"Must not be nested deeper than {MAX_METADATA_DEPTH} levels.")
-        if isinstance(value, dict):
-            for key in value:  # pyright: ignore[reportUnknownVariableType]
-                _check_key(key, field)
-        items: Any = value.values() if isinstance(value, dict) else value  # pyright: ignore
-        for item in items:
-            _check_value(item, field, depth + 1)
+            raise error(field, "Must be a finite number.")
+        return
+    if not isinstance(value, dict | list):
+        raise error(field, "Must be JSON: string, number, boolean, null, array or object.")
+    if depth >= MAX_METADATA_DEPTH:
+        raise error(field, f"Must not be nested deeper than {MAX_METADATA_DEPTH} levels.")
+    if isinstance(value, dict):
+        members = cast("dict[object, object]", value)
+        for key in members:
+            _check_key(key, field, error)
+        items: Iterable[object] = members.values()
     else:
-        raise InvalidEvent(field, "Must be JSON: string, number, boolean, null, array or object.")
+        items = cast("list[object]", value)
+    for item in items:
+        _check_value(item, field, depth + 1, error)
 
 
-def is_same_content(
-    event: LearningEvent, *, event_type: str, metadata: Mapping[str, Any], at: int
-) -> bool:
+def is_same_content(event: LearningEvent, *, event_type: str, metadata: Mapping[str, Any], at: int) -> bool:
     """Whether `event` repeats what was recorded. A repetition may leave out the timestamp, never change it."""
     return (
         event.event_type == event_type

@@ -146,4 +146,3 @@ def measure_for(index: int, leaf: Leaf) -> EventMeasure | StateMeasure:
     if isinstance(leaf, Count | Distinct | Sum):
         return EventMeasure(index, leaf)
     return StateMeasure(index, leaf)
-

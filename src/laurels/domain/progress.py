@@ -218,4 +218,3 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
         for measure in rulebook.points_measures:
             candidates += measure.crossed(before, self.total_points)
         return candidates
-

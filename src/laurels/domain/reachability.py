@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from laurels.domain.criteria import (
     TIME_FIELDS,
-    All,
-    Any_,
+    AllOf,
+    AnyOf,
     Badges,
     Condition,
     Count,
@@ -90,9 +90,7 @@ def _condition_problem(field: str, condition: Condition) -> str | None:
 
 def _holds(condition: Condition, value: int) -> bool:
     if isinstance(condition, Range):
-        return (condition.min is None or condition.min <= value) and (
-            condition.max is None or value <= condition.max
-        )
+        return (condition.min is None or condition.min <= value) and (condition.max is None or value <= condition.max)
     return value in condition if isinstance(condition, list) else value == condition
 
 
@@ -136,9 +134,9 @@ def _check_badge_counts(data: RulebookData) -> None:
 
 
 def _within_reach(criterion: Criterion, reached: set[str], data: RulebookData) -> bool:
-    if isinstance(criterion, All):
+    if isinstance(criterion, AllOf):
         return all(_within_reach(part, reached, data) for part in criterion.of)
-    if isinstance(criterion, Any_):
+    if isinstance(criterion, AnyOf):
         return any(_within_reach(part, reached, data) for part in criterion.of)
     if not isinstance(criterion, Badges):
         return True
@@ -149,4 +147,3 @@ def _within_reach(criterion: Criterion, reached: set[str], data: RulebookData) -
         for badge in data.badges
     )
     return held >= criterion.target
-

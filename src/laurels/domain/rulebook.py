@@ -7,14 +7,15 @@ criterion tied to measures. Adding a badge is adding data: nothing here or elsew
 from __future__ import annotations
 
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
 from laurels.domain.criteria import (
-    All,
-    Any_,
+    AllOf,
+    AnyOf,
     Badges,
     Category,
     Count,
@@ -85,9 +86,7 @@ class Rulebook:
         self._positions = {badge.id: position for position, badge in enumerate(data.badges)}
         self._measures: dict[str, EventMeasure | StateMeasure] = {}
         self._event_types_of: dict[int, frozenset[str]] = {}
-        self.goals: list[Goal] = [
-            self._tie(badge.criterion, position) for position, badge in enumerate(data.badges)
-        ]
+        self.goals: list[Goal] = [self._tie(badge.criterion, position) for position, badge in enumerate(data.badges)]
         check_reachable(data)
 
         self.measures_by_type: dict[str, list[EventMeasure]] = {name: [] for name in data.event_types}
@@ -125,9 +124,9 @@ class Rulebook:
         ]
 
     def _tie(self, criterion: Criterion, badge: int) -> Goal:
-        if isinstance(criterion, All):
+        if isinstance(criterion, AllOf):
             return AllGoal([self._tie(part, badge) for part in criterion.of])
-        if isinstance(criterion, Any_):
+        if isinstance(criterion, AnyOf):
             return AnyGoal([self._tie(part, badge) for part in criterion.of])
         key = signature(criterion)
         measure = self._measures.get(key)
@@ -172,7 +171,7 @@ def _check_sense(data: RulebookData) -> None:
     if not is_zone(data.boards.zone):
         raise RulebookError("boards.zone", f"{data.boards.zone!r} is not an IANA time zone.")
     starts = getattr(data.levels, "starts", [0])
-    if starts[0] != 0 or any(a >= b for a, b in zip(starts, starts[1:], strict=False)):
+    if starts[0] != 0 or any(a >= b for a, b in pairwise(starts)):
         raise RulebookError("levels.starts", "Must begin with 0 and rise from level to level.")
     seen: set[str] = set()
     for position, badge in enumerate(data.badges):

@@ -24,7 +24,9 @@ def load_rulebook(source: str | Path = "coding") -> Rulebook:
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
-        raise RulebookError("", f"No such file, and no built-in rulebook ({', '.join(BUILT_IN)}).", where=str(path)) from None
+        raise RulebookError(
+            "", f"No such file, and no built-in rulebook ({', '.join(BUILT_IN)}).", where=str(path)
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RulebookError("", f"Cannot be read as UTF-8 text: {error}.", where=str(path)) from error
     return parse_rulebook(text, str(path))

@@ -1,0 +1,214 @@
+"""What a learner's progress looks like: dashboard, activity, badges, export.
+
+Every answer is folded from snapshot and later entries, so it is exact however far the projector is behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from laurels.application.badges import badge_states, badge_view, next_badges
+from laurels.application.commands import Recorded
+from laurels.application.ports import LATER_LIMIT, Clock, Store
+from laurels.application.views import (
+    Activity,
+    ActivityDay,
+    BadgeStateView,
+    Dashboard,
+    EventView,
+    Export,
+    ExportedBadge,
+    ExportSummary,
+    LanguageCount,
+    ProgressView,
+    RecordedView,
+    TypeStats,
+    UserView,
+)
+from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.levels import level_progress
+from laurels.domain.periods import MS_PER_DAY, day_name, iso
+from laurels.domain.progress import Progress
+from laurels.domain.rulebook import Rulebook
+from laurels.errors import InvalidQuery, UnknownUser
+
+TOP_LANGUAGES = 5
+MAX_ACTIVITY_DAYS = 3_660
+_PAGE = 1_000
+
+
+class Analytics:
+    """Reads over one store."""
+
+    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self._clock = clock
+
+    async def progress(self, user_id: str) -> Progress:
+        """A user's progress up to the last acknowledged entry. Raises UnknownUser or StoreError."""
+        version = self._rulebook.measures_version
+        found = await self._store.read([user_id], version)
+        later = found.later.get(user_id, [])
+        progress = found.snapshots.get(user_id)
+        if progress is None:
+            if not later:
+                raise UnknownUser(user_id)
+            progress = Progress(user_id=user_id, version=version)
+        while later:
+            for entry in later:
+                progress.fold(entry, self._rulebook)
+            if len(later) < LATER_LIMIT:
+                break
+            later = await self._store.entries(user_id, after=progress.seq, limit=LATER_LIMIT)
+        return progress
+
+    async def dashboard(self, user_id: str, *, since: int | None = None) -> Dashboard:
+        """The user's dashboard. `since`: the instant after which badges count as new (default 24 hours ago)."""
+        progress = await self.progress(user_id)
+        now = self._clock()
+        since = now - MS_PER_DAY if since is None else since
+        today = progress.today(now)
+        badges = [badge_view(award, self._rulebook) for award in progress.awards.values()]
+        return Dashboard(
+            user=user_view(progress, self._rulebook),
+            total_events=progress.events,
+            monthly_events=_events_of_last_days(progress, today, 30),
+            weekly_events=_events_of_last_days(progress, today, 7),
+            daily_streak=progress.daily_streak(now),
+            longest_streak=progress.longest_streak,
+            event_stats=_event_stats(progress),
+            top_languages=_top_languages(progress),
+            badges=badges,
+            new_badges=[
+                badge for badge, award in zip(badges, progress.awards.values(), strict=True) if award.earned_at >= since
+            ],
+            level_progress=level_progress(self._rulebook.levels, progress.total_points),
+            next_badges=next_badges(progress, self._rulebook),
+        )
+
+    async def badges(self, user_id: str) -> list[BadgeStateView]:
+        """Every badge of the rulebook with the user's progress towards it."""
+        return badge_states(await self.progress(user_id), self._rulebook)
+
+    async def activity(self, user_id: str, *, first: int | None = None, last: int | None = None) -> Activity:
+        """Events and points per local day, from `first` to `last` (day ordinals, both included).
+
+        By default the 365 days up to today, or up to `last`. Raises InvalidQuery for an inverted range or one
+        of more than 3,660 days.
+        """
+        progress = await self.progress(user_id)
+        last = progress.today(self._clock()) if last is None else last
+        first = last - 364 if first is None else first
+        if first > last:
+            raise InvalidQuery("from", "Must not be later than 'to'.")
+        if last - first >= MAX_ACTIVITY_DAYS:
+            raise InvalidQuery("from", f"The range may span at most {MAX_ACTIVITY_DAYS} days.")
+        return Activity(progress.time_zone, _activity(progress, first, last))
+
+    async def export(self, user_id: str) -> Export:
+        """The user's whole progress in one document."""
+        progress = await self.progress(user_id)
+        now = self._clock()
+        user = user_view(progress, self._rulebook)
+        badges = [badge_view(award, self._rulebook) for award in progress.awards.values()]
+        return Export(
+            user=user,
+            summary=ExportSummary(
+                total_events=progress.events,
+                total_points=progress.total_points,
+                level=user.level,
+                daily_streak=progress.daily_streak(now),
+                longest_streak=progress.longest_streak,
+                badge_count=len(badges),
+            ),
+            event_stats=_event_stats(progress),
+            top_languages=_top_languages(progress),
+            badges=[
+                ExportedBadge(
+                    name=badge.name,
+                    description=badge.description,
+                    category=badge.category,
+                    rarity=badge.rarity,
+                    points=badge.points,
+                    earned_at=badge.earned_at,
+                )
+                for badge in badges
+            ],
+            activity=_activity(progress, progress.first_day, progress.last_day),
+            generated_at=iso(now),
+        )
+
+    async def events(self, user_id: str) -> AsyncIterator[EventView]:
+        """The user's events in the order of recording, read page by page: memory does not grow with their number."""
+        after = 0
+        while page := await self._store.entries(user_id, after=after, limit=_PAGE):
+            after = page[-1].seq
+            for entry in page:
+                if isinstance(entry.fact, EventRecorded):
+                    yield event_view(entry, entry.fact)
+
+    def recorded(self, recorded: Recorded) -> RecordedView:
+        """The answer to a recorded event."""
+        fact = recorded.fact
+        outcome = fact.outcome
+        return RecordedView(
+            event_view(recorded.entry, fact),
+            [badge_view(award, self._rulebook) for award in outcome.awards],
+            ProgressView(outcome.total_points, outcome.level, outcome.leveled_up, fact.daily_streak),
+        )
+
+    def user(self, progress: Progress) -> UserView:
+        """The user, with their preferences."""
+        return user_view(progress, self._rulebook, with_preferences=True)
+
+
+def user_view(progress: Progress, rulebook: Rulebook, *, with_preferences: bool = False) -> UserView:
+    """The user of a progress."""
+    fields = {"preferences": progress.preferences} if with_preferences else {}
+    return UserView(
+        user_id=progress.user_id,
+        display_name=progress.display_name,
+        photo_url=progress.photo_url,
+        total_points=progress.total_points,
+        level=rulebook.levels.level_at(progress.total_points),
+        badges=list(progress.awards),
+        last_active_at=None if progress.last_active_at is None else iso(progress.last_active_at),
+        created_at=iso(progress.created_at),
+        time_zone=progress.time_zone,
+        **fields,
+    )
+
+
+def event_view(entry: Entry, fact: EventRecorded) -> EventView:
+    """The event of an entry."""
+    metadata = fact.metadata
+    return EventView(
+        event_id=entry.event_id or "",
+        user_id=entry.user_id,
+        event_type=fact.event_type,
+        language=metadata.get("language"),
+        code_length=metadata.get("codeLength"),
+        session_duration=metadata.get("sessionDuration"),
+        points=fact.outcome.points,
+        metadata=metadata,
+        timestamp=iso(fact.at),
+    )
+
+
+def _events_of_last_days(progress: Progress, today: int, days: int) -> int:
+    return sum(progress.days[day].events for day in range(today - days + 1, today + 1) if day in progress.days)
+
+
+def _event_stats(progress: Progress) -> dict[str, TypeStats]:
+    return {name: TypeStats(totals.count, totals.points) for name, totals in sorted(progress.types.items())}
+
+
+def _top_languages(progress: Progress) -> list[LanguageCount]:
+    top = sorted(progress.languages.items(), key=lambda item: (-item[1], item[0]))[:TOP_LANGUAGES]
+    return [LanguageCount(language, language, count) for language, count in top]
+
+
+def _activity(progress: Progress, first: int, last: int) -> list[ActivityDay]:
+    active = sorted(day for day in progress.days if first <= day <= last)
+    return [ActivityDay(day_name(day), progress.days[day].events, progress.days[day].points) for day in active]

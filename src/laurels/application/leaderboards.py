@@ -1,0 +1,164 @@
+"""Boards: pages, a user's surroundings, and a user's rank.
+
+Boards are read from the projection, so they may lag behind the ledger by the projector's interval.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+import msgspec
+
+from laurels.application.ports import Card, Clock, Store
+from laurels.application.views import Leaderboard, LeaderboardRow, Rank
+from laurels.domain.periods import Timeframe, day_in_zone, iso, parse_period, period_name, period_start
+from laurels.domain.ranking import Place, Standing, percentile
+from laurels.domain.rulebook import Rulebook
+from laurels.errors import InvalidQuery, UnknownUser
+
+MAX_LIMIT = 100
+_decode_place = msgspec.json.Decoder(tuple[str, int, int, str]).decode
+
+
+class Leaderboards:
+    """Reads over the boards of one store."""
+
+    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self._clock = clock
+
+    async def page(
+        self,
+        timeframe: Timeframe | None = None,
+        *,
+        period: str | None = None,
+        limit: int = 10,
+        cursor: str | None = None,
+        around: str | None = None,
+    ) -> Leaderboard:
+        """A page of a board: its top, what follows a cursor, or the surroundings of a user.
+
+        `period` names a closed period (`2026-W47`); without it the present one of `timeframe` is meant (default
+        all-time). `around` puts that user in the middle. Raises InvalidQuery; UnknownUser when `around` does not
+        stand on the board.
+        """
+        if not 1 <= limit <= MAX_LIMIT:
+            raise InvalidQuery("limit", f"Must be a whole number from 1 to {MAX_LIMIT}.")
+        if cursor is not None and around is not None:
+            raise InvalidQuery("cursor", "Cannot be combined with 'around'.")
+        timeframe, board = self._board(timeframe, period)
+        if around is not None:
+            standings = await self._surroundings(board, around, limit)
+        else:
+            after = None if cursor is None else _place(cursor, board)
+            standings = await self._store.standings(board, limit=limit + 1, after=after)
+        has_more = len(standings) > limit
+        standings = standings[:limit]
+        rows = await self._rows(board, standings)
+        next_cursor = _cursor(standings[-1].place, board) if has_more else None
+        return Leaderboard(timeframe.value, board, rows, await self._store.count(board), next_cursor)
+
+    async def rank(self, user_id: str, timeframe: Timeframe | None = None, *, period: str | None = None) -> Rank:
+        """A user's place on a board. Raises InvalidQuery, or UnknownUser for a user of whom nothing is recorded."""
+        timeframe, board = self._board(timeframe, period)
+        of = await self._store.count(board)
+        standing = await self._store.standing(board, user_id)
+        if standing is None:
+            if not await self._store.entries(user_id, limit=1):
+                raise UnknownUser(user_id)
+            return Rank(
+                timeframe=timeframe.value,
+                period=board,
+                rank=None,
+                of=of,
+                points=None,
+                percentile=None,
+                points_to_next=None,
+            )
+        rank = 1 + await self._store.count(board, before=_first_with(standing.points))
+        ahead = await self._store.standings(board, limit=1, before=_first_with(standing.points))
+        return Rank(
+            timeframe=timeframe.value,
+            period=board,
+            rank=rank,
+            of=of,
+            points=standing.points,
+            percentile=percentile(rank, of),
+            points_to_next=ahead[0].points - standing.points if ahead else None,
+        )
+
+    def _board(self, timeframe: Timeframe | None, period: str | None) -> tuple[Timeframe, str]:
+        if period is not None:
+            named, start = parse_period(period)
+            if timeframe is not None and named is not timeframe:
+                raise InvalidQuery("period", f"Is not the name of a {timeframe.value} period.")
+            return named, period_name(named, start or 1)
+        timeframe = timeframe or Timeframe.ALL_TIME
+        today = day_in_zone(self._clock(), self._rulebook.board_zone)
+        return timeframe, period_name(timeframe, period_start(timeframe, today) or 1)
+
+    async def _surroundings(self, board: str, user_id: str, limit: int) -> list[Standing]:
+        own = await self._store.standing(board, user_id)
+        if own is None:
+            raise UnknownUser(user_id)
+        above = await self._store.standings(board, limit=limit, before=own.place)
+        below = await self._store.standings(board, limit=limit + 1, after=own.place)
+        # In the middle, unless one side is too short: then the other gives more.
+        take_above = max(limit // 2, limit - 1 - len(below))
+        kept = above[-take_above:] if take_above else []
+        return [*kept, own, *below][: limit + 1]
+
+    async def _rows(self, board: str, standings: list[Standing]) -> list[LeaderboardRow]:
+        if not standings:
+            return []
+        cards = await self._store.cards([standing.user_id for standing in standings])
+        first = standings[0]
+        rank = 1 + await self._store.count(board, before=_first_with(first.points))
+        # Where the first line shares its points with lines on the page before, more stand before it than its rank says.
+        position = 1 + await self._store.count(board, before=first.place)
+        rows: list[LeaderboardRow] = []
+        points = first.points
+        for offset, standing in enumerate(standings):
+            if standing.points != points:
+                rank, points = position + offset, standing.points
+            rows.append(_row(standing, rank, cards.get(standing.user_id)))
+        return rows
+
+
+def _first_with(points: int) -> Place:
+    """The place before everyone who has `points`."""
+    return Place(points, -1, "")
+
+
+def _row(standing: Standing, rank: int, card: Card | None) -> LeaderboardRow:
+    at = card.last_active_at if card else None
+    return LeaderboardRow(
+        id=standing.user_id,
+        rank=rank,
+        user_id=standing.user_id,
+        display_name=card.display_name if card else None,
+        photo_url=card.photo_url if card else None,
+        points=standing.points,
+        total_points=card.total_points if card else standing.points,
+        level=card.level if card else 1,
+        badges=card.badges if card else [],
+        last_active_at=None if at is None else iso(at),
+    )
+
+
+def _cursor(place: Place, board: str) -> str:
+    text = msgspec.json.encode((board, place.points, place.reached_at, place.user_id))
+    return urlsafe_b64encode(text).decode().rstrip("=")
+
+
+def _place(cursor: str, board: str) -> Place:
+    try:
+        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        of_board, points, reached_at, user_id = _decode_place(text)
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        raise InvalidQuery("cursor", "Is not a cursor that this service gave out.") from None
+    if of_board != board:
+        raise InvalidQuery("cursor", "Belongs to another board; start that one without a cursor.")
+    return Place(points, reached_at, user_id)

@@ -1,0 +1,159 @@
+"""What the use cases need from outside: a clock and a store. What these promise stands here, and only here.
+
+Every sentence on `Store` is held by a test of `laurels.testing.store_contract`, which each store must pass.
+The port speaks in domain values; no driver's type or error crosses it (errors are `laurels.errors.StoreError`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct, field
+
+from laurels.domain.ledger import Entry
+from laurels.domain.progress import Progress
+from laurels.domain.ranking import Place, Standing
+
+Clock = Callable[[], int]
+"""The present instant in milliseconds since the epoch."""
+
+LATER_LIMIT = 2_000
+"""How many entries of one user `consult` and `read` return at the most."""
+
+
+class Consulted(Struct):
+    """What a store knew when it was asked.
+
+    `snapshots`: the stored progress of users asked for with an unknown head. `later`: per user, entries after
+    the head (or after the snapshot, or from the start), in order of `seq`, at most `LATER_LIMIT`. `known`: the
+    entries behind the (user id, event id) pairs asked for, where there are any.
+    """
+
+    snapshots: dict[str, Progress] = field(default_factory=dict[str, Progress])
+    later: dict[str, list[Entry]] = field(default_factory=dict[str, list[Entry]])
+    known: dict[tuple[str, str], Entry] = field(default_factory=dict[tuple[str, str], Entry])
+
+
+class Projection(Struct, frozen=True):
+    """A user's progress to be kept as a snapshot, with their standings on the boards that changed, by board name."""
+
+    progress: Progress
+    standings: dict[str, Standing]
+
+
+class Card(Struct, frozen=True, rename="camel"):
+    """What a board shows of a user."""
+
+    user_id: str
+    total_points: int
+    level: int
+    badges: list[str]
+    last_active_at: int | None
+    display_name: str | None = None
+    photo_url: str | None = field(default=None, name="photoURL")
+
+
+class Projected(Struct, frozen=True):
+    """Everything that a store's projections hold of one user."""
+
+    progress: Progress
+    standings: dict[str, Standing]
+
+
+class Store(Protocol):
+    """A ledger and the projections that are made from it.
+
+    Ids are compared code point by code point: `ada` and `Ada` are two users. Instants keep their milliseconds.
+    Several stores, in one process or in many, may work on one database at the same time.
+    """
+
+    @property
+    def mark(self) -> object | None:
+        """Changes when this store has seen that another one wrote to the database; None: ask every time.
+
+        Two equal marks do not promise that nobody wrote in between, only that this store has not seen it;
+        `append` refuses what rests on a stale head.
+        """
+        ...
+
+    async def consult(
+        self, heads: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
+    ) -> Consulted:
+        """What the ledger holds beyond `heads` (user id -> last `seq` known; None: not known), and behind event ids.
+
+        Sees every append that any store on this database acknowledged before the call. Only snapshots whose
+        `version` is the one given count; others are left out, as if they were not there.
+        """
+        ...
+
+    async def read(self, user_ids: Collection[str], version: str) -> Consulted:
+        """The same for readers: snapshot and later entries of each user, from one consistent view."""
+        ...
+
+    async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
+        """Write entries to the ledger; return the users whose entries were refused, none of which stands then.
+
+        The entries of one user come in order of `seq`. A user is refused when another entry holds one of the
+        same `seq` or event ids; the other users' entries are written all the same. What was written survives
+        the end of the process and of the machine's power at the moment of return. Raises StoreUnavailable
+        when it is not known whether the entries stand; asking again by event id settles it.
+        """
+        ...
+
+    async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
+        """A user's entries with `seq` above `after`, in order."""
+        ...
+
+    def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
+        """Keep snapshots, their cards and standings; each only where what is kept has a smaller `seq`.
+
+        Takes all that it needs before it returns its awaitable: the progress may move on meanwhile. Each user's
+        part is written whole or not at all. Survives a clean end of the process; after a crash it may be gone.
+        """
+        ...
+
+    async def behind(self, limit: int) -> list[str]:
+        """Users whose snapshot lags behind their ledger, those who have waited longest first."""
+        ...
+
+    async def cards(self, user_ids: Collection[str]) -> dict[str, Card]:
+        """The cards of those users who have one."""
+        ...
+
+    async def standings(
+        self, board: str, *, limit: int, after: Place | None = None, before: Place | None = None
+    ) -> list[Standing]:
+        """Standings of a board in its order: the first ones, the ones after a place, or the last ones before it.
+
+        A place is excluded from what follows or precedes it, whoever holds it now.
+        """
+        ...
+
+    async def standing(self, board: str, user_id: str) -> Standing | None:
+        """One user's standing on a board."""
+        ...
+
+    async def count(self, board: str, *, before: Place | None = None) -> int:
+        """How many users stand on a board, or how many of them before a place in its order."""
+        ...
+
+    async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
+        """Ids of all users with an entry or a projection, ascending by code point, above `after`."""
+        ...
+
+    async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
+        """What the projections hold of users, whatever its version; those without a snapshot are left out."""
+        ...
+
+    async def clear_projections(self) -> None:
+        """Drop every snapshot, card and standing. The ledger stays."""
+        ...
+
+    async def check(self) -> None:
+        """Return when the store can read and write; raises StoreUnavailable otherwise."""
+        ...
+
+    async def close(self) -> None:
+        """Give everything back. What was asked for before is finished first; a second call does nothing."""
+        ...

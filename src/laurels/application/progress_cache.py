@@ -1,0 +1,162 @@
+"""The progress of the users who are writing now, each folded up to the end of the ledger.
+
+A cached progress is stale whenever another process wrote; `refresh` brings what was missed in, so that a
+fold starts from the truth far more often than `append` has to refuse it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Iterable
+
+from laurels.application.ports import LATER_LIMIT, Store
+from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.periods import day_in_zone
+from laurels.domain.progress import Progress
+from laurels.domain.rulebook import Rulebook
+
+
+class Cached:
+    """A progress, the store's mark when it was last known complete, and the board days changed since projection."""
+
+    __slots__ = ("mark", "progress", "touched")
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.mark: object | None = None
+        self.touched: set[int] = set()
+
+    @property
+    def weight(self) -> int:
+        """Roughly how many small objects it holds."""
+        progress = self.progress
+        return 16 + 2 * len(progress.days) + len(progress.awards) + sum(len(parts) for parts in progress.parts.values())
+
+
+class ProgressCache:
+    """Progress by user id, least recently used out first.
+
+    `limit` bounds the sum of the weights (about 150 bytes each). A user whose changes are not projected yet
+    stays until they are.
+    """
+
+    def __init__(self, store: Store, rulebook: Rulebook, *, limit: int) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self._limit = limit
+        self._weight = 0
+        self._items: OrderedDict[str, Cached] = OrderedDict()
+        self._weights: dict[str, int] = {}
+        self._dirty: dict[str, None] = {}
+
+    async def refresh(
+        self, user_ids: Iterable[str], event_ids: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Entry]:
+        """Bring users' progress to the end of the ledger; return the entries behind known event ids."""
+        mark = self._store.mark
+        heads: dict[str, int | None] = {}
+        for user_id in user_ids:
+            cached = self._items.get(user_id)
+            if cached is None:
+                heads[user_id] = None
+            elif mark is None or cached.mark != mark:
+                heads[user_id] = cached.progress.seq
+        known: dict[tuple[str, str], Entry] = {}
+        while heads or event_ids:
+            found = await self._store.consult(heads, event_ids, self._rulebook.measures_version)
+            known.update(found.known)
+            event_ids = ()
+            heads = self._take_in(heads, found.snapshots, found.later)
+        return known
+
+    def _take_in(
+        self, heads: dict[str, int | None], snapshots: dict[str, Progress], later: dict[str, list[Entry]]
+    ) -> dict[str, int | None]:
+        mark = self._store.mark
+        unfinished: dict[str, int | None] = {}
+        for user_id in heads:
+            cached = self._items.get(user_id)
+            if cached is None:
+                progress = snapshots.get(user_id) or Progress(user_id=user_id, version=self._rulebook.measures_version)
+                cached = self._items[user_id] = Cached(progress)
+            entries = later.get(user_id, ())
+            for entry in entries:
+                cached.progress.fold(entry, self._rulebook)
+                self.touch(cached, entry)
+            cached.mark = mark
+            self._weigh(user_id, cached)
+            if len(entries) >= LATER_LIMIT:
+                unfinished[user_id] = cached.progress.seq
+        return unfinished
+
+    def get(self, user_id: str) -> Cached:
+        """The cached progress of a user whom `refresh` has just brought in."""
+        self._items.move_to_end(user_id)
+        return self._items[user_id]
+
+    def touch(self, cached: Cached, entry: Entry) -> None:
+        """Note that an entry was folded in and waits to be projected."""
+        fact = entry.fact
+        if isinstance(fact, EventRecorded):
+            cached.touched.add(day_in_zone(fact.at, self._rulebook.board_zone))
+        self._dirty[entry.user_id] = None
+
+    def mark_dirty(self, user_id: str) -> None:
+        """Have a user projected again whose projection may lack what another process wrote."""
+        cached = self._items[user_id]
+        cached.touched.update(cached.progress.board_days)
+        self._dirty[user_id] = None
+
+    def drop(self, user_ids: Iterable[str]) -> None:
+        """Forget users: what was folded for them was not written, or is not known to be."""
+        for user_id in user_ids:
+            self._items.pop(user_id, None)
+            self._weight -= self._weights.pop(user_id, 0)
+            self._dirty.pop(user_id, None)
+
+    def trim(self) -> None:
+        """Forget the least recently used users until the bound holds again."""
+        passed_over = 0
+        while self._weight > self._limit and passed_over < len(self._items):
+            user_id = next(iter(self._items))
+            if user_id in self._dirty:
+                self._items.move_to_end(user_id)
+                passed_over += 1
+            else:
+                self.drop((user_id,))
+
+    def weigh(self, user_ids: Iterable[str]) -> None:
+        """Take the present weight of users into account."""
+        for user_id in user_ids:
+            cached = self._items.get(user_id)
+            if cached is not None:
+                self._weigh(user_id, cached)
+
+    def _weigh(self, user_id: str, cached: Cached) -> None:
+        weight = cached.weight
+        self._weight += weight - self._weights.get(user_id, 0)
+        self._weights[user_id] = weight
+
+    @property
+    def waiting(self) -> int:
+        """How many users have changes that are not projected yet."""
+        return len(self._dirty)
+
+    def take_dirty(self, limit: int) -> list[tuple[Cached, set[int]]]:
+        """Up to `limit` users with unprojected changes and the board days these touched, no longer dirty from now."""
+        taken: list[tuple[Cached, set[int]]] = []
+        while self._dirty and len(taken) < limit:
+            user_id = next(iter(self._dirty))
+            del self._dirty[user_id]
+            cached = self._items[user_id]
+            taken.append((cached, cached.touched))
+            cached.touched = set()
+        return taken
+
+    def give_back(self, taken: list[tuple[Cached, set[int]]]) -> None:
+        """Mark users dirty again whose projection failed."""
+        for cached, touched in taken:
+            user_id = cached.progress.user_id
+            if self._items.get(user_id) is cached:
+                cached.touched |= touched
+                self._dirty[user_id] = None

@@ -1,0 +1,116 @@
+"""Keeps the projections close behind the ledger: snapshots, cards and boards.
+
+Works behind the acknowledgement. Changes of one user within an interval are written once; whatever a process
+left behind when it died is found again in the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import monotonic
+
+from laurels.application.ports import Projection, Store
+from laurels.application.progress_cache import ProgressCache
+from laurels.application.standings import card_of, standings_of
+from laurels.domain.rulebook import Rulebook
+from laurels.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+# Users per write: small enough that the committer never waits long for its turn.
+CHUNK = 100
+# Seconds between looks for users that another process left behind.
+CATCH_UP_EVERY = 30.0
+
+
+class Projector:
+    """Projects what the recorder commits every `interval` seconds, and what others left behind now and then.
+
+    `settled` is the recorder's lock: while it is held here, no progress is ahead of the ledger.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        rulebook: Rulebook,
+        cache: ProgressCache,
+        *,
+        settled: asyncio.Lock,
+        committed: asyncio.Event,
+        interval: float,
+    ) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self._cache = cache
+        self._settled = settled
+        self._committed = committed
+        self._interval = interval
+        self._caught_up_at = float("-inf")
+        self._flushing = asyncio.Lock()
+        self._task = asyncio.create_task(self._run(), name="laurels-projector")
+
+    async def flush(self) -> None:
+        """Project everything that this process has committed so far. Raises StoreError; nothing is forgotten then."""
+        async with self._flushing:
+            while self._cache.waiting:
+                async with self._settled:
+                    taken = self._cache.take_dirty(CHUNK)
+                    progresses = [cached.progress for cached, _ in taken]
+                    write = self._store.project(
+                        [
+                            Projection(cached.progress, standings_of(cached.progress, touched) if touched else {})
+                            for cached, touched in taken
+                        ],
+                        cards=[card_of(progress, self._rulebook) for progress in progresses],
+                    )
+                try:
+                    await write
+                except BaseException:
+                    self._cache.give_back(taken)
+                    raise
+
+    async def catch_up(self) -> None:
+        """Project users whose snapshot lags behind their ledger, whoever wrote their entries. Raises StoreError."""
+        while users := await self._store.behind(CHUNK):
+            async with self._settled:
+                await self._cache.refresh(users, ())
+                for user_id in users:
+                    self._cache.mark_dirty(user_id)
+            await self.flush()
+
+    async def close(self) -> None:
+        """Stop, after one last flush."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            await self.flush()
+        except StoreError as error:
+            # Nothing is lost: the ledger has it all, and the next start catches up.
+            logger.warning("projections could not be brought up to date: %s", error)
+
+    async def _run(self) -> None:
+        pause = 0.0
+        while True:
+            try:
+                if monotonic() - self._caught_up_at >= CATCH_UP_EVERY:
+                    await self.catch_up()
+                    self._caught_up_at = monotonic()
+                started = monotonic()
+                await self.flush()
+                # Under a load that dirties thousands of users an interval, leave most of the time to the committer.
+                pause = max(self._interval, 3 * (monotonic() - started))
+            except StoreError as error:
+                pause = min(max(2 * pause, 1.0), 10.0)
+                logger.warning("projections wait: %s", error)
+            await asyncio.sleep(pause)
+            if not self._cache.waiting:
+                self._committed.clear()
+                await self._wait_for_work()
+
+    async def _wait_for_work(self) -> None:
+        try:
+            await asyncio.wait_for(self._committed.wait(), CATCH_UP_EVERY)
+        except TimeoutError:
+            return
+        # The first commit after a quiet time is projected at once.

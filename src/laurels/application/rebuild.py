@@ -1,0 +1,183 @@
+"""Proof and repair: the ledger against everything that was made from it.
+
+`verify` replays every event through the engine and compares; `rebuild` makes the projections again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
+from msgspec import Struct, field
+
+from laurels.application.ports import Projected, Projection, Store
+from laurels.application.standings import card_of, standings_of
+from laurels.domain.engine import advance
+from laurels.domain.events import LearningEvent
+from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.progress import Progress
+from laurels.domain.rulebook import Rulebook
+
+_PAGE = 1_000
+_USERS = 200
+
+OnUsers = Callable[[int, int], None]
+"""Called as work goes on, with the number of users and of entries done since the last call."""
+
+
+def _ignore(_users: int, _entries: int) -> None:
+    pass
+
+
+class Difference(Struct, frozen=True):
+    """Something that does not follow from the ledger. `seq` is the entry concerned, 0 for a projection."""
+
+    user_id: str
+    seq: int
+    what: str
+
+
+class Verification(Struct):
+    """What `verify` found. `behind` counts users whose projection was on its way; that is no difference."""
+
+    users: int = 0
+    entries: int = 0
+    events: int = 0
+    awards: int = 0
+    points: int = 0
+    behind: int = 0
+    differences: list[Difference] = field(default_factory=list[Difference])
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether everything follows from the ledger."""
+        return not self.differences
+
+
+async def verify(store: Store, rulebook: Rulebook, *, on_progress: OnUsers = _ignore) -> Verification:
+    """Recompute every user from the ledger and compare with what is recorded and projected. Changes nothing."""
+    found = Verification()
+    async for users in _pages_of_users(store):
+        projections = await store.projected(users)
+        for user_id in users:
+            before = found.entries
+            await _verify_user(store, rulebook, user_id, projections.get(user_id), found)
+            found.users += 1
+            on_progress(1, found.entries - before)
+    return found
+
+
+async def rebuild(store: Store, rulebook: Rulebook, *, on_progress: OnUsers = _ignore) -> int:
+    """Drop all projections and make them again from the ledger; the number of users. Boards fill as it goes."""
+    await store.clear_projections()
+    users_done = 0
+    async for users in _pages_of_users(store):
+        batch: list[Progress] = []
+        for user_id in users:
+            progress = Progress(user_id=user_id, version=rulebook.measures_version)
+            async for entry in _entries(store, user_id):
+                progress.fold(entry, rulebook)
+            batch.append(progress)
+            on_progress(1, progress.seq)
+        await store.project(
+            [Projection(progress, standings_of(progress) if progress.board_days else {}) for progress in batch],
+            cards=[card_of(progress, rulebook) for progress in batch],
+        )
+        users_done += len(users)
+    return users_done
+
+
+async def _pages_of_users(store: Store) -> AsyncIterator[list[str]]:
+    after = ""
+    while users := await store.users(after=after, limit=_USERS):
+        after = users[-1]
+        yield users
+
+
+async def _entries(store: Store, user_id: str) -> AsyncIterator[Entry]:
+    after = 0
+    while page := await store.entries(user_id, after=after, limit=_PAGE):
+        for entry in page:
+            yield entry
+        after = page[-1].seq
+        if len(page) < _PAGE:
+            return
+
+
+async def _verify_user(
+    store: Store, rulebook: Rulebook, user_id: str, projected: Projected | None, found: Verification
+) -> None:
+    def differs(seq: int, what: str) -> None:
+        found.differences.append(Difference(user_id, seq, what))
+
+    progress = Progress(user_id=user_id, version=rulebook.measures_version)
+    snapshot_seq = projected.progress.seq if projected else 0
+    event_ids: set[str] = set()
+    async for entry in _entries(store, user_id):
+        found.entries += 1
+        if entry.seq != progress.seq + 1:
+            differs(entry.seq, f"the entry before it should be {entry.seq - 1} but is {progress.seq}")
+        if entry.event_id is not None:
+            if entry.event_id in event_ids:
+                differs(entry.seq, f"event {entry.event_id!r} is recorded twice")
+            event_ids.add(entry.event_id)
+        for what in _replay(progress, entry, rulebook):
+            differs(entry.seq, what)
+        if isinstance(entry.fact, EventRecorded):
+            found.events += 1
+            found.awards += len(entry.fact.outcome.awards)
+        if projected and entry.seq == snapshot_seq:
+            for what in _projection_differences(progress, projected, rulebook):
+                differs(0, what)
+    found.points += progress.total_points
+    if progress.seq > snapshot_seq:
+        found.behind += 1
+    elif progress.seq < snapshot_seq:
+        differs(0, f"the snapshot stands at entry {snapshot_seq}, the ledger ends at {progress.seq}")
+
+
+def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
+    """Take the entry in, and tell in what its recorded outcome differs from what its event brings."""
+    fact = entry.fact
+    if not isinstance(fact, EventRecorded):
+        progress.fold(entry, rulebook)
+        return []
+    recorded = fact.outcome
+    problems: list[str] = []
+    held = progress.awards.keys() & {award.badge_id for award in recorded.awards}
+    problems += [f"badge {badge_id!r} is awarded again" for badge_id in sorted(held)]
+    if recorded.rules == rulebook.fingerprint:
+        # The same rules as now: the engine must come to the same outcome.
+        event = LearningEvent(user_id=entry.user_id, event_type=fact.event_type, metadata=fact.metadata)
+        outcome = advance(progress, event, fact.at, rulebook, offset=recorded.offset)
+        progress.stamp(entry.seq, entry.recorded_at, fact)
+        if outcome != recorded:
+            problems.append(f"recorded outcome {_short(recorded)}, recomputed {_short(outcome)}")
+    else:
+        # Other rules decided then; what they decided stands, and must add up.
+        progress.fold(entry, rulebook)
+        if progress.total_points != recorded.total_points:
+            problems.append(f"recorded total {recorded.total_points}, sum of the ledger {progress.total_points}")
+    return problems
+
+
+def _projection_differences(progress: Progress, projected: Projected, rulebook: Rulebook) -> list[str]:
+    problems: list[str] = []
+    if projected.progress.version == rulebook.measures_version:
+        ours, theirs = msgspec.to_builtins(progress), msgspec.to_builtins(projected.progress)
+        problems += [
+            f"snapshot: {name} is {_short(theirs.get(name))}, the ledger gives {_short(ours.get(name))}"
+            for name in sorted(ours.keys() | theirs.keys())
+            if ours.get(name) != theirs.get(name)
+        ]
+    expected = standings_of(progress) if progress.board_days else {}
+    for board in sorted(expected.keys() | projected.standings.keys()):
+        ours, theirs = expected.get(board), projected.standings.get(board)
+        if ours != theirs:
+            problems.append(f"board {board}: {_short(theirs)}, the ledger gives {_short(ours)}")
+    return problems
+
+
+def _short(value: object) -> str:
+    text = repr(value) if not isinstance(value, Struct) else msgspec.json.encode(value).decode()
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,0 +1,52 @@
+"""From a user's progress to their lines on the boards.
+
+A standing is computed whole from the progress, never added to: writing it twice, late or again after a crash
+leaves the same line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from laurels.application.ports import Card
+from laurels.domain.periods import Timeframe, period_length, period_name, period_start
+from laurels.domain.progress import Progress
+from laurels.domain.ranking import Standing
+from laurels.domain.rulebook import Rulebook
+
+
+def standings_of(progress: Progress, days: Iterable[int] | None = None) -> dict[str, Standing]:
+    """The user's standing on every board that the given days of the boards' calendar (all if None) touch."""
+    touched = progress.board_days if days is None else days
+    periods: set[tuple[Timeframe, int]] = {
+        (timeframe, period_start(timeframe, day)) for day in touched for timeframe in Timeframe
+    }
+    return {period_name(timeframe, start or 1): _standing(progress, timeframe, start) for timeframe, start in periods}
+
+
+def _standing(progress: Progress, timeframe: Timeframe, start: int) -> Standing:
+    board_days = progress.board_days
+    if timeframe is Timeframe.ALL_TIME:
+        reached_at = max(day.reached_at for day in board_days.values())
+        return Standing(progress.user_id, progress.total_points, progress.events, reached_at)
+    points = events = reached_at = 0
+    for day in range(start, start + period_length(timeframe, start)):
+        held = board_days.get(day)
+        if held is not None:
+            points += held.points
+            events += held.events
+            reached_at = max(reached_at, held.reached_at)
+    return Standing(progress.user_id, points, events, reached_at)
+
+
+def card_of(progress: Progress, rulebook: Rulebook) -> Card:
+    """What boards show of the user."""
+    return Card(
+        user_id=progress.user_id,
+        total_points=progress.total_points,
+        level=rulebook.levels.level_at(progress.total_points),
+        badges=list(progress.awards),
+        last_active_at=progress.last_active_at,
+        display_name=progress.display_name,
+        photo_url=progress.photo_url,
+    )

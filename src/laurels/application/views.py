@@ -1,0 +1,233 @@
+"""What reads return: documents in the shape that every surface shows, with the field names of the wire.
+
+Instants are ISO 8601 in UTC with milliseconds and `Z`, days `YYYY-MM-DD`, fractions from 0.0 to 1.0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+from laurels.domain.criteria import Criterion
+from laurels.domain.levels import LevelProgress
+
+
+class BadgeView(Struct, frozen=True, rename="camel", kw_only=True):
+    """A badge that a user holds."""
+
+    badge_id: str
+    name: str
+    description: str
+    icon: str
+    category: str
+    rarity: str
+    points: int
+    earned_at: str
+
+
+class BadgeStateView(Struct, frozen=True, rename="camel", kw_only=True):
+    """A badge of the rulebook and how far one user has come with it. `earned_at` is None while it is open."""
+
+    badge_id: str
+    name: str
+    description: str
+    icon: str
+    category: str
+    rarity: str
+    points: int
+    earned: bool
+    earned_at: str | None
+    current: float
+    target: int
+    fraction: float
+
+
+class BadgeDefinitionView(Struct, frozen=True, rename="camel", kw_only=True):
+    """A badge as the rulebook defines it."""
+
+    badge_id: str
+    name: str
+    description: str
+    icon: str
+    category: str
+    rarity: str
+    points: int
+    criterion: Criterion
+
+
+class EventView(Struct, frozen=True, rename="camel", kw_only=True):
+    """A recorded event. The typed fields repeat what `metadata` holds, None where it holds none."""
+
+    event_id: str
+    user_id: str
+    event_type: str
+    language: str | None
+    code_length: int | None
+    session_duration: float | None
+    points: int
+    metadata: dict[str, Any]
+    timestamp: str
+
+
+class ProgressView(Struct, frozen=True, rename="camel"):
+    """Where the user stood right after an event."""
+
+    total_points: int
+    level: int
+    leveled_up: bool
+    daily_streak: int
+
+
+class RecordedView(Struct, frozen=True, rename="camel"):
+    """The answer to a recorded event; a replay gives the same answer as the first time."""
+
+    event: EventView
+    new_badges: list[BadgeView]
+    progress: ProgressView
+
+
+class UserView(Struct, frozen=True, rename="camel", kw_only=True):
+    """A user. `badges` are ids in the order of award."""
+
+    user_id: str
+    display_name: str | None
+    photo_url: str | None = field(name="photoURL")
+    total_points: int
+    level: int
+    badges: list[str]
+    last_active_at: str | None
+    created_at: str
+    time_zone: str
+    preferences: dict[str, Any] | UnsetType = UNSET
+
+
+class TypeStats(Struct, frozen=True):
+    """Number and points of the events of one type."""
+
+    count: int
+    points: int
+
+
+class LanguageCount(Struct, frozen=True):
+    """How many events named a language. `_id` repeats it for pages that key on it."""
+
+    id: str = field(name="_id")
+    language: str
+    count: int
+
+
+class NextBadge(Struct, frozen=True, rename="camel"):
+    """An open badge that is near."""
+
+    badge_id: str
+    name: str
+    current: float
+    target: int
+    fraction: float
+
+
+class Dashboard(Struct, frozen=True, rename="camel", kw_only=True):
+    """All that a learner's own page shows. Weekly and monthly: the last 7 and 30 local days, today included."""
+
+    user: UserView
+    total_events: int
+    monthly_events: int
+    weekly_events: int
+    daily_streak: int
+    longest_streak: int
+    event_stats: dict[str, TypeStats]
+    top_languages: list[LanguageCount]
+    badges: list[BadgeView]
+    new_badges: list[BadgeView]
+    level_progress: LevelProgress
+    next_badges: list[NextBadge]
+
+
+class ActivityDay(Struct, frozen=True):
+    """A local day with its number of events and their points (badges not included)."""
+
+    date: str
+    events: int
+    points: int
+
+
+class Activity(Struct, frozen=True, rename="camel"):
+    """The days with activity in a range, in order. `time_zone` is the user's present one."""
+
+    time_zone: str
+    days: list[ActivityDay]
+
+
+class ExportSummary(Struct, frozen=True, rename="camel", kw_only=True):
+    """The totals of an export."""
+
+    total_events: int
+    total_points: int
+    level: int
+    daily_streak: int
+    longest_streak: int
+    badge_count: int
+
+
+class ExportedBadge(Struct, frozen=True, rename="camel", kw_only=True):
+    """A badge held, as an export shows it."""
+
+    name: str
+    description: str
+    category: str
+    rarity: str
+    points: int
+    earned_at: str
+
+
+class Export(Struct, frozen=True, rename="camel", kw_only=True):
+    """A learner's whole progress in one document."""
+
+    user: UserView
+    summary: ExportSummary
+    event_stats: dict[str, TypeStats]
+    top_languages: list[LanguageCount]
+    badges: list[ExportedBadge]
+    activity: list[ActivityDay]
+    generated_at: str
+
+
+class LeaderboardRow(Struct, frozen=True, rename="camel", kw_only=True):
+    """One line of a board. `points` were earned in the period, `total_points` ever. `_id` repeats the user id."""
+
+    id: str = field(name="_id")
+    rank: int
+    user_id: str
+    display_name: str | None
+    photo_url: str | None = field(name="photoURL")
+    points: int
+    total_points: int
+    level: int
+    badges: list[str]
+    last_active_at: str | None
+
+
+class Leaderboard(Struct, frozen=True, rename="camel"):
+    """A page of a board. `total` counts who stands on it; `next` is the cursor of the next page, None at the end."""
+
+    timeframe: str
+    period: str
+    leaderboard: list[LeaderboardRow]
+    total: int
+    next: str | None
+
+
+class Rank(Struct, frozen=True, rename="camel", kw_only=True):
+    """One user's place on a board. All but `of` are None for a user who does not stand on it.
+
+    `points_to_next` is what is missing to draw level with the next higher total; None for the first.
+    """
+
+    timeframe: str
+    period: str
+    rank: int | None
+    of: int
+    points: int | None
+    percentile: float | None
+    points_to_next: int | None

@@ -1,0 +1,61 @@
+"""The settings of a process: read from the environment once, checked, typed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from laurels.errors import SettingsError
+
+PREFIX = "LAURELS_"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Every setting, its default and its bounds. The variable is `LAURELS_` and the name in capitals."""
+
+    store: Annotated[str, Meta(description="Store URL: sqlite:///relative.db or sqlite:////absolute/path.db.")] = (
+        "sqlite:///laurels.db"
+    )
+    rulebook: Annotated[str, Meta(description="Name of a built-in rulebook, or the path of a TOML file.")] = "coding"
+    max_backdate_days: Annotated[
+        int | None, Meta(ge=0, description="How many days back a timestamp may lie; empty: back to 1970.")
+    ] = None
+    projection_interval_ms: Annotated[
+        int, Meta(ge=10, le=10_000, description="How often boards and snapshots follow the ledger, in milliseconds.")
+    ] = 200
+    cache_weight: Annotated[
+        int,
+        Meta(ge=1_000, description="Bound on the cached progress of writing users, in objects of about 150 bytes."),
+    ] = 1_000_000
+    max_event_bytes: Annotated[
+        int, Meta(ge=1_024, description="Largest body of a single request that is not a batch, in bytes.")
+    ] = 64 * 1024
+    max_batch_bytes: Annotated[int, Meta(ge=1_024, description="Largest body of a batch, in bytes.")] = 32 * 1024 * 1024
+    log_level: Annotated[
+        str, Meta(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
+    ] = "info"
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings that the environment gives. Raises SettingsError naming the variable."""
+    environment = os.environ if environment is None else environment
+    names = {field.name for field in msgspec.structs.fields(Settings)}
+    given: dict[str, str | None] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(PREFIX):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in names:
+            known = ", ".join(sorted(PREFIX + known.upper() for known in names))
+            raise SettingsError(f"{variable}: no such setting. The settings are {known}.")
+        if text.strip():
+            given[name] = text.strip()
+    try:
+        return msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        detail, _, path = str(error).partition(" - at `$.")
+        raise SettingsError(f"{PREFIX}{path.rstrip('`').upper()}: {detail}.") from error

@@ -1,0 +1,1 @@
+"""Adapters behind `laurels.application.ports.Store`, unaware of each other."""

@@ -1,0 +1,112 @@
+"""Opening the file, and running statements off the event loop with the driver's errors translated once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import apsw
+
+from laurels.errors import StoreError, StoreIncompatible, StoreUnavailable
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+def connect(path: Path, *, durable: bool = True, read_only: bool = False) -> apsw.Connection:
+    """A connection in WAL mode. `durable`: a commit returns when it is on disk; else it may be lost with the power
+    (never torn). Raises StoreUnavailable or StoreIncompatible."""
+    flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    try:
+        connection = apsw.Connection(str(path), flags=flags)
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        if not read_only and rows(connection, "PRAGMA journal_mode = WAL") != [("wal",)]:
+            raise StoreIncompatible(f"{path} cannot be put in WAL mode; keep it on a local disk.")
+        rows(connection, f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        rows(connection, "PRAGMA cache_size = -65536")
+    except apsw.NotADBError as error:
+        raise StoreIncompatible(f"{path} is not a SQLite database.") from error
+    except apsw.Error as error:
+        raise translate(error) from error
+    return connection
+
+
+def rows(connection: apsw.Connection, statement: str, bindings: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """Every row that `statement` gives. Also for statements that give none. Always with bindings for data."""
+    # The driver's stubs leave the type of buffers open on this Python, which strict checking reports at each call.
+    return connection.execute(statement, bindings).fetchall()  # pyright: ignore
+
+
+@contextmanager
+def transaction(connection: apsw.Connection, kind: Literal["DEFERRED", "IMMEDIATE"]) -> Generator[None]:
+    """One transaction around the block: committed at its end, undone when it raises."""
+    rows(connection, f"BEGIN {kind}")
+    try:
+        yield
+        rows(connection, "COMMIT")
+    except BaseException:
+        # A full disk, for one, has undone it already.
+        if connection.in_transaction:
+            rows(connection, "ROLLBACK")
+        raise
+
+
+def translate(error: apsw.Error) -> StoreError:
+    """The error of the port for one of the driver's, without its text: that may quote data."""
+    match error:
+        case apsw.BusyError() | apsw.LockedError():
+            return StoreUnavailable("The database stays locked by another process; try again.")
+        case apsw.FullError():
+            return StoreUnavailable("The disk that holds the database is full; free some space.")
+        case apsw.CantOpenError():
+            return StoreUnavailable("The database file cannot be opened; check that its folder exists and is writable.")
+        case apsw.ReadOnlyError() | apsw.PermissionsError():
+            return StoreUnavailable("The database file is not writable for this process; check its permissions.")
+        case apsw.CorruptError() | apsw.NotADBError():
+            return StoreIncompatible("The database file is damaged or no SQLite database; restore a backup.")
+        case _:
+            return StoreUnavailable("The database did not carry out the request; the server's log has the cause.")
+
+
+class Pool:
+    """Threads with one connection each; calls run there in order of arrival and come back to the event loop.
+
+    A cancelled caller stops waiting; what it asked for runs to its end all the same.
+    """
+
+    def __init__(self, name: str, size: int, open_connection: Callable[[], apsw.Connection]) -> None:
+        self._open = open_connection
+        self._local = threading.local()
+        self._connections: list[apsw.Connection] = []
+        self._executor = ThreadPoolExecutor(size, thread_name_prefix=name)
+
+    async def run(self, work: Callable[[apsw.Connection], T]) -> T:
+        """The result of `work` on this thread's connection. Raises StoreError for any error of the driver."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._executor, self._call, work)
+        except RuntimeError as error:
+            raise StoreUnavailable("The store is closed.") from error
+
+    def _call(self, work: Callable[[apsw.Connection], T]) -> T:
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        try:
+            if connection is None:
+                connection = self._local.connection = self._open()
+                self._connections.append(connection)
+            return work(connection)
+        except apsw.Error as error:
+            raise translate(error) from error
+
+    async def close(self) -> None:
+        """Finish what was asked for and close the connections."""
+        await asyncio.to_thread(self._executor.shutdown)
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()

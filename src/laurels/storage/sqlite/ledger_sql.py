@@ -1,0 +1,128 @@
+"""The statements of the acknowledged path: asking what is known, and appending."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import apsw
+import msgspec
+
+from laurels.application.ports import LATER_LIMIT, Consulted
+from laurels.domain.ledger import Entry, Fact
+from laurels.domain.progress import Progress
+from laurels.storage.sqlite.connection import rows, transaction
+
+Row = tuple[str, int, str | None, int, str]
+
+_encode_fact = msgspec.json.Encoder().encode
+_decode_fact = msgspec.json.Decoder(Fact).decode
+_decode_state = msgspec.json.Decoder(Progress).decode
+
+# Rows per INSERT. Every step of a statement gives up the interpreter's lock and has to win it back from the busy
+# event loop; many rows in one statement need one step, and powers of two need few prepared statements.
+_SIZES = (1024, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
+_INSERT = "INSERT INTO ledger (user_id, seq, event_id, recorded_at, fact) VALUES "
+_INSERTS = {size: _INSERT + ",".join(["(?,?,?,?,?)"] * size) for size in _SIZES}
+
+_COLUMNS = "l.user_id, l.seq, l.event_id, l.recorded_at, l.fact"
+_SNAPSHOTS = """
+    SELECT p.user_id, p.seq, p.state FROM json_each(?) AS asked
+    JOIN progress AS p ON p.user_id = asked.value WHERE p.version = ?"""
+_LATER = f"""
+    SELECT {_COLUMNS} FROM json_each(?) AS asked
+    JOIN ledger AS l ON l.user_id = asked.value ->> 0
+        AND l.seq > asked.value ->> 1 AND l.seq <= (asked.value ->> 1) + {LATER_LIMIT}
+    ORDER BY l.user_id, l.seq"""  # noqa: S608  names from this module only
+_KNOWN = f"""
+    SELECT {_COLUMNS} FROM json_each(?) AS asked
+    JOIN ledger AS l ON l.user_id = asked.value ->> 0 AND l.event_id = asked.value ->> 1"""  # noqa: S608
+_ENTRIES = f"SELECT {_COLUMNS} FROM ledger AS l WHERE user_id = ? AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+
+
+def entry_of(row: tuple[Any, ...]) -> Entry:
+    """The entry that a row of the ledger holds."""
+    user_id, seq, event_id, recorded_at, fact = row
+    return Entry(user_id, seq, event_id, recorded_at, _decode_fact(fact))
+
+
+def consult(
+    connection: apsw.Connection,
+    heads: Mapping[str, int | None],
+    event_ids: Collection[tuple[str, str]],
+    version: str,
+) -> Consulted:
+    """See `Store.consult`."""
+    consulted = Consulted()
+    if heads:
+        unknown = [user_id for user_id, seq in heads.items() if seq is None]
+        from_seq = {user_id: seq or 0 for user_id, seq in heads.items()}
+        if unknown:
+            for user_id, seq, state in rows(connection, _SNAPSHOTS, (_json(unknown), version)):
+                consulted.snapshots[user_id] = _decode_state(state)
+                from_seq[user_id] = seq
+        for row in rows(connection, _LATER, (_json(list(from_seq.items())),)):
+            consulted.later.setdefault(row[0], []).append(entry_of(row))
+    if event_ids:
+        for row in rows(connection, _KNOWN, (_json(list(event_ids)),)):
+            consulted.known[row[0], row[2]] = entry_of(row)
+    return consulted
+
+
+def append(connection: apsw.Connection, entries: Sequence[Entry]) -> frozenset[str]:
+    """See `Store.append`."""
+    lines = [
+        (entry.user_id, entry.seq, entry.event_id, entry.recorded_at, _encode_fact(entry.fact).decode())
+        for entry in entries
+    ]
+    try:
+        _write(connection, lines)
+    except apsw.ConstraintError:
+        # Another process was faster for at least one user. Under the write lock nobody else can come in between.
+        with transaction(connection, "IMMEDIATE"):
+            refused = _collisions(connection, lines)
+            _insert(connection, [line for line in lines if line[0] not in refused])
+        return refused
+    return frozenset()
+
+
+def _write(connection: apsw.Connection, lines: list[Row]) -> None:
+    if len(lines) in _INSERTS:
+        # One statement is a transaction of its own.
+        _insert(connection, lines)
+    else:
+        with transaction(connection, "IMMEDIATE"):
+            _insert(connection, lines)
+
+
+def _insert(connection: apsw.Connection, lines: list[Row]) -> None:
+    start = 0
+    for size in _SIZES:
+        while len(lines) - start >= size:
+            rows(connection, _INSERTS[size], [value for line in lines[start : start + size] for value in line])
+            start += size
+
+
+def _collisions(connection: apsw.Connection, lines: list[Row]) -> frozenset[str]:
+    asked = _json([line[:3] for line in lines])
+    taken = rows(
+        connection,
+        """
+        SELECT asked.value ->> 0 FROM json_each(?1) AS asked
+        JOIN ledger AS l ON l.user_id = asked.value ->> 0 AND l.seq = asked.value ->> 1
+        UNION
+        SELECT asked.value ->> 0 FROM json_each(?1) AS asked
+        JOIN ledger AS l ON l.user_id = asked.value ->> 0 AND l.event_id = asked.value ->> 2
+        """,
+        (asked,),
+    )
+    return frozenset(user_id for (user_id,) in taken)
+
+
+def entries(connection: apsw.Connection, user_id: str, after: int, limit: int) -> list[Entry]:
+    """See `Store.entries`."""
+    return [entry_of(row) for row in rows(connection, _ENTRIES, (user_id, after, limit))]
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,183 @@
+"""The statements of the projections: snapshots with their cards, and the standings of the boards."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import apsw
+import msgspec
+
+from laurels.application.ports import Card, Projected, Projection
+from laurels.domain.progress import Progress
+from laurels.domain.ranking import Place, Standing
+from laurels.storage.sqlite.connection import rows, transaction
+
+_encode = msgspec.json.Encoder().encode
+_decode_card = msgspec.json.Decoder(Card).decode
+_decode_state = msgspec.json.Decoder(Progress).decode
+
+# Both take all their rows as one JSON text: one step each, so the interpreter's lock is given up only once.
+_KEEP_PROGRESS = """
+    INSERT INTO progress (user_id, seq, version, card, state)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value -> 3, value -> 4 FROM json_each(?) WHERE true
+    ON CONFLICT (user_id) DO UPDATE
+    SET seq = excluded.seq, version = excluded.version, card = excluded.card, state = excluded.state
+    WHERE excluded.seq > seq OR excluded.version <> version"""
+_KEEP_STANDINGS = """
+    INSERT INTO standings (board, user_id, points, events, reached_at, seq)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(?) WHERE true
+    ON CONFLICT (board, user_id) DO UPDATE
+    SET points = excluded.points, events = excluded.events, reached_at = excluded.reached_at, seq = excluded.seq
+    WHERE excluded.seq > seq"""
+# The mark moves up to the first entry that some user's snapshot does not hold yet.
+_MOVE_MARK = """
+    UPDATE projected SET pos = coalesce(
+        (SELECT min(l.pos) - 1 FROM ledger AS l LEFT JOIN progress AS p ON p.user_id = l.user_id
+         WHERE l.pos > (SELECT pos FROM projected) AND l.seq > coalesce(p.seq, 0)),
+        (SELECT max(pos) FROM ledger), 0)"""
+_BEHIND = """
+    SELECT l.user_id FROM ledger AS l LEFT JOIN progress AS p ON p.user_id = l.user_id
+    WHERE l.pos > (SELECT pos FROM projected) AND l.seq > coalesce(p.seq, 0)
+    GROUP BY l.user_id ORDER BY min(l.pos) LIMIT ?"""
+_LINE = "user_id, points, events, reached_at"
+
+
+def pack(projections: Sequence[Projection], cards: Sequence[Card]) -> tuple[str, str]:
+    """Projections as the two JSON texts that `keep` writes."""
+    states = [
+        (kept.progress.user_id, kept.progress.seq, kept.progress.version, card, kept.progress)
+        for kept, card in zip(projections, cards, strict=True)
+    ]
+    lines = [
+        (board, line.user_id, line.points, line.events, line.reached_at, kept.progress.seq)
+        for kept in projections
+        for board, line in kept.standings.items()
+    ]
+    return _encode(states).decode(), _encode(lines).decode()
+
+
+def keep(connection: apsw.Connection, states: str, lines: str) -> None:
+    """See `Store.project`."""
+    with transaction(connection, "IMMEDIATE"):
+        rows(connection, _KEEP_PROGRESS, (states,))
+        rows(connection, _KEEP_STANDINGS, (lines,))
+        rows(connection, _MOVE_MARK)
+
+
+def behind(connection: apsw.Connection, limit: int) -> list[str]:
+    """See `Store.behind`."""
+    return [user_id for (user_id,) in rows(connection, _BEHIND, (limit,))]
+
+
+def cards(connection: apsw.Connection, user_ids: Collection[str]) -> dict[str, Card]:
+    """See `Store.cards`."""
+    found = rows(
+        connection,
+        "SELECT p.user_id, p.card FROM json_each(?) AS asked JOIN progress AS p ON p.user_id = asked.value",
+        (_encode(list(user_ids)).decode(),),
+    )
+    return {user_id: _decode_card(card) for user_id, card in found}
+
+
+def standings(
+    connection: apsw.Connection, board: str, limit: int, after: Place | None, before: Place | None
+) -> list[Standing]:
+    """See `Store.standings`. Each branch is one walk along the index `standings_order`."""
+    if after is not None:
+        bound = "(points < ?2 OR (points = ?2 AND (reached_at, user_id) > (?3, ?4))) AND points <= ?2"
+        order, place = "points DESC, reached_at, user_id", after
+    elif before is not None:
+        bound = "(points > ?2 OR (points = ?2 AND (reached_at, user_id) < (?3, ?4))) AND points >= ?2"
+        order, place = "points, reached_at DESC, user_id DESC", before
+    else:
+        bound, order, place = "?2 IS ?3 OR ?4 IS NULL OR true", "points DESC, reached_at, user_id", Place(0, 0, "")
+    found = rows(
+        connection,
+        f"SELECT {_LINE} FROM standings WHERE board = ?1 AND ({bound}) ORDER BY {order} LIMIT ?5",  # noqa: S608
+        (board, place.points, place.reached_at, place.user_id, limit),
+    )
+    lines = [Standing(*row) for row in found]
+    return lines[::-1] if before is not None else lines
+
+
+def standing(connection: apsw.Connection, board: str, user_id: str) -> Standing | None:
+    """See `Store.standing`."""
+    found = rows(
+        connection,
+        f"SELECT {_LINE} FROM standings WHERE board = ? AND user_id = ?",  # noqa: S608
+        (board, user_id),
+    )
+    return Standing(*found[0]) if found else None
+
+
+def count(connection: apsw.Connection, board: str, before: Place | None) -> int:
+    """See `Store.count`."""
+    if before is None:
+        return rows(connection, "SELECT count(*) FROM standings WHERE board = ?", (board,))[0][0]
+    bindings = (board, before.points, before.reached_at, before.user_id)
+    # Two ranges of one index; as one condition with OR the second would be searched from the board's start.
+    found = rows(
+        connection,
+        """
+        SELECT (SELECT count(*) FROM standings WHERE board = ?1 AND points > ?2)
+             + (SELECT count(*) FROM standings WHERE board = ?1 AND points = ?2 AND (reached_at, user_id) < (?3, ?4))
+        """,
+        bindings,
+    )
+    return found[0][0]
+
+
+def users(connection: apsw.Connection, after: str, limit: int) -> list[str]:
+    """See `Store.users`. Skips from user to user along the indexes, however many entries each has."""
+    found = rows(
+        connection,
+        """
+        WITH RECURSIVE walk (user_id) AS (
+            SELECT min(user_id) FROM (
+                SELECT min(user_id) AS user_id FROM ledger WHERE user_id > ?1
+                UNION ALL SELECT min(user_id) FROM progress WHERE user_id > ?1
+                UNION ALL SELECT min(user_id) FROM standings WHERE user_id > ?1)
+            UNION ALL
+            SELECT (SELECT min(user_id) FROM (
+                SELECT min(user_id) AS user_id FROM ledger WHERE user_id > walk.user_id
+                UNION ALL SELECT min(user_id) FROM progress WHERE user_id > walk.user_id
+                UNION ALL SELECT min(user_id) FROM standings WHERE user_id > walk.user_id))
+            FROM walk WHERE walk.user_id IS NOT NULL LIMIT ?2)
+        SELECT user_id FROM walk WHERE user_id IS NOT NULL
+        """,
+        (after, limit),
+    )
+    return [user_id for (user_id,) in found]
+
+
+def projected(connection: apsw.Connection, user_ids: Collection[str]) -> dict[str, Projected]:
+    """See `Store.projected`."""
+    asked = _encode(list(user_ids)).decode()
+    with transaction(connection, "DEFERRED"):
+        states = rows(
+            connection,
+            "SELECT p.state FROM json_each(?) AS asked JOIN progress AS p ON p.user_id = asked.value",
+            (asked,),
+        )
+        lines = rows(
+            connection,
+            """
+            SELECT s.board, s.user_id, s.points, s.events, s.reached_at
+            FROM json_each(?) AS asked JOIN standings AS s ON s.user_id = asked.value
+            """,
+            (asked,),
+        )
+    found: dict[str, Projected] = {}
+    for (state,) in states:
+        progress = _decode_state(state)
+        found[progress.user_id] = Projected(progress, {})
+    for board, user_id, *rest in lines:
+        if user_id in found:
+            found[user_id].standings[board] = Standing(user_id, *rest)
+    return found
+
+
+def clear(connection: apsw.Connection) -> None:
+    """See `Store.clear_projections`."""
+    with transaction(connection, "IMMEDIATE"):
+        rows(connection, "DELETE FROM standings; DELETE FROM progress; UPDATE projected SET pos = 0")

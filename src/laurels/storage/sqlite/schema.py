@@ -1,0 +1,76 @@
+"""The tables, and how a database gets from one version of them to the next.
+
+`ledger` is the record; `progress` and `standings` are projections and can be dropped at any time.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from laurels.errors import StoreIncompatible
+from laurels.storage.sqlite.connection import rows, transaction
+
+# Forward only: each step runs once, in one transaction, under the write lock; PRAGMA user_version counts them.
+MIGRATIONS = (
+    """
+    -- pos: order of writing over all users.
+    CREATE TABLE ledger (
+        pos         INTEGER PRIMARY KEY,
+        user_id     TEXT    NOT NULL,
+        seq         INTEGER NOT NULL,
+        event_id    TEXT,
+        recorded_at INTEGER NOT NULL,
+        fact        TEXT    NOT NULL
+    ) STRICT;
+    -- A user's entries in order; two writers cannot both make a user's next entry.
+    CREATE UNIQUE INDEX ledger_user_seq ON ledger (user_id, seq);
+    -- Is this event recorded already? (Entries that are no events have no id and do not collide.)
+    CREATE UNIQUE INDEX ledger_user_event ON ledger (user_id, event_id) WHERE event_id IS NOT NULL;
+
+    CREATE TABLE progress (
+        user_id TEXT    PRIMARY KEY,
+        seq     INTEGER NOT NULL,
+        version TEXT    NOT NULL,
+        card    TEXT    NOT NULL,
+        state   TEXT    NOT NULL
+    ) STRICT;
+
+    CREATE TABLE standings (
+        board      TEXT    NOT NULL,
+        user_id    TEXT    NOT NULL,
+        points     INTEGER NOT NULL,
+        events     INTEGER NOT NULL,
+        reached_at INTEGER NOT NULL,
+        seq        INTEGER NOT NULL,
+        PRIMARY KEY (board, user_id)
+    ) STRICT, WITHOUT ROWID;
+    -- The order of a board.
+    CREATE INDEX standings_order ON standings (board, points DESC, reached_at, user_id);
+    -- All lines of one user, to check and to forget.
+    CREATE INDEX standings_user ON standings (user_id);
+
+    -- One row: every entry up to pos is in the projections.
+    CREATE TABLE projected (pos INTEGER NOT NULL) STRICT;
+    INSERT INTO projected VALUES (0);
+    """,
+)
+
+
+def migrate(connection: apsw.Connection) -> None:
+    """Bring the database to the present version. Several processes may do so at once; one does the work."""
+    if _version(connection) == len(MIGRATIONS):
+        return
+    with transaction(connection, "IMMEDIATE"):
+        version = _version(connection)
+        if version > len(MIGRATIONS):
+            raise StoreIncompatible(
+                f"The database has schema version {version}, this Laurels knows {len(MIGRATIONS)}. "
+                "Use the newer Laurels that wrote it."
+            )
+        for step in MIGRATIONS[version:]:
+            rows(connection, step)
+        rows(connection, f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _version(connection: apsw.Connection) -> int:
+    return rows(connection, "PRAGMA user_version")[0][0]

@@ -1,0 +1,129 @@
+"""`Store` on one SQLite file: one writer thread, some readers, WAL, every acknowledged commit synced to disk."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import apsw
+
+from laurels.application.ports import Card, Consulted, Projected, Projection
+from laurels.domain.ledger import Entry
+from laurels.domain.ranking import Place, Standing
+from laurels.storage.sqlite import ledger_sql, projection_sql
+from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
+from laurels.storage.sqlite.schema import migrate
+
+READERS = 2
+
+
+class SQLiteStore:
+    """The ledger and its projections in the file at `path`. Made by `open`, to be closed by who opened it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writer = Pool("laurels-writer", 1, partial(connect, path))
+        # Projections can be made again, so they need not wait for the disk, and they must not hold up the writer.
+        self._projector = Pool("laurels-projector", 1, partial(connect, path, durable=False))
+        self._readers = Pool("laurels-reader", READERS, partial(connect, path, read_only=True))
+        self._version_seen: int | None = None
+        self._foreign_writes = 0
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path) -> SQLiteStore:
+        """Open the file, making it or bringing its tables up to date. Raises StoreError."""
+        store = cls(path)
+        try:
+            await store._writer.run(migrate)
+            await store.check()
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    @property
+    def mark(self) -> object | None:
+        return self._foreign_writes
+
+    async def consult(
+        self, heads: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
+    ) -> Consulted:
+        def work(connection: apsw.Connection) -> Consulted:
+            # Before the queries: what is written between is then seen by them, and asked for once more later.
+            self._notice_foreign_writes(connection)
+            return ledger_sql.consult(connection, heads, event_ids, version)
+
+        return await self._writer.run(work)
+
+    async def read(self, user_ids: Collection[str], version: str) -> Consulted:
+        def work(connection: apsw.Connection) -> Consulted:
+            with transaction(connection, "DEFERRED"):
+                return ledger_sql.consult(connection, dict.fromkeys(user_ids), (), version)
+
+        return await self._readers.run(work)
+
+    async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
+        def work(connection: apsw.Connection) -> frozenset[str]:
+            refused = ledger_sql.append(connection, entries)
+            self._notice_foreign_writes(connection)
+            return refused
+
+        return await self._writer.run(work)
+
+    async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
+        return await self._readers.run(lambda c: ledger_sql.entries(c, user_id, after, limit))
+
+    def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
+        states, lines = projection_sql.pack(projections, cards)
+        return self._projector.run(lambda c: projection_sql.keep(c, states, lines))
+
+    async def behind(self, limit: int) -> list[str]:
+        return await self._readers.run(lambda c: projection_sql.behind(c, limit))
+
+    async def cards(self, user_ids: Collection[str]) -> dict[str, Card]:
+        return await self._readers.run(lambda c: projection_sql.cards(c, user_ids))
+
+    async def standings(
+        self, board: str, *, limit: int, after: Place | None = None, before: Place | None = None
+    ) -> list[Standing]:
+        return await self._readers.run(lambda c: projection_sql.standings(c, board, limit, after, before))
+
+    async def standing(self, board: str, user_id: str) -> Standing | None:
+        return await self._readers.run(lambda c: projection_sql.standing(c, board, user_id))
+
+    async def count(self, board: str, *, before: Place | None = None) -> int:
+        return await self._readers.run(lambda c: projection_sql.count(c, board, before))
+
+    async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
+        return await self._readers.run(lambda c: projection_sql.users(c, after, limit))
+
+    async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
+        return await self._readers.run(lambda c: projection_sql.projected(c, user_ids))
+
+    async def clear_projections(self) -> None:
+        await self._projector.run(projection_sql.clear)
+
+    async def check(self) -> None:
+        def work(connection: apsw.Connection) -> None:
+            # The write lock, taken and given back: what a commit would need.
+            with transaction(connection, "IMMEDIATE"):
+                rows(connection, "SELECT 1 FROM projected")
+
+        await self._writer.run(work)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for pool in (self._readers, self._projector, self._writer):
+            await pool.close()
+
+    def _notice_foreign_writes(self, connection: apsw.Connection) -> None:
+        """PRAGMA data_version changes when another connection committed. Our own projector is one such, but it
+        touches no ledger: at worst the ledger is asked once more than needed."""
+        version: int = rows(connection, "PRAGMA data_version")[0][0]
+        if version != self._version_seen:
+            self._version_seen = version
+            self._foreign_writes += 1
