@@ -29,8 +29,6 @@ from laurels.errors import (
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
 
-__version__ = "0.1.0"
-
 __all__ = [
     "EventConflict",
     "InvalidEvent",

@@ -104,7 +104,7 @@ class Analytics:
             raise InvalidQuery("from", "Must not be later than 'to'.")
         if last - first >= MAX_ACTIVITY_DAYS:
             raise InvalidQuery("from", f"The range may span at most {MAX_ACTIVITY_DAYS} days.")
-        return Activity(progress.time_zone, _activity(progress, first, last))
+        return Activity(time_zone=progress.time_zone, days=_activity(progress, first, last))
 
     async def export(self, user_id: str) -> Export:
         """The user's whole progress in one document."""
@@ -153,9 +153,9 @@ class Analytics:
         fact = recorded.fact
         outcome = fact.outcome
         return RecordedView(
-            event_view(recorded.entry, fact),
-            [badge_view(award, self._rulebook) for award in outcome.awards],
-            ProgressView(outcome.total_points, outcome.level, outcome.leveled_up, fact.daily_streak),
+            event=event_view(recorded.entry, fact),
+            new_badges=[badge_view(award, self._rulebook) for award in outcome.awards],
+            progress=ProgressView(outcome.total_points, outcome.level, outcome.leveled_up, fact.daily_streak),
         )
 
     def user(self, progress: Progress) -> UserView:

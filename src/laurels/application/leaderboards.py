@@ -58,7 +58,13 @@ class Leaderboards:
         standings = standings[:limit]
         rows = await self._rows(board, standings)
         next_cursor = _cursor(standings[-1].place, board) if has_more else None
-        return Leaderboard(timeframe.value, board, rows, await self._store.count(board), next_cursor)
+        return Leaderboard(
+            timeframe=timeframe.value,
+            period=board,
+            leaderboard=rows,
+            total=await self._store.count(board),
+            next=next_cursor,
+        )
 
     async def rank(self, user_id: str, timeframe: Timeframe | None = None, *, period: str | None = None) -> Rank:
         """A user's place on a board. Raises InvalidQuery, or UnknownUser for a user of whom nothing is recorded."""

@@ -5,12 +5,18 @@ Instants are ISO 8601 in UTC with milliseconds and `Z`, days `YYYY-MM-DD`, fract
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
 from laurels.domain.criteria import Criterion
 from laurels.domain.levels import LevelProgress
+
+
+class Document(Struct, frozen=True, rename="camel", kw_only=True):
+    """A whole answer. Clients read `success` before anything else."""
+
+    success: Literal[True] = True
 
 
 class BadgeView(Struct, frozen=True, rename="camel", kw_only=True):
@@ -79,7 +85,7 @@ class ProgressView(Struct, frozen=True, rename="camel"):
     daily_streak: int
 
 
-class RecordedView(Struct, frozen=True, rename="camel"):
+class RecordedView(Document, frozen=True, rename="camel", kw_only=True):
     """The answer to a recorded event; a replay gives the same answer as the first time."""
 
     event: EventView
@@ -127,7 +133,7 @@ class NextBadge(Struct, frozen=True, rename="camel"):
     fraction: float
 
 
-class Dashboard(Struct, frozen=True, rename="camel", kw_only=True):
+class Dashboard(Document, frozen=True, rename="camel", kw_only=True):
     """All that a learner's own page shows. Weekly and monthly: the last 7 and 30 local days, today included."""
 
     user: UserView
@@ -152,7 +158,7 @@ class ActivityDay(Struct, frozen=True):
     points: int
 
 
-class Activity(Struct, frozen=True, rename="camel"):
+class Activity(Document, frozen=True, rename="camel", kw_only=True):
     """The days with activity in a range, in order. `time_zone` is the user's present one."""
 
     time_zone: str
@@ -181,7 +187,7 @@ class ExportedBadge(Struct, frozen=True, rename="camel", kw_only=True):
     earned_at: str
 
 
-class Export(Struct, frozen=True, rename="camel", kw_only=True):
+class Export(Document, frozen=True, rename="camel", kw_only=True):
     """A learner's whole progress in one document."""
 
     user: UserView
@@ -208,7 +214,7 @@ class LeaderboardRow(Struct, frozen=True, rename="camel", kw_only=True):
     last_active_at: str | None
 
 
-class Leaderboard(Struct, frozen=True, rename="camel"):
+class Leaderboard(Document, frozen=True, rename="camel", kw_only=True):
     """A page of a board. `total` counts who stands on it; `next` is the cursor of the next page, None at the end."""
 
     timeframe: str
@@ -218,7 +224,7 @@ class Leaderboard(Struct, frozen=True, rename="camel"):
     next: str | None
 
 
-class Rank(Struct, frozen=True, rename="camel", kw_only=True):
+class Rank(Document, frozen=True, rename="camel", kw_only=True):
     """One user's place on a board. All but `of` are None for a user who does not stand on it.
 
     `points_to_next` is what is missing to draw level with the next higher total; None for the first.

@@ -1,0 +1,111 @@
+"""Every use case behind one object: what a surface (HTTP, CLI, library) is given to work with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from laurels.application.analytics import Analytics
+from laurels.application.commands import Recorded
+from laurels.application.leaderboards import Leaderboards
+from laurels.application.ports import Clock, Store
+from laurels.application.progress_cache import ProgressCache
+from laurels.application.projector import Projector
+from laurels.application.recorder import Recorder
+from laurels.application.views import UserView
+from laurels.domain.events import LearningEvent
+from laurels.domain.periods import MS_PER_DAY
+from laurels.domain.rulebook import Rulebook
+from laurels.errors import LaurelsError
+
+
+class Service:
+    """Records events and answers questions over one store, until `close`.
+
+    `analytics` and `leaderboards` hold the reads. `cache_weight` bounds the progress kept in memory, in objects
+    of about 150 bytes; `projection_interval` is in seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        rulebook: Rulebook,
+        clock: Clock,
+        *,
+        max_backdate_days: int | None,
+        cache_weight: int,
+        projection_interval: float,
+    ) -> None:
+        self.store = store
+        self.rulebook = rulebook
+        self.clock = clock
+        self._max_backdate_days = max_backdate_days
+        cache = ProgressCache(store, rulebook, limit=cache_weight)
+        self.recorder = Recorder(store, rulebook, clock, cache)
+        self.projector = Projector(
+            store,
+            rulebook,
+            cache,
+            settled=self.recorder.settled,
+            committed=self.recorder.committed,
+            interval=projection_interval,
+        )
+        self.analytics = Analytics(store, rulebook, clock)
+        self.leaderboards = Leaderboards(store, rulebook, clock)
+
+    @property
+    def earliest(self) -> int:
+        """The earliest instant that an event may carry now."""
+        days = self._max_backdate_days
+        return 0 if days is None else max(0, self.clock() - days * MS_PER_DAY)
+
+    async def record(
+        self,
+        user_id: str,
+        event_type: str,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        event_id: str | None = None,
+        timestamp: datetime | None = None,
+    ) -> Recorded:
+        """Record one event; see `LearningEvent` for the arguments. When this returns, the event is on disk.
+
+        Raises InvalidEvent, EventConflict or StoreError.
+        """
+        event = LearningEvent(
+            user_id=user_id,
+            event_type=event_type,
+            metadata=dict(metadata or {}),
+            event_id=event_id,
+            timestamp=timestamp,
+        )
+        return await self.record_event(event)
+
+    async def record_event(self, event: LearningEvent) -> Recorded:
+        """Record one event. Raises InvalidEvent, EventConflict or StoreError."""
+        [result] = await self.recorder.record_many([event], earliest=self.earliest)
+        if isinstance(result, LaurelsError):
+            raise result
+        return result
+
+    async def record_many(
+        self, events: Sequence[LearningEvent], *, earliest: int | None = None
+    ) -> list[Recorded | LaurelsError]:
+        """Record events in order; one result each, an error where an event could not be recorded.
+
+        `earliest` overrides, in milliseconds, how far back a timestamp may lie.
+        """
+        return await self.recorder.record_many(events, earliest=self.earliest if earliest is None else earliest)
+
+    async def change_profile(self, user_id: str, changes: Mapping[str, Any]) -> UserView:
+        """Set profile fields by wire name: `displayName`, `photoURL`, `timeZone`, `preferences`.
+
+        An unknown user comes into being. Raises InvalidProfile or StoreError.
+        """
+        return self.analytics.user(await self.recorder.change_profile(user_id, changes))
+
+    async def close(self) -> None:
+        """Commit what was accepted and bring the projections up to date. The store stays open: it is its opener's."""
+        await self.recorder.close()
+        await self.projector.close()

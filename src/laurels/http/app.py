@@ -1,0 +1,77 @@
+"""The application over HTTP: routes, errors and description around one service per process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.types import ControllerRouterHandler
+
+from laurels.application.service import Service
+from laurels.errors import LaurelsError
+from laurels.http.limits import Limits
+from laurels.http.openapi import DescriptionPlugin, description
+from laurels.http.problems import on_fault, on_http_exception, on_laurels_error
+from laurels.http.routes import boards, events, exports, health, learners
+
+ROUTES = (
+    events.record_event,
+    events.record_events,
+    learners.dashboard,
+    learners.badges,
+    learners.activity,
+    learners.rank,
+    learners.change_profile,
+    exports.export,
+    boards.leaderboard,
+    boards.badge_catalogue,
+    health.live,
+    health.ready,
+    description,
+)
+
+
+def build_app(
+    open_service: Callable[[], AbstractAsyncContextManager[Service]],
+    limits: Limits,
+    *,
+    pages: Sequence[ControllerRouterHandler] = (),
+) -> Litestar:
+    """The ASGI application. The service is opened when serving starts and closed when it ends."""
+    opened: list[Service] = []
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncGenerator[None]:
+        async with open_service() as service:
+            opened[:] = [service]
+            yield
+
+    return Litestar(
+        [*ROUTES, *pages],
+        lifespan=[lifespan],
+        dependencies={
+            "service": Provide(lambda: opened[0], sync_to_thread=False),
+            "limits": Provide(lambda: limits, sync_to_thread=False),
+        },
+        signature_types=[Limits, Service],
+        exception_handlers={
+            LaurelsError: on_laurels_error,
+            HTTPException: on_http_exception,
+            Exception: on_fault,
+        },
+        openapi_config=OpenAPIConfig(
+            title="Laurels",
+            version=version("laurels"),
+            path="/openapi",
+            render_plugins=[DescriptionPlugin()],
+            use_handler_docstrings=True,
+        ),
+        logging_config=None,
+        # Bodies are limited where they are read, each route by its own setting.
+        request_max_body_size=None,
+    )

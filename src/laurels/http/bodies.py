@@ -1,0 +1,98 @@
+"""Reading bodies and path ids: size, type, syntax and shape, each with its own clear refusal.
+
+Bodies are decoded here rather than by the framework, which answers some malformed ones (deep nesting, bytes
+that are no UTF-8) with a 500 and cannot tell bad syntax (400) from a bad field (422).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from litestar import Request
+from litestar.exceptions import HTTPException
+
+from laurels.errors import InvalidInput, InvalidQuery
+
+T = TypeVar("T")
+AnyRequest = Request[Any, Any, Any]
+
+JSON_TYPES = frozenset({"application/json"})
+NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+
+
+class BodyRefused(HTTPException):
+    """The body as a whole cannot be taken."""
+
+    def __init__(self, status_code: int, detail: str) -> None:
+        super().__init__(detail=detail, status_code=status_code)
+
+
+def media_type(request: AnyRequest, accepted: frozenset[str]) -> str:
+    """The body's media type without parameters; JSON where none is named. Refuses one that is not `accepted`."""
+    header = request.headers.get("content-type", "application/json")
+    name = header.partition(";")[0].strip().lower()
+    if name not in accepted:
+        raise BodyRefused(415, f"Send the body as {' or '.join(sorted(accepted))} and name that in Content-Type.")
+    return name
+
+
+async def read_body(request: AnyRequest, limit: int) -> bytes:
+    """The whole body, of at most `limit` bytes; stops reading where it gets larger."""
+    try:
+        announced = int(request.headers.get("content-length", "0"))
+    except ValueError:
+        raise BodyRefused(400, "Content-Length is not a number.") from None
+    too_large = f"The body may have at most {limit} bytes."
+    if announced > limit:
+        raise BodyRefused(413, too_large)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise BodyRefused(413, too_large)
+    return bytes(body)
+
+
+def decode(body: bytes, decoder: msgspec.json.Decoder[T], error: type[InvalidInput]) -> T:
+    """`body` as the decoder's type. Refuses bad JSON with 400, and raises `error` naming a bad field."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as cause:
+        field, detail = explain(cause)
+        raise error(field, detail) from None
+    except RecursionError:
+        raise error("body", "Is nested too deeply.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as cause:
+        raise BodyRefused(400, f"The body is not valid JSON: {_syntax(cause)}.") from None
+
+
+def explain(error: msgspec.ValidationError) -> tuple[str, str]:
+    """The wire name of the field that a decoder refused, and what is wrong with it."""
+    detail, _, path = str(error).partition(" - at `$")
+    field = re.sub(r"\[\.\.\.\]", "", path.rstrip("`")).lstrip(".")
+    if named := re.search(r"(?:missing required|contains unknown) field `([^`]+)`", detail):
+        field = f"{field}.{named[1]}" if field else named[1]
+        detail = "Is required" if "missing" in detail else "Is not a field that this address takes"
+    return field or "body", f"{detail}."
+
+
+def _syntax(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    return str(error).removeprefix("JSON is malformed: ") or "it is empty"
+
+
+def user_id_in(request: AnyRequest, prefix: str) -> str:
+    """The user id that follows `prefix` in the path, decoded from the raw path: an id may contain slashes."""
+    raw: bytes = request.scope["raw_path"]
+    _, found, tail = raw.partition(prefix.encode())
+    try:
+        user_id = unquote_to_bytes(tail).decode() if found else ""
+    except UnicodeDecodeError:
+        raise InvalidQuery("userId", "Is not UTF-8 text.") from None
+    if not user_id:
+        raise InvalidQuery("userId", "Must have 1 to 100 characters.")
+    return user_id

@@ -1,0 +1,166 @@
+"""The service's description (OpenAPI 3.1): what the framework derives from the routes, completed.
+
+Bodies are read by our own decoder, so their schemas and examples are added here, as are the refusals that
+every route shares.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, get
+from litestar.enums import MediaType
+from litestar.openapi.plugins import OpenAPIRenderPlugin
+
+from laurels.domain.events import LearningEvent
+from laurels.http.bodies import NDJSON_TYPES
+from laurels.http.problems import MEDIA_TYPE, Problem
+from laurels.http.schemas import BatchAnswer, ProfileChange
+
+Json = dict[str, Any]
+
+_EVENT: Json = {
+    "userId": "ada",
+    "eventType": "code_run",
+    "eventId": "run-2026-11-23-001",
+    "timestamp": "2026-11-23T09:30:00+01:00",
+    "metadata": {"language": "python", "codeLength": 240, "sessionDuration": 95},
+}
+_BADGE: Json = {
+    "badgeId": "first_run",
+    "name": "First Steps",
+    "description": "Run code for the first time.",
+    "icon": "🏁",
+    "category": "coding",
+    "rarity": "common",
+    "points": 10,
+    "earnedAt": "2026-11-23T08:30:00.000Z",
+}
+_RECORDED: Json = {
+    "success": True,
+    "event": {
+        "eventId": "run-2026-11-23-001",
+        "userId": "ada",
+        "eventType": "code_run",
+        "language": "python",
+        "codeLength": 240,
+        "sessionDuration": 95,
+        "points": 7,
+        "metadata": _EVENT["metadata"],
+        "timestamp": "2026-11-23T08:30:00.000Z",
+    },
+    "newBadges": [_BADGE],
+    "progress": {"totalPoints": 17, "level": 1, "leveledUp": False, "dailyStreak": 1},
+}
+_PROFILE: Json = {"displayName": "Ada", "timeZone": "Europe/London", "preferences": {"theme": "dark"}}
+
+_BODIES: dict[str, tuple[type, Json]] = {
+    "post /api/progress/event": (LearningEvent, _EVENT),
+    "put /api/progress/users/{user_id}": (ProfileChange, _PROFILE),
+}
+_REFUSALS: dict[str, tuple[str, str, str]] = {
+    "400": ("bad-request", "Bad Request", "The body is not valid JSON: it is empty."),
+    "404": ("unknown-user", "Unknown user", "No such user: nothing is recorded under this userId yet."),
+    "409": (
+        "event-conflict",
+        "Event id already used",
+        "This eventId is already recorded for this user with other content.",
+    ),
+    "413": ("request-entity-too-large", "Request Entity Too Large", "The body may have at most 65536 bytes."),
+    "415": ("unsupported-media-type", "Unsupported Media Type", "Send the body as application/json."),
+    "422": ("invalid-event", "Invalid event", "userId: Is required."),
+    "503": ("store-unavailable", "Store unavailable", "The disk that holds the database is full; free some space."),
+}
+_REPLAYED = {"description": "The event was recorded before; this is the first answer again, and nothing changed."}
+
+
+class DescriptionPlugin(OpenAPIRenderPlugin):
+    """Serves the completed description below the framework's own path."""
+
+    def __init__(self) -> None:
+        super().__init__(path="/openapi.json", media_type=MediaType.JSON)
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
+        del request
+        return msgspec.json.encode(complete(openapi_schema))
+
+
+@get("/openapi.json", media_type=MediaType.JSON, include_in_schema=False, sync_to_thread=False)
+def description(request: Request[Any, Any, Any]) -> bytes:
+    """The same, where clients look for it."""
+    return msgspec.json.encode(complete(request.app.openapi_schema.to_schema()))
+
+
+def complete(description: Json) -> Json:
+    """The framework's description with bodies, examples and refusals."""
+    _, components = msgspec.json.schema_components(
+        [LearningEvent, ProfileChange, Problem, BatchAnswer], ref_template="#/components/schemas/{name}"
+    )
+    schemas: Json = description.setdefault("components", {}).setdefault("schemas", {})
+    for name, schema in components.items():
+        schemas.setdefault(name, schema)
+    for path, operations in description["paths"].items():
+        for method, operation in operations.items():
+            if isinstance(operation, dict) and "responses" in operation:
+                _complete_operation(f"{method} {path}", operation)  # pyright: ignore[reportUnknownArgumentType]
+    return description
+
+
+def _complete_operation(route: str, operation: Json) -> None:
+    responses: Json = operation["responses"]
+    refusals = ["503"]
+    if "{user_id}" in route and not route.startswith("put"):
+        refusals += ["404"]
+    if route in _BODIES or route.endswith("/events"):
+        refusals += ["400", "413", "415"]
+    if route.endswith("/event"):
+        refusals += ["409"]
+        created: Json = responses["201"]["content"]["application/json"]
+        created["example"] = _RECORDED
+        responses["200"] = {
+            **_REPLAYED,
+            "headers": {"Idempotent-Replayed": {"schema": {"const": "true"}}},
+            "content": {"application/json": {"schema": created["schema"], "example": _RECORDED}},
+        }
+    if "/api/progress/" in route:
+        refusals += ["422"]
+    responses.pop("400", None)
+    for status in sorted(refusals):
+        responses.setdefault(status, _refusal(status))
+    if route in _BODIES:
+        body, example = _BODIES[route]
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _reference(body), "example": example}},
+        }
+    elif route.endswith("/events"):
+        events = {"type": "array", "items": _reference(LearningEvent), "maxItems": 10_000}
+        lines = {"schema": {"type": "string"}, "example": msgspec.json.encode(_EVENT).decode() + "\n"}
+        operation["requestBody"] = {
+            "required": True,
+            "content": {
+                "application/json": {"schema": events, "example": [_EVENT]},
+                **dict.fromkeys(sorted(NDJSON_TYPES), lines),
+            },
+        }
+
+
+def _refusal(status: str) -> Json:
+    code, title, detail = _REFUSALS[status]
+    example = {
+        "type": f"urn:laurels:problem:{code}",
+        "title": title,
+        "status": int(status),
+        "detail": detail,
+        "success": False,
+        "error": detail,
+    }
+    return {
+        "description": title,
+        "content": {MEDIA_TYPE: {"schema": _reference(Problem), "example": example}},
+    }
+
+
+def _reference(of: type) -> Json:
+    return {"$ref": f"#/components/schemas/{of.__name__}"}

@@ -1,0 +1,41 @@
+"""The boards and the catalogue of badges."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+
+from laurels.application.badges import catalogue
+from laurels.application.service import Service
+from laurels.application.views import Leaderboard
+from laurels.domain.periods import Timeframe
+from laurels.errors import InvalidQuery
+from laurels.http.schemas import BadgeCatalogue
+
+
+@get("/api/progress/leaderboard", summary="A leaderboard", tags=["boards"])
+async def leaderboard(
+    service: NamedDependency[Service],
+    timeframe: Annotated[Timeframe | None, QueryParameter(description="Which board; default all-time.")] = None,
+    limit: Annotated[int, QueryParameter(description="How many lines, 1 to 100.")] = 10,
+    cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
+    around: Annotated[str | None, QueryParameter(description="A user id to have in the middle of the page.")] = None,
+    period: Annotated[
+        str | None, QueryParameter(description="A period by name: all, 2026-11, 2026-W47 or 2026-11-23.")
+    ] = None,
+    language: Annotated[str | None, QueryParameter(description="A board for one language, where kept.")] = None,
+) -> Leaderboard:
+    """A page of a board. `points` were earned in the period, `totalPoints` ever; equal points share a rank."""
+    if language is not None:
+        raise InvalidQuery("language", "The rulebook of this service keeps no boards by language.")
+    return await service.leaderboards.page(timeframe, period=period, limit=limit, cursor=cursor, around=around)
+
+
+@get("/api/badges", summary="All badges", tags=["badges"])
+async def badge_catalogue(service: NamedDependency[Service]) -> BadgeCatalogue:
+    """Every badge that can be earned, with its criterion as data."""
+    badges = catalogue(service.rulebook)
+    return BadgeCatalogue(badges=badges, total=len(badges))

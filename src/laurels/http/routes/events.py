@@ -1,0 +1,99 @@
+"""Recording events, one by one and in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, post
+from litestar.di import NamedDependency
+
+from laurels.application.commands import Recorded
+from laurels.application.service import Service
+from laurels.application.views import RecordedView
+from laurels.domain.events import LearningEvent
+from laurels.errors import EventConflict, InvalidEvent, LaurelsError, StoreError
+from laurels.http.bodies import JSON_TYPES, NDJSON_TYPES, BodyRefused, decode, explain, media_type, read_body
+from laurels.http.limits import Limits
+from laurels.http.problems import sentence
+from laurels.http.schemas import BatchAnswer, BatchResult
+
+MAX_BATCH = 10_000
+
+_event = msgspec.json.Decoder(LearningEvent)
+_raw_events = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+@post("/api/progress/event", summary="Record an event", tags=["events"])
+async def record_event(
+    request: Request[Any, Any, Any], service: NamedDependency[Service], limits: NamedDependency[Limits]
+) -> Response[RecordedView]:
+    """Records one learning event and answers with its points, the badges it brought and the progress after it.
+
+    With an `eventId` it is safe to repeat: the same content again gives the first answer (200, with
+    `Idempotent-Replayed: true`), other content is refused (409). A 2xx means that the event is on disk.
+    """
+    media_type(request, JSON_TYPES)
+    event = decode(await read_body(request, limits.event_bytes), _event, InvalidEvent)
+    recorded = await service.record_event(event)
+    answer = service.analytics.recorded(recorded)
+    if recorded.is_replay:
+        return Response(answer, status_code=200, headers={"Idempotent-Replayed": "true"})
+    return Response(answer, status_code=201)
+
+
+@post("/api/progress/events", status_code=200, summary="Record many events", tags=["events"])
+async def record_events(
+    request: Request[Any, Any, Any], service: NamedDependency[Service], limits: NamedDependency[Limits]
+) -> BatchAnswer:
+    """Records up to 10,000 events from a JSON array or from NDJSON, in order, with one result for each.
+
+    One bad event does not spoil the others.
+    """
+    kind = media_type(request, JSON_TYPES | NDJSON_TYPES)
+    body = await read_body(request, limits.batch_bytes)
+    if kind in NDJSON_TYPES:
+        lines: list[bytes] | list[msgspec.Raw] = [line for line in body.split(b"\n") if line.strip()]
+    else:
+        lines = decode(body, _raw_events, InvalidEvent)
+    if len(lines) > MAX_BATCH:
+        raise BodyRefused(413, f"A batch may have at most {MAX_BATCH} events; this one has {len(lines)}.")
+    parsed = [_parse(line) for line in lines]
+    events = [event for event in parsed if isinstance(event, LearningEvent)]
+    outcomes = iter(await service.record_many(events) if events else [])
+    return _answer((_result(event, next(outcomes)) if isinstance(event, LearningEvent) else event) for event in parsed)
+
+
+def _parse(line: bytes | msgspec.Raw) -> LearningEvent | BatchResult:
+    try:
+        return _event.decode(line)
+    except msgspec.ValidationError as error:
+        return BatchResult("invalid", _event_id_of(line), error=": ".join(explain(error)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return BatchResult("invalid", None, error="Is not valid JSON.")
+
+
+def _event_id_of(line: bytes | msgspec.Raw) -> str | None:
+    """The caller's id of an event that could not be read, so that they find it again."""
+    found: Any = msgspec.json.decode(line)
+    event_id: Any = found.get("eventId") if isinstance(found, dict) else None  # pyright: ignore
+    return event_id if isinstance(event_id, str) else None
+
+
+def _result(event: LearningEvent, outcome: Recorded | LaurelsError) -> BatchResult:
+    if isinstance(outcome, Recorded):
+        status = "replayed" if outcome.is_replay else "recorded"
+        return BatchResult(status, outcome.entry.event_id, points=outcome.fact.outcome.points)
+    if isinstance(outcome, StoreError):
+        # The batch as a whole can be sent again: what is recorded by then is replayed.
+        raise outcome
+    status = "conflict" if isinstance(outcome, EventConflict) else "invalid"
+    return BatchResult(status, event.event_id, error=sentence(outcome))
+
+
+def _answer(results: Iterable[BatchResult]) -> BatchAnswer:
+    listed = list(results)
+    recorded = sum(result.status == "recorded" for result in listed)
+    replayed = sum(result.status == "replayed" for result in listed)
+    return BatchAnswer(results=listed, recorded=recorded, replayed=replayed, rejected=len(listed) - recorded - replayed)

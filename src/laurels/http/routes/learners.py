@@ -1,0 +1,92 @@
+"""One learner's progress: dashboard, badges, activity, rank, profile."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, get, put
+from litestar.di import NamedDependency
+from litestar.params import PathParameter, QueryParameter
+from msgspec import Meta
+
+from laurels.application.service import Service
+from laurels.application.views import Activity, Dashboard, Rank
+from laurels.domain.periods import Timeframe, parse_day, to_ms
+from laurels.errors import InvalidProfile
+from laurels.http.bodies import JSON_TYPES, decode, media_type, read_body, user_id_in
+from laurels.http.limits import Limits
+from laurels.http.schemas import ProfileChange, UserAnswer, UserBadges
+
+UserId = Annotated[str, PathParameter(description="The learner's id, percent-encoded.")]
+
+_profile = msgspec.json.Decoder(ProfileChange)
+
+
+@get("/api/progress/dashboard/{user_id:path}", summary="A learner's dashboard", tags=["learners"])
+async def dashboard(
+    request: Request[Any, Any, Any],
+    service: NamedDependency[Service],
+    user_id: UserId,
+    since: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        QueryParameter(description="Badges earned from then on count as new; default: 24 hours ago."),
+    ] = None,
+) -> Dashboard:
+    """Totals, level, streaks, languages, badges held and the five nearest ones."""
+    user_id = user_id_in(request, "/dashboard/")
+    return await service.analytics.dashboard(user_id, since=None if since is None else to_ms(since))
+
+
+@get("/api/progress/badges/{user_id:path}", summary="A learner's badges", tags=["learners"])
+async def badges(request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId) -> UserBadges:
+    """Every badge of the rulebook, held or open, with the learner's progress towards it."""
+    return UserBadges(badges=await service.analytics.badges(user_id_in(request, "/badges/")))
+
+
+@get("/api/progress/activity/{user_id:path}", summary="A learner's activity by day", tags=["learners"])
+async def activity(
+    request: Request[Any, Any, Any],
+    service: NamedDependency[Service],
+    user_id: UserId,
+    first: Annotated[
+        str | None, QueryParameter(name="from", description="First local day, 2026-01-01; default: a year.")
+    ] = None,
+    last: Annotated[
+        str | None, QueryParameter(name="to", description="Last local day, 2026-12-31; default: today.")
+    ] = None,
+) -> Activity:
+    """Events and their points on each local day with activity; the range spans at most 3,660 days."""
+    return await service.analytics.activity(
+        user_id_in(request, "/activity/"),
+        first=None if first is None else parse_day(first, "from"),
+        last=None if last is None else parse_day(last, "to"),
+    )
+
+
+@get("/api/progress/rank/{user_id:path}", summary="A learner's rank", tags=["boards"])
+async def rank(
+    request: Request[Any, Any, Any],
+    service: NamedDependency[Service],
+    user_id: UserId,
+    timeframe: Annotated[Timeframe | None, QueryParameter(description="Which board; default all-time.")] = None,
+    period: Annotated[str | None, QueryParameter(description="A period by name, such as 2026-W47.")] = None,
+) -> Rank:
+    """The learner's place on a board. `rank` is null for one who has no event in the period."""
+    return await service.leaderboards.rank(user_id_in(request, "/rank/"), timeframe, period=period)
+
+
+@put("/api/progress/users/{user_id:path}", summary="Change a profile", tags=["learners"])
+async def change_profile(
+    request: Request[Any, Any, Any], service: NamedDependency[Service], limits: NamedDependency[Limits], user_id: UserId
+) -> UserAnswer:
+    """Sets display name, photo URL, time zone and preferences; what is left out stays as it is.
+
+    A time zone set before the first event holds from the beginning; a later change moves no day already counted.
+    """
+    media_type(request, JSON_TYPES)
+    body = await read_body(request, limits.event_bytes)
+    change = decode(body, _profile, InvalidProfile)
+    changes: dict[str, Any] = msgspec.to_builtins(change)
+    return UserAnswer(user=await service.change_profile(user_id_in(request, "/users/"), changes))

@@ -1,0 +1,71 @@
+"""Answers and bodies that exist on the wire only; the others are the views of the application."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+from laurels.application.views import BadgeDefinitionView, BadgeStateView, Document, UserView
+
+
+class ProfileChange(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
+    """Fields of a profile to set. What is left out stays; null clears a name or a photo."""
+
+    display_name: str | UnsetType | None = UNSET
+    photo_url: str | UnsetType | None = field(default=UNSET, name="photoURL")
+    time_zone: str | UnsetType = UNSET
+    preferences: dict[str, Any] | UnsetType = UNSET
+
+
+class UserAnswer(Document, frozen=True, kw_only=True):
+    """A user after a change of their profile."""
+
+    user: UserView
+
+
+class BadgeCatalogue(Document, frozen=True, kw_only=True):
+    """Every badge of the rulebook."""
+
+    badges: list[BadgeDefinitionView]
+    total: int
+
+
+class UserBadges(Document, frozen=True, kw_only=True):
+    """Every badge of the rulebook with one user's progress towards it."""
+
+    badges: list[BadgeStateView]
+
+
+BatchStatus = Literal["recorded", "replayed", "queued", "conflict", "invalid"]
+
+
+class BatchResult(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What became of one event of a batch: its points, or what was wrong with it."""
+
+    status: BatchStatus
+    event_id: str | None
+    points: int | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+class BatchAnswer(Document, frozen=True, kw_only=True):
+    """One result for each event of a batch, in its order, and how many were recorded, replayed and rejected."""
+
+    results: list[BatchResult]
+    recorded: int
+    replayed: int
+    rejected: int
+
+
+class Live(Struct, frozen=True):
+    """The process runs."""
+
+    status: Literal["ok"]
+
+
+class Ready(Struct, frozen=True):
+    """Whether the process can do its work, and each thing that it needs for that."""
+
+    status: Literal["ok", "unavailable"]
+    checks: dict[str, Literal["ok", "unavailable"]]

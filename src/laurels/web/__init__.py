@@ -1,0 +1,1 @@
+"""Pages and static files, served from the package itself: a browser needs nothing from elsewhere."""
