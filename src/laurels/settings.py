@@ -22,7 +22,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     )
     rulebook: Annotated[str, Meta(description="Name of a built-in rulebook, or the path of a TOML file.")] = "coding"
     max_backdate_days: Annotated[
-        int | None, Meta(ge=0, description="How many days back a timestamp may lie; empty: back to 1970.")
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="How many days back a timestamp may lie; empty: back to 1970."),
     ] = None
     projection_interval_ms: Annotated[
         int, Meta(ge=10, le=10_000, description="How often boards and snapshots follow the ledger, in milliseconds.")

@@ -55,9 +55,10 @@ class Card(Struct, frozen=True, rename="camel"):
 
 
 class Projected(Struct, frozen=True):
-    """Everything that a store's projections hold of one user."""
+    """Everything that a store's projections hold of one user; None where there is no snapshot or no card."""
 
-    progress: Progress
+    progress: Progress | None
+    card: Card | None
     standings: dict[str, Standing]
 
 
@@ -108,13 +109,14 @@ class Store(Protocol):
     def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
         """Keep snapshots, their cards and standings; each only where what is kept has a smaller `seq`.
 
+        A snapshot and its card also replace those of the same `seq` and another `version`.
         Takes all that it needs before it returns its awaitable: the progress may move on meanwhile. Each user's
         part is written whole or not at all. Survives a clean end of the process; after a crash it may be gone.
         """
         ...
 
-    async def behind(self, limit: int) -> list[str]:
-        """Users whose snapshot lags behind their ledger, those who have waited longest first."""
+    async def behind(self, limit: int, *, before: int) -> list[str]:
+        """Users whose snapshot lacks an entry recorded before the instant `before`, the longest waiting first."""
         ...
 
     async def cards(self, user_ids: Collection[str]) -> dict[str, Card]:
@@ -143,7 +145,7 @@ class Store(Protocol):
         ...
 
     async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
-        """What the projections hold of users, whatever its version; those without a snapshot are left out."""
+        """What the projections hold of users, whatever its version; those of whom they hold nothing are left out."""
         ...
 
     async def clear_projections(self) -> None:

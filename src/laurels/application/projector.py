@@ -10,7 +10,7 @@ import asyncio
 import logging
 from time import monotonic
 
-from laurels.application.ports import Projection, Store
+from laurels.application.ports import Clock, Projection, Store
 from laurels.application.progress_cache import ProgressCache
 from laurels.application.standings import card_of, standings_of
 from laurels.domain.rulebook import Rulebook
@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 CHUNK = 100
 # Seconds between looks for users that another process left behind.
 CATCH_UP_EVERY = 30.0
+# How old, in milliseconds, an entry must be before another process's projection of it is not waited for.
+GRACE_MS = 20_000
 
 
 class Projector:
@@ -34,6 +36,7 @@ class Projector:
         self,
         store: Store,
         rulebook: Rulebook,
+        clock: Clock,
         cache: ProgressCache,
         *,
         settled: asyncio.Lock,
@@ -42,6 +45,7 @@ class Projector:
     ) -> None:
         self._store = store
         self._rulebook = rulebook
+        self._clock = clock
         self._cache = cache
         self._settled = settled
         self._committed = committed
@@ -70,9 +74,13 @@ class Projector:
                     self._cache.give_back(taken)
                     raise
 
-    async def catch_up(self) -> None:
-        """Project users whose snapshot lags behind their ledger, whoever wrote their entries. Raises StoreError."""
-        while users := await self._store.behind(CHUNK):
+    async def catch_up(self, *, before: int) -> None:
+        """Project users of whom entries recorded before an instant are not projected, whoever wrote them.
+
+        Raises StoreError.
+        """
+        await self.flush()
+        while users := await self._store.behind(CHUNK, before=before):
             async with self._settled:
                 await self._cache.refresh(users, ())
                 for user_id in users:
@@ -94,7 +102,9 @@ class Projector:
         while True:
             try:
                 if monotonic() - self._caught_up_at >= CATCH_UP_EVERY:
-                    await self.catch_up()
+                    # At the start everything that was left behind; later what others should long have projected.
+                    grace = 0 if self._caught_up_at == float("-inf") else GRACE_MS
+                    await self.catch_up(before=self._clock() - grace)
                     self._caught_up_at = monotonic()
                 started = monotonic()
                 await self.flush()

@@ -109,14 +109,26 @@ class Recorder:
                     await self._commit(batch)
                 except StoreError as error:
                     self._fail(batch, error)
-                except Exception as error:
-                    # A fault of ours must not leave callers waiting for ever, nor stop those who come after.
-                    failure = StoreUnavailable("The event could not be recorded because of an internal fault.")
-                    failure.__cause__ = error
-                    self._fail(batch, failure)
+                except Exception:
+                    await self._commit_singly(batch)
                 finally:
                     self._cache.trim()
             self.committed.set()
+
+    async def _commit_singly(self, batch: list[Command]) -> None:
+        """After a fault of ours: one command that cannot be decided must not take the others down with it."""
+        self._cache.drop({command.user_id for command in batch})
+        for command in batch:
+            if command.group.results[command.index] is not None:
+                continue
+            try:
+                await self._commit([command])
+            except StoreError as error:
+                self._fail([command], error)
+            except Exception as error:
+                failure = StoreUnavailable("The event could not be recorded because of an internal fault.")
+                failure.__cause__ = error
+                self._fail([command], failure)
 
     def _fail(self, batch: Iterable[Command], error: StoreError) -> None:
         self._cache.drop({command.user_id for command in batch})

@@ -46,6 +46,7 @@ class Service:
         self.projector = Projector(
             store,
             rulebook,
+            clock,
             cache,
             settled=self.recorder.settled,
             committed=self.recorder.committed,

@@ -8,6 +8,8 @@ depend on the order, and why a badge need only be looked at when one of its meas
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -125,13 +127,13 @@ class CriterionProgress(Struct, frozen=True):
     fraction: float
 
 
-def leaves(criterion: Criterion) -> Iterator[Leaf]:
-    """Every leaf of the tree, from left to right."""
+def leaves(criterion: Criterion, key: str = "criterion") -> Iterator[tuple[str, Leaf]]:
+    """Every leaf of the tree, from left to right, with the key under which it stands; `key` is that of the tree."""
     if isinstance(criterion, AllOf | AnyOf):
-        for part in criterion.of:
-            yield from leaves(part)
+        for number, part in enumerate(criterion.of):
+            yield from leaves(part, f"{key}.of[{number}]")
     else:
-        yield criterion
+        yield key, criterion
 
 
 def signature(leaf: Leaf) -> str:
@@ -143,26 +145,23 @@ def signature(leaf: Leaf) -> str:
     return msgspec.json.encode(fields, order="deterministic").decode()
 
 
-class Moment(Struct, frozen=True, gc=False):
-    """When an event happened for the one who did it. `offset` is seconds ahead of UTC, `day` the local day."""
+class Moment:
+    """When an event happened for the one who did it. `offset` is seconds ahead of UTC, `day` the local day.
 
-    at: int
-    offset: int
-    day: int
+    The other attributes are the rest of `TIME_FIELDS`. All are made at once, since several measures ask for each.
+    """
 
-    def field(self, name: str) -> int:
-        """The value of one of `TIME_FIELDS`."""
-        match name:
-            case "hour":
-                return hour_of(self.at, self.offset)
-            case "weekday":
-                return weekday_of(self.day)
-            case "week":
-                return week_of(self.day)
-            case "month":
-                return month_of(self.day)
-            case _:
-                return self.day
+    __slots__ = ("day", "hour", "month", "week", "weekday")
+
+    def __init__(self, at: int, offset: int, day: int) -> None:
+        self.day = day
+        self.hour = hour_of(at, offset)
+        self.weekday, self.week, self.month = _calendar(day)
+
+
+@lru_cache(maxsize=4096)
+def _calendar(day: int) -> tuple[int, int, int]:
+    return weekday_of(day), week_of(day), month_of(day)
 
 
 Metadata = Mapping[str, Any]
@@ -173,7 +172,8 @@ Matcher = Callable[[Metadata, Moment], bool]
 def reader(field: str) -> Reader:
     """A function that reads `field` from an event: a time field, or a metadata key with dots for nesting."""
     if field in TIME_FIELDS:
-        return lambda _metadata, moment: moment.field(field)
+        of_moment = attrgetter(field)
+        return lambda _metadata, moment: of_moment(moment)
     path = field.removeprefix("metadata.").split(".")
     if len(path) == 1:
         key = path[0]
@@ -205,8 +205,12 @@ def _test(condition: Condition) -> Callable[[Any], bool]:
     if isinstance(condition, Range):
         low = float("-inf") if condition.min is None else condition.min
         high = float("inf") if condition.max is None else condition.max
-        return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+        # Exact types: `bool` is an `int` to Python and no number in JSON.
+        return lambda value: (type(value) is int or type(value) is float) and low <= value <= high
     # Paired with its type: to Python 1, 1.0 and True are equal, in JSON they are not.
     wanted = condition if isinstance(condition, list) else [condition]
+    if all(isinstance(value, str) for value in wanted):
+        names = frozenset(wanted)
+        return lambda value: type(value) is str and value in names
     accepted = {(isinstance(value, bool), value) for value in wanted}
     return lambda value: isinstance(value, str | int | float) and (isinstance(value, bool), value) in accepted

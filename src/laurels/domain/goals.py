@@ -25,6 +25,11 @@ class Goal(Protocol):
         ...
 
 
+def _shown(fraction: float) -> float:
+    """`fraction` to four places; 1.0 only for what is whole, never by rounding."""
+    return 1.0 if fraction >= 1.0 else min(round(fraction, 4), 0.9999)
+
+
 class LeafGoal:
     """One measure against one target. `threshold` is the target in the measure's own units."""
 
@@ -39,7 +44,6 @@ class LeafGoal:
 
     def progress(self, progress: Progress) -> CriterionProgress:
         value = self.measure.value(progress)
-        fraction = min(1.0, max(0.0, value / self.threshold)) if self.threshold else 1.0
         if self.levels is not None:
             current: float = self.levels.level_at(value)
         elif self.measure.scale == 1:
@@ -48,7 +52,9 @@ class LeafGoal:
             current = value / self.measure.scale
             current = int(current) if current.is_integer() else current
         # Measures differ in whether they go on counting past the highest target; what is shown does not.
-        return CriterionProgress(min(current, self.target), self.target, round(fraction, 4))
+        return CriterionProgress(
+            min(current, self.target), self.target, _shown(value / self.threshold if self.threshold else 1.0)
+        )
 
 
 class AllGoal:
@@ -63,7 +69,7 @@ class AllGoal:
     def progress(self, progress: Progress) -> CriterionProgress:
         seen = [part.progress(progress) for part in self.parts]
         met = sum(part.is_met(progress) for part in self.parts)
-        return CriterionProgress(met, len(seen), round(sum(part.fraction for part in seen) / len(seen), 4))
+        return CriterionProgress(met, len(seen), _shown(sum(part.fraction for part in seen) / len(seen)))
 
 
 class AnyGoal:

@@ -60,5 +60,8 @@ def level_progress(levels: Levels, points: int) -> LevelProgress:
     level = levels.level_at(points)
     start = levels.start_of(level) or 0
     following = levels.start_of(level + 1)
-    fraction = 1.0 if following is None else max(0.0, (points - start) / (following - start))
-    return LevelProgress(level, points, following, round(fraction, 4))
+    if following is None:
+        return LevelProgress(level, points, None, 1.0)
+    # Not rounded up to 1.0: that would say that the next level is reached.
+    fraction = min(round((points - start) / (following - start), 4), 0.9999)
+    return LevelProgress(level, points, following, fraction)

@@ -7,7 +7,10 @@ its parts in `Progress.parts`, under its index.
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from laurels.domain.criteria import (
@@ -23,6 +26,7 @@ from laurels.domain.criteria import (
     Span,
     Streak,
     Sum,
+    Window,
     matcher,
     reader,
 )
@@ -32,6 +36,9 @@ if TYPE_CHECKING:
 
 # Sums are kept in whole thousandths, so that the order of adding cannot change the last digit.
 SUM_SCALE = 1000
+_SCALARS = (str, int, float)
+# No target lies above this, and a float past it could not be scaled.
+MAX_AMOUNT = 1_000_000_000_000
 
 
 class Measure:
@@ -46,16 +53,23 @@ class Measure:
         self.index = index
         self.top = 0
         self.badges_at: dict[int, list[int]] = {}
+        self._targets: list[int] = []
 
     def add_target(self, target: int, badge: int) -> None:
-        self.top = max(self.top, target)
+        if target not in self.badges_at:
+            insort(self._targets, target)
+        self.top = self._targets[-1]
         self.badges_at.setdefault(target, []).append(badge)
 
-    def crossed(self, before: int, after: int) -> list[int]:
+    def crossed(self, before: int, after: int) -> Sequence[int]:
         """The badges whose target lies above `before` and at or below `after`."""
         if after == before + 1:
-            return self.badges_at.get(after, [])
-        return [badge for target, badges in self.badges_at.items() if before < target <= after for badge in badges]
+            return self.badges_at.get(after, ())
+        targets = self._targets
+        first = bisect_right(targets, before)
+        if first == len(targets) or targets[first] > after:
+            return ()
+        return [badge for target in targets[first : bisect_right(targets, after)] for badge in self.badges_at[target]]
 
     def value(self, progress: Progress) -> int:
         """The measure's present value, in units of 1 / `scale`."""
@@ -63,55 +77,101 @@ class Measure:
 
 
 class EventMeasure(Measure):
-    """A measure that events of certain types move. The leaf's target plays no part here."""
+    """A measure that events of certain types move. The leaf's target plays no part here.
+
+    A total is one number. All others stop growing at the top target, where they let go of their parts: what
+    they hold stays bounded. Since every event passes here, each kind does its own work and asks for no other's.
+    """
 
     def __init__(self, index: int, leaf: EventLeaf) -> None:
         super().__init__(index)
         self.per = leaf.per
         self.matches = matcher(leaf.where)
         self.read = None if isinstance(leaf, Count) else reader(leaf.field)
-        self.sums = isinstance(leaf, Sum)
-        self.scale = SUM_SCALE if self.sums else 1
-        # A plain count or sum is one number; all others stop growing at the top target, where they let go
-        # of their parts: what they hold stays bounded.
-        self.is_plain = leaf.per is None and not isinstance(leaf, Distinct)
+        self.scale = SUM_SCALE if isinstance(leaf, Sum) else 1
 
-    def observe(self, progress: Progress, metadata: Metadata, moment: Moment) -> list[int]:
+    def observe(self, progress: Progress, metadata: Metadata, moment: Moment) -> Sequence[int]:
         """Count one event in, and return the badges whose target it passed."""
+        raise NotImplementedError
+
+    def _amount(self, metadata: Metadata, moment: Moment) -> int | None:
+        """What the event adds to a count or sum; None where it plays no part."""
         if self.matches is not None and not self.matches(metadata, moment):
-            return []
-        amount = 1
-        value: object = None
-        if self.read is not None:
-            value = self.read(metadata, moment)
-            if self.sums:
-                if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
-                    return []
-                amount = round(value * SUM_SCALE)
-            elif not isinstance(value, str | int | float):
-                return []
-        gauges = progress.gauges
-        before = gauges.get(self.index, 0)
-        if self.is_plain:
-            after = gauges[self.index] = before + amount
-            return self.crossed(before, after)
-        if before >= self.top:
-            return []
-        parts = progress.parts.setdefault(self.index, {})
-        window = "" if self.per is None else str(moment.field(self.per))
-        if self.read is not None and not self.sums:
-            name = f"{window}={_label(value)}"
-            if name in parts:
-                return []
-            parts[name] = 1
-        total = parts[window] = parts.get(window, 0) + amount
-        after = min(total, self.top)
+            return None
+        if self.read is None:
+            return 1
+        value = self.read(metadata, moment)
+        if not (type(value) is int or type(value) is float) or value <= 0:
+            return None
+        return round(min(value, MAX_AMOUNT) * SUM_SCALE)
+
+    def _raise_to(self, value: int, before: int, progress: Progress) -> Sequence[int]:
+        """Set the gauge to `value`, at most to the top target, if that is more than `before`."""
+        after = min(value, self.top)
         if after <= before:
-            return []
-        gauges[self.index] = after
+            return ()
+        progress.gauges[self.index] = after
         if after == self.top:
             del progress.parts[self.index]
         return self.crossed(before, after)
+
+
+class TotalMeasure(EventMeasure):
+    """A count or sum over all time."""
+
+    def observe(self, progress: Progress, metadata: Metadata, moment: Moment) -> Sequence[int]:
+        amount = self._amount(metadata, moment)
+        if amount is None:
+            return ()
+        gauges = progress.gauges
+        before = gauges.get(self.index, 0)
+        after = gauges[self.index] = before + amount
+        return self.crossed(before, after)
+
+
+class WindowMeasure(EventMeasure):
+    """The best count or sum within one day, week or month."""
+
+    def __init__(self, index: int, leaf: Count | Sum, per: Window) -> None:
+        super().__init__(index, leaf)
+        self._window: Callable[[Moment], int] = attrgetter(per)
+
+    def observe(self, progress: Progress, metadata: Metadata, moment: Moment) -> Sequence[int]:
+        before = progress.gauges.get(self.index, 0)
+        if before >= self.top:
+            return ()
+        amount = self._amount(metadata, moment)
+        if amount is None:
+            return ()
+        parts = progress.parts.setdefault(self.index, {})
+        window = str(self._window(moment))
+        total = parts[window] = parts.get(window, 0) + amount
+        return self._raise_to(total, before, progress)
+
+
+class DistinctMeasure(EventMeasure):
+    """The number of different values of a field, over all time or the best within one window."""
+
+    def __init__(self, index: int, leaf: Distinct) -> None:
+        super().__init__(index, leaf)
+        self._value = reader(leaf.field)
+        self._window: Callable[[Moment], int | str] = attrgetter(leaf.per) if leaf.per else lambda _moment: ""
+
+    def observe(self, progress: Progress, metadata: Metadata, moment: Moment) -> Sequence[int]:
+        before = progress.gauges.get(self.index, 0)
+        if before >= self.top or (self.matches is not None and not self.matches(metadata, moment)):
+            return ()
+        value = self._value(metadata, moment)
+        if not isinstance(value, _SCALARS):
+            return ()
+        parts = progress.parts.setdefault(self.index, {})
+        window = str(self._window(moment))
+        name = f"{window}={_label(value)}"
+        if name in parts:
+            return ()
+        parts[name] = 1
+        total = parts[window] = parts.get(window, 0) + 1
+        return self._raise_to(total, before, progress)
 
 
 class StateMeasure(Measure):
@@ -143,6 +203,10 @@ def _label(value: object) -> str:
 
 def measure_for(index: int, leaf: Leaf) -> EventMeasure | StateMeasure:
     """A new measure of what `leaf` looks at."""
-    if isinstance(leaf, Count | Distinct | Sum):
-        return EventMeasure(index, leaf)
-    return StateMeasure(index, leaf)
+    match leaf:
+        case Distinct():
+            return DistinctMeasure(index, leaf)
+        case Count() | Sum():
+            return TotalMeasure(index, leaf) if leaf.per is None else WindowMeasure(index, leaf, leaf.per)
+        case _:
+            return StateMeasure(index, leaf)

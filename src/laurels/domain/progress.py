@@ -134,7 +134,7 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
             for measure in rulebook.badge_measures_for(badge):
                 before = self.gauges.get(measure.index, 0)
                 self.gauges[measure.index] = before + 1
-                candidates = candidates + measure.crossed(before, before + 1)
+                candidates += measure.crossed(before, before + 1)
         return candidates
 
     def fold(self, entry: Entry, rulebook: Rulebook) -> None:

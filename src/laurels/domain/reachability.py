@@ -35,10 +35,10 @@ _LONGEST_WINDOW = {"day": 1, "week": 7, "month": 31}
 def check_reachable(data: RulebookData) -> None:
     """Raise RulebookError for the first criterion that no sequence of events could meet."""
     for position, badge in enumerate(data.badges):
-        for leaf in leaves(badge.criterion):
+        for key, leaf in leaves(badge.criterion, f"badges[{position}].criterion"):
             problem = _leaf_problem(leaf, data)
             if problem:
-                raise RulebookError(f"badges[{position}].criterion", f"Can never be met: {problem}")
+                raise RulebookError(key, f"Can never be met: {problem}")
     _check_badge_counts(data)
 
 
@@ -46,10 +46,16 @@ def _leaf_problem(leaf: Leaf, data: RulebookData) -> str | None:
     if isinstance(leaf, Count | Distinct | Sum):
         return _event_leaf_problem(leaf, data)
     if isinstance(leaf, Points | Level):
-        pays = any(rule.points or rule.bonuses for rule in data.event_types.values())
-        if not pays and not any(badge.points for badge in data.badges):
+        if isinstance(leaf, Level) and data.levels.start_of(leaf.target) == 0:
+            # Badges are awarded where a total passes the start of a level; this one none ever passes.
+            return "everyone begins at this level."
+        if not _events_pay(data) and not any(badge.points for badge in data.badges):
             return "no event type and no badge pays points."
     return None
+
+
+def _events_pay(data: RulebookData) -> bool:
+    return any(rule.points or any(bonus.points for bonus in rule.bonuses) for rule in data.event_types.values())
 
 
 def _event_leaf_problem(leaf: EventLeaf, data: RulebookData) -> str | None:
@@ -66,9 +72,21 @@ def _event_leaf_problem(leaf: EventLeaf, data: RulebookData) -> str | None:
             return problem
     if isinstance(leaf, Distinct):
         return _distinct_problem(leaf)
-    if isinstance(leaf, Sum) and leaf.field in TIME_FIELDS:
-        return f"{leaf.field!r} is no amount to add up."
+    if isinstance(leaf, Sum):
+        if leaf.field in TIME_FIELDS:
+            return f"{leaf.field!r} is no amount to add up."
+        if not _lets_an_amount_through(leaf.where.get(leaf.field)):
+            return f"the condition on {leaf.field!r} lets no positive number through."
     return None
+
+
+def _lets_an_amount_through(condition: Condition | None) -> bool:
+    if condition is None:
+        return True
+    if isinstance(condition, Range):
+        return condition.max is None or condition.max > 0
+    values = condition if isinstance(condition, list) else [condition]
+    return any(isinstance(value, int | float) and not isinstance(value, bool) and value > 0 for value in values)
 
 
 def _condition_problem(field: str, condition: Condition) -> str | None:
@@ -91,7 +109,8 @@ def _condition_problem(field: str, condition: Condition) -> str | None:
 def _holds(condition: Condition, value: int) -> bool:
     if isinstance(condition, Range):
         return (condition.min is None or condition.min <= value) and (condition.max is None or value <= condition.max)
-    return value in condition if isinstance(condition, list) else value == condition
+    accepted = condition if isinstance(condition, list) else [condition]
+    return any(value == one and not isinstance(one, bool) for one in accepted)
 
 
 def _distinct_problem(leaf: Distinct) -> str | None:
@@ -100,6 +119,8 @@ def _distinct_problem(leaf: Distinct) -> str | None:
     if bounds is not None:
         condition = leaf.where.get(leaf.field)
         most = sum(condition is None or _holds(condition, v) for v in range(bounds[0], bounds[1] + 1))
+        if leaf.field == "weekday" and leaf.per == "day":
+            most = 1
     elif leaf.field in ("day", "week", "month") and leaf.per is not None:
         days = _LONGEST_WINDOW[leaf.per]
         most = {"day": days, "week": 1 if days == 1 else (days + 6) // 7 + (days > 7), "month": 1 + (days == 7)}[
@@ -115,7 +136,10 @@ def _distinct_problem(leaf: Distinct) -> str | None:
 
 
 def _check_badge_counts(data: RulebookData) -> None:
-    """Badges that ask for a number of badges: grow the set of those within reach until it stands still."""
+    """Badges that ask for badges, or for points that only badges pay.
+
+    Grows the set of those within reach until it stands still.
+    """
     reached: set[str] = set()
     while True:
         new = {
@@ -129,7 +153,8 @@ def _check_badge_counts(data: RulebookData) -> None:
     for position, badge in enumerate(data.badges):
         if badge.id not in reached:
             raise RulebookError(
-                f"badges[{position}].criterion", "Can never be met: it asks for more badges than can be held before it."
+                f"badges[{position}].criterion",
+                "Can never be met: it asks for more badges, or more points of badges, than can be had before it.",
             )
 
 
@@ -138,6 +163,10 @@ def _within_reach(criterion: Criterion, reached: set[str], data: RulebookData) -
         return all(_within_reach(part, reached, data) for part in criterion.of)
     if isinstance(criterion, AnyOf):
         return any(_within_reach(part, reached, data) for part in criterion.of)
+    if isinstance(criterion, Points | Level) and not _events_pay(data):
+        total = sum(badge.points for badge in data.badges if badge.id in reached)
+        needed = criterion.target if isinstance(criterion, Points) else data.levels.start_of(criterion.target)
+        return needed is not None and total >= needed
     if not isinstance(criterion, Badges):
         return True
     held = sum(

@@ -27,6 +27,7 @@ from laurels.domain.criteria import (
     Span,
     Streak,
     Sum,
+    leaves,
     signature,
 )
 from laurels.domain.goals import AllGoal, AnyGoal, Goal, LeafGoal
@@ -94,18 +95,21 @@ class Rulebook:
         self.streak_measures: list[StateMeasure] = []
         self.span_measures: list[StateMeasure] = []
         self._badge_measures: list[StateMeasure] = []
+        self._badge_measures_by_kind: dict[tuple[Category, Rarity], list[StateMeasure]] = {}
         self._sort_measures()
 
         decisive = (
             data.event_types,
             data.levels,
-            [(badge.id, badge.points, badge.criterion) for badge in data.badges],
+            [(badge.id, badge.points, badge.category, badge.rarity, badge.criterion) for badge in data.badges],
         )
         # What decides an event's outcome, and what decides how entries are folded. The first may change while
         # the second stays: then no state need be folded again.
         self.fingerprint = _digest(msgspec.json.encode(decisive, order="deterministic"))
+        # Measures of badges held keep numbers that hang on what the badges were when they were folded.
+        counted = [(badge.id, badge.category, badge.rarity) for badge in data.badges] if self._badge_measures else []
         self.measures_version = _digest(
-            msgspec.json.encode([self.board_zone, *((key, m.top) for key, m in self._measures.items())])
+            msgspec.json.encode([self.board_zone, counted, *((key, m.top) for key, m in self._measures.items())])
         )
 
     def badge(self, badge_id: str) -> Badge | None:
@@ -115,13 +119,7 @@ class Rulebook:
 
     def badge_measures_for(self, badge: Badge) -> list[StateMeasure]:
         """The measures that grow when `badge` is awarded."""
-        return [
-            measure
-            for measure in self._badge_measures
-            if isinstance(measure.leaf, Badges)
-            and measure.leaf.category in (None, badge.category)
-            and measure.leaf.rarity in (None, badge.rarity)
-        ]
+        return self._badge_measures_by_kind[badge.category, badge.rarity]
 
     def _tie(self, criterion: Criterion, badge: int) -> Goal:
         if isinstance(criterion, AllOf):
@@ -139,10 +137,7 @@ class Rulebook:
         if isinstance(criterion, Sum):
             threshold *= SUM_SCALE
         elif isinstance(criterion, Level):
-            start = self.levels.start_of(criterion.target)
-            if start is None:
-                raise RulebookError(f"badges[{badge}].criterion.target", "Asks for a level past the last one.")
-            threshold = start
+            threshold = self.levels.start_of(criterion.target) or 0
         measure.add_target(threshold, badge)
         return LeafGoal(criterion, measure, threshold, self.levels)
 
@@ -161,6 +156,14 @@ class Rulebook:
                     self.span_measures.append(measure)
                 case Badges():
                     self._badge_measures.append(measure)
+        for badge in self.badges:
+            self._badge_measures_by_kind[badge.category, badge.rarity] = [
+                measure
+                for measure in self._badge_measures
+                if isinstance(measure.leaf, Badges)
+                and measure.leaf.category in (None, badge.category)
+                and measure.leaf.rarity in (None, badge.rarity)
+            ]
 
 
 def _digest(data: bytes) -> str:
@@ -178,3 +181,6 @@ def _check_sense(data: RulebookData) -> None:
         if badge.id in seen:
             raise RulebookError(f"badges[{position}].id", f"The badge id {badge.id!r} is used twice.")
         seen.add(badge.id)
+        for key, leaf in leaves(badge.criterion, f"badges[{position}].criterion"):
+            if isinstance(leaf, Level) and data.levels.start_of(leaf.target) is None:
+                raise RulebookError(f"{key}.target", "Asks for a level past the last one.")

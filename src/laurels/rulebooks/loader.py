@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -13,6 +15,9 @@ from laurels.domain.rulebook import Rulebook, RulebookData
 from laurels.errors import RulebookError
 
 BUILT_IN = ("coding",)
+
+KeyPath = tuple[str | int, ...]
+_ROOT: KeyPath = ()
 
 
 def load_rulebook(source: str | Path = "coding") -> Rulebook:
@@ -37,50 +42,162 @@ def parse_rulebook(text: str, name: str = "<rulebook>") -> Rulebook:
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise RulebookError("", f"Not valid TOML: {error}.", where=name) from error
+        at = re.search(r"at line (\d+)", str(error))
+        line = int(at[1]) if at else max(1, len(text.splitlines()))
+        raise RulebookError("", f"Not valid TOML: {error}.", where=f"{name}:{line}") from error
     try:
         return Rulebook(msgspec.convert(raw, RulebookData))
     except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at `$")
-        key = path.rstrip("`").removeprefix(".")
-        if match := re.search(r"unknown field `([^`]+)`", detail):
-            key = f"{key}.{match[1]}" if key else match[1]
+        detail = str(error).partition(" - at ")[0]
+        key = _key_of(error, raw)
         raise RulebookError(key, f"{detail}.", where=f"{name}:{line_of(text, key)}") from error
     except RulebookError as error:
         raise RulebookError(error.key, error.detail, where=f"{name}:{line_of(text, error.key)}") from error
 
 
 def line_of(text: str, key: str) -> int:
-    """The line (from 1) on which `key` stands, or the nearest header above it.
+    """The line (from 1) of the valid TOML `text` on which `key` stands, or else what encloses it."""
+    path = tuple(
+        json.loads(quoted) if quoted else int(index) if index else bare for quoted, index, bare in _PART.findall(key)
+    )
+    lines = _Positions(text).lines
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path, 1)
 
-    `tomllib` keeps no positions, so this follows the key through the table headers of the text.
+
+_PART = re.compile(r'("(?:[^"\\]|\\.)*")|\[(\d+)\]|([^.\[\]"]+)')
+
+
+def _key_of(error: msgspec.ValidationError, raw: dict[str, Any]) -> str:
+    """The dotted key that a validation error is about, with the names that msgspec leaves out filled in."""
+    detail, _, where = str(error).partition(" - at ")
+    steps: list[str | int | None] = [
+        int(index) if index else name or None for name, index in re.findall(r"\.(\w+)|\[(?:(\d+)|\.\.\.)\]", where)
+    ]
+    if where.startswith("`key` in"):
+        steps.append(None)
+    key = ""
+    node: Any = raw
+    for step in steps:
+        at = _culprit(raw, node, str(error)) if step is None else step
+        key += f"[{at}]" if isinstance(at, int) else _dotted(key, at)
+        try:
+            node = node[at]
+        except LookupError:
+            break
+    if match := re.search(r"unknown field `([^`]+)`", detail):
+        key += _dotted(key, match[1])
+    return key
+
+
+def _culprit(raw: dict[str, Any], table: dict[str, Any], message: str) -> str:
+    """The entry of `table`, a part of `raw`, that alone brings the same message. Leaves only that one in it."""
+    entries = dict(table)
+    for name, value in entries.items():
+        table.clear()
+        table[name] = value
+        try:
+            msgspec.convert(raw, RulebookData)
+        except msgspec.ValidationError as error:
+            if str(error) == message:
+                return name
+    raise AssertionError(f"No entry of {sorted(entries)} brings: {message}")
+
+
+def _dotted(key: str, name: str) -> str:
+    spelled = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+    return f".{spelled}" if key else spelled
+
+
+class _Positions:
+    """The line of every table, key and array item of a TOML text.
+
+    `tomllib` keeps no positions. This reads just the structure, and relies on `tomllib` having found it valid.
     """
-    best = 1
-    parts = [(name, int(index) if index else None) for name, index in re.findall(r"([^.\[\]]+)(?:\[(\d+)\])?", key)]
-    lines = text.splitlines()
-    start = 0
-    header = ""
-    for name, index in parts:
-        header = f"{header}.{name}" if header else name
-        found = _find(lines, start, header, name, index)
-        if found is None:
-            continue
-        best = found + 1
-        start = found
-    return best
 
+    _token = re.compile(
+        r"""[ \t\r]+|\#[^\n]*|(?P<newline>\n)
+        |(?P<token>\"{3}(?:\\.|[^\\])*?\"{3,5}|'{3}.*?'{3,5}|"(?:\\.|[^"\\])*"|'[^']*'|[\[\]{},=.]|[^\s\[\]{},=.\#"']+)""",
+        re.VERBOSE | re.DOTALL,
+    )
 
-def _find(lines: list[str], start: int, header: str, name: str, index: int | None) -> int | None:
-    seen = -1
-    for number in range(start, len(lines)):
-        line = lines[number].strip()
-        if line.startswith(f"[[{header}]]"):
-            seen += 1
-            if seen == (index or 0):
-                return number
-        elif line.startswith(f"[{header}]") or re.match(rf"{re.escape(name)}\s*=", line):
-            return number
-        elif start and number > start and line.startswith("["):
-            # The enclosing table ends here.
-            return None
-    return None
+    def __init__(self, text: str) -> None:
+        self.lines: dict[KeyPath, int] = {}
+        self._tokens: list[tuple[str, int]] = []
+        line = 1
+        for match in self._token.finditer(text):
+            if match["newline"] or match["token"]:
+                self._tokens.append((match[0], line))
+            line += match[0].count("\n")
+        self._next = 0
+        self._array_tables: dict[KeyPath, int] = {}
+        table = _ROOT
+        while self._next < len(self._tokens):
+            if self._at("\n"):
+                self._next += 1
+            elif self._at("["):
+                table = self._header()
+            else:
+                self._pair(table)
+
+    def _at(self, *tokens: str) -> bool:
+        return self._next < len(self._tokens) and self._tokens[self._next][0] in tokens
+
+    def _name(self) -> str:
+        token = self._tokens[self._next][0]
+        self._next += 1
+        return next(iter(tomllib.loads(f"{token} = 0")))
+
+    def _names(self, end: str) -> list[str]:
+        names = [self._name()]
+        while not self._at(end):
+            self._next += 1
+            names.append(self._name())
+        return names
+
+    def _header(self) -> KeyPath:
+        line = self._tokens[self._next][1]
+        self._next += 1
+        is_array = self._at("[")
+        self._next += is_array
+        path = _ROOT
+        names = self._names("]")
+        for number, name in enumerate(names, 1):
+            path += (name,)
+            self.lines.setdefault(path, line)
+            if is_array and number == len(names):
+                self._array_tables[path] = self._array_tables.get(path, -1) + 1
+            if path in self._array_tables:
+                path += (self._array_tables[path],)
+        self.lines.setdefault(path, line)
+        self._next += 1 + is_array
+        return path
+
+    def _pair(self, table: KeyPath) -> None:
+        line = self._tokens[self._next][1]
+        path = table
+        for name in self._names("="):
+            path += (name,)
+            self.lines.setdefault(path, line)
+        self._next += 1
+        self._value(path)
+
+    def _value(self, path: KeyPath) -> None:
+        if self._at("[", "{"):
+            is_array = self._at("[")
+            self._next += 1
+            item = 0
+            while not self._at("]", "}"):
+                if self._at("\n", ","):
+                    self._next += 1
+                elif is_array:
+                    self.lines[*path, item] = self._tokens[self._next][1]
+                    self._value((*path, item))
+                    item += 1
+                else:
+                    self._pair(path)
+            self._next += 1
+        else:
+            while self._next < len(self._tokens) and not self._at("\n", ",", "]", "}"):
+                self._next += 1

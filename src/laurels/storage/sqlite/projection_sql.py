@@ -22,23 +22,22 @@ _KEEP_PROGRESS = """
     SELECT value ->> 0, value ->> 1, value ->> 2, value -> 3, value -> 4 FROM json_each(?) WHERE true
     ON CONFLICT (user_id) DO UPDATE
     SET seq = excluded.seq, version = excluded.version, card = excluded.card, state = excluded.state
-    WHERE excluded.seq > seq OR excluded.version <> version"""
+    WHERE excluded.seq > seq OR (excluded.seq = seq AND excluded.version <> version)"""
 _KEEP_STANDINGS = """
     INSERT INTO standings (board, user_id, points, events, reached_at, seq)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(?) WHERE true
     ON CONFLICT (board, user_id) DO UPDATE
     SET points = excluded.points, events = excluded.events, reached_at = excluded.reached_at, seq = excluded.seq
     WHERE excluded.seq > seq"""
-# The mark moves up to the first entry that some user's snapshot does not hold yet.
-_MOVE_MARK = """
-    UPDATE projected SET pos = coalesce(
-        (SELECT min(l.pos) - 1 FROM ledger AS l LEFT JOIN progress AS p ON p.user_id = l.user_id
-         WHERE l.pos > (SELECT pos FROM projected) AND l.seq > coalesce(p.seq, 0)),
-        (SELECT max(pos) FROM ledger), 0)"""
 _BEHIND = """
     SELECT l.user_id FROM ledger AS l LEFT JOIN progress AS p ON p.user_id = l.user_id
-    WHERE l.pos > (SELECT pos FROM projected) AND l.seq > coalesce(p.seq, 0)
-    GROUP BY l.user_id ORDER BY min(l.pos) LIMIT ?"""
+    WHERE l.pos > (SELECT pos FROM projected) AND l.pos < ?1 AND l.seq > coalesce(p.seq, 0)
+    GROUP BY l.user_id ORDER BY min(l.pos) LIMIT ?2"""
+# The first entry that is too young to be asked about: from there on nothing is known to be projected.
+_YOUNG = """
+    SELECT coalesce(
+        (SELECT min(pos) FROM ledger WHERE pos > (SELECT pos FROM projected) AND recorded_at >= ?),
+        (SELECT max(pos) + 1 FROM ledger), 1)"""
 _LINE = "user_id, points, events, reached_at"
 
 
@@ -61,12 +60,16 @@ def keep(connection: apsw.Connection, states: str, lines: str) -> None:
     with transaction(connection, "IMMEDIATE"):
         rows(connection, _KEEP_PROGRESS, (states,))
         rows(connection, _KEEP_STANDINGS, (lines,))
-        rows(connection, _MOVE_MARK)
 
 
-def behind(connection: apsw.Connection, limit: int) -> list[str]:
-    """See `Store.behind`."""
-    return [user_id for (user_id,) in rows(connection, _BEHIND, (limit,))]
+def behind(connection: apsw.Connection, limit: int, before: int) -> list[str]:
+    """See `Store.behind`. Where nobody is, the mark below which all is projected moves up: the next look is short."""
+    with transaction(connection, "IMMEDIATE"):
+        young: int = rows(connection, _YOUNG, (before,))[0][0]
+        found = [user_id for (user_id,) in rows(connection, _BEHIND, (young, limit))]
+        if not found:
+            rows(connection, "UPDATE projected SET pos = ? WHERE pos < ?", (young - 1, young - 1))
+    return found
 
 
 def cards(connection: apsw.Connection, user_ids: Collection[str]) -> dict[str, Card]:
@@ -156,7 +159,7 @@ def projected(connection: apsw.Connection, user_ids: Collection[str]) -> dict[st
     with transaction(connection, "DEFERRED"):
         states = rows(
             connection,
-            "SELECT p.state FROM json_each(?) AS asked JOIN progress AS p ON p.user_id = asked.value",
+            "SELECT p.user_id, p.card, p.state FROM json_each(?) AS asked JOIN progress AS p ON p.user_id = asked.value",
             (asked,),
         )
         lines = rows(
@@ -168,12 +171,10 @@ def projected(connection: apsw.Connection, user_ids: Collection[str]) -> dict[st
             (asked,),
         )
     found: dict[str, Projected] = {}
-    for (state,) in states:
-        progress = _decode_state(state)
-        found[progress.user_id] = Projected(progress, {})
+    for user_id, card, state in states:
+        found[user_id] = Projected(_decode_state(state), _decode_card(card), {})
     for board, user_id, *rest in lines:
-        if user_id in found:
-            found[user_id].standings[board] = Standing(user_id, *rest)
+        found.setdefault(user_id, Projected(None, None, {})).standings[board] = Standing(user_id, *rest)
     return found
 
 

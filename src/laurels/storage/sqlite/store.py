@@ -79,8 +79,8 @@ class SQLiteStore:
         states, lines = projection_sql.pack(projections, cards)
         return self._projector.run(lambda c: projection_sql.keep(c, states, lines))
 
-    async def behind(self, limit: int) -> list[str]:
-        return await self._readers.run(lambda c: projection_sql.behind(c, limit))
+    async def behind(self, limit: int, *, before: int) -> list[str]:
+        return await self._projector.run(lambda c: projection_sql.behind(c, limit, before))
 
     async def cards(self, user_ids: Collection[str]) -> dict[str, Card]:
         return await self._readers.run(lambda c: projection_sql.cards(c, user_ids))

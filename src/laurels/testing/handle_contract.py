@@ -1,0 +1,99 @@
+"""The contract's last part: handles, from check to close."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from laurels.application.ports import Projection, Store
+from laurels.errors import StoreUnavailable
+from laurels.testing.builders import NOON, VERSION, card, event_entry, history, progress, standing
+from laurels.testing.handles import OpenStore
+
+
+async def _project(store: Store) -> None:
+    await store.project([Projection(progress(), {"all": standing()})], cards=[card()])
+
+
+CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
+    "consult": lambda store: store.consult({"ada": None}, [("ada", "e1")], VERSION),
+    "read": lambda store: store.read(["ada"], VERSION),
+    "append": lambda store: store.append([event_entry(seq=9)]),
+    "entries": lambda store: store.entries("ada"),
+    "project": _project,
+    "behind": lambda store: store.behind(10, before=NOON),
+    "cards": lambda store: store.cards(["ada"]),
+    "standings": lambda store: store.standings("all", limit=10),
+    "standing": lambda store: store.standing("all", "ada"),
+    "count": lambda store: store.count("all"),
+    "users": lambda store: store.users(),
+    "projected": lambda store: store.projected(["ada"]),
+    "clear_projections": lambda store: store.clear_projections(),
+    "check": lambda store: store.check(),
+}
+
+
+class HandleContract:
+    """`check`, `close`, and several handles on one database."""
+
+    async def test_check_returns_while_the_store_can_read_and_write(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        await asyncio.gather(one.check(), other.check(), one.append(history(length=3)))
+        await one.check()
+
+    async def test_opening_another_handle_changes_nothing(self, open_store: OpenStore) -> None:
+        one = await open_store()
+        await one.append(history())
+        await _project(one)
+        before = await one.projected(["ada"])
+        other = await open_store()
+        assert await other.entries("ada") == history()
+        assert await other.projected(["ada"]) == before
+
+    async def test_closing_twice_does_nothing_more(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await store.append(history())
+        await store.close()
+        await store.close()
+
+    async def test_closing_finishes_what_was_asked_for_before(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        asked = [asyncio.ensure_future(store.append([event_entry(f"user {n}", 1)])) for n in range(30)]
+        projected = asyncio.ensure_future(store.project([Projection(progress(), {})], cards=[card()]))
+        await asyncio.sleep(0)
+        await store.close()
+        assert await asyncio.gather(*asked) == [frozenset()] * 30
+        await projected
+        other = await open_store()
+        assert len(await other.users()) == 31
+
+    async def test_closing_one_handle_leaves_the_others_at_work(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        await one.close()
+        assert await other.append(history()) == frozenset()
+
+    @pytest.mark.parametrize("call", CALLS)
+    async def test_after_close_every_call_raises_store_unavailable(self, open_store: OpenStore, call: str) -> None:
+        store, other = await open_store(), await open_store()
+        # A handle that has worked and one that has not: neither may come back to life.
+        await CALLS[call](store)
+        await store.close()
+        with pytest.raises(StoreUnavailable):
+            await CALLS[call](store)
+        await other.close()
+        with pytest.raises(StoreUnavailable):
+            await CALLS[call](other)
+
+    async def test_a_caller_who_stops_waiting_harms_nobody(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        waiting = [asyncio.ensure_future(store.append([event_entry(f"user {n}", 1)])) for n in range(20)]
+        await asyncio.sleep(0)
+        for number, task in enumerate(waiting):
+            if number % 2:
+                task.cancel()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [results[n] for n in range(0, 20, 2)] == [frozenset()] * 10
+        assert await store.append(history("ada", 1)) == frozenset()
+        assert await store.entries("ada") == history("ada", 1)

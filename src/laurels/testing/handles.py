@@ -1,0 +1,42 @@
+"""What the contract tests are given: a way to open handles, and ids that a careless store trips over."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from laurels.application.ports import Store
+
+OpenStore = Callable[[], Awaitable[Store]]
+"""Opens one more handle on the one database of this test, as another process would."""
+
+AWKWARD_IDS = (
+    "ada",
+    "Ada",
+    "ADA",
+    " ada ",
+    "a" * 100,
+    "\N{EARTH GLOBE EUROPE-AFRICA}" * 100,
+    "stra\N{LATIN SMALL LETTER SHARP S}e",
+    "strasse",
+    # The same to the eye, written with one code point and with two.
+    "\N{LATIN SMALL LETTER E WITH ACUTE}",
+    "e\N{COMBINING ACUTE ACCENT}",
+    "\N{FULLWIDTH TILDE}",
+    "o'brien",
+    'say "hi"',
+    "'; DROP TABLE ledger; --",
+    '{"$gt": ""}',
+    '["ada"]',
+    "$where",
+    "a.b",
+    "a/b/../c",
+    "a\\b",
+    "%_*?",
+    "0",
+    "00",
+    "1e3",
+    "null",
+    "true",
+    "__proto__",
+)
+"""Ids that are all different, code point by code point, and all nothing but data."""

@@ -1,0 +1,283 @@
+"""The contract's first part: appending, and asking what the ledger holds."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from laurels.application.ports import LATER_LIMIT
+from laurels.domain.ledger import Award, EventRecorded
+from laurels.testing.builders import NOON, VERSION, event_entry, history, profile_entry, progress, project
+from laurels.testing.handles import AWKWARD_IDS, OpenStore
+
+ROUNDS = 60
+
+
+class LedgerContract:
+    """`append`, `entries`, `consult` and `read`."""
+
+    # append: what was written stands
+
+    async def test_an_appended_entry_is_visible_to_another_handle_at_once(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        for entry in history(length=20):
+            assert await one.append([entry]) == frozenset()
+            assert (await other.entries("ada"))[-1] == entry
+
+    async def test_an_entry_comes_back_whole_to_the_millisecond(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        metadata: dict[str, Any] = {
+            "language": "C++",
+            "codeLength": 0,
+            "ratio": 0.1,
+            "whole": 1.0,
+            "big": 2**63 - 1,
+            "flag": True,
+            "nothing": None,
+            "list": [1, [2, {}], "\N{SNOWMAN}"],
+            "$set": {"a.b": "'\"\\\n"},
+        }
+        first = event_entry(at=NOON + 1, awards=[Award("first", 10, NOON + 1)], metadata=metadata)
+        second = profile_entry(seq=2, zone_from=NOON + 999, timeZone="Asia/Kathmandu", preferences={"a": {"b": [1.5]}})
+        await store.append([first, second])
+        assert await store.entries("ada") == [first, second]
+        kept = (await store.entries("ada"))[0].fact
+        # To Python 1, 1.0 and True are equal; to a caller they are not.
+        assert isinstance(kept, EventRecorded)
+        assert [type(value) for value in kept.metadata.values()] == [type(value) for value in metadata.values()]
+
+    async def test_what_was_appended_outlives_the_handle(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await store.append(history(length=3))
+        await store.close()
+        assert await (await open_store()).entries("ada") == history(length=3)
+
+    async def test_a_batch_of_any_size_is_written_whole_and_in_order(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        for size in (1, 2, 3, 63, 64, 65, 1000, 1025):
+            user_id = f"user of {size}"
+            batch = history(user_id, size)
+            assert await store.append(batch) == frozenset()
+            assert await store.entries(user_id, limit=size + 1) == batch
+
+    async def test_entries_without_an_event_id_do_not_collide(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        assert await store.append([profile_entry(seq=1), profile_entry(seq=2)]) == frozenset()
+        assert len(await store.entries("ada")) == 2
+
+    async def test_appending_nothing_refuses_nobody(self, open_store: OpenStore) -> None:
+        assert await (await open_store()).append([]) == frozenset()
+
+    # append: who is refused
+
+    async def test_a_user_whose_seq_is_taken_is_refused(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        await one.append([event_entry(event_id="first")])
+        assert await other.append([event_entry(event_id="second")]) == {"ada"}
+        assert [entry.event_id for entry in await other.entries("ada")] == ["first"]
+
+    async def test_a_user_whose_event_id_is_taken_is_refused(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        await one.append([event_entry(event_id="same")])
+        assert await other.append([event_entry(seq=2, event_id="same")]) == {"ada"}
+        assert len(await other.entries("ada")) == 1
+
+    async def test_of_a_refused_user_no_entry_stands_even_when_only_the_second_collides(
+        self, open_store: OpenStore
+    ) -> None:
+        store = await open_store()
+        await store.append([event_entry(event_id="old"), event_entry("bob", 2, event_id="ahead")])
+        by_id = [event_entry(seq=2, event_id="new"), event_entry(seq=3, event_id="old"), event_entry(seq=4)]
+        assert await store.append(by_id) == {"ada"}
+        by_seq = [event_entry("bob", 1, event_id="x"), event_entry("bob", 2, event_id="y")]
+        assert await store.append(by_seq) == {"bob"}
+        assert [entry.event_id for entry in await store.entries("ada")] == ["old"]
+        assert [entry.event_id for entry in await store.entries("bob")] == ["ahead"]
+
+    async def test_the_other_users_of_a_batch_are_written_all_the_same(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await store.append([event_entry("bob", 1, event_id="old")])
+        batch = [
+            event_entry("ada", 1),
+            event_entry("bob", 1, event_id="new"),
+            event_entry("cleo", 1),
+            event_entry("ada", 2),
+            event_entry("bob", 2),
+        ]
+        assert await store.append(batch) == {"bob"}
+        assert await store.entries("ada") == [batch[0], batch[3]]
+        assert await store.entries("cleo") == [batch[2]]
+        assert [entry.event_id for entry in await store.entries("bob")] == ["old"]
+
+    async def test_a_refused_user_can_append_after_reading_what_came_first(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await store.append(history(length=1))
+        assert await store.append([event_entry(event_id="mine")]) == {"ada"}
+        assert await store.append([event_entry(seq=2, event_id="mine")]) == frozenset()
+
+    async def test_of_two_handles_that_race_for_a_users_next_entry_one_wins(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        for seq in range(1, ROUNDS + 1):
+            mine, theirs = event_entry(seq=seq, event_id=f"mine {seq}"), event_entry(seq=seq, event_id=f"theirs {seq}")
+            refused = await asyncio.gather(one.append([mine]), other.append([theirs]))
+            assert sorted(refused, key=len) == [frozenset(), {"ada"}]
+            assert (await one.entries("ada", after=seq - 1)) == [mine if not refused[0] else theirs]
+
+    async def test_handles_that_race_with_overlapping_batches_decide_user_by_user(self, open_store: OpenStore) -> None:
+        handles = [await open_store() for _ in range(3)]
+        users = [f"user {number}" for number in range(7)]
+        for seq in range(1, ROUNDS // 3 + 1):
+            order = [users, users[::-1], users[3:] + users[:3]]
+            batches = [
+                [event_entry(user_id, seq, event_id=f"{seq} by {writer}") for user_id in order[writer]]
+                for writer in range(3)
+            ]
+            refused = await asyncio.gather(
+                *(handle.append(batch) for handle, batch in zip(handles, batches, strict=True))
+            )
+            for user_id in users:
+                winners = [writer for writer in range(3) if user_id not in refused[writer]]
+                assert len(winners) == 1
+                [entry] = await handles[0].entries(user_id, after=seq - 1)
+                assert entry.event_id == f"{seq} by {winners[0]}"
+
+    async def test_one_event_id_raced_for_at_different_seqs_is_recorded_once(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        for number in range(ROUNDS):
+            low, high = 2 * number + 1, 2 * number + 2
+            refused = await asyncio.gather(
+                one.append([event_entry(seq=low, event_id=f"e{number}")]),
+                other.append([event_entry(seq=high, event_id=f"e{number}")]),
+            )
+            assert sorted(refused, key=len) == [frozenset(), {"ada"}]
+        assert len(await one.entries("ada")) == ROUNDS
+
+    # ids
+
+    async def test_user_ids_are_compared_code_point_by_code_point(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        batch = [event_entry(user_id, 1, event_id="e") for user_id in AWKWARD_IDS]
+        assert await store.append(batch) == frozenset()
+        for entry in batch:
+            assert await store.entries(entry.user_id) == [entry]
+        found = await store.consult(dict.fromkeys(AWKWARD_IDS), [], VERSION)
+        assert found.later == {entry.user_id: [entry] for entry in batch}
+
+    async def test_event_ids_are_compared_code_point_by_code_point(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        batch = [event_entry("ada", seq, event_id=event_id) for seq, event_id in enumerate(AWKWARD_IDS, 1)]
+        assert await store.append(batch) == frozenset()
+        found = await store.consult({}, [("ada", event_id) for event_id in AWKWARD_IDS], VERSION)
+        assert found.known == {("ada", entry.event_id): entry for entry in batch}
+
+    async def test_an_event_id_belongs_to_its_user_only(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        assert await store.append([event_entry("ada", event_id="e"), event_entry("bob", event_id="e")]) == frozenset()
+        found = await store.consult({}, [("cleo", "e")], VERSION)
+        assert found.known == {}
+
+    # entries
+
+    async def test_entries_come_in_order_above_after_and_up_to_the_limit(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        ledger = history(length=30)
+        await store.append(ledger[:20])
+        await store.append([event_entry("bob", 1)])
+        await store.append(ledger[20:])
+        assert await store.entries("ada") == ledger
+        assert await store.entries("ada", after=12, limit=5) == ledger[12:17]
+        assert await store.entries("ada", after=28, limit=5) == ledger[28:]
+        assert await store.entries("ada", after=30) == []
+        assert await store.entries("nobody") == []
+
+    # consult and read
+
+    async def test_consult_gives_what_lies_beyond_a_known_head(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        await one.append([*history("ada", 5), *history("bob", 2), *history("cleo", 1)])
+        found = await other.consult({"ada": 3, "bob": 2, "nobody": 0}, [], VERSION)
+        assert found.later == {"ada": history("ada", 5)[3:]}
+        assert found.snapshots == {}
+
+    async def test_consult_gives_an_unknown_head_its_snapshot_and_what_lies_beyond(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await store.append([*history("ada", 5), *history("bob", 2)])
+        await project(store, "ada", 3)
+        await project(store, "cleo", 4)
+        found = await store.consult({"ada": None, "bob": None, "cleo": 4}, [], VERSION)
+        assert found.snapshots == {"ada": progress("ada", 3)}
+        assert found.later == {"ada": history("ada", 5)[3:], "bob": history("bob", 2)}
+
+    async def test_a_snapshot_of_another_version_is_as_if_not_there(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await store.append(history("ada", 5))
+        await project(store, "ada", 3)
+        for found in (await store.consult({"ada": None}, [], "v2"), await store.read(["ada"], "v2")):
+            assert found.snapshots == {}
+            assert found.later == {"ada": history("ada", 5)}
+
+    async def test_consult_and_read_stop_at_the_limit_in_order(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        ledger = history("ada", LATER_LIMIT + 10)
+        await store.append(ledger)
+        await store.append(history("bob", 1))
+        unknown = await store.consult({"ada": None, "bob": None}, [], VERSION)
+        assert unknown.later == {"ada": ledger[:LATER_LIMIT], "bob": history("bob", 1)}
+        assert (await store.consult({"ada": LATER_LIMIT}, [], VERSION)).later == {"ada": ledger[LATER_LIMIT:]}
+        assert (await store.read(["ada"], VERSION)).later == {"ada": ledger[:LATER_LIMIT]}
+
+    async def test_consult_gives_the_entries_behind_known_event_ids(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        await one.append([*history("ada", 3), *history("bob", 1)])
+        asked = [("ada", "e2"), ("bob", "e1"), ("bob", "e2"), ("nobody", "e1"), ("ada", "E2")]
+        found = await other.consult({}, asked, VERSION)
+        assert found.known == {("ada", "e2"): event_entry("ada", 2), ("bob", "e1"): event_entry("bob", 1)}
+        assert found.later == {}
+
+    async def test_consult_sees_every_acknowledged_append_of_other_handles(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        for seq in range(1, ROUNDS + 1):
+            writer, asker = (one, other) if seq % 2 else (other, one)
+            await writer.append([event_entry(seq=seq)])
+            found = await asker.consult({"ada": seq - 1}, [("ada", f"e{seq}")], VERSION)
+            assert found.later == {"ada": [event_entry(seq=seq)]}
+            assert found.known == {("ada", f"e{seq}"): event_entry(seq=seq)}
+
+    async def test_asking_nothing_gives_nothing(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await store.append(history())
+        for found in (await store.consult({}, [], VERSION), await store.read([], VERSION)):
+            assert (found.snapshots, found.later, found.known) == ({}, {}, {})
+
+    async def test_a_reader_sees_snapshot_and_later_entries_as_one(self, open_store: OpenStore) -> None:
+        writer, reader = await open_store(), await open_store()
+        acknowledged = 0
+
+        async def write() -> None:
+            nonlocal acknowledged
+            for seq in range(1, ROUNDS + 1):
+                await writer.append([event_entry(seq=seq)])
+                acknowledged = seq
+                if seq % 2:
+                    await project(writer, "ada", seq)
+
+        writing = asyncio.create_task(write())
+        while not writing.done():
+            at_least = acknowledged
+            found = await reader.read(["ada"], VERSION)
+            head = found.snapshots["ada"].seq if found.snapshots else 0
+            later = [entry.seq for entry in found.later.get("ada", [])]
+            assert later == list(range(head + 1, head + 1 + len(later)))
+            assert head + len(later) >= at_least
+            await asyncio.sleep(0)
+        await writing
+
+    # mark
+
+    async def test_the_mark_changes_once_another_handles_write_was_seen(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        await one.consult({"ada": None}, [], VERSION)
+        before = one.mark
+        await other.append(history("ada", 1))
+        await one.consult({"ada": None}, [], VERSION)
+        assert one.mark is None or one.mark != before

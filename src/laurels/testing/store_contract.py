@@ -1,0 +1,20 @@
+"""The contract of `laurels.application.ports.Store`, as tests that every store must pass.
+
+A store's own test file subclasses each class and provides one fixture, `open_store`, of type `OpenStore`:
+
+    class TestLedger(LedgerContract): ...
+    class TestProjections(ProjectionContract): ...
+    class TestBoards(BoardContract): ...
+    class TestHandles(HandleContract): ...
+
+Each test starts on an empty database. Handles that a test leaves open are the fixture's to close. No test
+asks which store it runs on, and none looks behind the port.
+"""
+
+from laurels.testing.board_contract import BoardContract
+from laurels.testing.handle_contract import HandleContract
+from laurels.testing.handles import AWKWARD_IDS, OpenStore
+from laurels.testing.ledger_contract import LedgerContract
+from laurels.testing.projection_contract import ProjectionContract
+
+__all__ = ["AWKWARD_IDS", "BoardContract", "HandleContract", "LedgerContract", "OpenStore", "ProjectionContract"]

@@ -1,0 +1,168 @@
+"""The docs against the code: what they show runs, and what there is stands in them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+import msgspec
+import pytest
+
+import laurels.errors
+from laurels.bootstrap import create_app
+from laurels.rulebooks.loader import parse_rulebook
+from laurels.settings import PREFIX, Settings, read_settings
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+
+
+def read(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """The fenced blocks of a page that name `language`."""
+    return re.findall(rf"```{language}\n(.*?)```", read(path), re.DOTALL)
+
+
+def run_python(code: str, folder: Path) -> str:
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def send(command: str, base: str) -> httpx2.Response:
+    """Send what a curl command of the docs would."""
+    words = shlex.split(command)
+    assert words[0] == "curl"
+    method, body, url = "GET", None, ""
+    rest = iter(words[1:])
+    for word in rest:
+        if word == "--json":
+            body, method = next(rest), "POST" if method == "GET" else method
+        elif word == "-X":
+            method = next(rest)
+        else:
+            url = word
+    headers = {"Content-Type": "application/json"} if body else {}
+    return httpx2.request(method, url.replace("http://127.0.0.1:8000", base), content=body, headers=headers, timeout=30)
+
+
+class TestReadme:
+    def test_its_curl_commands_work_in_order(self, server: str) -> None:
+        commands = [line for block in blocks(ROOT / "README.md", "sh") for line in block.splitlines() if line]
+        assert len(commands) >= 10
+        for command in commands:
+            answer = send(command, server)
+            assert answer.is_success, (command, answer.text)
+
+    def test_the_first_answer_is_as_shown(self, server: str) -> None:
+        [command] = blocks(ROOT / "README.md", "sh")[0].splitlines()
+        # Another test may have sent it before; then this is the replay, which is the same answer.
+        answer = send(command, server).json()
+        [shown] = blocks(ROOT / "README.md", "json")
+        expected = json.loads(shown)
+        assert expected["event"].keys() == answer["event"].keys()
+        del expected["event"]["timestamp"]
+        assert expected["event"].items() <= answer["event"].items()
+        assert expected["progress"] == answer["progress"]
+        for badge, shown_badge in zip(answer["newBadges"], expected["newBadges"], strict=True):
+            assert shown_badge.items() <= badge.items()
+
+    def test_its_python_example_runs(self, tmp_path: Path) -> None:
+        [example] = blocks(ROOT / "README.md", "python")
+        head, body = example.split("\n\n", 1)
+        indented = "\n".join(f"    {line}" for line in body.splitlines())
+        printed = run_python(f"import asyncio\n{head}\nasync def main():\n{indented}\nasyncio.run(main())", tmp_path)
+        assert "first_run" in printed
+
+
+class TestLibraryPage:
+    def test_its_example_prints_what_the_page_says(self, tmp_path: Path) -> None:
+        [example] = blocks(DOCS / "library.md", "python")
+        [expected] = blocks(DOCS / "library.md", "text")
+        assert run_python(example, tmp_path) == expected
+
+
+class TestRulebookPage:
+    def test_its_rulebook_loads(self) -> None:
+        rulebook = parse_rulebook(blocks(DOCS / "rulebooks.md", "toml")[0])
+        assert rulebook.name == "school"
+
+    def test_its_criteria_load_into_it(self) -> None:
+        book, criteria = blocks(DOCS / "rulebooks.md", "toml")
+        for number, criterion in enumerate(re.split(r"^# .*\n", criteria, flags=re.MULTILINE)[1:]):
+            badge = (
+                f'[[badges]]\nid = "more-{number}"\nname = "More"\ndescription = "More."\nicon = "+"\n'
+                f'category = "coding"\nrarity = "common"\npoints = 1\n{criterion}'
+            )
+            parse_rulebook(
+                f"{book}\n[event_types.code_run]\npoints = 1\n[event_types.session_join]\npoints = 1\n{badge}"
+            )
+
+    def test_every_kind_of_criterion_is_explained(self) -> None:
+        schema = read(ROOT / "src/laurels/domain/criteria.py")
+        kinds = re.findall(r'tag="(\w+)"', schema)
+        assert len(kinds) == 10
+        page = read(DOCS / "rulebooks.md")
+        assert [kind for kind in kinds if f"`{kind}`" not in page] == []
+
+
+class TestReference:
+    def test_every_route_stands_on_the_http_page(self) -> None:
+        app = create_app(Settings())
+        page = read(DOCS / "http.md")
+        described = app.openapi_schema.to_schema()["paths"]
+        assert len(described) >= 12
+        for path, operations in described.items():
+            for method in operations:
+                shown = f"{method.upper()} {path.replace('{user_id}', '{userId}')}"
+                assert f"`{shown}`" in page, shown
+
+    def test_every_error_code_stands_on_the_http_page(self) -> None:
+        page = read(DOCS / "http.md")
+        errors = [each for each in vars(laurels.errors).values() if isinstance(each, type)]
+        codes = {each.code for each in errors if issubclass(each, laurels.errors.LaurelsError)}
+        assert len(codes) > 10
+        assert [code for code in sorted(codes) if f"`{code}`" not in page] == []
+
+    def test_every_setting_stands_on_its_page_and_in_the_example(self) -> None:
+        page, example = read(DOCS / "settings.md"), read(ROOT / ".env.example")
+        given = dict(line.split("=", 1) for line in example.splitlines() if line and not line.startswith("#"))
+        for field in msgspec.structs.fields(Settings):
+            variable = PREFIX + field.name.upper()
+            default = "" if field.default is None else str(field.default)
+            assert f"| `{variable}` | {f'`{default}`' if default else '(empty)'} |" in page
+            assert given.pop(variable) == default
+        assert given == {}
+
+    def test_the_example_settings_are_the_defaults(self) -> None:
+        lines = [line for line in read(ROOT / ".env.example").splitlines() if line and not line.startswith("#")]
+        assert read_settings(dict(line.split("=", 1) for line in lines)) == Settings()
+
+    def test_every_command_stands_on_the_command_line_page(self) -> None:
+        page = read(DOCS / "cli.md")
+        told = subprocess.run(
+            [sys.executable, "-m", "laurels.cli", "--help"], capture_output=True, text=True, check=True
+        ).stdout
+        commands = re.findall(r"^[\s│]*(\w+)\s{2,}\S", told.split("Commands", 1)[1], re.MULTILINE)
+        assert {"serve", "import", "verify", "rebuild", "rulebook", "demo"} <= set(commands)
+        assert [command for command in commands if f"laurels {command}" not in page] == []
+
+
+class TestPages:
+    @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+    def test_links_to_files_lead_somewhere(self, page: Path) -> None:
+        links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", read(page))
+        assert [link for link in links if not (page.parent / link).exists()] == []
+
+    def test_the_start_page_names_every_page(self) -> None:
+        start = read(ROOT / "README.md")
+        assert [page.name for page in DOCS.glob("*.md") if f"docs/{page.name}" not in start] == []
