@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import pytest
 
@@ -157,7 +158,7 @@ class TestManyCallers:
             return [await laurels.record("ada", kind, metadata) for kind, metadata in mine]
 
         async with Laurels.open(store_url) as laurels:
-            results = sum(await asyncio.gather(*(call(laurels, caller) for caller in range(32))), [])
+            results = [*chain(*await asyncio.gather(*(call(laurels, caller) for caller in range(32))))]
             progress = await laurels.analytics.progress("ada")
         awarded = [award for result in results for award in result.fact.outcome.awards]
         assert Counter(award.badge_id for award in awarded) == dict.fromkeys(progress.awards, 1)
@@ -180,7 +181,7 @@ class TestManyCallers:
             Laurels.open(store_url, rulebook=rulebook, clock=clock, projection_interval=0.01) as other,
         ):
             callers = [call((one, other)[caller % 2], caller // 2) for caller in range(12)]
-            results = sum(await asyncio.gather(*callers), [])
+            results = [*chain(*await asyncio.gather(*callers))]
             found = await verify(one.store, rulebook)
         assert found.is_clean
         # Each id was sent twice by each of two callers, one on either handle.

@@ -95,7 +95,7 @@ def events_for_leaf(leaf: EventLeaf) -> Iterator[Made]:
         seen: set[int] = set()
         while len(seen) < leaf.target:
             day = next(days)
-            value = Moment(instant(day, hours[0]), 0, day).field(leaf.field)
+            value = getattr(Moment(instant(day, hours[0]), 0, day), leaf.field)
             if value not in seen:
                 seen.add(value)
                 yield event_type, base, instant(day, hours[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -289,13 +290,7 @@ class TestLineOf:
         assert line_of("a = 1\nb.c = 1.5", "b.c") == 2
 
     def test_every_key_of_the_built_in_rulebook_is_found(self) -> None:
-        text = load_text()
+        text = files("laurels.rulebooks").joinpath("coding.toml").read_text("utf-8")
         for number, badge in enumerate(load_rulebook().badges):
             line = text.splitlines()[line_of(text, f"badges[{number}].id") - 1]
             assert line == f'id = "{badge.id}"'
-
-
-def load_text() -> str:
-    from importlib.resources import files
-
-    return files("laurels.rulebooks").joinpath("coding.toml").read_text("utf-8")

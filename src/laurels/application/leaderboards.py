@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Annotated
 
 import msgspec
 
@@ -18,7 +19,9 @@ from laurels.domain.rulebook import Rulebook
 from laurels.errors import InvalidQuery, UnknownUser
 
 MAX_LIMIT = 100
-_decode_place = msgspec.json.Decoder(tuple[str, int, int, str]).decode
+# Cursors come back from outside: a number beyond 64 bits is none that was given out, and no store could take it.
+_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_decode_place = msgspec.json.Decoder(tuple[str, _Int64, _Int64, str]).decode
 
 
 class Leaderboards:

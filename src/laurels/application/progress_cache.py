@@ -7,7 +7,7 @@ fold starts from the truth far more often than `append` has to refuse it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 
 from laurels.application.ports import LATER_LIMIT, Store
 from laurels.domain.ledger import Entry, EventRecorded
@@ -50,16 +50,20 @@ class ProgressCache:
         self._dirty: dict[str, None] = {}
 
     async def refresh(
-        self, user_ids: Iterable[str], event_ids: Collection[tuple[str, str]]
+        self, user_ids: Iterable[str], event_ids: Collection[tuple[str, str]], *, doubted: Container[str] = ()
     ) -> dict[tuple[str, str], Entry]:
-        """Bring users' progress to the end of the ledger; return the entries behind known event ids."""
+        """Bring users' progress to the end of the ledger; return the entries behind known event ids.
+
+        Of users in `doubted` the ledger is asked even where the mark gives no reason to: what is decided on
+        their progress is not put to the test by an append.
+        """
         mark = self._store.mark
         heads: dict[str, int | None] = {}
         for user_id in user_ids:
             cached = self._items.get(user_id)
             if cached is None:
                 heads[user_id] = None
-            elif mark is None or cached.mark != mark:
+            elif mark is None or cached.mark != mark or user_id in doubted:
                 heads[user_id] = cached.progress.seq
         known: dict[tuple[str, str], Entry] = {}
         while heads or event_ids:
@@ -136,6 +140,9 @@ class ProgressCache:
         weight = cached.weight
         self._weight += weight - self._weights.get(user_id, 0)
         self._weights[user_id] = weight
+
+    def __len__(self) -> int:
+        return len(self._items)
 
     @property
     def waiting(self) -> int:

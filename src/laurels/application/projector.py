@@ -82,7 +82,9 @@ class Projector:
         await self.flush()
         while users := await self._store.behind(CHUNK, before=before):
             async with self._settled:
-                await self._cache.refresh(users, ())
+                # All of what was left behind may be more than memory holds.
+                self._cache.trim()
+                await self._cache.refresh(users, (), doubted=users)
                 for user_id in users:
                     self._cache.mark_dirty(user_id)
             await self.flush()
@@ -113,6 +115,10 @@ class Projector:
             except StoreError as error:
                 pause = min(max(2 * pause, 1.0), 10.0)
                 logger.warning("projections wait: %s", error)
+            except Exception:
+                # A fault of ours with one user must not leave the boards standing still until a restart.
+                pause = 10.0
+                logger.exception("projections wait")
             await asyncio.sleep(pause)
             if not self._cache.waiting:
                 self._committed.clear()

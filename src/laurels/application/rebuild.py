@@ -111,7 +111,8 @@ async def _verify_user(
         found.differences.append(Difference(user_id, seq, what))
 
     progress = Progress(user_id=user_id, version=rulebook.measures_version)
-    snapshot_seq = projected.progress.seq if projected else 0
+    snapshot = projected.progress if projected else None
+    snapshot_seq = snapshot.seq if snapshot else 0
     event_ids: set[str] = set()
     async for entry in _entries(store, user_id):
         found.entries += 1
@@ -126,11 +127,14 @@ async def _verify_user(
         if isinstance(entry.fact, EventRecorded):
             found.events += 1
             found.awards += len(entry.fact.outcome.awards)
-        if projected and entry.seq == snapshot_seq:
-            for what in _projection_differences(progress, projected, rulebook):
+        if projected and snapshot and entry.seq == snapshot_seq:
+            for what in _projection_differences(progress, snapshot, projected, rulebook):
                 differs(0, what)
     found.points += progress.total_points
-    if progress.seq > snapshot_seq:
+    if projected and not snapshot:
+        # A user's projection is written whole: what is there without its snapshot came some other way.
+        differs(0, f"there is no snapshot, but the boards {', '.join(sorted(projected.standings))} have a line")
+    elif progress.seq > snapshot_seq:
         found.behind += 1
     elif progress.seq < snapshot_seq:
         differs(0, f"the snapshot stands at entry {snapshot_seq}, the ledger ends at {progress.seq}")
@@ -161,15 +165,20 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
     return problems
 
 
-def _projection_differences(progress: Progress, projected: Projected, rulebook: Rulebook) -> list[str]:
+def _projection_differences(
+    progress: Progress, snapshot: Progress, projected: Projected, rulebook: Rulebook
+) -> list[str]:
     problems: list[str] = []
-    if projected.progress.version == rulebook.measures_version:
-        ours, theirs = msgspec.to_builtins(progress), msgspec.to_builtins(projected.progress)
+    if snapshot.version == rulebook.measures_version:
+        ours, theirs = msgspec.to_builtins(progress), msgspec.to_builtins(snapshot)
         problems += [
             f"snapshot: {name} is {_short(theirs.get(name))}, the ledger gives {_short(ours.get(name))}"
             for name in sorted(ours.keys() | theirs.keys())
             if ours.get(name) != theirs.get(name)
         ]
+    card = card_of(progress, rulebook)
+    if card != projected.card:
+        problems.append(f"card: {_short(projected.card)}, the ledger gives {_short(card)}")
     expected = standings_of(progress) if progress.board_days else {}
     for board in sorted(expected.keys() | projected.standings.keys()):
         ours, theirs = expected.get(board), projected.standings.get(board)

@@ -107,7 +107,7 @@ class Recorder:
             async with self.settled:
                 try:
                     await self._commit(batch)
-                except StoreError as error:
+                except (StoreUnavailable, StoreContended) as error:
                     self._fail(batch, error)
                 except Exception:
                     await self._commit_singly(batch)
@@ -139,7 +139,10 @@ class Recorder:
     async def _commit(self, batch: list[Command]) -> None:
         for _ in range(ATTEMPTS):
             users = {command.user_id: None for command in batch}
-            known = await self._cache.refresh(users, {command.key for command in batch if command.key})
+            # A profile change may find that there is nothing to write, and then no append corrects it.
+            doubted = {command.user_id for command in batch if isinstance(command, ChangeProfile)}
+            keys = {command.key for command in batch if command.key}
+            known = await self._cache.refresh(users, keys, doubted=doubted)
             made = self._fold(batch, known)
             entries = [entry for _, entry, is_new in made if is_new and entry is not None]
             refused = await self._store.append(entries) if entries else frozenset[str]()

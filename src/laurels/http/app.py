@@ -7,10 +7,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
 from laurels.application.service import Service
 from laurels.errors import LaurelsError
@@ -36,6 +37,19 @@ ROUTES = (
 )
 
 
+class LaurelsApp(Litestar):
+    """The framework's application, with ids of slashes alone kept addressable."""
+
+    async def __call__(
+        self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
+    ) -> None:
+        # The router drops empty segments, and with them a user id such as "/". The id itself is read from the raw
+        # path, so any name in its place finds the route.
+        if scope["type"] == "http" and scope["path"].endswith("//"):
+            scope["path"] = scope["path"].rstrip("/") + "/-"
+        await super().__call__(scope, receive, send)
+
+
 def build_app(
     open_service: Callable[[], AbstractAsyncContextManager[Service]],
     limits: Limits,
@@ -51,14 +65,12 @@ def build_app(
             opened[:] = [service]
             yield
 
-    return Litestar(
+    return LaurelsApp(
         [*ROUTES, *pages],
         lifespan=[lifespan],
-        dependencies={
-            "service": Provide(lambda: opened[0], sync_to_thread=False),
-            "limits": Provide(lambda: limits, sync_to_thread=False),
-        },
-        signature_types=[Limits, Service],
+        state=State({"limits": limits}),
+        dependencies={"service": Provide(lambda: opened[0], sync_to_thread=False)},
+        signature_types=[Service],
         exception_handlers={
             LaurelsError: on_laurels_error,
             HTTPException: on_http_exception,

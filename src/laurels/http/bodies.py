@@ -82,7 +82,7 @@ def explain(error: msgspec.ValidationError) -> tuple[str, str]:
 def _syntax(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text"
-    return str(error).removeprefix("JSON is malformed: ") or "it is empty"
+    return str(error).removeprefix("JSON is malformed: ")
 
 
 def user_id_in(request: AnyRequest, prefix: str) -> str:

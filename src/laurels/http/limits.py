@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from litestar import Request
 from msgspec import Struct
 
 
@@ -10,3 +13,12 @@ class Limits(Struct, frozen=True):
 
     event_bytes: int
     batch_bytes: int
+
+
+def limits_of(request: Request[Any, Any, Any]) -> Limits:
+    """The limits of the application that serves `request`.
+
+    No dependency of a handler: the framework resolves several of them in a task group, which costs an event
+    more than recording it does.
+    """
+    return request.app.state.limits

@@ -15,32 +15,33 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from laurels.domain.events import LearningEvent
 from laurels.http.bodies import NDJSON_TYPES
-from laurels.http.problems import MEDIA_TYPE, Problem
-from laurels.http.schemas import BatchAnswer, ProfileChange
+from laurels.http.problems import MEDIA_TYPE, STORE_DETAILS, Problem
+from laurels.http.routes.exports import COLUMNS
+from laurels.http.schemas import BatchAnswer, ProfileChange, Ready
 
 Json = dict[str, Any]
 
 _EVENT: Json = {
     "userId": "ada",
     "eventType": "code_run",
-    "eventId": "run-2026-11-23-001",
-    "timestamp": "2026-11-23T09:30:00+01:00",
+    "eventId": "run-2026-01-15-001",
+    "timestamp": "2026-01-15T09:30:00+01:00",
     "metadata": {"language": "python", "codeLength": 240, "sessionDuration": 95},
 }
 _BADGE: Json = {
     "badgeId": "first_run",
     "name": "First Steps",
-    "description": "Run code for the first time.",
-    "icon": "🏁",
+    "description": "Run your first program.",
+    "icon": "👣",
     "category": "coding",
     "rarity": "common",
     "points": 10,
-    "earnedAt": "2026-11-23T08:30:00.000Z",
+    "earnedAt": "2026-01-15T08:30:00.000Z",
 }
 _RECORDED: Json = {
     "success": True,
     "event": {
-        "eventId": "run-2026-11-23-001",
+        "eventId": "run-2026-01-15-001",
         "userId": "ada",
         "eventType": "code_run",
         "language": "python",
@@ -48,19 +49,22 @@ _RECORDED: Json = {
         "sessionDuration": 95,
         "points": 7,
         "metadata": _EVENT["metadata"],
-        "timestamp": "2026-11-23T08:30:00.000Z",
+        "timestamp": "2026-01-15T08:30:00.000Z",
     },
     "newBadges": [_BADGE],
     "progress": {"totalPoints": 17, "level": 1, "leveledUp": False, "dailyStreak": 1},
 }
 _PROFILE: Json = {"displayName": "Ada", "timeZone": "Europe/London", "preferences": {"theme": "dark"}}
 
+_CSV = ",".join(COLUMNS) + "\r\n" + 'run-1,code_run,2026-01-15T08:30:00.000Z,5,python,,,"{""language"":""python""}"\r\n'
+_NOT_READY: Json = {"status": "unavailable", "checks": {"store": "unavailable"}}
+
 _BODIES: dict[str, tuple[type, Json]] = {
     "post /api/progress/event": (LearningEvent, _EVENT),
     "put /api/progress/users/{user_id}": (ProfileChange, _PROFILE),
 }
 _REFUSALS: dict[str, tuple[str, str, str]] = {
-    "400": ("bad-request", "Bad Request", "The body is not valid JSON: it is empty."),
+    "400": ("bad-request", "Bad Request", "The body is not valid JSON: it is not UTF-8 text."),
     "404": ("unknown-user", "Unknown user", "No such user: nothing is recorded under this userId yet."),
     "409": (
         "event-conflict",
@@ -69,8 +73,12 @@ _REFUSALS: dict[str, tuple[str, str, str]] = {
     ),
     "413": ("request-entity-too-large", "Request Entity Too Large", "The body may have at most 65536 bytes."),
     "415": ("unsupported-media-type", "Unsupported Media Type", "Send the body as application/json."),
-    "422": ("invalid-event", "Invalid event", "userId: Is required."),
-    "503": ("store-unavailable", "Store unavailable", "The disk that holds the database is full; free some space."),
+    "503": ("store-unavailable", "Store unavailable", STORE_DETAILS["store-unavailable"]),
+}
+_WRONG_FIELD: dict[str, tuple[str, str, str]] = {
+    "post": ("invalid-event", "Invalid event", "userId: Is required."),
+    "put": ("invalid-profile", "Invalid profile", "timeZone: Must be the name of an IANA time zone."),
+    "get": ("invalid-query", "Invalid query", "userId: Is not UTF-8 text."),
 }
 _REPLAYED = {"description": "The event was recorded before; this is the first answer again, and nothing changed."}
 
@@ -109,13 +117,13 @@ def complete(description: Json) -> Json:
 
 def _complete_operation(route: str, operation: Json) -> None:
     responses: Json = operation["responses"]
-    refusals = ["503"]
-    if "{user_id}" in route and not route.startswith("put"):
-        refusals += ["404"]
-    if route in _BODIES or route.endswith("/events"):
-        refusals += ["400", "413", "415"]
+    responses.pop("400", None)
+    for status in _refusals_of(route):
+        responses.setdefault(status, _refusal(status, route))
+    if route in _BODIES:
+        body, example = _BODIES[route]
+        _take(operation, {"application/json": {"schema": _reference(body), "example": example}})
     if route.endswith("/event"):
-        refusals += ["409"]
         created: Json = responses["201"]["content"]["application/json"]
         created["example"] = _RECORDED
         responses["200"] = {
@@ -123,31 +131,41 @@ def _complete_operation(route: str, operation: Json) -> None:
             "headers": {"Idempotent-Replayed": {"schema": {"const": "true"}}},
             "content": {"application/json": {"schema": created["schema"], "example": _RECORDED}},
         }
-    if "/api/progress/" in route:
-        refusals += ["422"]
-    responses.pop("400", None)
-    for status in sorted(refusals):
-        responses.setdefault(status, _refusal(status))
-    if route in _BODIES:
-        body, example = _BODIES[route]
-        operation["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": _reference(body), "example": example}},
-        }
     elif route.endswith("/events"):
         events = {"type": "array", "items": _reference(LearningEvent), "maxItems": 10_000}
         lines = {"schema": {"type": "string"}, "example": msgspec.json.encode(_EVENT).decode() + "\n"}
-        operation["requestBody"] = {
-            "required": True,
-            "content": {
-                "application/json": {"schema": events, "example": [_EVENT]},
-                **dict.fromkeys(sorted(NDJSON_TYPES), lines),
-            },
+        _take(
+            operation,
+            {"application/json": {"schema": events, "example": [_EVENT]}, **dict.fromkeys(sorted(NDJSON_TYPES), lines)},
+        )
+    elif "/export/" in route:
+        responses["200"]["content"]["text/csv"] = {"schema": {"type": "string"}, "example": _CSV}
+    elif route.endswith("/ready"):
+        responses["503"] = {
+            "description": "Not ready",
+            "content": {"application/json": {"schema": _reference(Ready), "example": _NOT_READY}},
         }
 
 
-def _refusal(status: str) -> Json:
-    code, title, detail = _REFUSALS[status]
+def _refusals_of(route: str) -> list[str]:
+    if "/api/progress/" not in route:
+        return []
+    refusals = ["422", "503"]
+    if route.startswith("get"):
+        refusals.append("404")
+    else:
+        refusals += ["400", "413", "415"]
+    if route.endswith("/event"):
+        refusals.append("409")
+    return sorted(refusals)
+
+
+def _take(operation: Json, content: Json) -> None:
+    operation["requestBody"] = {"required": True, "content": content}
+
+
+def _refusal(status: str, route: str) -> Json:
+    code, title, detail = _WRONG_FIELD[route.partition(" ")[0]] if status == "422" else _REFUSALS[status]
     example = {
         "type": f"urn:laurels:problem:{code}",
         "title": title,
@@ -156,10 +174,13 @@ def _refusal(status: str) -> Json:
         "success": False,
         "error": detail,
     }
-    return {
+    refusal: Json = {
         "description": title,
         "content": {MEDIA_TYPE: {"schema": _reference(Problem), "example": example}},
     }
+    if status == "503":
+        refusal["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
+    return refusal
 
 
 def _reference(of: type) -> Json:

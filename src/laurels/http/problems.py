@@ -89,6 +89,16 @@ TITLES: dict[str, str] = {
 }
 
 
+STORE_DETAILS: dict[str, str] = {
+    "store-error": "The database did not carry out the request; the server's log has the cause.",
+    "store-unavailable": "The database does not answer now; nothing of this request was acknowledged. "
+    "Send it again in a moment.",
+    "store-contended": "Other writers kept recording for this user at the same moment. Send it again in a moment.",
+    "store-incompatible": "The database cannot be used by this server; the server's log has the cause.",
+}
+"""What callers read of a store's errors, whose own texts are for the operator and may name files and hosts."""
+
+
 def problem(
     *,
     status: int,
@@ -116,8 +126,10 @@ def problem(
 
 
 def sentence(error: LaurelsError) -> str:
-    """What an error says to the caller."""
-    return str(error) if STATUS[type(error)] < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, StoreError) else ""
+    """What an error says to the caller; nothing where its text is for the log alone."""
+    if isinstance(error, StoreError):
+        return STORE_DETAILS[error.code]
+    return str(error) if STATUS[type(error)] < HTTPStatus.INTERNAL_SERVER_ERROR else ""
 
 
 def on_laurels_error(request: Request[Any, Any, Any], error: LaurelsError) -> Response[bytes]:

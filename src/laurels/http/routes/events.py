@@ -15,7 +15,7 @@ from laurels.application.views import RecordedView
 from laurels.domain.events import LearningEvent
 from laurels.errors import EventConflict, InvalidEvent, LaurelsError, StoreError
 from laurels.http.bodies import JSON_TYPES, NDJSON_TYPES, BodyRefused, decode, explain, media_type, read_body
-from laurels.http.limits import Limits
+from laurels.http.limits import limits_of
 from laurels.http.problems import sentence
 from laurels.http.schemas import BatchAnswer, BatchResult
 
@@ -26,16 +26,14 @@ _raw_events = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 @post("/api/progress/event", summary="Record an event", tags=["events"])
-async def record_event(
-    request: Request[Any, Any, Any], service: NamedDependency[Service], limits: NamedDependency[Limits]
-) -> Response[RecordedView]:
+async def record_event(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[RecordedView]:
     """Records one learning event and answers with its points, the badges it brought and the progress after it.
 
     With an `eventId` it is safe to repeat: the same content again gives the first answer (200, with
     `Idempotent-Replayed: true`), other content is refused (409). A 2xx means that the event is on disk.
     """
     media_type(request, JSON_TYPES)
-    event = decode(await read_body(request, limits.event_bytes), _event, InvalidEvent)
+    event = decode(await read_body(request, limits_of(request).event_bytes), _event, InvalidEvent)
     recorded = await service.record_event(event)
     answer = service.analytics.recorded(recorded)
     if recorded.is_replay:
@@ -44,15 +42,13 @@ async def record_event(
 
 
 @post("/api/progress/events", status_code=200, summary="Record many events", tags=["events"])
-async def record_events(
-    request: Request[Any, Any, Any], service: NamedDependency[Service], limits: NamedDependency[Limits]
-) -> BatchAnswer:
+async def record_events(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> BatchAnswer:
     """Records up to 10,000 events from a JSON array or from NDJSON, in order, with one result for each.
 
     One bad event does not spoil the others.
     """
     kind = media_type(request, JSON_TYPES | NDJSON_TYPES)
-    body = await read_body(request, limits.batch_bytes)
+    body = await read_body(request, limits_of(request).batch_bytes)
     if kind in NDJSON_TYPES:
         lines: list[bytes] | list[msgspec.Raw] = [line for line in body.split(b"\n") if line.strip()]
     else:
@@ -76,7 +72,11 @@ def _parse(line: bytes | msgspec.Raw) -> LearningEvent | BatchResult:
 
 def _event_id_of(line: bytes | msgspec.Raw) -> str | None:
     """The caller's id of an event that could not be read, so that they find it again."""
-    found: Any = msgspec.json.decode(line)
+    try:
+        found: Any = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # The decoder stops at the first wrong field; what comes after it may be no JSON at all.
+        return None
     event_id: Any = found.get("eventId") if isinstance(found, dict) else None  # pyright: ignore
     return event_id if isinstance(event_id, str) else None
 

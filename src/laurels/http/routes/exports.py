@@ -29,6 +29,7 @@ COLUMNS = (
     "sessionDuration",
     "metadata",
 )
+CSV_TYPE = "text/csv; charset=utf-8"
 _ROWS_PER_CHUNK = 500
 
 
@@ -52,8 +53,8 @@ async def export(
 def _csv(service: Service, user_id: str) -> Response[Any]:
     return Stream(
         _csv_chunks(service.analytics.events(user_id)),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="events.csv"'},
+        # As a header: the route's own media type would win over the response's.
+        headers={"Content-Type": CSV_TYPE, "Content-Disposition": 'attachment; filename="events.csv"'},
     )
 
 

@@ -9,14 +9,13 @@ import msgspec
 from litestar import Request, get, put
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
-from msgspec import Meta
 
 from laurels.application.service import Service
 from laurels.application.views import Activity, Dashboard, Rank
 from laurels.domain.periods import Timeframe, parse_day, to_ms
-from laurels.errors import InvalidProfile
+from laurels.errors import InvalidProfile, InvalidQuery
 from laurels.http.bodies import JSON_TYPES, decode, media_type, read_body, user_id_in
-from laurels.http.limits import Limits
+from laurels.http.limits import limits_of
 from laurels.http.schemas import ProfileChange, UserAnswer, UserBadges
 
 UserId = Annotated[str, PathParameter(description="The learner's id, percent-encoded.")]
@@ -30,12 +29,14 @@ async def dashboard(
     service: NamedDependency[Service],
     user_id: UserId,
     since: Annotated[
-        Annotated[datetime, Meta(tz=True)] | None,
+        datetime | None,
         QueryParameter(description="Badges earned from then on count as new; default: 24 hours ago."),
     ] = None,
 ) -> Dashboard:
     """Totals, level, streaks, languages, badges held and the five nearest ones."""
     user_id = user_id_in(request, "/dashboard/")
+    if since is not None and since.tzinfo is None:
+        raise InvalidQuery("since", "Must carry an offset, such as Z or +02:00.")
     return await service.analytics.dashboard(user_id, since=None if since is None else to_ms(since))
 
 
@@ -79,14 +80,14 @@ async def rank(
 
 @put("/api/progress/users/{user_id:path}", summary="Change a profile", tags=["learners"])
 async def change_profile(
-    request: Request[Any, Any, Any], service: NamedDependency[Service], limits: NamedDependency[Limits], user_id: UserId
+    request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId
 ) -> UserAnswer:
     """Sets display name, photo URL, time zone and preferences; what is left out stays as it is.
 
     A time zone set before the first event holds from the beginning; a later change moves no day already counted.
     """
     media_type(request, JSON_TYPES)
-    body = await read_body(request, limits.event_bytes)
+    body = await read_body(request, limits_of(request).event_bytes)
     change = decode(body, _profile, InvalidProfile)
     changes: dict[str, Any] = msgspec.to_builtins(change)
     return UserAnswer(user=await service.change_profile(user_id_in(request, "/users/"), changes))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import apsw
+import msgspec
 
 from laurels.errors import StoreError, StoreIncompatible, StoreUnavailable
 
@@ -103,6 +104,10 @@ class Pool:
             return work(connection)
         except apsw.Error as error:
             raise translate(error) from error
+        except msgspec.MsgspecError as error:
+            raise StoreIncompatible(
+                "The database holds something that this Laurels cannot read: it is damaged, or a newer version's."
+            ) from error
 
     async def close(self) -> None:
         """Finish what was asked for and close the connections."""

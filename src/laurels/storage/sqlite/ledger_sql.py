@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import apsw
@@ -59,8 +60,10 @@ def consult(
         from_seq = {user_id: seq or 0 for user_id, seq in heads.items()}
         if unknown:
             for user_id, seq, state in rows(connection, _SNAPSHOTS, (_json(unknown), version)):
-                consulted.snapshots[user_id] = _decode_state(state)
-                from_seq[user_id] = seq
+                # A snapshot that cannot be read is as good as none: the ledger has it all.
+                with suppress(msgspec.MsgspecError):
+                    consulted.snapshots[user_id] = _decode_state(state)
+                    from_seq[user_id] = seq
         for row in rows(connection, _LATER, (_json(list(from_seq.items())),)):
             consulted.later.setdefault(row[0], []).append(entry_of(row))
     if event_ids:

@@ -159,7 +159,10 @@ def projected(connection: apsw.Connection, user_ids: Collection[str]) -> dict[st
     with transaction(connection, "DEFERRED"):
         states = rows(
             connection,
-            "SELECT p.user_id, p.card, p.state FROM json_each(?) AS asked JOIN progress AS p ON p.user_id = asked.value",
+            """
+            SELECT p.user_id, p.seq, p.card, p.state
+            FROM json_each(?) AS asked JOIN progress AS p ON p.user_id = asked.value
+            """,
             (asked,),
         )
         lines = rows(
@@ -171,8 +174,11 @@ def projected(connection: apsw.Connection, user_ids: Collection[str]) -> dict[st
             (asked,),
         )
     found: dict[str, Projected] = {}
-    for user_id, card, state in states:
-        found[user_id] = Projected(_decode_state(state), _decode_card(card), {})
+    for user_id, seq, card, state in states:
+        progress = _decode_state(state)
+        # It is the column that says from where on readers fold.
+        progress.seq = seq
+        found[user_id] = Projected(progress, _decode_card(card), {})
     for board, user_id, *rest in lines:
         found.setdefault(user_id, Projected(None, None, {})).standings[board] = Standing(user_id, *rest)
     return found

@@ -1,0 +1,25 @@
+"""The command line: `laurels serve`, `import`, `verify`, `rebuild`, `rulebook` and `demo`.
+
+Everything an operator does without writing code starts here; `main` is what the `laurels` script calls.
+"""
+
+from __future__ import annotations
+
+import sys
+
+# What the extra `cli` brings. Anything else that cannot be imported is a fault, and is shown as one.
+_EXTRA = ("typer", "rich", "click", "shellingham")
+
+
+def main() -> None:
+    """Run the command that `sys.argv` names and exit: 0 done, 1 something was found, 2 it could not be done."""
+    try:
+        from laurels.cli.app import run  # noqa: PLC0415  a bare install is told what is missing
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        sys.stderr.write("The command line needs packages that are not installed: pip install 'laurels[cli]'\n")
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    run()

@@ -1,0 +1,52 @@
+"""The options that commands share, and the settings that come of them.
+
+A command takes what it is told on its line, else what the environment says, else the default.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import unquote, urlsplit
+
+import typer
+from msgspec.structs import replace
+
+from laurels.cli.terminal import CommandFailed
+from laurels.settings import Settings, read_settings
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="The store, such as sqlite:///laurels.db. Default: LAURELS_STORE, else sqlite:///laurels.db.",
+        show_default=False,
+    ),
+]
+RulebookOption = Annotated[
+    str | None,
+    typer.Option(
+        "--rulebook",
+        metavar="NAME|FILE",
+        help="A built-in rulebook or a TOML file. Default: LAURELS_RULEBOOK, else coding.",
+        show_default=False,
+    ),
+]
+
+
+def settings_for(store: str | None = None, rulebook: str | None = None) -> Settings:
+    """The settings of the environment with what was given on the line. Raises SettingsError."""
+    settings = read_settings()
+    return replace(settings, store=store or settings.store, rulebook=rulebook or settings.rulebook)
+
+
+def check_exists(store: str) -> None:
+    """Raise CommandFailed where `store` is a SQLite file that is not there.
+
+    Opening one makes it, and an empty new database would be found clean whatever was meant.
+    """
+    parts = urlsplit(store)
+    path = unquote(parts.path).removeprefix("/")
+    if parts.scheme == "sqlite" and path and not parts.netloc and not Path(path).is_file():
+        raise CommandFailed(f"There is no database at {path}; check --store.")

@@ -1,0 +1,101 @@
+"""What commands print: result lines, complaints, progress bars and tables.
+
+A terminal gets colours, bars and boxes; a pipe, a file or a log gets the plain result lines alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+
+class CommandFailed(Exception):
+    """A command cannot do what it was asked. The text is one sentence for the person who asked."""
+
+
+def is_terminal() -> bool:
+    """Whether somebody looks at the results as they come."""
+    return sys.stdout.isatty()
+
+
+def say(text: str = "") -> None:
+    """A result line, on standard output."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def complain(text: str) -> None:
+    """One line on standard error. Line breaks inside become spaces, so that it stays one."""
+    line = " ".join(text.split())
+    if sys.stderr.isatty():
+        # Goes above a running progress bar instead of through it.
+        _errors.print(Text(line, style="red"), soft_wrap=True)
+    else:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+
+_errors = Console(stderr=True)
+
+
+class Bar:
+    """A running display of how far a command has come; does nothing where no terminal is."""
+
+    def __init__(self, progress: Progress | None, total: int | None) -> None:
+        self._progress = progress
+        self._task = None if progress is None else progress.add_task("", total=total, note="")
+
+    def show(self, done: int, note: str) -> None:
+        """Set how much of the total is done, and the text beside the bar."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=done, note=note)
+
+
+@contextmanager
+def progress_bar(what: str, *, total: int | None = None, is_bytes: bool = False) -> Generator[Bar]:
+    """A bar on standard error while the block runs; a spinner where there is no `total`; nothing off a terminal."""
+    if not sys.stderr.isatty():
+        yield Bar(None, total)
+        return
+    columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn(what)]
+    if total is not None:
+        columns += [BarColumn(), TaskProgressColumn(), *([DownloadColumn()] if is_bytes else []), TimeRemainingColumn()]
+    with Progress(*columns, TextColumn("{task.fields[note]}"), console=_errors, transient=True) as progress:
+        yield Bar(progress, total)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int]) -> None:
+    """A table on standard output; off a terminal plain columns. `numbers` are the columns aligned to the right."""
+    rows = [list(row) for row in rows]
+    if is_terminal():
+        table = Table(title=title, title_justify="left", header_style="bold")
+        for position, column in enumerate(columns):
+            table.add_column(column, justify="right" if position in numbers else "left")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        Console().print(table)
+        return
+    widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
+    say(title)
+    for row in [list(columns), *rows]:
+        cells = [
+            cell.rjust(width) if position in numbers else cell.ljust(width)
+            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        say("  " + "  ".join(cells).rstrip())
+    say()

@@ -1,0 +1,202 @@
+"""A store that fails in the middle: what callers are told, and what holds afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
+
+import apsw
+import pytest
+
+from laurels import Laurels, Recorded, StoreUnavailable
+from laurels.application.ports import Store
+from laurels.application.rebuild import verify
+from laurels.application.service import Service
+from laurels.bootstrap import open_store
+from laurels.domain.ledger import Entry
+from laurels.storage.sqlite import SQLiteStore
+from laurels.testing.builders import learning_event, small_rulebook
+from laurels.testing.clocks import SettableClock
+
+
+async def limit_pages(laurels: Laurels, pages: int) -> None:
+    """Let the database grow to so many pages and no further, as on a full disk. Never below its present size."""
+    store = laurels.store
+    assert isinstance(store, SQLiteStore)
+
+    def limit(connection: apsw.Connection) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    for pool in (store._writer, store._projector):  # the limit belongs to each connection
+        await pool.run(limit)
+
+
+class FaultyStore:
+    """A store whose next appends go wrong in a given way; all else is the real one's."""
+
+    def __init__(self, real: Store) -> None:
+        self.real = real
+        self.faults: list[Callable[[Sequence[Entry]], Awaitable[frozenset[str]]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
+        return await (self.faults.pop(0) if self.faults else self.real.append)(entries)
+
+    async def fails(self, _entries: Sequence[Entry]) -> frozenset[str]:
+        raise StoreUnavailable("Gone.")
+
+    async def loses_the_answer(self, entries: Sequence[Entry]) -> frozenset[str]:
+        await self.real.append(entries)
+        raise StoreUnavailable("Gone before it could say that all is well.")
+
+    async def breaks(self, _entries: Sequence[Entry]) -> frozenset[str]:
+        raise ZeroDivisionError
+
+
+@pytest.fixture
+async def faulty(store_url: str) -> Any:
+    store = FaultyStore(await open_store(store_url))
+    yield store
+    await store.real.close()
+
+
+def service(store: FaultyStore, clock: SettableClock) -> Service:
+    return Service(
+        cast("Store", store),
+        small_rulebook(),
+        clock,
+        max_backdate_days=None,
+        cache_weight=10**6,
+        projection_interval=3600,
+    )
+
+
+class TestFullDisk:
+    """The file cannot grow."""
+
+    async def test_callers_are_told_and_nothing_acknowledged_is_lost(self, laurels: Laurels, store_url: str) -> None:
+        acknowledged: set[tuple[str, str]] = set()
+
+        async def call(user_id: str) -> int:
+            refused = 0
+            for number in range(60):
+                try:
+                    await laurels.record(user_id, "run", {"text": "x" * 400}, event_id=f"e{number}")
+                    acknowledged.add((user_id, f"e{number}"))
+                except StoreUnavailable as error:
+                    refused += 1
+                    assert "full" in str(error)
+            return refused
+
+        await limit_pages(laurels, 100)
+        users = [f"user {n}" for n in range(16)]
+        refused = await asyncio.gather(*(call(user_id) for user_id in users))
+        assert sum(refused) > 0
+        assert acknowledged
+        found = await verify(laurels.store, laurels.rulebook)
+        assert (found.is_clean, found.events) == (True, len(acknowledged))
+        # Reads go on, and show what was acknowledged.
+        for user_id in users:
+            own = sum(user == user_id for user, _ in acknowledged)
+            if own:
+                assert (await laurels.analytics.progress(user_id)).events == own
+
+        # Space again: the same events go in, once.
+        await limit_pages(laurels, 1_000_000)
+        assert sum(await asyncio.gather(*(call(user_id) for user_id in users))) == 0
+        await laurels.projector.flush()
+        found = await verify(laurels.store, laurels.rulebook)
+        assert (found.is_clean, found.events, found.behind) == (True, 16 * 60, 0)
+
+    async def test_projections_that_found_no_space_are_made_later(self, laurels: Laurels) -> None:
+        await laurels.record_many([learning_event(f"user {n}") for n in range(300)])
+        await limit_pages(laurels, 1)
+        with pytest.raises(StoreUnavailable):
+            await laurels.projector.flush()
+        assert (await verify(laurels.store, laurels.rulebook)).is_clean
+        await limit_pages(laurels, 1_000_000)
+        await laurels.projector.flush()
+        found = await verify(laurels.store, laurels.rulebook)
+        assert (found.is_clean, found.behind) == (True, 0)
+
+    async def test_a_process_may_end_while_the_disk_is_full(
+        self, store_url: str, clock: SettableClock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        rulebook = small_rulebook()
+        async with Laurels.open(store_url, rulebook=rulebook, clock=clock, projection_interval=3600) as laurels:
+            await laurels.record_many([learning_event(f"user {n}") for n in range(300)])
+            await limit_pages(laurels, 1)
+        assert "could not be brought up to date" in caplog.text
+        clock.now += 1
+        async with Laurels.open(store_url, rulebook=rulebook, clock=clock) as laurels:
+            await laurels.projector.catch_up(before=clock())
+            found = await verify(laurels.store, rulebook)
+        assert (found.is_clean, found.events, found.behind) == (True, 300, 0)
+
+
+class TestFaults:
+    """An append that goes wrong."""
+
+    async def test_an_append_that_failed_left_no_trace_in_memory(
+        self, faulty: FaultyStore, clock: SettableClock
+    ) -> None:
+        laurels = service(faulty, clock)
+        await laurels.record("ada", "run")
+        faulty.faults = [faulty.fails]
+        with pytest.raises(StoreUnavailable):
+            await laurels.record("ada", "talk", event_id="e1")
+        recorded = await laurels.record("ada", "run")
+        assert (recorded.entry.seq, recorded.fact.outcome.total_points) == (2, 20)
+        await laurels.close()
+        assert (await verify(faulty.real, laurels.rulebook)).is_clean
+
+    async def test_an_append_whose_answer_was_lost_is_found_by_the_retry(
+        self, faulty: FaultyStore, clock: SettableClock
+    ) -> None:
+        laurels = service(faulty, clock)
+        faulty.faults = [faulty.loses_the_answer]
+        with pytest.raises(StoreUnavailable):
+            await laurels.record("ada", "run", event_id="e1")
+        again = await laurels.record("ada", "run", event_id="e1")
+        assert (again.is_replay, again.entry.seq) == (True, 1)
+        await laurels.close()
+        found = await verify(faulty.real, laurels.rulebook)
+        assert (found.is_clean, found.events, found.behind) == (True, 1, 0)
+
+    async def test_of_a_failed_batch_every_caller_is_told(self, faulty: FaultyStore, clock: SettableClock) -> None:
+        laurels = service(faulty, clock)
+        faulty.faults = [faulty.loses_the_answer]
+        results = await laurels.record_many([learning_event(f"user {n % 5}", event_id=f"e{n}") for n in range(20)])
+        assert [type(result) for result in results] == [StoreUnavailable] * 20
+        results = await laurels.record_many([learning_event(f"user {n % 5}", event_id=f"e{n}") for n in range(25)])
+        told = [isinstance(result, Recorded) and result.is_replay for result in results]
+        assert told == [True] * 20 + [False] * 5
+        await laurels.close()
+        assert (await verify(faulty.real, laurels.rulebook)).events == 25
+
+    async def test_a_fault_of_ours_stops_neither_the_others_nor_those_who_come_after(
+        self, faulty: FaultyStore, clock: SettableClock
+    ) -> None:
+        laurels = service(faulty, clock)
+        # The batch breaks, and then its first event alone.
+        faulty.faults = [faulty.breaks, faulty.breaks]
+        results = await laurels.record_many([learning_event(f"user {n}", event_id="e") for n in range(4)])
+        assert [type(result) for result in results] == [StoreUnavailable, Recorded, Recorded, Recorded]
+        assert not (await laurels.record("user 0", "run", event_id="e")).is_replay
+        await laurels.close()
+        found = await verify(faulty.real, laurels.rulebook)
+        assert (found.is_clean, found.events, found.behind) == (True, 4, 0)
+
+    async def test_a_failed_profile_change_is_told_and_leaves_no_trace(
+        self, faulty: FaultyStore, clock: SettableClock
+    ) -> None:
+        laurels = service(faulty, clock)
+        faulty.faults = [faulty.fails]
+        with pytest.raises(StoreUnavailable):
+            await laurels.change_profile("ada", {"displayName": "Ada"})
+        user = await laurels.change_profile("ada", {"photoURL": "https://example.org/a.png"})
+        assert (user.display_name, user.photo_url) == (None, "https://example.org/a.png")
+        await laurels.close()

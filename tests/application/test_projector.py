@@ -1,0 +1,221 @@
+"""Projections follow the ledger, whoever wrote it and whatever died on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from laurels import Laurels, Timeframe
+from laurels.application.ports import Projection, Store
+from laurels.application.progress_cache import ProgressCache
+from laurels.application.projector import Projector
+from laurels.application.rebuild import verify
+from laurels.application.recorder import Recorder
+from laurels.application.standings import card_of, standings_of
+from laurels.bootstrap import open_store
+from laurels.domain.rulebook import Rulebook
+from laurels.testing.builders import learning_event, small_rulebook
+from laurels.testing.clocks import SettableClock
+
+
+async def record_and_die(
+    url: str, rulebook: Rulebook, clock: SettableClock, users: dict[str, int], kind: str = "run"
+) -> None:
+    """What a process leaves that is killed before it projects: entries, and nothing made from them."""
+    store = await open_store(url)
+    recorder = Recorder(store, rulebook, clock, ProgressCache(store, rulebook, limit=10**6))
+    events = [learning_event(user_id, kind) for user_id, count in users.items() for _ in range(count)]
+    await recorder.record_many(events, earliest=0)
+    await recorder.close()
+    await store.close()
+
+
+async def board(laurels: Laurels, timeframe: Timeframe = Timeframe.ALL_TIME) -> list[tuple[int, str, int]]:
+    """Rank, user and points of each line of a board."""
+    page = await laurels.leaderboards.page(timeframe, limit=100)
+    return [(row.rank, row.user_id, row.points) for row in page.leaderboard]
+
+
+async def until_projected(laurels: Laurels, *, seconds: float = 10) -> None:
+    """Return when nobody is behind; a timeout fails the test."""
+    async with asyncio.timeout(seconds):
+        while await laurels.store.behind(1, before=laurels.clock() + 1):  # noqa: ASYNC110  a store sends no event
+            await asyncio.sleep(0.01)
+
+
+class TestFlush:
+    """What this process recorded."""
+
+    async def test_boards_and_cards_show_it_after_a_flush(self, laurels: Laurels, clock: SettableClock) -> None:
+        await laurels.record("ada", "run")
+        await laurels.record("bob", "talk")
+        await laurels.record("bob", "talk", timestamp=clock.moment - timedelta(days=20))
+        await laurels.projector.flush()
+        assert await board(laurels) == [(1, "bob", 20), (2, "ada", 15)]
+        assert await board(laurels, Timeframe.MONTHLY) == [(1, "ada", 15), (2, "bob", 10)]
+        assert await laurels.store.behind(10, before=clock() + 1) == []
+        assert (await verify(laurels.store, laurels.rulebook)).behind == 0
+
+    async def test_reads_of_one_user_need_no_flush(self, laurels: Laurels) -> None:
+        await laurels.record("ada", "run")
+        assert (await laurels.analytics.dashboard("ada")).total_events == 1
+        await laurels.projector.flush()
+        await laurels.record("ada", "run")
+        assert (await laurels.analytics.dashboard("ada")).total_events == 2
+
+    async def test_it_happens_by_itself_within_the_interval(self, store_url: str) -> None:
+        async with Laurels.open(store_url, rulebook=small_rulebook(), projection_interval=0.01) as laurels:
+            for number in range(3):
+                await laurels.record("ada", "talk")
+                await until_projected(laurels)
+                assert await board(laurels) == [(1, "ada", 10 * (number + 1))]
+
+    async def test_a_profile_change_reaches_the_card(self, laurels: Laurels) -> None:
+        await laurels.record("ada", "run")
+        await laurels.projector.flush()
+        await laurels.change_profile("ada", {"displayName": "Ada"})
+        await laurels.projector.flush()
+        assert (await laurels.store.cards(["ada"]))["ada"].display_name == "Ada"
+
+    async def test_a_flush_while_recording_goes_on_shows_no_more_than_was_acknowledged(self, laurels: Laurels) -> None:
+        stop = False
+
+        async def flush() -> None:
+            while not stop:
+                await laurels.projector.flush()
+                found = await laurels.store.projected(["ada"])
+                entries = await laurels.store.entries("ada", limit=1_000)
+                assert not found or (progress := found["ada"].progress) is None or progress.seq <= len(entries)
+                await asyncio.sleep(0)
+
+        flushing = asyncio.create_task(flush())
+        await asyncio.gather(*(laurels.record("ada", "run") for _ in range(300)))
+        stop = True
+        await flushing
+        await laurels.projector.flush()
+        assert (await verify(laurels.store, laurels.rulebook)).is_clean
+
+
+class TestCatchUp:
+    """What a process left behind when it died."""
+
+    async def test_the_next_start_projects_it(self, store_url: str, clock: SettableClock) -> None:
+        rulebook = small_rulebook()
+        # More users than one write takes.
+        await record_and_die(store_url, rulebook, clock, {f"user {n:03}": 1 + n % 5 for n in range(230)})
+        clock.advance(timedelta(seconds=1))
+        async with Laurels.open(store_url, rulebook=rulebook, clock=clock) as laurels:
+            await until_projected(laurels)
+            found = await verify(laurels.store, rulebook)
+            lines = await board(laurels)
+        assert (found.is_clean, found.behind, found.users) == (True, 0, 230)
+        # The third run brings a badge of 10 on top of the first one's.
+        assert lines[0] == (1, "user 004", 45)
+        assert lines[46] == (47, "user 003", 40)
+
+    async def test_boards_of_every_day_that_was_left_behind_are_right(
+        self, store_url: str, clock: SettableClock
+    ) -> None:
+        rulebook = small_rulebook()
+        for day in (1, 2, 20):
+            clock.set(datetime(2026, 3, day, 12, tzinfo=UTC))
+            await record_and_die(store_url, rulebook, clock, {"ada": day}, kind="talk")
+        clock.advance(timedelta(seconds=1))
+        async with Laurels.open(store_url, rulebook=rulebook, clock=clock) as laurels:
+            await until_projected(laurels)
+            for period, points in (("2026-03-01", 10), ("2026-03-02", 20), ("2026-03-20", 225), ("2026-W10", 20)):
+                page = await laurels.leaderboards.page(period=period)
+                assert [(row.user_id, row.points) for row in page.leaderboard] == [("ada", points)]
+            assert (await verify(laurels.store, rulebook)).is_clean
+
+    async def test_a_process_that_goes_on_projects_what_another_left_behind(
+        self, laurels: Laurels, store_url: str, clock: SettableClock
+    ) -> None:
+        # It holds ada's progress and has no way to know that it is out of date.
+        for _ in range(5):
+            await laurels.record("ada", "run")
+        await record_and_die(store_url, laurels.rulebook, clock, {"ada": 2})
+        async with asyncio.timeout(10):
+            await laurels.projector.catch_up(before=clock() + 1)
+        assert await board(laurels) == [(1, "ada", 55)]
+        assert (await verify(laurels.store, laurels.rulebook)).behind == 0
+
+    async def test_writing_on_after_another_died_leaves_no_board_behind(
+        self, laurels: Laurels, store_url: str, clock: SettableClock
+    ) -> None:
+        await laurels.record("ada", "talk", timestamp=clock.moment - timedelta(days=40))
+        await laurels.projector.flush()
+        other = SettableClock(clock.moment - timedelta(days=10))
+        await record_and_die(store_url, laurels.rulebook, other, {"ada": 1}, kind="talk")
+        await laurels.record("ada", "talk")
+        await laurels.projector.flush()
+        found = await verify(laurels.store, laurels.rulebook)
+        assert (found.is_clean, found.behind) == (True, 0)
+
+    async def test_memory_does_not_grow_with_what_was_left_behind(
+        self, laurels: Laurels, store_url: str, clock: SettableClock
+    ) -> None:
+        await record_and_die(store_url, laurels.rulebook, clock, {f"user {n}": 1 for n in range(500)})
+        cache = ProgressCache(laurels.store, laurels.rulebook, limit=1_000)
+        projector = Projector(
+            laurels.store,
+            laurels.rulebook,
+            clock,
+            cache,
+            settled=asyncio.Lock(),
+            committed=asyncio.Event(),
+            interval=3600,
+        )
+        await projector.catch_up(before=clock() + 1)
+        await projector.close()
+        assert await laurels.store.count("all") == 500
+        # What one write takes, and what the bound allows besides.
+        assert len(cache) <= 100 + 1_000 // 16
+
+
+class TestTwoHandles:
+    """Two processes that project the same users."""
+
+    async def test_a_late_older_projection_changes_nothing(
+        self, laurels: Laurels, store_url: str, clock: SettableClock
+    ) -> None:
+        await laurels.record("ada", "talk")
+        older = await laurels.analytics.progress("ada")
+        async with Laurels.open(store_url, rulebook=laurels.rulebook, clock=clock) as other:
+            await other.record("ada", "talk")
+        newer = await laurels.store.projected(["ada"])
+        kept = Projection(older, standings_of(older))
+        await laurels.store.project([kept], cards=[card_of(older, laurels.rulebook)])
+        assert await laurels.store.projected(["ada"]) == newer
+        assert await board(laurels) == [(1, "ada", 20)]
+
+    async def test_points_on_a_board_never_fall_while_both_write(self, store_url: str, clock: SettableClock) -> None:
+        rulebook = small_rulebook()
+
+        async def write(laurels: Laurels) -> None:
+            for number in range(60):
+                await laurels.record("ada", "talk", timestamp=clock.moment - timedelta(days=number % 4))
+                await asyncio.sleep(0.002)
+
+        async def watch(store: Store, writing: asyncio.Future[tuple[None, None]]) -> list[int]:
+            seen: list[int] = []
+            while not writing.done():
+                line = await store.standing("all", "ada")
+                seen.append(line.points if line else 0)
+                await asyncio.sleep(0.001)
+            return seen
+
+        async with (
+            Laurels.open(store_url, rulebook=rulebook, clock=clock, projection_interval=0.003) as one,
+            Laurels.open(store_url, rulebook=rulebook, clock=clock, projection_interval=0.007) as other,
+        ):
+            writing = asyncio.gather(write(one), write(other))
+            seen = await watch(one.store, writing)
+            await writing
+        assert seen == sorted(seen)
+        assert len(set(seen)) > 5
+        async with Laurels.open(store_url, rulebook=rulebook, clock=clock) as laurels:
+            found = await verify(laurels.store, rulebook)
+            # 120 events, a streak of three days, a hundred points.
+            assert await board(laurels) == [(1, "ada", 1_200 + 30 + 25)]
+        assert (found.is_clean, found.behind) == (True, 0)

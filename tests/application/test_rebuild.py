@@ -1,0 +1,257 @@
+"""Proof and repair: what `verify` finds, and what `rebuild` makes good."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import apsw
+import pytest
+
+from laurels import Laurels
+from laurels.application.ports import Projected
+from laurels.application.rebuild import Verification, rebuild, verify
+from laurels.testing.builders import learning_event, project, small_rulebook
+from laurels.testing.clocks import SettableClock
+
+
+@pytest.fixture
+async def recorded(laurels: Laurels, clock: SettableClock) -> AsyncIterator[Laurels]:
+    """Three users over several days, projected, one of them with a profile."""
+    await laurels.change_profile("ada", {"displayName": "Ada", "timeZone": "Asia/Tokyo"})
+    await laurels.record_many(
+        [
+            learning_event(
+                user_id, ("run", "talk")[n % 2], event_id=f"e{n}", at=clock.moment - timedelta(days=n), language=f"l{n}"
+            )
+            for user_id in ("ada", "bob", "cleo")
+            for n in range(5)
+        ]
+    )
+    await laurels.projector.flush()
+    assert (await verify(laurels.store, laurels.rulebook)).is_clean
+    yield laurels
+
+
+def tamper(database: Path, statement: str) -> None:
+    """Change the file behind the store's back."""
+    connection = apsw.Connection(str(database))
+    connection.execute(statement)
+    assert connection.changes() > 0, "nothing was tampered with"
+    connection.close()
+
+
+def said_of(found: Verification, user_id: str) -> str:
+    """All that was found about a user; a difference of anybody else fails the test."""
+    assert {difference.user_id for difference in found.differences} == {user_id}
+    return "\n".join(difference.what for difference in found.differences)
+
+
+async def projections(laurels: Laurels) -> dict[str, Projected]:
+    return await laurels.store.projected(await laurels.store.users())
+
+
+class TestVerifyOfTheLedger:
+    """Entries that do not follow from those before them."""
+
+    async def test_a_sound_ledger_is_counted(self, recorded: Laurels) -> None:
+        found = await verify(recorded.store, recorded.rulebook)
+        progresses = [await recorded.analytics.progress(user_id) for user_id in ("ada", "bob", "cleo")]
+        assert (found.users, found.entries, found.events, found.behind) == (3, 16, 15, 0)
+        assert found.awards == sum(len(progress.awards) for progress in progresses) > 0
+        assert found.points == sum(progress.total_points for progress in progresses) > 0
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "json_set(fact, '$.outcome.points', 500)",
+            "json_set(fact, '$.outcome.totalPoints', 500)",
+            "json_set(fact, '$.outcome.level', 9)",
+            "json_set(fact, '$.outcome.leveledUp', json('true'))",
+            "json_set(fact, '$.outcome.awards', json('[]'))",
+            "json_set(fact, '$.outcome.awards[0].points', 11)",
+            "json_set(fact, '$.outcome.awards[0].earnedAt', 0)",
+            "json_set(fact, '$.eventType', 'talk')",
+            "json_set(fact, '$.at', 0)",
+        ],
+    )
+    async def test_a_changed_fact_is_found(self, recorded: Laurels, database: Path, change: str) -> None:
+        # The third run brings a badge, so there is an award to tamper with.
+        tamper(
+            database,
+            f"UPDATE ledger SET fact = {change} WHERE user_id = 'bob' AND seq = 5 AND fact ->> '$.outcome.awards' <> ''",
+        )
+        assert said_of(await verify(recorded.store, recorded.rulebook), "bob")
+
+    async def test_an_award_that_was_made_before_is_found(self, recorded: Laurels, database: Path) -> None:
+        award = '{"badgeId":"first","points":10,"earnedAt":1773489600000}'
+        tamper(
+            database,
+            f"UPDATE ledger SET fact = json_set(fact, '$.outcome.awards', json('[{award}]')) "
+            "WHERE user_id = 'bob' AND seq = 2",
+        )
+        assert "'first' is awarded again" in said_of(await verify(recorded.store, recorded.rulebook), "bob")
+
+    async def test_under_other_rules_than_at_the_time_totals_must_still_add_up(
+        self, recorded: Laurels, database: Path
+    ) -> None:
+        generous = small_rulebook(event_types={"run": {"points": 50}, "talk": {"points": 10}})
+        assert (await verify(recorded.store, generous)).is_clean
+        tamper(
+            database,
+            "UPDATE ledger SET fact = json_set(fact, '$.outcome.points', 500) WHERE user_id = 'bob' AND seq = 3",
+        )
+        assert "sum of the ledger" in said_of(await verify(recorded.store, generous), "bob")
+
+    @pytest.mark.parametrize("seq", [1, 3, 5])
+    async def test_a_missing_entry_is_found_wherever_it_stood(
+        self, recorded: Laurels, database: Path, seq: int
+    ) -> None:
+        tamper(database, f"DELETE FROM ledger WHERE user_id = 'bob' AND seq = {seq}")
+        assert said_of(await verify(recorded.store, recorded.rulebook), "bob")
+
+    async def test_a_user_whose_whole_ledger_is_missing_is_found(self, recorded: Laurels, database: Path) -> None:
+        tamper(database, "DELETE FROM ledger WHERE user_id = 'bob'")
+        assert "the ledger ends at 0" in said_of(await verify(recorded.store, recorded.rulebook), "bob")
+
+    async def test_an_event_that_stands_twice_is_found(self, recorded: Laurels, database: Path) -> None:
+        tamper(database, "DROP INDEX ledger_user_event; UPDATE ledger SET event_id = 'e0' WHERE user_id = 'bob'")
+        assert "'e0' is recorded twice" in said_of(await verify(recorded.store, recorded.rulebook), "bob")
+
+
+class TestVerifyOfTheProjections:
+    """Snapshots, cards and boards that do not follow from the ledger."""
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "state = json_set(state, '$.totalPoints', 500)",
+            'state = json_set(state, \'$.awards.extra\', json(\'{"badgeId":"extra","points":0,"earnedAt":0}\'))',
+            "state = json_remove(state, '$.longestStreak')",
+            "state = json_remove(state, '$.gauges')",
+            "state = json_set(state, '$.displayName', 'Bobby')",
+            "card = json_set(card, '$.totalPoints', 500)",
+            "card = json_set(card, '$.displayName', 'Bobby')",
+            "card = json_set(card, '$.badges', json('[]'))",
+            "seq = seq + 1",
+        ],
+    )
+    async def test_a_changed_snapshot_or_card_is_found(self, recorded: Laurels, database: Path, change: str) -> None:
+        tamper(database, f"UPDATE progress SET {change} WHERE user_id = 'bob'")
+        assert said_of(await verify(recorded.store, recorded.rulebook), "bob")
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE standings SET points = points + 1 WHERE user_id = 'bob' AND board = '2026-03'",
+            "UPDATE standings SET events = events + 1 WHERE user_id = 'bob' AND board = 'all'",
+            "UPDATE standings SET reached_at = reached_at - 1 WHERE user_id = 'bob' AND board = '2026-W11'",
+            "DELETE FROM standings WHERE user_id = 'bob' AND board = '2026-03-14'",
+            "INSERT INTO standings VALUES ('2031-01', 'bob', 5, 1, 0, 1)",
+        ],
+    )
+    async def test_a_changed_missing_or_extra_standing_is_found(
+        self, recorded: Laurels, database: Path, statement: str
+    ) -> None:
+        tamper(database, statement)
+        assert "board " in said_of(await verify(recorded.store, recorded.rulebook), "bob")
+
+    async def test_a_standing_of_nobody_is_found(self, recorded: Laurels, database: Path) -> None:
+        tamper(database, "INSERT INTO standings VALUES ('2026-03', 'ghost', 5, 1, 0, 1)")
+        assert "2026-03" in said_of(await verify(recorded.store, recorded.rulebook), "ghost")
+
+    async def test_a_projection_of_nobody_is_found(self, recorded: Laurels) -> None:
+        await project(recorded.store, "ghost", 2)
+        assert "the ledger ends at 0" in said_of(await verify(recorded.store, recorded.rulebook), "ghost")
+
+    async def test_standings_without_their_snapshot_are_found(self, recorded: Laurels, database: Path) -> None:
+        tamper(database, "DELETE FROM progress WHERE user_id = 'bob'")
+        assert "no snapshot" in said_of(await verify(recorded.store, recorded.rulebook), "bob")
+
+    async def test_a_projection_that_is_on_its_way_is_no_difference(self, recorded: Laurels) -> None:
+        await recorded.record("bob", "run")
+        await recorded.record("dora", "run")
+        found = await verify(recorded.store, recorded.rulebook)
+        assert (found.is_clean, found.behind) == (True, 2)
+
+    async def test_a_snapshot_for_other_measures_is_not_compared(self, recorded: Laurels) -> None:
+        longer = small_rulebook(badges=[])
+        assert longer.measures_version != recorded.rulebook.measures_version
+        assert (await verify(recorded.store, longer)).is_clean
+
+    async def test_an_unreadable_snapshot_keeps_nobody_from_recording(
+        self, recorded: Laurels, store_url: str, database: Path, clock: SettableClock
+    ) -> None:
+        tamper(database, "UPDATE progress SET state = 'torn' WHERE user_id = 'bob'")
+        async with Laurels.open(store_url, rulebook=recorded.rulebook, clock=clock) as other:
+            assert (await other.analytics.progress("bob")).events == 5
+            await other.record("bob", "run")
+        found = await verify(recorded.store, recorded.rulebook)
+        assert (found.is_clean, found.behind) == (True, 0)
+
+
+class TestRebuild:
+    """Everything but the ledger, made again."""
+
+    async def test_it_makes_the_same_projections_again(self, recorded: Laurels) -> None:
+        before = await projections(recorded)
+        assert await rebuild(recorded.store, recorded.rulebook) == 3
+        assert await projections(recorded) == before
+        assert before.keys() == {"ada", "bob", "cleo"}
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE progress SET state = json_set(state, '$.totalPoints', 500), card = json_set(card, '$.level', 7)",
+            "UPDATE progress SET seq = 1000, state = json_set(state, '$.seq', 1000)",
+            "UPDATE progress SET state = 'torn'",
+            "UPDATE standings SET points = 1, seq = 1000",
+            "DELETE FROM standings",
+            "DELETE FROM progress",
+            "INSERT INTO standings VALUES ('2026-03', 'ghost', 5, 1, 0, 1)",
+            "INSERT INTO progress SELECT 'ghost', seq, version, card, state FROM progress WHERE user_id = 'bob'",
+        ],
+    )
+    async def test_it_repairs_whatever_happened_to_the_projections(
+        self, recorded: Laurels, database: Path, statement: str
+    ) -> None:
+        before = await projections(recorded)
+        tamper(database, statement)
+        await rebuild(recorded.store, recorded.rulebook)
+        assert await projections(recorded) == before
+        found = await verify(recorded.store, recorded.rulebook)
+        assert (found.is_clean, found.behind) == (True, 0)
+
+    async def test_it_brings_the_projections_of_another_rulebook_up_to_date(self, recorded: Laurels) -> None:
+        moved = small_rulebook(boards={"zone": "Pacific/Kiritimati"})
+        assert not (await verify(recorded.store, moved)).is_clean
+        await rebuild(recorded.store, moved)
+        assert (await verify(recorded.store, moved)).is_clean
+
+    async def test_it_takes_more_users_and_entries_than_a_page(self, recorded: Laurels) -> None:
+        await recorded.record_many([learning_event("busy") for _ in range(2_100)])
+        await recorded.record_many([learning_event(f"user {n}") for n in range(450)])
+        await rebuild(recorded.store, recorded.rulebook)
+        found = await verify(recorded.store, recorded.rulebook)
+        assert (found.is_clean, found.behind, found.users) == (True, 0, 454)
+
+    async def test_recording_may_go_on_meanwhile(self, recorded: Laurels, clock: SettableClock) -> None:
+        for _ in range(10):
+            await rebuild(recorded.store, recorded.rulebook)
+            await recorded.record("bob", "run", timestamp=clock.moment - timedelta(days=9))
+            await recorded.projector.flush()
+        found = await verify(recorded.store, recorded.rulebook)
+        assert (found.is_clean, found.behind) == (True, 0)
+
+    async def test_it_tells_how_far_it_is(self, recorded: Laurels) -> None:
+        told: list[tuple[int, int]] = []
+        await rebuild(
+            recorded.store, recorded.rulebook, on_progress=lambda users, entries: told.append((users, entries))
+        )
+        assert told == [(1, 6), (1, 5), (1, 5)]
+        told.clear()
+        await verify(
+            recorded.store, recorded.rulebook, on_progress=lambda users, entries: told.append((users, entries))
+        )
+        assert told == [(1, 6), (1, 5), (1, 5)]

@@ -1,0 +1,74 @@
+"""What must hold for every history of every user, whatever the order in which it arrives."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgspec
+
+from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.progress import Progress
+from laurels.domain.rulebook import Rulebook
+from tests.domain.histories import History, for_each_rulebook, record
+
+
+def apart_from_order(progress: Progress) -> dict[str, Any]:
+    """All that is known of a user, but for when badges were earned, which alone may hang on the order."""
+    fields = {name: getattr(progress, name) for name in progress.__struct_fields__}
+    fields["awards"] = {(award.badge_id, award.points) for award in progress.awards.values()}
+    fields["board_days"] = {day: held.events for day, held in progress.board_days.items()}
+    fields["board_points"] = sum(held.points for held in progress.board_days.values())
+    return fields
+
+
+class TestAnyOrderOfArrival:
+    @for_each_rulebook(examples=100)
+    def test_gives_the_same_progress(self, history: History, rulebook: Rulebook) -> None:
+        lived, _entries = record(history, rulebook)
+        shuffled = random.Random(len(history.events)).sample(history.events, len(history.events))
+        for other in (shuffled, history.events[::-1], sorted(history.events, key=lambda one: one.at)):
+            again, _entries = record(History(history.zones, other), rulebook)
+            assert apart_from_order(again) == apart_from_order(lived)
+
+
+class TestTheLedger:
+    @for_each_rulebook(examples=50)
+    def test_folds_to_exactly_the_progress_that_was_lived(self, history: History, rulebook: Rulebook) -> None:
+        lived, entries = record(history, rulebook)
+        folded = Progress(user_id="ada", version=rulebook.measures_version)
+        for entry in entries:
+            stored = msgspec.json.decode(msgspec.json.encode(entry), type=Entry)
+            assert stored == entry
+            folded.fold(stored, rulebook)
+        assert folded == lived
+        assert list(folded.awards) == list(lived.awards)
+
+    @for_each_rulebook(examples=50)
+    def test_progress_survives_json_and_goes_on_from_there(self, history: History, rulebook: Rulebook) -> None:
+        middle = len(history.events) // 2
+        lived, entries = record(History(history.zones, history.events[:middle]), rulebook)
+        restored = msgspec.json.decode(msgspec.json.encode(lived), type=Progress)
+        assert restored == lived
+        _whole, entries = record(history, rulebook)
+        for entry in entries[len(history.zones) + middle :]:
+            lived.fold(entry, rulebook)
+            restored.fold(entry, rulebook)
+        assert restored == lived == _whole
+
+    @for_each_rulebook(examples=40)
+    def test_each_outcome_says_where_the_user_then_stood(self, history: History, rulebook: Rulebook) -> None:
+        _progress, entries = record(history, rulebook)
+        total, level = 0, 1
+        held: list[str] = []
+        for entry in entries:
+            if isinstance(entry.fact, EventRecorded):
+                outcome = entry.fact.outcome
+                total += outcome.points + sum(award.points for award in outcome.awards)
+                held += [award.badge_id for award in outcome.awards]
+                assert outcome.total_points == total
+                assert outcome.level == rulebook.levels.level_at(total)
+                assert outcome.leveled_up == (outcome.level > level)
+                assert all(award.earned_at == entry.fact.at for award in outcome.awards)
+                level = outcome.level
+        assert len(held) == len(set(held))

@@ -1,0 +1,107 @@
+"""A server as a process of its own, as an operator runs it: started, awaited, ended or killed by its id."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2
+
+from laurels.application.rebuild import Verification, verify
+from laurels.rulebooks.loader import load_rulebook
+from laurels.storage.sqlite import SQLiteStore
+
+STARTUP_SECONDS = 30.0
+FACTORY = "laurels.bootstrap:create_app_from_environment"
+
+
+class ServerProcess:
+    """A server on a loopback port of its own with its database in `folder`. Restarting keeps both."""
+
+    def __init__(self, folder: Path, *, workers: int = 1, **settings: str) -> None:
+        self.folder = folder
+        self.database = folder / "laurels.db"
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._workers = workers
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("LAURELS_")}
+        self._environment["LAURELS_STORE"] = f"sqlite:///{self.database}"
+        self._environment |= {f"LAURELS_{name.upper()}": value for name, value in settings.items()}
+        # Beside the folder, which some tests take away.
+        self._log = folder.with_name(folder.name + ".log")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start and wait until it is ready."""
+        command = [sys.executable, "-m", "uvicorn", "--factory", FACTORY, "--no-access-log"]
+        command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(self._workers)]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log, cwd=self.folder)
+        try:
+            self._wait_until_ready(self._process)
+        except BaseException:
+            self.kill()
+            raise
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + STARTUP_SECONDS
+        with self.client() as client:
+            while time.monotonic() < deadline:
+                if process.poll() is not None:
+                    raise AssertionError(f"the server ended with {process.returncode}:\n{self.log}")
+                try:
+                    if client.get("/health/ready").status_code == httpx2.codes.OK:
+                        return
+                except httpx2.TransportError:
+                    pass
+                time.sleep(0.02)
+        raise AssertionError(f"the server was not ready after {STARTUP_SECONDS} seconds:\n{self.log}")
+
+    def client(self) -> httpx2.Client:
+        """A client for it, to be closed by the caller."""
+        return httpx2.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    def async_client(self) -> httpx2.AsyncClient:
+        """The same for many requests at once."""
+        return httpx2.AsyncClient(base_url=self.url, timeout=60, trust_env=False)
+
+    def kill(self) -> None:
+        """End it as the kernel would: at once, without a chance to finish anything."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> None:
+        """End it in order."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise AssertionError(f"the server did not end when asked to:\n{self.log}") from None
+            self._process = None
+
+    @property
+    def log(self) -> str:
+        """What it has written to stdout and stderr."""
+        return self._log.read_text("utf-8", "replace") if self._log.exists() else ""
+
+    async def verify(self) -> Verification:
+        """Its database, recomputed from the ledger and compared."""
+        store = await SQLiteStore.open(self.database)
+        try:
+            return await verify(store, load_rulebook("coding"))
+        finally:
+            await store.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,248 @@
+"""What is special about the SQLite store: its file, its schema, and several processes on it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import apsw
+import pytest
+
+from laurels import Laurels, StoreError, StoreIncompatible, StoreUnavailable
+from laurels.application.rebuild import verify
+from laurels.bootstrap import open_store
+from laurels.storage.sqlite import SQLiteStore
+from laurels.storage.sqlite.schema import MIGRATIONS
+from laurels.testing.builders import VERSION, event_entry, history, project
+
+OPEN_AND_APPEND = """
+import asyncio, sys
+from pathlib import Path
+from laurels.storage.sqlite import SQLiteStore
+from laurels.testing.builders import event_entry
+
+async def main(path, name):
+    sys.stdin.readline()
+    store = await SQLiteStore.open(Path(path))
+    await store.append([event_entry(name, 1)])
+    await store.close()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+# The kernel refuses to let any file grow past the limit, as a full disk would.
+RECORD_UNTIL_FULL = """
+import asyncio, resource, sys
+from laurels import Laurels, StoreUnavailable
+
+async def main(url, limit):
+    refused = 0
+    async with Laurels.open(url) as laurels:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
+        for number in range(400):
+            try:
+                await laurels.record("ada", "code_run", {"text": "x" * 2000}, event_id=f"e{number}")
+            except StoreUnavailable:
+                refused += 1
+            else:
+                print(f"e{number}", flush=True)
+    sys.exit(0 if refused else "the disk never was full")
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def start(program: str | Path, *arguments: object) -> subprocess.Popen[str]:
+    """A Python process with its pipes; `program` is a file, or the text of one."""
+    command = [str(program)] if isinstance(program, Path) else ["-c", program]
+    return subprocess.Popen(
+        [sys.executable, *command, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str], say: str = "") -> str:
+    """What the process printed until it ended well."""
+    said, complaint = process.communicate(say, timeout=120)
+    assert process.returncode == 0, complaint
+    return said
+
+
+class TestSchema:
+    """Making the tables, and refusing what others made."""
+
+    @pytest.mark.parametrize("attempt", range(3))
+    async def test_processes_that_open_a_new_file_at_once_make_its_tables_once(
+        self, database: Path, attempt: int
+    ) -> None:
+        running = [start(OPEN_AND_APPEND, database, f"user {n}") for n in range(8)]
+        for process in running:
+            # They stand ready once they have imported everything; this starts them all.
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        for process in running:
+            finish(process)
+        store = await SQLiteStore.open(database)
+        assert await store.users() == [f"user {n}" for n in range(8)]
+        await store.close()
+
+    async def test_a_database_of_a_newer_version_is_refused_and_left_alone(self, database: Path) -> None:
+        await (await SQLiteStore.open(database)).close()
+        connection = apsw.Connection(str(database))
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+        connection.close()
+        with pytest.raises(StoreIncompatible, match="newer"):
+            await SQLiteStore.open(database)
+        connection = apsw.Connection(str(database))
+        assert connection.execute("PRAGMA user_version").fetchall() == [(len(MIGRATIONS) + 1,)]
+        connection.close()
+
+    async def test_every_version_can_be_brought_up_to_date(self, database: Path) -> None:
+        for version in range(len(MIGRATIONS) + 1):
+            path = database.with_name(f"version {version}.db")
+            connection = apsw.Connection(str(path))
+            for step in MIGRATIONS[:version]:
+                connection.execute(step)
+            connection.execute(f"PRAGMA user_version = {version}")
+            connection.close()
+            store = await SQLiteStore.open(path)
+            assert await store.append(history()) == frozenset()
+            await store.close()
+
+    async def test_ids_are_found_by_index_alone(self, database: Path) -> None:
+        await (await SQLiteStore.open(database)).close()
+        connection = apsw.Connection(str(database))
+        for condition in ("user_id = 'a' AND seq > 1", "user_id = 'a' AND event_id = 'e'"):
+            plan = connection.execute(f"EXPLAIN QUERY PLAN SELECT fact FROM ledger WHERE {condition}").fetchall()
+            assert all("USING INDEX ledger_user" in str(step[3]) for step in plan)
+        connection.close()
+
+
+class TestFile:
+    """Files that are not what they should be."""
+
+    async def test_a_file_that_is_no_database_is_refused_and_left_alone(self, database: Path) -> None:
+        database.write_text("Dear diary, " * 1_000)
+        with pytest.raises(StoreIncompatible):
+            await SQLiteStore.open(database)
+        assert database.read_text() == "Dear diary, " * 1_000
+
+    async def test_a_folder_that_does_not_exist_is_told_without_its_path(self, tmp_path: Path) -> None:
+        with pytest.raises(StoreUnavailable, match="folder") as told:
+            await SQLiteStore.open(tmp_path / "secret" / "laurels.db")
+        assert "secret" not in str(told.value)
+
+    async def test_a_folder_in_which_nothing_can_be_made_is_told(self) -> None:
+        with pytest.raises(StoreUnavailable):
+            await SQLiteStore.open(Path("/proc/laurels.db"))
+
+    async def test_a_folder_as_the_file_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(StoreError):
+            await SQLiteStore.open(tmp_path)
+
+    async def test_a_damaged_file_raises_no_error_of_the_driver(self, database: Path) -> None:
+        store = await SQLiteStore.open(database)
+        await store.append(history("ada", 2_000))
+        await store.close()
+        size = database.stat().st_size
+        with database.open("r+b") as file:
+            file.seek(size // 4)
+            file.write(b"\xff" * (size // 2))
+        with pytest.raises(StoreError):
+            store = await SQLiteStore.open(database)
+            try:
+                await store.entries("ada", limit=2_000)
+                await store.append(history("ada", 2_000))
+            finally:
+                await store.close()
+
+    async def test_a_url_finds_files_with_awkward_names(self, tmp_path: Path) -> None:
+        path = tmp_path / "a b#c%20?d\N{SNOWMAN}.db"
+        store = await open_store(f"sqlite:///{tmp_path}/a%20b%23c%2520%3Fd\N{SNOWMAN}.db")
+        await store.close()
+        assert path.exists()
+
+    async def test_a_commit_is_on_disk_when_it_is_acknowledged(self, database: Path) -> None:
+        store = await SQLiteStore.open(database)
+        levels = [await pool.run(_synchronous) for pool in (store._writer, store._projector)]
+        await store.close()
+        # 2 is FULL: synced at every commit. 1 is NORMAL: enough for what can be made again.
+        assert levels == [2, 1]
+
+
+def _synchronous(connection: apsw.Connection) -> object:
+    return connection.execute("PRAGMA synchronous").fetchall()[0][0]
+
+
+class TestLocks:
+    """A file that somebody else holds."""
+
+    async def test_a_lock_that_stays_is_told_and_what_comes_after_it_goes_on(
+        self, database: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("laurels.storage.sqlite.connection.BUSY_TIMEOUT_MS", 50)
+        store = await SQLiteStore.open(database)
+        holder = apsw.Connection(str(database))
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="locked"):
+            await store.append([event_entry()])
+        with pytest.raises(StoreUnavailable):
+            await store.check()
+        # Readers do not wait for writers.
+        assert await store.entries("ada") == []
+        assert (await store.read(["ada"], VERSION)).later == {}
+        holder.execute("ROLLBACK")
+        holder.close()
+        assert await store.append([event_entry()]) == frozenset()
+        await project(store)
+        await store.close()
+
+
+class TestProcesses:
+    """Several processes on one file."""
+
+    async def test_a_full_disk_loses_nothing_that_was_acknowledged(self, store_url: str) -> None:
+        acknowledged = finish(start(RECORD_UNTIL_FULL, store_url, 400_000)).split()
+        assert acknowledged
+        async with Laurels.open(store_url) as laurels:
+            found = await verify(laurels.store, laurels.rulebook)
+            stands = [entry.event_id for entry in await laurels.store.entries("ada")]
+            # What was refused may be tried again.
+            for number in range(400):
+                await laurels.record("ada", "code_run", {"text": "x" * 2000}, event_id=f"e{number}")
+            assert (await laurels.analytics.progress("ada")).events == 400
+        assert found.is_clean
+        assert set(acknowledged) <= set(stands)
+        assert len(stands) == len(set(stands)) < 400
+
+    async def test_two_that_record_for_the_same_users_lose_and_double_nothing(
+        self, store_url: str, processes: Path
+    ) -> None:
+        # Of the numbers that both have, each event is sent twice and stands once.
+        program = processes / "record_under_load.py"
+        running = [start(program, store_url, first, last, 8, 4) for first, last in ((1, 120), (60, 180))]
+        acknowledged = [line for process in running for line in finish(process).splitlines()]
+        assert Counter(Counter(acknowledged).values()) == {1: 8 * 119, 2: 8 * 61}
+        async with Laurels.open(store_url) as laurels:
+            found = await verify(laurels.store, laurels.rulebook)
+            users = await laurels.store.users()
+            for user_id in users:
+                entries = await laurels.store.entries(user_id, limit=10_000)
+                outcomes = [entry.fact.outcome for entry in entries]  # pyright: ignore[reportAttributeAccessIssue]
+                awards = [award.badge_id for outcome in outcomes for award in outcome.awards]
+                assert len(awards) == len(set(awards))
+                earned = sum(outcome.points + sum(award.points for award in outcome.awards) for outcome in outcomes)
+                assert (await laurels.analytics.progress(user_id)).total_points == earned
+                line = await laurels.store.standing("all", user_id)
+                assert line is not None
+                assert line.points == earned
+                stands = {f"{user_id} {entry.event_id}" for entry in entries}
+                assert stands == {line for line in acknowledged if line.startswith(f"{user_id} ")}
+                assert len(stands) == len(entries)
+        assert (found.differences, found.behind, found.events, len(users)) == ([], 0, 8 * 180, 4)
