@@ -13,7 +13,7 @@ from tests.http.conftest import Record
 URL = "/api/progress/event"
 # A Wednesday noon: no badge for an hour or a weekend comes in between.
 NOON = "2025-03-05T12:00:00Z"
-METADATA = {"language": "python", "codeLength": 600, "sessionDuration": 12.5, "editor": {"theme": ["dark", None, 1.0]}}
+METADATA = {"language": "python", "codeLength": 240, "sessionDuration": 12.5, "editor": {"theme": ["dark", None, 1.0]}}
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ class TestRecordEvent:
                 "userId": event["userId"],
                 "eventType": "code_run",
                 "language": "python",
-                "codeLength": 600,
+                "codeLength": 240,
                 "sessionDuration": 12.5,
-                "points": 10,
+                "points": 7,
                 "metadata": METADATA,
                 "timestamp": "2025-03-05T12:00:00.000Z",
             },
@@ -55,7 +55,7 @@ class TestRecordEvent:
                     "earnedAt": "2025-03-05T12:00:00.000Z",
                 }
             ],
-            "progress": {"totalPoints": 20, "level": 1, "leveledUp": False, "dailyStreak": 0},
+            "progress": {"totalPoints": 17, "level": 1, "leveledUp": False, "dailyStreak": 0},
         }
 
     def test_the_least_that_can_be_sent_is_a_user_and_a_type(self, record: Record, user: str) -> None:
@@ -115,15 +115,12 @@ class TestRecordEvent:
         ]
 
     def test_a_badge_brings_the_next_within_the_same_event(self, record: Record, user: str) -> None:
-        # 9 runs and the first badge make 55 points; the tenth run and its badge 85. A long one takes that to 100.
-        runs = [record(user, timestamp=NOON) for _ in range(6)]
-        runs += [record(user, timestamp=NOON, metadata={"codeLength": 600}) for _ in range(4)]
-        assert runs[-1]["event"]["points"] == 10
-        brought = [badge["badgeId"] for badge in runs[-1]["newBadges"]]
-        assert brought[:2] == ["code_runner_10", "points_100"]
-        assert runs[-1]["progress"]["totalPoints"] == 6 * 5 + 4 * 10 + 10 + sum(
-            badge["points"] for badge in runs[-1]["newBadges"]
-        )
+        # Nine runs and the first badge make 73 points, the tenth run 80, its badge 105.
+        runs = [record(user, timestamp=NOON, metadata={"codeLength": 240}) for _ in range(10)]
+        assert [badge["badgeId"] for badge in runs[0]["newBadges"]] == ["first_run"]
+        assert [run["newBadges"] for run in runs[1:9]] == [[]] * 8
+        assert [badge["badgeId"] for badge in runs[9]["newBadges"]] == ["code_runner_10", "points_100"]
+        assert runs[9]["progress"] == {"totalPoints": 125, "level": 2, "leveledUp": True, "dailyStreak": 0}
 
 
 class TestRepeatedEvent:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from itertools import count
+from itertools import count, islice
 
 from laurels import Laurels, LearningEvent, Recorded
 from laurels.errors import LaurelsError
@@ -44,7 +44,7 @@ async def call(laurels: Laurels, caller: int, first: int, last: int, users: int)
     for number in numbers:
         batch = [event_of(caller, number, users)]
         if number % 10 == 0:
-            batch += [event_of(caller, following, users) for following, _ in zip(numbers, range(4), strict=False)]
+            batch += [event_of(caller, following, users) for following in islice(numbers, 4)]
         for recorded in await laurels.record_many(batch):
             acknowledge(recorded)
 

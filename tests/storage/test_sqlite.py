@@ -17,19 +17,36 @@ from laurels.storage.sqlite import SQLiteStore
 from laurels.storage.sqlite.schema import MIGRATIONS
 from laurels.testing.builders import VERSION, event_entry, history, project
 
-OPEN_AND_APPEND = """
-import asyncio, sys
+# Processes that open one new file after another, each at the same moment, and append to it.
+OPEN_AT_ONCE = """
+import asyncio, multiprocessing, sys
 from pathlib import Path
 from laurels.storage.sqlite import SQLiteStore
 from laurels.testing.builders import event_entry
 
-async def main(path, name):
-    sys.stdin.readline()
-    store = await SQLiteStore.open(Path(path))
-    await store.append([event_entry(name, 1)])
+async def append(path, name):
+    store = await SQLiteStore.open(path)
+    assert await store.append([event_entry(name, 1)]) == frozenset()
     await store.close()
 
-asyncio.run(main(*sys.argv[1:]))
+def work(barrier, folder, files, name):
+    try:
+        for number in range(files):
+            barrier.wait()
+            asyncio.run(append(Path(folder) / f"{number}.db", name))
+    except BaseException:
+        barrier.abort()
+        raise
+
+folder, files, processes = sys.argv[1], *map(int, sys.argv[2:])
+context = multiprocessing.get_context("fork")
+barrier = context.Barrier(processes)
+running = [context.Process(target=work, args=(barrier, folder, files, f"user {n}")) for n in range(processes)]
+for process in running:
+    process.start()
+for process in running:
+    process.join()
+sys.exit(any(process.exitcode for process in running))
 """
 
 # The kernel refuses to let any file grow past the limit, as a full disk would.
@@ -76,21 +93,13 @@ def finish(process: subprocess.Popen[str], say: str = "") -> str:
 class TestSchema:
     """Making the tables, and refusing what others made."""
 
-    @pytest.mark.parametrize("attempt", range(3))
-    async def test_processes_that_open_a_new_file_at_once_make_its_tables_once(
-        self, database: Path, attempt: int
-    ) -> None:
-        running = [start(OPEN_AND_APPEND, database, f"user {n}") for n in range(8)]
-        for process in running:
-            # They stand ready once they have imported everything; this starts them all.
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        for process in running:
-            finish(process)
-        store = await SQLiteStore.open(database)
-        assert await store.users() == [f"user {n}" for n in range(8)]
-        await store.close()
+    async def test_processes_that_open_a_new_file_at_once_make_its_tables_once(self, tmp_path: Path) -> None:
+        files, processes = 60, 6
+        finish(start(OPEN_AT_ONCE, tmp_path, files, processes))
+        for number in range(files):
+            store = await SQLiteStore.open(tmp_path / f"{number}.db")
+            assert await store.users() == [f"user {n}" for n in range(processes)]
+            await store.close()
 
     async def test_a_database_of_a_newer_version_is_refused_and_left_alone(self, database: Path) -> None:
         await (await SQLiteStore.open(database)).close()

@@ -5,11 +5,11 @@ Commands raise; nothing below this module prints an error or ends the process on
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from laurels import __version__
 from laurels.cli import demo, import_events, rebuild, rulebook, serve, verify
 from laurels.cli.terminal import CommandFailed, complain, say
 from laurels.errors import LaurelsError
@@ -34,7 +34,7 @@ app.command("demo")(demo.demo)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        say(f"laurels {__version__}")
+        say(f"laurels {version('laurels')}")
         raise typer.Exit
 
 

@@ -26,6 +26,10 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
+class InputFailed(CommandFailed):
+    """The input cannot be read to its end."""
+
+
 class EventLines:
     """The lines of an input, ends included. `size` is that of the file, None where it is not known."""
 
@@ -45,7 +49,7 @@ class EventLines:
         return self._raw.tell() if self.size is not None else 0
 
     def __iter__(self) -> Iterator[bytes]:
-        """Each line; of one longer than `MAX_LINE` only the beginning (see `is_cut`). Raises CommandFailed."""
+        """Each line; of one longer than `MAX_LINE` only the beginning (see `is_cut`). Raises InputFailed."""
         with self._failures():
             if self._stream.peek(3)[:3] == _BYTE_ORDER_MARK:
                 self._stream.read(3)
@@ -72,12 +76,12 @@ class EventLines:
         try:
             yield
         except EOFError as error:
-            raise CommandFailed(f"{self.name}: the gzip data ends too early; the file is not complete.") from error
+            raise InputFailed(f"{self.name}: the gzip data ends too early; the file is not complete.") from error
         except zlib.error as error:
-            raise CommandFailed(f"{self.name}: the gzip data is damaged.") from error
+            raise InputFailed(f"{self.name}: the gzip data is damaged.") from error
         except OSError as error:
             detail = error.strerror or str(error)
-            raise CommandFailed(f"{self.name}: cannot be read: {detail}.") from error
+            raise InputFailed(f"{self.name}: cannot be read: {detail}.") from error
 
 
 @contextmanager

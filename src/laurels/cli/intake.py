@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from laurels.application.commands import Recorded
 from laurels.bootstrap import Laurels
-from laurels.cli.event_lines import EventLines, Rejects
+from laurels.cli.event_lines import EventLines, InputFailed, Rejects
 from laurels.cli.terminal import CommandFailed
 from laurels.domain.events import LearningEvent
 from laurels.errors import LaurelsError, StoreError
@@ -71,7 +71,7 @@ class Intake:
                 if len(batch.lines) >= BATCH_EVENTS or size >= BATCH_BYTES or len(batch.wrong) >= BATCH_EVENTS:
                     await self._hand_over(batch)
                     batch, size = Batch(), 0
-        except CommandFailed as error:
+        except InputFailed as error:
             await self._hand_over(batch)
             await self._settle_all()
             raise CommandFailed(f"{error} {self._so_far(f'after line {number:,}')}") from error
@@ -119,17 +119,13 @@ class Intake:
                     self.recorded += not result.is_replay
                     self.replayed += result.is_replay
         self._in_flight.clear()
-        raise StoreStopped(f"{error} {self._so_far(f'at line {number:,}')}") from error
+        raise CommandFailed(f"{error} {self._so_far(f'at line {number:,}')}") from error
 
     def _so_far(self, where: str) -> str:
         return (
             f"Stopped {where}; {self.recorded:,} events were recorded, {self.replayed:,} were already there. "
             "Run the same command again to continue: nothing is recorded twice."
         )
-
-
-class StoreStopped(Exception):
-    """The store failed; the text says how far the import got."""
 
 
 def _decode_into(batch: Batch, number: int, line: bytes) -> None:

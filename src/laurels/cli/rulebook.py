@@ -67,10 +67,7 @@ def show(
     show_table(
         f"Event types of {rulebook.name}",
         ("event type", "points", "bonuses", "description"),
-        [
-            (name, f"{kind.points:,}", _bonuses(kind), kind.description)
-            for name, kind in rulebook.event_types.items()
-        ],
+        [(name, f"{kind.points:,}", _bonuses(kind), kind.description) for name, kind in rulebook.event_types.items()],
         numbers=(1,),
     )
     show_table("Levels", ("level", "from points"), _levels(rulebook), numbers=(0, 1))
@@ -79,10 +76,7 @@ def show(
         show_table(
             f"Badges: {category}",
             ("badge", "name", "rarity", "points", "earned by"),
-            [
-                (badge.id, badge.name, badge.rarity, f"{badge.points:,}", describe(badge.criterion))
-                for badge in group
-            ],
+            [(badge.id, badge.name, badge.rarity, f"{badge.points:,}", describe(badge.criterion)) for badge in group],
             numbers=(3,),
         )
 

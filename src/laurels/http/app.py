@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -17,7 +17,7 @@ from laurels.application.service import Service
 from laurels.errors import LaurelsError
 from laurels.http.limits import Limits
 from laurels.http.openapi import DescriptionPlugin, description
-from laurels.http.problems import on_fault, on_http_exception, on_laurels_error
+from laurels.http.problems import not_found, on_fault, on_http_exception, on_laurels_error
 from laurels.http.routes import boards, events, exports, health, learners
 
 ROUTES = (
@@ -79,7 +79,7 @@ def build_app(
         openapi_config=OpenAPIConfig(
             title="Laurels",
             version=version("laurels"),
-            path="/openapi",
+            openapi_router=Router("/openapi", route_handlers=[], include_in_schema=False, after_request=not_found),
             render_plugins=[DescriptionPlugin()],
             use_handler_docstrings=True,
         ),

@@ -66,7 +66,8 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T], error: type[InvalidInp
     except RecursionError:
         raise error("body", "Is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as cause:
-        raise BodyRefused(400, f"The body is not valid JSON: {_syntax(cause)}.") from None
+        detail = f"The body is not valid JSON: {_syntax(cause)}." if body else "The body is empty."
+        raise BodyRefused(400, detail) from None
 
 
 def explain(error: msgspec.ValidationError) -> tuple[str, str]:

@@ -161,6 +161,14 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
     return problem(status=status, code=code, title=status.phrase, detail=detail, headers=allowed)
 
 
+def not_found(response: Response[Any]) -> Response[Any]:
+    """In place of a 404 that the framework answers with a page of its own."""
+    if response.status_code != HTTPStatus.NOT_FOUND:
+        return response
+    title = HTTPStatus.NOT_FOUND.phrase
+    return problem(status=404, code="not-found", title=title, detail=_HTTP_DETAILS[HTTPStatus.NOT_FOUND])
+
+
 def on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The answer to a fault of ours: what happened is for the log alone."""
     if not isinstance(error, LaurelsError):

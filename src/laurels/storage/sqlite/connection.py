@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Literal, TypeVar
 
 import apsw
@@ -27,7 +28,7 @@ def connect(path: Path, *, durable: bool = True, read_only: bool = False) -> aps
     try:
         connection = apsw.Connection(str(path), flags=flags)
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-        if not read_only and rows(connection, "PRAGMA journal_mode = WAL") != [("wal",)]:
+        if not read_only and not _enters_wal(connection):
             raise StoreIncompatible(f"{path} cannot be put in WAL mode; keep it on a local disk.")
         rows(connection, f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         rows(connection, "PRAGMA cache_size = -65536")
@@ -36,6 +37,19 @@ def connect(path: Path, *, durable: bool = True, read_only: bool = False) -> aps
     except apsw.Error as error:
         raise translate(error) from error
     return connection
+
+
+def _enters_wal(connection: apsw.Connection) -> bool:
+    """Whether the file is in WAL mode after asking for it. A new file needs a moment alone for that, and SQLite
+    then reports a rival at once instead of waiting as long as it waits for any other lock."""
+    give_up_at = monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            return rows(connection, "PRAGMA journal_mode = WAL") == [("wal",)]
+        except apsw.BusyError:
+            if monotonic() >= give_up_at:
+                raise
+            sleep(0.01)
 
 
 def rows(connection: apsw.Connection, statement: str, bindings: Sequence[object] = ()) -> list[tuple[Any, ...]]:

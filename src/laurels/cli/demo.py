@@ -1,0 +1,118 @@
+"""`laurels demo`: fill a store with invented learners, to look around in.
+
+An empty service shows nothing; this takes seconds and brings streaks that live, boards with ties and badges.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
+from time import monotonic
+from typing import Annotated
+
+import typer
+
+from laurels.application.commands import Recorded
+from laurels.bootstrap import Laurels
+from laurels.cli.demo_data import Learner, events_of, learners
+from laurels.cli.options import RulebookOption, StoreOption, settings_for
+from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
+from laurels.domain.events import LearningEvent
+from laurels.domain.periods import Timeframe
+from laurels.settings import Settings
+
+BATCH = 2_000
+PROJECTION_INTERVAL = 5.0
+
+
+class Loaded:
+    """What became of the demo's events."""
+
+    def __init__(self) -> None:
+        self.recorded = 0
+        self.replayed = 0
+        self.badges = 0
+        self.leader = ""
+
+
+def demo(
+    store: StoreOption = None,
+    rulebook: RulebookOption = None,
+    users: Annotated[int, typer.Option(min=1, max=100_000, help="How many learners.")] = 300,
+    days: Annotated[int, typer.Option(min=1, max=3_650, help="How far back they go.")] = 180,
+    seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="Another seed: other learners.")] = 1,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="The last day, such as 2026-11-23. Default: today, up to now."),
+    ] = None,
+) -> None:
+    """Fill the store with invented learners and half a year of what they did.
+
+    The same options make the same events, so running it again records nothing twice; on another day it adds
+    what happened since.
+    """
+    settings = settings_for(store, rulebook)
+    end = _end(until)
+    started = monotonic()
+    everyone = learners(users, days=days, seed=seed, until=end.date())
+    loaded = asyncio.run(_load(everyone, end, settings))
+    say(
+        f"{users:,} learners over {days:,} days: {loaded.recorded:,} events recorded, {loaded.replayed:,} already "
+        f"there, {loaded.badges:,} badges awarded, in {monotonic() - started:,.1f} s"
+    )
+    say("What to look at next:")
+    say(f"  laurels serve --store {settings.store}")
+    say("  http://127.0.0.1:8000/api/progress/leaderboard?timeframe=weekly")
+    say(f"  http://127.0.0.1:8000/api/progress/dashboard/{loaded.leader}")
+    say(f"  laurels verify --store {settings.store}")
+
+
+def _end(until: str | None) -> datetime:
+    now = datetime.now(UTC)
+    if until is None:
+        return now
+    try:
+        day = date.fromisoformat(until)
+    except ValueError:
+        raise CommandFailed(f"--until {until}: must be a date such as 2026-11-23.") from None
+    if day > now.date():
+        raise CommandFailed(f"--until {until} lies in the future; events cannot.")
+    return min(now, datetime.combine(day, time.max, UTC))
+
+
+async def _load(everyone: list[Learner], end: datetime, settings: Settings) -> Loaded:
+    loaded = Loaded()
+    async with Laurels.open(settings=settings, projection_interval=PROJECTION_INTERVAL) as laurels:
+        # Before their first event: it decides on which day that one counts.
+        await asyncio.gather(
+            *(
+                laurels.recorder.change_profile(
+                    learner.user_id, {"displayName": learner.display_name, "timeZone": learner.time_zone}
+                )
+                for learner in everyone
+            )
+        )
+        first = min(learner.first for learner in everyone)
+        events = events_of(everyone, until=end)
+        with progress_bar("Loading", total=(end.date() - first + timedelta(days=1)).days) as bar:
+            while batch := list(islice(events, BATCH)):
+                await _record(laurels, batch, loaded)
+                at = batch[-1].timestamp or end
+                bar.show((at.date() - first).days, f"{loaded.recorded + loaded.replayed:,} events")
+        await laurels.projector.flush()
+        board = await laurels.leaderboards.page(Timeframe.ALL_TIME, limit=1)
+        loaded.leader = board.leaderboard[0].user_id if board.leaderboard else everyone[0].user_id
+    return loaded
+
+
+async def _record(laurels: Laurels, batch: list[LearningEvent], loaded: Loaded) -> None:
+    for event, result in zip(batch, await laurels.record_many(batch, earliest=0), strict=True):
+        if not isinstance(result, Recorded):
+            complain(f"{event.event_type} of {event.user_id}: {result}")
+            raise CommandFailed("The demo stopped: it is made for the rulebook `coding`, in a store without conflicts.")
+        if result.is_replay:
+            loaded.replayed += 1
+        else:
+            loaded.recorded += 1
+            loaded.badges += len(result.fact.outcome.awards)

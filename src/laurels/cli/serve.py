@@ -1,0 +1,121 @@
+"""`laurels serve`: the HTTP service.
+
+Whatever can be found out before serving starts (a wrong store, rulebook or port) is told in one sentence then,
+not by worker processes that die one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from http.client import HTTPConnection, HTTPException
+from threading import Thread
+from time import sleep
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from laurels.bootstrap import open_store
+from laurels.cli.options import RulebookOption, StoreOption, settings_for
+from laurels.cli.terminal import CommandFailed, say
+from laurels.rulebooks.loader import load_rulebook
+
+if TYPE_CHECKING:
+    from uvicorn import Config
+
+APP = "laurels.bootstrap:create_app_from_environment"
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8000,
+    store: StoreOption = None,
+    rulebook: RulebookOption = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
+) -> None:
+    """Serve the HTTP interface and the pages until interrupted."""
+    try:
+        import litestar  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport]
+        import structlog  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport]
+        import uvicorn  # noqa: PLC0415  only this command needs the server's packages
+    except ModuleNotFoundError:
+        raise CommandFailed("Serving needs packages that are not installed: pip install 'laurels[server]'") from None
+    settings = settings_for(store, rulebook)
+    load_rulebook(settings.rulebook)
+    asyncio.run(_check_store(settings.store))
+    # The application is made in each worker from the environment: that is how a worker learns of these.
+    os.environ["LAURELS_STORE"] = settings.store
+    os.environ["LAURELS_RULEBOOK"] = settings.rulebook
+    config = uvicorn.Config(
+        APP,
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        # The application configures logging, uvicorn's included.
+        log_config=None,
+        log_level=settings.log_level,
+        timeout_graceful_shutdown=10,
+        proxy_headers=False,
+        server_header=False,
+    )
+    with _listen(host, port) as listener:
+        Thread(target=_announce, args=(host, listener.getsockname()[1]), daemon=True).start()
+        _run(config, listener)
+
+
+def _run(config: Config, listener: socket.socket) -> None:
+    from uvicorn import Server  # noqa: PLC0415
+    from uvicorn.supervisors import Multiprocess  # noqa: PLC0415
+
+    server = Server(config)
+    if config.workers > 1:
+        listener.set_inheritable(True)
+        Multiprocess(config, target=server.run, sockets=[listener]).run()
+    else:
+        server.run(sockets=[listener])
+
+
+async def _check_store(url: str) -> None:
+    store = await open_store(url)
+    await store.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    except (OSError, UnicodeError) as error:
+        detail: Any = getattr(error, "strerror", None) or error
+        raise CommandFailed(f"Cannot listen on {host}:{port}: {detail}.") from error
+    return listener
+
+
+def _announce(host: str, port: int) -> None:
+    """Say that the service is ready, once it answers."""
+    # Nobody listens before the application has started: until then a connection is refused.
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  to compare with, not to bind
+    while True:
+        connection = HTTPConnection(reachable, port, timeout=5)
+        try:
+            connection.request("GET", "/health/live")
+            if connection.getresponse().status < 500:
+                break
+        except (OSError, HTTPException):
+            pass
+        finally:
+            connection.close()
+        sleep(0.05)
+    shown = f"[{host}]" if ":" in host else host
+    say(f"Laurels is ready at http://{shown}:{port} (docs at /docs)")

@@ -1,0 +1,127 @@
+"""GET /api/badges and GET /api/progress/badges/:userId."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import httpx2
+import pytest
+
+from tests.http.answers import assert_refused
+from tests.http.conftest import Record
+
+DEFINITION = {"badgeId", "name", "description", "icon", "category", "rarity", "points", "criterion"}
+STATE = (DEFINITION - {"criterion"}) | {"earned", "earnedAt", "current", "target", "fraction"}
+NOON = "2025-03-05T12:00:00.000Z"
+
+# What clients know by heart: id, name, category, rarity, points.
+FIXED = {
+    ("first_run", "First Steps", "coding", "common", 10),
+    ("code_runner_10", "Code Runner", "coding", "common", 25),
+    ("code_runner_100", "Speed Demon", "coding", "rare", 100),
+    ("polyglot", "Polyglot", "coding", "rare", 50),
+    ("first_ai_help", "AI Assistant", "learning", "common", 15),
+    ("debug_master", "Debug Master", "learning", "rare", 75),
+    ("visualizer", "Visual Learner", "learning", "common", 40),
+    ("collaborator", "Team Player", "social", "common", 60),
+    ("mentor", "Mentor", "social", "epic", 100),
+    ("collaborator_25", "Collaborator", "social", "rare", 120),
+    ("points_100", "Century", "milestone", "common", 20),
+    ("points_500", "High Achiever", "milestone", "rare", 50),
+    ("points_1000", "Elite Coder", "milestone", "epic", 100),
+    ("streak_3", "Consistent", "streak", "common", 30),
+    ("streak_7", "Dedicated", "streak", "rare", 70),
+    ("streak_30", "Unstoppable", "streak", "legendary", 200),
+}
+
+
+class TestBadgeCatalogue:
+    def test_it_lists_every_badge_with_its_criterion(self, client: httpx2.Client) -> None:
+        response = client.get("/api/badges")
+        assert response.status_code == 200
+        answer = response.json()
+        assert answer.keys() == {"success", "badges", "total"}
+        assert answer["success"] is True
+        assert answer["total"] == len(answer["badges"]) >= 60
+        assert all(badge.keys() == DEFINITION for badge in answer["badges"])
+        assert all(badge["criterion"]["kind"] for badge in answer["badges"])
+        assert max(Counter(badge["badgeId"] for badge in answer["badges"]).values()) == 1
+
+    def test_the_badges_that_clients_know_are_as_they_know_them(self, client: httpx2.Client) -> None:
+        badges = client.get("/api/badges").json()["badges"]
+        names = ("badgeId", "name", "category", "rarity", "points")
+        assert {tuple(badge[name] for name in names) for badge in badges} >= FIXED
+
+    def test_categories_and_rarities_are_these(self, client: httpx2.Client) -> None:
+        badges = client.get("/api/badges").json()["badges"]
+        assert {badge["category"] for badge in badges} == {"coding", "learning", "social", "milestone", "streak"}
+        assert {badge["rarity"] for badge in badges} == {"common", "rare", "epic", "legendary"}
+
+
+class TestUserBadges:
+    def test_every_badge_is_there_held_or_open(self, client: httpx2.Client, record: Record, user: str) -> None:
+        record(user, timestamp=NOON)
+        response = client.get(f"/api/progress/badges/{user}")
+        assert response.status_code == 200
+        answer = response.json()
+        assert answer.keys() == {"success", "badges"}
+        assert all(state.keys() == STATE for state in answer["badges"])
+        catalogue = client.get("/api/badges").json()["badges"]
+        common = DEFINITION - {"criterion"}
+        assert [{name: state[name] for name in common} for state in answer["badges"]] == [
+            {name: badge[name] for name in common} for badge in catalogue
+        ]
+
+    def test_a_held_badge_is_complete_and_dated_by_its_event(
+        self, client: httpx2.Client, record: Record, user: str
+    ) -> None:
+        record(user, timestamp=NOON)
+        record(user)
+        states = {state["badgeId"]: state for state in client.get(f"/api/progress/badges/{user}").json()["badges"]}
+        first = states["first_run"]
+        assert (first["earned"], first["earnedAt"]) == (True, NOON)
+        assert (first["current"], first["target"], first["fraction"]) == (1, 1, 1.0)
+        runner = states["code_runner_10"]
+        assert (runner["earned"], runner["earnedAt"]) == (False, None)
+        assert (runner["current"], runner["target"], runner["fraction"]) == (2, 10, 0.2)
+
+    @pytest.mark.parametrize(
+        ("events", "badge"),
+        [
+            ([("ai_explain", {})], "first_ai_help"),
+            ([("ai_debug", {})] * 25, "debug_master"),
+            ([("visualize", {})] * 10, "visualizer"),
+            ([("session_join", {})] * 5, "collaborator"),
+            ([("session_join", {"role": "mentor"})] * 10, "mentor"),
+            ([("session_join", {})] * 25, "collaborator_25"),
+            ([("code_run", {"language": name}) for name in ("c", "go", "rust", "python", "java")], "polyglot"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    def test_a_badge_comes_with_the_last_event_that_it_takes(
+        self, record: Record, user: str, events: list[tuple[str, dict[str, str]]], badge: str
+    ) -> None:
+        brought = [
+            [new["badgeId"] for new in record(user, event_type, metadata=metadata, timestamp=NOON)["newBadges"]]
+            for event_type, metadata in events
+        ]
+        assert badge in brought[-1]
+        assert not any(badge in earlier for earlier in brought[:-1])
+
+    def test_a_mentor_is_only_who_joins_as_one(self, client: httpx2.Client, record: Record, user: str) -> None:
+        for role in ["mentor"] * 9 + ["student"] * 3:
+            record(user, "session_join", metadata={"role": role}, timestamp=NOON)
+        states = {state["badgeId"]: state for state in client.get(f"/api/progress/badges/{user}").json()["badges"]}
+        assert (states["mentor"]["earned"], states["mentor"]["current"]) == (False, 9)
+
+    def test_the_streak_badges_come_at_3_and_7_days(self, record: Record, user: str) -> None:
+        brought = [
+            {badge["badgeId"] for badge in record(user, timestamp=f"2025-03-{day:02}T12:00:00Z")["newBadges"]}
+            for day in range(3, 10)
+        ]
+        assert [("streak_3" in new, "streak_7" in new) for new in brought] == [
+            (day == 3, day == 7) for day in range(1, 8)
+        ]
+
+    def test_an_unknown_learner_is_not_found(self, client: httpx2.Client, user: str) -> None:
+        assert_refused(client.get(f"/api/progress/badges/{user}"), 404, code=":unknown-user")
