@@ -102,16 +102,15 @@ def meets(event: dict[str, Any], leaf: dict[str, Any]) -> bool:
     return True
 
 
-def longest_run(days: set[date]) -> int:
-    """The longest run of consecutive days."""
-    longest = 0
-    for day in days:
-        if day - timedelta(days=1) not in days:
-            length = 1
-            while day + timedelta(days=length) in days:
-                length += 1
-            longest = max(longest, length)
-    return longest
+def run_with(days: set[date], day: date) -> int:
+    """Length of the run of consecutive days that holds `day`."""
+    length = 1
+    for direction in (1, -1):
+        at = day + timedelta(days=direction)
+        while at in days:
+            length += 1
+            at += timedelta(days=direction)
+    return length
 
 
 class Learner:
@@ -128,8 +127,9 @@ class Learner:
         self.held: dict[str, datetime] = {}
         # What was earned and when; events and badges alike.
         self.earned: list[tuple[datetime, int]] = []
-        # Of each leaf, what it has seen in each of its windows: a number or a set of values.
+        # Of each leaf, what it has seen in each of its windows (a number or a set of values), and the best of them.
         self.seen: dict[int, dict[Any, Any]] = defaultdict(dict)
+        self.best: Counter[int] = Counter()
 
     def take(self, event: dict[str, Any]) -> None:
         """Count one event in, and award what it brings."""
@@ -142,7 +142,7 @@ class Learner:
             self.languages[language] += 1
         if at.date() not in self.days:
             self.days.add(at.date())
-            self.streak = longest_run(self.days)
+            self.streak = max(self.streak, run_with(self.days, at.date()))
         for badge in self.open.values():
             for leaf in leaves(badge["criterion"]):
                 self.observe(event, leaf)
@@ -162,16 +162,15 @@ class Learner:
             return
         windows = self.seen[id(leaf)]
         window = value_of(event, leaf["per"]) if "per" in leaf else None
-        if leaf["kind"] == "count":
-            windows[window] = windows.get(window, 0) + 1
-            return
-        value = value_of(event, leaf["field"])
+        value = 1 if leaf["kind"] == "count" else value_of(event, leaf["field"])
         if value is None:
             return
-        if leaf["kind"] == "sum":
-            windows[window] = windows.get(window, 0) + value
-        else:
+        if leaf["kind"] == "distinct":
             windows.setdefault(window, set()).add(value)
+            reached = len(windows[window])
+        else:
+            reached = windows[window] = windows.get(window, 0) + value
+        self.best[id(leaf)] = max(self.best[id(leaf)], reached)
 
     def is_met(self, criterion: dict[str, Any]) -> bool:
         match criterion["kind"]:
@@ -196,8 +195,7 @@ class Learner:
                     for badge_id in self.held
                 )
             case _:
-                windows = self.seen[id(criterion)].values()
-                value = max((len(seen) if isinstance(seen, set) else seen for seen in windows), default=0)
+                value = self.best[id(criterion)]
         return value >= criterion["target"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from laurels.testing.clocks import SettableClock
 
 
 @pytest.fixture
-async def recorded(laurels: Laurels, clock: SettableClock) -> AsyncIterator[Laurels]:
+async def recorded(laurels: Laurels, clock: SettableClock) -> Laurels:
     """Three users over several days, projected, one of them with a profile."""
     await laurels.change_profile("ada", {"displayName": "Ada", "timeZone": "Asia/Tokyo"})
     await laurels.record_many(
@@ -31,7 +30,7 @@ async def recorded(laurels: Laurels, clock: SettableClock) -> AsyncIterator[Laur
     )
     await laurels.projector.flush()
     assert (await verify(laurels.store, laurels.rulebook)).is_clean
-    yield laurels
+    return laurels
 
 
 def tamper(database: Path, statement: str) -> None:
@@ -80,7 +79,8 @@ class TestVerifyOfTheLedger:
         # The third run brings a badge, so there is an award to tamper with.
         tamper(
             database,
-            f"UPDATE ledger SET fact = {change} WHERE user_id = 'bob' AND seq = 5 AND fact ->> '$.outcome.awards' <> ''",
+            f"UPDATE ledger SET fact = {change} "
+            "WHERE user_id = 'bob' AND seq = 5 AND fact ->> '$.outcome.awards' IS NOT NULL",
         )
         assert said_of(await verify(recorded.store, recorded.rulebook), "bob")
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -203,7 +203,8 @@ def for_each_rulebook(examples: int) -> Callable[[Callable[[Any, Any, Rulebook],
         def run(self: Any, name: str) -> None:
             rulebook = RULEBOOKS[name]
 
-            @settings(max_examples=examples, deadline=None)
+            # Explaining a failure takes minutes, and the shortest history explains itself.
+            @settings(max_examples=examples, deadline=None, phases=set(Phase) - {Phase.explain})
             @given(history=histories(rulebook, bursts=name == "coding"))
             def hold(history: History) -> None:
                 test(self, history, rulebook)

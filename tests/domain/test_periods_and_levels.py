@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laurels.domain.levels import Levels, QuadraticLevels, TableLevels, level_progress
@@ -74,6 +74,7 @@ class TestWeeks:
         assert day_name(week_of(day(text))) == monday
         assert parse_period(name) == (Timeframe.WEEKLY, day(monday))
 
+    @settings(deadline=None)
     @given(days)
     def test_weekday_and_monday_are_those_of_the_calendar(self, ordinal: int) -> None:
         there = date.fromordinal(ordinal)
@@ -82,6 +83,7 @@ class TestWeeks:
 
 
 class TestMonths:
+    @settings(deadline=None)
     @given(days)
     def test_first_day_and_length_are_those_of_the_calendar(self, ordinal: int) -> None:
         there = date.fromordinal(ordinal)
@@ -97,6 +99,7 @@ class TestMonths:
 
 
 class TestNamesOfPeriods:
+    @settings(deadline=None)
     @given(days, st.sampled_from(Timeframe))
     def test_a_name_leads_back_to_its_period(self, ordinal: int, timeframe: Timeframe) -> None:
         start = period_start(timeframe, ordinal)
@@ -163,6 +166,7 @@ class TestDaysInZones:
         assert day_name(day_in_zone(midnight - 1, zone)) == before
         assert day_name(day_in_zone(midnight, zone)) == after
 
+    @settings(deadline=None)
     @given(instants, st.sampled_from(ZONES))
     def test_any_instant_falls_on_the_day_that_zoneinfo_says(self, moment: datetime, zone: str) -> None:
         local = moment.astimezone(ZoneInfo(zone))
@@ -175,6 +179,7 @@ class TestDaysInZones:
 
 
 class TestInstants:
+    @settings(deadline=None)
     @given(instants, st.integers(-12, 14))
     def test_they_are_cut_to_milliseconds_and_survive_the_wire(self, moment: datetime, hours: int) -> None:
         at = to_ms(moment.astimezone(timezone(timedelta(hours=hours))))
@@ -196,6 +201,7 @@ class TestLevels:
             assert levels.level_at(start + 1) == level
             assert levels.level_at(start - 1) == max(1, level - 1)
 
+    @settings(deadline=None)
     @given(st.integers(0, 10**30), st.integers(1, 1_000_000))
     def test_any_total_lies_between_the_start_of_its_level_and_the_next(self, points: int, step: int) -> None:
         levels = QuadraticLevels(step)
@@ -210,6 +216,7 @@ class TestLevels:
         assert (last.level, last.next_level_at, last.fraction) == (3, None, 1.0)
 
     @pytest.mark.parametrize("levels", [QuadraticLevels(50), QuadraticLevels(7_919), TableLevels([0, 3, 100_000])])
+    @settings(deadline=None)
     @given(points=st.integers(0, 200_000))
     def test_the_share_of_a_level_is_below_one_until_the_next(self, levels: Levels, points: int) -> None:
         shown = level_progress(levels, points)

@@ -40,7 +40,7 @@ _LEAK = re.compile(
 
 
 def assert_refused(response: httpx2.Response, status: int, *, field: str = "", code: str = "") -> dict[str, Any]:
-    """Assert that `response` refuses with `status` in the one shape, names `field` if given, and tells nothing inside."""
+    """Assert that `response` refuses with `status` in the one shape, names `field` if given, and leaks nothing."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     assert not _LEAK.search(response.text), response.text

@@ -84,7 +84,9 @@ class TestActivity:
         # Late, but from the time when the learner lived in Auckland.
         record(user, timestamp="2025-03-06T12:00:00Z")
         record(user)
-        answer = client.get(URL + user, params={"from": "2025-01-01", "to": str(date.today() + timedelta(days=2))})
+        answer = client.get(
+            URL + user, params={"from": "2025-01-01", "to": str(datetime.now(UTC).date() + timedelta(days=2))}
+        )
         assert answer.json()["timeZone"] == "America/Los_Angeles"
         today = datetime.now(ZoneInfo("America/Los_Angeles")).date()
         assert [day["date"] for day in answer.json()["days"]] == ["2025-03-05", "2025-03-07", str(today)]

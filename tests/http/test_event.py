@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import httpx2
@@ -110,9 +111,7 @@ class TestRecordEvent:
             assert answer["level"] == reached
         levels = [1, *(answer["level"] for answer in answers)]
         assert levels[-1] > 1
-        assert [answer["leveledUp"] for answer in answers] == [
-            now > before for before, now in zip(levels, levels[1:], strict=False)
-        ]
+        assert [answer["leveledUp"] for answer in answers] == [now > before for before, now in pairwise(levels)]
 
     def test_a_badge_brings_the_next_within_the_same_event(self, record: Record, user: str) -> None:
         # Nine runs and the first badge make 73 points, the tenth run 80, its badge 105.

@@ -159,17 +159,9 @@ class TestFile:
         store = await SQLiteStore.open(database)
         await store.append(history("ada", 2_000))
         await store.close()
-        size = database.stat().st_size
-        with database.open("r+b") as file:
-            file.seek(size // 4)
-            file.write(b"\xff" * (size // 2))
+        damage(database)
         with pytest.raises(StoreError):
-            store = await SQLiteStore.open(database)
-            try:
-                await store.entries("ada", limit=2_000)
-                await store.append(history("ada", 2_000))
-            finally:
-                await store.close()
+            await _open_and_read(database)
 
     async def test_a_url_finds_files_with_awkward_names(self, tmp_path: Path) -> None:
         path = tmp_path / "a b#c%20?d\N{SNOWMAN}.db"
@@ -183,6 +175,22 @@ class TestFile:
         await store.close()
         # 2 is FULL: synced at every commit. 1 is NORMAL: enough for what can be made again.
         assert levels == [2, 1]
+
+
+def damage(path: Path) -> None:
+    """Overwrite the middle half of a file."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 4)
+        file.write(b"\xff" * (size // 2))
+
+
+async def _open_and_read(database: Path) -> None:
+    store = await SQLiteStore.open(database)
+    try:
+        await store.entries("ada", limit=2_000)
+    finally:
+        await store.close()
 
 
 def _synchronous(connection: apsw.Connection) -> object:

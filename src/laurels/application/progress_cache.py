@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Container, Iterable
+from itertools import islice
 
 from laurels.application.ports import LATER_LIMIT, Store
 from laurels.domain.ledger import Entry, EventRecorded
 from laurels.domain.periods import day_in_zone
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
+
+# How many users that wait for their projection one `trim` looks at, before it leaves the rest to the next one.
+PASSED_OVER = 1_000
 
 
 class Cached:
@@ -30,7 +34,7 @@ class Cached:
     def weight(self) -> int:
         """Roughly how many small objects it holds."""
         progress = self.progress
-        return 16 + 2 * len(progress.days) + len(progress.awards) + sum(len(parts) for parts in progress.parts.values())
+        return 16 + 2 * len(progress.days) + len(progress.awards) + sum(map(len, progress.parts.values()))
 
 
 class ProgressCache:
@@ -121,7 +125,7 @@ class ProgressCache:
     def trim(self) -> None:
         """Forget the least recently used users until the bound holds again."""
         passed_over = 0
-        while self._weight > self._limit and passed_over < len(self._items):
+        while self._weight > self._limit and passed_over < min(len(self._items), PASSED_OVER):
             user_id = next(iter(self._items))
             if user_id in self._dirty:
                 self._items.move_to_end(user_id)
@@ -152,8 +156,7 @@ class ProgressCache:
     def take_dirty(self, limit: int) -> list[tuple[Cached, set[int]]]:
         """Up to `limit` users with unprojected changes and the board days these touched, no longer dirty from now."""
         taken: list[tuple[Cached, set[int]]] = []
-        while self._dirty and len(taken) < limit:
-            user_id = next(iter(self._dirty))
+        for user_id in list(islice(self._dirty, limit)):
             del self._dirty[user_id]
             cached = self._items[user_id]
             taken.append((cached, cached.touched))

@@ -18,8 +18,10 @@ from laurels.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
-# Users per write: small enough that the committer never waits long for its turn.
+# Users per write: small enough that the committer never waits long for its turn. Where very many wait, more at a
+# time: users share the pages of tables and indexes, and each write puts down every page that it touches.
 CHUNK = 100
+LARGEST_CHUNK = 1_000
 # Seconds between looks for users that another process left behind.
 CATCH_UP_EVERY = 30.0
 # How old, in milliseconds, an entry must be before another process's projection of it is not waited for.
@@ -57,9 +59,10 @@ class Projector:
     async def flush(self) -> None:
         """Project everything that this process has committed so far. Raises StoreError; nothing is forgotten then."""
         async with self._flushing:
+            chunk = min(max(CHUNK, self._cache.waiting // 10), LARGEST_CHUNK)
             while self._cache.waiting:
                 async with self._settled:
-                    taken = self._cache.take_dirty(CHUNK)
+                    taken = self._cache.take_dirty(chunk)
                     progresses = [cached.progress for cached, _ in taken]
                     write = self._store.project(
                         [

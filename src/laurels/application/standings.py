@@ -7,6 +7,8 @@ leaves the same line.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
 
 from laurels.application.ports import Card
 from laurels.domain.periods import Timeframe, period_length, period_name, period_start
@@ -15,22 +17,40 @@ from laurels.domain.ranking import Standing
 from laurels.domain.rulebook import Rulebook
 
 
+class _Period(NamedTuple):
+    """A board's name and the days that it covers; None for all of them."""
+
+    name: str
+    days: range | None
+
+
+@lru_cache(maxsize=4096)
+def _periods_of(day: int) -> tuple[_Period, ...]:
+    periods: list[_Period] = []
+    for timeframe in Timeframe:
+        start = period_start(timeframe, day)
+        if timeframe is Timeframe.ALL_TIME:
+            periods.append(_Period(period_name(timeframe, 1), None))
+        else:
+            days = range(start, start + period_length(timeframe, start))
+            periods.append(_Period(period_name(timeframe, start), days))
+    return tuple(periods)
+
+
 def standings_of(progress: Progress, days: Iterable[int] | None = None) -> dict[str, Standing]:
     """The user's standing on every board that the given days of the boards' calendar (all if None) touch."""
     touched = progress.board_days if days is None else days
-    periods: set[tuple[Timeframe, int]] = {
-        (timeframe, period_start(timeframe, day)) for day in touched for timeframe in Timeframe
-    }
-    return {period_name(timeframe, start or 1): _standing(progress, timeframe, start) for timeframe, start in periods}
+    periods = dict(period for day in touched for period in _periods_of(day))
+    return {name: _standing(progress, days) for name, days in periods.items()}
 
 
-def _standing(progress: Progress, timeframe: Timeframe, start: int) -> Standing:
+def _standing(progress: Progress, days: range | None) -> Standing:
     board_days = progress.board_days
-    if timeframe is Timeframe.ALL_TIME:
+    if days is None:
         reached_at = max(day.reached_at for day in board_days.values())
         return Standing(progress.user_id, progress.total_points, progress.events, reached_at)
     points = events = reached_at = 0
-    for day in range(start, start + period_length(timeframe, start)):
+    for day in days:
         held = board_days.get(day)
         if held is not None:
             points += held.points
