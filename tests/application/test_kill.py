@@ -13,6 +13,7 @@ from pathlib import Path
 from laurels import Laurels
 from laurels.application.rebuild import verify
 from laurels.application.service import Service
+from laurels.bootstrap import open_store
 
 KILLS = 24
 CALLERS = 12
@@ -52,7 +53,12 @@ async def test_every_acknowledged_event_stands_once_after_many_kills(store_url: 
     first = 1
     for _ in range(KILLS):
         # Most of the time in the thick of it, now and then right at the start.
-        acknowledged |= run_and_kill(program, store_url, first, draw.choice((0.0, 0.01, 0.1, 0.3, 0.5)) * draw.random())
+        said = run_and_kill(program, store_url, first, draw.choice((0.0, 0.01, 0.1, 0.3, 0.5)) * draw.random())
+        # Looked at before the next process, whose retries would make good what was lost.
+        store = await open_store(store_url)
+        assert said - (await store.consult({}, said, "")).known.keys() == set()
+        await store.close()
+        acknowledged |= said
         # The next process repeats some of what this one may have had in its hands, as clients do.
         reached = max((int(event_id.partition("-")[2]) for _, event_id in acknowledged), default=1)
         first = max(1, reached - draw.randrange(30))

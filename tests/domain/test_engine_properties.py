@@ -10,7 +10,7 @@ import msgspec
 from laurels.domain.ledger import Entry, EventRecorded
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
-from tests.domain.histories import History, for_each_rulebook, record
+from tests.domain.histories import RULEBOOKS, History, for_each_rulebook, record
 
 
 def apart_from_order(progress: Progress) -> dict[str, Any]:
@@ -72,3 +72,19 @@ class TestTheLedger:
                 assert all(award.earned_at == entry.fact.at for award in outcome.awards)
                 level = outcome.level
         assert len(held) == len(set(held))
+
+
+class TestVersions:
+    def test_what_a_badge_counts_as_decides_outcomes_and_how_entries_are_folded(self) -> None:
+        before = RULEBOOKS["small"]
+        for change in ({"category": "milestone"}, {"rarity": "epic"}):
+            first = msgspec.structs.replace(before.badges[0], **change)
+            after = Rulebook(msgspec.structs.replace(before.data, badges=[first, *before.badges[1:]]))
+            assert after.fingerprint != before.fingerprint
+            assert after.measures_version != before.measures_version
+
+    def test_words_and_pictures_decide_nothing(self) -> None:
+        before = RULEBOOKS["small"]
+        first = msgspec.structs.replace(before.badges[0], name="Other", description="Other.", icon="O")
+        after = Rulebook(msgspec.structs.replace(before.data, badges=[first, *before.badges[1:]]))
+        assert (after.fingerprint, after.measures_version) == (before.fingerprint, before.measures_version)

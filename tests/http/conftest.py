@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -15,6 +16,9 @@ from tests.http.server_process import ServerProcess
 
 StartServer = Callable[..., ServerProcess]
 MAX_BATCH_BYTES = 2 * 1024 * 1024
+
+# A failing test shows what was recorded of it; a line for each request would bury that.
+logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 _users = (f"user-{number}" for number in itertools.count(1))
 

@@ -16,6 +16,7 @@ from laurels.rulebooks.loader import load_rulebook
 from laurels.storage.sqlite import SQLiteStore
 
 STARTUP_SECONDS = 30.0
+STARTED = "Application startup complete"
 FACTORY = "laurels.bootstrap:create_app_from_environment"
 
 
@@ -39,22 +40,25 @@ class ServerProcess:
         """Start and wait until it is ready."""
         command = [sys.executable, "-m", "uvicorn", "--factory", FACTORY, "--no-access-log"]
         command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(self._workers)]
+        before = self.log.count(STARTED)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log, cwd=self.folder)
         try:
-            self._wait_until_ready(self._process)
+            self._wait_until_ready(self._process, before)
         except BaseException:
             self.kill()
             raise
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait_until_ready(self, process: subprocess.Popen[bytes], started_before: int) -> None:
         deadline = time.monotonic() + STARTUP_SECONDS
         with self.client() as client:
             while time.monotonic() < deadline:
                 if process.poll() is not None:
                     raise AssertionError(f"the server ended with {process.returncode}:\n{self.log}")
                 try:
-                    if client.get("/health/ready").status_code == httpx2.codes.OK:
+                    # All workers, not just the one that answers.
+                    is_started = self.log.count(STARTED) - started_before >= self._workers
+                    if is_started and client.get("/health/ready").status_code == httpx2.codes.OK:
                         return
                 except httpx2.TransportError:
                     pass

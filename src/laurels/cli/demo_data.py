@@ -34,7 +34,7 @@ ZONES = (
     "Pacific/Auckland",
     "UTC",
 )
-LANGUAGES = ("python", "javascript", "rust", "java", "go", "c", "sql", "haskell", "typescript", "kotlin", "ruby", "zig")
+LANGUAGES = ("python", "javascript", "html", "css", "rust", "java", "go", "c", "sql", "haskell", "typescript", "kotlin")
 _ADJECTIVES = (
     *("Amber", "Brisk", "Calm", "Dusky", "Early", "Fleet", "Golden", "Hazel", "Ivory", "Jolly", "Keen", "Lively"),
     *("Misty", "Nimble", "Olive", "Proud", "Quiet", "Russet", "Silver", "Tidal", "Umber", "Velvet", "Wild", "Zesty"),
@@ -63,17 +63,17 @@ class Habit(Struct, frozen=True):
 
 
 HABITS = (
-    Habit("every day", (1.0,) * 7, 18, 4),
-    Habit("nearly every day", (0.85,) * 7, 20, 4),
-    Habit("at work", (0.75,) * 5 + (0.0, 0.0), 10, 3),
+    Habit("every day", (1.0,) * 7, 18, 3),
+    Habit("nearly every day", (0.85,) * 7, 20, 3),
+    Habit("at work", (0.75,) * 5 + (0.0, 0.0), 10, 2),
     Habit("at lunch", (0.6,) * 5 + (0.05, 0.05), 12, 2),
-    Habit("at the weekend", (0.03,) * 5 + (0.9, 0.8), 14, 8),
-    Habit("at night", (0.4,) * 7, 23, 4),
-    Habit("before work", (0.7,) * 5 + (0.2, 0.2), 6, 3),
-    Habit("in bursts", (0.95,) * 7, 16, 7, active=9, cycle=40),
-    Habit("comes back", (0.6,) * 7, 19, 4, active=30, cycle=75),
+    Habit("at the weekend", (0.03,) * 5 + (0.9, 0.8), 14, 5),
+    Habit("at night", (0.4,) * 7, 23, 3),
+    Habit("before work", (0.7,) * 5 + (0.2, 0.2), 6, 2),
+    Habit("in bursts", (0.95,) * 7, 16, 5, active=9, cycle=40),
+    Habit("comes back", (0.6,) * 7, 19, 3, active=30, cycle=75),
     Habit("now and then", (0.12,) * 7, 17, 3),
-    Habit("gave up", (0.6,) * 7, 19, 4),
+    Habit("gave up", (0.6,) * 7, 19, 3),
     Habit("looked in once", (0.5,) * 7, 15, 3),
 )
 _HABIT_WEIGHTS = (6, 12, 14, 8, 12, 8, 6, 8, 8, 10, 10, 6)
@@ -182,10 +182,15 @@ def _day_of(learner: Learner, day: date) -> Iterator[tuple[datetime, LearningEve
 
 def _session(learner: Learner, dice: Random) -> Iterator[tuple[str, dict[str, object]]]:
     """The events of one sitting: mostly running code, now and then a tutorial, a session with others, a challenge."""
-    language = dice.choices(learner.languages, range(len(learner.languages), 0, -1))[0]
+    weights = range(len(learner.languages), 0, -1)
+    language = dice.choices(learner.languages, weights)[0]
     if dice.random() < 0.12:
         yield from _tutorial(language, dice)
-    for _ in range(max(1, round(dice.expovariate(1 / learner.habit.size)))):
+    count = max(1, round(dice.expovariate(1 / learner.habit.size)))
+    # Now and then somebody cannot stop.
+    for _ in range(count + 40 if dice.random() < 0.004 else count):
+        if dice.random() < 0.1:
+            language = dice.choices(learner.languages, weights)[0]
         kind = dice.choices(
             ("code_run", "ai_explain", "ai_debug", "snippet_create", "visualize", "challenge_complete"),
             (58, 10, 12, 8, 6, 6),
@@ -196,7 +201,7 @@ def _session(learner: Learner, dice: Random) -> Iterator[tuple[str, dict[str, ob
         elif kind == "challenge_complete":
             metadata["difficulty"] = dice.choice(("easy", "easy", "medium", "hard"))
         yield kind, metadata
-    if dice.random() < 0.1:
+    if dice.random() < (0.4 if learner.mentors else 0.08):
         role = "mentor" if learner.mentors and dice.random() < 0.6 else "learner"
         yield "session_join", {"role": role, "sessionDuration": dice.randint(300, 9_000)}
 

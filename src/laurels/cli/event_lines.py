@@ -50,11 +50,12 @@ class EventLines:
 
     def __iter__(self) -> Iterator[bytes]:
         """Each line; of one longer than `MAX_LINE` only the beginning (see `is_cut`). Raises InputFailed."""
+        readline = self._stream.readline
         with self._failures():
             if self._stream.peek(3)[:3] == _BYTE_ORDER_MARK:
                 self._stream.read(3)
-        while line := self._next():
-            yield line
+            while line := readline(MAX_LINE + 1):
+                yield line
 
     def is_cut(self, line: bytes) -> bool:
         """Whether `line`, just read, goes on: then `rest_of_line` has the rest and must be read to its end."""
@@ -62,14 +63,11 @@ class EventLines:
 
     def rest_of_line(self) -> Iterator[bytes]:
         """The pieces of the line that follow its beginning."""
-        while piece := self._next():
-            yield piece
-            if piece.endswith(b"\n"):
-                return
-
-    def _next(self) -> bytes:
         with self._failures():
-            return self._stream.readline(MAX_LINE + 1)
+            while piece := self._stream.readline(MAX_LINE + 1):
+                yield piece
+                if piece.endswith(b"\n"):
+                    return
 
     @contextmanager
     def _failures(self) -> Generator[None]:

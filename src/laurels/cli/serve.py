@@ -12,7 +12,7 @@ import socket
 from http.client import HTTPConnection, HTTPException
 from threading import Thread
 from time import sleep
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -20,9 +20,6 @@ from laurels.bootstrap import open_store
 from laurels.cli.options import RulebookOption, StoreOption, settings_for
 from laurels.cli.terminal import CommandFailed, say
 from laurels.rulebooks.loader import load_rulebook
-
-if TYPE_CHECKING:
-    from uvicorn import Config
 
 APP = "laurels.bootstrap:create_app_from_environment"
 
@@ -47,38 +44,30 @@ def serve(
     # The application is made in each worker from the environment: that is how a worker learns of these.
     os.environ["LAURELS_STORE"] = settings.store
     os.environ["LAURELS_RULEBOOK"] = settings.rulebook
-    config = uvicorn.Config(
-        APP,
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        access_log=False,
+    listener = _listen(host, port)
+    port = listener.getsockname()[1]
+    options: dict[str, Any] = {
+        "factory": True,
+        "host": host,
+        "port": port,
+        "loop": "uvloop",
+        "http": "httptools",
+        "ws": "none",
+        "access_log": False,
         # The application configures logging, uvicorn's included.
-        log_config=None,
-        log_level=settings.log_level,
-        timeout_graceful_shutdown=10,
-        proxy_headers=False,
-        server_header=False,
-    )
-    with _listen(host, port) as listener:
-        Thread(target=_announce, args=(host, listener.getsockname()[1]), daemon=True).start()
-        _run(config, listener)
-
-
-def _run(config: Config, listener: socket.socket) -> None:
-    from uvicorn import Server  # noqa: PLC0415
-    from uvicorn.supervisors import Multiprocess  # noqa: PLC0415
-
-    server = Server(config)
-    if config.workers > 1:
-        listener.set_inheritable(True)
-        Multiprocess(config, target=server.run, sockets=[listener]).run()
+        "log_config": None,
+        "log_level": settings.log_level,
+        "timeout_graceful_shutdown": 10,
+        "proxy_headers": False,
+        "server_header": False,
+    }
+    Thread(target=_announce, args=(host, port), daemon=True).start()
+    if workers == 1:
+        uvicorn.Server(uvicorn.Config(APP, **options)).run(sockets=[listener])
     else:
-        server.run(sockets=[listener])
+        # The supervisor binds for its workers; it was only to be known that it can.
+        listener.close()
+        uvicorn.run(APP, workers=workers, **options)
 
 
 async def _check_store(url: str) -> None:

@@ -143,7 +143,9 @@ class WindowMeasure(EventMeasure):
         amount = self._amount(metadata, moment)
         if amount is None:
             return ()
-        parts = progress.parts.setdefault(self.index, {})
+        parts = progress.parts.get(self.index)
+        if parts is None:
+            parts = progress.parts[self.index] = {}
         window = str(self._window(moment))
         total = parts[window] = parts.get(window, 0) + amount
         return self._raise_to(total, before, progress)
@@ -155,7 +157,7 @@ class DistinctMeasure(EventMeasure):
     def __init__(self, index: int, leaf: Distinct) -> None:
         super().__init__(index, leaf)
         self._value = reader(leaf.field)
-        self._window: Callable[[Moment], int | str] = attrgetter(leaf.per) if leaf.per else lambda _moment: ""
+        self._window: Callable[[Moment], int] | None = attrgetter(leaf.per) if leaf.per else None
 
     def observe(self, progress: Progress, metadata: Metadata, moment: Moment) -> Sequence[int]:
         before = progress.gauges.get(self.index, 0)
@@ -164,8 +166,10 @@ class DistinctMeasure(EventMeasure):
         value = self._value(metadata, moment)
         if not isinstance(value, _SCALARS):
             return ()
-        parts = progress.parts.setdefault(self.index, {})
-        window = str(self._window(moment))
+        parts = progress.parts.get(self.index)
+        if parts is None:
+            parts = progress.parts[self.index] = {}
+        window = "" if self._window is None else str(self._window(moment))
         name = f"{window}={_label(value)}"
         if name in parts:
             return ()

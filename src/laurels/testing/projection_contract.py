@@ -170,8 +170,11 @@ class ProjectionContract:
     async def test_users_known_to_a_projection_only_are_named_too(self, open_store: OpenStore) -> None:
         store = await open_store()
         await store.append([*history("bob", 2), *history("dora", 1)])
-        for user_id in ("ada", "bob", "cleo", "emma"):
-            await project(store, user_id)
+        await project(store, "ada")
+        await project(store, "bob")
+        # Of whom only a profile is known, who stands on no board.
+        await project(store, "cleo", boards=())
+        await project(store, "emma", boards=())
         assert await store.users() == ["ada", "bob", "cleo", "dora", "emma"]
         assert await store.users(after="bob", limit=2) == ["cleo", "dora"]
 

@@ -1,0 +1,71 @@
+"""The command: `python -m benchmarks [subject ...] [--quick] [--markdown FILE]`, from the root of the repository."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import apsw
+
+from benchmarks.bench import Bench
+from benchmarks.figures import Figure, markdown_table, plain_table
+from benchmarks.subjects import dashboard, engine, events, importing, memory, rebuilding
+
+SUBJECTS = {
+    "events": events.run,
+    "import": importing.run,
+    "dashboard": dashboard.run,
+    "engine": engine.run,
+    "memory": memory.run,
+    "rebuild": rebuilding.run,
+}
+
+
+def main() -> None:
+    """Run the subjects asked for, all by default, and print what they found."""
+    asked = _arguments()
+    names = list(dict.fromkeys(asked.subjects)) or list(SUBJECTS)
+    # Being ended in the middle must clean up, too: servers and folders are given back by `with` and `finally`.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="laurels-bench-") as folder:
+        bench = Bench(Path(folder), quick=asked.quick)
+        for name in names:
+            started = time.monotonic()
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            figures += SUBJECTS[name](bench)
+            print(f"{name} took {time.monotonic() - started:,.0f} s", file=sys.stderr, flush=True)
+    conditions = _conditions(names, quick=asked.quick)
+    print(f"{conditions}\n\n{plain_table(figures)}")
+    if asked.markdown:
+        asked.markdown.write_text(f"{conditions}\n\n{markdown_table(figures)}", "utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__import__("benchmarks").__doc__))
+    # Checked by hand: with `choices` an empty list of subjects would be refused.
+    parser.add_argument("subjects", nargs="*", metavar="subject", help=f"any of {', '.join(SUBJECTS)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="a twentieth of the sizes: that it runs, not how fast")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table here as Markdown")
+    arguments = parser.parse_args()
+    if unknown := [name for name in arguments.subjects if name not in SUBJECTS]:
+        parser.error(f"no such subject: {', '.join(unknown)}; there are {', '.join(SUBJECTS)}")
+    return arguments
+
+
+def _conditions(names: list[str], *, quick: bool) -> str:
+    words = ["python -m benchmarks", *([] if names == list(SUBJECTS) else names), *(["--quick"] if quick else [])]
+    return (
+        f"{' '.join(words)}: Python {platform.python_version()}, SQLite {apsw.sqlite_lib_version()}, "
+        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    )
+
+
+if __name__ == "__main__":
+    main()

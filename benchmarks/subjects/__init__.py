@@ -1,0 +1,1 @@
+"""One module per subject, each with `run`: measure, and return the figures."""

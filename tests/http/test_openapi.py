@@ -1,0 +1,231 @@
+"""The description against the service: valid, whole, and its examples work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx2
+import pytest
+from litestar.routes import HTTPRoute
+
+from laurels.bootstrap import create_app
+from laurels.settings import Settings
+from tests.http.answers import EVENT
+from tests.http.conftest import StartServer
+
+# The pages, and the description itself.
+UNDESCRIBED = {
+    "/",
+    "/docs",
+    "/static/{file_path}",
+    "/openapi.json",
+    "/openapi",
+    "/openapi/openapi.json",
+    "/openapi/{path}",
+}
+NDJSON = {"application/x-ndjson", "application/ndjson", "application/jsonl"}
+
+
+@pytest.fixture(scope="module")
+def description(client: httpx2.Client) -> dict[str, Any]:
+    return client.get("/openapi.json").json()
+
+
+def operations(description: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in description["paths"].items():
+        for method, operation in item.items():
+            yield method, path, operation
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        for member in value.values():
+            yield from nodes(member)
+    elif isinstance(value, list):
+        for item in value:
+            yield from nodes(item)
+
+
+class TestDescription:
+    def test_it_is_openapi_3_1(self, description: dict[str, Any]) -> None:
+        assert re.fullmatch(r"3\.1\.\d+", description["openapi"])
+        assert description["info"].keys() >= {"title", "version"}
+        assert description.keys() <= {
+            "openapi",
+            "info",
+            "servers",
+            "paths",
+            "components",
+            "tags",
+            "security",
+            "jsonSchemaDialect",
+        }
+        seen: set[str] = set()
+        for method, path, operation in operations(description):
+            assert method in {"get", "put", "post", "delete", "patch", "head"}
+            assert operation["responses"]
+            assert operation["summary"]
+            assert operation["description"]
+            assert operation["operationId"] not in seen
+            seen.add(operation["operationId"])
+            in_path = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
+            assert in_path == set(re.findall(r"{(\w+)}", path))
+            for parameter in operation.get("parameters", []):
+                assert parameter["schema"]
+                assert parameter["description"]
+                assert parameter["in"] != "path" or parameter["required"] is True
+            for status, response in operation["responses"].items():
+                assert re.fullmatch(r"[1-5]\d\d", status)
+                assert response["description"]
+
+    def test_every_reference_leads_somewhere(self, description: dict[str, Any]) -> None:
+        references = {node["$ref"] for node in nodes(description) if isinstance(node.get("$ref"), str)}
+        assert references
+        for reference in references:
+            found: Any = description
+            assert reference.startswith("#/")
+            for part in reference[2:].split("/"):
+                found = found[part]
+            assert found
+        used = {reference.rpartition("/")[2] for reference in references}
+        assert used == description["components"]["schemas"].keys()
+
+    def test_every_route_of_the_application_is_described(self, description: dict[str, Any]) -> None:
+        routes = {
+            (method, route.path_format)
+            for route in create_app(Settings()).routes
+            if isinstance(route, HTTPRoute)
+            for method in route.methods - {"OPTIONS"}
+        }
+        described = {(method.upper(), path) for method, path, _ in operations(description)}
+        assert {(method, path) for method, path in routes if path not in UNDESCRIBED} == described
+
+    def test_refusals_are_problems_with_an_example(self, description: dict[str, Any]) -> None:
+        for method, path, operation in operations(description):
+            refusals = {status: each for status, each in operation["responses"].items() if status >= "400"}
+            expected: set[str] = set()
+            if path.startswith("/api/progress/"):
+                expected = {"422", "503"} | ({"404"} if method == "get" else {"400", "413", "415"})
+            if path.endswith("/event"):
+                expected.add("409")
+            if path == "/health/ready":
+                assert set(refusals) == {"503"}
+                continue
+            assert set(refusals) == expected, path
+            for status, refusal in refusals.items():
+                problem = refusal["content"]["application/problem+json"]
+                assert problem["schema"] == {"$ref": "#/components/schemas/Problem"}
+                example = problem["example"]
+                assert example.keys() == {"type", "title", "status", "detail", "success", "error"}
+                assert (example["status"], example["success"]) == (int(status), False)
+                assert ("Retry-After" in refusal.get("headers", {})) is (status == "503")
+
+    def test_every_body_has_an_example(self, description: dict[str, Any]) -> None:
+        with_body = {path for method, path, operation in operations(description) if method in ("post", "put")}
+        assert len(with_body) == 3
+        for method, path, operation in operations(description):
+            assert ("requestBody" in operation) is (path in with_body), method
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                assert content["example"]
+                assert content["schema"]
+
+
+class TestExamples:
+    def test_the_event_gives_the_described_answer_and_can_be_repeated(
+        self, start_server: StartServer, description: dict[str, Any]
+    ) -> None:
+        operation = description["paths"]["/api/progress/event"]["post"]
+        body = operation["requestBody"]["content"]["application/json"]["example"]
+        with start_server().client() as client:
+            first = client.post("/api/progress/event", json=body)
+            again = client.post("/api/progress/event", json=body)
+        for response in (first, again):
+            described = operation["responses"][str(response.status_code)]["content"]["application/json"]["example"]
+            # The day of the example is long ago by now, and its streak with it.
+            described["progress"]["dailyStreak"] = 0
+            assert response.json() == described
+        assert (first.status_code, again.status_code) == (201, 200)
+
+    def test_the_batch_is_recorded_in_every_form(self, client: httpx2.Client, description: dict[str, Any]) -> None:
+        content = description["paths"]["/api/progress/events"]["post"]["requestBody"]["content"]
+        assert content.keys() == NDJSON | {"application/json"}
+        for name, form in content.items():
+            if name == "application/json":
+                response = client.post("/api/progress/events", json=form["example"])
+            else:
+                response = client.post(
+                    "/api/progress/events", content=form["example"].encode(), headers={"content-type": name}
+                )
+            assert response.status_code == 200
+            assert response.json()["rejected"] == 0
+            assert response.json()["recorded"] + response.json()["replayed"] == 1
+
+    def test_the_profile_is_set(self, client: httpx2.Client, description: dict[str, Any], user: str) -> None:
+        content = description["paths"]["/api/progress/users/{user_id}"]["put"]["requestBody"]["content"]
+        example = content["application/json"]["example"]
+        answer = client.put(f"/api/progress/users/{user}", json=example).json()
+        assert example.items() <= answer["user"].items()
+
+    def test_the_csv_has_the_columns_of_the_real_one(
+        self, client: httpx2.Client, description: dict[str, Any], user: str
+    ) -> None:
+        client.put(f"/api/progress/users/{user}", json={})
+        real = client.get(f"/api/progress/export/{user}", params={"format": "csv"}).text
+        responses = description["paths"]["/api/progress/export/{user_id}"]["get"]["responses"]
+        assert responses["200"]["content"]["text/csv"]["example"].startswith(real)
+
+    def test_the_schema_of_an_event_names_its_fields(self, description: dict[str, Any]) -> None:
+        schemas = description["components"]["schemas"]
+        assert schemas["EventView"]["properties"].keys() == EVENT
+        assert set(schemas["LearningEvent"]["required"]) == {"userId", "eventType"}
+        assert schemas["LearningEvent"]["properties"].keys() == {
+            "userId",
+            "eventType",
+            "metadata",
+            "eventId",
+            "timestamp",
+        }
+
+
+class Assets(HTMLParser):
+    """The addresses that a page loads or links to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value for name, value in attrs if name in ("src", "href") and value]
+
+
+class TestDocs:
+    def test_the_root_leads_to_them(self, client: httpx2.Client) -> None:
+        response = client.get("/")
+        assert (response.status_code, response.headers["location"]) == (302, "/docs")
+
+    def test_all_that_the_page_needs_comes_from_here(self, client: httpx2.Client) -> None:
+        page = client.get("/docs")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assets = Assets()
+        assets.feed(page.text)
+        assert len(assets.found) >= 4
+        for address in assets.found:
+            assert re.match(r"/[^/]", address), address
+            response = client.get(address)
+            assert response.status_code == 200, address
+            assert response.content
+
+    def test_neither_page_nor_script_names_another_place(self, client: httpx2.Client) -> None:
+        for address in ("/docs", "/static/docs.js"):
+            text = client.get(address).text
+            assert not re.search(r"(https?:|[\"'(]\s*)//", text), address
+
+    def test_the_script_shows_our_description(self, client: httpx2.Client) -> None:
+        script = client.get("/static/docs.js")
+        assert "javascript" in script.headers["content-type"]
+        assert 'url: "/openapi.json"' in script.text
+        assert "validatorUrl: null" in script.text

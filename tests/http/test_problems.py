@@ -1,0 +1,128 @@
+"""From every error of the tree to an answer: none is without a row, and none tells what is inside."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+import httpx2
+import pytest
+from litestar import get
+from litestar.exceptions import HTTPException, NotAuthorizedException, ValidationException
+
+from laurels.application.service import Service
+from laurels.errors import (
+    EventConflict,
+    InvalidInput,
+    LaurelsError,
+    RulebookError,
+    StoreContended,
+    StoreError,
+    UnknownUser,
+)
+from laurels.http.app import build_app
+from laurels.http.limits import Limits
+from laurels.http.problems import STATUS, STORE_DETAILS, TITLES
+from tests.http.answers import assert_refused
+
+INSIDE = "SELECT * FROM ledger failed in /srv/laurels/laurels.db: apsw.SQLError at 10.0.0.5"
+
+
+def tree(root: type[LaurelsError] = LaurelsError) -> list[type[LaurelsError]]:
+    """An error and all that descend from it; those that other tests make are not ours."""
+    below = [leaf for child in root.__subclasses__() if child.__module__ == "laurels.errors" for leaf in tree(child)]
+    return [root, *below]
+
+
+def raised(kind: type[LaurelsError]) -> LaurelsError:
+    if issubclass(kind, InvalidInput):
+        return kind("userId", "Must be a string.")
+    if issubclass(kind, EventConflict):
+        return kind("ada", "run-1")
+    if issubclass(kind, UnknownUser):
+        return kind("ada")
+    if issubclass(kind, RulebookError):
+        return kind("badges.0", INSIDE, where="/srv/rules.toml:3")
+    return kind(INSIDE)
+
+
+def no_service() -> AbstractAsyncContextManager[Service]:
+    raise AssertionError("nothing here opens a service")
+
+
+async def answer_to(error: Exception) -> httpx2.Response:
+    @get("/raise", include_in_schema=False)
+    async def fail() -> None:
+        raise error
+
+    app = build_app(no_service, Limits(1_000, 1_000), pages=[fail])
+    transport = httpx2.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]  its scope is typed more narrowly
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        return await client.get("/raise")
+
+
+class TestTables:
+    def test_every_error_has_a_status(self) -> None:
+        assert set(STATUS) == set(tree())
+
+    def test_every_error_that_is_told_has_a_title(self) -> None:
+        told = {kind.code for kind in tree() if STATUS[kind] < 500 or issubclass(kind, StoreError)}
+        assert set(TITLES) == told
+
+    def test_every_error_of_a_store_has_a_sentence(self) -> None:
+        assert set(STORE_DETAILS) == {kind.code for kind in tree(StoreError)}
+
+    def test_codes_are_distinct(self) -> None:
+        codes = [kind.code for kind in tree()]
+        assert len(set(codes)) == len(codes)
+
+
+class TestAnswers:
+    @pytest.mark.parametrize("kind", tree(), ids=lambda kind: kind.__name__)
+    async def test_each_error_is_a_problem_without_the_inside(self, kind: type[LaurelsError]) -> None:
+        error = raised(kind)
+        response = await answer_to(error)
+        problem = assert_refused(response, STATUS[kind])
+        assert "laurels.db" not in response.text
+        assert "10.0.0.5" not in response.text
+        if STATUS[kind] < 500:
+            assert problem["detail"] == str(error)
+            assert problem["type"] == f"urn:laurels:problem:{kind.code}"
+        assert ("retry-after" in response.headers) is (response.status_code == 503)
+        assert problem.get("fallback", False) is (response.status_code == 503)
+
+    async def test_a_wrong_field_is_listed(self) -> None:
+        response = await answer_to(InvalidInput("metadata.codeLength", "Must be a number."))
+        assert_refused(response, 422, field="metadata.codeLength", code=":invalid-input")
+
+    async def test_contention_says_to_send_again(self) -> None:
+        problem = assert_refused(await answer_to(StoreContended(INSIDE)), 503, code=":store-contended")
+        assert "again" in problem["detail"]
+
+    @pytest.mark.parametrize(
+        "error",
+        [RuntimeError(INSIDE), KeyError(INSIDE), RecursionError(INSIDE), OSError(28, INSIDE, "/srv/laurels.db")],
+        ids=lambda error: type(error).__name__,
+    )
+    async def test_a_fault_of_ours_is_a_bare_500(self, error: Exception) -> None:
+        response = await answer_to(error)
+        assert_refused(response, 500, code=":internal")
+        assert "ledger" not in response.text
+
+    @pytest.mark.parametrize(
+        ("error", "status"),
+        [
+            (HTTPException(detail=INSIDE, status_code=500), 500),
+            (HTTPException(detail=INSIDE, status_code=502), 500),
+            (HTTPException(detail=INSIDE, status_code=400), 400),
+            (NotAuthorizedException(detail=INSIDE), 401),
+        ],
+        ids=["500", "502", "400", "401"],
+    )
+    async def test_what_the_framework_says_is_not_passed_on(self, error: Exception, status: int) -> None:
+        response = await answer_to(error)
+        assert_refused(response, status)
+        assert "ledger" not in response.text
+
+    async def test_a_query_that_does_not_convert_names_its_parameter(self) -> None:
+        error = ValidationException(extra=[{"key": "limit", "message": "Expected `int`, got `str`"}])
+        assert_refused(await answer_to(error), 422, field="limit", code=":invalid-query")

@@ -1,0 +1,115 @@
+"""Settings from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from laurels import Settings, SettingsError
+from laurels.bootstrap import open_store
+from laurels.settings import read_settings
+
+
+def test_without_any_the_defaults_hold() -> None:
+    assert read_settings({}) == Settings()
+    assert read_settings({"PATH": "/bin", "laurels_store": "x", "MY_LAURELS_STORE": "x"}) == Settings()
+
+
+def test_the_defaults_are_within_their_own_bounds() -> None:
+    assert msgspec.convert(msgspec.to_builtins(Settings()), Settings) == Settings()
+
+
+def test_each_is_read_and_typed() -> None:
+    assert read_settings(
+        {
+            "LAURELS_STORE": "sqlite:////data/laurels.db",
+            "LAURELS_RULEBOOK": "/etc/rules.toml",
+            "LAURELS_MAX_BACKDATE_DAYS": "365",
+            "LAURELS_PROJECTION_INTERVAL_MS": "50",
+            "LAURELS_CACHE_WEIGHT": "5000",
+            "LAURELS_MAX_EVENT_BYTES": "2048",
+            "LAURELS_MAX_BATCH_BYTES": "4096",
+            "LAURELS_LOG_LEVEL": "debug",
+        }
+    ) == Settings(
+        store="sqlite:////data/laurels.db",
+        rulebook="/etc/rules.toml",
+        max_backdate_days=365,
+        projection_interval_ms=50,
+        cache_weight=5_000,
+        max_event_bytes=2_048,
+        max_batch_bytes=4_096,
+        log_level="debug",
+    )
+
+
+def test_every_setting_says_what_it_is() -> None:
+    for field in msgspec.structs.fields(Settings):
+        assert "Meta(" in repr(field.type), field.name
+        assert "description=" in repr(field.type), field.name
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\t\n"])
+def test_an_empty_variable_is_one_that_is_not_set(blank: str) -> None:
+    environment = {"LAURELS_STORE": blank, "LAURELS_MAX_BACKDATE_DAYS": blank, "LAURELS_LOG_LEVEL": blank}
+    assert read_settings(environment) == Settings()
+
+
+def test_blanks_around_a_value_are_dropped() -> None:
+    assert read_settings({"LAURELS_LOG_LEVEL": " error\n"}).log_level == "error"
+
+
+@pytest.mark.parametrize("variable", ["LAURELS_STORES", "LAURELS_", "LAURELS_store2", "LAURELS_MAX_BACKDATE"])
+def test_an_unknown_variable_is_an_error_that_names_the_known_ones(variable: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{variable}: no such setting.*LAURELS_STORE") as caught:
+        read_settings({variable: "x"})
+    assert "LAURELS_RULEBOOK" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("LAURELS_MAX_BACKDATE_DAYS", "-1"),
+        ("LAURELS_MAX_BACKDATE_DAYS", "many"),
+        ("LAURELS_MAX_BACKDATE_DAYS", "1.5"),
+        ("LAURELS_PROJECTION_INTERVAL_MS", "9"),
+        ("LAURELS_PROJECTION_INTERVAL_MS", "10001"),
+        ("LAURELS_PROJECTION_INTERVAL_MS", "fast"),
+        ("LAURELS_CACHE_WEIGHT", "0"),
+        ("LAURELS_MAX_EVENT_BYTES", "64K"),
+        ("LAURELS_MAX_BATCH_BYTES", "1023"),
+        ("LAURELS_LOG_LEVEL", "loud"),
+        ("LAURELS_LOG_LEVEL", "INFO"),
+    ],
+)
+def test_a_wrong_value_is_an_error_that_names_the_variable(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{variable}: Expected "):
+        read_settings({variable: value})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "laurels.db",
+        "sqlite:",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite://laurels.db",
+        "sqlite3:///laurels.db",
+        "mysql://root:secret@localhost/laurels",
+    ],
+)
+async def test_a_url_that_names_no_store_is_an_error_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        await open_store(url)
+    assert "secret" not in str(caught.value)
+    assert "sqlite:///" in str(caught.value)
+
+
+async def test_a_store_url_may_be_percent_encoded(tmp_path: Path) -> None:
+    store = await open_store(f"sqlite:///{tmp_path}/a%20b%3F.db")
+    await store.close()
+    assert (tmp_path / "a b?.db").exists()
