@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 import apsw
@@ -34,17 +35,25 @@ def main() -> None:
     # Being ended in the middle must clean up, too: servers and folders are given back by `with` and `finally`.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     figures: list[Figure] = []
+    failed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="laurels-bench-") as folder:
         bench = Bench(Path(folder), quick=asked.quick)
         for name in names:
             started = time.monotonic()
             print(f"{name} ...", file=sys.stderr, flush=True)
-            figures += SUBJECTS[name](bench)
+            try:
+                figures += SUBJECTS[name](bench)
+            except Exception:
+                # A full run takes a quarter of an hour: what the others measure must not be lost.
+                traceback.print_exc()
+                failed.append(name)
             print(f"{name} took {time.monotonic() - started:,.0f} s", file=sys.stderr, flush=True)
     conditions = _conditions(names, quick=asked.quick)
     print(f"{conditions}\n\n{plain_table(figures)}")
     if asked.markdown:
         asked.markdown.write_text(f"{conditions}\n\n{markdown_table(figures)}", "utf-8")
+    if failed:
+        sys.exit(f"Failed: {', '.join(failed)}.")
 
 
 def _arguments() -> argparse.Namespace:

@@ -17,7 +17,6 @@ from laurels.domain.engine import advance
 from laurels.domain.periods import MS_PER_DAY
 from laurels.domain.points import EventType
 from laurels.domain.progress import Progress
-from laurels.domain.rulebook import Badge
 
 USERS = 100
 EVENTS = 20_000
@@ -72,16 +71,7 @@ def _arm(rulebook: Rulebook, events: list[LearningEvent]) -> Callable[[], float]
 def _with_badges(base: Rulebook, criterion: Callable[[int], Criterion]) -> Rulebook:
     """The rulebook with as many badges more, the n-th of which asks for `criterion(n)`."""
     extra = [
-        Badge(
-            id=f"extra_{number}",
-            name=f"Extra {number}",
-            description="A badge that only makes the rulebook larger.",
-            icon="*",
-            category="milestone",
-            rarity="common",
-            points=0,
-            criterion=criterion(number),
-        )
+        replace(base.badges[0], id=f"extra_{number}", name=f"Extra {number}", points=0, criterion=criterion(number))
         for number in range(EXTRA)
     ]
     types = base.data.event_types | {"elsewhere": EventType(points=1)}

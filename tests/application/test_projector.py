@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from laurels import Laurels, Timeframe
-from laurels.application.ports import Projection, Store
+from laurels.application.ports import LATER_LIMIT, Projection, Store
 from laurels.application.progress_cache import ProgressCache
 from laurels.application.projector import Projector
 from laurels.application.rebuild import verify
@@ -148,6 +148,30 @@ class TestCatchUp:
         other = SettableClock(clock.moment - timedelta(days=10))
         await record_and_die(store_url, laurels.rulebook, other, {"ada": 1}, kind="talk")
         await laurels.record("ada", "talk")
+        await laurels.projector.flush()
+        found = await verify(laurels.store, laurels.rulebook)
+        assert (found.is_clean, found.behind) == (True, 0)
+
+    async def test_boards_that_were_dropped_fill_again_whole(
+        self, laurels: Laurels, store_url: str, clock: SettableClock
+    ) -> None:
+        for days in (0, 1, 40):
+            await laurels.record("ada", "talk", timestamp=clock.moment - timedelta(days=days))
+        await laurels.projector.flush()
+        before = await laurels.store.projected(["ada"])
+        # As a rebuild does that is killed right after it began.
+        await laurels.store.clear_projections()
+        await laurels.projector.catch_up(before=clock() + 1)
+        assert await laurels.store.projected(["ada"]) == before
+
+    async def test_more_entries_than_one_answer_holds_are_all_counted(
+        self, laurels: Laurels, store_url: str, clock: SettableClock
+    ) -> None:
+        count = 2 * LATER_LIMIT + 1
+        await record_and_die(store_url, laurels.rulebook, clock, {"ada": count, "bob": LATER_LIMIT})
+        assert (await laurels.analytics.progress("ada")).events == count
+        assert (await laurels.record("ada", "run")).entry.seq == count + 1
+        assert (await laurels.record("bob", "run")).entry.seq == LATER_LIMIT + 1
         await laurels.projector.flush()
         found = await verify(laurels.store, laurels.rulebook)
         assert (found.is_clean, found.behind) == (True, 0)

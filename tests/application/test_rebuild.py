@@ -111,6 +111,13 @@ class TestVerifyOfTheLedger:
         tamper(database, f"DELETE FROM ledger WHERE user_id = 'bob' AND seq = {seq}")
         assert said_of(await verify(recorded.store, recorded.rulebook), "bob")
 
+    async def test_a_missing_entry_is_found_even_if_all_else_adds_up(self, recorded: Laurels, database: Path) -> None:
+        # A profile change brings no points, and without projections nothing is left that remembers it.
+        tamper(database, "DELETE FROM ledger WHERE user_id = 'ada' AND seq = 1")
+        await recorded.store.clear_projections()
+        found = await verify(recorded.store, recorded.rulebook)
+        assert said_of(found, "ada") == "the entry before it should be 1 but is 0"
+
     async def test_a_user_whose_whole_ledger_is_missing_is_found(self, recorded: Laurels, database: Path) -> None:
         tamper(database, "DELETE FROM ledger WHERE user_id = 'bob'")
         assert "the ledger ends at 0" in said_of(await verify(recorded.store, recorded.rulebook), "bob")

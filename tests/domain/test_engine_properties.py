@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EventRecorded
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
@@ -40,7 +41,7 @@ class TestTheLedger:
         for entry in entries:
             stored = msgspec.json.decode(msgspec.json.encode(entry), type=Entry)
             assert stored == entry
-            folded.fold(stored, rulebook)
+            fold(folded, stored, rulebook)
         assert folded == lived
         assert list(folded.awards) == list(lived.awards)
 
@@ -52,8 +53,8 @@ class TestTheLedger:
         assert restored == lived
         _whole, entries = record(history, rulebook)
         for entry in entries[len(history.zones) + middle :]:
-            lived.fold(entry, rulebook)
-            restored.fold(entry, rulebook)
+            fold(lived, entry, rulebook)
+            fold(restored, entry, rulebook)
         assert restored == lived == _whole
 
     @for_each_rulebook(examples=40)

@@ -20,6 +20,8 @@ MAX_BATCH_BYTES = 2 * 1024 * 1024
 # A failing test shows what was recorded of it; a line for each request would bury that.
 logging.getLogger("httpx2").setLevel(logging.WARNING)
 
+# For boards: each test has a month of long ago for itself.
+_months = (f"{year}-{month:02}" for year in itertools.count(1980) for month in range(1, 13))
 _users = (f"user-{number}" for number in itertools.count(1))
 
 
@@ -97,3 +99,21 @@ def away_from_midnight() -> None:
     left = 900 - time.time() % 900
     if left < 5:
         time.sleep(left + 0.1)
+
+
+@pytest.fixture
+def month() -> str:
+    """A month in which no other test records anything."""
+    return next(_months)
+
+
+@pytest.fixture
+def score(record: Record, month: str) -> Callable[..., int]:
+    """Has a learner join sessions in the month, and returns their points then."""
+
+    def score(user: str, times: int, *, hour: int = 12) -> int:
+        moment = f"{month}-10T{hour:02}:00:00Z"
+        answers = [record(user, "session_join", timestamp=moment) for _ in range(times)]
+        return answers[-1]["progress"]["totalPoints"]
+
+    return score

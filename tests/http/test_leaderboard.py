@@ -1,23 +1,21 @@
-"""GET /api/progress/leaderboard and /rank: order, ranks, pages.
+"""GET /api/progress/leaderboard: order, ranks, pages.
 
 Each test has a month of long ago for itself, so that all tests can share a server.
 """
 
 from __future__ import annotations
 
-import itertools
-import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 import pytest
 
 from tests.http.answers import assert_refused
+from tests.http.boards import URL, board, board_once
 from tests.http.conftest import Record, StartServer
 
-URL = "/api/progress/leaderboard"
 BOARD = {"success", "timeframe", "period", "leaderboard", "total", "next"}
 ROW = {
     "rank",
@@ -31,47 +29,6 @@ ROW = {
     "lastActiveAt",
     "_id",
 }
-RANK = {"success", "timeframe", "period", "rank", "of", "points", "percentile", "pointsToNext"}
-SOON = 10.0
-
-_months = (f"{year}-{month:02}" for year in itertools.count(1980) for month in range(1, 13))
-
-
-@pytest.fixture
-def month() -> str:
-    return next(_months)
-
-
-@pytest.fixture
-def score(record: Record, month: str) -> Callable[..., int]:
-    """Has a learner join sessions in the month, and returns their points then."""
-
-    def score(user: str, times: int, *, hour: int = 12) -> int:
-        moment = f"{month}-10T{hour:02}:00:00Z"
-        answers = [record(user, "session_join", timestamp=moment) for _ in range(times)]
-        return answers[-1]["progress"]["totalPoints"]
-
-    return score
-
-
-def board(client: httpx2.Client, **query: Any) -> dict[str, Any]:
-    response = client.get(URL, params=query)
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-def board_once(client: httpx2.Client, points: dict[str, int], **query: Any) -> dict[str, Any]:
-    """The board as soon as it shows these points: it follows the ledger a moment later."""
-    deadline = time.monotonic() + SOON
-    while True:
-        response = client.get(URL, params=query)
-        # Not found: nobody of that name stands there yet to have a page around.
-        rows = response.json()["leaderboard"] if response.status_code != 404 else []
-        shown = {row["userId"]: row["points"] for row in rows}
-        if points.items() <= shown.items():
-            return response.json()
-        assert time.monotonic() < deadline, (shown, points)
-        time.sleep(0.02)
 
 
 def ranks(answer: dict[str, Any]) -> list[tuple[int, str]]:
@@ -264,81 +221,3 @@ class TestLeaderboard:
 
     def test_the_bounds_of_the_limit_are_taken(self, client: httpx2.Client) -> None:
         assert board(client, limit=1).keys() == board(client, limit=100).keys() == BOARD
-
-
-class TestRank:
-    def test_it_is_the_place_on_the_board(
-        self, client: httpx2.Client, new_user: Callable[[], str], month: str, score: Callable[..., int]
-    ) -> None:
-        users = [new_user() for _ in range(4)]
-        points = {user: score(user, times) for user, times in zip(users, (3, 2, 2, 1), strict=True)}
-        board_once(client, points, period=month)
-        answers = [client.get(f"/api/progress/rank/{user}", params={"period": month}).json() for user in users]
-        assert all(answer.keys() == RANK for answer in answers)
-        assert [answer["rank"] for answer in answers] == [1, 2, 2, 4]
-        assert [answer["points"] for answer in answers] == list(points.values())
-        assert [answer["of"] for answer in answers] == [4] * 4
-        assert [answer["percentile"] for answer in answers] == [100.0, 75.0, 75.0, 25.0]
-        first, second, _, fourth = points.values()
-        assert [answer["pointsToNext"] for answer in answers] == [
-            None,
-            first - second,
-            first - second,
-            second - fourth,
-        ]
-
-    def test_who_has_no_event_in_the_period_has_no_rank(
-        self, client: httpx2.Client, user: str, score: Callable[..., int]
-    ) -> None:
-        score(user, 1)
-        assert client.get(f"/api/progress/rank/{user}", params={"period": "1971-06"}).json() == {
-            "success": True,
-            "timeframe": "monthly",
-            "period": "1971-06",
-            "rank": None,
-            "of": 0,
-            "points": None,
-            "percentile": None,
-            "pointsToNext": None,
-        }
-
-    def test_an_unknown_learner_is_not_found(self, client: httpx2.Client, user: str) -> None:
-        assert_refused(client.get(f"/api/progress/rank/{user}"), 404, code=":unknown-user")
-
-
-class TestPeriodNames:
-    @pytest.mark.parametrize("period", ["2020-W53", "1999-02", "2024-02-29", "all"])
-    def test_a_period_is_named_as_it_is_asked_for(self, client: httpx2.Client, period: str) -> None:
-        assert board(client, period=period)["period"] == period
-
-    @pytest.mark.parametrize(
-        "period",
-        [
-            "2021-W53",
-            "2026-W00",
-            "2026-13",
-            "2026-02-30",
-            "0000-01",
-            "2026",
-            "2026-W1",
-            "now",
-            "",
-            "2026-11\n",
-            "20261123",
-        ],
-    )
-    @pytest.mark.parametrize("path", [URL, "/api/progress/rank/ada"])
-    def test_a_period_that_cannot_be_is_refused(self, client: httpx2.Client, path: str, period: str) -> None:
-        assert_refused(client.get(path, params={"period": period}), 422, field="period", code=":invalid-query")
-
-    @pytest.mark.parametrize("path", [URL, "/api/progress/rank/ada"])
-    def test_a_period_of_another_timeframe_is_refused(self, client: httpx2.Client, path: str) -> None:
-        query = {"period": "2026-W47", "timeframe": "monthly"}
-        assert_refused(client.get(path, params=query), 422, field="period")
-        assert_refused(client.get(path, params={"timeframe": "yearly"}), 422, field="timeframe")
-
-    def test_a_week_is_named_by_iso(self, client: httpx2.Client, record: Record, user: str) -> None:
-        # The last days of 1973 belong to the first week of 1974.
-        moment = date(1973, 12, 31)
-        points = record(user, "session_join", timestamp=f"{moment}T12:00:00Z")["progress"]["totalPoints"]
-        assert board_once(client, {user: points}, period="1974-W01")["timeframe"] == "weekly"

@@ -9,7 +9,7 @@ import pytest
 
 from laurels.domain.criteria import Count, Distinct, Sum, leaves
 from laurels.domain.levels import level_progress
-from laurels.domain.rulebook import Badge
+from laurels.domain.rulebook_data import Badge
 from laurels.rulebooks.loader import load_rulebook
 
 CODING = load_rulebook("coding")

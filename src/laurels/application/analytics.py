@@ -25,6 +25,7 @@ from laurels.application.views import (
     TypeStats,
     UserView,
 )
+from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EventRecorded
 from laurels.domain.levels import level_progress
 from laurels.domain.periods import MS_PER_DAY, day_name, iso
@@ -57,7 +58,7 @@ class Analytics:
             progress = Progress(user_id=user_id, version=version)
         while later:
             for entry in later:
-                progress.fold(entry, self._rulebook)
+                fold(progress, entry, self._rulebook)
             if len(later) < LATER_LIMIT:
                 break
             later = await self._store.entries(user_id, after=progress.seq, limit=LATER_LIMIT)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Container, Iterable
 from itertools import islice
 
 from laurels.application.ports import LATER_LIMIT, Store
+from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EventRecorded
 from laurels.domain.periods import day_in_zone
 from laurels.domain.progress import Progress
@@ -89,7 +90,7 @@ class ProgressCache:
                 cached = self._items[user_id] = Cached(progress)
             entries = later.get(user_id, ())
             for entry in entries:
-                cached.progress.fold(entry, self._rulebook)
+                fold(cached.progress, entry, self._rulebook)
                 self.touch(cached, entry)
             cached.mark = mark
             self._weigh(user_id, cached)

@@ -14,6 +14,7 @@ from laurels.application.ports import Projected, Projection, Store
 from laurels.application.standings import card_of, standings_of
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
+from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EventRecorded
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
@@ -76,7 +77,7 @@ async def rebuild(store: Store, rulebook: Rulebook, *, on_progress: OnUsers = _i
         for user_id in users:
             progress = Progress(user_id=user_id, version=rulebook.measures_version)
             async for entry in _entries(store, user_id):
-                progress.fold(entry, rulebook)
+                fold(progress, entry, rulebook)
             batch.append(progress)
             on_progress(1, progress.seq)
         await store.project(
@@ -144,7 +145,7 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
     """Take the entry in, and tell in what its recorded outcome differs from what its event brings."""
     fact = entry.fact
     if not isinstance(fact, EventRecorded):
-        progress.fold(entry, rulebook)
+        fold(progress, entry, rulebook)
         return []
     recorded = fact.outcome
     problems: list[str] = []
@@ -159,7 +160,7 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
             problems.append(f"recorded outcome {_short(recorded)}, recomputed {_short(outcome)}")
     else:
         # Other rules decided then; what they decided stands, and must add up.
-        progress.fold(entry, rulebook)
+        fold(progress, entry, rulebook)
         if progress.total_points != recorded.total_points:
             problems.append(f"recorded total {recorded.total_points}, sum of the ledger {progress.total_points}")
     return problems

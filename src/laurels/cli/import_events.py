@@ -15,9 +15,10 @@ from typing import Annotated
 import typer
 
 from laurels.bootstrap import Laurels
-from laurels.cli.event_lines import EventLines, Rejects, open_lines, open_rejects
+from laurels.cli.event_lines import EventLines, open_lines
 from laurels.cli.intake import Intake
 from laurels.cli.options import RulebookOption, StoreOption, settings_for
+from laurels.cli.rejects import Rejects, open_rejects
 from laurels.cli.terminal import complain, progress_bar, say
 from laurels.settings import Settings
 

@@ -9,20 +9,18 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from hashlib import blake2b
-from itertools import chain
 
 import msgspec
 from msgspec.structs import replace
 
 from laurels.application.commands import Recorded
 from laurels.bootstrap import Laurels
-from laurels.cli.event_lines import EventLines, InputFailed, Rejects
+from laurels.cli.event_lines import EventLines, InputFailed, Part
+from laurels.cli.rejects import Rejects
 from laurels.cli.terminal import CommandFailed
 from laurels.domain.events import LearningEvent
 from laurels.errors import LaurelsError, StoreError
 
-BATCH_EVENTS = 2_000
-BATCH_BYTES = 8 << 20
 # One batch that is written, one that waits for it, and the one that is being read.
 IN_FLIGHT = 2
 
@@ -55,27 +53,21 @@ class Intake:
     async def take_in(self, lines: EventLines) -> None:
         """Record every line. Raises CommandFailed, with how far it got, where reading or the store fails."""
         number = 0
-        batch = Batch()
-        size = 0
         try:
-            for line in lines:
-                number += 1
-                if lines.is_cut(line):
-                    await self._hand_over(batch)
-                    await self._settle_all()
-                    batch, size = Batch(), 0
-                    self.rejects.add(number, chain((line,), lines.rest_of_line()), "Is longer than 1 MiB.")
-                    continue
-                _decode_into(batch, number, line)
-                size += len(line)
-                if len(batch.lines) >= BATCH_EVENTS or size >= BATCH_BYTES or len(batch.wrong) >= BATCH_EVENTS:
-                    await self._hand_over(batch)
-                    batch, size = Batch(), 0
+            async for chunk in lines.chunks():
+                match chunk.part:
+                    case Part.WHOLE_LINES:
+                        await self._hand_over(_decode_all(chunk.lines, number))
+                        number += len(chunk.lines)
+                    case Part.BEGINNING:
+                        await self._settle_all()
+                        number += 1
+                        self.rejects.add_beginning(number, chunk.lines[0], "Is longer than 1 MiB.")
+                    case Part.CONTINUATION:
+                        self.rejects.go_on(chunk.lines[0])
         except InputFailed as error:
-            await self._hand_over(batch)
             await self._settle_all()
             raise CommandFailed(f"{error} {self._so_far(f'after line {number:,}')}") from error
-        await self._hand_over(batch)
         await self._settle_all()
 
     async def _hand_over(self, batch: Batch) -> None:
@@ -106,7 +98,7 @@ class Intake:
             else:
                 refused.append((number, line, str(result)))
         for number, line, reason in sorted(refused):
-            self.rejects.add(number, (line,), reason)
+            self.rejects.add(number, line, reason)
         self._on_progress(self)
         if failed is not None:
             await self._stop(*failed)
@@ -128,18 +120,22 @@ class Intake:
         )
 
 
-def _decode_into(batch: Batch, number: int, line: bytes) -> None:
-    try:
-        event = _decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        if line.strip():
-            batch.wrong.append((number, line, _reason(error)))
-        return
-    if event.event_id is None:
-        event = replace(event, event_id=_id_of(number, line))
-    batch.numbers.append(number)
-    batch.lines.append(line)
-    batch.events.append(event)
+def _decode_all(lines: list[bytes], before: int) -> Batch:
+    """The batch that `lines` make, of which `before` lines came before."""
+    batch = Batch()
+    for number, line in enumerate(lines, before + 1):
+        try:
+            event = _decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            if line.strip():
+                batch.wrong.append((number, line, _reason(error)))
+            continue
+        if event.event_id is None:
+            event = replace(event, event_id=_id_of(number, line))
+        batch.numbers.append(number)
+        batch.lines.append(line)
+        batch.events.append(event)
+    return batch
 
 
 def _reason(error: Exception) -> str:

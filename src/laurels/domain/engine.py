@@ -7,6 +7,7 @@ progress forward in place, since a copy per event would cost more than all the r
 from __future__ import annotations
 
 from laurels.domain.events import LearningEvent
+from laurels.domain.folding import hold, observe_event
 from laurels.domain.ledger import Award, Outcome
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
@@ -25,7 +26,8 @@ def advance(
     points = rulebook.event_types[event.event_type].points_for(event.metadata)
     if offset is None:
         offset = progress.offset_at(at)
-    candidates = progress.observe_event(
+    candidates = observe_event(
+        progress,
         event_type=event.event_type,
         metadata=event.metadata,
         at=at,
@@ -57,6 +59,6 @@ def _award(progress: Progress, candidates: list[int], at: int, rulebook: Ruleboo
                 continue
             award = Award(badge.id, badge.points, at)
             awards.append(award)
-            brought += progress.hold(award, rulebook)
+            brought += hold(progress, award, rulebook)
         candidates = brought
     return awards

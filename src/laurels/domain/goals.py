@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from laurels.domain.criteria import CriterionProgress, Level
+from laurels.domain.criteria import CriterionProgress, Leaf, Level
+from laurels.domain.levels import Levels
 from laurels.domain.measures import EventMeasure, StateMeasure
-
-if TYPE_CHECKING:
-    from laurels.domain.criteria import Leaf
-    from laurels.domain.levels import Levels
-    from laurels.domain.progress import Progress
+from laurels.domain.progress import Progress
 
 
 class Goal(Protocol):

@@ -11,7 +11,6 @@ from bisect import bisect_right, insort
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 from laurels.domain.criteria import (
     Badges,
@@ -30,9 +29,7 @@ from laurels.domain.criteria import (
     matcher,
     reader,
 )
-
-if TYPE_CHECKING:
-    from laurels.domain.progress import Progress
+from laurels.domain.progress import Progress
 
 # Sums are kept in whole thousandths, so that the order of adding cannot change the last digit.
 SUM_SCALE = 1000

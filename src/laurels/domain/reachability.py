@@ -5,8 +5,6 @@ A badge that nobody can reach is a mistake in the rulebook, and it is cheapest t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from laurels.domain.criteria import (
     TIME_FIELDS,
     AllOf,
@@ -24,10 +22,8 @@ from laurels.domain.criteria import (
     Sum,
     leaves,
 )
+from laurels.domain.rulebook_data import RulebookData
 from laurels.errors import RulebookError
-
-if TYPE_CHECKING:
-    from laurels.domain.rulebook import RulebookData
 
 _LONGEST_WINDOW = {"day": 1, "week": 7, "month": 31}
 

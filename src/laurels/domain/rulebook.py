@@ -1,17 +1,14 @@
-"""The rulebook: event types, points, levels and badges, as data, and compiled for the engine.
+"""The rulebook, compiled for the engine: checked for sense, with every badge's criterion tied to measures.
 
-`RulebookData` is what a file says; `Rulebook` is the same after its sense was checked, with every badge's
-criterion tied to measures. Adding a badge is adding data: nothing here or elsewhere knows a badge by name.
+Adding a badge is adding data: nothing here or elsewhere knows a badge by name.
 """
 
 from __future__ import annotations
 
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
 
 from laurels.domain.criteria import (
     AllOf,
@@ -31,46 +28,11 @@ from laurels.domain.criteria import (
     signature,
 )
 from laurels.domain.goals import AllGoal, AnyGoal, Goal, LeafGoal
-from laurels.domain.levels import Levels
 from laurels.domain.measures import SUM_SCALE, EventMeasure, StateMeasure, measure_for
 from laurels.domain.periods import is_zone
-from laurels.domain.points import EventType
-from laurels.domain.points import Points as PointsValue
 from laurels.domain.reachability import check_reachable
+from laurels.domain.rulebook_data import Badge, RulebookData
 from laurels.errors import RulebookError
-
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
-Identifier = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-
-
-class Badge(Struct, frozen=True, forbid_unknown_fields=True):
-    """A badge as the rulebook defines it."""
-
-    id: Identifier
-    name: Name
-    description: Annotated[str, Meta(min_length=1, max_length=300)]
-    icon: Annotated[str, Meta(min_length=1, max_length=200)]
-    category: Category
-    rarity: Rarity
-    points: PointsValue
-    criterion: Criterion
-
-
-class Boards(Struct, frozen=True, forbid_unknown_fields=True):
-    """How boards are kept. `zone` decides where their days, weeks and months begin."""
-
-    zone: str = "UTC"
-
-
-class RulebookData(Struct, frozen=True, forbid_unknown_fields=True):
-    """A rulebook as its file says it."""
-
-    name: Identifier
-    event_types: Annotated[dict[Identifier, EventType], Meta(min_length=1)]
-    levels: Levels
-    description: str = ""
-    boards: Boards = Boards()
-    badges: list[Badge] = []
 
 
 class Rulebook:

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from laurels.domain.rulebook import Rulebook, RulebookData
+from laurels.domain.rulebook import Rulebook
+from laurels.domain.rulebook_data import RulebookData
 from laurels.errors import RulebookError
 
 BUILT_IN = ("coding",)

@@ -17,7 +17,8 @@ from laurels.domain.ledger import Award, Entry, EventRecorded, Outcome, ProfileC
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
 from laurels.domain.ranking import Standing
-from laurels.domain.rulebook import Rulebook, RulebookData
+from laurels.domain.rulebook import Rulebook
+from laurels.domain.rulebook_data import RulebookData
 
 NOON = to_ms(datetime(2026, 3, 14, 12, 0, 0, 123_000, tzinfo=UTC))
 """A Saturday noon with milliseconds to lose."""

@@ -1,0 +1,138 @@
+"""How entries and events move a progress.
+
+Live recording and replay are one function, `observe_event`: what the engine decides on and what a rebuild folds
+cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from laurels.domain.criteria import Moment
+from laurels.domain.ledger import Award, Entry, EventRecorded
+from laurels.domain.periods import day_in_zone, day_of
+from laurels.domain.progress import BoardDay, DayTotals, Progress, TypeTotals
+from laurels.domain.rulebook import Rulebook
+from laurels.domain.streaks import run_through
+
+
+def fold(progress: Progress, entry: Entry, rulebook: Rulebook) -> None:
+    """Take in one entry of the ledger: what it says happened, whatever the present rules would make of it.
+
+    The entry must be the next one of this user (`seq` + 1).
+    """
+    fact = entry.fact
+    progress.stamp(entry.seq, entry.recorded_at, fact)
+    if isinstance(fact, EventRecorded):
+        outcome = fact.outcome
+        observe_event(
+            progress,
+            event_type=fact.event_type,
+            metadata=fact.metadata,
+            at=fact.at,
+            offset=outcome.offset,
+            points=outcome.points,
+            rulebook=rulebook,
+        )
+        for award in outcome.awards:
+            hold(progress, award, rulebook)
+    else:
+        progress.set_profile(fact)
+
+
+def observe_event(
+    progress: Progress,
+    *,
+    event_type: str,
+    metadata: dict[str, Any],
+    at: int,
+    offset: int,
+    points: int,
+    rulebook: Rulebook,
+) -> list[int]:
+    """Count one event in, without its awards. Returns the rulebook positions of the badges that it may bring:
+    those one of whose measures passed a target."""
+    progress.events += 1
+    if progress.last_active_at is None or at > progress.last_active_at:
+        progress.last_active_at = at
+    totals = progress.types.get(event_type)
+    if totals is None:
+        totals = progress.types[event_type] = TypeTotals()
+    totals.count += 1
+    totals.points += points
+    language = metadata.get("language")
+    if language is not None:
+        progress.languages[language] = progress.languages.get(language, 0) + 1
+
+    day = day_of(at, offset)
+    candidates: list[int] = []
+    active = progress.days.get(day)
+    if active is None:
+        candidates += _open_day(progress, day, rulebook)
+        active = progress.days[day] = DayTotals()
+    active.events += 1
+    active.points += points
+    board_day = _board_day(progress, at, rulebook)
+    board_day.events += 1
+    candidates += _earn(progress, points, at, board_day, rulebook)
+
+    moment = Moment(at, offset, day)
+    for measure in rulebook.measures_by_type.get(event_type, ()):
+        candidates += measure.observe(progress, metadata, moment)
+    return candidates
+
+
+def hold(progress: Progress, award: Award, rulebook: Rulebook) -> list[int]:
+    """Take an award and its points in. Returns the badges that these may bring in turn."""
+    progress.awards[award.badge_id] = award
+    candidates = _earn(
+        progress, award.points, award.earned_at, _board_day(progress, award.earned_at, rulebook), rulebook
+    )
+    badge = rulebook.badge(award.badge_id)
+    if badge is not None:
+        for measure in rulebook.badge_measures_for(badge):
+            before = progress.gauges.get(measure.index, 0)
+            progress.gauges[measure.index] = before + 1
+            candidates += measure.crossed(before, before + 1)
+    return candidates
+
+
+def _open_day(progress: Progress, day: int, rulebook: Rulebook) -> list[int]:
+    candidates: list[int] = []
+    run = run_through(progress.days, day)
+    if run > progress.longest_streak:
+        for measure in rulebook.streak_measures:
+            candidates += measure.crossed(progress.longest_streak, run)
+        progress.longest_streak = run
+    before = progress.last_day - progress.first_day
+    if not progress.days:
+        progress.first_day = progress.last_day = day
+    else:
+        progress.first_day = min(progress.first_day, day)
+        progress.last_day = max(progress.last_day, day)
+    after = progress.last_day - progress.first_day
+    if after > before:
+        for measure in rulebook.span_measures:
+            candidates += measure.crossed(before, after)
+    return candidates
+
+
+def _board_day(progress: Progress, at: int, rulebook: Rulebook) -> BoardDay:
+    day = day_in_zone(at, rulebook.board_zone)
+    found = progress.board_days.get(day)
+    if found is None:
+        found = progress.board_days[day] = BoardDay()
+    return found
+
+
+def _earn(progress: Progress, points: int, at: int, board_day: BoardDay, rulebook: Rulebook) -> list[int]:
+    if not points:
+        return []
+    board_day.points += points
+    board_day.reached_at = max(board_day.reached_at, at)
+    before = progress.total_points
+    progress.total_points = before + points
+    candidates: list[int] = []
+    for measure in rulebook.points_measures:
+        candidates += measure.crossed(before, progress.total_points)
+    return candidates
