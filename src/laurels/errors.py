@@ -77,8 +77,8 @@ class UnknownUser(LaurelsError):
 
     code = "unknown-user"
 
-    def __init__(self, user_id: str) -> None:
-        super().__init__("No such user: nothing is recorded under this userId yet.")
+    def __init__(self, user_id: str, detail: str = "No such user: nothing is recorded under this userId yet.") -> None:
+        super().__init__(detail)
         self.user_id = user_id
 
 

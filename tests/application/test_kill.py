@@ -24,7 +24,8 @@ def run_and_kill(program: Path, url: str, first: int, after: float) -> set[tuple
     """Let a process record from event number `first` on and kill it `after` seconds from its first
     acknowledgement; the (user, event id) pairs that it acknowledged."""
     arguments = [sys.executable, str(program), url, *map(str, (first, 0, CALLERS, USERS))]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # Unbuffered: what a buffer had read ahead of the first line would be lost to `communicate`, half a line included.
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         first_line = process.stdout.readline()
@@ -34,7 +35,7 @@ def run_and_kill(program: Path, url: str, first: int, after: float) -> set[tuple
         killer.join()
     assert process.returncode == -signal.SIGKILL, complaint
     lines = [first_line, *said.splitlines(keepends=True)]
-    return {tuple(line.split()) for line in lines if line.endswith("\n")}  # pyright: ignore[reportReturnType]
+    return {tuple(line.decode().split()) for line in lines if line.endswith(b"\n")}  # pyright: ignore[reportReturnType]
 
 
 async def event_ids(service: Service) -> Counter[tuple[str, str]]:

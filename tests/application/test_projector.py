@@ -13,6 +13,7 @@ from laurels.application.rebuild import verify
 from laurels.application.recorder import Recorder
 from laurels.application.standings import card_of, standings_of
 from laurels.bootstrap import open_store
+from laurels.domain.ranking import Standing
 from laurels.domain.rulebook import Rulebook
 from laurels.testing.builders import learning_event, small_rulebook
 from laurels.testing.clocks import SettableClock
@@ -55,6 +56,19 @@ class TestFlush:
         assert await board(laurels, Timeframe.MONTHLY) == [(1, "ada", 15), (2, "bob", 10)]
         assert await laurels.store.behind(10, before=clock() + 1) == []
         assert (await verify(laurels.store, laurels.rulebook)).behind == 0
+
+    async def test_an_event_that_pays_nothing_does_not_change_when_the_points_were_reached(
+        self, store_url: str, clock: SettableClock
+    ) -> None:
+        rulebook = small_rulebook(event_types={"run": {"points": 5}, "talk": {"points": 0}})
+        async with Laurels.open(store_url, rulebook=rulebook, clock=clock) as laurels:
+            ran_at = clock() - 86_400_000
+            await laurels.record("ada", "run", timestamp=clock.moment - timedelta(days=1))
+            await laurels.record("ada", "talk")
+            await laurels.projector.flush()
+            for name in ("all", "2026-03", "2026-W11"):
+                assert await laurels.store.standing(name, "ada") == Standing("ada", 15, 2, ran_at)
+            assert await laurels.store.standing("2026-03-14", "ada") == Standing("ada", 0, 1, 0)
 
     async def test_reads_of_one_user_need_no_flush(self, laurels: Laurels) -> None:
         await laurels.record("ada", "run")

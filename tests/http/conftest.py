@@ -7,6 +7,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import httpx2
@@ -55,11 +56,11 @@ def client(server: ServerProcess) -> Iterator[httpx2.Client]:
 
 @pytest.fixture
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
-    """Starts servers of a test's own, each with an empty database; they are ended with the test."""
+    """Starts servers of a test's own, on an empty database or on the one in `folder`; they are ended with the test."""
     started: list[ServerProcess] = []
 
-    def start(**settings: Any) -> ServerProcess:
-        process = ServerProcess(tmp_path_factory.mktemp("own"), **settings)
+    def start(*, folder: Path | None = None, **settings: Any) -> ServerProcess:
+        process = ServerProcess(folder or tmp_path_factory.mktemp("own"), **settings)
         started.append(process)
         process.start()
         return process

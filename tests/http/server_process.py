@@ -33,7 +33,7 @@ class ServerProcess:
         self._environment["LAURELS_STORE"] = f"sqlite:///{self.database}"
         self._environment |= {f"LAURELS_{name.upper()}": value for name, value in settings.items()}
         # Beside the folder, which some tests take away.
-        self._log = folder.with_name(folder.name + ".log")
+        self._log = folder.with_name(f"{folder.name}-{self.port}.log")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

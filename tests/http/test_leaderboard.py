@@ -94,7 +94,7 @@ class TestLeaderboard:
         self, client: httpx2.Client, new_user: Callable[[], str], month: str, score: Callable[..., int]
     ) -> None:
         users = [new_user() for _ in range(5)]
-        times = [3, 2, 2, 2, 1]
+        times = [4, 3, 3, 2, 1]
         points = {user: score(user, n) for user, n in zip(users, times, strict=True)}
         board_once(client, points, period=month)
         pages: list[list[int]] = []
@@ -105,7 +105,7 @@ class TestLeaderboard:
             assert page["total"] == 5
             if (cursor := page["next"]) is None:
                 break
-        assert pages == [[1, 2], [2, 2], [5]]
+        assert pages == [[1, 2], [2, 4], [5]]
 
     def test_paging_misses_and_repeats_nobody_while_scores_move(
         self, client: httpx2.Client, new_user: Callable[[], str], month: str, score: Callable[..., int]

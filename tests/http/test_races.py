@@ -7,9 +7,11 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx2
+import pytest
 
 from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
@@ -17,8 +19,8 @@ from tests.http.server_process import ServerProcess
 EVENT = "/api/progress/event"
 
 
-async def post_all(server: ServerProcess, events: Sequence[dict[str, Any]], *, clients: int) -> list[httpx2.Response]:
-    """Post `events` from so many clients at once, each with a connection of its own, as fast as they can."""
+async def post_all(*servers: ServerProcess, events: Sequence[dict[str, Any]], clients: int) -> list[httpx2.Response]:
+    """Post `events` from so many clients per server at once, each with a connection of its own, as fast as they can."""
     waiting = list(enumerate(events))
     answers: dict[int, httpx2.Response] = {}
 
@@ -27,8 +29,9 @@ async def post_all(server: ServerProcess, events: Sequence[dict[str, Any]], *, c
             number, event = waiting.pop()
             answers[number] = await client.post(EVENT, json=event)
 
-    async with server.async_client() as client:
-        await asyncio.gather(*(work(client) for _ in range(clients)))
+    async with AsyncExitStack() as stack:
+        to = [await stack.enter_async_context(server.async_client()) for server in servers]
+        await asyncio.gather(*(work(client) for client in to for _ in range(clients)))
     return [answers[number] for number in range(len(events))]
 
 
@@ -56,7 +59,7 @@ async def assert_counted_once(server: ServerProcess, user: str, answers: Sequenc
 
 async def test_one_event_50_times_at_once_is_recorded_once(server: ServerProcess, user: str) -> None:
     event = {"userId": user, "eventType": "code_run", "eventId": "same", "metadata": {"codeLength": 600}}
-    answers = await post_all(server, [event] * 50, clients=50)
+    answers = await post_all(server, events=[event] * 50, clients=50)
     assert Counter(answer.status_code for answer in answers) == {201: 1, 200: 49}
     assert len({answer.content for answer in answers}) == 1
     assert sum(answer.headers.get("idempotent-replayed") == "true" for answer in answers) == 49
@@ -68,7 +71,7 @@ async def test_one_id_with_50_contents_at_once_is_recorded_for_one(server: Serve
         {"userId": user, "eventType": "code_run", "eventId": "same", "metadata": {"number": number}}
         for number in range(50)
     ]
-    answers = await post_all(server, events, clients=50)
+    answers = await post_all(server, events=events, clients=50)
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 49}
     await assert_counted_once(server, user, answers)
 
@@ -86,7 +89,7 @@ async def test_32_clients_hammering_one_learner_lose_and_double_nothing(server: 
         for number in range(800)
     ]
     # Every fourth one is sent twice.
-    answers = await post_all(server, [*events, *events[::4]], clients=32)
+    answers = await post_all(server, events=[*events, *events[::4]], clients=32)
     assert Counter(answer.status_code for answer in answers) == {201: 800, 200: 200}
     await assert_counted_once(server, user, answers)
 
@@ -95,7 +98,7 @@ async def test_a_batch_and_single_events_at_once_do_not_double(server: ServerPro
     events = [{"userId": user, "eventType": "visualize", "eventId": str(number)} for number in range(200)]
     async with server.async_client() as client:
         batches = asyncio.gather(*(client.post("/api/progress/events", json=events) for _ in range(4)))
-        answers = await post_all(server, events, clients=16)
+        answers = await post_all(server, events=events, clients=16)
         batch_answers = await batches
     results = [result for answer in batch_answers for result in answer.json()["results"]]
     statuses = Counter(result["status"] for result in results)
@@ -109,24 +112,27 @@ async def test_profile_changes_and_events_at_once_are_all_kept(server: ServerPro
     async with server.async_client() as client:
         url = f"/api/progress/users/{user}"
         changes = asyncio.gather(*(client.put(url, json={"preferences": {"n": n}}) for n in range(50)))
-        answers = await post_all(server, events, clients=8)
+        answers = await post_all(server, events=events, clients=8)
         changed = await changes
     assert {answer.status_code for answer in changed} == {200}
     await assert_counted_once(server, user, answers)
 
 
-async def test_two_processes_on_one_file_lose_and_double_nothing(start_server: StartServer) -> None:
-    server = start_server(workers=2)
+@pytest.mark.parametrize("ports", [1, 2], ids=["two workers of one server", "two servers"])
+async def test_two_processes_on_one_file_lose_and_double_nothing(start_server: StartServer, ports: int) -> None:
+    server = start_server(workers=2 // ports)
+    servers = [server] if ports == 1 else [server, start_server(folder=server.folder)]
     events = [
         {"userId": user, "eventType": "code_run", "eventId": str(number), "metadata": {"codeLength": number}}
         for number in range(250)
         for user in ("shared", "other")
     ]
-    answers = await post_all(server, [*events, *events[::5]], clients=16)
+    answers = await post_all(*servers, events=[*events, *events[::5]], clients=16 // ports)
     assert Counter(answer.status_code for answer in answers) == {201: 500, 200: 100}
     for user in ("shared", "other"):
         own = [answer for answer in answers if answer.json()["event"]["userId"] == user]
         await assert_counted_once(server, user, own)
-    server.stop()
+    for each in servers:
+        each.stop()
     verification = await server.verify()
     assert (verification.events, verification.differences) == (500, [])

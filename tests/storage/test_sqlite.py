@@ -163,6 +163,19 @@ class TestFile:
         with pytest.raises(StoreError):
             await _open_and_read(database)
 
+    async def test_a_file_removed_under_a_running_store_takes_no_more_acknowledged_writes(self, database: Path) -> None:
+        store = await SQLiteStore.open(database)
+        await store.append([event_entry("ada", 1)])
+        database.rename(database.with_suffix(".moved"))
+        with pytest.raises(StoreUnavailable, match="removed or replaced"):
+            await store.append([event_entry("ada", 2)])
+        with pytest.raises(StoreUnavailable, match="removed or replaced"):
+            await store.check()
+        database.touch()
+        with pytest.raises(StoreUnavailable, match="removed or replaced"):
+            await store.append([event_entry("ada", 3)])
+        await store.close()
+
     async def test_a_url_finds_files_with_awkward_names(self, tmp_path: Path) -> None:
         path = tmp_path / "a b#c%20?d\N{SNOWMAN}.db"
         store = await open_store(f"sqlite:///{tmp_path}/a%20b%23c%2520%3Fd\N{SNOWMAN}.db")

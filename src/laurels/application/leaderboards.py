@@ -111,7 +111,7 @@ class Leaderboards:
     async def _surroundings(self, board: str, user_id: str, limit: int) -> list[Standing]:
         own = await self._store.standing(board, user_id)
         if own is None:
-            raise UnknownUser(user_id)
+            raise UnknownUser(user_id, "This user does not stand on this board: they have no event in its period.")
         above = await self._store.standings(board, limit=limit, before=own.place)
         below = await self._store.standings(board, limit=limit + 1, after=own.place)
         # In the middle, unless one side is too short: then the other gives more.

@@ -10,16 +10,18 @@ import asyncio
 import io
 import os
 import stat
-import sys
 import zlib
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
-from gzip import GzipFile
+from gzip import BadGzipFile, GzipFile
 from threading import Semaphore, Thread
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from laurels.cli.terminal import CommandFailed
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 STANDARD_INPUT = "-"
 MAX_LINE = 1 << 20
@@ -52,6 +54,25 @@ class Chunk(NamedTuple):
     lines: list[bytes]
 
 
+class _Inflated(io.RawIOBase):
+    """Gzip data as a raw stream, for a buffer that splits lines in C, which GzipFile does in Python.
+
+    Gives what there is, step by step: where the data end too early, all that came before has been given.
+    """
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._file = GzipFile(fileobj=stream, mode="rb")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        data = self._file.read1(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
 class EventLines:
     """The lines of an input. `size` is that of the file, None where it is not known."""
 
@@ -59,12 +80,10 @@ class EventLines:
         self.name = name
         self.size = size
         self._raw = raw
-        self._stream = io.BufferedReader(raw, _BUFFER)
+        self._stream: io.BufferedReader = io.BufferedReader(raw, _BUFFER)
         with self._failures():
             if self._stream.peek(2)[:2] == _GZIP_MAGIC:
-                # GzipFile splits lines in Python; a buffer around it does so in C.
-                inflated = GzipFile(fileobj=self._stream, mode="rb")
-                self._stream = io.BufferedReader(inflated, _BUFFER)  # pyright: ignore[reportArgumentType]
+                self._stream = io.BufferedReader(_Inflated(self._stream), _BUFFER)
 
     @property
     def position(self) -> int:
@@ -117,9 +136,11 @@ class EventLines:
                     if len(lines) >= CHUNK_LINES or size >= CHUNK_BYTES:
                         yield Chunk(Part.WHOLE_LINES, lines)
                         lines, size = [], 0
-            finally:
-                # Also where reading fails: what came before is good.
+            except (EOFError, zlib.error, OSError):
+                # What came before is good.
                 yield Chunk(Part.WHOLE_LINES, lines)
+                raise
+            yield Chunk(Part.WHOLE_LINES, lines)
 
     def _rest_of_line(self) -> Iterator[Chunk]:
         while piece := self._stream.readline(MAX_LINE + 1):
@@ -133,7 +154,7 @@ class EventLines:
             yield
         except EOFError as error:
             raise InputFailed(f"{self.name}: the gzip data ends too early; the file is not complete.") from error
-        except zlib.error as error:
+        except (zlib.error, BadGzipFile) as error:
             raise InputFailed(f"{self.name}: the gzip data is damaged.") from error
         except OSError as error:
             raise InputFailed(f"{self.name}: cannot be read: {error.strerror or error}.") from error
@@ -144,7 +165,7 @@ def open_lines(source: str) -> Generator[EventLines]:
     """The lines of the file at `source`, or of standard input for `-`. Raises CommandFailed."""
     try:
         is_input = source == STANDARD_INPUT
-        raw = io.FileIO(sys.stdin.fileno(), closefd=False) if is_input else io.FileIO(source)
+        raw = io.FileIO(0, closefd=False) if is_input else io.FileIO(source)
     except FileNotFoundError:
         raise CommandFailed(f"{source}: no such file.") from None
     except OSError as error:

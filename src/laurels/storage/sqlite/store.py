@@ -11,6 +11,7 @@ import apsw
 from laurels.application.ports import Card, Consulted, Projected, Projection
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Standing
+from laurels.errors import StoreUnavailable
 from laurels.storage.sqlite import ledger_sql, projection_sql
 from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
 from laurels.storage.sqlite.schema import migrate
@@ -22,7 +23,8 @@ class SQLiteStore:
     """The ledger and its projections in the file at `path`. Made by `open`, to be closed by who opened it."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path = path.absolute()
+        self._file: tuple[int, int] | None = None
         self._writer = Pool("laurels-writer", 1, partial(connect, path))
         # Projections can be made again, so they need not wait for the disk, and they must not hold up the writer.
         self._projector = Pool("laurels-projector", 1, partial(connect, path, durable=False))
@@ -37,6 +39,7 @@ class SQLiteStore:
         store = cls(path)
         try:
             await store._writer.run(migrate)
+            store._file = _identity(store.path)
             await store.check()
         except BaseException:
             await store.close()
@@ -67,6 +70,7 @@ class SQLiteStore:
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
         def work(connection: apsw.Connection) -> frozenset[str]:
             refused = ledger_sql.append(connection, entries)
+            self._require_file()
             self._notice_foreign_writes(connection)
             return refused
 
@@ -110,6 +114,7 @@ class SQLiteStore:
             # The write lock, taken and given back: what a commit would need.
             with transaction(connection, "IMMEDIATE"):
                 rows(connection, "SELECT 1 FROM projected")
+            self._require_file()
 
         await self._writer.run(work)
 
@@ -120,6 +125,11 @@ class SQLiteStore:
         for pool in (self._readers, self._projector, self._writer):
             await pool.close()
 
+    def _require_file(self) -> None:
+        """A file that was deleted or replaced goes on taking writes, for nobody to find: those are not acknowledged."""
+        if self._file is not None and _identity(self.path) != self._file:
+            raise StoreUnavailable("The database file was removed or replaced while in use; put it back and restart.")
+
     def _notice_foreign_writes(self, connection: apsw.Connection) -> None:
         """PRAGMA data_version changes when another connection committed. Our own projector is one such, but it
         touches no ledger: at worst the ledger is asked once more than needed."""
@@ -127,3 +137,11 @@ class SQLiteStore:
         if version != self._version_seen:
             self._version_seen = version
             self._foreign_writes += 1
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,114 @@
+"""Runs the real command in a process of its own, as a person or a script does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+COMMAND = (sys.executable, "-m", "laurels.cli")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("LAURELS_")}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left behind: exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+"""Runs a command: its arguments, and by keyword `stdin` (bytes) and more environment `env`."""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run `laurels` with arguments. Whatever happens, no traceback may be shown."""
+
+    def run(*arguments: object, stdin: bytes = b"", env: dict[str, str] | None = None) -> Ran:
+        done = subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            cwd=tmp_path,
+            env={**ENVIRONMENT, **(env or {})},
+            timeout=120,
+            check=False,
+        )
+        ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        assert "Traceback" not in ran.err, ran.err
+        assert "\x1b" not in ran.out + ran.err, "colours where no terminal is"
+        return ran
+
+    return run
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterable[Callable[..., subprocess.Popen[bytes]]]:
+    """Start `laurels` with arguments and go on; it is killed at the end of the test if it still runs."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: object) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+
+
+def event(number: int, **changes: Any) -> dict[str, Any]:
+    """An event as a line has it; one a minute, of seven users."""
+    return {
+        "userId": f"user-{number % 7}",
+        "eventType": ("code_run", "ai_debug", "snippet_create")[number % 3],
+        "eventId": f"event-{number}",
+        "timestamp": f"2026-01-{number // 1440 % 28 + 1:02}T{number // 60 % 24:02}:{number % 60:02}:00Z",
+        "metadata": {"language": ("python", "rust")[number % 2], "codeLength": number % 700},
+        **changes,
+    }
+
+
+def ndjson(events: Iterable[dict[str, Any]]) -> bytes:
+    """Events as lines."""
+    return b"".join(json.dumps(one).encode() + b"\n" for one in events)
+
+
+def without_ids(events: Iterable[dict[str, Any]]) -> bytes:
+    """Events as lines that leave the id out."""
+    return ndjson({name: value for name, value in one.items() if name != "eventId"} for one in events)
+
+
+def rows(database: Path, statement: str) -> list[tuple[Any, ...]]:
+    """What a statement finds in, or does to, a database."""
+    connection = apsw.Connection(str(database))
+    try:
+        return list(connection.execute(statement))
+    finally:
+        connection.close()
+
+
+def ledger(database: Path) -> list[tuple[Any, ...]]:
+    """Every entry of a database, without the time of writing."""
+    return rows(database, "SELECT user_id, seq, event_id, fact FROM ledger ORDER BY user_id, seq")
