@@ -59,10 +59,15 @@ class Projector:
     async def flush(self) -> None:
         """Project everything that this process has committed so far. Raises StoreError; nothing is forgotten then."""
         async with self._flushing:
-            chunk = min(max(CHUNK, self._cache.waiting // 10), LARGEST_CHUNK)
-            while self._cache.waiting:
+            # Those who wait now, and no more: under load others come as fast as these go, and a flush that never
+            # ends projects a user again for each of their events.
+            waiting = self._cache.waiting
+            chunk = min(max(CHUNK, waiting // 10), LARGEST_CHUNK)
+            for start in range(0, waiting, chunk):
                 async with self._settled:
-                    taken = self._cache.take_dirty(chunk)
+                    taken = self._cache.take_dirty(min(chunk, waiting - start))
+                    if not taken:
+                        return
                     progresses = [cached.progress for cached, _ in taken]
                     write = self._store.project(
                         [

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from laurels.bootstrap import Laurels
 from laurels.cli.event_lines import EventLines, open_lines
@@ -24,6 +25,8 @@ from laurels.settings import Settings
 
 # Seconds between projections: boards can wait, and what is projected seldom is projected once.
 PROJECTION_INTERVAL = 5.0
+# An import has its process to itself: at about 150 bytes each, under half a gigabyte where a file's users are many.
+CACHE_WEIGHT = 3_000_000
 
 
 def import_events(
@@ -64,6 +67,7 @@ def import_events(
 
 async def _import(lines: EventLines, rejects: Rejects, settings: Settings) -> Intake:
     _spare_the_collector()
+    settings = replace(settings, cache_weight=max(settings.cache_weight, CACHE_WEIGHT))
     async with Laurels.open(settings=settings, projection_interval=PROJECTION_INTERVAL) as laurels:
         with progress_bar("Importing", total=lines.size, is_bytes=True) as bar:
 

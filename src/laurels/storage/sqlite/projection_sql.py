@@ -26,7 +26,7 @@ _KEEP_PROGRESS = """
 _KEEP_STANDINGS = """
     INSERT INTO standings (board, user_id, points, events, reached_at, seq)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(?) WHERE true
-    ON CONFLICT (board, user_id) DO UPDATE
+    ON CONFLICT (user_id, board) DO UPDATE
     SET points = excluded.points, events = excluded.events, reached_at = excluded.reached_at, seq = excluded.seq
     WHERE excluded.seq > seq"""
 _BEHIND = """

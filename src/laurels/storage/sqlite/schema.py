@@ -42,12 +42,11 @@ MIGRATIONS = (
         events     INTEGER NOT NULL,
         reached_at INTEGER NOT NULL,
         seq        INTEGER NOT NULL,
-        PRIMARY KEY (board, user_id)
+        -- By user first: a user's lines are written together, and found together to be checked.
+        PRIMARY KEY (user_id, board)
     ) STRICT, WITHOUT ROWID;
-    -- The order of a board.
-    CREATE INDEX standings_order ON standings (board, points DESC, reached_at, user_id);
-    -- All lines of one user, to check and to forget.
-    CREATE INDEX standings_user ON standings (user_id);
+    -- The order of a board, with all that a page shows of a line.
+    CREATE INDEX standings_order ON standings (board, points DESC, reached_at, user_id, events);
 
     -- One row: every entry up to pos is in the projections.
     CREATE TABLE projected (pos INTEGER NOT NULL) STRICT;
