@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from laurels import Laurels, Timeframe
+from laurels import Laurels, Settings, Timeframe
 from laurels.application.ports import LATER_LIMIT, Projection, Store
 from laurels.application.progress_cache import ProgressCache
 from laurels.application.projector import Projector
 from laurels.application.rebuild import verify
 from laurels.application.recorder import Recorder
 from laurels.application.standings import card_of, standings_of
+from laurels.application.turns import Turns
 from laurels.bootstrap import open_store
 from laurels.domain.ranking import Standing
 from laurels.domain.rulebook import Rulebook
@@ -200,8 +201,7 @@ class TestCatchUp:
             laurels.rulebook,
             clock,
             cache,
-            settled=asyncio.Lock(),
-            committed=asyncio.Event(),
+            turns=Turns(),
             interval=3600,
         )
         await projector.catch_up(before=clock() + 1)
@@ -209,6 +209,26 @@ class TestCatchUp:
         assert await laurels.store.count("all") == 500
         # What one write takes, and what the bound allows besides.
         assert len(cache) <= 100 + 1_000 // 16
+
+
+class TestMemory:
+    """Users who wait for their projection cannot be forgotten, so the recorder must not run away from it."""
+
+    async def test_stays_bounded_while_more_users_record_than_it_holds(
+        self, store_url: str, clock: SettableClock
+    ) -> None:
+        settings = Settings(cache_weight=1_000)
+        async with Laurels.open(
+            store_url, rulebook=small_rulebook(), settings=settings, clock=clock, projection_interval=3600
+        ) as laurels:
+            largest = 0
+            for start in range(0, 2_000, 50):
+                await laurels.record_many([learning_event(f"user {n}", "run") for n in range(start, start + 50)])
+                largest = max(largest, len(laurels.recorder.cache))
+            # The bound, a quarter above it, and a batch.
+            assert largest <= 1_250 // 16 + 50
+            await laurels.projector.flush()
+            assert await laurels.store.count("all") == 2_000
 
 
 class TestTwoHandles:

@@ -41,8 +41,8 @@ class Cached:
 class ProgressCache:
     """Progress by user id, least recently used out first.
 
-    `limit` bounds the sum of the weights (about 150 bytes each). A user whose changes are not projected yet
-    stays until they are.
+    `limit` bounds the sum of the weights (100 to 150 bytes each). A user whose changes are not projected yet
+    stays until they are; who adds users waits while `is_crowded`.
     """
 
     def __init__(self, store: Store, rulebook: Rulebook, *, limit: int) -> None:
@@ -148,6 +148,11 @@ class ProgressCache:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether users who wait for their projection, and so cannot be forgotten, have gone well past the bound."""
+        return self._weight > self._limit + self._limit // 4
 
     @property
     def waiting(self) -> int:

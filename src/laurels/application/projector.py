@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from time import monotonic
 
 from laurels.application.ports import Clock, Projection, Store
 from laurels.application.progress_cache import ProgressCache
 from laurels.application.standings import card_of, standings_of
+from laurels.application.turns import Turns
 from laurels.domain.rulebook import Rulebook
 from laurels.errors import StoreError
 
@@ -31,7 +33,7 @@ GRACE_MS = 20_000
 class Projector:
     """Projects what the recorder commits every `interval` seconds, and what others left behind now and then.
 
-    `settled` is the recorder's lock: while it is held here, no progress is ahead of the ledger.
+    `turns` are those of the recorder that fills the same cache.
     """
 
     def __init__(
@@ -41,16 +43,14 @@ class Projector:
         clock: Clock,
         cache: ProgressCache,
         *,
-        settled: asyncio.Lock,
-        committed: asyncio.Event,
+        turns: Turns,
         interval: float,
     ) -> None:
         self._store = store
         self._rulebook = rulebook
         self._clock = clock
         self._cache = cache
-        self._settled = settled
-        self._committed = committed
+        self._turns = turns
         self._interval = interval
         self._caught_up_at = float("-inf")
         self._flushing = asyncio.Lock()
@@ -64,7 +64,7 @@ class Projector:
             waiting = self._cache.waiting
             chunk = min(max(CHUNK, waiting // 10), LARGEST_CHUNK)
             for start in range(0, waiting, chunk):
-                async with self._settled:
+                async with self._turns.settled:
                     taken = self._cache.take_dirty(min(chunk, waiting - start))
                     if not taken:
                         return
@@ -81,6 +81,7 @@ class Projector:
                 except BaseException:
                     self._cache.give_back(taken)
                     raise
+                self._turns.projected.set()
 
     async def catch_up(self, *, before: int) -> None:
         """Project users of whom entries recorded before an instant are not projected, whoever wrote them.
@@ -89,7 +90,7 @@ class Projector:
         """
         await self.flush()
         while users := await self._store.behind(CHUNK, before=before):
-            async with self._settled:
+            async with self._turns.settled:
                 # All of what was left behind may be more than memory holds.
                 self._cache.trim()
                 await self._cache.refresh(users, (), doubted=users)
@@ -127,14 +128,20 @@ class Projector:
                 # A fault of ours with one user must not leave the boards standing still until a restart.
                 pause = 10.0
                 logger.exception("projections wait")
-            await asyncio.sleep(pause)
+            await self._rest(pause)
             if not self._cache.waiting:
-                self._committed.clear()
+                self._turns.committed.clear()
                 await self._wait_for_work()
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, unless the recorder runs out of memory to work in."""
+        self._turns.crowded.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._turns.crowded.wait(), seconds)
 
     async def _wait_for_work(self) -> None:
         try:
-            await asyncio.wait_for(self._committed.wait(), CATCH_UP_EVERY)
+            await asyncio.wait_for(self._turns.committed.wait(), CATCH_UP_EVERY)
         except TimeoutError:
             return
         # The first commit after a quiet time is projected at once.

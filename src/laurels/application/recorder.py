@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from laurels.application.commands import ChangeProfile, Command, Group, Recorded
 from laurels.application.ports import Clock, Store
 from laurels.application.profiles import check_profile
 from laurels.application.progress_cache import ProgressCache
+from laurels.application.turns import Turns
 from laurels.domain.events import LearningEvent, check_event
 from laurels.domain.ledger import Entry
 from laurels.domain.progress import Progress
@@ -25,24 +27,25 @@ from laurels.errors import LaurelsError, StoreContended, StoreError, StoreUnavai
 
 BATCH = 1_000
 ATTEMPTS = 50
+# Seconds that a batch waits for projections while memory is full of users who need one.
+LONGEST_WAIT = 1.0
 
 
 class Recorder:
     """Records events and profile changes through one store.
 
-    `settled` is held while progress is ahead of the ledger; whoever takes it sees committed progress only.
+    `turns` is what a projector of the same process needs to follow.
     """
 
     def __init__(self, store: Store, rulebook: Rulebook, clock: Clock, cache: ProgressCache) -> None:
         self._store = store
         self._rulebook = rulebook
         self._clock = clock
-        self._cache = cache
+        self.cache = cache
         self._queue: deque[Command] = deque()
         self._arrived = asyncio.Event()
         self._closing = False
-        self.settled = asyncio.Lock()
-        self.committed = asyncio.Event()
+        self.turns = Turns()
         self._task = asyncio.create_task(self._run(), name="laurels-committer")
 
     async def record_many(self, events: Sequence[LearningEvent], *, earliest: int) -> list[Recorded | LaurelsError]:
@@ -103,8 +106,10 @@ class Recorder:
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
+            if self.cache.is_crowded:
+                await self._wait_for_projections()
             batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-            async with self.settled:
+            async with self.turns.settled:
                 try:
                     await self._commit(batch)
                 except (StoreUnavailable, StoreContended) as error:
@@ -112,12 +117,20 @@ class Recorder:
                 except Exception:
                     await self._commit_singly(batch)
                 finally:
-                    self._cache.trim()
-            self.committed.set()
+                    self.cache.trim()
+            self.turns.committed.set()
+
+    async def _wait_for_projections(self) -> None:
+        """Let the projector catch up a little, so that memory stays bounded; but go on without it if it cannot."""
+        self.turns.projected.clear()
+        self.turns.crowded.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.turns.projected.wait(), LONGEST_WAIT)
+        self.cache.trim()
 
     async def _commit_singly(self, batch: list[Command]) -> None:
         """After a fault of ours: one command that cannot be decided must not take the others down with it."""
-        self._cache.drop({command.user_id for command in batch})
+        self.cache.drop({command.user_id for command in batch})
         for command in batch:
             if command.group.results[command.index] is not None:
                 continue
@@ -131,7 +144,7 @@ class Recorder:
                 self._fail([command], failure)
 
     def _fail(self, batch: Iterable[Command], error: StoreError) -> None:
-        self._cache.drop({command.user_id for command in batch})
+        self.cache.drop({command.user_id for command in batch})
         for command in batch:
             if command.group.results[command.index] is None:
                 command.group.settle(command.index, error)
@@ -142,12 +155,12 @@ class Recorder:
             # A profile change may find that there is nothing to write, and then no append corrects it.
             doubted = {command.user_id for command in batch if isinstance(command, ChangeProfile)}
             keys = {command.key for command in batch if command.key}
-            known = await self._cache.refresh(users, keys, doubted=doubted)
+            known = await self.cache.refresh(users, keys, doubted=doubted)
             made = self._fold(batch, known)
             entries = [entry for _, entry, is_new in made if is_new and entry is not None]
             refused = await self._store.append(entries) if entries else frozenset[str]()
-            self._cache.drop(refused)
-            self._cache.weigh(users)
+            self.cache.drop(refused)
+            self.cache.weigh(users)
             for command, entry, is_new in made:
                 if command.user_id not in refused:
                     self._acknowledge(command, entry, is_new=is_new)
@@ -169,18 +182,18 @@ class Recorder:
             if found is not None:
                 made.append((command, found, False))
                 continue
-            cached = self._cache.get(command.user_id)
+            cached = self.cache.get(command.user_id)
             entry = command.decide(cached.progress, self._rulebook, self._clock())
             made.append((command, entry, entry is not None))
             if entry is not None:
-                self._cache.touch(cached, entry)
+                self.cache.touch(cached, entry)
                 if command.key:
                     known[command.key] = entry
         return made
 
     def _acknowledge(self, command: Command, entry: Entry | None, *, is_new: bool) -> None:
         if isinstance(command, ChangeProfile):
-            result = _copy(self._cache.get(command.user_id).progress)
+            result = _copy(self.cache.get(command.user_id).progress)
         elif entry is not None and is_new:
             result = Recorded(entry, is_replay=False)
         else:

@@ -48,8 +48,7 @@ class Service:
             rulebook,
             clock,
             cache,
-            settled=self.recorder.settled,
-            committed=self.recorder.committed,
+            turns=self.recorder.turns,
             interval=projection_interval,
         )
         self.analytics = Analytics(store, rulebook, clock)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
@@ -77,8 +76,8 @@ async def _import(lines: EventLines, rejects: Rejects, settings: Settings) -> In
 
             intake = Intake(laurels, rejects, on_progress=on_progress)
             await intake.take_in(lines)
-        if sys.stderr.isatty():
-            complain("Bringing the boards up to date ...")
+        with progress_bar("Bringing the boards up to date"):
+            await laurels.projector.flush()
     return intake
 
 
