@@ -42,9 +42,12 @@ def main() -> None:
             started = time.monotonic()
             print(f"{name} ...", file=sys.stderr, flush=True)
             try:
-                figures += SUBJECTS[name](bench)
+                found = SUBJECTS[name](bench)
+                figures += found
+                # Shown as it comes as well: a full run takes half an hour on a busy machine, and may be ended.
+                print(plain_table(found), file=sys.stderr)
             except Exception:
-                # A full run takes a quarter of an hour: what the others measure must not be lost.
+                # What the others measure must not be lost.
                 traceback.print_exc()
                 failed.append(name)
             print(f"{name} took {time.monotonic() - started:,.0f} s", file=sys.stderr, flush=True)

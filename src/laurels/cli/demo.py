@@ -23,7 +23,7 @@ from laurels.domain.periods import Timeframe
 from laurels.settings import Settings
 
 BATCH = 2_000
-PROJECTION_INTERVAL = 5.0
+PROJECTION_INTERVAL = 3_600.0
 
 
 class Loaded:

@@ -22,8 +22,9 @@ from laurels.cli.rejects import Rejects, open_rejects
 from laurels.cli.terminal import complain, progress_bar, say
 from laurels.settings import Settings
 
-# Seconds between projections: boards can wait, and what is projected seldom is projected once.
-PROJECTION_INTERVAL = 5.0
+# Seconds between projections: at the end, or when memory is full. A snapshot is far larger than an event, and one
+# written every few seconds for each of many users costs more than all else.
+PROJECTION_INTERVAL = 3_600.0
 # An import has its process to itself: at about 150 bytes each, under half a gigabyte where a file's users are many.
 CACHE_WEIGHT = 3_000_000
 
