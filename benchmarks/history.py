@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -35,7 +36,7 @@ class Learners:
 
     def __init__(self, users: int, seed: int = SEED) -> None:
         self._random = Random(seed)
-        self._users = [f"learner-{number:06d}" for number in range(users)]
+        self.users = [f"learner-{number:06d}" for number in range(users)]
         self._types = list(_TYPES)
         self._type_weights = list(_TYPES.values())
         self._languages = list(_LANGUAGES)
@@ -50,10 +51,10 @@ class Learners:
         from then on; None: they carry no timestamp and happen now.
         """
         random = self._random
-        step = timedelta(days=days) / count
+        step = timedelta(days=days) / max(count, 1)
         types = random.choices(self._types, self._type_weights, k=count)
         languages = random.choices(self._languages, self._language_weights, k=count)
-        users = random.choices(self._users, k=count)
+        users = random.choices(self.users, k=count)
         for number, (user_id, event_type, language) in enumerate(zip(users, types, languages, strict=True)):
             metadata: dict[str, Any] = {"language": language}
             if event_type == "code_run":
@@ -69,9 +70,24 @@ class Learners:
 
 
 def write_history(path: Path, events: int, users: int) -> None:
-    """Half a year of a platform as NDJSON, in order of time."""
+    """Half a year of a platform as NDJSON, in order of time.
+
+    People learn in sessions, eight events long on average, and a few of them learn far more than most.
+    """
+    random = Random(SEED)
+    weights = list(accumulate((1 + rank) ** -0.7 for rank in range(users)))
+    made: list[LearningEvent] = []
+    learners = Learners(users)
+    while len(made) < events:
+        [user_id] = random.choices(learners.users, cum_weights=weights)
+        at = HISTORY_START + timedelta(seconds=random.randrange(HISTORY_DAYS * 86_400))
+        length = min(1 + int(random.expovariate(1 / 7.5)), events - len(made))
+        for event in learners.events(length, ids=f"e{len(made)}-"):
+            made.append(msgspec.structs.replace(event, user_id=user_id, timestamp=at))
+            at += timedelta(seconds=random.randrange(20, 300))
+    made.sort(key=lambda event: event.timestamp or HISTORY_START)
     encode = msgspec.json.Encoder().encode
     with path.open("wb", buffering=1 << 20) as file:
-        for event in Learners(users).events(events, first=HISTORY_START, days=HISTORY_DAYS):
+        for event in made:
             file.write(encode(event))
             file.write(b"\n")

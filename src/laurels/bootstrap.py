@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from laurels.application.ports import Clock, Store
+from laurels.application.recorder import BATCH
 from laurels.application.service import Service
 from laurels.domain.rulebook import Rulebook
 from laurels.errors import SettingsError
@@ -41,12 +42,13 @@ class Laurels(Service):
         settings: Settings | None = None,
         clock: Clock = system_clock,
         projection_interval: float | None = None,
+        batch: int = BATCH,
     ) -> AsyncGenerator[Laurels]:
         """Open the store at `url` and run until the block ends; then everything accepted is committed and projected.
 
         `rulebook` is a rulebook, a built-in name or a TOML file; `settings` default to the built-in ones (the
-        environment is not read). `projection_interval` is in seconds. Raises StoreError, RulebookError or
-        SettingsError.
+        environment is not read). `projection_interval` is in seconds, `batch` the most events that one commit takes.
+        Raises StoreError, RulebookError or SettingsError.
         """
         settings = settings or Settings()
         if not isinstance(rulebook, Rulebook):
@@ -62,6 +64,7 @@ class Laurels(Service):
                 max_backdate_days=settings.max_backdate_days,
                 cache_weight=settings.cache_weight,
                 projection_interval=projection_interval,
+                batch=batch,
             )
             try:
                 yield laurels

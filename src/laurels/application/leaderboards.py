@@ -13,7 +13,7 @@ import msgspec
 
 from laurels.application.ports import Card, Clock, Store
 from laurels.application.views import Leaderboard, LeaderboardRow, Rank
-from laurels.domain.periods import Timeframe, day_in_zone, iso, parse_period, period_name, period_start
+from laurels.domain.periods import Timeframe, iso, parse_period, period_name, period_start
 from laurels.domain.ranking import Place, Standing, percentile
 from laurels.domain.rulebook import Rulebook
 from laurels.errors import InvalidQuery, UnknownUser
@@ -105,7 +105,7 @@ class Leaderboards:
                 raise InvalidQuery("period", f"Is not the name of a {timeframe.value} period.")
             return named, period_name(named, start or 1)
         timeframe = timeframe or Timeframe.ALL_TIME
-        today = day_in_zone(self._clock(), self._rulebook.board_zone)
+        today = self._rulebook.board_day(self._clock())
         return timeframe, period_name(timeframe, period_start(timeframe, today) or 1)
 
     async def _surroundings(self, board: str, user_id: str, limit: int) -> list[Standing]:

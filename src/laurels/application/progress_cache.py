@@ -13,7 +13,6 @@ from itertools import islice
 from laurels.application.ports import LATER_LIMIT, Store
 from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EventRecorded
-from laurels.domain.periods import day_in_zone
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
 
@@ -107,7 +106,7 @@ class ProgressCache:
         """Note that an entry was folded in and waits to be projected."""
         fact = entry.fact
         if isinstance(fact, EventRecorded):
-            cached.touched.add(day_in_zone(fact.at, self._rulebook.board_zone))
+            cached.touched.add(self._rulebook.board_day(fact.at))
         self._dirty[entry.user_id] = None
 
     def mark_dirty(self, user_id: str) -> None:

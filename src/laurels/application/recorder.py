@@ -34,10 +34,13 @@ LONGEST_WAIT = 1.0
 class Recorder:
     """Records events and profile changes through one store.
 
-    `turns` is what a projector of the same process needs to follow.
+    `turns` is what a projector of the same process needs to follow. `batch` is the most that one commit takes: a
+    larger one costs the store less for each entry, and those who wait for it more.
     """
 
-    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock, cache: ProgressCache) -> None:
+    def __init__(
+        self, store: Store, rulebook: Rulebook, clock: Clock, cache: ProgressCache, *, batch: int = BATCH
+    ) -> None:
         self._store = store
         self._rulebook = rulebook
         self._clock = clock
@@ -45,6 +48,7 @@ class Recorder:
         self._queue: deque[Command] = deque()
         self._arrived = asyncio.Event()
         self._closing = False
+        self._batch = batch
         self.turns = Turns()
         self._task = asyncio.create_task(self._run(), name="laurels-committer")
 
@@ -108,7 +112,7 @@ class Recorder:
                 continue
             if self.cache.is_crowded:
                 await self._wait_for_projections()
-            batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+            batch = [self._queue.popleft() for _ in range(min(self._batch, len(self._queue)))]
             async with self.turns.settled:
                 try:
                     await self._commit(batch)

@@ -12,7 +12,7 @@ from laurels.application.leaderboards import Leaderboards
 from laurels.application.ports import Clock, Store
 from laurels.application.progress_cache import ProgressCache
 from laurels.application.projector import Projector
-from laurels.application.recorder import Recorder
+from laurels.application.recorder import BATCH, Recorder
 from laurels.application.views import UserView
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import MS_PER_DAY
@@ -24,7 +24,7 @@ class Service:
     """Records events and answers questions over one store, until `close`.
 
     `analytics` and `leaderboards` hold the reads. `cache_weight` bounds the progress kept in memory, in objects
-    of about 150 bytes; `projection_interval` is in seconds.
+    of about 150 bytes; `projection_interval` is in seconds; `batch` is the most events that one commit takes.
     """
 
     def __init__(
@@ -36,13 +36,14 @@ class Service:
         max_backdate_days: int | None,
         cache_weight: int,
         projection_interval: float,
+        batch: int = BATCH,
     ) -> None:
         self.store = store
         self.rulebook = rulebook
         self.clock = clock
         self._max_backdate_days = max_backdate_days
         cache = ProgressCache(store, rulebook, limit=cache_weight)
-        self.recorder = Recorder(store, rulebook, clock, cache)
+        self.recorder = Recorder(store, rulebook, clock, cache, batch=batch)
         self.projector = Projector(
             store,
             rulebook,

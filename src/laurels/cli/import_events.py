@@ -6,7 +6,9 @@ How a platform brings its history. It can be stopped, or die, at any point: run 
 from __future__ import annotations
 
 import asyncio
-import gc
+import os
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
@@ -14,19 +16,22 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from laurels.bootstrap import Laurels
+from laurels.bootstrap import open_store
 from laurels.cli.event_lines import EventLines, open_lines
+from laurels.cli.import_worker import Worker, local_worker, remote_workers
 from laurels.cli.intake import Intake
 from laurels.cli.options import RulebookOption, StoreOption, settings_for
 from laurels.cli.rejects import Rejects, open_rejects
 from laurels.cli.terminal import complain, progress_bar, say
+from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
 
-# Seconds between projections: at the end, or when memory is full. A snapshot is far larger than an event, and one
-# written every few seconds for each of many users costs more than all else.
-PROJECTION_INTERVAL = 3_600.0
-# An import has its process to itself: at about 150 bytes each, under half a gigabyte where a file's users are many.
+# All processes together, at about 150 bytes each: under half a gigabyte where a file's users are many.
 CACHE_WEIGHT = 3_000_000
+# Bytes of input, below which starting another process takes longer than what it saves.
+WORTH_STARTING = 4 << 20
+# A store has one log to write; beyond this many they mostly wait for it, and for each other.
+MOST = 4
 
 
 def import_events(
@@ -39,6 +44,16 @@ def import_events(
         Path | None,
         typer.Option(metavar="FILE", help="Write the rejected lines here, as they came, to be mended and imported."),
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=64,
+            help="Processes that share the work. Default: one; for a large file one a core, up to 4.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Record the events of a file: one JSON object a line, as POST /api/progress/event takes it.
 
@@ -49,7 +64,7 @@ def import_events(
     started = monotonic()
     with open_lines(file) as lines, open_rejects(rejects, file) as rejected:
         try:
-            intake = asyncio.run(_import(lines, rejected, settings))
+            intake = asyncio.run(_import(lines, rejected, settings, processes))
         except KeyboardInterrupt:
             complain("Interrupted. Run the same command again to continue: nothing is recorded twice.")
             raise
@@ -65,25 +80,33 @@ def import_events(
         raise typer.Exit(1)
 
 
-async def _import(lines: EventLines, rejects: Rejects, settings: Settings) -> Intake:
-    _spare_the_collector()
-    settings = replace(settings, cache_weight=max(settings.cache_weight, CACHE_WEIGHT))
-    async with Laurels.open(settings=settings, projection_interval=PROJECTION_INTERVAL) as laurels:
+async def _import(lines: EventLines, rejects: Rejects, settings: Settings, processes: int | None) -> Intake:
+    if processes is None:
+        processes = _worth(lines.size)
+    settings = replace(settings, cache_weight=max(settings.cache_weight, CACHE_WEIGHT // processes))
+    async with AsyncExitStack() as workers:
+        if processes == 1:
+            recording: Sequence[Worker] = [await workers.enter_async_context(local_worker(settings))]
+        else:
+            # Whatever is wrong with the store or the rulebook is said here, once.
+            load_rulebook(settings.rulebook)
+            await (await open_store(settings.store)).close()
+            recording = await workers.enter_async_context(remote_workers(settings, processes))
         with progress_bar("Importing", total=lines.size, is_bytes=True) as bar:
 
             def on_progress(intake: Intake) -> None:
                 done = intake.recorded + intake.replayed
                 bar.show(lines.position, f"{done:,} events, {rejects.count:,} rejected")
 
-            intake = Intake(laurels, rejects, on_progress=on_progress)
+            intake = Intake(recording, rejects, on_progress=on_progress)
             await intake.take_in(lines)
         with progress_bar("Bringing the boards up to date"):
-            await laurels.projector.flush()
+            await workers.aclose()
     return intake
 
 
-def _spare_the_collector() -> None:
-    # The progress of many users is millions of objects, none of them garbage: looking through them again and
-    # again takes a quarter of the time. Reference counts free all that an import lets go of.
-    gc.freeze()
-    gc.set_threshold(200_000, 20, 100)
+def _worth(size: int | None) -> int:
+    """How many processes an input of `size` bytes is worth; None where its size is not known."""
+    if size is None or size < WORTH_STARTING:
+        return 1
+    return min(os.cpu_count() or 1, MOST)

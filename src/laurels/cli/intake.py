@@ -1,54 +1,56 @@
-"""Lines into events, events into the ledger, batch after batch.
+"""Lines to workers, and what became of them back in order, chunk after chunk.
 
-While one batch is being written, the next ones are read and decoded: on a large file that is most of the time.
+While some lines are being recorded, the next ones are read and handed over already.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from hashlib import blake2b
+from collections.abc import Callable, Sequence
 
 import msgspec
-from msgspec.structs import replace
+from msgspec import Struct
 
-from laurels.application.commands import Recorded
-from laurels.bootstrap import Laurels
 from laurels.cli.event_lines import EventLines, InputFailed, Part
+from laurels.cli.import_worker import Share, Taken, Worker
 from laurels.cli.rejects import Rejects
 from laurels.cli.terminal import CommandFailed
-from laurels.domain.events import LearningEvent
-from laurels.errors import LaurelsError, StoreError
 
-# One batch that is written, one that waits for it, and the one that is being read.
-IN_FLIGHT = 2
-
-_decode = msgspec.json.Decoder(LearningEvent).decode
+# Chunks on their way: enough of them that a commit finds as many events waiting as it may take.
+IN_FLIGHT = 8
 
 
-class Batch:
-    """Lines that go to the recorder together: their events, and what is wrong with the others."""
+class _Owner(Struct, rename="camel"):
+    """As much of a line as tells who records it."""
 
-    __slots__ = ("events", "lines", "numbers", "wrong")
+    user_id: str
 
-    def __init__(self) -> None:
-        self.numbers: list[int] = []
-        self.lines: list[bytes] = []
-        self.events: list[LearningEvent] = []
-        self.wrong: list[tuple[int, bytes, str]] = []
+
+_decode = msgspec.json.Decoder(_Owner).decode
+
+
+class _Chunk:
+    """Lines that were handed over together, the first of which has the number `first`."""
+
+    __slots__ = ("first", "lines", "taking")
+
+    def __init__(self, first: int, lines: list[bytes], taking: list[asyncio.Task[Taken]]) -> None:
+        self.first = first
+        self.lines = lines
+        self.taking = taking
 
 
 class Intake:
-    """Records the events of an input and counts what became of them."""
+    """Has the lines of an input recorded by workers and counts what became of them."""
 
-    def __init__(self, laurels: Laurels, rejects: Rejects, *, on_progress: Callable[[Intake], None]) -> None:
+    def __init__(self, workers: Sequence[Worker], rejects: Rejects, *, on_progress: Callable[[Intake], None]) -> None:
         self.recorded = 0
         self.replayed = 0
         self.rejects = rejects
-        self._laurels = laurels
+        self._workers = workers
         self._on_progress = on_progress
-        self._in_flight: deque[tuple[Batch, asyncio.Task[list[Recorded | LaurelsError]]]] = deque()
+        self._in_flight: deque[_Chunk] = deque()
 
     async def take_in(self, lines: EventLines) -> None:
         """Record every line. Raises CommandFailed, with how far it got, where reading or the store fails."""
@@ -57,7 +59,7 @@ class Intake:
             async for chunk in lines.chunks():
                 match chunk.part:
                     case Part.WHOLE_LINES:
-                        await self._hand_over(_decode_all(chunk.lines, number))
+                        await self._hand_over(chunk.lines, number + 1)
                         number += len(chunk.lines)
                     case Part.BEGINNING:
                         await self._settle_all()
@@ -70,84 +72,63 @@ class Intake:
             raise CommandFailed(f"{error} {self._so_far(f'after line {number:,}')}") from error
         await self._settle_all()
 
-    async def _hand_over(self, batch: Batch) -> None:
+    async def _hand_over(self, lines: list[bytes], first: int) -> None:
         while len(self._in_flight) >= IN_FLIGHT:
             await self._settle_next()
-        recording = asyncio.create_task(self._laurels.record_many(batch.events, earliest=0))
-        self._in_flight.append((batch, recording))
-        # Lets it check and queue its events before this one goes on reading.
+        shares = self._shares(lines, first)
+        taking = [asyncio.create_task(worker.take(share)) for worker, share in zip(self._workers, shares, strict=True)]
+        self._in_flight.append(_Chunk(first, lines, taking))
+        # Lets them check and queue their events before this one goes on reading.
         await asyncio.sleep(0)
+
+    def _shares(self, lines: list[bytes], first: int) -> list[Share]:
+        if len(self._workers) == 1:
+            return [Share(list(range(first, first + len(lines))), lines)]
+        shares = [Share([], []) for _ in self._workers]
+        count = len(shares)
+        for number, line in enumerate(lines, first):
+            try:
+                share = shares[hash(_decode(line).user_id) % count]
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                # No event: any of them will say what is wrong with it.
+                share = shares[0]
+            share.numbers.append(number)
+            share.lines.append(line)
+        return shares
 
     async def _settle_all(self) -> None:
         while self._in_flight:
             await self._settle_next()
 
     async def _settle_next(self) -> None:
-        batch, recording = self._in_flight.popleft()
-        results = await recording
-        refused = batch.wrong
-        failed: tuple[int, StoreError] | None = None
-        for number, line, result in zip(batch.numbers, batch.lines, results, strict=True):
-            if isinstance(result, Recorded):
-                if result.is_replay:
-                    self.replayed += 1
-                else:
-                    self.recorded += 1
-            elif isinstance(result, StoreError):
-                failed = failed or (number, result)
-            else:
-                refused.append((number, line, str(result)))
-        for number, line, reason in sorted(refused):
-            self.rejects.add(number, line, reason)
+        chunk = self._in_flight.popleft()
+        refused: list[tuple[int, str]] = []
+        failed: list[tuple[int, str]] = []
+        for taken in await asyncio.gather(*chunk.taking):
+            self._count(taken)
+            refused += taken.refused
+            if taken.failed is not None:
+                failed.append(taken.failed)
+        for number, reason in sorted(refused):
+            self.rejects.add(number, chunk.lines[number - chunk.first], reason)
         self._on_progress(self)
-        if failed is not None:
-            await self._stop(*failed)
+        if failed:
+            await self._stop(*min(failed))
 
-    async def _stop(self, number: int, error: StoreError) -> None:
+    def _count(self, taken: Taken) -> None:
+        self.recorded += taken.recorded
+        self.replayed += taken.replayed
+
+    async def _stop(self, number: int, reason: str) -> None:
         """Wait for what was handed over after the failure, count it, and raise."""
-        for _, recording in self._in_flight:
-            for result in await recording:
-                if isinstance(result, Recorded):
-                    self.recorded += not result.is_replay
-                    self.replayed += result.is_replay
+        for chunk in self._in_flight:
+            for taken in await asyncio.gather(*chunk.taking):
+                self._count(taken)
         self._in_flight.clear()
-        raise CommandFailed(f"{error} {self._so_far(f'at line {number:,}')}") from error
+        raise CommandFailed(f"{reason} {self._so_far(f'at line {number:,}')}")
 
     def _so_far(self, where: str) -> str:
         return (
             f"Stopped {where}; {self.recorded:,} events were recorded, {self.replayed:,} were already there. "
             "Run the same command again to continue: nothing is recorded twice."
         )
-
-
-def _decode_all(lines: list[bytes], before: int) -> Batch:
-    """The batch that `lines` make, of which `before` lines came before."""
-    batch = Batch()
-    for number, line in enumerate(lines, before + 1):
-        try:
-            event = _decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            if line.strip():
-                batch.wrong.append((number, line, _reason(error)))
-            continue
-        if event.event_id is None:
-            event = replace(event, event_id=_id_of(number, line))
-        batch.numbers.append(number)
-        batch.lines.append(line)
-        batch.events.append(event)
-    return batch
-
-
-def _reason(error: Exception) -> str:
-    match error:
-        case UnicodeDecodeError():
-            return "Is not valid UTF-8 text."
-        case RecursionError():
-            return "Is nested too deeply."
-        case _:
-            return f"{error}."
-
-
-def _id_of(number: int, line: bytes) -> str:
-    """The id of an event that brings none: the same whenever the same file is imported."""
-    return "line-" + blake2b(b"%d:%b" % (number, line.strip()), digest_size=16).hexdigest()

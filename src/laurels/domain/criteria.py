@@ -192,13 +192,17 @@ def reader(field: str) -> Reader:
 
 def matcher(where: Mapping[str, Condition]) -> Matcher | None:
     """A function that tells whether an event meets every condition; None where there is none."""
-    tests = [(reader(field), _test(condition)) for field, condition in where.items()]
+    tests = [_tester(field, condition) for field, condition in where.items()]
     if not tests:
         return None
     if len(tests) == 1:
-        read, holds = tests[0]
-        return lambda metadata, moment: holds(read(metadata, moment))
-    return lambda metadata, moment: all(holds(read(metadata, moment)) for read, holds in tests)
+        return tests[0]
+    return lambda metadata, moment: all(holds(metadata, moment) for holds in tests)
+
+
+def _tester(field: str, condition: Condition) -> Matcher:
+    read, holds = reader(field), _test(condition)
+    return lambda metadata, moment: holds(read(metadata, moment))
 
 
 def _test(condition: Condition) -> Callable[[Any], bool]:

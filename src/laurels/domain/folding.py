@@ -10,7 +10,7 @@ from typing import Any
 
 from laurels.domain.criteria import Moment
 from laurels.domain.ledger import Award, Entry, EventRecorded
-from laurels.domain.periods import day_in_zone, day_of
+from laurels.domain.periods import day_of
 from laurels.domain.progress import BoardDay, DayTotals, Progress, TypeTotals
 from laurels.domain.rulebook import Rulebook
 from laurels.domain.streaks import run_through
@@ -65,74 +65,74 @@ def observe_event(
         progress.languages[language] = progress.languages.get(language, 0) + 1
 
     day = day_of(at, offset)
-    candidates: list[int] = []
+    reached: list[int] = []
     active = progress.days.get(day)
     if active is None:
-        candidates += _open_day(progress, day, rulebook)
+        _open_day(progress, day, rulebook, reached)
         active = progress.days[day] = DayTotals()
     active.events += 1
     active.points += points
     board_day = _board_day(progress, at, rulebook)
     board_day.events += 1
-    candidates += _earn(progress, points, at, board_day, rulebook)
+    if points:
+        _earn(progress, points, at, board_day, rulebook, reached)
 
     moment = Moment(at, offset, day)
-    for measure in rulebook.measures_by_type.get(event_type, ()):
-        candidates += measure.observe(progress, metadata, moment)
-    return candidates
+    for observe in rulebook.observers.get(event_type, ()):
+        observe(progress, metadata, moment, reached)
+    return reached
 
 
 def hold(progress: Progress, award: Award, rulebook: Rulebook) -> list[int]:
     """Take an award and its points in. Returns the badges that these may bring in turn."""
     progress.awards[award.badge_id] = award
-    candidates = _earn(
-        progress, award.points, award.earned_at, _board_day(progress, award.earned_at, rulebook), rulebook
-    )
+    reached: list[int] = []
+    board_day = _board_day(progress, award.earned_at, rulebook)
+    if award.points:
+        _earn(progress, award.points, award.earned_at, board_day, rulebook, reached)
     badge = rulebook.badge(award.badge_id)
     if badge is not None:
+        gauges = progress.gauges
         for measure in rulebook.badge_measures_for(badge):
-            before = progress.gauges.get(measure.index, 0)
-            progress.gauges[measure.index] = before + 1
-            candidates += measure.crossed(before, before + 1)
-    return candidates
+            before = gauges.get(measure.index, 0)
+            gauges[measure.index] = before + 1
+            reached += measure.crossed(before, before + 1)
+    return reached
 
 
-def _open_day(progress: Progress, day: int, rulebook: Rulebook) -> list[int]:
-    candidates: list[int] = []
+def _open_day(progress: Progress, day: int, rulebook: Rulebook, reached: list[int]) -> None:
     run = run_through(progress.days, day)
     if run > progress.longest_streak:
         for measure in rulebook.streak_measures:
-            candidates += measure.crossed(progress.longest_streak, run)
+            reached += measure.crossed(progress.longest_streak, run)
         progress.longest_streak = run
     before = progress.last_day - progress.first_day
     if not progress.days:
         progress.first_day = progress.last_day = day
-    else:
-        progress.first_day = min(progress.first_day, day)
-        progress.last_day = max(progress.last_day, day)
+    elif day < progress.first_day:
+        progress.first_day = day
+    elif day > progress.last_day:
+        progress.last_day = day
     after = progress.last_day - progress.first_day
     if after > before:
         for measure in rulebook.span_measures:
-            candidates += measure.crossed(before, after)
-    return candidates
+            reached += measure.crossed(before, after)
 
 
 def _board_day(progress: Progress, at: int, rulebook: Rulebook) -> BoardDay:
-    day = day_in_zone(at, rulebook.board_zone)
+    day = rulebook.board_day(at)
     found = progress.board_days.get(day)
     if found is None:
         found = progress.board_days[day] = BoardDay()
     return found
 
 
-def _earn(progress: Progress, points: int, at: int, board_day: BoardDay, rulebook: Rulebook) -> list[int]:
-    if not points:
-        return []
+def _earn(
+    progress: Progress, points: int, at: int, board_day: BoardDay, rulebook: Rulebook, reached: list[int]
+) -> None:
     board_day.points += points
     board_day.reached_at = max(board_day.reached_at, at)
     before = progress.total_points
-    progress.total_points = before + points
-    candidates: list[int] = []
+    after = progress.total_points = before + points
     for measure in rulebook.points_measures:
-        candidates += measure.crossed(before, progress.total_points)
-    return candidates
+        reached += measure.crossed(before, after)

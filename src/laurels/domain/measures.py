@@ -19,6 +19,7 @@ from laurels.domain.criteria import (
     EventLeaf,
     Leaf,
     Level,
+    Matcher,
     Metadata,
     Moment,
     Points,
@@ -31,11 +32,16 @@ from laurels.domain.criteria import (
 )
 from laurels.domain.progress import Progress
 
+Observer = Callable[[Progress, Metadata, Moment, list[int]], None]
+"""Counts one event into a progress, and adds the rulebook positions of the badges whose target it passed."""
+
 # Sums are kept in whole thousandths, so that the order of adding cannot change the last digit.
 SUM_SCALE = 1000
 _SCALARS = (str, int, float)
 # No target lies above this, and a float past it could not be scaled.
 MAX_AMOUNT = 1_000_000_000_000
+# Characters; longer values are told apart by a digest.
+LONGEST_LABEL = 64
 
 
 class Measure:
@@ -77,102 +83,136 @@ class EventMeasure(Measure):
     """A measure that events of certain types move. The leaf's target plays no part here.
 
     A total is one number. All others stop growing at the top target, where they let go of their parts: what
-    they hold stays bounded. Since every event passes here, each kind does its own work and asks for no other's.
+    they hold stays bounded.
     """
 
     def __init__(self, index: int, leaf: EventLeaf) -> None:
         super().__init__(index)
-        self.per = leaf.per
-        self.matches = matcher(leaf.where)
-        self.read = None if isinstance(leaf, Count) else reader(leaf.field)
+        self.leaf = leaf
         self.scale = SUM_SCALE if isinstance(leaf, Sum) else 1
 
-    def observe(self, progress: Progress, metadata: Metadata, moment: Moment) -> Sequence[int]:
-        """Count one event in, and return the badges whose target it passed."""
-        raise NotImplementedError
+    def observer(self) -> Observer:
+        """The function that counts one event in. To be asked for when every target is known.
 
-    def _amount(self, metadata: Metadata, moment: Moment) -> int | None:
-        """What the event adds to a count or sum; None where it plays no part."""
-        if self.matches is not None and not self.matches(metadata, moment):
-            return None
-        if self.read is None:
-            return 1
-        value = self.read(metadata, moment)
-        if not (type(value) is int or type(value) is float) or value <= 0:
-            return None
-        return round(min(value, MAX_AMOUNT) * SUM_SCALE)
+        Every event passes through a dozen of these, so each kind is a closure over what it needs, and none does
+        another's work.
+        """
+        leaf = self.leaf
+        matches = matcher(leaf.where)
+        if isinstance(leaf, Distinct):
+            return _distinct(self, leaf, matches)
+        if leaf.per is not None:
+            return _best(self, leaf, leaf.per, matches)
+        if isinstance(leaf, Sum):
+            return _sum(self, leaf, matches)
+        return _count(self, matches)
 
-    def _raise_to(self, value: int, before: int, progress: Progress) -> Sequence[int]:
-        """Set the gauge to `value`, at most to the top target, if that is more than `before`."""
+    def raise_to(self, value: int, before: int, progress: Progress, reached: list[int]) -> None:
+        """Set the gauge to `value`, at most to the top target; it was `before`, which is less."""
         after = min(value, self.top)
-        if after <= before:
-            return ()
         progress.gauges[self.index] = after
         if after == self.top:
             del progress.parts[self.index]
-        return self.crossed(before, after)
+        reached += self.crossed(before, after)
 
 
-class TotalMeasure(EventMeasure):
-    """A count or sum over all time."""
+def _count(measure: EventMeasure, matches: Matcher | None) -> Observer:
+    index, badges_at = measure.index, measure.badges_at
 
-    def observe(self, progress: Progress, metadata: Metadata, moment: Moment) -> Sequence[int]:
-        amount = self._amount(metadata, moment)
-        if amount is None:
-            return ()
+    def count(progress: Progress, _metadata: Metadata, _moment: Moment, reached: list[int]) -> None:
         gauges = progress.gauges
-        before = gauges.get(self.index, 0)
-        after = gauges[self.index] = before + amount
-        return self.crossed(before, after)
+        value = gauges[index] = gauges.get(index, 0) + 1
+        if value in badges_at:
+            reached += badges_at[value]
+
+    if matches is None:
+        return count
+
+    def count_matching(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
+        if matches(metadata, moment):
+            count(progress, metadata, moment, reached)
+
+    return count_matching
 
 
-class WindowMeasure(EventMeasure):
+def _sum(measure: EventMeasure, leaf: Sum, matches: Matcher | None) -> Observer:
+    index, crossed, amount_of = measure.index, measure.crossed, _amount_of(leaf)
+
+    def total(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
+        if matches is None or matches(metadata, moment):
+            amount = amount_of(metadata, moment)
+            if amount:
+                gauges = progress.gauges
+                before = gauges.get(index, 0)
+                after = gauges[index] = before + amount
+                reached += crossed(before, after)
+
+    return total
+
+
+def _best(measure: EventMeasure, leaf: Count | Sum, per: Window, matches: Matcher | None) -> Observer:
     """The best count or sum within one day, week or month."""
+    index, top, raise_to = measure.index, measure.top, measure.raise_to
+    window_of: Callable[[Moment], int] = attrgetter(per)
+    amount_of = _amount_of(leaf) if isinstance(leaf, Sum) else None
 
-    def __init__(self, index: int, leaf: Count | Sum, per: Window) -> None:
-        super().__init__(index, leaf)
-        self._window: Callable[[Moment], int] = attrgetter(per)
-
-    def observe(self, progress: Progress, metadata: Metadata, moment: Moment) -> Sequence[int]:
-        before = progress.gauges.get(self.index, 0)
-        if before >= self.top:
-            return ()
-        amount = self._amount(metadata, moment)
-        if amount is None:
-            return ()
-        parts = progress.parts.get(self.index)
+    def best(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
+        before = progress.gauges.get(index, 0)
+        if before >= top or (matches is not None and not matches(metadata, moment)):
+            return
+        amount = 1 if amount_of is None else amount_of(metadata, moment)
+        if not amount:
+            return
+        parts = progress.parts.get(index)
         if parts is None:
-            parts = progress.parts[self.index] = {}
-        window = str(self._window(moment))
+            parts = progress.parts[index] = {}
+        window = str(window_of(moment))
         total = parts[window] = parts.get(window, 0) + amount
-        return self._raise_to(total, before, progress)
+        if total > before:
+            raise_to(total, before, progress, reached)
+
+    return best
 
 
-class DistinctMeasure(EventMeasure):
+def _distinct(measure: EventMeasure, leaf: Distinct, matches: Matcher | None) -> Observer:
     """The number of different values of a field, over all time or the best within one window."""
+    index, top, raise_to = measure.index, measure.top, measure.raise_to
+    value_of = reader(leaf.field)
+    window_of: Callable[[Moment], int] | None = attrgetter(leaf.per) if leaf.per else None
 
-    def __init__(self, index: int, leaf: Distinct) -> None:
-        super().__init__(index, leaf)
-        self._value = reader(leaf.field)
-        self._window: Callable[[Moment], int] | None = attrgetter(leaf.per) if leaf.per else None
-
-    def observe(self, progress: Progress, metadata: Metadata, moment: Moment) -> Sequence[int]:
-        before = progress.gauges.get(self.index, 0)
-        if before >= self.top or (self.matches is not None and not self.matches(metadata, moment)):
-            return ()
-        value = self._value(metadata, moment)
+    def distinct(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
+        before = progress.gauges.get(index, 0)
+        if before >= top or (matches is not None and not matches(metadata, moment)):
+            return
+        value = value_of(metadata, moment)
         if not isinstance(value, _SCALARS):
-            return ()
-        parts = progress.parts.get(self.index)
+            return
+        parts = progress.parts.get(index)
         if parts is None:
-            parts = progress.parts[self.index] = {}
-        window = "" if self._window is None else str(self._window(moment))
+            parts = progress.parts[index] = {}
+        window = "" if window_of is None else str(window_of(moment))
         name = f"{window}={_label(value)}"
         if name in parts:
-            return ()
+            return
         parts[name] = 1
         total = parts[window] = parts.get(window, 0) + 1
-        return self._raise_to(total, before, progress)
+        if total > before:
+            raise_to(total, before, progress, reached)
+
+    return distinct
+
+
+def _amount_of(leaf: Sum) -> Callable[[Metadata, Moment], int]:
+    """What an event adds to a sum, in whole thousandths; 0 where the field is no number above 0."""
+    value_of = reader(leaf.field)
+
+    def amount(metadata: Metadata, moment: Moment) -> int:
+        value = value_of(metadata, moment)
+        if not (type(value) is int or type(value) is float) or value <= 0:
+            return 0
+        return round(min(value, MAX_AMOUNT) * SUM_SCALE)
+
+    return amount
 
 
 class StateMeasure(Measure):
@@ -194,20 +234,17 @@ class StateMeasure(Measure):
                 return progress.gauges.get(self.index, 0)
 
 
-def _label(value: object) -> str:
+def _label(value: str | float) -> str:
     """A short name for a distinct value, never the same for two values that differ in JSON."""
-    text = value if isinstance(value, str) else f"{type(value).__name__}:{value}"
-    if isinstance(value, str) and (len(text) > 64 or ":" in text):
-        return "str:" + blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return text
+    if type(value) is str:
+        if len(value) <= LONGEST_LABEL and ":" not in value:
+            return value
+        return "str:" + blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{type(value).__name__}:{value}"
 
 
 def measure_for(index: int, leaf: Leaf) -> EventMeasure | StateMeasure:
     """A new measure of what `leaf` looks at."""
-    match leaf:
-        case Distinct():
-            return DistinctMeasure(index, leaf)
-        case Count() | Sum():
-            return TotalMeasure(index, leaf) if leaf.per is None else WindowMeasure(index, leaf, leaf.per)
-        case _:
-            return StateMeasure(index, leaf)
+    if isinstance(leaf, Count | Distinct | Sum):
+        return EventMeasure(index, leaf)
+    return StateMeasure(index, leaf)

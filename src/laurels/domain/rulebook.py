@@ -5,6 +5,8 @@ Adding a badge is adding data: nothing here or elsewhere knows a badge by name.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
 from itertools import pairwise
 
@@ -28,8 +30,8 @@ from laurels.domain.criteria import (
     signature,
 )
 from laurels.domain.goals import AllGoal, AnyGoal, Goal, LeafGoal
-from laurels.domain.measures import SUM_SCALE, EventMeasure, StateMeasure, measure_for
-from laurels.domain.periods import is_zone
+from laurels.domain.measures import SUM_SCALE, EventMeasure, Observer, StateMeasure, measure_for
+from laurels.domain.periods import day_in_zone, day_of, is_zone
 from laurels.domain.reachability import check_reachable
 from laurels.domain.rulebook_data import Badge, RulebookData
 from laurels.errors import RulebookError
@@ -45,6 +47,10 @@ class Rulebook:
         self.event_types = data.event_types
         self.levels = data.levels
         self.board_zone = data.boards.zone
+        # The day of the boards' calendar on which an instant lies. Asked for every event; most boards are in UTC.
+        self.board_day: Callable[[int], int] = (
+            day_of if self.board_zone == "UTC" else partial(day_in_zone, zone=self.board_zone)
+        )
         self.badges = data.badges
         self._positions = {badge.id: position for position, badge in enumerate(data.badges)}
         self._measures: dict[str, EventMeasure | StateMeasure] = {}
@@ -52,7 +58,7 @@ class Rulebook:
         self.goals: list[Goal] = [self._tie(badge.criterion, position) for position, badge in enumerate(data.badges)]
         check_reachable(data)
 
-        self.measures_by_type: dict[str, list[EventMeasure]] = {name: [] for name in data.event_types}
+        self.observers: dict[str, list[Observer]] = {name: [] for name in data.event_types}
         self.points_measures: list[StateMeasure] = []
         self.streak_measures: list[StateMeasure] = []
         self.span_measures: list[StateMeasure] = []
@@ -106,8 +112,9 @@ class Rulebook:
     def _sort_measures(self) -> None:
         for measure in self._measures.values():
             if isinstance(measure, EventMeasure):
+                observer = measure.observer()
                 for event_type in self._event_types_of[measure.index]:
-                    self.measures_by_type[event_type].append(measure)
+                    self.observers[event_type].append(observer)
                 continue
             match measure.leaf:
                 case Points() | Level():

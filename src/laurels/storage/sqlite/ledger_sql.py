@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from operator import itemgetter
 from typing import Any
 
 import apsw
@@ -64,10 +65,10 @@ def consult(
                 with suppress(msgspec.MsgspecError):
                     consulted.snapshots[user_id] = _decode_state(state)
                     from_seq[user_id] = seq
-        for row in rows(connection, _LATER, (_json(list(from_seq.items())),)):
+        for row in rows(connection, _LATER, (_json(sorted(from_seq.items())),)):
             consulted.later.setdefault(row[0], []).append(entry_of(row))
     if event_ids:
-        for row in rows(connection, _KNOWN, (_json(list(event_ids)),)):
+        for row in rows(connection, _KNOWN, (_json(sorted(event_ids)),)):
             consulted.known[row[0], row[2]] = entry_of(row)
     return consulted
 
@@ -78,6 +79,8 @@ def append(connection: apsw.Connection, entries: Sequence[Entry]) -> frozenset[s
         (entry.user_id, entry.seq, entry.event_id, entry.recorded_at, _encode_fact(entry.fact).decode())
         for entry in entries
     ]
+    # Neighbours in the indexes follow each other: a batch then walks through their pages once.
+    lines.sort(key=itemgetter(0))
     try:
         _write(connection, lines)
     except apsw.ConstraintError:
