@@ -54,6 +54,13 @@ class Intake:
 
     async def take_in(self, lines: EventLines) -> None:
         """Record every line. Raises CommandFailed, with how far it got, where reading or the store fails."""
+        try:
+            await self._take_in(lines)
+        finally:
+            # Where it had to stop, the fate of what is still on its way has been told already.
+            await asyncio.gather(*(task for chunk in self._in_flight for task in chunk.taking), return_exceptions=True)
+
+    async def _take_in(self, lines: EventLines) -> None:
         number = 0
         try:
             async for chunk in lines.chunks():

@@ -15,6 +15,8 @@ from litestar.types import ControllerRouterHandler, LifeSpanReceive, LifeSpanSco
 
 from laurels.application.service import Service
 from laurels.errors import LaurelsError
+from laurels.http.direct import PATH as EVENT_PATH
+from laurels.http.direct import EventRoute
 from laurels.http.limits import Limits
 from laurels.http.openapi import DescriptionPlugin, description
 from laurels.http.problems import not_found, on_fault, on_http_exception, on_laurels_error
@@ -38,11 +40,16 @@ ROUTES = (
 
 
 class LaurelsApp(Litestar):
-    """The framework's application, with ids of slashes alone kept addressable."""
+    """The framework's application, with ids of slashes alone kept addressable and a shorter way for single events."""
+
+    event_route: EventRoute
 
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
     ) -> None:
+        if scope["type"] == "http" and scope["path"] == EVENT_PATH and scope["method"] == "POST":
+            await self.event_route(scope, receive, send)
+            return
         # The router drops empty segments, and with them a user id such as "/". The id itself is read from the raw
         # path, so any name in its place finds the route.
         if scope["type"] == "http" and scope["path"].endswith("//"):
@@ -65,7 +72,7 @@ def build_app(
             opened[:] = [service]
             yield
 
-    return LaurelsApp(
+    app = LaurelsApp(
         [*ROUTES, *pages],
         lifespan=[lifespan],
         state=State({"limits": limits}),
@@ -87,3 +94,5 @@ def build_app(
         # Bodies are limited where they are read, each route by its own setting.
         request_max_body_size=None,
     )
+    app.event_route = EventRoute(lambda: opened[0], limits)
+    return app

@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from litestar import Request
 from litestar.exceptions import HTTPException
+from litestar.types import HTTPScope, Receive
 
 from laurels.errors import InvalidInput, InvalidQuery
 
@@ -30,30 +31,43 @@ class BodyRefused(HTTPException):
         super().__init__(detail=detail, status_code=status_code)
 
 
-def media_type(request: AnyRequest, accepted: frozenset[str]) -> str:
+def header(scope: HTTPScope, name: bytes, default: str) -> str:
+    """The first header called `name` (in lower case) of a request, or `default` where there is none."""
+    for given, value in scope["headers"]:
+        if given == name:
+            return value.decode("latin-1")
+    return default
+
+
+def media_type(scope: HTTPScope, accepted: frozenset[str]) -> str:
     """The body's media type without parameters; JSON where none is named. Refuses one that is not `accepted`."""
-    header = request.headers.get("content-type", "application/json")
-    name = header.partition(";")[0].strip().lower()
+    name = header(scope, b"content-type", "application/json").partition(";")[0].strip().lower()
     if name not in accepted:
         raise BodyRefused(415, f"Send the body as {' or '.join(sorted(accepted))} and name that in Content-Type.")
     return name
 
 
-async def read_body(request: AnyRequest, limit: int) -> bytes:
+async def read_body(scope: HTTPScope, receive: Receive, limit: int) -> bytes:
     """The whole body, of at most `limit` bytes; stops reading where it gets larger."""
     try:
-        announced = int(request.headers.get("content-length", "0"))
+        announced = int(header(scope, b"content-length", "0"))
     except ValueError:
         raise BodyRefused(400, "Content-Length is not a number.") from None
-    too_large = f"The body may have at most {limit} bytes."
     if announced > limit:
-        raise BodyRefused(413, too_large)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise BodyRefused(413, too_large)
-    return bytes(body)
+        raise BodyRefused(413, f"The body may have at most {limit} bytes.")
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise BodyRefused(400, "The connection ended before the body did.")
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size > limit:
+            raise BodyRefused(413, f"The body may have at most {limit} bytes.")
+        pieces.append(piece)
+        if not message.get("more_body", False):
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def decode(body: bytes, decoder: msgspec.json.Decoder[T], error: type[InvalidInput]) -> T:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
+from litestar.types import HTTPScope, Receive
 
 from laurels.application.commands import Recorded
 from laurels.application.service import Service
@@ -15,11 +16,12 @@ from laurels.application.views import RecordedView
 from laurels.domain.events import LearningEvent
 from laurels.errors import EventConflict, InvalidEvent, LaurelsError, StoreError
 from laurels.http.bodies import JSON_TYPES, NDJSON_TYPES, BodyRefused, decode, explain, media_type, read_body
-from laurels.http.limits import limits_of
+from laurels.http.limits import Limits, limits_of
 from laurels.http.problems import sentence
 from laurels.http.schemas import BatchAnswer, BatchResult
 
 MAX_BATCH = 10_000
+REPLAYED = {"Idempotent-Replayed": "true"}
 
 _event = msgspec.json.Decoder(LearningEvent)
 _raw_events = msgspec.json.Decoder(list[msgspec.Raw])
@@ -32,13 +34,18 @@ async def record_event(request: Request[Any, Any, Any], service: NamedDependency
     With an `eventId` it is safe to repeat: the same content again gives the first answer (200, with
     `Idempotent-Replayed: true`), other content is refused (409). A 2xx means that the event is on disk.
     """
-    media_type(request, JSON_TYPES)
-    event = decode(await read_body(request, limits_of(request).event_bytes), _event, InvalidEvent)
-    recorded = await service.record_event(event)
+    recorded = await receive_event(request.scope, request.receive, service, limits_of(request))
     answer = service.analytics.recorded(recorded)
     if recorded.is_replay:
-        return Response(answer, status_code=200, headers={"Idempotent-Replayed": "true"})
+        return Response(answer, status_code=200, headers=REPLAYED)
     return Response(answer, status_code=201)
+
+
+async def receive_event(scope: HTTPScope, receive: Receive, service: Service, limits: Limits) -> Recorded:
+    """Record the event that a request's body holds."""
+    media_type(scope, JSON_TYPES)
+    event = decode(await read_body(scope, receive, limits.event_bytes), _event, InvalidEvent)
+    return await service.record_event(event)
 
 
 @post("/api/progress/events", status_code=200, summary="Record many events", tags=["events"])
@@ -47,8 +54,8 @@ async def record_events(request: Request[Any, Any, Any], service: NamedDependenc
 
     One bad event does not spoil the others.
     """
-    kind = media_type(request, JSON_TYPES | NDJSON_TYPES)
-    body = await read_body(request, limits_of(request).batch_bytes)
+    kind = media_type(request.scope, JSON_TYPES | NDJSON_TYPES)
+    body = await read_body(request.scope, request.receive, limits_of(request).batch_bytes)
     if kind in NDJSON_TYPES:
         lines: list[bytes] | list[msgspec.Raw] = [line for line in body.split(b"\n") if line.strip()]
     else:

@@ -86,8 +86,8 @@ async def change_profile(
 
     A time zone set before the first event holds from the beginning; a later change moves no day already counted.
     """
-    media_type(request, JSON_TYPES)
-    body = await read_body(request, limits_of(request).event_bytes)
+    media_type(request.scope, JSON_TYPES)
+    body = await read_body(request.scope, request.receive, limits_of(request).event_bytes)
     change = decode(body, _profile, InvalidProfile)
     changes: dict[str, Any] = msgspec.to_builtins(change)
     return UserAnswer(user=await service.change_profile(user_id_in(request, "/users/"), changes))

@@ -58,6 +58,33 @@ def rows(connection: apsw.Connection, statement: str, bindings: Sequence[object]
     return connection.execute(statement, bindings).fetchall()  # pyright: ignore
 
 
+class MultiRowInsert:
+    """An INSERT of any number of rows in few statements: `head` up to VALUES, `tail` what follows the rows.
+
+    Every step of a statement gives up the interpreter's lock and has to win it back from the busy event loop; many
+    rows in one statement need one step, and sizes of powers of two need few prepared statements.
+    """
+
+    _SIZES = (1024, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
+
+    def __init__(self, head: str, columns: int, tail: str = "") -> None:
+        row = f"({','.join('?' * columns)})"
+        self._statements = {size: f"{head} VALUES {','.join([row] * size)} {tail}" for size in self._SIZES}
+
+    def run(self, connection: apsw.Connection, lines: Sequence[tuple[object, ...]]) -> None:
+        """Insert `lines`. One statement, and so one transaction of its own, where their number is a power of two."""
+        start = 0
+        for size in self._SIZES:
+            while len(lines) - start >= size:
+                values = [value for line in lines[start : start + size] for value in line]
+                rows(connection, self._statements[size], values)
+                start += size
+
+    def takes_one_statement(self, count: int) -> bool:
+        """Whether `count` rows are inserted by one statement."""
+        return count in self._statements
+
+
 @contextmanager
 def transaction(connection: apsw.Connection, kind: Literal["DEFERRED", "IMMEDIATE"]) -> Generator[None]:
     """One transaction around the block: committed at its end, undone when it raises."""

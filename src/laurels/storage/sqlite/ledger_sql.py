@@ -13,7 +13,7 @@ import msgspec
 from laurels.application.ports import LATER_LIMIT, Consulted
 from laurels.domain.ledger import Entry, Fact
 from laurels.domain.progress import Progress
-from laurels.storage.sqlite.connection import rows, transaction
+from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
 
 Row = tuple[str, int, str | None, int, str]
 
@@ -21,11 +21,7 @@ _encode_fact = msgspec.json.Encoder().encode
 _decode_fact = msgspec.json.Decoder(Fact).decode
 _decode_state = msgspec.json.Decoder(Progress).decode
 
-# Rows per INSERT. Every step of a statement gives up the interpreter's lock and has to win it back from the busy
-# event loop; many rows in one statement need one step, and powers of two need few prepared statements.
-_SIZES = (1024, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
-_INSERT = "INSERT INTO ledger (user_id, seq, event_id, recorded_at, fact) VALUES "
-_INSERTS = {size: _INSERT + ",".join(["(?,?,?,?,?)"] * size) for size in _SIZES}
+_INSERT = MultiRowInsert("INSERT INTO ledger (user_id, seq, event_id, recorded_at, fact)", 5)
 
 _COLUMNS = "l.user_id, l.seq, l.event_id, l.recorded_at, l.fact"
 _SNAPSHOTS = """
@@ -87,26 +83,17 @@ def append(connection: apsw.Connection, entries: Sequence[Entry]) -> frozenset[s
         # Another process was faster for at least one user. Under the write lock nobody else can come in between.
         with transaction(connection, "IMMEDIATE"):
             refused = _collisions(connection, lines)
-            _insert(connection, [line for line in lines if line[0] not in refused])
+            _INSERT.run(connection, [line for line in lines if line[0] not in refused])
         return refused
     return frozenset()
 
 
 def _write(connection: apsw.Connection, lines: list[Row]) -> None:
-    if len(lines) in _INSERTS:
-        # One statement is a transaction of its own.
-        _insert(connection, lines)
+    if _INSERT.takes_one_statement(len(lines)):
+        _INSERT.run(connection, lines)
     else:
         with transaction(connection, "IMMEDIATE"):
-            _insert(connection, lines)
-
-
-def _insert(connection: apsw.Connection, lines: list[Row]) -> None:
-    start = 0
-    for size in _SIZES:
-        while len(lines) - start >= size:
-            rows(connection, _INSERTS[size], [value for line in lines[start : start + size] for value in line])
-            start += size
+            _INSERT.run(connection, lines)
 
 
 def _collisions(connection: apsw.Connection, lines: list[Row]) -> frozenset[str]:

@@ -10,19 +10,22 @@ import msgspec
 from laurels.application.ports import Card, Projected, Projection
 from laurels.domain.progress import Progress
 from laurels.domain.ranking import Place, Standing
-from laurels.storage.sqlite.connection import rows, transaction
+from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
+
+State = tuple[str, int, str, str, str]
 
 _encode = msgspec.json.Encoder().encode
 _decode_card = msgspec.json.Decoder(Card).decode
 _decode_state = msgspec.json.Decoder(Progress).decode
 
-# Both take all their rows as one JSON text: one step each, so the interpreter's lock is given up only once.
-_KEEP_PROGRESS = """
-    INSERT INTO progress (user_id, seq, version, card, state)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value -> 3, value -> 4 FROM json_each(?) WHERE true
-    ON CONFLICT (user_id) DO UPDATE
+_KEEP_PROGRESS = MultiRowInsert(
+    "INSERT INTO progress (user_id, seq, version, card, state)",
+    5,
+    """ON CONFLICT (user_id) DO UPDATE
     SET seq = excluded.seq, version = excluded.version, card = excluded.card, state = excluded.state
-    WHERE excluded.seq > seq OR (excluded.seq = seq AND excluded.version <> version)"""
+    WHERE excluded.seq > seq OR (excluded.seq = seq AND excluded.version <> version)""",
+)
+# Takes all its rows as one JSON text: one step, so the interpreter's lock is given up only once.
 _KEEP_STANDINGS = """
     INSERT INTO standings (board, user_id, points, events, reached_at, seq)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(?) WHERE true
@@ -41,24 +44,24 @@ _YOUNG = """
 _LINE = "user_id, points, events, reached_at"
 
 
-def pack(projections: Sequence[Projection], cards: Sequence[Card]) -> tuple[str, str]:
-    """Projections as the two JSON texts that `keep` writes."""
-    states = [
-        (kept.progress.user_id, kept.progress.seq, kept.progress.version, card, kept.progress)
-        for kept, card in zip(projections, cards, strict=True)
-    ]
-    lines = [
-        (board, line.user_id, line.points, line.events, line.reached_at, kept.progress.seq)
-        for kept in projections
-        for board, line in kept.standings.items()
-    ]
-    return _encode(states).decode(), _encode(lines).decode()
+def pack(projections: Sequence[Projection], cards: Sequence[Card]) -> tuple[list[State], str]:
+    """Projections as what `keep` writes: rows of snapshots, and the lines of the boards as one JSON text."""
+    states: list[State] = []
+    lines: list[tuple[object, ...]] = []
+    for kept, card in zip(projections, cards, strict=True):
+        progress = kept.progress
+        states.append(
+            (progress.user_id, progress.seq, progress.version, _encode(card).decode(), _encode(progress).decode())
+        )
+        for board, line in kept.standings.items():
+            lines.append((board, line.user_id, line.points, line.events, line.reached_at, progress.seq))
+    return states, _encode(lines).decode()
 
 
-def keep(connection: apsw.Connection, states: str, lines: str) -> None:
+def keep(connection: apsw.Connection, states: list[State], lines: str) -> None:
     """See `Store.project`."""
     with transaction(connection, "IMMEDIATE"):
-        rows(connection, _KEEP_PROGRESS, (states,))
+        _KEEP_PROGRESS.run(connection, states)
         rows(connection, _KEEP_STANDINGS, (lines,))
 
 

@@ -1,0 +1,72 @@
+"""The short way of the single event answers as the framework's route does, which a slash at the end reaches."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import httpx2
+import pytest
+
+DIRECT, ROUTE = "/api/progress/event", "/api/progress/event/"
+_numbers = itertools.count(1)
+
+BODY: dict[str, Any] = {
+    "eventType": "code_run",
+    "eventId": "one",
+    "timestamp": "2026-03-01T12:00:00Z",
+    "metadata": {"language": "python", "codeLength": 700, "note": "\u00e9\U0001f600"},
+}
+
+
+def shown(response: httpx2.Response) -> tuple[int, dict[str, str], bytes]:
+    """What a client sees, without the date."""
+    headers = {name: value for name, value in response.headers.items() if name != "date"}
+    return response.status_code, headers, response.content
+
+
+def test_new_repeated_and_conflicting_events_are_answered_alike(client: httpx2.Client) -> None:
+    # The same user id for both, as long in each, so that only it differs.
+    answers: dict[str, list[tuple[int, dict[str, str], bytes]]] = {}
+    for path, user_id in ((DIRECT, "direct-a"), (ROUTE, "routed-b")):
+        body = BODY | {"userId": user_id}
+        answers[path] = [
+            shown(client.post(path, json=body)),
+            shown(client.post(path, json=body)),
+            shown(client.post(path, json=body | {"eventType": "ai_debug"})),
+        ]
+        assert [status for status, _, _ in answers[path]] == [201, 200, 409]
+    routed = [(status, headers, body.replace(b"routed-b", b"direct-a")) for status, headers, body in answers[ROUTE]]
+    assert answers[DIRECT] == routed
+
+
+@pytest.mark.parametrize(
+    ("content", "headers"),
+    [
+        (b"{", {}),
+        (b"", {}),
+        (b"[]", {}),
+        (b'{"userId": 5}', {}),
+        (b'{"userId": "u", "eventType": "unknown"}', {}),
+        (b"{}", {"content-type": "text/plain"}),
+        (b"[" * 100_000, {}),
+        (b'"' + b"x" * 200_000 + b'"', {}),
+        (b'{"userId": "\xff"}', {}),
+    ],
+)
+def test_refusals_are_alike(client: httpx2.Client, content: bytes, headers: dict[str, str]) -> None:
+    given = {"content-type": "application/json"} | headers
+    direct, routed = (shown(client.post(path, content=content, headers=given)) for path in (DIRECT, ROUTE))
+    assert direct[0] >= 400
+    assert direct == routed
+
+
+def test_a_body_in_pieces_is_read_whole(client: httpx2.Client) -> None:
+    body = b'{"userId": "in-pieces", "eventType": "code_run", "eventId": "%d"}' % next(_numbers)
+    pieces = (body[start : start + 7] for start in range(0, len(body), 7))
+    response = client.post(DIRECT, content=pieces, headers={"content-type": "application/json"})
+    assert response.status_code == 201, response.text
+
+
+def test_other_methods_are_the_routes_to_refuse(client: httpx2.Client) -> None:
+    assert client.get(DIRECT).status_code == 405
