@@ -84,7 +84,19 @@ async def open_store(url: str) -> Store:
         from laurels.storage.sqlite import SQLiteStore  # noqa: PLC0415  a driver is only loaded when asked for
 
         return await SQLiteStore.open(Path(path))
-    raise SettingsError(f"No store is known for {parts.scheme or 'a URL without a scheme'}://; use sqlite:///PATH.")
+    if parts.scheme in ("mongodb", "mongodb+srv"):
+        try:
+            from laurels.storage.mongodb import MongoStore  # noqa: PLC0415  a driver is only loaded when asked for
+        except ModuleNotFoundError as error:
+            if error.name not in ("pymongo", "bson"):
+                raise
+            raise SettingsError("A MongoDB store needs PyMongo: pip install 'laurels[mongodb]'.") from error
+
+        return await MongoStore.open(url)
+    raise SettingsError(
+        f"No store is known for {parts.scheme or 'a URL without a scheme'}://; "
+        "use sqlite:///PATH or mongodb://HOST/DATABASE."
+    )
 
 
 def create_app(settings: Settings) -> Litestar:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
 from laurels.application.ports import Store
-from laurels.storage.sqlite import SQLiteStore
+from laurels.bootstrap import open_store as open_store_at
 from laurels.testing.store_contract import (
     BoardContract,
     HandleContract,
@@ -18,22 +17,22 @@ from laurels.testing.store_contract import (
 )
 
 
-def sqlite(folder: Path) -> Callable[[], Awaitable[Store]]:
-    """Handles on one fresh file."""
-    return lambda: SQLiteStore.open(folder / "laurels.db")
-
-
-# One line per store: from a folder of the test's own to a function that opens a handle.
-STORES = {"sqlite": sqlite}
+# One line per store: the fixture that gives the URL of an empty database.
+STORES = {
+    "sqlite": "store_url",
+    "mongodb": "mongodb_url",
+    "mongodb replica set": "one_node_url",
+    "mongodb three nodes": "three_nodes_url",
+}
 
 
 @pytest.fixture(params=STORES)
-async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenStore]:
-    open_one = STORES[request.param](tmp_path)
+async def open_store(request: pytest.FixtureRequest) -> AsyncIterator[OpenStore]:
+    url: str = request.getfixturevalue(STORES[request.param])
     opened: list[Store] = []
 
     async def open_another() -> Store:
-        opened.append(await open_one())
+        opened.append(await open_store_at(url))
         return opened[-1]
 
     yield open_another

@@ -1,0 +1,53 @@
+"""The boards: each question is a walk along the index that keeps their order."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bson.datetime_ms import DatetimeMS
+
+from laurels.domain.ranking import Place, Standing
+from laurels.storage.mongodb.connection import Database, Document
+from laurels.storage.mongodb.documents import bounded, standing_of
+
+_ORDER = [("points", -1), ("reachedAt", 1), ("userId", 1)]
+_BACKWARDS = [("points", 1), ("reachedAt", -1), ("userId", -1)]
+_LINE = {"_id": 0, "userId": 1, "points": 1, "events": 1, "reachedAt": 1}
+
+
+def ranges(board: str, place: Place, *, ahead: bool) -> list[Document]:
+    """What comes ahead of a place, or what follows it, as three ranges of the index: with other points, with the
+    same points reached at another instant, and with both the same and another user id."""
+    more, less = ("$gt", "$lt") if ahead else ("$lt", "$gt")
+    points, reached_at = bounded(place.points), DatetimeMS(bounded(place.reached_at))
+    return [
+        {"board": board, "points": {more: points}},
+        {"board": board, "points": points, "reachedAt": {less: reached_at}},
+        {"board": board, "points": points, "reachedAt": reached_at, "userId": {less: place.user_id}},
+    ]
+
+
+async def standings(
+    database: Database, board: str, limit: int, after: Place | None, before: Place | None
+) -> list[Standing]:
+    """See `Store.standings`. The server merges the ranges in the order of the index and stops at the limit."""
+    query, order = {"board": board}, _ORDER
+    if after is not None:
+        query = {"$or": ranges(board, after, ahead=False)}
+    elif before is not None:
+        query, order = {"$or": ranges(board, before, ahead=True)}, _BACKWARDS
+    found = await database["standings"].find(query, _LINE).sort(order).limit(limit).to_list()
+    lines = [standing_of(line["userId"], line) for line in found]
+    return lines[::-1] if before is not None else lines
+
+
+async def standing(database: Database, board: str, user_id: str) -> Standing | None:
+    """See `Store.standing`."""
+    found = await database["standings"].find_one({"userId": user_id, "board": board}, _LINE)
+    return standing_of(user_id, found) if found else None
+
+
+async def count(database: Database, board: str, before: Place | None) -> int:
+    """See `Store.count`."""
+    asked = [{"board": board}] if before is None else ranges(board, before, ahead=True)
+    return sum(await asyncio.gather(*(database["standings"].count_documents(query) for query in asked)))

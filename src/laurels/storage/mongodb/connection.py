@@ -1,0 +1,163 @@
+"""The client, and running operations on it so that nothing of the driver gets out: no error, no cancellation.
+
+Everything is read from the primary with read concern `majority` and written with `w: majority`: what was answered
+once stays true after a failover. On a server that stands alone both mean the server itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+import pymongo
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.errors import BSONError
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConfigurationError,
+    ExecutionTimeout,
+    InvalidOperation,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+
+from laurels.errors import SettingsError, StoreError, StoreIncompatible, StoreUnavailable
+
+T = TypeVar("T")
+Document = dict[str, Any]
+Client = AsyncMongoClient[Document]
+Collection = AsyncCollection[Document]
+Database = AsyncDatabase[Document]
+
+# Longer than an election takes: an operation waits for the new primary instead of failing.
+TIMEOUT_MS = 20_000
+# Seconds for what somebody waits for who wants to know whether the database is there.
+PATIENCE = 5.0
+# The wire version of MongoDB 6.0, the oldest server that is tested.
+OLDEST_WIRE_VERSION = 17
+
+DUPLICATE_KEY = 11_000
+
+_DURABLE = WriteConcern("majority", j=True)
+# For what can be made again: on as many members, but nobody waits for their disks.
+_REPEATABLE = WriteConcern("majority", j=False)
+# Instants come back as the milliseconds that they are, whatever their year.
+_CODEC: CodecOptions[Document] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
+
+
+def connect(url: str) -> Client:
+    """A client for the running event loop, and for no other. Touches no network. Raises SettingsError."""
+    try:
+        given = {name.lower() for name, _ in parse_qsl(urlsplit(url).query)}
+        options: dict[str, Any] = {} if "timeoutms" in given else {"timeoutMS": TIMEOUT_MS}
+        if "appname" not in given:
+            options["appname"] = "laurels"
+        client: Client = AsyncMongoClient(url, **options)
+        client.get_default_database()
+    except (ConfigurationError, InvalidURI, ValueError) as error:
+        raise SettingsError(
+            "A MongoDB store is mongodb://[USER:PASSWORD@]HOST[:PORT]/DATABASE[?OPTIONS], with the database named, "
+            "and with special characters of user and password percent-encoded."
+        ) from error
+    return client
+
+
+def database_of(client: Client, *, durable: bool = True) -> Database:
+    """The database that the URL named, with concerns that no option of the URL can weaken."""
+    return client.get_default_database(
+        codec_options=_CODEC,
+        read_preference=ReadPreference.PRIMARY,
+        write_concern=_DURABLE if durable else _REPEATABLE,
+        read_concern=ReadConcern("majority"),
+    )
+
+
+def translate(error: Exception) -> StoreError:
+    """The error of the port for one of the driver's, without its text: that may quote data, hosts or users."""
+    match error:
+        case BSONError() | msgspec.MsgspecError():
+            return StoreIncompatible(
+                "The database holds something that this Laurels cannot read: it is damaged, or a newer version's."
+            )
+        case OperationFailure(code=18 | 8000):
+            return StoreUnavailable("MongoDB refuses the user name or the password of the store URL.")
+        case OperationFailure(code=13):
+            return StoreUnavailable(
+                "The MongoDB user of the store URL lacks a permission; it needs the role readWrite on the database."
+            )
+        case OperationFailure(code=14_031):
+            return StoreUnavailable("The disk of the MongoDB server is full; free some space.")
+        case ConfigurationError():
+            return StoreIncompatible("The MongoDB server is too old; Laurels needs 6.0 or newer.")
+        case ServerSelectionTimeoutError():
+            return StoreUnavailable("No MongoDB server that takes writes can be reached; check the store URL.")
+        case InvalidOperation():
+            return StoreUnavailable("The store is closed.")
+        case AutoReconnect() | ExecutionTimeout() | WTimeoutError():
+            return StoreUnavailable("MongoDB did not answer in time; what was asked for may have been done.")
+        case PyMongoError() if error.timeout:
+            return StoreUnavailable("MongoDB did not answer in time; what was asked for may have been done.")
+        case _:
+            return StoreUnavailable("MongoDB did not carry out the request; the server's log has the cause.")
+
+
+class Session:
+    """Runs operations to their end, whoever stops waiting for them: the driver closes a connection whose operation
+    is cancelled, and a write that is cut off leaves nobody who knows whether it stands."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    async def run(self, work: Callable[[], Awaitable[T]], *, timeout: float | None = None) -> T:
+        """The result of `work`, within `timeout` seconds where given. Raises StoreError for the driver's errors."""
+        if self._closed:
+            raise StoreUnavailable("The store is closed.")
+        task = asyncio.create_task(_translated(work, timeout))
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            # Seen, even if nobody waits for it any more.
+            task.exception()
+
+    async def close(self) -> bool:
+        """Finish what was asked for and refuse the rest; whether this was the first call."""
+        was_open, self._closed = not self._closed, True
+        while self._running:
+            await asyncio.wait(self._running)
+        return was_open
+
+
+async def _translated(work: Callable[[], Awaitable[T]], timeout: float | None) -> T:
+    try:
+        if timeout is None:
+            return await work()
+        with pymongo.timeout(timeout):
+            return await work()
+    except (PyMongoError, BSONError, msgspec.MsgspecError) as error:
+        raise translate(error) from error
+
+
+def duplicates(error: BulkWriteError) -> list[int]:
+    """Positions of the writes of an unordered batch that a unique index refused. Raises StoreUnavailable where
+    anything else went wrong: then it is not known what stands."""
+    details = error.details or {}
+    failed: list[Document] = details.get("writeErrors", [])
+    if details.get("writeConcernErrors") or any(failure["code"] != DUPLICATE_KEY for failure in failed):
+        raise StoreUnavailable("MongoDB did not confirm a write; what was asked for may have been done.") from error
+    return [failure["index"] for failure in failed]

@@ -1,0 +1,144 @@
+"""Between the domain's values and the documents of the database.
+
+A document has two readers. People get fields with plain values and dates; Laurels gets the exact fact, or the exact
+state, as one JSON text: metadata may hold keys with dots and dollars and integers beyond 64 bits, which BSON takes
+badly or not at all. Only fields of the first kind that are the exact value themselves are read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from bson import Timestamp
+from bson.datetime_ms import DatetimeMS
+
+from laurels.application.ports import Card
+from laurels.domain.ledger import Entry, EventRecorded, Fact
+from laurels.domain.progress import Progress
+from laurels.domain.ranking import Standing
+from laurels.storage.mongodb.connection import Document
+
+_encode = msgspec.json.Encoder().encode
+_decode_fact = msgspec.json.Decoder(Fact).decode
+_decode_state = msgspec.json.Decoder(Progress).decode
+
+# The server puts its own time and a counter in the place of a zero timestamp that it is given to insert.
+_SERVER_FILLS_THIS = Timestamp(0, 0)
+_LARGEST_INTEGER = 2**63 - 1
+
+
+def slip_of(entries: Sequence[Entry]) -> Document:
+    """The document that holds consecutive entries of one user, written in one batch."""
+    first = entries[0]
+    slip: Document = {
+        "userId": first.user_id,
+        "firstSeq": first.seq,
+        "lastSeq": entries[-1].seq,
+        "recordedAt": DatetimeMS(first.recorded_at),
+        "writtenAt": _SERVER_FILLS_THIS,
+        "entries": [_line_of(entry) for entry in entries],
+    }
+    event_ids = [entry.event_id for entry in entries if entry.event_id is not None]
+    if event_ids:
+        # Left out where there are none: the index on them passes over such documents.
+        slip["eventIds"] = event_ids
+    return slip
+
+
+def _line_of(entry: Entry) -> Document:
+    fact = entry.fact
+    line: Document = {"seq": entry.seq, "eventId": entry.event_id, "recordedAt": DatetimeMS(entry.recorded_at)}
+    if isinstance(fact, EventRecorded):
+        line["eventType"] = fact.event_type
+        line["language"] = fact.metadata.get("language")
+        line["points"] = fact.outcome.points
+        line["badges"] = [award.badge_id for award in fact.outcome.awards]
+        line["totalPoints"] = fact.outcome.total_points
+        line["level"] = fact.outcome.level
+        line["timestamp"] = DatetimeMS(fact.at)
+    line["fact"] = _encode(fact).decode()
+    return line
+
+
+def entry_of(slip: Document, line: Document) -> Entry:
+    """One entry of a slip."""
+    fact = _decode_fact(line["fact"])
+    return Entry(slip["userId"], line["seq"], line["eventId"], int(line["recordedAt"]), fact)
+
+
+def user_of(progress: Progress, card: Card) -> Document:
+    """The fields of a user's document that a projection sets: the card to be read, the state to go on from."""
+    return {
+        "totalPoints": card.total_points,
+        "level": card.level,
+        "badges": list(card.badges),
+        "lastActiveAt": None if card.last_active_at is None else DatetimeMS(card.last_active_at),
+        "displayName": card.display_name,
+        "photoURL": card.photo_url,
+        "seq": progress.seq,
+        "version": progress.version,
+        "state": _encode(progress).decode(),
+    }
+
+
+def progress_of(user: Document) -> Progress:
+    """The progress kept in a user's document. Raises MsgspecError where it cannot be read."""
+    progress = _decode_state(user["state"])
+    # It is the document's own field that says from where on readers fold.
+    progress.seq = user["seq"]
+    return progress
+
+
+def card_of(user: Document) -> Card:
+    """What boards show of the user."""
+    at = user["lastActiveAt"]
+    return Card(
+        user_id=user["userId"],
+        total_points=user["totalPoints"],
+        level=user["level"],
+        badges=user["badges"],
+        last_active_at=None if at is None else int(at),
+        display_name=user["displayName"],
+        photo_url=user["photoURL"],
+    )
+
+
+def line_of(standing: Standing, seq: int) -> Document:
+    """The fields of a line on a board, as of entry `seq`."""
+    return {
+        "points": standing.points,
+        "events": standing.events,
+        "reachedAt": DatetimeMS(standing.reached_at),
+        "seq": seq,
+    }
+
+
+def standing_of(user_id: str, line: Document) -> Standing:
+    """The standing that a line holds."""
+    return Standing(user_id, line["points"], line["events"], int(line["reachedAt"]))
+
+
+def bounded(number: int) -> int:
+    """`number`, or the nearest that BSON can hold: no line of a board lies beyond it."""
+    return max(-_LARGEST_INTEGER, min(number, _LARGEST_INTEGER))
+
+
+def field_name(board: str) -> str:
+    """A board's name as the name of a field, which dots and dollars would not be."""
+    return board.translate(_FIELD_NAMES) or "%"
+
+
+def board_name(field: str) -> str:
+    """The board behind a field's name."""
+    if field == "%":
+        return ""
+    for character, escaped in _ESCAPES:
+        field = field.replace(escaped, character)
+    return field
+
+
+# The sign that escapes comes last when reading back, so that what it escaped is not read twice.
+_ESCAPES: tuple[tuple[str, str], ...] = ((".", "%2E"), ("$", "%24"), ("\0", "%00"), ("%", "%25"))
+_FIELD_NAMES: Any = str.maketrans(dict(_ESCAPES))

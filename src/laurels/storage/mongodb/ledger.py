@@ -1,0 +1,186 @@
+"""The acknowledged path: asking what is known, and appending.
+
+One document, a slip, holds what one user got in one batch. A document is written whole or not at all, so a user whose
+second entry collides does not keep the first, without a transaction and with one write per batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
+
+import msgspec
+from pymongo.errors import BulkWriteError
+
+from laurels.application.ports import LATER_LIMIT, Consulted
+from laurels.domain.ledger import Entry
+from laurels.errors import StoreUnavailable
+from laurels.storage.mongodb.connection import Database, Document, duplicates
+from laurels.storage.mongodb.documents import entry_of, progress_of, slip_of
+
+# A document holds 16 MiB. An entry takes its JSON, the fields for people and room for both; a slip ends before it
+# would grow beyond these, which one user's share of a batch does only with the largest metadata there is.
+SLIP_BYTES = 12 * 1024 * 1024
+SLIP_ENTRIES = 4_096
+_LINE_BYTES = 1_024
+
+# Branches of one query: the server's work of planning grows faster than their number.
+_BRANCHES = 100
+
+
+async def consult(
+    database: Database, heads: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
+) -> Consulted:
+    """See `Store.consult`."""
+    consulted = Consulted()
+    by_user: dict[str, list[str]] = {}
+    for user_id, event_id in event_ids:
+        by_user.setdefault(user_id, []).append(event_id)
+    known, _ = await asyncio.gather(_known(database, by_user), _fill_later(database, heads, version, consulted))
+    asked = set(event_ids)
+    for slip in known:
+        for line in slip["entries"]:
+            key = (slip["userId"], line["eventId"])
+            if key in asked:
+                consulted.known[key] = entry_of(slip, line)
+    return consulted
+
+
+async def _fill_later(database: Database, heads: Mapping[str, int | None], version: str, consulted: Consulted) -> None:
+    """Snapshots first and entries second: what is written between the two lies beyond the snapshot, and is seen."""
+    unknown = [user_id for user_id, seq in heads.items() if seq is None]
+    from_seq = {user_id: seq or 0 for user_id, seq in heads.items()}
+    if unknown:
+        async for user in database["users"].find(
+            {"userId": {"$in": unknown}, "version": version}, {"userId": 1, "seq": 1, "state": 1}
+        ):
+            # A snapshot that cannot be read is as good as none: the ledger has it all.
+            try:
+                consulted.snapshots[user["userId"]] = progress_of(user)
+            except msgspec.MsgspecError:
+                continue
+            from_seq[user["userId"]] = user["seq"]
+    queries = [later_query(user_id, seq) for user_id, seq in from_seq.items()]
+    for slip in await _any_of(database, queries):
+        head = from_seq[slip["userId"]]
+        entries = consulted.later.setdefault(slip["userId"], [])
+        entries += [entry_of(slip, line) for line in slip["entries"] if head < line["seq"] <= head + LATER_LIMIT]
+    for entries in consulted.later.values():
+        entries.sort(key=lambda entry: entry.seq)
+
+
+def later_query(user_id: str, head: int) -> Document:
+    """The slips with entries after `head`: enough of them, and with an end even for the longest ledger."""
+    return {
+        "userId": user_id,
+        "lastSeq": {"$gt": head, "$lte": head + LATER_LIMIT + SLIP_ENTRIES},
+        "firstSeq": {"$lte": head + LATER_LIMIT},
+    }
+
+
+def known_query(user_id: str, event_ids: list[str]) -> Document:
+    """The slips that hold one of a user's events."""
+    return {"userId": user_id, "eventIds": {"$in": event_ids}}
+
+
+async def _known(database: Database, by_user: Mapping[str, list[str]]) -> list[Document]:
+    return await _any_of(database, [known_query(user_id, event_ids) for user_id, event_ids in by_user.items()])
+
+
+async def _any_of(database: Database, queries: Sequence[Document]) -> list[Document]:
+    remaining = iter(queries)
+    asked: list[Document] = []
+    while branches := list(islice(remaining, _BRANCHES)):
+        asked.append({"$or": branches} if len(branches) > 1 else branches[0])
+    found = await asyncio.gather(*(database["ledger"].find(query).to_list() for query in asked))
+    return [slip for slips in found for slip in slips]
+
+
+async def append(database: Database, entries: Sequence[Entry]) -> frozenset[str]:
+    """See `Store.append`.
+
+    Where the server refuses a slip because of another one, it still waits until a majority holds that other one:
+    who was refused finds it at the next `consult`.
+    """
+    by_user: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_user.setdefault(entry.user_id, []).append(entry)
+    refused = {user_id for user_id, own in by_user.items() if not _is_sound(own)}
+    firsts: list[Document] = []
+    rests: dict[str, list[Document]] = {}
+    for user_id, own in by_user.items():
+        if user_id not in refused:
+            first, *rest = [slip_of(share) for share in _shares(own)]
+            firsts.append(first)
+            if rest:
+                rests[user_id] = rest
+    refused |= await _insert(database, firsts)
+    for user_id, rest in rests.items():
+        if user_id in refused:
+            continue
+        for slip in rest:
+            if await _insert(database, [slip]):
+                # Beyond what one document holds, the beginning stands already: it cannot be said that none does.
+                raise StoreUnavailable("Another writer came between the parts of a very large write; try again.")
+    return frozenset(refused)
+
+
+async def _insert(database: Database, slips: Sequence[Document]) -> set[str]:
+    """Write slips; the users of those that were refused."""
+    if not slips:
+        return set()
+    try:
+        await database["ledger"].insert_many(slips, ordered=False)
+    except BulkWriteError as error:
+        return {slips[position]["userId"] for position in duplicates(error)}
+    return set()
+
+
+def _is_sound(entries: Sequence[Entry]) -> bool:
+    """Whether no two of a user's entries collide with each other: a unique index compares documents, and does not
+    look for doubles within one."""
+    event_ids = [entry.event_id for entry in entries if entry.event_id is not None]
+    return len(set(event_ids)) == len(event_ids) and len({entry.seq for entry in entries}) == len(entries)
+
+
+def _shares(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """A user's entries in as few runs as documents can hold: one, but for the extreme."""
+    if len(entries) <= 64:
+        # What is let in has at most 16 KiB of metadata.
+        yield list(entries)
+        return
+    share: list[Entry] = []
+    size = 0
+    for entry in entries:
+        grows_by = len(msgspec.json.encode(entry.fact)) + _LINE_BYTES
+        if share and (size + grows_by > SLIP_BYTES or len(share) >= SLIP_ENTRIES):
+            yield share
+            share, size = [], 0
+        share.append(entry)
+        size += grows_by
+    yield share
+
+
+async def entries(database: Database, user_id: str, after: int, limit: int) -> list[Entry]:
+    """See `Store.entries`."""
+    found: list[Entry] = []
+    # Each slip brings at least one.
+    slips = database["ledger"].find({"userId": user_id, "lastSeq": {"$gt": after}}).sort("lastSeq").limit(limit)
+    async for slip in slips:
+        found += [entry_of(slip, line) for line in slip["entries"] if line["seq"] > after]
+        if len(found) >= limit:
+            break
+    await slips.close()
+    return found[:limit]
+
+
+async def users(database: Database, after: str, limit: int) -> list[str]:
+    """See `Store.users`. Two walks along indexes with one key per user, however many entries each has."""
+    above = {"userId": {"$gt": after}}
+    only_id = {"_id": 0, "userId": 1}
+    found = await asyncio.gather(
+        database["ledger"].find({"firstSeq": 1, **above}, only_id).sort("userId").limit(limit).to_list(),
+        database["users"].find(above, only_id).sort("userId").limit(limit).to_list(),
+    )
+    return sorted({document["userId"] for documents in found for document in documents})[:limit]

@@ -1,0 +1,155 @@
+"""The collections and their indexes, and how a database gets from one version of them to the next.
+
+`ledger` is the record and `learning_events` a view of it, one row per event. `users` and `standings` are
+projections and can be dropped at any time. Each index begins with the user's id where it is unique, so that all
+three can be sharded by user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+from pymongo import IndexModel
+from pymongo.errors import DuplicateKeyError, OperationFailure
+
+from laurels.errors import StoreIncompatible, StoreUnavailable
+from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, Database, Document
+from laurels.storage.mongodb.snapshots import PENDING
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "ledger": [
+        # A user's entries in order, after one of them. The one to shard by: no array is in it.
+        IndexModel({"userId": 1, "lastSeq": 1, "firstSeq": 1}, name="ledger_user", unique=True),
+        # Two writers cannot both make a user's next entry.
+        IndexModel({"userId": 1, "entries.seq": 1}, name="ledger_user_seq", unique=True),
+        # Is this event recorded already? (Slips without an event have no ids and do not collide.)
+        IndexModel(
+            {"userId": 1, "eventIds": 1},
+            name="ledger_user_event",
+            unique=True,
+            partialFilterExpression={"eventIds": {"$exists": True}},
+        ),
+        # Who are the users? One key for each, at their first entry.
+        IndexModel({"userId": 1}, name="ledger_users", partialFilterExpression={"firstSeq": 1}),
+        # What came in since all was last known to be projected.
+        IndexModel({"writtenAt": 1, "recordedAt": 1, "userId": 1, "lastSeq": 1}, name="ledger_written"),
+    ],
+    "users": [
+        # One document per user: snapshot and card.
+        IndexModel({"userId": 1}, name="users_user", unique=True),
+        # Whose lines are not on the boards yet: hardly ever anybody's.
+        IndexModel({"pending": 1}, name="users_pending", partialFilterExpression=PENDING),
+    ],
+    "standings": [
+        # One line per user and board, and all lines of one user, to check and to forget.
+        IndexModel({"userId": 1, "board": 1}, name="standings_user", unique=True),
+        # The order of a board.
+        IndexModel({"board": 1, "points": -1, "reachedAt": 1, "userId": 1}, name="standings_order"),
+    ],
+}
+
+# One row per event, for people. Only plain renames, so that a condition on the user goes down to the index.
+LEARNING_EVENTS: list[dict[str, Any]] = [
+    {"$unwind": "$entries"},
+    {"$match": {"entries.eventType": {"$exists": True}}},
+    {
+        "$project": {
+            "_id": 0,
+            "userId": 1,
+            **{
+                name: f"$entries.{name}"
+                for name in (
+                    "seq",
+                    "eventId",
+                    "eventType",
+                    "language",
+                    "points",
+                    "badges",
+                    "totalPoints",
+                    "level",
+                    "timestamp",
+                    "recordedAt",
+                    "fact",
+                )
+            },
+        }
+    },
+]
+
+
+async def _make_collections(database: Database) -> None:
+    for name, indexes in INDEXES.items():
+        await database[name].create_indexes(indexes)
+    try:
+        await database.create_collection("learning_events", viewOn="ledger", pipeline=LEARNING_EVENTS)
+    except OperationFailure as error:
+        if error.code != _NAMESPACE_EXISTS:
+            raise
+
+
+_NAMESPACE_EXISTS = 48
+
+# Forward only. A step may be begun again by another process where one died or was slow, so each must bear that.
+MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (_make_collections,)
+
+# How long, in seconds, a process may hold the right to migrate, and how long others wait for it.
+LEASE = 60
+_POLL = 0.1
+
+
+async def check_server(database: Database) -> None:
+    """Raise StoreIncompatible for a server that is too old."""
+    hello = await database.client.admin.command("hello")
+    if hello["maxWireVersion"] < OLDEST_WIRE_VERSION:
+        raise StoreIncompatible("The MongoDB server is too old; Laurels needs 6.0 or newer.")
+
+
+async def migrate(database: Database) -> None:
+    """Bring the database to the present version. Several processes may do so at once; one does the work.
+
+    The lease is measured by the server's clock. It only keeps processes from doing the same work side by side:
+    what keeps the result right is that each step may be repeated.
+    """
+    meta = database["meta"]
+    owner = uuid4().hex
+    give_up_at = monotonic() + 2 * LEASE
+    while (version := await _version(database)) < len(MIGRATIONS):
+        if await _take_lease(database, owner):
+            try:
+                for number in range(version, len(MIGRATIONS)):
+                    await MIGRATIONS[number](database)
+                    await meta.update_one({"_id": "schema", "owner": owner}, {"$max": {"version": number + 1}})
+            finally:
+                await meta.update_one({"_id": "schema", "owner": owner}, {"$unset": {"owner": "", "until": ""}})
+        elif monotonic() >= give_up_at:
+            raise StoreUnavailable("Another process is still bringing the database up to date; try again later.")
+        else:
+            await asyncio.sleep(_POLL)
+
+
+async def _version(database: Database) -> int:
+    found = await database["meta"].find_one({"_id": "schema"})
+    version: int = found.get("version", 0) if found else 0
+    if version > len(MIGRATIONS):
+        raise StoreIncompatible(
+            f"The database has schema version {version}, this Laurels knows {len(MIGRATIONS)}. "
+            "Use the newer Laurels that wrote it."
+        )
+    return version
+
+
+async def _take_lease(database: Database, owner: str) -> bool:
+    """Whether this process is the one to migrate from here on."""
+    meta = database["meta"]
+    # Of several processes that add the document at once one succeeds.
+    with suppress(DuplicateKeyError):
+        await meta.update_one({"_id": "schema"}, {"$setOnInsert": {"version": 0}}, upsert=True)
+    free: Document = {"_id": "schema", "$expr": {"$lt": [{"$ifNull": ["$until", 0]}, "$$NOW"]}}
+    until = {"$add": ["$$NOW", LEASE * 1_000]}
+    taken = await meta.update_one(free, [{"$set": {"owner": owner, "until": until}}])
+    return taken.modified_count == 1

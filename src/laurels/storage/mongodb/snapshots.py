@@ -1,0 +1,182 @@
+"""Snapshots with their cards, and the lines that go with them.
+
+A user's projection spans several documents: theirs in `users`, and one in `standings` for each board that changed.
+The one write that decides is that of the user's document: it takes the new lines along, as `pending`, in the same
+write. Then they are put on the boards, and then taken out of `pending`. Whoever finds some there finishes the work
+(`finish`), and who reads a user's projection reads them as if they were in their place. So it is whole or not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from laurels.application.ports import Card, Projected, Projection
+from laurels.storage.mongodb.connection import Collection as Documents
+from laurels.storage.mongodb.connection import Database, Document, duplicates
+from laurels.storage.mongodb.documents import (
+    board_name,
+    card_of,
+    field_name,
+    line_of,
+    progress_of,
+    standing_of,
+    user_of,
+)
+
+# Where there is at least one line: an object with nothing in it is the smallest.
+PENDING: Document = {"pending": {"$gt": {}}}
+
+_CARD = {"_id": 0, "state": 0, "pending": 0}
+
+
+class Packed(msgspec.Struct):
+    """One user's projection as it will be written; nothing in it is shared with what it was made from."""
+
+    user_id: str
+    seq: int
+    version: str
+    fields: Document
+    lines: dict[str, Document]
+
+
+def pack(projections: Sequence[Projection], cards: Sequence[Card]) -> list[Packed]:
+    """Projections as `keep` writes them."""
+    return [
+        Packed(
+            kept.progress.user_id,
+            kept.progress.seq,
+            kept.progress.version,
+            user_of(kept.progress, card),
+            {board: line_of(line, kept.progress.seq) for board, line in kept.standings.items()},
+        )
+        for kept, card in zip(projections, cards, strict=True)
+    ]
+
+
+async def keep(database: Database, projections: Sequence[Packed]) -> None:
+    """See `Store.project`."""
+    await _write_where_newer(
+        database["users"],
+        [
+            (
+                {
+                    "userId": packed.user_id,
+                    "$or": [
+                        {"seq": {"$lt": packed.seq}},
+                        {"seq": packed.seq, "version": {"$ne": packed.version}},
+                    ],
+                },
+                packed.fields | {f"pending.{field_name(board)}": line for board, line in packed.lines.items()},
+            )
+            for packed in projections
+        ],
+    )
+    await _put_on_boards(database, {packed.user_id: packed.lines for packed in projections})
+    done = [
+        UpdateOne(
+            # Where another projection has come in between, its lines are among these; they stay for who finds them.
+            {"userId": packed.user_id, "seq": packed.seq, "version": packed.version},
+            {"$unset": dict.fromkeys((f"pending.{field_name(board)}" for board in packed.lines), "")},
+        )
+        for packed in projections
+        if packed.lines
+    ]
+    if done:
+        await database["users"].bulk_write(done, ordered=False)
+
+
+async def finish(database: Database) -> None:
+    """Put lines on the boards that a process took along in users' documents and did not live to put there."""
+    users = await database["users"].find(PENDING, {"userId": 1, "seq": 1, "version": 1, "pending": 1}).to_list()
+    if not users:
+        return
+    await _put_on_boards(
+        database,
+        {user["userId"]: {board_name(field): line for field, line in user["pending"].items()} for user in users},
+    )
+    done = [
+        UpdateOne(
+            {"userId": user["userId"], "seq": user["seq"], "version": user["version"]},
+            {"$unset": dict.fromkeys((f"pending.{field}" for field in user["pending"]), "")},
+        )
+        for user in users
+    ]
+    await database["users"].bulk_write(done, ordered=False)
+
+
+async def _put_on_boards(database: Database, lines: Mapping[str, Mapping[str, Document]]) -> None:
+    await _write_where_newer(
+        database["standings"],
+        [
+            ({"userId": user_id, "board": board, "seq": {"$lt": line["seq"]}}, line)
+            for user_id, own in lines.items()
+            for board, line in own.items()
+        ],
+    )
+
+
+async def _write_where_newer(collection: Documents, writes: Sequence[tuple[Document, Document]]) -> None:
+    """Set fields in the documents that a condition finds, or make them.
+
+    A document that is there and does not meet the condition makes the server try to add another, which the unique
+    index refuses: what is kept is as new. Or somebody else has just made it, from something older: so once more,
+    adding nothing.
+    """
+    for may_add in (True, False):
+        if not writes:
+            return
+        updates: list[Any] = [UpdateOne(wanted, {"$set": fields}, upsert=may_add) for wanted, fields in writes]
+        try:
+            await collection.bulk_write(updates, ordered=False)
+        except BulkWriteError as error:
+            writes = [writes[position] for position in duplicates(error)]
+        else:
+            return
+
+
+async def cards(database: Database, user_ids: Collection[str]) -> dict[str, Card]:
+    """See `Store.cards`."""
+    found = database["users"].find({"userId": {"$in": list(user_ids)}}, _CARD)
+    return {user["userId"]: card_of(user) async for user in found}
+
+
+async def projected(database: Database, user_ids: Collection[str]) -> dict[str, Projected]:
+    """See `Store.projected`."""
+    asked = {"userId": {"$in": list(user_ids)}}
+    # Lines second: what was pending in a user's document may be on the boards by then, never the other way round.
+    users = await database["users"].find(asked).to_list()
+    lines = await database["standings"].find(asked).to_list()
+    found = {user["userId"]: Projected(progress_of(user), card_of(user), {}) for user in users}
+    seqs: dict[tuple[str, str], int] = {}
+    for line in lines:
+        user_id, board = line["userId"], line["board"]
+        found.setdefault(user_id, Projected(None, None, {})).standings[board] = standing_of(user_id, line)
+        seqs[user_id, board] = line["seq"]
+    for user in users:
+        user_id = user["userId"]
+        for field, line in user.get("pending", {}).items():
+            board = board_name(field)
+            if line["seq"] > seqs.get((user_id, board), 0):
+                found[user_id].standings[board] = standing_of(user_id, line)
+    return found
+
+
+async def clear(database: Database) -> None:
+    """See `Store.clear_projections`.
+
+    In an order in which no step leaves a line without the snapshot that vouches for it, for who is killed in between:
+    a snapshot at entry 0 is merely behind.
+    """
+    stale = {"$set": {"seq": 0, "version": ""}, "$unset": {"pending": ""}}
+    await database["users"].update_many({}, stale)
+    await database["standings"].delete_many({})
+    await database["users"].delete_many({"seq": 0})
+    # Projected by others meanwhile; some of their lines may be among those that were dropped.
+    await database["users"].update_many({}, stale)
+    await database["meta"].delete_one({"_id": "projected"})

@@ -1,0 +1,106 @@
+"""`Store` on a MongoDB database: a server alone, a replica set or a sharded cluster, by one protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+
+from laurels.application.ports import Card, Consulted, Projected, Projection
+from laurels.domain.ledger import Entry
+from laurels.domain.ranking import Place, Standing
+from laurels.storage.mongodb import boards, ledger, snapshots, watermark
+from laurels.storage.mongodb.connection import PATIENCE, Client, Session, connect, database_of
+from laurels.storage.mongodb.schema import LEASE, check_server, migrate
+
+# Seconds for what goes through whole collections.
+_LONG = 3_600.0
+
+
+class MongoStore:
+    """The ledger and its projections in the database of `client`. Made by `open`, to be closed by who opened it.
+
+    Belongs to the event loop in which it was opened.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._database = database_of(client)
+        # Projections can be made again, so they need not wait for the disk.
+        self._projections = database_of(client, durable=False)
+        self._session = Session()
+
+    @classmethod
+    async def open(cls, url: str) -> MongoStore:
+        """Open the database that the URL names, making its collections or bringing them up to date.
+
+        Raises SettingsError for a URL that cannot be used, and StoreError.
+        """
+        store = cls(connect(url))
+        try:
+            await store._session.run(lambda: check_server(store._database), timeout=2 * PATIENCE)
+            await store._session.run(lambda: migrate(store._database), timeout=3 * LEASE)
+            await store.check()
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    @property
+    def mark(self) -> object | None:
+        """None: the server tells nobody of the writes of others."""
+        return None
+
+    async def consult(
+        self, heads: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
+    ) -> Consulted:
+        return await self._session.run(lambda: ledger.consult(self._database, heads, event_ids, version))
+
+    async def read(self, user_ids: Collection[str], version: str) -> Consulted:
+        heads = dict.fromkeys(user_ids)
+        return await self._session.run(lambda: ledger.consult(self._database, heads, (), version))
+
+    async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
+        return await self._session.run(lambda: ledger.append(self._database, entries))
+
+    async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
+        return await self._session.run(lambda: ledger.entries(self._database, user_id, after, limit))
+
+    def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
+        packed = snapshots.pack(projections, cards)
+        return self._session.run(lambda: snapshots.keep(self._projections, packed))
+
+    async def behind(self, limit: int, *, before: int) -> list[str]:
+        return await self._session.run(lambda: watermark.behind(self._projections, limit, before), timeout=_LONG)
+
+    async def cards(self, user_ids: Collection[str]) -> dict[str, Card]:
+        return await self._session.run(lambda: snapshots.cards(self._projections, user_ids))
+
+    async def standings(
+        self, board: str, *, limit: int, after: Place | None = None, before: Place | None = None
+    ) -> list[Standing]:
+        return await self._session.run(lambda: boards.standings(self._projections, board, limit, after, before))
+
+    async def standing(self, board: str, user_id: str) -> Standing | None:
+        return await self._session.run(lambda: boards.standing(self._projections, board, user_id))
+
+    async def count(self, board: str, *, before: Place | None = None) -> int:
+        return await self._session.run(lambda: boards.count(self._projections, board, before))
+
+    async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
+        return await self._session.run(lambda: ledger.users(self._database, after, limit))
+
+    async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
+        return await self._session.run(lambda: snapshots.projected(self._projections, user_ids))
+
+    async def clear_projections(self) -> None:
+        await self._session.run(lambda: snapshots.clear(self._projections), timeout=_LONG)
+
+    async def check(self) -> None:
+        async def write() -> None:
+            # What a commit would need: a majority of members that put a write on disk.
+            await self._database["meta"].update_one({"_id": "check"}, {"$inc": {"times": 1}}, upsert=True)
+
+        await self._session.run(write, timeout=PATIENCE)
+
+    async def close(self) -> None:
+        if await self._session.close():
+            await self._client.close()

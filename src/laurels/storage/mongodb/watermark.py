@@ -1,0 +1,83 @@
+"""Who is behind: looking through what the ledger took in since everything was last known to be projected.
+
+The ledger of a cluster has no one order of writing. Each slip carries the server's own time of its insertion, which
+no clock of a client can disturb, and `meta` keeps an instant up to which every user was found projected. That mark
+stays `MARGIN` seconds behind the newest slip in sight: an insertion gets its time when it begins and comes into sight
+when it is done, which the time limit of operations bounds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import Timestamp
+from bson.datetime_ms import DatetimeMS
+
+from laurels.storage.mongodb.connection import Database, Document
+from laurels.storage.mongodb.snapshots import finish
+
+# Seconds; three times as long as an insertion may take.
+MARGIN = 60
+
+
+async def behind(database: Database, limit: int, before: int) -> list[str]:
+    """See `Store.behind`. Finishes on the way what another process left half done on the boards."""
+    await finish(database)
+    ledger, meta = database["ledger"], database["meta"]
+    kept = await meta.find_one({"_id": "projected"})
+    up_to: Timestamp = kept["upTo"] if kept else Timestamp(0, 0)
+    newest = await ledger.find_one({}, {"writtenAt": 1}, sort=[("writtenAt", -1)])
+    if newest is None:
+        return []
+    young = await ledger.find_one(young_query(up_to, before), {"writtenAt": 1}, sort=[("writtenAt", 1)])
+    waiting = await (await ledger.aggregate(waiting_pipeline(up_to, before, limit))).to_list()
+    if not waiting:
+        seconds: int = newest["writtenAt"].time - MARGIN
+        if young is not None:
+            seconds = min(seconds, young["writtenAt"].time - 1)
+        if seconds > up_to.time:
+            mark: Document = {"$max": {"upTo": Timestamp(seconds, 0)}}
+            await meta.update_one({"_id": "projected"}, mark, upsert=True)
+    return [user["_id"] for user in waiting]
+
+
+def young_query(up_to: Timestamp, before: int) -> Document:
+    """Slips that are too young to be asked about: from the first one on nothing is known to be projected."""
+    return {"writtenAt": {"$gt": up_to}, "recordedAt": {"$gte": DatetimeMS(before)}}
+
+
+def waiting_pipeline(up_to: Timestamp, before: int, limit: int) -> list[dict[str, Any]]:
+    """Users who wrote since the mark and whose snapshot lacks some of it; those first who have lacked it longest."""
+    return [
+        {"$match": {"writtenAt": {"$gt": up_to}, "recordedAt": {"$lt": DatetimeMS(before)}}},
+        {"$group": {"_id": "$userId", "lastSeq": {"$max": "$lastSeq"}}},
+        {
+            "$lookup": {
+                "from": "users",
+                "localField": "_id",
+                "foreignField": "userId",
+                "pipeline": [{"$project": {"_id": 0, "seq": 1}}],
+                "as": "user",
+            }
+        },
+        {"$set": {"seq": {"$ifNull": [{"$first": "$user.seq"}, 0]}}},
+        {"$match": {"$expr": {"$gt": ["$lastSeq", "$seq"]}}},
+        {
+            "$lookup": {
+                "from": "ledger",
+                "localField": "_id",
+                "foreignField": "userId",
+                "let": {"seq": "$seq"},
+                "pipeline": [
+                    {"$match": {"$expr": {"$gt": ["$lastSeq", "$$seq"]}}},
+                    {"$sort": {"lastSeq": 1}},
+                    {"$limit": 1},
+                    {"$project": {"_id": 0, "writtenAt": 1}},
+                ],
+                "as": "lacks",
+            }
+        },
+        {"$project": {"since": {"$first": "$lacks.writtenAt"}}},
+        {"$sort": {"since": 1}},
+        {"$limit": limit},
+    ]

