@@ -16,7 +16,6 @@ from laurels.testing.store_contract import (
     ProjectionContract,
 )
 
-
 # One line per store: the fixture that gives the URL of an empty database.
 STORES = {
     "sqlite": "store_url",

@@ -120,11 +120,11 @@ class Session:
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
 
-    async def run(self, work: Callable[[], Awaitable[T]], *, timeout: float | None = None) -> T:
-        """The result of `work`, within `timeout` seconds where given. Raises StoreError for the driver's errors."""
+    async def run(self, work: Callable[[], Awaitable[T]], *, within: float | None = None) -> T:
+        """The result of `work`, in at most `within` seconds where given. Raises StoreError for the driver's errors."""
         if self._closed:
             raise StoreUnavailable("The store is closed.")
-        task = asyncio.create_task(_translated(work, timeout))
+        task = asyncio.create_task(_translated(work, within))
         self._running.add(task)
         task.add_done_callback(self._finished)
         return await asyncio.shield(task)
@@ -143,11 +143,11 @@ class Session:
         return was_open
 
 
-async def _translated(work: Callable[[], Awaitable[T]], timeout: float | None) -> T:
+async def _translated(work: Callable[[], Awaitable[T]], within: float | None) -> T:
     try:
-        if timeout is None:
+        if within is None:
             return await work()
-        with pymongo.timeout(timeout):
+        with pymongo.timeout(within):
             return await work()
     except (PyMongoError, BSONError, msgspec.MsgspecError) as error:
         raise translate(error) from error

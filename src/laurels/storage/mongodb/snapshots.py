@@ -8,7 +8,6 @@ write. Then they are put on the boards, and then taken out of `pending`. Whoever
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 

@@ -36,8 +36,8 @@ class MongoStore:
         """
         store = cls(connect(url))
         try:
-            await store._session.run(lambda: check_server(store._database), timeout=2 * PATIENCE)
-            await store._session.run(lambda: migrate(store._database), timeout=3 * LEASE)
+            await store._session.run(lambda: check_server(store._database), within=2 * PATIENCE)
+            await store._session.run(lambda: migrate(store._database), within=3 * LEASE)
             await store.check()
         except BaseException:
             await store.close()
@@ -69,7 +69,7 @@ class MongoStore:
         return self._session.run(lambda: snapshots.keep(self._projections, packed))
 
     async def behind(self, limit: int, *, before: int) -> list[str]:
-        return await self._session.run(lambda: watermark.behind(self._projections, limit, before), timeout=_LONG)
+        return await self._session.run(lambda: watermark.behind(self._projections, limit, before), within=_LONG)
 
     async def cards(self, user_ids: Collection[str]) -> dict[str, Card]:
         return await self._session.run(lambda: snapshots.cards(self._projections, user_ids))
@@ -92,14 +92,14 @@ class MongoStore:
         return await self._session.run(lambda: snapshots.projected(self._projections, user_ids))
 
     async def clear_projections(self) -> None:
-        await self._session.run(lambda: snapshots.clear(self._projections), timeout=_LONG)
+        await self._session.run(lambda: snapshots.clear(self._projections), within=_LONG)
 
     async def check(self) -> None:
         async def write() -> None:
             # What a commit would need: a majority of members that put a write on disk.
             await self._database["meta"].update_one({"_id": "check"}, {"$inc": {"times": 1}}, upsert=True)
 
-        await self._session.run(write, timeout=PATIENCE)
+        await self._session.run(write, within=PATIENCE)
 
     async def close(self) -> None:
         if await self._session.close():
