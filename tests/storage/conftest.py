@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -204,3 +204,9 @@ def one_node_url(mongodb_one_node: Deployment) -> Iterator[str]:
 def three_nodes_url(mongodb_three_nodes: Deployment) -> Iterator[str]:
     """The store URL of a fresh database on a replica set of three."""
     yield from _fresh_url(mongodb_three_nodes)
+
+
+@pytest.fixture(scope="session")
+def deploy_mongodb() -> Callable[..., Deployment]:
+    """`deploy`, for tests that break what they are given."""
+    return deploy

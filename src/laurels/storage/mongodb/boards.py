@@ -10,8 +10,8 @@ from laurels.domain.ranking import Place, Standing
 from laurels.storage.mongodb.connection import Database, Document
 from laurels.storage.mongodb.documents import bounded, standing_of
 
-_ORDER = [("points", -1), ("reachedAt", 1), ("userId", 1)]
-_BACKWARDS = [("points", 1), ("reachedAt", -1), ("userId", -1)]
+ORDER = [("points", -1), ("reachedAt", 1), ("userId", 1)]
+BACKWARDS = [("points", 1), ("reachedAt", -1), ("userId", -1)]
 _LINE = {"_id": 0, "userId": 1, "points": 1, "events": 1, "reachedAt": 1}
 
 
@@ -31,11 +31,11 @@ async def standings(
     database: Database, board: str, limit: int, after: Place | None, before: Place | None
 ) -> list[Standing]:
     """See `Store.standings`. The server merges the ranges in the order of the index and stops at the limit."""
-    query, order = {"board": board}, _ORDER
+    query, order = {"board": board}, ORDER
     if after is not None:
         query = {"$or": ranges(board, after, ahead=False)}
     elif before is not None:
-        query, order = {"$or": ranges(board, before, ahead=True)}, _BACKWARDS
+        query, order = {"$or": ranges(board, before, ahead=True)}, BACKWARDS
     found = await database["standings"].find(query, _LINE).sort(order).limit(limit).to_list()
     lines = [standing_of(line["userId"], line) for line in found]
     return lines[::-1] if before is not None else lines

@@ -49,23 +49,23 @@ OLDEST_WIRE_VERSION = 17
 
 DUPLICATE_KEY = 11_000
 
-_DURABLE = WriteConcern("majority", j=True)
-# For what can be made again: on as many members, but nobody waits for their disks.
-_REPEATABLE = WriteConcern("majority", j=False)
 # Instants come back as the milliseconds that they are, whatever their year.
 _CODEC: CodecOptions[Document] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 
 
-def connect(url: str) -> Client:
-    """A client for the running event loop, and for no other. Touches no network. Raises SettingsError."""
+async def connect(url: str) -> Client:
+    """A client for the running event loop, and for no other. Asks no server. Raises SettingsError."""
+    client: Client | None = None
     try:
         given = {name.lower() for name, _ in parse_qsl(urlsplit(url).query)}
         options: dict[str, Any] = {} if "timeoutms" in given else {"timeoutMS": TIMEOUT_MS}
         if "appname" not in given:
             options["appname"] = "laurels"
-        client: Client = AsyncMongoClient(url, **options)
+        client = AsyncMongoClient(url, **options)
         client.get_default_database()
     except (ConfigurationError, InvalidURI, ValueError) as error:
+        if client is not None:
+            await client.close()
         raise SettingsError(
             "A MongoDB store is mongodb://[USER:PASSWORD@]HOST[:PORT]/DATABASE[?OPTIONS], with the database named, "
             "and with special characters of user and password percent-encoded."
@@ -73,12 +73,12 @@ def connect(url: str) -> Client:
     return client
 
 
-def database_of(client: Client, *, durable: bool = True) -> Database:
+def database_of(client: Client) -> Database:
     """The database that the URL named, with concerns that no option of the URL can weaken."""
     return client.get_default_database(
         codec_options=_CODEC,
         read_preference=ReadPreference.PRIMARY,
-        write_concern=_DURABLE if durable else _REPEATABLE,
+        write_concern=WriteConcern("majority", j=True),
         read_concern=ReadConcern("majority"),
     )
 

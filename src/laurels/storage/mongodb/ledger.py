@@ -25,6 +25,11 @@ SLIP_BYTES = 12 * 1024 * 1024
 SLIP_ENTRIES = 4_096
 _LINE_BYTES = 1_024
 
+# Named, or the server would try both on the first users that it meets and stay with what was best for those.
+LATER_INDEX = "ledger_user"
+KNOWN_INDEX = "ledger_user_event"
+USERS_INDEX = "ledger_users"
+
 # Branches of one query: the server's work of planning grows faster than their number.
 _BRANCHES = 100
 
@@ -62,7 +67,7 @@ async def _fill_later(database: Database, heads: Mapping[str, int | None], versi
                 continue
             from_seq[user["userId"]] = user["seq"]
     queries = [later_query(user_id, seq) for user_id, seq in from_seq.items()]
-    for slip in await _any_of(database, queries):
+    for slip in await _any_of(database, queries, LATER_INDEX):
         head = from_seq[slip["userId"]]
         entries = consulted.later.setdefault(slip["userId"], [])
         entries += [entry_of(slip, line) for line in slip["entries"] if head < line["seq"] <= head + LATER_LIMIT]
@@ -85,15 +90,17 @@ def known_query(user_id: str, event_ids: list[str]) -> Document:
 
 
 async def _known(database: Database, by_user: Mapping[str, list[str]]) -> list[Document]:
-    return await _any_of(database, [known_query(user_id, event_ids) for user_id, event_ids in by_user.items()])
+    return await _any_of(
+        database, [known_query(user_id, event_ids) for user_id, event_ids in by_user.items()], KNOWN_INDEX
+    )
 
 
-async def _any_of(database: Database, queries: Sequence[Document]) -> list[Document]:
+async def _any_of(database: Database, queries: Sequence[Document], index: str) -> list[Document]:
     remaining = iter(queries)
     asked: list[Document] = []
     while branches := list(islice(remaining, _BRANCHES)):
         asked.append({"$or": branches} if len(branches) > 1 else branches[0])
-    found = await asyncio.gather(*(database["ledger"].find(query).to_list() for query in asked))
+    found = await asyncio.gather(*(database["ledger"].find(query, hint=index).to_list() for query in asked))
     return [slip for slips in found for slip in slips]
 
 
@@ -180,7 +187,11 @@ async def users(database: Database, after: str, limit: int) -> list[str]:
     above = {"userId": {"$gt": after}}
     only_id = {"_id": 0, "userId": 1}
     found = await asyncio.gather(
-        database["ledger"].find({"firstSeq": 1, **above}, only_id).sort("userId").limit(limit).to_list(),
+        database["ledger"]
+        .find({"firstSeq": 1, **above}, only_id, hint=USERS_INDEX)
+        .sort("userId")
+        .limit(limit)
+        .to_list(),
         database["users"].find(above, only_id).sort("userId").limit(limit).to_list(),
     )
     return sorted({document["userId"] for documents in found for document in documents})[:limit]

@@ -86,7 +86,9 @@ async def _make_collections(database: Database) -> None:
     for name, indexes in INDEXES.items():
         await database[name].create_indexes(indexes)
     try:
-        await database.create_collection("learning_events", viewOn="ledger", pipeline=LEARNING_EVENTS)
+        await database.create_collection(
+            "learning_events", check_exists=False, viewOn="ledger", pipeline=LEARNING_EVENTS
+        )
     except OperationFailure as error:
         if error.code != _NAMESPACE_EXISTS:
             raise

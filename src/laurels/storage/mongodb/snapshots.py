@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from pymongo import UpdateOne
+from pymongo import UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError
 
 from laurels.application.ports import Card, Projected, Projection
@@ -87,7 +87,8 @@ async def keep(database: Database, projections: Sequence[Packed]) -> None:
         if packed.lines
     ]
     if done:
-        await database["users"].bulk_write(done, ordered=False)
+        # Nobody need wait for a majority: where this is lost, the lines are put on the boards once more.
+        await database["users"].with_options(write_concern=WriteConcern(1)).bulk_write(done, ordered=False)
 
 
 async def finish(database: Database) -> None:

@@ -24,8 +24,6 @@ class MongoStore:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._database = database_of(client)
-        # Projections can be made again, so they need not wait for the disk.
-        self._projections = database_of(client, durable=False)
         self._session = Session()
 
     @classmethod
@@ -34,7 +32,7 @@ class MongoStore:
 
         Raises SettingsError for a URL that cannot be used, and StoreError.
         """
-        store = cls(connect(url))
+        store = cls(await connect(url))
         try:
             await store._session.run(lambda: check_server(store._database), within=2 * PATIENCE)
             await store._session.run(lambda: migrate(store._database), within=3 * LEASE)
@@ -66,33 +64,33 @@ class MongoStore:
 
     def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
         packed = snapshots.pack(projections, cards)
-        return self._session.run(lambda: snapshots.keep(self._projections, packed))
+        return self._session.run(lambda: snapshots.keep(self._database, packed))
 
     async def behind(self, limit: int, *, before: int) -> list[str]:
-        return await self._session.run(lambda: watermark.behind(self._projections, limit, before), within=_LONG)
+        return await self._session.run(lambda: watermark.behind(self._database, limit, before), within=_LONG)
 
     async def cards(self, user_ids: Collection[str]) -> dict[str, Card]:
-        return await self._session.run(lambda: snapshots.cards(self._projections, user_ids))
+        return await self._session.run(lambda: snapshots.cards(self._database, user_ids))
 
     async def standings(
         self, board: str, *, limit: int, after: Place | None = None, before: Place | None = None
     ) -> list[Standing]:
-        return await self._session.run(lambda: boards.standings(self._projections, board, limit, after, before))
+        return await self._session.run(lambda: boards.standings(self._database, board, limit, after, before))
 
     async def standing(self, board: str, user_id: str) -> Standing | None:
-        return await self._session.run(lambda: boards.standing(self._projections, board, user_id))
+        return await self._session.run(lambda: boards.standing(self._database, board, user_id))
 
     async def count(self, board: str, *, before: Place | None = None) -> int:
-        return await self._session.run(lambda: boards.count(self._projections, board, before))
+        return await self._session.run(lambda: boards.count(self._database, board, before))
 
     async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
         return await self._session.run(lambda: ledger.users(self._database, after, limit))
 
     async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
-        return await self._session.run(lambda: snapshots.projected(self._projections, user_ids))
+        return await self._session.run(lambda: snapshots.projected(self._database, user_ids))
 
     async def clear_projections(self) -> None:
-        await self._session.run(lambda: snapshots.clear(self._projections), within=_LONG)
+        await self._session.run(lambda: snapshots.clear(self._database), within=_LONG)
 
     async def check(self) -> None:
         async def write() -> None:

@@ -1,0 +1,248 @@
+"""What is special about the MongoDB store: its indexes, its schema, and what it says when it cannot open."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from bson import Timestamp
+
+from laurels.application.ports import Projection
+from laurels.bootstrap import open_store
+from laurels.domain.ranking import Place
+from laurels.errors import SettingsError, StoreIncompatible, StoreUnavailable
+from laurels.storage.mongodb import MongoStore, boards, ledger, schema, snapshots, watermark
+from laurels.testing.builders import (
+    NOON,
+    VERSION,
+    card,
+    event_entry,
+    history,
+    profile_entry,
+    progress,
+    project,
+    standing,
+)
+
+
+@pytest.fixture
+async def store(mongodb_url: str) -> AsyncIterator[MongoStore]:
+    opened = await MongoStore.open(mongodb_url)
+    yield opened
+    await opened.close()
+
+
+def stages(plan: Any) -> Iterator[dict[str, Any]]:
+    """Every stage of an explained plan, whatever it is nested in; rejected plans are left out."""
+    if isinstance(plan, dict):
+        if "stage" in plan:
+            yield plan
+        for name, part in plan.items():
+            if name != "rejectedPlans":
+                yield from stages(part)
+    elif isinstance(plan, list):
+        for part in plan:
+            yield from stages(part)
+
+
+class TestPlans:
+    """Every hot query is a walk along the index that is documented for it."""
+
+    async def test_no_hot_query_scans_a_collection_or_sorts_in_memory(self, store: MongoStore) -> None:
+        await store.append([entry for n in range(50) for entry in history(f"user {n}", 4)])
+        for n in range(50):
+            await project(store, f"user {n}", 2, points=n % 7)
+        place, since, some = Place(3, NOON, "user 3"), Timestamp(1, 0), ["user 1", "user 2"]
+        order, backwards = (
+            [("points", -1), ("reachedAt", 1), ("userId", 1)],
+            [("points", 1), ("reachedAt", -1), ("userId", -1)],
+        )
+        hot: list[tuple[str, dict[str, Any], list[tuple[str, int]], str]] = [
+            ("ledger", ledger.later_query("user 1", 2), [], "ledger_user"),
+            ("ledger", {"$or": [ledger.later_query(user_id, 2) for user_id in some]}, [], "ledger_user"),
+            ("ledger", ledger.known_query("user 1", ["e1"]), [], "ledger_user_event"),
+            ("ledger", {"$or": [ledger.known_query(user_id, ["e1"]) for user_id in some]}, [], "ledger_user_event"),
+            ("ledger", {"userId": "user 1", "lastSeq": {"$gt": 2}}, [("lastSeq", 1)], "ledger_user"),
+            ("ledger", {"firstSeq": 1, "userId": {"$gt": "user"}}, [("userId", 1)], "ledger_users"),
+            ("ledger", {}, [("writtenAt", -1)], "ledger_written"),
+            ("ledger", watermark.young_query(since, NOON), [("writtenAt", 1)], "ledger_written"),
+            ("users", {"userId": {"$in": some}, "version": VERSION}, [], "users_user"),
+            ("users", {"userId": {"$gt": "user"}}, [("userId", 1)], "users_user"),
+            ("users", snapshots.PENDING, [], "users_pending"),
+            ("standings", {"userId": "user 1", "board": "all"}, [], "standings_user"),
+            ("standings", {"userId": {"$in": some}}, [], "standings_user"),
+            ("standings", {"board": "all"}, order, "standings_order"),
+            ("standings", {"$or": boards.ranges("all", place, ahead=False)}, order, "standings_order"),
+            ("standings", {"$or": boards.ranges("all", place, ahead=True)}, backwards, "standings_order"),
+        ]
+        for collection, query, sort, index in hot:
+            hint = index if index in (ledger.LATER_INDEX, ledger.KNOWN_INDEX, ledger.USERS_INDEX) else None
+            found = store._database[collection].find(query, hint=hint)
+            plan = await (found.sort(sort).limit(5) if sort else found).explain()
+            used = list(stages(plan["queryPlanner"]["winningPlan"]))
+            assert {stage["stage"] for stage in used}.isdisjoint({"COLLSCAN", "SORT"}), (query, used)
+            assert {stage["indexName"] for stage in used if "indexName" in stage} == {index}, (query, used)
+
+    async def test_those_who_are_behind_are_found_from_the_mark_on(self, store: MongoStore) -> None:
+        await store.append(history("ada", 3))
+        pipeline = watermark.waiting_pipeline(Timestamp(1, 0), NOON, 10)
+        plan = await store._database.command(
+            "explain", {"aggregate": "ledger", "pipeline": pipeline, "cursor": {}}, verbosity="queryPlanner"
+        )
+        assert {stage["stage"] for stage in stages(plan)}.isdisjoint({"COLLSCAN"})
+        assert "ledger_written" in str(plan)
+
+    async def test_a_walk_along_a_board_stops_at_the_limit(self, store: MongoStore) -> None:
+        lines = {f"user {n}": standing(f"user {n}", n // 3) for n in range(600)}
+        await store.project(
+            [Projection(progress(user_id), {"all": line}) for user_id, line in lines.items()],
+            cards=[card(user_id) for user_id in lines],
+        )
+        query = {"$or": boards.ranges("all", lines["user 300"].place, ahead=False)}
+        found = store._database["standings"].find(query).sort(boards.ORDER)
+        plan = await found.limit(10).explain()
+        assert plan["executionStats"]["totalKeysExamined"] < 30
+
+    async def test_every_index_is_there_and_none_else(self, store: MongoStore) -> None:
+        for collection, indexes in schema.INDEXES.items():
+            made = await store._database[collection].index_information()
+            assert made.keys() == {"_id_", *(index.document["name"] for index in indexes)}
+
+
+class TestDocuments:
+    """What people find who look into the database."""
+
+    async def test_events_are_rows_with_dates(self, store: MongoStore) -> None:
+        await store.append([*history("ada", 2), profile_entry("ada", 3)])
+        rows = await store._database["learning_events"].find({"userId": "ada"}).to_list()
+        assert [(row["eventType"], row["points"], row["seq"]) for row in rows] == [("run", 5, 1), ("run", 5, 2)]
+        assert [int(row["timestamp"]) for row in rows] == [NOON, NOON]
+        plan = await store._database.command(
+            "explain", {"find": "learning_events", "filter": {"userId": "ada"}}, verbosity="queryPlanner"
+        )
+        assert {stage["stage"] for stage in stages(plan)}.isdisjoint({"COLLSCAN"})
+
+    async def test_a_user_is_one_document(self, store: MongoStore) -> None:
+        await project(store, "ada", 3, points=40)
+        user = await store._database["users"].find_one({"userId": "ada"})
+        assert user is not None
+        assert (user["totalPoints"], user["level"], user["badges"], int(user["lastActiveAt"])) == (
+            40,
+            1,
+            ["first"],
+            NOON,
+        )
+
+    async def test_integers_beyond_64_bits_come_back(self, store: MongoStore) -> None:
+        entry = event_entry(metadata={"big": 2**80, "$where": 1, "a.b": -(2**70), "language": None})
+        await store.append([entry])
+        assert await store.entries("ada") == [entry]
+
+    async def test_the_largest_batch_of_one_user_is_taken(self, store: MongoStore) -> None:
+        largest = {"text": "x" * (16 * 1024 - 20)}
+        batch = [event_entry("ada", seq, metadata=largest) for seq in range(1, 1_001)]
+        assert await store.append(batch) == frozenset()
+        assert await store.entries("ada") == batch
+
+
+class TestUnfinished:
+    """A process that died between the writes of one projection."""
+
+    async def test_a_projection_is_whole_from_its_first_write_on(
+        self, store: MongoStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await store.append(history("ada", 6))
+        await project(store, "ada", 5, points=50, boards=["all", "a.b", "$c", "100%2E", ""])
+
+        async def die(*_: object) -> None:
+            raise StoreUnavailable("killed")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(snapshots, "_put_on_boards", die)
+            with pytest.raises(StoreUnavailable):
+                await project(store, "ada", 6, points=60, boards=["all", "a.b", "$c", "100%2E", ""])
+        kept = (await store.projected(["ada"]))["ada"]
+        assert kept.progress == progress("ada", 6, points=60)
+        assert kept.standings == dict.fromkeys(["all", "a.b", "$c", "100%2E", ""], standing("ada", 60))
+        assert await store.standing("all", "ada") == standing("ada", 50)
+        assert await store.behind(10, before=NOON + 1_000_000) == []
+        for board in kept.standings:
+            assert await store.standing(board, "ada") == standing("ada", 60)
+        assert (await store.projected(["ada"]))["ada"] == kept
+
+    async def test_the_mark_moves_past_what_is_projected_and_nothing_else(
+        self, store: MongoStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(watermark, "MARGIN", -1)
+        await store.append(history("ada", 2))
+        await asyncio.sleep(1.1)
+        await store.append(history("bob", 1))
+        await project(store, "ada", 2)
+        later = NOON + 1_000_000
+        assert await store.behind(10, before=later) == ["bob"]
+        assert await store._database["meta"].find_one({"_id": "projected"}) is None
+        await project(store, "bob", 1)
+        assert await store.behind(10, before=later) == []
+        assert await store._database["meta"].find_one({"_id": "projected"}) is not None
+        await asyncio.sleep(2.1)
+        await store.append([event_entry("ada", 3)])
+        assert await store.behind(10, before=later) == ["ada"]
+        await store.clear_projections()
+        assert await store.behind(10, before=later) == ["ada", "bob"]
+
+
+class TestOpening:
+    """Making the collections, and refusing clearly."""
+
+    async def test_a_database_of_a_newer_version_is_refused_and_left_alone(self, mongodb_url: str) -> None:
+        store = await MongoStore.open(mongodb_url)
+        await store._database["meta"].update_one({"_id": "schema"}, {"$set": {"version": len(schema.MIGRATIONS) + 1}})
+        with pytest.raises(StoreIncompatible, match="newer"):
+            await MongoStore.open(mongodb_url)
+        kept = await store._database["meta"].find_one({"_id": "schema"})
+        assert kept is not None
+        assert kept["version"] == len(schema.MIGRATIONS) + 1
+        await store.close()
+
+    async def test_a_lease_left_by_the_dead_is_waited_for_and_taken(
+        self, mongodb_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(schema, "LEASE", 1)
+        store = await MongoStore.open(mongodb_url)
+        await store._database["meta"].update_one({"_id": "schema"}, {"$set": {"version": 0}})
+        assert await schema._take_lease(store._database, "the dead one")
+        assert not await schema._take_lease(store._database, "another")
+        await (await MongoStore.open(mongodb_url)).close()
+        assert await schema._version(store._database) == len(schema.MIGRATIONS)
+        await store.close()
+
+    @pytest.mark.parametrize(
+        "url", ["mongodb://127.0.0.1:1", "mongodb://127.0.0.1:1/", "mongodb://u:p@/x", "mongodb://"]
+    )
+    async def test_a_url_without_a_database_or_a_host_is_a_wrong_setting(self, url: str) -> None:
+        with pytest.raises(SettingsError, match="mongodb://"):
+            await open_store(url)
+
+    async def test_nobody_there_is_told_without_the_address(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("laurels.storage.mongodb.store.PATIENCE", 0.3)
+        with pytest.raises(StoreUnavailable, match="reached") as told:
+            await open_store("mongodb://eve:secret@127.0.0.1:1/laurels")
+        assert not re.search("127|eve|secret", str(told.value))
+
+    async def test_a_server_that_is_too_old_is_told(self, mongodb_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(schema, "OLDEST_WIRE_VERSION", 1_000)
+        with pytest.raises(StoreIncompatible, match="too old"):
+            await open_store(mongodb_url)
+
+    async def test_a_cancelled_caller_cuts_no_write_off(self, store: MongoStore) -> None:
+        for seq in range(1, 40):
+            task = asyncio.ensure_future(store.append([event_entry("ada", seq)]))
+            await asyncio.sleep(0.0005 * (seq % 5))
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await store.check()
+        await asyncio.gather(*store._session._running, return_exceptions=True)
+        assert [entry.seq for entry in await store.entries("ada")] == list(range(1, 40))
