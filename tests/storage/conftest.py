@@ -90,9 +90,9 @@ class Deployment:
 
     _numbers = count(1)
 
-    def __init__(self, program: Path, folder: Path, *, members: int) -> None:
-        """`members`: 0 for a server that stands alone."""
-        options = ["--replSet", "laurels"] if members else []
+    def __init__(self, program: Path, folder: Path, *further: str, members: int) -> None:
+        """`members`: 0 for a server that stands alone; `further` options of the server."""
+        options = [*further, *(["--replSet", "laurels"] if members else [])]
         self.nodes = [Mongod(program, folder / f"node{n}", *options) for n in range(max(members, 1))]
         self._options = "?replicaSet=laurels" if members else "?directConnection=true"
         try:
@@ -125,10 +125,10 @@ class Deployment:
             time.sleep(0.1)
         raise TimeoutError("no member became primary")
 
-    def url(self, database: str, options: str = "") -> str:
-        """The store URL of a database."""
+    def url(self, database: str, *, who: str = "", options: str = "") -> str:
+        """The store URL of a database; `who` is USER:PASSWORD."""
         hosts = ",".join(node.address for node in self.nodes)
-        return f"mongodb://{hosts}/{database}{self._options}{options}"
+        return f"mongodb://{who}{'@' if who else ''}{hosts}/{database}{self._options}{options}"
 
     def fresh(self) -> str:
         """The name of a database that does not exist yet."""
@@ -147,7 +147,7 @@ class Deployment:
             node.end()
 
 
-def deploy(folder: Path, *, members: int) -> Deployment:
+def deploy(folder: Path, *options: str, members: int) -> Deployment:
     """A new deployment; skips where no server is at hand, which must not happen where CI is set."""
     program = find_mongod()
     if program is None or not sys.platform.startswith("linux"):
@@ -155,7 +155,7 @@ def deploy(folder: Path, *, members: int) -> Deployment:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    return Deployment(program, folder, members=members)
+    return Deployment(program, folder, *options, members=members)
 
 
 def _deployed(factory: pytest.TempPathFactory, members: int) -> Iterator[Deployment]:
