@@ -9,9 +9,10 @@ from typing import Any
 from msgspec import Struct
 from uuid_utils import uuid7
 
+from laurels.domain.adoption import Differences, adopt_event, adopt_user, difference_of
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent, is_same_content
-from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
+from laurels.domain.ledger import Entry, EventRecorded, Outcome, ProfileChanged
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
 from laurels.errors import EventConflict, LaurelsError
@@ -30,7 +31,40 @@ class Recorded(Struct, frozen=True):
         return self.entry.fact
 
 
-Result = Recorded | Progress | LaurelsError
+class GivenEvent(Struct, frozen=True):
+    """An event of another system: the points that it paid, and the badges it holds of the user with their points."""
+
+    event: LearningEvent
+    points: int
+    pays: Mapping[str, int]
+
+
+class GivenUser(Struct, frozen=True, kw_only=True):
+    """What another system stored of a user; see `UserAdopted` and `domain.adoption.adopt_user`."""
+
+    user_id: str
+    origin: str
+    at: int
+    stored_total: int | None
+    event_points: int
+    pays: Mapping[str, int]
+    created_at: int | None
+    profile: Mapping[str, Any]
+    differences: Differences
+
+
+class Adopted(Struct, frozen=True):
+    """A user who is taken over. `entry` is None where there was nothing to write; `is_first`: they were not before.
+
+    `difference`: what the stored total has more than its events and badges, kept or not.
+    """
+
+    entry: Entry | None
+    is_first: bool
+    difference: int
+
+
+Result = Recorded | Adopted | Progress | LaurelsError
 
 
 class Group:
@@ -72,9 +106,13 @@ class RecordEvent:
             return Recorded(entry, is_replay=True)
         return EventConflict(self.user_id, self.event_id)
 
+    def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
+        """What the event brings; the progress has moved on then."""
+        return advance(progress, self.event, self.at, rulebook)
+
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry:
         """Advance the progress and return the entry that says so."""
-        outcome = advance(progress, self.event, self.at, rulebook)
+        outcome = self.outcome(progress, rulebook)
         fact = EventRecorded(
             event_type=self.event.event_type,
             at=self.at,
@@ -85,6 +123,67 @@ class RecordEvent:
         entry = Entry(self.user_id, progress.seq + 1, self.event_id, now, fact)
         progress.stamp(entry.seq, now, fact)
         return entry
+
+
+class AdoptEvent(RecordEvent):
+    """Record an event of another system, which has passed `check_event`, with the points that it paid."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, given: GivenEvent, at: int, group: Group, index: int) -> None:
+        super().__init__(given.event, at, group, index)
+        self.given = given
+
+    def replay(self, entry: Entry) -> Result:
+        fact = entry.fact
+        if isinstance(fact, EventRecorded) and fact.outcome.points != self.given.points:
+            return EventConflict(self.user_id, self.event_id)
+        return super().replay(entry)
+
+    def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
+        return adopt_event(progress, self.event, self.at, self.given.points, self.given.pays, rulebook)
+
+
+class AdoptUser:
+    """Take over what another system stored of a user, after their events."""
+
+    __slots__ = ("difference", "given", "group", "index", "is_first", "key", "user_id")
+
+    def __init__(self, given: GivenUser, group: Group, index: int) -> None:
+        self.given = given
+        self.user_id = given.user_id
+        self.group = group
+        self.index = index
+        # What is decided follows from the progress alone, which knows what was taken over.
+        self.key = None
+        self.is_first = True
+        self.difference = 0
+
+    def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
+        """The entry of what is not taken over yet; None where all of it is."""
+        given = self.given
+        self.is_first = given.origin not in progress.adopted
+        self.difference = difference_of(progress, given.stored_total, given.event_points, given.pays)
+        fact = adopt_user(
+            progress,
+            origin=given.origin,
+            at=given.at,
+            stored_total=given.stored_total,
+            event_points=given.event_points,
+            pays=given.pays,
+            differences=given.differences,
+            rulebook=rulebook,
+            created_at=given.created_at,
+            profile=given.profile,
+        )
+        if fact is None:
+            return None
+        seq = progress.seq + 1
+        # The origin is an event id, so that no two processes take a user over; corrections are told apart by place.
+        event_id = given.origin if self.is_first else f"{given.origin}:{seq}"
+        progress.stamp(seq, now, fact)
+        progress.adopt(fact)
+        return Entry(self.user_id, seq, event_id, now, fact)
 
 
 class ChangeProfile:
@@ -122,4 +221,4 @@ class ChangeProfile:
         return entry
 
 
-Command = RecordEvent | ChangeProfile
+Command = RecordEvent | ChangeProfile | AdoptUser

@@ -12,7 +12,7 @@ from itertools import islice
 
 from laurels.application.ports import LATER_LIMIT, Store
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.ledger import Entry, EventRecorded, UserAdopted
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
 
@@ -107,6 +107,9 @@ class ProgressCache:
         fact = entry.fact
         if isinstance(fact, EventRecorded):
             cached.touched.add(self._rulebook.board_day(fact.at))
+        elif isinstance(fact, UserAdopted):
+            # Changes the all-time board alone, and that one goes with any day.
+            cached.touched.update(islice(cached.progress.board_days, 1))
         self._dirty[entry.user_id] = None
 
     def mark_dirty(self, user_id: str) -> None:

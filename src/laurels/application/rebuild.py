@@ -15,7 +15,7 @@ from laurels.application.standings import card_of, standings_of
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.ledger import Award, Entry, EventRecorded, UserAdopted
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
 
@@ -128,6 +128,8 @@ async def _verify_user(
         if isinstance(entry.fact, EventRecorded):
             found.events += 1
             found.awards += len(entry.fact.outcome.awards)
+        elif isinstance(entry.fact, UserAdopted):
+            found.awards += len(entry.fact.awards)
         if projected and snapshot and entry.seq == snapshot_seq:
             for what in _projection_differences(progress, snapshot, projected, rulebook):
                 differs(0, what)
@@ -144,13 +146,14 @@ async def _verify_user(
 def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
     """Take the entry in, and tell in what its recorded outcome differs from what its event brings."""
     fact = entry.fact
+    if isinstance(fact, UserAdopted):
+        return _replay_adoption(progress, entry, fact, rulebook)
     if not isinstance(fact, EventRecorded):
         fold(progress, entry, rulebook)
         return []
     recorded = fact.outcome
     problems: list[str] = []
-    held = progress.awards.keys() & {award.badge_id for award in recorded.awards}
-    problems += [f"badge {badge_id!r} is awarded again" for badge_id in sorted(held)]
+    problems += _awarded_again(progress, recorded.awards)
     if recorded.rules == rulebook.fingerprint:
         # The same rules as now: the engine must come to the same outcome.
         event = LearningEvent(user_id=entry.user_id, event_type=fact.event_type, metadata=fact.metadata)
@@ -164,6 +167,20 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
         if progress.total_points != recorded.total_points:
             problems.append(f"recorded total {recorded.total_points}, sum of the ledger {progress.total_points}")
     return problems
+
+
+def _replay_adoption(progress: Progress, entry: Entry, fact: UserAdopted, rulebook: Rulebook) -> list[str]:
+    """What another system had stored is not ours to decide again; it must add up."""
+    problems = _awarded_again(progress, fact.awards)
+    fold(progress, entry, rulebook)
+    if progress.total_points != fact.total_points:
+        problems.append(f"recorded total {fact.total_points}, sum of the ledger {progress.total_points}")
+    return problems
+
+
+def _awarded_again(progress: Progress, awards: list[Award]) -> list[str]:
+    held = progress.awards.keys() & {award.badge_id for award in awards}
+    return [f"badge {badge_id!r} is awarded again" for badge_id in sorted(held)]
 
 
 def _projection_differences(

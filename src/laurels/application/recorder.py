@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from laurels.application.commands import ChangeProfile, Command, Group, Recorded, RecordEvent
+from laurels.application.commands import Adopted, AdoptUser, ChangeProfile, Command, Group, Recorded, RecordEvent
 from laurels.application.ports import Clock, Store
 from laurels.application.profiles import check_profile
 from laurels.application.progress_cache import ProgressCache
@@ -87,6 +87,12 @@ class Recorder:
         assert isinstance(result, Progress)  # noqa: S101  what a profile change results in
         return result
 
+    async def carry_out(self, group: Group, commands: Iterable[Command]) -> None:
+        """Carry out commands of a group, in order; returns when each of the group has its result."""
+        self._refuse_when_closed()
+        self._queue.extend(commands)
+        await self._settle(group)
+
     async def close(self) -> None:
         """Commit what was accepted, then stop. Later calls are refused."""
         self._closing = True
@@ -156,8 +162,8 @@ class Recorder:
     async def _commit(self, batch: list[Command]) -> None:
         for _ in range(ATTEMPTS):
             users = {command.user_id: None for command in batch}
-            # A profile change may find that there is nothing to write, and then no append corrects it.
-            doubted = {command.user_id for command in batch if isinstance(command, ChangeProfile)}
+            # These may find that there is nothing to write, and then no append corrects it.
+            doubted = {command.user_id for command in batch if isinstance(command, ChangeProfile | AdoptUser)}
             keys = {command.key for command in batch if command.key}
             known = await self.cache.refresh(users, keys, doubted=doubted)
             made = self._fold(batch, known)
@@ -198,6 +204,8 @@ class Recorder:
     def _acknowledge(self, command: Command, entry: Entry | None, *, is_new: bool) -> None:
         if isinstance(command, ChangeProfile):
             result = _copy(self.cache.get(command.user_id).progress)
+        elif isinstance(command, AdoptUser):
+            result = Adopted(entry, command.is_first, command.difference)
         elif entry is not None and is_new:
             result = Recorded(entry, is_replay=False)
         else:

@@ -6,6 +6,8 @@ progress forward in place, since a copy per event would cost more than all the r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import hold, observe_event
 from laurels.domain.ledger import Award, Outcome
@@ -35,7 +37,7 @@ def advance(
         points=points,
         rulebook=rulebook,
     )
-    awards = _award(progress, candidates, at, rulebook) if candidates else []
+    awards = award(progress, candidates, at, rulebook) if candidates else []
     level_after = rulebook.levels.level_at(progress.total_points)
     return Outcome(
         points=points,
@@ -48,7 +50,19 @@ def advance(
     )
 
 
-def _award(progress: Progress, candidates: list[int], at: int, rulebook: Rulebook) -> list[Award]:
+def award(
+    progress: Progress,
+    candidates: list[int],
+    at: int,
+    rulebook: Rulebook,
+    *,
+    pays: Mapping[str, int] | None = None,
+    is_dated: bool = True,
+) -> list[Award]:
+    """Award those badges at the positions `candidates` that are met and not held, and what they bring in turn.
+
+    `pays`: points by badge id in the place of the rulebook's, none for the others. `is_dated`: see `hold`.
+    """
     awards: list[Award] = []
     while candidates:
         brought: list[int] = []
@@ -57,8 +71,8 @@ def _award(progress: Progress, candidates: list[int], at: int, rulebook: Ruleboo
             badge = rulebook.badges[position]
             if badge.id in progress.awards or not rulebook.goals[position].is_met(progress):
                 continue
-            award = Award(badge.id, badge.points, at)
-            awards.append(award)
-            brought += hold(progress, award, rulebook)
+            awarded = Award(badge.id, badge.points if pays is None else pays.get(badge.id, 0), at)
+            awards.append(awarded)
+            brought += hold(progress, awarded, rulebook, is_dated=is_dated)
         candidates = brought
     return awards

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from laurels.domain.criteria import Moment
-from laurels.domain.ledger import Award, Entry, EventRecorded
+from laurels.domain.ledger import Award, Entry, EventRecorded, UserAdopted
 from laurels.domain.periods import day_of
 from laurels.domain.progress import BoardDay, DayTotals, Progress, TypeTotals
 from laurels.domain.rulebook import Rulebook
@@ -36,6 +36,11 @@ def fold(progress: Progress, entry: Entry, rulebook: Rulebook) -> None:
         )
         for award in outcome.awards:
             hold(progress, award, rulebook)
+    elif isinstance(fact, UserAdopted):
+        progress.adopt(fact)
+        for award in fact.awards:
+            hold(progress, award, rulebook, is_dated=False)
+        adjust(progress, fact.adjustment, rulebook)
     else:
         progress.set_profile(fact)
 
@@ -83,13 +88,19 @@ def observe_event(
     return reached
 
 
-def hold(progress: Progress, award: Award, rulebook: Rulebook) -> list[int]:
-    """Take an award and its points in. Returns the badges that these may bring in turn."""
+def hold(progress: Progress, award: Award, rulebook: Rulebook, *, is_dated: bool = True) -> list[int]:
+    """Take an award and its points in. Returns the badges that these may bring in turn.
+
+    The points of one that is not dated count in no period of the boards but all time.
+    """
     progress.awards[award.badge_id] = award
     reached: list[int] = []
-    board_day = _board_day(progress, award.earned_at, rulebook)
-    if award.points:
-        _earn(progress, award.points, award.earned_at, board_day, rulebook, reached)
+    if not is_dated:
+        reached += adjust(progress, award.points, rulebook)
+    else:
+        board_day = _board_day(progress, award.earned_at, rulebook)
+        if award.points:
+            _earn(progress, award.points, award.earned_at, board_day, rulebook, reached)
     badge = rulebook.badge(award.badge_id)
     if badge is not None:
         gauges = progress.gauges
@@ -97,6 +108,16 @@ def hold(progress: Progress, award: Award, rulebook: Rulebook) -> list[int]:
             before = gauges.get(measure.index, 0)
             gauges[measure.index] = before + 1
             reached += measure.crossed(before, before + 1)
+    return reached
+
+
+def adjust(progress: Progress, points: int, rulebook: Rulebook) -> list[int]:
+    """Change the total by points that belong to no day. Returns the badges that they may bring."""
+    before = progress.total_points
+    after = progress.total_points = before + points
+    reached: list[int] = []
+    for measure in rulebook.points_measures:
+        reached += measure.crossed(before, after)
     return reached
 
 

@@ -62,7 +62,30 @@ class ProfileChanged(Struct, frozen=True, rename="camel", omit_defaults=True, ta
     zone_from: int | None = None
 
 
-Fact = EventRecorded | ProfileChanged
+class UserAdopted(Struct, frozen=True, rename="camel", omit_defaults=True, tag="adoption", tag_field="kind"):
+    """A user was taken over from another system, after the events that it held of them.
+
+    `origin` names the user there; `at` is their last activity there. `stored_total` is the total that it stored (None:
+    it had none that can be used), `event_points` the points of its events. `awards` are badges held there whose
+    criterion the events did not meet, and badges that all this brings in turn. `adjustment` is what was added to the
+    total so that it comes to `stored_total`; it and the awards count on the all-time board only, since nobody knows
+    when they were earned. `total_points` and `level` stand after it. A later adoption from the same origin corrects
+    the earlier one.
+    """
+
+    origin: str
+    at: int
+    total_points: int
+    level: int
+    stored_total: int | None = None
+    event_points: int = 0
+    adjustment: int = 0
+    awards: list[Award] = []
+    created_at: int | None = None
+    profile: dict[str, Any] = {}
+
+
+Fact = EventRecorded | ProfileChanged | UserAdopted
 
 
 class Entry(Struct, frozen=True):

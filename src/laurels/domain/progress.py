@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from laurels.domain.ledger import Award, EventRecorded, ProfileChanged
+from laurels.domain.ledger import Award, EventRecorded, Fact, ProfileChanged, UserAdopted
 from laurels.domain.periods import day_of, utc_offset
 from laurels.domain.streaks import current_streak
 
@@ -41,8 +41,9 @@ class TypeTotals(Struct, array_like=True, gc=False):
 class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     """Where a user stands after `seq` entries. Days are ordinals, instants milliseconds since the epoch.
 
-    `zones` is the history of time zones: (from, name), the first from the beginning of time. `gauges` and
-    `parts` belong to the measures of the rulebook whose `measures_version` is `version`.
+    `zones` is the history of time zones: (from, name), the first from the beginning of time. `adopted` holds, by
+    origin, the sum of the adjustments that came with it. `gauges` and `parts` belong to the measures of the rulebook
+    whose `measures_version` is `version`.
     """
 
     user_id: str
@@ -64,6 +65,7 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     photo_url: str | None = field(default=None, name="photoURL")
     preferences: dict[str, Any] = field(default_factory=dict[str, Any])
     zones: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    adopted: dict[str, int] = field(default_factory=dict[str, int])
     gauges: dict[int, int] = field(default_factory=dict[int, int])
     parts: dict[int, dict[str, int]] = field(default_factory=dict[int, dict[str, int]])
 
@@ -90,12 +92,20 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
         """Length of the run of active days that ends today or yesterday, else 0."""
         return current_streak(self.days, self.today(now))
 
-    def stamp(self, seq: int, recorded_at: int, fact: EventRecorded | ProfileChanged) -> None:
+    def stamp(self, seq: int, recorded_at: int, fact: Fact) -> None:
         """Advance to entry `seq`. A user exists since the first thing known of them, imported history included."""
         self.seq = seq
         known_at = min(recorded_at, fact.at) if isinstance(fact, EventRecorded) else recorded_at
         if not self.created_at or known_at < self.created_at:
             self.created_at = known_at
+
+    def adopt(self, fact: UserAdopted) -> None:
+        """Take in what an adoption says of the user; its points and badges are folded in elsewhere."""
+        self.adopted[fact.origin] = self.adopted.get(fact.origin, 0) + fact.adjustment
+        if fact.created_at is not None:
+            self.created_at = fact.created_at
+        if fact.profile:
+            self.set_profile(ProfileChanged(fact.profile))
 
     def set_profile(self, fact: ProfileChanged) -> None:
         """Take in the fields that a profile change sets."""
