@@ -14,20 +14,19 @@ from time import monotonic
 from typing import Annotated
 
 import typer
-from msgspec.structs import replace
 
 from laurels.bootstrap import open_store
 from laurels.cli.event_lines import EventLines, open_lines
-from laurels.cli.import_worker import Worker, local_worker, remote_workers
+from laurels.cli.import_worker import Worker, for_import, local_worker, remote_workers, spare_the_collector
 from laurels.cli.intake import Intake
 from laurels.cli.options import RulebookOption, StoreOption, settings_for
 from laurels.cli.rejects import Rejects, open_rejects
-from laurels.cli.terminal import complain, progress_bar, say
+from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
+from laurels.domain.adoption import Differences
+from laurels.errors import SettingsError
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
 
-# All processes together, at about 150 bytes each: under half a gigabyte where a file's users are many.
-CACHE_WEIGHT = 3_000_000
 # Bytes of input, below which starting another process takes longer than what it saves.
 WORTH_STARTING = 4 << 20
 # A store has one log to write; beyond this many they mostly wait for it, and for each other.
@@ -36,8 +35,9 @@ MOST = 4
 
 def import_events(
     file: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="NDJSON, plain or gzip; - reads standard input.", show_default=False)
-    ],
+        str | None,
+        typer.Argument(metavar="FILE|-", help="NDJSON, plain or gzip; - reads standard input.", show_default=False),
+    ] = None,
     store: StoreOption = None,
     rulebook: RulebookOption = None,
     rejects: Annotated[
@@ -54,13 +54,48 @@ def import_events(
             show_default=False,
         ),
     ] = None,
+    from_mongo: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="Take over a MongoDB database of the older schema (users, learningevents, achievements) instead.",
+            show_default=False,
+        ),
+    ] = None,
+    differences: Annotated[
+        Differences,
+        typer.Option(help="With --from-mongo: keep or drop what a stored total has more than its events and badges."),
+    ] = Differences.KEEP,
 ) -> None:
     """Record the events of a file: one JSON object a line, as POST /api/progress/event takes it.
 
+    With --from-mongo, take over users, events and badges of an older database, which is only read.
     Running it again records nothing twice: an event without an eventId gets one made of its line's number and
     content. Exits with 0 when all lines are recorded, 1 when some were rejected, 2 when it had to stop.
     """
     settings = settings_for(store, rulebook)
+    if (file is None) == (from_mongo is None):
+        raise CommandFailed("Name either a FILE (- for standard input) or a database with --from-mongo.")
+    if from_mongo is not None:
+        if processes is not None:
+            raise CommandFailed("--processes shares the lines of a FILE; it does not go with --from-mongo.")
+        _take_over(from_mongo, settings, differences, rejects)
+    elif file is not None:
+        _import_file(file, settings, rejects, processes)
+
+
+def _take_over(url: str, settings: Settings, differences: Differences, rejects: Path | None) -> None:
+    try:
+        from laurels.cli.import_mongodb import import_mongodb  # noqa: PLC0415  a driver is only loaded when asked for
+    except ModuleNotFoundError as error:
+        if error.name not in ("pymongo", "bson"):
+            raise
+        raise SettingsError("--from-mongo needs PyMongo: pip install 'laurels[mongodb]'.") from error
+    spare_the_collector()
+    import_mongodb(url, for_import(settings), differences=differences, rejects=rejects)
+
+
+def _import_file(file: str, settings: Settings, rejects: Path | None, processes: int | None) -> None:
     started = monotonic()
     with open_lines(file) as lines, open_rejects(rejects, file) as rejected:
         try:
@@ -83,7 +118,7 @@ def import_events(
 async def _import(lines: EventLines, rejects: Rejects, settings: Settings, processes: int | None) -> Intake:
     if processes is None:
         processes = _worth(lines.size)
-    settings = replace(settings, cache_weight=max(settings.cache_weight, CACHE_WEIGHT // processes))
+    settings = for_import(settings, processes)
     async with AsyncExitStack() as workers:
         if processes == 1:
             recording: Sequence[Worker] = [await workers.enter_async_context(local_worker(settings))]

@@ -31,6 +31,8 @@ from laurels.settings import Settings
 # Seconds between projections: at the end, or when memory is full. A snapshot is far larger than an event, and one
 # written every few seconds for each of many users costs more than all else.
 PROJECTION_INTERVAL = 3_600.0
+# All processes together, at about 150 bytes each: under half a gigabyte where a file's users are many.
+CACHE_WEIGHT = 3_000_000
 # Commits of an import are large: thousands of entries share the pages of the ledger's indexes that each touches.
 BATCH = 8_192
 
@@ -156,7 +158,7 @@ class RemoteWorker:
 @asynccontextmanager
 async def local_worker(settings: Settings) -> AsyncGenerator[LocalWorker]:
     """A worker in this process; at the end of the block it has brought the boards up to date."""
-    _spare_the_collector()
+    spare_the_collector()
     async with Laurels.open(settings=settings, projection_interval=PROJECTION_INTERVAL, batch=BATCH) as laurels:
         yield LocalWorker(laurels)
         await laurels.projector.flush()
@@ -255,7 +257,13 @@ def _id_of(number: int, line: bytes) -> str:
     return "line-" + blake2b(b"%d:%b" % (number, line.strip()), digest_size=16).hexdigest()
 
 
-def _spare_the_collector() -> None:
+def for_import(settings: Settings, processes: int = 1) -> Settings:
+    """The settings of each of the processes that an import has to itself."""
+    return replace(settings, cache_weight=max(settings.cache_weight, CACHE_WEIGHT // processes))
+
+
+def spare_the_collector() -> None:
+    """Make the garbage collector look less often."""
     # The progress of many users is millions of objects, none of them garbage: looking through them again and
     # again takes a quarter of the time. Reference counts free all that an import lets go of.
     gc.freeze()

@@ -17,17 +17,22 @@ SHOWN = 20
 
 
 class Rejects:
-    """Tells of the first `SHOWN` lines and keeps all of them in `file`, if there is one."""
+    """Tells of the first `SHOWN` lines and keeps all of them in `file`, if any. `kind`: what they are called."""
 
     def __init__(self, file: BufferedWriter | None) -> None:
         self.count = 0
+        self.kind = "lines"
         self._file = file
 
     def add(self, number: int, line: bytes, reason: str) -> None:
         """Note that line `number` was refused. It is kept as it came. Raises CommandFailed."""
+        self.add_named(f"line {number}", line, reason)
+
+    def add_named(self, name: str, line: bytes, reason: str) -> None:
+        """The same for what has a name instead of a number."""
         self.count += 1
         if self.count <= SHOWN:
-            complain(f"line {number}: {reason}")
+            complain(f"{name}: {reason}")
         # The last line of a file may lack its end, and more may follow it here.
         self._keep(line if line.endswith(b"\n") else line + b"\n")
 
@@ -45,10 +50,14 @@ class Rejects:
     def finish(self) -> None:
         """Tell how many more there were than were shown, and have the file complete."""
         if self.count > SHOWN:
-            complain(f"and {self.count - SHOWN:,} more rejected lines")
+            complain(f"and {self.count - SHOWN:,} more rejected {self.kind}")
         with _failures():
             if self._file is not None:
                 self._file.flush()
+
+    def keep(self, line: bytes) -> None:
+        """Keep a line that was not refused but is to be looked at. Raises CommandFailed."""
+        self._keep(line)
 
     def _keep(self, piece: bytes) -> None:
         if self._file is not None:
