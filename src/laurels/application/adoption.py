@@ -7,14 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from laurels.application.commands import Adopted, AdoptEvent, AdoptUser, Command, GivenEvent, GivenUser, Group, Recorded
+from laurels.application.commands import (
+    Adopted,
+    AdoptEvent,
+    AdoptUser,
+    Command,
+    Differing,
+    GivenEvent,
+    GivenUser,
+    Group,
+    Recorded,
+)
 from laurels.application.service import Service
 from laurels.domain.events import check_event, check_id
 from laurels.errors import LaurelsError
 
 
-async def adopt_events(service: Service, given: Sequence[GivenEvent]) -> list[Recorded | LaurelsError]:
-    """Record events with their dates and points, in order; one result each, as `Recorder.record_many` gives them."""
+async def adopt_events(service: Service, given: Sequence[GivenEvent]) -> list[Recorded | Differing | LaurelsError]:
+    """Record events with their dates and points, in order; one result each.
+
+    As `Recorder.record_many` gives them, but for Differing: what stands under the id of an event that has changed.
+    """
     group = Group(len(given))
     now = service.clock()
     commands: list[Command] = []

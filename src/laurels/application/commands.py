@@ -31,6 +31,12 @@ class Recorded(Struct, frozen=True):
         return self.entry.fact
 
 
+class Differing(Struct, frozen=True):
+    """An event of another system that stands in the ledger with other content, and stays so."""
+
+    fact: EventRecorded
+
+
 class GivenEvent(Struct, frozen=True):
     """An event of another system: the points that it paid, and the badges it holds of the user with their points."""
 
@@ -64,7 +70,7 @@ class Adopted(Struct, frozen=True):
     difference: int
 
 
-Result = Recorded | Adopted | Progress | LaurelsError
+Result = Recorded | Differing | Adopted | Progress | LaurelsError
 
 
 class Group:
@@ -136,9 +142,12 @@ class AdoptEvent(RecordEvent):
 
     def replay(self, entry: Entry) -> Result:
         fact = entry.fact
-        if isinstance(fact, EventRecorded) and fact.outcome.points != self.given.points:
-            return EventConflict(self.user_id, self.event_id)
-        return super().replay(entry)
+        result = super().replay(entry)
+        if isinstance(fact, EventRecorded) and (
+            isinstance(result, EventConflict) or fact.outcome.points != self.given.points
+        ):
+            return Differing(fact)
+        return result
 
     def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
         return adopt_event(progress, self.event, self.at, self.given.points, self.given.pays, rulebook)

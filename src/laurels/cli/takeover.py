@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from laurels.application.adoption import adopt_events, adopt_users
-from laurels.application.commands import Adopted, GivenEvent, GivenUser, Recorded
+from laurels.application.commands import Adopted, Differing, GivenEvent, GivenUser, Recorded
 from laurels.bootstrap import Laurels
 from laurels.cli.rejects import Rejects
 from laurels.cli.takeover_report import Difference, Report
@@ -201,6 +201,11 @@ class Takeover:
                 failure = failure or result
             elif isinstance(result, LaurelsError):
                 self._reject(EVENTS, document, str(result))
+            elif isinstance(result, Differing):
+                # What stands counts, with the points that it has.
+                tally.event_points += result.fact.outcome.points
+                tally.last_at = max(tally.last_at or 0, result.fact.at)
+                self._reject(EVENTS, document, "Was taken over before with other content, which stays.")
             else:
                 self._count_event(event, document, tally, result)
         if failure is not None:

@@ -188,7 +188,9 @@ def _metadata_of(document: Document, remarks: list[str]) -> dict[str, Any]:
     typed: dict[str, Any] = {}
     for name in ("language", "codeLength", "sessionDuration"):
         inside = metadata.pop(name, None)
-        value = _plain(document.get(name), set())
+        odd.clear()
+        value = _plain(document.get(name), odd)
+        remarks += [f"{name}: {what}" for what in sorted(odd)]
         if value is None or value == "":
             value = inside
         elif inside is not None and inside != value:
