@@ -13,7 +13,7 @@ import msgspec
 
 from laurels.application.ports import Card, Projection, Store
 from laurels.domain.events import LearningEvent
-from laurels.domain.ledger import Award, Entry, EventRecorded, Outcome, ProfileChanged
+from laurels.domain.ledger import Award, Entry, EventRecorded, Outcome, ProfileChanged, UserAdopted
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
 from laurels.domain.ranking import Standing
@@ -58,6 +58,12 @@ def event_entry(
 def profile_entry(user_id: str = "ada", seq: int = 1, *, zone_from: int | None = None, **changes: Any) -> Entry:
     """A ledger entry that says a profile was changed, by wire name."""
     return Entry(user_id, seq, None, NOON + 7, ProfileChanged(changes or {"displayName": "Ada"}, zone_from))
+
+
+def adoption_entry(user_id: str = "ada", seq: int = 1, **fields: Any) -> Entry:
+    """A ledger entry that says a user was taken over from elsewhere; `fields` are those of the fact."""
+    given: dict[str, Any] = {"origin": "elsewhere:1", "at": NOON, "total_points": 5, "level": 1, **fields}
+    return Entry(user_id, seq, given["origin"], NOON + 7, UserAdopted(**given))
 
 
 def history(user_id: str = "ada", length: int = 3, *, first: int = 1) -> list[Entry]:

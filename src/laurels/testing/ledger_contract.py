@@ -7,7 +7,16 @@ from typing import Any
 
 from laurels.application.ports import LATER_LIMIT
 from laurels.domain.ledger import Award, EventRecorded
-from laurels.testing.builders import NOON, VERSION, event_entry, history, profile_entry, progress, project
+from laurels.testing.builders import (
+    NOON,
+    VERSION,
+    adoption_entry,
+    event_entry,
+    history,
+    profile_entry,
+    progress,
+    project,
+)
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
 
 ROUNDS = 60
@@ -45,6 +54,22 @@ class LedgerContract:
         # To Python 1, 1.0 and True are equal; to a caller they are not.
         assert isinstance(kept, EventRecorded)
         assert [type(value) for value in kept.metadata.values()] == [type(value) for value in metadata.values()]
+
+    async def test_an_adoption_comes_back_whole_and_is_found_by_its_origin(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        entry = adoption_entry(
+            adjustment=-35,
+            stored_total=70,
+            event_points=95,
+            awards=[Award("old", 10, NOON + 1)],
+            created_at=NOON - 123_456_789,
+            profile={"displayName": "Ada \N{SNOWMAN}"},
+        )
+        assert await store.append([entry, event_entry(seq=2)]) == frozenset()
+        assert (await store.entries("ada"))[0] == entry
+        found = await store.consult({}, [("ada", "elsewhere:1")], VERSION)
+        assert found.known == {("ada", "elsewhere:1"): entry}
+        assert await store.append([adoption_entry(seq=3)]) == {"ada"}
 
     async def test_what_was_appended_outlives_the_handle(self, open_store: OpenStore) -> None:
         store = await open_store()
