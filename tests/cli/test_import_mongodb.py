@@ -20,7 +20,7 @@ from laurels.domain.ledger import Entry, EventRecorded, UserAdopted
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
 from tests.cli import older_database as older
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, rows
 from tests.storage.conftest import Deployment, deploy
 
 Client = MongoClient[dict[str, Any]]
@@ -170,6 +170,32 @@ class TestAWholeDatabase:
         assert run("import", "--from-mongo", source, "--store", store).code == 0
         # 5 for the event and 10 for the badge that it brings; the badge of 30 days was earned nobody knows when.
         assert boards(store) == {"all": [("ada", 105, 1)], "2025-03": [("ada", 15, 1)]}
+
+    @pytest.mark.parametrize(
+        ("tampering", "told"),
+        [
+            ("'$.adjustment', 1000", "sum of the ledger"),
+            ('\'$.awards\', json(\'[{"badgeId":"first_run","points":0,"earnedAt":0}]\')', "awarded again"),
+        ],
+    )
+    def test_an_adjustment_that_was_tampered_with_is_found(
+        self,
+        run: Run,
+        client: Client,
+        name: str,
+        source: str,
+        store_url: str,
+        database: Path,
+        tampering: str,
+        told: str,
+    ) -> None:
+        client[name]["learningevents"].insert_one(older.plain_event())
+        client[name]["users"].insert_one(older.plain_user(totalPoints=105))
+        run("import", "--from-mongo", source, "--store", store_url)
+        rows(database, f"UPDATE ledger SET fact = json_set(fact, {tampering}) WHERE fact ->> 'kind' = 'adoption'")
+        found = run("verify", "--store", store_url)
+        assert found.code == 1
+        assert told in found.err
 
     def test_differences_can_be_dropped_and_taken_up_again(
         self, run: Run, client: Client, name: str, source: str, store: str
