@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from laurels import Laurels, Settings
 from laurels.domain.ledger import Entry, EventRecorded, UserAdopted
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
+from laurels.errors import StoreError
 from tests.cli import older_database as older
 from tests.cli.conftest import Run, rows
 from tests.storage.conftest import Deployment, deploy
@@ -98,6 +100,18 @@ def boards(url: str) -> dict[str, list[tuple[str, int, int]]]:
             }
 
     return asyncio.run(read())
+
+
+def wait_for_entries(importing: subprocess.Popen[bytes], store: str, number: int) -> None:
+    """Return when a running import has written more entries than that."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and importing.poll() is None:
+        # The store may not be made yet.
+        with suppress(StoreError):
+            if sum(len(entries) for _, entries in look(store).values()) > number:
+                return
+        time.sleep(0.02)
+    raise AssertionError("the import ended, or wrote nothing")
 
 
 def event_points(documents: list[dict[str, Any]], user_id: str) -> int:
@@ -246,13 +260,7 @@ class TestAWholeDatabase:
         older.fill(client, name, users=400)
         total = client[name]["learningevents"].count_documents({})
         importing = start("import", "--from-mongo", source, "--store", store)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and importing.poll() is None:
-            try:
-                if sum(len(entries) for _, entries in look(store).values()) > 500:
-                    break
-            except Exception:
-                time.sleep(0.05)
+        wait_for_entries(importing, store, 500)
         importing.send_signal(signal.SIGKILL)
         importing.wait()
         stood = sum(len(entries) for _, entries in look(store).values())
@@ -466,6 +474,58 @@ class TestRefusals:
         older.fill(client, name, users=3)
         client[name].create_collection("ledger")
         assert "is a Laurels store" in run("import", "--from-mongo", source, "--store", store_url).err
+
+    def test_the_role_read_is_enough_and_without_it_one_sentence_says_so(
+        self, run: Run, tmp_path: Path, store_url: str, database: Path
+    ) -> None:
+        guarded = deploy(tmp_path / "guarded", "--auth", members=0)
+        try:
+            with MongoClient(guarded.url("admin")) as first:
+                first["admin"].command("createUser", "root", pwd="r00t", roles=["root"])
+            with MongoClient(guarded.url("admin", who="root:r00t"), tz_aware=True) as root:
+                older.fill(root, "older", users=5)
+                root["admin"].command("createUser", "reader", pwd="s3cret", roles=[{"role": "read", "db": "older"}])
+                root["admin"].command("createUser", "nobody", pwd="s3cret", roles=[])
+                before = digest(root, "older")
+            for who, told in (
+                ("reader:s3crets", "refuses the user name or the password"),
+                ("nobody:s3cret", "role read"),
+            ):
+                url = guarded.url("older", who=who, options="&authSource=admin")
+                done = run("import", "--from-mongo", url, "--store", store_url)
+                assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
+                assert told in done.err
+                assert "s3cret" not in done.err
+                assert not database.exists()
+            url = guarded.url("older", who="reader:s3cret", options="&authSource=admin")
+            assert run("import", "--from-mongo", url, "--store", store_url).code == 0
+            with MongoClient(guarded.url("admin", who="root:r00t")) as root:
+                assert digest(root, "older") == before
+        finally:
+            guarded.end()
+
+    def test_a_source_that_goes_away_says_how_far_it_got_and_can_be_continued(
+        self, run: Run, start: Start, tmp_path: Path, store_url: str
+    ) -> None:
+        other = deploy(tmp_path / "other", members=0)
+        try:
+            with MongoClient(other.url("admin")) as filling:
+                older.fill(filling, "older", users=400)
+            url = other.url("older", options="&serverSelectionTimeoutMS=500")
+            importing = start("import", "--from-mongo", url, "--store", store_url)
+            wait_for_entries(importing, store_url, 500)
+            other.nodes[0].kill()
+            assert importing.wait(timeout=60) == 2
+            assert importing.stderr is not None
+            told = importing.stderr.read().decode()
+            assert len(told.splitlines()) == 1
+            assert "Run the same command again to continue" in told
+            other.nodes[0].start()
+            other.nodes[0].wait()
+            assert run("import", "--from-mongo", url, "--store", store_url).code == 0
+            assert run("verify", "--store", store_url).code == 0
+        finally:
+            other.end()
 
     @pytest.mark.parametrize("arguments", [(), ("events.ndjson", "--from-mongo", "mongodb://127.0.0.1/older")])
     def test_one_source_must_be_named(self, run: Run, arguments: tuple[str, ...]) -> None:
