@@ -7,13 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
+from pymongo import MongoClient
+
+from tests.storage.conftest import Deployment, deploy
 
 COMMAND = (sys.executable, "-m", "laurels.cli")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("LAURELS_")}
@@ -76,6 +79,45 @@ def start(tmp_path: Path) -> Iterable[Callable[..., subprocess.Popen[bytes]]]:
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
         process.communicate()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """One server for the older databases, and for stores beside them."""
+    deployment = deploy(tmp_path_factory.mktemp("mongodb"), members=0)
+    yield deployment
+    deployment.end()
+
+
+@pytest.fixture(scope="module")
+def client(server: Deployment) -> Iterator[MongoClient[dict[str, Any]]]:
+    with MongoClient(server.url("admin"), tz_aware=True) as client:
+        yield client
+
+
+@pytest.fixture
+def name(server: Deployment) -> Iterator[str]:
+    """The name of the older database, which is not made yet."""
+    name = server.fresh()
+    yield name
+    server.drop(name)
+
+
+@pytest.fixture
+def source(server: Deployment, name: str) -> str:
+    """Its URL."""
+    return server.url(name)
+
+
+@pytest.fixture(params=["sqlite", "mongodb"])
+def store(request: pytest.FixtureRequest, server: Deployment) -> Iterator[str]:
+    """The URL of an empty store, of each kind."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("store_url")
+        return
+    database = server.fresh()
+    yield server.url(database)
+    server.drop(database)
 
 
 def event(number: int, **changes: Any) -> dict[str, Any]:

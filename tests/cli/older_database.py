@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import subprocess
+import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import Binary, Decimal128, Int64, ObjectId
 from pymongo import MongoClient
 
+from laurels import Laurels, Settings
+from laurels.domain.ledger import Entry
+from laurels.domain.progress import Progress
+from laurels.errors import StoreError
+
 Document = dict[str, Any]
+Client = MongoClient[Document]
 
 SPRING = datetime(2025, 3, 1, 8, tzinfo=UTC)
 PAY = {"code_run": 5, "ai_debug": 4, "snippet_create": 8, "challenge_complete": 20}
@@ -138,3 +148,53 @@ def deep(levels: int) -> Document:
     for _ in range(levels):
         value = {"in": value}
     return value
+
+
+def digest(client: Client, name: str) -> str:
+    """Changes with any document of a database."""
+    return client[name].command("dbHash")["md5"]
+
+
+def look(url: str) -> dict[str, tuple[Progress, list[Entry]]]:
+    """What a store holds of each user: folded from the ledger, and the ledger."""
+
+    async def read() -> dict[str, tuple[Progress, list[Entry]]]:
+        async with Laurels.open(settings=Settings(store=url)) as laurels:
+            users = await laurels.store.users(limit=10_000)
+            return {
+                user_id: (await laurels.analytics.progress(user_id), await laurels.store.entries(user_id, limit=9_999))
+                for user_id in users
+            }
+
+    return asyncio.run(read())
+
+
+def boards(url: str) -> dict[str, list[tuple[str, int, int]]]:
+    """The lines of the all-time board and of the month of the events."""
+
+    async def read() -> dict[str, list[tuple[str, int, int]]]:
+        async with Laurels.open(settings=Settings(store=url)) as laurels:
+            return {
+                board: [
+                    (line.user_id, line.points, line.events) for line in await laurels.store.standings(board, limit=99)
+                ]
+                for board in ("all", "2025-03")
+            }
+
+    return asyncio.run(read())
+
+
+def wait_for_entries(importing: subprocess.Popen[bytes], store: str, number: int) -> None:
+    """Return when a running import has written more entries than that."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and importing.poll() is None:
+        # The store may not be made yet.
+        with suppress(StoreError):
+            if sum(len(entries) for _, entries in look(store).values()) > number:
+                return
+        time.sleep(0.02)
+    raise AssertionError("the import ended, or wrote nothing")
+
+
+def event_points(documents: list[dict[str, Any]], user_id: str) -> int:
+    return int(sum(event["points"] for event in documents if event["userId"] == user_id))

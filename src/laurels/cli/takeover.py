@@ -273,7 +273,9 @@ class Takeover:
 
 
 def _name_of(document: Document) -> str:
-    return str(document.get("_id"))[:80]
+    name = str(document.get("_id"))[:80]
+    # Of a text from outside a terminal gets nothing that it would obey.
+    return name if name.isprintable() else repr(name)
 
 
 def _line(outcome: str, collection: str, document: Document, reason: str) -> bytes:
