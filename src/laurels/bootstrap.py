@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from laurels.application.availability import Availability
+from laurels.application.guarded_store import GuardedStore
 from laurels.application.ports import Clock, Store
 from laurels.application.recorder import BATCH
-from laurels.application.service import Service
+from laurels.application.service import Fallback, Service
 from laurels.domain.rulebook import Rulebook
 from laurels.errors import SettingsError
 from laurels.rulebooks.loader import load_rulebook
@@ -43,20 +45,22 @@ class Laurels(Service):
         clock: Clock = system_clock,
         projection_interval: float | None = None,
         batch: int = BATCH,
+        spool: str | Path | None = None,
     ) -> AsyncGenerator[Laurels]:
         """Open the store at `url` and run until the block ends; then everything accepted is committed and projected.
 
         `rulebook` is a rulebook, a built-in name or a TOML file; `settings` default to the built-in ones (the
         environment is not read). `projection_interval` is in seconds, `batch` the most events that one commit takes.
-        Raises StoreError, RulebookError or SettingsError.
+        With a `spool`, a folder on the local disk, the store may be away, even now: `accept_event` and `accept_many`
+        then queue there. Raises StoreError, RulebookError or SettingsError.
         """
         settings = settings or Settings()
         if not isinstance(rulebook, Rulebook):
             rulebook = load_rulebook(rulebook or settings.rulebook)
         if projection_interval is None:
             projection_interval = settings.projection_interval_ms / 1000
-        store = await open_store(url or settings.store)
-        try:
+        async with AsyncExitStack() as stack:
+            store, fallback = await _open(stack, url or settings.store, spool, settings)
             laurels = cls(
                 store,
                 rulebook,
@@ -65,13 +69,31 @@ class Laurels(Service):
                 cache_weight=settings.cache_weight,
                 projection_interval=projection_interval,
                 batch=batch,
+                fallback=fallback,
             )
-            try:
-                yield laurels
-            finally:
-                await laurels.close()
-        finally:
-            await store.close()
+            stack.push_async_callback(laurels.close)
+            yield laurels
+
+
+async def _open(
+    stack: AsyncExitStack, url: str, spool: str | Path | None, settings: Settings
+) -> tuple[Store, Fallback | None]:
+    """The store, and where there is to be one the fallback; closed with the stack."""
+    if spool is None:
+        store = await open_store(url)
+        stack.push_async_callback(store.close)
+        return store, None
+    from laurels.storage.spool import FileSpool  # noqa: PLC0415  a driver is only loaded when asked for
+
+    limit = settings.store_timeout_ms / 1000
+    journal = await FileSpool.open(Path(spool), limit=settings.spool_bytes)
+    stack.push_async_callback(journal.close)
+    availability = Availability(interval=settings.heartbeat_ms / 1000, limit=limit)
+    guarded = GuardedStore(lambda: open_store(url), availability)
+    stack.push_async_callback(guarded.close)
+    stack.push_async_callback(availability.close)
+    await availability.start(guarded.check)
+    return guarded, Fallback(journal, availability)
 
 
 async def open_store(url: str) -> Store:
@@ -108,7 +130,8 @@ def create_app(settings: Settings) -> Litestar:
 
     configure_logs(settings.log_level)
     limits = Limits(event_bytes=settings.max_event_bytes, batch_bytes=settings.max_batch_bytes)
-    return build_app(lambda: Laurels.open(settings=settings), limits, pages=ROUTES)
+    spool = settings.spool_folder
+    return build_app(lambda: Laurels.open(settings=settings, spool=spool), limits, pages=ROUTES)
 
 
 def create_app_from_environment() -> Litestar:

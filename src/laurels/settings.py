@@ -36,9 +36,38 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=1_024, description="Largest body of a single request that is not a batch, in bytes.")
     ] = 64 * 1024
     max_batch_bytes: Annotated[int, Meta(ge=1_024, description="Largest body of a batch, in bytes.")] = 32 * 1024 * 1024
+    spool: Annotated[
+        str | None,
+        Meta(
+            description="Folder where events wait while the database is away, or off. "
+            "Empty: laurels-spool for a server on MongoDB, off for one on SQLite."
+        ),
+    ] = None
+    spool_bytes: Annotated[
+        int, Meta(ge=64 * 1024, description="How many bytes of events the spool holds at the most.")
+    ] = 1024 * 1024 * 1024
+    store_timeout_ms: Annotated[
+        int,
+        Meta(
+            ge=100,
+            le=60_000,
+            description="How long a request waits for a database that hangs, in milliseconds, where there is a spool.",
+        ),
+    ] = 2_500
+    heartbeat_ms: Annotated[
+        int,
+        Meta(ge=50, le=60_000, description="How often the database is asked whether it is there, in milliseconds."),
+    ] = 1_000
     log_level: Annotated[
         str, Meta(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     ] = "info"
+
+    @property
+    def spool_folder(self) -> str | None:
+        """The folder of a server's spool; None for a server that keeps none."""
+        if self.spool is None:
+            return "laurels-spool" if self.store.startswith("mongodb") else None
+        return None if self.spool == "off" else self.spool
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:

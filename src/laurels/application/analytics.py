@@ -6,9 +6,13 @@ Every answer is folded from snapshot and later entries, so it is exact however f
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
 
 from laurels.application.badges import badge_states, badge_view, next_badges
-from laurels.application.commands import Recorded
+from laurels.application.commands import Queued, Recorded
+from laurels.application.last_known import LastKnown
 from laurels.application.ports import LATER_LIMIT, Clock, Store
 from laurels.application.views import (
     Activity,
@@ -21,6 +25,8 @@ from laurels.application.views import (
     ExportSummary,
     LanguageCount,
     ProgressView,
+    QueuedEventView,
+    QueuedView,
     RecordedView,
     TypeStats,
     UserView,
@@ -31,20 +37,45 @@ from laurels.domain.levels import level_progress
 from laurels.domain.periods import MS_PER_DAY, day_name, iso
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
-from laurels.errors import InvalidQuery, UnknownUser
+from laurels.errors import InvalidQuery, StoreError, UnknownUser
 
 TOP_LANGUAGES = 5
 MAX_ACTIVITY_DAYS = 3_660
 _PAGE = 1_000
 
 
-class Analytics:
-    """Reads over one store."""
+class Known(Struct, frozen=True):
+    """A progress, and whether it is only the last that was known."""
 
-    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock) -> None:
+    progress: Progress
+    stale: Literal[True] | UnsetType = UNSET
+
+
+class Analytics:
+    """Reads over one store. Where it is away they show what is `last_known`, if that is given."""
+
+    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock, *, last_known: LastKnown | None = None) -> None:
         self._store = store
         self._rulebook = rulebook
         self._clock = clock
+        self._last_known = last_known
+
+    async def known(self, user_id: str) -> Known:
+        """A user's progress, or while the store is away the last that this process knows of it.
+
+        Raises UnknownUser, or StoreError where nothing is known.
+        """
+        if self._last_known is None:
+            return Known(await self.progress(user_id))
+        try:
+            progress = await self.progress(user_id)
+        except StoreError:
+            last = self._last_known.progress(user_id)
+            if last is None:
+                raise
+            return Known(last, stale=True)
+        self._last_known.keep(progress)
+        return Known(progress)
 
     async def progress(self, user_id: str) -> Progress:
         """A user's progress up to the last acknowledged entry. Raises UnknownUser or StoreError."""
@@ -66,12 +97,13 @@ class Analytics:
 
     async def dashboard(self, user_id: str, *, since: int | None = None) -> Dashboard:
         """The user's dashboard. `since`: the instant after which badges count as new (default 24 hours ago)."""
-        progress = await self.progress(user_id)
-        now = self._clock()
+        known = await self.known(user_id)
+        progress, now = known.progress, self._clock()
         since = now - MS_PER_DAY if since is None else since
         today = progress.today(now)
         badges = [badge_view(award, self._rulebook) for award in progress.awards.values()]
         return Dashboard(
+            stale=known.stale,
             user=user_view(progress, self._rulebook),
             total_events=progress.events,
             monthly_events=_events_of_last_days(progress, today, 30),
@@ -90,7 +122,7 @@ class Analytics:
 
     async def badges(self, user_id: str) -> list[BadgeStateView]:
         """Every badge of the rulebook with the user's progress towards it."""
-        return badge_states(await self.progress(user_id), self._rulebook)
+        return badge_states((await self.known(user_id)).progress, self._rulebook)
 
     async def activity(self, user_id: str, *, first: int | None = None, last: int | None = None) -> Activity:
         """Events and points per local day, from `first` to `last` (day ordinals, both included).
@@ -98,22 +130,24 @@ class Analytics:
         By default the 365 days up to today, or up to `last`. Raises InvalidQuery for an inverted range or one
         of more than 3,660 days.
         """
-        progress = await self.progress(user_id)
+        known = await self.known(user_id)
+        progress = known.progress
         last = progress.today(self._clock()) if last is None else last
         first = last - 364 if first is None else first
         if first > last:
             raise InvalidQuery("from", "Must not be later than 'to'.")
         if last - first >= MAX_ACTIVITY_DAYS:
             raise InvalidQuery("from", f"The range may span at most {MAX_ACTIVITY_DAYS} days.")
-        return Activity(time_zone=progress.time_zone, days=_activity(progress, first, last))
+        return Activity(stale=known.stale, time_zone=progress.time_zone, days=_activity(progress, first, last))
 
     async def export(self, user_id: str) -> Export:
         """The user's whole progress in one document."""
-        progress = await self.progress(user_id)
-        now = self._clock()
+        known = await self.known(user_id)
+        progress, now = known.progress, self._clock()
         user = user_view(progress, self._rulebook)
         badges = [badge_view(award, self._rulebook) for award in progress.awards.values()]
         return Export(
+            stale=known.stale,
             user=user,
             summary=ExportSummary(
                 total_events=progress.events,
@@ -157,6 +191,22 @@ class Analytics:
             event=event_view(recorded.entry, fact),
             new_badges=[badge_view(award, self._rulebook) for award in outcome.awards],
             progress=ProgressView(outcome.total_points, outcome.level, outcome.leveled_up, fact.daily_streak),
+        )
+
+    def queued(self, queued: Queued) -> QueuedView:
+        """The answer to an event that waits to be recorded."""
+        event = queued.event
+        return QueuedView(
+            event=QueuedEventView(
+                event_id=event.event_id or "",
+                user_id=event.user_id,
+                event_type=event.event_type,
+                language=event.metadata.get("language"),
+                code_length=event.metadata.get("codeLength"),
+                session_duration=event.metadata.get("sessionDuration"),
+                metadata=event.metadata,
+                timestamp=iso(queued.at),
+            )
         )
 
     def user(self, progress: Progress) -> UserView:

@@ -70,13 +70,27 @@ class Adopted(Struct, frozen=True):
     difference: int
 
 
-Result = Recorded | Differing | Adopted | Progress | LaurelsError
+class Queued(Struct, frozen=True):
+    """An event that is safe on the local disk and will be recorded when the store is back.
+
+    `event` carries the id under which that happens; `at` (milliseconds) is when it happened.
+    """
+
+    event: LearningEvent
+    at: int
+
+
+Result = Recorded | Queued | Differing | Adopted | Progress | LaurelsError
 
 
 class Group:
-    """Commands that one caller handed in together; `done` is set when each has its result."""
+    """Commands that one caller handed in together; `done` is set when each has its result, or nobody waits longer.
+
+    `results` has a slot for each thing handed in; what was refused at once has a result and no command.
+    """
 
     def __init__(self, size: int) -> None:
+        self.commands: list[Command] = []
         self.results: list[Result | None] = [None] * size
         self.open = size
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -86,6 +100,13 @@ class Group:
         self.open -= 1
         if not self.open and not self.done.done():
             self.done.set_result(None)
+
+    def overrule(self, index: int, result: Result) -> None:
+        """Settle what was given up or failed by `result`, unless it has come into the ledger at the last moment."""
+        if self.results[index] is None:
+            self.settle(index, result)
+        elif isinstance(self.results[index], LaurelsError):
+            self.results[index] = result
 
 
 class RecordEvent:
@@ -102,6 +123,10 @@ class RecordEvent:
         self.event_id = event.event_id or str(uuid7())
         # An id made here is new by construction: there is nothing to look up.
         self.key = (event.user_id, event.event_id) if event.event_id else None
+
+    def look_up(self) -> None:
+        """Have the event looked up before it is recorded: another copy of it is on its way."""
+        self.key = (self.user_id, self.event_id)
 
     def replay(self, entry: Entry) -> Result:
         """The answer when the event id stands in the ledger already."""

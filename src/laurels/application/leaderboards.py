@@ -10,13 +10,15 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
+from laurels.application.last_known import LastKnown
 from laurels.application.ports import Card, Clock, Store
 from laurels.application.views import Leaderboard, LeaderboardRow, Rank
 from laurels.domain.periods import Timeframe, iso, parse_period, period_name, period_start
 from laurels.domain.ranking import Place, Standing, percentile
 from laurels.domain.rulebook import Rulebook
-from laurels.errors import InvalidQuery, UnknownUser
+from laurels.errors import InvalidQuery, StoreError, UnknownUser
 
 MAX_LIMIT = 100
 # Cursors come back from outside: a number beyond 64 bits is none that was given out, and no store could take it.
@@ -25,12 +27,14 @@ _decode_place = msgspec.json.Decoder(tuple[str, _Int64, _Int64, str]).decode
 
 
 class Leaderboards:
-    """Reads over the boards of one store."""
+    """Reads over the boards of one store. Where it is away they give the same answer as last time, marked as stale,
+    if `last_known` is given and there was one."""
 
-    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock) -> None:
+    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock, *, last_known: LastKnown | None = None) -> None:
         self._store = store
         self._rulebook = rulebook
         self._clock = clock
+        self._last_known = last_known
 
     async def page(
         self,
@@ -52,6 +56,22 @@ class Leaderboards:
         if cursor is not None and around is not None:
             raise InvalidQuery("cursor", "Cannot be combined with 'around'.")
         timeframe, board = self._board(timeframe, period)
+        if self._last_known is None:
+            return await self._page(timeframe, board, limit, cursor, around)
+        key = (board, limit, cursor, around)
+        try:
+            page = await self._page(timeframe, board, limit, cursor, around)
+        except StoreError:
+            last = self._last_known.boards.get(key)
+            if last is None:
+                raise
+            return replace(last, stale=True)
+        self._last_known.boards.keep(key, page)
+        return page
+
+    async def _page(
+        self, timeframe: Timeframe, board: str, limit: int, cursor: str | None, around: str | None
+    ) -> Leaderboard:
         if around is not None:
             standings = await self._surroundings(board, around, limit)
         else:
@@ -72,6 +92,19 @@ class Leaderboards:
     async def rank(self, user_id: str, timeframe: Timeframe | None = None, *, period: str | None = None) -> Rank:
         """A user's place on a board. Raises InvalidQuery, or UnknownUser for a user of whom nothing is recorded."""
         timeframe, board = self._board(timeframe, period)
+        if self._last_known is None:
+            return await self._rank(user_id, timeframe, board)
+        try:
+            rank = await self._rank(user_id, timeframe, board)
+        except StoreError:
+            last = self._last_known.ranks.get((user_id, board))
+            if last is None:
+                raise
+            return replace(last, stale=True)
+        self._last_known.ranks.keep((user_id, board), rank)
+        return rank
+
+    async def _rank(self, user_id: str, timeframe: Timeframe, board: str) -> Rank:
         of = await self._store.count(board)
         standing = await self._store.standing(board, user_id)
         if standing is None:

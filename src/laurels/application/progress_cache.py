@@ -102,6 +102,11 @@ class ProgressCache:
         self._items.move_to_end(user_id)
         return self._items[user_id]
 
+    def peek(self, user_id: str) -> Progress | None:
+        """The progress of a user who is in memory and has entries, to be read before the next await."""
+        cached = self._items.get(user_id)
+        return cached.progress if cached is not None and cached.progress.seq else None
+
     def touch(self, cached: Cached, entry: Entry) -> None:
         """Note that an entry was folded in and waits to be projected."""
         fact = entry.fact

@@ -98,6 +98,10 @@ class Projector:
                     self._cache.mark_dirty(user_id)
             await self.flush()
 
+    def cancel(self) -> None:
+        """Stop at once. The next start catches up from the ledger."""
+        self._task.cancel()
+
     async def close(self) -> None:
         """Stop, after one last flush."""
         self._task.cancel()

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -50,6 +51,11 @@ class Recorder:
         self._closing = False
         self._batch = batch
         self.turns = Turns()
+        # When the store was asked for what is under way (seconds, monotonic); None between batches.
+        self.asked_at: float | None = None
+        # Called when a commit finds the store unavailable, before anything else is committed.
+        self.on_outage: Callable[[], None] | None = None
+        self._under_way: list[Command] = []
         self._task = asyncio.create_task(self._run(), name="laurels-committer")
 
     async def record_many(self, events: Sequence[LearningEvent], *, earliest: int) -> list[Recorded | LaurelsError]:
@@ -59,54 +65,76 @@ class Recorder:
         known whether it does: repeating it with its id settles that. `earliest` (milliseconds) is how far back
         a timestamp may lie.
         """
-        self._refuse_when_closed()
+        group = self.prepare(events, earliest=earliest)
+        self.submit(group.commands)
+        if group.open:
+            await group.done
+        return group.results  # pyright: ignore[reportReturnType]  every slot holds the result of an event
+
+    def prepare(
+        self, events: Sequence[LearningEvent], *, earliest: int, arrivals: Sequence[int] | None = None
+    ) -> Group:
+        """Check events and make commands of those in order, which `submit` then takes.
+
+        `arrivals` (milliseconds) tells of each event when it arrived, where that was not just now.
+        """
         group = Group(len(events))
         now = self._clock()
         types = self._rulebook.event_types
         for index, event in enumerate(events):
             try:
-                at = check_event(event, types, now=now, earliest=earliest)
+                arrived = now if arrivals is None else arrivals[index]
+                at = check_event(event, types, now=arrived, earliest=earliest)
             except LaurelsError as error:
                 group.settle(index, error)
             else:
-                self._queue.append(RecordEvent(event, at, group, index))
-        await self._settle(group)
-        return group.results  # pyright: ignore[reportReturnType]  every slot holds the result of an event
+                group.commands.append(RecordEvent(event, at, group, index))
+        return group
+
+    def submit(self, commands: Iterable[Command]) -> None:
+        """Have commands committed, in order; each settles in its group. Raises StoreUnavailable after `close`."""
+        if self._closing:
+            raise StoreUnavailable("Laurels is shutting down; nothing was recorded. Try again in a moment.")
+        self._queue.extend(commands)
+        self._arrived.set()
+
+    def withdraw(self, error: StoreError) -> None:
+        """Settle all that no commit has begun with by `error`."""
+        commands, self._queue = self._queue, deque()
+        for command in commands:
+            command.group.settle(command.index, error)
+
+    @property
+    def unsettled(self) -> set[str]:
+        """Users whose progress in memory is ahead of what the store has acknowledged."""
+        return {command.user_id for command in self._under_way}
 
     async def change_profile(self, user_id: str, changes: Mapping[str, Any]) -> Progress:
         """Set profile fields by wire name (`displayName`, `photoURL`, `timeZone`, `preferences`) and return the
         user's progress after it. An unknown user comes into being. Raises InvalidProfile or StoreError."""
-        self._refuse_when_closed()
+        group = self.prepare_profile(user_id, changes)
+        self.submit(group.commands)
+        await group.done
+        return changed(group)
+
+    def prepare_profile(self, user_id: str, changes: Mapping[str, Any]) -> Group:
+        """Check a change of a profile and make a command of it. Raises InvalidProfile."""
         check_profile(user_id, changes)
         group = Group(1)
-        self._queue.append(ChangeProfile(user_id, changes, group, 0))
-        await self._settle(group)
-        [result] = group.results
-        if isinstance(result, LaurelsError):
-            raise result
-        assert isinstance(result, Progress)  # noqa: S101  what a profile change results in
-        return result
+        group.commands.append(ChangeProfile(user_id, changes, group, 0))
+        return group
 
     async def carry_out(self, group: Group, commands: Iterable[Command]) -> None:
         """Carry out commands of a group, in order; returns when each of the group has its result."""
-        self._refuse_when_closed()
-        self._queue.extend(commands)
-        await self._settle(group)
+        self.submit(commands)
+        if group.open:
+            await group.done
 
     async def close(self) -> None:
         """Commit what was accepted, then stop. Later calls are refused."""
         self._closing = True
         self._arrived.set()
         await self._task
-
-    def _refuse_when_closed(self) -> None:
-        if self._closing:
-            raise StoreUnavailable("Laurels is shutting down; nothing was recorded. Try again in a moment.")
-
-    async def _settle(self, group: Group) -> None:
-        if group.open:
-            self._arrived.set()
-            await group.done
 
     async def _run(self) -> None:
         while True:
@@ -119,14 +147,19 @@ class Recorder:
             if self.cache.is_crowded:
                 await self._wait_for_projections()
             batch = [self._queue.popleft() for _ in range(min(self._batch, len(self._queue)))]
+            self.asked_at = monotonic()
             async with self.turns.settled:
+                self._under_way = batch
                 try:
                     await self._commit(batch)
                 except (StoreUnavailable, StoreContended) as error:
                     self._fail(batch, error)
+                    if self.on_outage is not None and isinstance(error, StoreUnavailable):
+                        self.on_outage()
                 except Exception:
                     await self._commit_singly(batch)
                 finally:
+                    self._under_way, self.asked_at = [], None
                     self.cache.trim()
             self.turns.committed.set()
 
@@ -161,6 +194,7 @@ class Recorder:
 
     async def _commit(self, batch: list[Command]) -> None:
         for _ in range(ATTEMPTS):
+            self.asked_at = monotonic()
             users = {command.user_id: None for command in batch}
             # These may find that there is nothing to write, and then no append corrects it.
             doubted = {command.user_id for command in batch if isinstance(command, ChangeProfile | AdoptUser)}
@@ -212,6 +246,16 @@ class Recorder:
             assert entry is not None  # noqa: S101  an event always has one
             result = command.replay(entry)
         command.group.settle(command.index, result)
+
+
+def changed(group: Group) -> Progress:
+    """The progress that a settled change of a profile resulted in. Raises its error where it has one."""
+    [result] = group.results
+    if isinstance(result, Progress):
+        return result
+    if isinstance(result, LaurelsError):
+        raise result
+    raise StoreUnavailable("The store did not answer in time; what was asked for may have been done.")
 
 
 def _copy(progress: Progress) -> Progress:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from laurels.application.analytics import Analytics
-from laurels.application.commands import Recorded
+from laurels.application.availability import Availability
+from laurels.application.commands import Queued, Recorded
+from laurels.application.draining import Drainer
+from laurels.application.intake import Intake
+from laurels.application.last_known import LastKnown
 from laurels.application.leaderboards import Leaderboards
-from laurels.application.ports import Clock, Store
+from laurels.application.ports import Clock, Spool, Store
 from laurels.application.progress_cache import ProgressCache
 from laurels.application.projector import Projector
 from laurels.application.recorder import BATCH, Recorder
@@ -20,11 +26,21 @@ from laurels.domain.rulebook import Rulebook
 from laurels.errors import LaurelsError
 
 
+class Fallback:
+    """What a service does while its store is away: `spool` keeps events, `availability` tells when that is so."""
+
+    def __init__(self, spool: Spool, availability: Availability) -> None:
+        self.spool = spool
+        self.availability = availability
+
+
 class Service:
     """Records events and answers questions over one store, until `close`.
 
     `analytics` and `leaderboards` hold the reads. `cache_weight` bounds the progress kept in memory, in objects
-    of about 150 bytes; `projection_interval` is in seconds; `batch` is the most events that one commit takes.
+    of about 150 bytes; `projection_interval` is in seconds; `batch` is the most events that one commit takes. With a
+    `fallback` the store may go away meanwhile: `accept_event` and `accept_many` then queue events, and reads show the
+    last known state.
     """
 
     def __init__(
@@ -37,6 +53,7 @@ class Service:
         cache_weight: int,
         projection_interval: float,
         batch: int = BATCH,
+        fallback: Fallback | None = None,
     ) -> None:
         self.store = store
         self.rulebook = rulebook
@@ -52,8 +69,16 @@ class Service:
             turns=self.recorder.turns,
             interval=projection_interval,
         )
-        self.analytics = Analytics(store, rulebook, clock)
-        self.leaderboards = Leaderboards(store, rulebook, clock)
+        self.fallback = fallback
+        self._intake: Intake | None = None
+        self._drainer: Drainer | None = None
+        last_known: LastKnown | None = None
+        if fallback is not None:
+            last_known = LastKnown(self.recorder)
+            self._intake = Intake(self.recorder, fallback.spool, fallback.availability, clock)
+            self._drainer = Drainer(self._intake, fallback.spool, fallback.availability)
+        self.analytics = Analytics(store, rulebook, clock, last_known=last_known)
+        self.leaderboards = Leaderboards(store, rulebook, clock, last_known=last_known)
 
     @property
     def earliest(self) -> int:
@@ -99,14 +124,48 @@ class Service:
         """
         return await self.recorder.record_many(events, earliest=self.earliest if earliest is None else earliest)
 
+    async def accept_event(self, event: LearningEvent) -> Recorded | Queued:
+        """Record one event, or queue it while the store is away and there is a fallback.
+
+        When this returns, the event is on disk. Raises InvalidEvent, EventConflict or StoreError.
+        """
+        if self._intake is None:
+            return await self.record_event(event)
+        [result] = await self._intake.accept_many([event], earliest=self.earliest)
+        if isinstance(result, LaurelsError):
+            raise result
+        return result
+
+    async def accept_many(self, events: Sequence[LearningEvent]) -> Sequence[Recorded | Queued | LaurelsError]:
+        """Record events in order, or queue those that cannot be recorded now; one result each."""
+        if self._intake is None:
+            return await self.record_many(events)
+        return await self._intake.accept_many(events, earliest=self.earliest)
+
     async def change_profile(self, user_id: str, changes: Mapping[str, Any]) -> UserView:
         """Set profile fields by wire name: `displayName`, `photoURL`, `timeZone`, `preferences`.
 
         An unknown user comes into being. Raises InvalidProfile or StoreError.
         """
-        return self.analytics.user(await self.recorder.change_profile(user_id, changes))
+        way = self._intake or self.recorder
+        return self.analytics.user(await way.change_profile(user_id, changes))
 
     async def close(self) -> None:
         """Commit what was accepted and bring the projections up to date. The store stays open: it is its opener's."""
+        if self.fallback is not None and self._drainer is not None:
+            await self._drainer.close()
+            await self._close_within(self.fallback.availability)
+            return
         await self.recorder.close()
         await self.projector.close()
+
+    async def _close_within(self, availability: Availability) -> None:
+        """The same with a store that may hang: what was accepted is in the ledger or in the spool by then."""
+        if availability.is_available:
+            await self.recorder.close()
+            await self.projector.close()
+            return
+        self.projector.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(availability.limit):
+                await self.recorder.close()

@@ -14,9 +14,11 @@ from laurels.domain.levels import LevelProgress
 
 
 class Document(Struct, frozen=True, rename="camel", kw_only=True):
-    """A whole answer. Clients read `success` before anything else."""
+    """A whole answer. Clients read `success` before anything else. `stale`: the database is away, and this is the
+    last that was known."""
 
     success: Literal[True] = True
+    stale: Literal[True] | UnsetType = UNSET
 
 
 class BadgeView(Struct, frozen=True, rename="camel", kw_only=True):
@@ -91,6 +93,29 @@ class RecordedView(Document, frozen=True, rename="camel", kw_only=True):
     event: EventView
     new_badges: list[BadgeView]
     progress: ProgressView
+
+
+class QueuedEventView(Struct, frozen=True, rename="camel", kw_only=True):
+    """An event that waits to be recorded. Its points are decided then."""
+
+    event_id: str
+    user_id: str
+    event_type: str
+    language: str | None
+    code_length: int | None
+    session_duration: float | None
+    points: None = None
+    metadata: dict[str, Any]
+    timestamp: str
+
+
+class QueuedView(Struct, frozen=True, rename="camel", kw_only=True):
+    """The answer to an event that is safe on the server's disk and will be recorded when the database is back."""
+
+    success: Literal[True] = True
+    queued: Literal[True] = True
+    event: QueuedEventView
+    new_badges: list[BadgeView] = []
 
 
 class UserView(Struct, frozen=True, rename="camel", kw_only=True):

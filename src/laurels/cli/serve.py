@@ -18,8 +18,10 @@ import typer
 
 from laurels.bootstrap import open_store
 from laurels.cli.options import RulebookOption, StoreOption, settings_for
-from laurels.cli.terminal import CommandFailed, say
+from laurels.cli.terminal import CommandFailed, complain, say
+from laurels.errors import StoreUnavailable
 from laurels.rulebooks.loader import load_rulebook
+from laurels.settings import Settings
 
 APP = "laurels.bootstrap:create_app_from_environment"
 
@@ -40,7 +42,7 @@ def serve(
         raise CommandFailed("Serving needs packages that are not installed: pip install 'laurels[server]'") from None
     settings = settings_for(store, rulebook)
     load_rulebook(settings.rulebook)
-    asyncio.run(_check_store(settings.store))
+    _check_store(settings)
     # The application is made in each worker from the environment: that is how a worker learns of these.
     os.environ["LAURELS_STORE"] = settings.store
     os.environ["LAURELS_RULEBOOK"] = settings.rulebook
@@ -70,7 +72,17 @@ def serve(
         uvicorn.run(APP, workers=workers, **options)
 
 
-async def _check_store(url: str) -> None:
+def _check_store(settings: Settings) -> None:
+    """Raise what is wrong with the store, unless it is away and events can wait for it."""
+    try:
+        asyncio.run(_open_store(settings.store))
+    except StoreUnavailable as error:
+        if settings.spool_folder is None:
+            raise
+        complain(f"{error} Serving all the same: events wait in {settings.spool_folder} until the database is there.")
+
+
+async def _open_store(url: str) -> None:
     store = await open_store(url)
     await store.close()
 

@@ -13,6 +13,7 @@ from litestar import Request, get
 from litestar.enums import MediaType
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
+from laurels.application.views import QueuedView, RecordedView
 from laurels.domain.events import LearningEvent
 from laurels.http.bodies import NDJSON_TYPES
 from laurels.http.problems import MEDIA_TYPE, STORE_DETAILS, Problem
@@ -57,7 +58,19 @@ _RECORDED: Json = {
 _PROFILE: Json = {"displayName": "Ada", "timeZone": "Europe/London", "preferences": {"theme": "dark"}}
 
 _CSV = ",".join(COLUMNS) + "\r\n" + 'run-1,code_run,2026-01-15T08:30:00.000Z,5,python,,,"{""language"":""python""}"\r\n'
-_NOT_READY: Json = {"status": "unavailable", "checks": {"store": "unavailable"}}
+_NOT_READY: Json = {
+    "status": "degraded",
+    "checks": {"store": "unavailable", "spool": "ok"},
+    "spool": {
+        "waiting": 1204,
+        "oldestSeconds": 61.5,
+        "bytes": 401210,
+        "limitBytes": 1073741824,
+        "queued": 1204,
+        "drained": 0,
+        "setAside": 0,
+    },
+}
 
 _BODIES: dict[str, tuple[type, Json]] = {
     "post /api/progress/event": (LearningEvent, _EVENT),
@@ -80,6 +93,15 @@ _WRONG_FIELD: dict[str, tuple[str, str, str]] = {
     "put": ("invalid-profile", "Invalid profile", "timeZone: Must be the name of an IANA time zone."),
     "get": ("invalid-query", "Invalid query", "userId: Is not UTF-8 text."),
 }
+_QUEUED: Json = {
+    "success": True,
+    "queued": True,
+    "event": {**_RECORDED["event"], "points": None},
+    "newBadges": [],
+}
+_QUEUED_DESCRIPTION = (
+    "The database is away; the event is safe on the server's disk and is recorded, once, when it is back."
+)
 _REPLAYED = {"description": "The event was recorded before; this is the first answer again, and nothing changed."}
 
 
@@ -103,7 +125,8 @@ def description(request: Request[Any, Any, Any]) -> bytes:
 def complete(description: Json) -> Json:
     """The framework's description with bodies, examples and refusals."""
     _, components = msgspec.json.schema_components(
-        [LearningEvent, ProfileChange, Problem, BatchAnswer], ref_template="#/components/schemas/{name}"
+        [LearningEvent, ProfileChange, Problem, BatchAnswer, RecordedView, QueuedView],
+        ref_template="#/components/schemas/{name}",
     )
     schemas: Json = description.setdefault("components", {}).setdefault("schemas", {})
     for name, schema in components.items():
@@ -130,6 +153,11 @@ def _complete_operation(route: str, operation: Json) -> None:
             **_REPLAYED,
             "headers": {"Idempotent-Replayed": {"schema": {"const": "true"}}},
             "content": {"application/json": {"schema": created["schema"], "example": _RECORDED}},
+        }
+        created["schema"] = _reference(RecordedView)
+        responses["202"] = {
+            "description": _QUEUED_DESCRIPTION,
+            "content": {"application/json": {"schema": _reference(QueuedView), "example": _QUEUED}},
         }
     elif route.endswith("/events"):
         events = {"type": "array", "items": _reference(LearningEvent), "maxItems": 10_000}

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
+from laurels.application.ports import SpoolCheck
 from laurels.application.views import BadgeDefinitionView, BadgeStateView, Document, UserView
 
 
@@ -50,11 +51,15 @@ class BatchResult(Struct, frozen=True, rename="camel", omit_defaults=True):
 
 
 class BatchAnswer(Document, frozen=True, kw_only=True):
-    """One result for each event of a batch, in its order, and how many were recorded, replayed and rejected."""
+    """One result for each event of a batch, in its order, and how many were recorded, replayed and rejected.
+
+    `queued` is there when some were: the database is away, and they wait on the server's disk.
+    """
 
     results: list[BatchResult]
     recorded: int
     replayed: int
+    queued: int | UnsetType = UNSET
     rejected: int
 
 
@@ -64,8 +69,26 @@ class Live(Struct, frozen=True):
     status: Literal["ok"]
 
 
-class Ready(Struct, frozen=True):
-    """Whether the process can do its work, and each thing that it needs for that."""
+class SpoolState(Struct, frozen=True, rename="camel"):
+    """Events that wait on this machine's disk for the database, and what went through there.
 
-    status: Literal["ok", "unavailable"]
-    checks: dict[str, Literal["ok", "unavailable"]]
+    `waiting`, `set_aside` and `bytes` (of `limit_bytes` at the most) are of now, `queued` and `drained` only grow.
+    `oldest_seconds` is how long the first has waited.
+    """
+
+    waiting: int
+    oldest_seconds: float
+    bytes: int
+    limit_bytes: int
+    queued: int
+    drained: int
+    set_aside: int
+
+
+class Ready(Struct, frozen=True):
+    """Whether the process can do its work, and each thing that it needs for that. `degraded`: the database is away,
+    and events are taken all the same. The spool is told of where there is one."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    checks: dict[str, SpoolCheck]
+    spool: SpoolState | UnsetType = UNSET

@@ -9,10 +9,11 @@ import msgspec
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
 from litestar.types import HTTPScope, Receive
+from msgspec import UNSET
 
-from laurels.application.commands import Recorded
+from laurels.application.commands import Queued, Recorded
 from laurels.application.service import Service
-from laurels.application.views import RecordedView
+from laurels.application.views import QueuedView, RecordedView
 from laurels.domain.events import LearningEvent
 from laurels.errors import EventConflict, InvalidEvent, LaurelsError, StoreError
 from laurels.http.bodies import JSON_TYPES, NDJSON_TYPES, BodyRefused, decode, explain, media_type, read_body
@@ -28,24 +29,29 @@ _raw_events = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 @post("/api/progress/event", summary="Record an event", tags=["events"])
-async def record_event(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[RecordedView]:
+async def record_event(
+    request: Request[Any, Any, Any], service: NamedDependency[Service]
+) -> Response[RecordedView | QueuedView]:
     """Records one learning event and answers with its points, the badges it brought and the progress after it.
 
     With an `eventId` it is safe to repeat: the same content again gives the first answer (200, with
-    `Idempotent-Replayed: true`), other content is refused (409). A 2xx means that the event is on disk.
+    `Idempotent-Replayed: true`), other content is refused (409). A 2xx means that the event is on disk: with 202 on
+    the server's own, from where it is recorded when the database is back.
     """
     recorded = await receive_event(request.scope, request.receive, service, limits_of(request))
+    if isinstance(recorded, Queued):
+        return Response(service.analytics.queued(recorded), status_code=202)
     answer = service.analytics.recorded(recorded)
     if recorded.is_replay:
         return Response(answer, status_code=200, headers=REPLAYED)
     return Response(answer, status_code=201)
 
 
-async def receive_event(scope: HTTPScope, receive: Receive, service: Service, limits: Limits) -> Recorded:
-    """Record the event that a request's body holds."""
+async def receive_event(scope: HTTPScope, receive: Receive, service: Service, limits: Limits) -> Recorded | Queued:
+    """Record the event that a request's body holds, or queue it while the store is away."""
     media_type(scope, JSON_TYPES)
     event = decode(await read_body(scope, receive, limits.event_bytes), _event, InvalidEvent)
-    return await service.record_event(event)
+    return await service.accept_event(event)
 
 
 @post("/api/progress/events", status_code=200, summary="Record many events", tags=["events"])
@@ -64,7 +70,7 @@ async def record_events(request: Request[Any, Any, Any], service: NamedDependenc
         raise BodyRefused(413, f"A batch may have at most {MAX_BATCH} events; this one has {len(lines)}.")
     parsed = [_parse(line) for line in lines]
     events = [event for event in parsed if isinstance(event, LearningEvent)]
-    outcomes = iter(await service.record_many(events) if events else [])
+    outcomes = iter(await service.accept_many(events) if events else [])
     return _answer((_result(event, next(outcomes)) if isinstance(event, LearningEvent) else event) for event in parsed)
 
 
@@ -88,7 +94,9 @@ def _event_id_of(line: bytes | msgspec.Raw) -> str | None:
     return event_id if isinstance(event_id, str) else None
 
 
-def _result(event: LearningEvent, outcome: Recorded | LaurelsError) -> BatchResult:
+def _result(event: LearningEvent, outcome: Recorded | Queued | LaurelsError) -> BatchResult:
+    if isinstance(outcome, Queued):
+        return BatchResult("queued", outcome.event.event_id)
     if isinstance(outcome, Recorded):
         status = "replayed" if outcome.is_replay else "recorded"
         return BatchResult(status, outcome.entry.event_id, points=outcome.fact.outcome.points)
@@ -103,4 +111,11 @@ def _answer(results: Iterable[BatchResult]) -> BatchAnswer:
     listed = list(results)
     recorded = sum(result.status == "recorded" for result in listed)
     replayed = sum(result.status == "replayed" for result in listed)
-    return BatchAnswer(results=listed, recorded=recorded, replayed=replayed, rejected=len(listed) - recorded - replayed)
+    queued = sum(result.status == "queued" for result in listed)
+    return BatchAnswer(
+        results=listed,
+        recorded=recorded,
+        replayed=replayed,
+        queued=queued or UNSET,
+        rejected=len(listed) - recorded - replayed - queued,
+    )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated, Literal
 
 from litestar import Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from msgspec import UNSET
 
-from laurels.application.service import Service
+from laurels.application.ports import SpoolFigures
+from laurels.application.service import Fallback, Service
 from laurels.errors import StoreError
-from laurels.http.schemas import Live, Ready
+from laurels.http.schemas import Live, Ready, SpoolState
 
 CHECK_SECONDS = 2.0
 
@@ -22,13 +26,50 @@ async def live() -> Live:
 
 
 @get("/health/ready", summary="Readiness", tags=["health"])
-async def ready(service: NamedDependency[Service], state: State) -> Response[Ready]:
-    """200 when events can be recorded now, else 503."""
+async def ready(
+    service: NamedDependency[Service],
+    state: State,
+    writes: Annotated[
+        Literal["recorded", "queued"], QueryParameter(description="What is to be possible; default: recorded.")
+    ] = "recorded",
+) -> Response[Ready]:
+    """200 when events can be recorded now, else 503. With `writes=queued` also 200 while the database is away and
+    events are taken into the spool."""
+    if service.fallback is not None:
+        return await _ready_with_fallback(service, service.fallback, are_queued_enough=writes == "queued")
     try:
         await asyncio.wait_for(asyncio.shield(_check(service, state)), CHECK_SECONDS)
     except (StoreError, TimeoutError):
         return Response(Ready("unavailable", {"store": "unavailable"}), status_code=503)
     return Response(Ready("ok", {"store": "ok"}), status_code=200)
+
+
+async def _ready_with_fallback(service: Service, fallback: Fallback, *, are_queued_enough: bool) -> Response[Ready]:
+    # The heartbeat knows: a probe asks nothing of a database that may hang.
+    is_available = fallback.availability.is_available
+    spool = await fallback.spool.check()
+    takes = spool == "ok"
+    status = "ok" if is_available else "degraded" if takes else "unavailable"
+    try:
+        state = _spool_state(await fallback.spool.figures(), service.clock())
+    except StoreError:
+        state = UNSET
+    return Response(
+        Ready(status, {"store": "ok" if is_available else "unavailable", "spool": spool}, state),
+        status_code=200 if is_available or (takes and are_queued_enough) else 503,
+    )
+
+
+def _spool_state(figures: SpoolFigures, now: int) -> SpoolState:
+    return SpoolState(
+        waiting=figures.waiting,
+        oldest_seconds=0.0 if figures.oldest_at is None else max(0, now - figures.oldest_at) / 1000,
+        bytes=figures.bytes,
+        limit_bytes=figures.limit,
+        queued=figures.queued,
+        drained=figures.drained,
+        set_aside=figures.set_aside,
+    )
 
 
 def _check(service: Service, state: State) -> asyncio.Task[None]:

@@ -10,6 +10,7 @@ from litestar import Request, get, put
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
+from laurels.application.badges import badge_states
 from laurels.application.service import Service
 from laurels.application.views import Activity, Dashboard, Rank
 from laurels.domain.periods import Timeframe, parse_day, to_ms
@@ -43,7 +44,8 @@ async def dashboard(
 @get("/api/progress/badges/{user_id:path}", summary="A learner's badges", tags=["learners"])
 async def badges(request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId) -> UserBadges:
     """Every badge of the rulebook, held or open, with the learner's progress towards it."""
-    return UserBadges(badges=await service.analytics.badges(user_id_in(request, "/badges/")))
+    known = await service.analytics.known(user_id_in(request, "/badges/"))
+    return UserBadges(stale=known.stale, badges=badge_states(known.progress, service.rulebook))
 
 
 @get("/api/progress/activity/{user_id:path}", summary="A learner's activity by day", tags=["learners"])

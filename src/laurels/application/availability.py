@@ -1,0 +1,134 @@
+"""Whether the store can be used now, found out by asking it regularly rather than by a caller's bad luck.
+
+While the store is away nobody waits for it. Two things besides the heartbeat end the trust in it at once, a commit
+that failed and a commit that hangs; only a heartbeat brings it back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from time import monotonic
+
+from laurels.errors import StoreError, StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+
+class Availability:
+    """`is_available` is the present belief. `interval` (seconds) lies between two heartbeats; one that takes longer
+    than `limit` seconds counts as none."""
+
+    def __init__(self, *, interval: float, limit: float) -> None:
+        self.limit = limit
+        self.is_available = False
+        self.on_away: Callable[[], None] | None = None
+        self._interval = interval
+        self._check: Callable[[], Awaitable[None]] | None = None
+        self._asked_at: Callable[[], float | None] = lambda: None
+        self._pending: asyncio.Task[None] | None = None
+        self._back = asyncio.Event()
+        self._doubted = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, check: Callable[[], Awaitable[None]]) -> None:
+        """Have `check` called regularly from now on, the first time before this returns.
+
+        Raises what the first check raised, unless it is that the store is away.
+        """
+        self._check = check
+        error = await self._beat()
+        if error is not None and not isinstance(error, StoreUnavailable):
+            raise error
+        if error is None:
+            self._believe()
+        else:
+            logger.warning("the store is away: %s", error)
+        self._tasks = [
+            asyncio.create_task(self._run(), name="laurels-heartbeat"),
+            asyncio.create_task(self._watch(), name="laurels-commit-watch"),
+        ]
+
+    def watch(self, asked_at: Callable[[], float | None]) -> None:
+        """Watch commits too: `asked_at` tells when the one under way began (seconds, monotonic), None for none."""
+        self._asked_at = asked_at
+
+    def suspect(self, why: str = "a commit failed") -> None:
+        """Take the store for away until a heartbeat tells otherwise, which is asked for at once."""
+        self._doubted.set()
+        if self.is_available:
+            logger.warning("the store is away: %s", why)
+            self.is_available = False
+            self._back.clear()
+            if self.on_away is not None:
+                self.on_away()
+
+    def doubt(self) -> None:
+        """Have the next heartbeat now: a reader has met with an error."""
+        self._doubted.set()
+
+    async def wait(self) -> None:
+        """Return when the store is available."""
+        await self._back.wait()
+
+    async def close(self) -> None:
+        """Stop asking."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._pending is not None:
+            # Not waited for: it may hang. Nobody else takes its error.
+            self._pending.cancel()
+            self._pending.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def _believe(self) -> None:
+        self.is_available = True
+        self._back.set()
+
+    async def _run(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._doubted.wait(), self._interval)
+            self._doubted.clear()
+            error = await self._beat()
+            if error is not None:
+                self.suspect(str(error))
+                self._doubted.clear()
+                # A refusal comes at once: not to ask again in the same instant is what the interval is for.
+                await asyncio.sleep(min(self._interval, 0.1))
+            elif not self.is_available and not self._hangs():
+                logger.warning("the store is back")
+                self._believe()
+
+    async def _beat(self) -> Exception | None:
+        """What the check raised; None when it succeeded. One check at a time, however long it takes: they must not
+        queue up in a store that hangs."""
+        assert self._check is not None  # noqa: S101  set by start
+        if self._pending is None:
+            self._pending = asyncio.create_task(_call(self._check), name="laurels-check")
+        done, _ = await asyncio.wait({self._pending}, timeout=self.limit)
+        if not done:
+            return StoreUnavailable(f"it has not answered for {self.limit:g} seconds")
+        task, self._pending = self._pending, None
+        error = StoreUnavailable("the check was cancelled") if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, StoreError):
+            if not isinstance(error, Exception):
+                raise error
+            logger.error("the store cannot be checked", exc_info=error)
+        return error
+
+    def _hangs(self) -> bool:
+        asked_at = self._asked_at()
+        return asked_at is not None and monotonic() - asked_at > self.limit
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self.limit / 10)
+            if self.is_available and self._hangs():
+                self.suspect(f"a commit has taken more than {self.limit:g} seconds")
+
+
+async def _call(check: Callable[[], Awaitable[None]]) -> None:
+    await check()

@@ -1,0 +1,109 @@
+"""Takes the spool to the ledger when the store is back: in order of arrival, while new events keep arriving.
+
+An event leaves the spool when the ledger has acknowledged it, and never before. Killed anywhere in between, the next
+process records it again and gets the first entry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+
+from laurels.application.availability import Availability
+from laurels.application.commands import Recorded
+from laurels.application.intake import Intake
+from laurels.application.ports import SetAside, Spool, Spooled
+from laurels.errors import LaurelsError, StoreError
+
+logger = logging.getLogger(__name__)
+
+BATCH = 1_000
+# Seconds between looks into an empty spool, or one that another process drains.
+LOOK_EVERY = 0.1
+# Seconds before an event is tried again that the store, though it is there, did not take.
+PAUSE = 0.5
+# How often in a row that may happen to one event alone before it is set aside, the store being checked in between.
+STRIKES = 5
+
+
+class Drainer:
+    """Drains while the store is available and no other process does."""
+
+    def __init__(self, intake: Intake, spool: Spool, availability: Availability) -> None:
+        self._intake = intake
+        self._spool = spool
+        self._availability = availability
+        self._size = BATCH
+        self._strikes: Counter[int] = Counter()
+        self._task = asyncio.create_task(self._run(), name="laurels-drainer")
+
+    async def close(self) -> None:
+        """Stop. What is not drained stays in the spool."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            await self._availability.wait()
+            if self._spool.is_empty or not self._spool.take_turn():
+                await asyncio.sleep(LOOK_EVERY)
+                continue
+            try:
+                await self._drain()
+            except StoreError as error:
+                logger.error("the spool cannot be drained: %s", error)
+                await asyncio.sleep(PAUSE)
+            except Exception:
+                logger.exception("the spool cannot be drained")
+                await asyncio.sleep(10 * PAUSE)
+            finally:
+                self._spool.end_turn()
+
+    async def _drain(self) -> None:
+        """Until the spool is empty or the store is away."""
+        count = 0
+        while self._availability.is_available and (waiting := await self._spool.first(self._size)):
+            results = await self._intake.record_spooled(waiting)
+            drained: list[Spooled] = []
+            refused: list[SetAside] = []
+            kept: list[tuple[Spooled, StoreError]] = []
+            for spooled, result in zip(waiting, results, strict=True):
+                if isinstance(result, Recorded):
+                    drained.append(spooled)
+                elif isinstance(result, StoreError):
+                    kept.append((spooled, result))
+                else:
+                    refused.append(SetAside(spooled, str(result)))
+            if kept:
+                refused += await self._ponder(kept, alone=len(waiting) == 1)
+            else:
+                self._size = min(2 * self._size, BATCH)
+            for each in refused:
+                self._strikes.pop(each.spooled.position, None)
+                logger.error("event %d of the spool is set aside: %s", each.spooled.position, each.reason)
+            if drained or refused:
+                await self._spool.settle(drained, refused)
+            count += len(drained)
+        if count:
+            logger.warning("%d events of the spool are recorded", count)
+
+    async def _ponder(self, kept: list[tuple[Spooled, StoreError]], *, alone: bool) -> list[SetAside]:
+        """Find out whether the store was away or does not take one of these events; those that it never will."""
+        await asyncio.sleep(PAUSE)
+        if not self._availability.is_available:
+            return []
+        # It is there. Smaller and smaller batches lead to the event that it does not take.
+        self._size = max(1, self._size // 4)
+        if not alone:
+            return []
+        [(spooled, error)] = kept
+        self._strikes[spooled.position] += 1
+        if self._strikes[spooled.position] < STRIKES:
+            return []
+        return [SetAside(spooled, f"The store does not take it: {_told(error)}")]
+
+
+def _told(error: LaurelsError) -> str:
+    cause = error.__cause__
+    return f"{error} ({type(cause).__name__})" if cause is not None else str(error)

@@ -1,0 +1,112 @@
+"""A store that may be away: opened when it can be, and asked by readers for a limited time only.
+
+Nothing waits for what is known to be away, so no caller is held up by it, at the start of a process or later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+from laurels.application.availability import Availability
+from laurels.application.ports import Card, Consulted, Projected, Projection, Store
+from laurels.domain.ledger import Entry
+from laurels.domain.ranking import Place, Standing
+from laurels.errors import StoreUnavailable
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+
+class GuardedStore:
+    """`Store` over the one that `open_store` opens, which is closed with this one.
+
+    `check` opens it where it is not open yet. Reads take `availability.limit` seconds at the most.
+    """
+
+    def __init__(self, open_store: Callable[[], Awaitable[Store]], availability: Availability) -> None:
+        self._open_store = open_store
+        self._availability = availability
+        self._opened: Store | None = None
+
+    @property
+    def mark(self) -> object | None:
+        return None if self._opened is None else self._opened.mark
+
+    async def consult(
+        self, heads: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
+    ) -> Consulted:
+        return await self._store.consult(heads, event_ids, version)
+
+    async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
+        return await self._store.append(entries)
+
+    def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
+        # Before the first opening there is nothing to project.
+        return self._store.project(projections, cards=cards)
+
+    async def behind(self, limit: int, *, before: int) -> list[str]:
+        return await self._store.behind(limit, before=before)
+
+    async def read(self, user_ids: Collection[str], version: str) -> Consulted:
+        return await self._ask(lambda store: store.read(user_ids, version))
+
+    async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
+        return await self._ask(lambda store: store.entries(user_id, after=after, limit=limit))
+
+    async def cards(self, user_ids: Collection[str]) -> dict[str, Card]:
+        return await self._ask(lambda store: store.cards(user_ids))
+
+    async def standings(
+        self, board: str, *, limit: int, after: Place | None = None, before: Place | None = None
+    ) -> list[Standing]:
+        return await self._ask(lambda store: store.standings(board, limit=limit, after=after, before=before))
+
+    async def standing(self, board: str, user_id: str) -> Standing | None:
+        return await self._ask(lambda store: store.standing(board, user_id))
+
+    async def count(self, board: str, *, before: Place | None = None) -> int:
+        return await self._ask(lambda store: store.count(board, before=before))
+
+    async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
+        return await self._store.users(after=after, limit=limit)
+
+    async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
+        return await self._store.projected(user_ids)
+
+    async def clear_projections(self) -> None:
+        await self._store.clear_projections()
+
+    async def check(self) -> None:
+        if self._opened is None:
+            self._opened = await self._open_store()
+        else:
+            await self._opened.check()
+
+    async def close(self) -> None:
+        """Close the store. One that hangs is not waited for longer than a reader would."""
+        if self._opened is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._opened.close(), self._availability.limit)
+
+    @property
+    def _store(self) -> Store:
+        if self._opened is None:
+            raise StoreUnavailable("The database could not be reached yet; the server's log has the cause.")
+        return self._opened
+
+    async def _ask(self, question: Callable[[Store], Awaitable[T]]) -> T:
+        if not self._availability.is_available:
+            raise StoreUnavailable("The database is away.")
+        try:
+            async with asyncio.timeout(self._availability.limit):
+                return await question(self._store)
+        except TimeoutError as error:
+            self._availability.doubt()
+            raise StoreUnavailable("The database did not answer in time.") from error
+        except StoreUnavailable:
+            self._availability.doubt()
+            raise

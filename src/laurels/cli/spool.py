@@ -1,0 +1,99 @@
+"""`laurels spool`: what waits on this machine's disk for the database, and what could not be recorded.
+
+An event that was acknowledged and then refused must not be found out by accident.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import msgspec
+import typer
+
+from laurels.cli.terminal import CommandFailed, say
+from laurels.domain.periods import iso
+from laurels.settings import read_settings
+from laurels.storage.spool import FileSpool
+
+T = TypeVar("T")
+
+app = typer.Typer(help="Show what waits for the database, and what could not be recorded.", no_args_is_help=True)
+
+SpoolOption = Annotated[
+    Path | None,
+    typer.Option("--spool", metavar="FOLDER", help="The spool. Default: what the settings say.", show_default=False),
+]
+
+
+@app.command()
+def show(spool: SpoolOption = None) -> None:
+    """Say how much waits, since when, and what went through. Exits with 1 when events were set aside."""
+    figures = _run(spool, lambda opened: opened.figures())
+    since = "" if figures.oldest_at is None else f", the first since {iso(figures.oldest_at)}"
+    say(f"{figures.waiting:,} events wait{since}")
+    say(f"{figures.bytes:,} of {figures.limit:,} bytes are used")
+    say(f"{figures.queued:,} were queued, {figures.drained:,} of them are recorded")
+    say(f"{figures.set_aside:,} are set aside")
+    if figures.set_aside:
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_events(
+    spool: SpoolOption = None,
+    aside: Annotated[bool, typer.Option("--set-aside", help="Those that could not be recorded, with reasons.")] = False,
+) -> None:
+    """Print the events that wait, or were set aside, as JSON lines in order of arrival."""
+
+    async def waiting(opened: FileSpool) -> None:
+        for each in await opened.first((await opened.figures()).waiting):
+            _print(msgspec.to_builtins(each))
+
+    async def set_aside(opened: FileSpool) -> None:
+        for each in await opened.set_aside():
+            _print({**msgspec.to_builtins(each.spooled), "reason": each.reason})
+
+    _run(spool, set_aside if aside else waiting)
+
+
+@app.command()
+def retry(spool: SpoolOption = None) -> None:
+    """Put what was set aside at the end of the queue again, once what kept it out is mended."""
+    say(f"{_run(spool, lambda opened: opened.retry()):,} events wait again")
+
+
+@app.command()
+def discard(
+    spool: SpoolOption = None,
+    is_sure: Annotated[bool, typer.Option("--yes", help="Really delete them.")] = False,
+) -> None:
+    """Delete what was set aside for good."""
+    if not is_sure:
+        raise CommandFailed("This deletes events that were acknowledged; look at them first, then add --yes.")
+    say(f"{_run(spool, lambda opened: opened.discard()):,} events are deleted")
+
+
+def _print(event: dict[str, object]) -> None:
+    say(msgspec.json.encode(event).decode())
+
+
+def _run(folder: Path | None, work: Callable[[FileSpool], Awaitable[T]]) -> T:
+    settings = read_settings()
+    if folder is None:
+        if settings.spool_folder is None:
+            raise CommandFailed("No spool is set; name its folder with --spool or LAURELS_SPOOL.")
+        folder = Path(settings.spool_folder)
+    if not (folder / "spool.db").is_file():
+        raise CommandFailed(f"There is no spool in {folder}; check --spool.")
+
+    async def run(folder: Path) -> T:
+        opened = await FileSpool.open(folder, limit=settings.spool_bytes)
+        try:
+            return await work(opened)
+        finally:
+            await opened.close()
+
+    return asyncio.run(run(folder))

@@ -1,0 +1,309 @@
+"""`Spool` in a folder of the local disk: a SQLite file of its own, since that has solved what a crash may leave.
+
+Events wait in `queue`; what can never be recorded lies in `set_aside`, with the reason. Several processes share a
+folder. One of them drains at a time, the one that holds the lock on `turn`, which the kernel gives back for the dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import mmap
+import os
+from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from laurels.application.ports import SetAside, SpoolCheck, Spooled, SpoolFigures
+from laurels.domain.events import LearningEvent
+from laurels.errors import StoreError, StoreIncompatible, StoreUnavailable
+from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
+
+VERSION = 1
+# What a row takes beside its JSON and its ids, indexes included.
+ROW_BYTES = 150
+# With less room than this a spool counts as full: the next small event may not fit.
+_ROOM = 1_024
+# Rows per statement: each execution of one gives up the interpreter's lock.
+_ROWS = 500
+
+_SCHEMA = """
+    CREATE TABLE queue (
+        position   INTEGER PRIMARY KEY AUTOINCREMENT,
+        user_id    TEXT    NOT NULL,
+        arrived_at INTEGER NOT NULL,
+        size       INTEGER NOT NULL,
+        event      TEXT    NOT NULL
+    ) STRICT;
+    -- Has this user events waiting?
+    CREATE INDEX queue_user ON queue (user_id);
+    CREATE TABLE set_aside (
+        position   INTEGER PRIMARY KEY,
+        arrived_at INTEGER NOT NULL,
+        size       INTEGER NOT NULL,
+        event      TEXT    NOT NULL,
+        reason     TEXT    NOT NULL
+    ) STRICT;
+    -- One row. waiting, aside and bytes are of now; queued and drained count since the beginning.
+    CREATE TABLE totals (
+        waiting INTEGER NOT NULL,
+        aside   INTEGER NOT NULL,
+        bytes   INTEGER NOT NULL,
+        queued  INTEGER NOT NULL,
+        drained INTEGER NOT NULL,
+        checks  INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO totals VALUES (0, 0, 0, 0, 0, 0);
+    PRAGMA user_version = 1;
+"""
+
+_decode = msgspec.json.Decoder(LearningEvent).decode
+_encode = msgspec.json.Encoder().encode
+_Row = tuple[str, int, int, str]
+
+
+class FileSpool:
+    """The spool in one folder, holding at most `limit` bytes of events. Made by `open`."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self._limit = limit
+        path = (folder / "spool.db").absolute()
+        self._writer = Pool("laurels-spool", 1, partial(connect, path))
+        self._reader = Pool("laurels-spool-reader", 1, partial(connect, path, read_only=True))
+        self._turn = os.open(folder / "turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # One byte of memory that all processes share: 0 says that nothing waits. It is only written under the write
+        # lock of the database, so it never says so of a queue in which a committed event waits.
+        flag = os.open(folder / "flag", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(flag).st_size == 0:
+                os.write(flag, b"\1")
+            self._flag = mmap.mmap(flag, 1)
+        finally:
+            os.close(flag)
+        self._arriving: list[tuple[list[_Row], asyncio.Future[StoreError | None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(cls, folder: Path, *, limit: int) -> FileSpool:
+        """Open the spool in `folder`, making both where they are missing. Raises StoreError."""
+        try:
+            spool = await asyncio.to_thread(_make, cls, folder, limit)
+        except OSError as error:
+            raise StoreUnavailable(f"The spool folder {folder} cannot be used: {error.strerror}.") from error
+        try:
+            await spool._writer.run(spool._prepare)
+        except StoreError as error:
+            await spool.close()
+            raise type(error)(f"The spool in {folder} cannot be used. {error}") from error
+        return spool
+
+    def _prepare(self, connection: apsw.Connection) -> None:
+        with transaction(connection, "IMMEDIATE"):
+            version: int = rows(connection, "PRAGMA user_version")[0][0]
+            if version > VERSION:
+                raise StoreIncompatible("It was made by a newer Laurels; use that one.")
+            if version == 0:
+                rows(connection, _SCHEMA)
+            # After a power failure the flag may be older than the queue.
+            self._flag[0] = int(bool(rows(connection, "SELECT 1 FROM queue LIMIT 1")))
+
+    @property
+    def is_empty(self) -> bool:
+        return self._flag[0] == 0
+
+    async def append(self, events: Sequence[Spooled]) -> None:
+        """See `Spool.append`. Whoever calls while a commit is being written shares the next one."""
+        if self._closed:
+            raise StoreUnavailable("The spool is closed.")
+        share: list[_Row] = []
+        for each in events:
+            event = _encode(each.event).decode()
+            size = len(event.encode()) + len(each.event.user_id.encode()) + ROW_BYTES
+            share.append((each.event.user_id, each.arrived_at, size, event))
+        done: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
+        self._arriving.append((share, done))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write(), name="laurels-spool-writer")
+        error = await done
+        if error is not None:
+            raise error
+
+    async def _write(self) -> None:
+        try:
+            while self._arriving:
+                arrived, self._arriving = self._arriving, []
+                try:
+                    fits = await self._writer.run(partial(self._keep, [share for share, _ in arrived]))
+                except StoreError as error:
+                    for _, done in arrived:
+                        _answer(done, error)
+                else:
+                    full = StoreUnavailable("The database is away and the spool holds as much as it may.")
+                    for (_, done), is_kept in zip(arrived, fits, strict=True):
+                        _answer(done, None if is_kept else full)
+        finally:
+            self._writing = None
+
+    def _keep(self, shares: list[list[_Row]], connection: apsw.Connection) -> list[bool]:
+        """One commit for all shares that fit; whether each did."""
+        with transaction(connection, "IMMEDIATE"):
+            [(held,)] = rows(connection, "SELECT bytes FROM totals")
+            before: int = held
+            fits: list[bool] = []
+            kept: list[_Row] = []
+            for share in shares:
+                size = sum(row[2] for row in share)
+                fits.append(held + size <= self._limit)
+                if fits[-1]:
+                    kept += share
+                    held += size
+            if kept:
+                self._flag[0] = 1
+                for start in range(0, len(kept), _ROWS):
+                    part = kept[start : start + _ROWS]
+                    values = ", ".join(["(?, ?, ?, ?)"] * len(part))
+                    insert = f"INSERT INTO queue (user_id, arrived_at, size, event) VALUES {values}"  # noqa: S608
+                    rows(connection, insert, [field for row in part for field in row])
+                rows(
+                    connection,
+                    "UPDATE totals SET waiting = waiting + ?1, queued = queued + ?1, bytes = bytes + ?2",
+                    (len(kept), held - before),
+                )
+        return fits
+
+    async def waiting_of(self, user_ids: Collection[str]) -> frozenset[str]:
+        asked = _encode(list(user_ids)).decode()
+
+        def work(connection: apsw.Connection) -> frozenset[str]:
+            query = "SELECT DISTINCT user_id FROM queue WHERE user_id IN (SELECT value FROM json_each(?))"
+            return frozenset(user_id for (user_id,) in rows(connection, query, (asked,)))
+
+        return await self._reader.run(work)
+
+    async def first(self, limit: int) -> list[Spooled]:
+        query = "SELECT position, arrived_at, event FROM queue ORDER BY position LIMIT ?"
+        found = await self._reader.run(lambda c: rows(c, query, (limit,)))
+        return [Spooled(_decode(event), arrived_at, position) for position, arrived_at, event in found]
+
+    async def set_aside(self) -> list[SetAside]:
+        """The events that were set aside, in order of arrival."""
+        query = "SELECT position, arrived_at, event, reason FROM set_aside ORDER BY position"
+        found = await self._reader.run(lambda c: rows(c, query))
+        return [SetAside(Spooled(_decode(event), at, position), reason) for position, at, event, reason in found]
+
+    async def settle(self, drained: Sequence[Spooled], set_aside: Sequence[SetAside]) -> None:
+        done = _encode([each.position for each in drained]).decode()
+
+        def work(connection: apsw.Connection) -> None:
+            with transaction(connection, "IMMEDIATE"):
+                for each in set_aside:
+                    it = (each.spooled.position,)
+                    rows(
+                        connection,
+                        "INSERT INTO set_aside (position, arrived_at, size, event, reason) "
+                        "SELECT position, arrived_at, size, event, ?2 FROM queue WHERE position = ?1",
+                        (*it, each.reason),
+                    )
+                    rows(connection, "DELETE FROM queue WHERE position = ?", it)
+                gone = "DELETE FROM queue WHERE position IN (SELECT value FROM json_each(?)) RETURNING size"
+                sizes: list[int] = [size for (size,) in rows(connection, gone, (done,))]
+                rows(
+                    connection,
+                    "UPDATE totals SET waiting = waiting - ?1 - ?2, drained = drained + ?1, aside = aside + ?2, "
+                    "bytes = bytes - ?3",
+                    (len(sizes), len(set_aside), sum(sizes)),
+                )
+                if not rows(connection, "SELECT 1 FROM queue LIMIT 1"):
+                    self._flag[0] = 0
+
+        await self._writer.run(work)
+
+    async def retry(self) -> int:
+        """Put what was set aside at the end of the queue again; how many events that are."""
+
+        def work(connection: apsw.Connection) -> int:
+            with transaction(connection, "IMMEDIATE"):
+                [(count,)] = rows(connection, "SELECT count(*) FROM set_aside")
+                self._flag[0] = 1
+                rows(
+                    connection,
+                    "INSERT INTO queue (user_id, arrived_at, size, event) "
+                    "SELECT event ->> 'userId', arrived_at, size, event FROM set_aside ORDER BY position",
+                )
+                rows(connection, "DELETE FROM set_aside")
+                rows(connection, "UPDATE totals SET waiting = waiting + aside, aside = 0")
+            return count
+
+        return await self._writer.run(work)
+
+    async def discard(self) -> int:
+        """Delete what was set aside for good; how many events that are."""
+
+        def work(connection: apsw.Connection) -> int:
+            with transaction(connection, "IMMEDIATE"):
+                [(count, size)] = rows(connection, "SELECT count(*), coalesce(sum(size), 0) FROM set_aside")
+                rows(connection, "DELETE FROM set_aside")
+                rows(connection, "UPDATE totals SET aside = 0, bytes = bytes - ?", (size,))
+            return count
+
+        return await self._writer.run(work)
+
+    def take_turn(self) -> bool:
+        try:
+            fcntl.flock(self._turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def end_turn(self) -> None:
+        if not self._closed:
+            fcntl.flock(self._turn, fcntl.LOCK_UN)
+
+    async def figures(self) -> SpoolFigures:
+        def work(connection: apsw.Connection) -> SpoolFigures:
+            query = (
+                "SELECT waiting, aside, bytes, queued, drained, "
+                "(SELECT arrived_at FROM queue ORDER BY position LIMIT 1) FROM totals"
+            )
+            [(waiting, aside, size, queued, drained, oldest_at)] = rows(connection, query)
+            return SpoolFigures(waiting, aside, size, self._limit, oldest_at, queued, drained)
+
+        return await self._reader.run(work)
+
+    async def check(self) -> SpoolCheck:
+        def work(connection: apsw.Connection) -> int:
+            # A commit of a page or two, as an event would be: a full disk is not found out by asking.
+            with transaction(connection, "IMMEDIATE"):
+                return rows(connection, "UPDATE totals SET checks = checks + 1 RETURNING bytes")[0][0]
+
+        try:
+            held = await self._writer.run(work)
+        except StoreError:
+            return "unavailable"
+        return "ok" if held + _ROOM <= self._limit else "full"
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        while self._writing is not None:
+            await asyncio.wait({self._writing})
+        await self._reader.close()
+        await self._writer.close()
+        os.close(self._turn)
+        self._flag.close()
+
+
+def _make(kind: type[FileSpool], folder: Path, limit: int) -> FileSpool:
+    # What learners did is for nobody else on the machine to read.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return kind(folder, limit)
+
+
+def _answer(done: asyncio.Future[StoreError | None], error: StoreError | None) -> None:
+    if not done.done():
+        done.set_result(error)
