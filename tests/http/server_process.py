@@ -21,9 +21,13 @@ FACTORY = "laurels.bootstrap:create_app_from_environment"
 
 
 class ServerProcess:
-    """A server on a loopback port of its own with its database in `folder`. Restarting keeps both."""
+    """A server on a loopback port of its own with its database in `folder`. Restarting keeps both.
 
-    def __init__(self, folder: Path, *, workers: int = 1, **settings: str) -> None:
+    It counts as started when all workers run and `probe` answers 200.
+    """
+
+    def __init__(self, folder: Path, *, workers: int = 1, probe: str = "/health/ready", **settings: str) -> None:
+        self._probe = probe
         self.folder = folder
         self.database = folder / "laurels.db"
         self.port = _free_port()
@@ -58,7 +62,7 @@ class ServerProcess:
                 try:
                     # All workers, not just the one that answers.
                     is_started = self.log.count(STARTED) - started_before >= self._workers
-                    if is_started and client.get("/health/ready").status_code == httpx2.codes.OK:
+                    if is_started and client.get(self._probe).status_code == httpx2.codes.OK:
                         return
                 except httpx2.TransportError:
                     pass
@@ -72,6 +76,12 @@ class ServerProcess:
     def async_client(self) -> httpx2.AsyncClient:
         """The same for many requests at once."""
         return httpx2.AsyncClient(base_url=self.url, timeout=60, trust_env=False)
+
+    @property
+    def pid(self) -> int:
+        """The id of the running process."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """End it as the kernel would: at once, without a chance to finish anything."""

@@ -36,10 +36,10 @@ class Availability:
     async def start(self, check: Callable[[], Awaitable[None]]) -> None:
         """Have `check` called regularly from now on, the first time before this returns.
 
-        Raises what the first check raised, unless it is that the store is away.
+        The first one, which opens the store, gets twice the time. Raises what the first check raised, unless it is that the store is away.
         """
         self._check = check
-        error = await self._beat()
+        error = await self._beat(2 * self.limit)
         if error is not None and not isinstance(error, StoreUnavailable):
             raise error
         if error is None:
@@ -92,7 +92,7 @@ class Availability:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._doubted.wait(), self._interval)
             self._doubted.clear()
-            error = await self._beat()
+            error = await self._beat(self.limit)
             if error is not None:
                 self.suspect(str(error))
                 self._doubted.clear()
@@ -102,15 +102,15 @@ class Availability:
                 logger.warning("the store is back")
                 self._believe()
 
-    async def _beat(self) -> Exception | None:
+    async def _beat(self, limit: float) -> Exception | None:
         """What the check raised; None when it succeeded. One check at a time, however long it takes: they must not
         queue up in a store that hangs."""
         assert self._check is not None  # noqa: S101  set by start
         if self._pending is None:
             self._pending = asyncio.create_task(_call(self._check), name="laurels-check")
-        done, _ = await asyncio.wait({self._pending}, timeout=self.limit)
+        done, _ = await asyncio.wait({self._pending}, timeout=limit)
         if not done:
-            return StoreUnavailable(f"it has not answered for {self.limit:g} seconds")
+            return StoreUnavailable(f"it has not answered for {limit:g} seconds")
         task, self._pending = self._pending, None
         error = StoreUnavailable("the check was cancelled") if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, StoreError):

@@ -137,7 +137,9 @@ def on_laurels_error(request: Request[Any, Any, Any], error: LaurelsError) -> Re
     status = STATUS[type(error)]
     detail = sentence(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("request failed", route=_route(request), code=error.code, exc_info=error)
+        # What has no cause was refused without asking the database, which was told when that began.
+        cause = error if error.__cause__ is not None or not isinstance(error, StoreError) else None
+        logger.error("request failed", route=_route(request), code=error.code, exc_info=cause)
     if not detail:
         return on_fault(request, error)
     errors = [FieldError(error.field, error.detail)] if isinstance(error, InvalidInput) else None
