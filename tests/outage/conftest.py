@@ -29,7 +29,11 @@ def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 @pytest.fixture
 def store(mongodb: Deployment) -> str:
-    """The store URL of a fresh database."""
+    """The store URL of a fresh database on the server, which runs, whatever the test before did to it."""
+    [node] = mongodb.nodes
+    if not node.is_running:
+        node.start()
+    node.wait()
     return mongodb.url(mongodb.fresh())
 
 

@@ -87,13 +87,12 @@ class TestKilledDatabase:
             await asyncio.sleep(0.5)
             mongodb.nodes[0].kill()
             await asyncio.sleep(1.5)
-            for _ in range(2):
-                server.kill()
-                await asyncio.to_thread(server.start)
-                await asyncio.sleep(0.7)
+            server.kill()
+            await asyncio.to_thread(server.start)
+            await asyncio.sleep(0.7)
             mongodb.nodes[0].start()
-            # And once more, while it drains.
-            await asyncio.sleep(1.5)
+            # And once more, while it drains or is about to.
+            await asyncio.sleep(1.0)
             server.kill()
             await asyncio.to_thread(server.start)
             await asyncio.sleep(0.5)
@@ -154,26 +153,6 @@ class TestAwayAtTheStart:
             assert (replay.status_code, replay.headers["idempotent-replayed"]) == (200, "true")
             # It happened when it arrived, not when it was recorded.
             assert replay.json()["event"]["timestamp"] == told["timestamp"]
-
-    def test_what_waits_is_drained_by_the_next_server(
-        self, mongodb: Deployment, serve: StartServer, store: str
-    ) -> None:
-        mongodb.nodes[0].kill()
-        first = serve(probe="/health/ready?writes=queued")
-        with first.client() as client:
-            ids = [client.post("/api/progress/event", json=event("bob")).json()["event"]["eventId"] for _ in range(5)]
-        first.stop()
-        mongodb.nodes[0].start()
-        second = serve()
-        asyncio.run(wait_until_drained(second.url))
-
-        async def recorded() -> list[str | None]:
-            opened = await open_store(store)
-            entries = await opened.entries("bob")
-            await opened.close()
-            return [entry.event_id for entry in entries]
-
-        assert asyncio.run(recorded()) == ids
 
 
 class TestAnswersWhileAway:
@@ -297,13 +276,15 @@ class TestFullSpool:
     ) -> None:
         disk = tmp_path / "disk"
         disk.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)]
+        mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "none", str(disk)]
         if subprocess.run(mount, capture_output=True, check=False).returncode:
             pytest.skip("this machine does not let a test mount a small disk")
         try:
             server = serve(spool=str(disk / "spool"))
-            self.runs_out(server, mongodb)
-            server.stop()
+            try:
+                self.runs_out(server, mongodb)
+            finally:
+                server.stop()
         finally:
             subprocess.run(["umount", str(disk)], check=True)
 
@@ -336,4 +317,3 @@ class TestFullSpool:
         mongodb.nodes[0].start()
         server.start()
         self.drained(server, store, taken)
-

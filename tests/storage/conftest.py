@@ -62,6 +62,10 @@ class Mongod:
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
 
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
     def client(self, **options: Any) -> MongoClient[dict[str, Any]]:
         """A blocking client of this server alone."""
         return MongoClient(self.address, directConnection=True, serverSelectionTimeoutMS=PATIENCE * 1000, **options)

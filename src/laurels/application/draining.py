@@ -82,8 +82,12 @@ class Drainer:
             for each in refused:
                 self._strikes.pop(each.spooled.position, None)
                 logger.error("event %d of the spool is set aside: %s", each.spooled.position, each.reason)
-            if drained or refused:
+            try:
                 await self._spool.settle(drained, refused)
+            except StoreError:
+                # They are recorded again, which changes nothing. Fewer at a time need less of a disk that is full.
+                self._size = max(1, self._size // 4)
+                raise
             count += len(drained)
         if count:
             logger.warning("%d events of the spool are recorded", count)

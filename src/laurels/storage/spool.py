@@ -27,6 +27,9 @@ VERSION = 1
 ROW_BYTES = 150
 # With less room than this a spool counts as full: the next small event may not fit.
 _ROOM = 1_024
+# Bytes of the disk that are left alone: taking events out needs some, and a disk that is full to the last byte would
+# keep them for ever.
+_HEADROOM = 1024 * 1024
 # Rows per statement: each execution of one gives up the interpreter's lock.
 _ROWS = 500
 
@@ -71,7 +74,8 @@ class FileSpool:
     def __init__(self, folder: Path, limit: int) -> None:
         self._limit = limit
         path = (folder / "spool.db").absolute()
-        self._writer = Pool("laurels-spool", 1, partial(connect, path))
+        self._log = path.with_name("spool.db-wal")
+        self._writer = Pool("laurels-spool", 1, partial(_connect, path))
         self._reader = Pool("laurels-spool-reader", 1, partial(connect, path, read_only=True))
         self._turn = os.open(folder / "turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         # One byte of memory that all processes share: 0 says that nothing waits. It is only written under the write
@@ -114,6 +118,17 @@ class FileSpool:
     @property
     def is_empty(self) -> bool:
         return self._flag[0] == 0
+
+    def _require_room(self, size: int) -> None:
+        """Raise StoreUnavailable where the disk would be too full for what comes after `size` bytes more."""
+        try:
+            disk = os.statvfs(self._log.parent)
+            # The log is written into the database later on, and an event is first written to the log.
+            needed = _HEADROOM + 3 * size + (self._log.stat().st_size if self._log.exists() else 0)
+        except OSError as error:
+            raise StoreUnavailable("The spool folder cannot be used any more.") from error
+        if disk.f_bavail * disk.f_frsize < needed:
+            raise StoreUnavailable("The disk that holds the spool is full; free some space.")
 
     async def append(self, events: Sequence[Spooled]) -> None:
         """See `Spool.append`. Whoever calls while a commit is being written shares the next one."""
@@ -162,6 +177,7 @@ class FileSpool:
                     kept += share
                     held += size
             if kept:
+                self._require_room(held - before)
                 self._flag[0] = 1
                 for start in range(0, len(kept), _ROWS):
                     part = kept[start : start + _ROWS]
@@ -276,6 +292,7 @@ class FileSpool:
 
     async def check(self) -> SpoolCheck:
         def work(connection: apsw.Connection) -> int:
+            self._require_room(_ROOM)
             # A commit of a page or two, as an event would be: a full disk is not found out by asking.
             with transaction(connection, "IMMEDIATE"):
                 return rows(connection, "UPDATE totals SET checks = checks + 1 RETURNING bytes")[0][0]
@@ -296,6 +313,14 @@ class FileSpool:
         await self._writer.close()
         os.close(self._turn)
         self._flag.close()
+
+
+def _connect(path: Path) -> apsw.Connection:
+    connection = connect(path)
+    # Pages. A small event touches several, so the log would soon be many times as large as what it holds: that is
+    # room on the disk which events could have.
+    rows(connection, "PRAGMA wal_autocheckpoint = 200")
+    return connection
 
 
 def _make(kind: type[FileSpool], folder: Path, limit: int) -> FileSpool:
