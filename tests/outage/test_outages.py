@@ -305,7 +305,7 @@ class TestFullSpool:
         self, mongodb: Deployment, serve: StartServer, store: str
     ) -> None:
         server = serve()
-        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (500_000, 500_000))
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
         with server.client() as client:
             mongodb.nodes[0].kill()
             wait_until_away(client)

@@ -36,7 +36,8 @@ class Availability:
     async def start(self, check: Callable[[], Awaitable[None]]) -> None:
         """Have `check` called regularly from now on, the first time before this returns.
 
-        The first one, which opens the store, gets twice the time. Raises what the first check raised, unless it is that the store is away.
+        The first one, which opens the store, gets twice the time. Raises what it raised, unless that is that the
+        store is away.
         """
         self._check = check
         error = await self._beat(2 * self.limit)

@@ -1,0 +1,217 @@
+"""Between ledger and spool: what went both ways stands once, order is kept, and what never fits is set aside."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from laurels import EventConflict, InvalidEvent, LearningEvent, Recorded, StoreUnavailable
+from laurels.application import draining
+from laurels.application.availability import Availability
+from laurels.application.commands import Queued
+from laurels.application.guarded_store import GuardedStore
+from laurels.application.ports import Store
+from laurels.application.service import Fallback, Service
+from laurels.bootstrap import open_store
+from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.periods import MS_PER_DAY
+from laurels.storage.spool import FileSpool
+from laurels.testing.builders import small_rulebook
+from laurels.testing.clocks import SettableClock
+
+Append = Callable[[Sequence[Entry]], Awaitable[frozenset[str]]]
+
+
+class FaultyStore:
+    """A store whose next appends go wrong in a given way, and which never takes an event that is `poison`."""
+
+    def __init__(self, real: Store) -> None:
+        self.real = real
+        self.faults: list[Append] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
+        if any(isinstance(each.fact, EventRecorded) and "poison" in each.fact.metadata for each in entries):
+            raise StoreUnavailable("It does not like one of them.")
+        return await (self.faults.pop(0) if self.faults else self.real.append)(entries)
+
+    async def fails(self, _entries: Sequence[Entry]) -> frozenset[str]:
+        raise StoreUnavailable("Gone.")
+
+    async def loses_the_answer(self, entries: Sequence[Entry]) -> frozenset[str]:
+        await self.real.append(entries)
+        raise StoreUnavailable("Gone before it could say that all is well.")
+
+    async def hangs(self, entries: Sequence[Entry]) -> frozenset[str]:
+        await asyncio.sleep(0.6)
+        return await self.real.append(entries)
+
+
+class Setting:
+    """A service with a fallback over a faulty store."""
+
+    def __init__(self, service: Service, store: FaultyStore, spool: FileSpool) -> None:
+        self.service = service
+        self.store = store
+        self.spool = spool
+
+    async def accept(self, user: str, event_id: str | None = None, **metadata: Any) -> Recorded | Queued:
+        event = LearningEvent(user_id=user, event_type="run", event_id=event_id, metadata=metadata)
+        return await self.service.accept_event(event)
+
+    async def queue(self, user: str, event_id: str | None = None, **metadata: Any) -> Queued:
+        """Accept an event at a moment when the store is taken for away."""
+        assert self.service.fallback is not None
+        self.service.fallback.availability.suspect("a test says so")
+        queued = await self.accept(user, event_id, **metadata)
+        assert isinstance(queued, Queued)
+        return queued
+
+    async def drained(self) -> None:
+        async with asyncio.timeout(10):
+            while not self.spool.is_empty:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    async def ledger(self, user: str) -> list[str | None]:
+        return [entry.event_id for entry in await self.store.real.entries(user)]
+
+
+@pytest.fixture
+async def setting(
+    store_url: str, clock: SettableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Setting]:
+    monkeypatch.setattr(draining, "PAUSE", 0.1)
+    async with opened(store_url, clock, tmp_path / "spool") as setting:
+        yield setting
+
+
+def opened(store_url: str, clock: SettableClock, folder: Path) -> AbstractAsyncContextManager[Setting]:
+    return _opened(store_url, clock, folder)
+
+
+@asynccontextmanager
+async def _opened(store_url: str, clock: SettableClock, folder: Path) -> AsyncIterator[Setting]:
+    store = FaultyStore(await open_store(store_url))
+    availability = Availability(interval=0.05, limit=0.3)
+
+    async def the_store() -> Store:
+        return store  # pyright: ignore[reportReturnType]  all that it lacks is the real one's
+
+    guarded = GuardedStore(the_store, availability)
+    spool = await FileSpool.open(folder, limit=100_000)
+    await availability.start(guarded.check)
+    service = Service(
+        guarded,
+        small_rulebook(),
+        clock,
+        max_backdate_days=None,
+        cache_weight=10**6,
+        projection_interval=3600,
+        fallback=Fallback(spool, availability),
+    )
+    yield Setting(service, store, spool)
+    await service.close()
+    await availability.close()
+    await guarded.close()
+    await spool.close()
+
+
+@pytest.mark.parametrize("fault", ["fails", "loses_the_answer", "hangs"])
+@pytest.mark.parametrize("event_id", ["mine", None])
+async def test_an_event_whose_commit_gave_no_answer_is_recorded_once(
+    setting: Setting, fault: str, event_id: str | None
+) -> None:
+    setting.store.faults.append(getattr(setting.store, fault))
+    queued = await setting.accept("ada", event_id)
+    assert isinstance(queued, Queued)
+    await setting.drained()
+    assert await setting.ledger("ada") == [queued.event.event_id]
+    figures = await setting.spool.figures()
+    assert (figures.queued, figures.drained, figures.set_aside, figures.bytes) == (1, 1, 0, 0)
+
+
+async def test_what_arrived_before_the_outage_goes_before_what_arrived_in_it(setting: Setting) -> None:
+    setting.store.faults.append(setting.store.hangs)
+    first = asyncio.create_task(setting.accept("ada", "1"))
+    await asyncio.sleep(0.05)
+    more = [asyncio.create_task(setting.accept("ada", str(number))) for number in range(2, 6)]
+    assert {type(each) for each in [await first, *await asyncio.gather(*more)]} == {Queued}
+    assert isinstance(await setting.accept("ada", "6"), Queued)
+    await setting.drained()
+    assert await setting.ledger("ada") == ["1", "2", "3", "4", "5", "6"]
+
+
+async def test_who_has_events_waiting_gets_in_line_and_others_do_not(setting: Setting, tmp_path: Path) -> None:
+    other = await FileSpool.open(tmp_path / "spool", limit=100_000)
+    # Another process has the turn and does not come round to draining.
+    assert other.take_turn()
+    setting.store.faults.append(setting.store.fails)
+    assert isinstance(await setting.accept("ada", "1"), Queued)
+    assert setting.service.fallback is not None
+    await setting.service.fallback.availability.wait()
+    assert isinstance(await setting.accept("ada", "2"), Queued)
+    assert isinstance(await setting.accept("bob", "1"), Recorded)
+    [queued, recorded] = await setting.service.accept_many(
+        [LearningEvent(user_id=user, event_type="run", event_id="3") for user in ("ada", "bob")]
+    )
+    assert (type(queued), type(recorded)) == (Queued, Recorded)
+    other.end_turn()
+    await setting.drained()
+    await other.close()
+    assert await setting.ledger("ada") == ["1", "2", "3"]
+
+
+async def test_an_event_that_the_store_never_takes_is_set_aside_and_holds_up_nobody(setting: Setting) -> None:
+    events = [LearningEvent(user_id="ada", event_type="run", event_id=str(number)) for number in range(10)]
+    events.insert(4, LearningEvent(user_id="ada", event_type="run", event_id="bad", metadata={"poison": True}))
+    assert {type(each) for each in await setting.service.accept_many(events)} == {Queued}
+    await setting.drained()
+    assert await setting.ledger("ada") == [str(number) for number in range(10)]
+    [aside] = await setting.spool.set_aside()
+    assert (aside.spooled.event.event_id, "does not like" in aside.reason) == ("bad", True)
+
+
+async def test_a_conflict_found_while_draining_is_set_aside_with_its_reason(setting: Setting) -> None:
+    assert isinstance(await setting.accept("ada", "1"), Recorded)
+    await setting.queue("ada", "1", other=1)
+    await setting.drained()
+    [aside] = await setting.spool.set_aside()
+    assert aside.reason == str(EventConflict("ada", "1"))
+    assert aside.spooled.event.metadata == {"other": 1}
+
+
+async def test_a_repetition_may_leave_the_timestamp_out_in_an_outage_too(setting: Setting) -> None:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    await setting.service.accept_event(LearningEvent(user_id="ada", event_type="run", event_id="1", timestamp=at))
+    await setting.queue("ada", "1")
+    await setting.drained()
+    assert await setting.spool.set_aside() == []
+    assert len(await setting.ledger("ada")) == 1
+
+
+async def test_an_event_happened_when_it_arrived_not_when_it_was_drained(
+    setting: Setting, clock: SettableClock
+) -> None:
+    arrived = clock()
+    assert (await setting.queue("ada")).at == arrived
+    clock.advance(3 * MS_PER_DAY)
+    await setting.drained()
+    [entry] = await setting.store.real.entries("ada")
+    assert isinstance(entry.fact, EventRecorded)
+    assert entry.fact.at == arrived
+
+
+async def test_what_is_wrong_is_told_at_once_in_an_outage_too(setting: Setting) -> None:
+    await setting.queue("ada")
+    assert setting.service.fallback is not None
+    setting.service.fallback.availability.suspect("a test says so")
+    with pytest.raises(InvalidEvent):
+        await setting.service.accept_event(LearningEvent(user_id="ada", event_type="nonsense"))
