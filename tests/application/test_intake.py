@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from laurels.application.ports import Store
 from laurels.application.service import Fallback, Service
 from laurels.bootstrap import open_store
 from laurels.domain.ledger import Entry, EventRecorded
-from laurels.domain.periods import MS_PER_DAY
 from laurels.storage.spool import FileSpool
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
@@ -172,11 +171,22 @@ async def test_who_has_events_waiting_gets_in_line_and_others_do_not(setting: Se
 async def test_an_event_that_the_store_never_takes_is_set_aside_and_holds_up_nobody(setting: Setting) -> None:
     events = [LearningEvent(user_id="ada", event_type="run", event_id=str(number)) for number in range(10)]
     events.insert(4, LearningEvent(user_id="ada", event_type="run", event_id="bad", metadata={"poison": True}))
+    events.append(LearningEvent(user_id="bob", event_type="run", event_id="0"))
     assert {type(each) for each in await setting.service.accept_many(events)} == {Queued}
     await setting.drained()
     assert await setting.ledger("ada") == [str(number) for number in range(10)]
+    assert await setting.ledger("bob") == ["0"]
     [aside] = await setting.spool.set_aside()
     assert (aside.spooled.event.event_id, "does not like" in aside.reason) == ("bad", True)
+
+
+async def test_a_store_that_takes_nothing_though_it_is_there_sets_nothing_aside(setting: Setting) -> None:
+    setting.store.faults += [setting.store.fails] * 12
+    for user in ("ada", "bob"):
+        await setting.accept(user, "1")
+    await setting.drained()
+    assert await setting.spool.set_aside() == []
+    assert (await setting.ledger("ada"), await setting.ledger("bob")) == (["1"], ["1"])
 
 
 async def test_a_conflict_found_while_draining_is_set_aside_with_its_reason(setting: Setting) -> None:
@@ -202,7 +212,7 @@ async def test_an_event_happened_when_it_arrived_not_when_it_was_drained(
 ) -> None:
     arrived = clock()
     assert (await setting.queue("ada")).at == arrived
-    clock.advance(3 * MS_PER_DAY)
+    clock.advance(timedelta(days=3))
     await setting.drained()
     [entry] = await setting.store.real.entries("ada")
     assert isinstance(entry.fact, EventRecorded)

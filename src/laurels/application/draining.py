@@ -23,8 +23,10 @@ BATCH = 1_000
 LOOK_EVERY = 0.1
 # Seconds before an event is tried again that the store, though it is there, did not take.
 PAUSE = 0.5
-# How often in a row that may happen to one event alone before it is set aside, the store being checked in between.
+# How often that may happen to one event alone before it is set aside, provided that the store takes one of another
+# user: else it is the store that is not well, and it gets MOST_STRIKES.
 STRIKES = 5
+MOST_STRIKES = 50
 
 
 class Drainer:
@@ -36,6 +38,8 @@ class Drainer:
         self._availability = availability
         self._size = BATCH
         self._strikes: Counter[int] = Counter()
+        # Refused events after which the store has taken another.
+        self._compared: set[int] = set()
         self._task = asyncio.create_task(self._run(), name="laurels-drainer")
 
     async def close(self) -> None:
@@ -67,11 +71,11 @@ class Drainer:
             results = await self._intake.record_spooled(waiting)
             drained: list[Spooled] = []
             refused: list[SetAside] = []
-            kept: list[tuple[Spooled, StoreError]] = []
+            kept: list[tuple[Spooled, StoreError | None]] = []
             for spooled, result in zip(waiting, results, strict=True):
                 if isinstance(result, Recorded):
                     drained.append(spooled)
-                elif isinstance(result, StoreError):
+                elif result is None or isinstance(result, StoreError):
                     kept.append((spooled, result))
                 else:
                     refused.append(SetAside(spooled, str(result)))
@@ -79,8 +83,9 @@ class Drainer:
                 refused += await self._ponder(kept, alone=len(waiting) == 1)
             else:
                 self._size = min(2 * self._size, BATCH)
+                self._strikes.clear()
+                self._compared.clear()
             for each in refused:
-                self._strikes.pop(each.spooled.position, None)
                 logger.error("event %d of the spool is set aside: %s", each.spooled.position, each.reason)
             try:
                 await self._spool.settle(drained, refused)
@@ -92,20 +97,38 @@ class Drainer:
         if count:
             logger.warning("%d events of the spool are recorded", count)
 
-    async def _ponder(self, kept: list[tuple[Spooled, StoreError]], *, alone: bool) -> list[SetAside]:
+    async def _ponder(self, kept: list[tuple[Spooled, StoreError | None]], *, alone: bool) -> list[SetAside]:
         """Find out whether the store was away or does not take one of these events; those that it never will."""
         await asyncio.sleep(PAUSE)
         if not self._availability.is_available:
             return []
         # It is there. Smaller and smaller batches lead to the event that it does not take.
         self._size = max(1, self._size // 4)
-        if not alone:
+        spooled, error = kept[0]
+        if not alone or error is None:
             return []
-        [(spooled, error)] = kept
         self._strikes[spooled.position] += 1
-        if self._strikes[spooled.position] < STRIKES:
+        strikes = self._strikes[spooled.position]
+        if strikes < STRIKES:
+            return []
+        if strikes < MOST_STRIKES and spooled.position not in self._compared:
+            # The store may have been mended since: what it takes now counts if it refuses this one after that.
+            if await self._takes_another_than(spooled):
+                self._compared.add(spooled.position)
             return []
         return [SetAside(spooled, f"The store does not take it: {_told(error)}")]
+
+    async def _takes_another_than(self, refused: Spooled) -> bool:
+        """Whether the first event of another user can be recorded, which it then is: order per user is kept."""
+        waiting = await self._spool.first(BATCH)
+        other = next((each for each in waiting if each.event.user_id != refused.event.user_id), None)
+        if other is None:
+            return False
+        [result] = await self._intake.record_spooled([other])
+        if not isinstance(result, Recorded):
+            return False
+        await self._spool.settle([other], [])
+        return True
 
 
 def _told(error: LaurelsError) -> str:

@@ -30,6 +30,7 @@ class Intake:
         self._clock = clock
         # In order of arrival: in that order they go into the spool when the store goes away.
         self._under_way: dict[Group, None] = {}
+        self._withdrawn: StoreError | None = None
         availability.on_away = self._give_up
         availability.watch(lambda: recorder.asked_at)
         recorder.on_outage = availability.suspect
@@ -62,16 +63,15 @@ class Intake:
             await self._spool_commands([each for each in direct if _is_open(group.results[each.index])], now)
         return group.results  # pyright: ignore[reportReturnType]
 
-    async def record_spooled(self, spooled: Sequence[Spooled]) -> list[Recorded | LaurelsError]:
-        """Record what waits in the spool; one result each, StoreUnavailable where the store went away meanwhile."""
+    async def record_spooled(self, spooled: Sequence[Spooled]) -> list[Recorded | LaurelsError | None]:
+        """Record what waits in the spool; one result each, None where the store went away before it answered."""
         # How far back a timestamp may lie was asked when the event was accepted.
         group = self._recorder.prepare(
             [each.event for each in spooled], earliest=0, arrivals=[each.arrived_at for each in spooled]
         )
         if group.open:
             await self._settle(group, group.commands)
-        away = StoreUnavailable("The store did not answer in time; the event stays in the spool.")
-        return [away if result is None else result for result in group.results]  # pyright: ignore[reportReturnType]
+        return [None if result is self._withdrawn else result for result in group.results]  # pyright: ignore[reportReturnType]
 
     async def change_profile(self, user_id: str, changes: Mapping[str, Any]) -> Progress:
         """Set profile fields, see `Recorder.change_profile`. Not queued: raises StoreUnavailable while the store is
@@ -96,7 +96,8 @@ class Intake:
         for group in self._under_way:
             if not group.done.done():
                 group.done.set_result(None)
-        self._recorder.withdraw(StoreUnavailable("The store is away."))
+        self._withdrawn = StoreUnavailable("The store is away.")
+        self._recorder.withdraw(self._withdrawn)
 
     async def _spool_commands(self, commands: Sequence[Command], arrived_at: int) -> None:
         """Queue events and settle their commands. A command that a commit is still busy with finds its copy."""
