@@ -31,6 +31,10 @@ def test_each_is_read_and_typed() -> None:
             "LAURELS_CACHE_WEIGHT": "5000",
             "LAURELS_MAX_EVENT_BYTES": "2048",
             "LAURELS_MAX_BATCH_BYTES": "4096",
+            "LAURELS_SPOOL": "/var/spool/laurels",
+            "LAURELS_SPOOL_BYTES": "100000",
+            "LAURELS_STORE_TIMEOUT_MS": "500",
+            "LAURELS_HEARTBEAT_MS": "100",
             "LAURELS_LOG_LEVEL": "debug",
         }
     ) == Settings(
@@ -41,8 +45,19 @@ def test_each_is_read_and_typed() -> None:
         cache_weight=5_000,
         max_event_bytes=2_048,
         max_batch_bytes=4_096,
+        spool="/var/spool/laurels",
+        spool_bytes=100_000,
+        store_timeout_ms=500,
+        heartbeat_ms=100,
         log_level="debug",
     )
+
+
+def test_a_server_on_mongodb_has_a_spool_unless_told_otherwise() -> None:
+    assert Settings().spool_folder is None
+    assert Settings(store="mongodb://db/laurels").spool_folder == "laurels-spool"
+    assert Settings(store="mongodb://db/laurels", spool="off").spool_folder is None
+    assert Settings(spool="there").spool_folder == "there"
 
 
 def test_every_setting_says_what_it_is() -> None:

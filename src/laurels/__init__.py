@@ -6,7 +6,7 @@
 Importing this loads no web framework and no database driver.
 """
 
-from laurels.application.commands import Recorded
+from laurels.application.commands import Queued, Recorded
 from laurels.bootstrap import Laurels
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import Timeframe
@@ -38,6 +38,7 @@ __all__ = [
     "Laurels",
     "LaurelsError",
     "LearningEvent",
+    "Queued",
     "Recorded",
     "Rulebook",
     "RulebookError",
