@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 import typer
@@ -16,7 +16,9 @@ import typer
 from laurels.cli.terminal import CommandFailed, say
 from laurels.domain.periods import iso
 from laurels.settings import read_settings
-from laurels.storage.spool import FileSpool
+
+if TYPE_CHECKING:
+    from laurels.storage.spool import FileSpool
 
 T = TypeVar("T")
 
@@ -88,6 +90,8 @@ def _run(folder: Path | None, work: Callable[[FileSpool], Awaitable[T]]) -> T:
         folder = Path(settings.spool_folder)
     if not (folder / "spool.db").is_file():
         raise CommandFailed(f"There is no spool in {folder}; check --spool.")
+
+    from laurels.storage.spool import FileSpool  # noqa: PLC0415  a driver is only loaded when asked for
 
     async def run(folder: Path) -> T:
         opened = await FileSpool.open(folder, limit=settings.spool_bytes)
