@@ -15,6 +15,7 @@ from litestar import Request
 from litestar.exceptions import HTTPException
 from litestar.types import HTTPScope, Receive, Send
 
+from laurels.application.commands import Queued
 from laurels.application.service import Service
 from laurels.errors import LaurelsError
 from laurels.http.limits import Limits
@@ -39,12 +40,15 @@ class EventRoute:
         try:
             service = self._service()
             recorded = await receive_event(scope, receive, service, self._limits)
-            body = _encode(service.analytics.recorded(recorded))
+            if isinstance(recorded, Queued):
+                status, headers, body = 202, [_TYPE], _encode(service.analytics.queued(recorded))
+            else:
+                status, headers = (200, [_TYPE, *_REPLAYED]) if recorded.is_replay else (201, [_TYPE])
+                body = _encode(service.analytics.recorded(recorded))
         except Exception as error:
             await _refuse(error, scope, receive, send)
             return
-        headers = [_TYPE, (b"content-length", b"%d" % len(body)), *(_REPLAYED if recorded.is_replay else ())]
-        status = 200 if recorded.is_replay else 201
+        headers.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
