@@ -1,11 +1,14 @@
-"""What all tests share: the option `--long`, a fresh database, and the real input where it is at hand."""
+"""What all tests share: the option `--long`, fresh databases, and the real input where it is at hand."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.mongod import Deployment, deploy
 
 # The shipped suite is not named test_*: without this its bare asserts would not tell what they compared.
 pytest.register_assert_rewrite("laurels.testing")
@@ -53,3 +56,51 @@ def git_activity() -> Path:
 def processes() -> Path:
     """The folder of the programs that tests start as processes of their own."""
     return ROOT / "tests" / "processes"
+
+
+def _deployed(factory: pytest.TempPathFactory, members: int) -> Iterator[Deployment]:
+    deployment = deploy(factory.mktemp("mongodb"), members=members)
+    yield deployment
+    deployment.end()
+
+
+@pytest.fixture(scope="session")
+def mongodb_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """One server by itself."""
+    yield from _deployed(tmp_path_factory, 0)
+
+
+@pytest.fixture(scope="session")
+def mongodb_one_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A replica set of one."""
+    yield from _deployed(tmp_path_factory, 1)
+
+
+@pytest.fixture(scope="session")
+def mongodb_three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A replica set of three."""
+    yield from _deployed(tmp_path_factory, 3)
+
+
+@pytest.fixture
+def mongodb_url(mongodb_alone: Deployment) -> str:
+    """The store URL of a fresh database on a server by itself."""
+    return mongodb_alone.url(mongodb_alone.fresh())
+
+
+@pytest.fixture
+def one_node_url(mongodb_one_node: Deployment) -> str:
+    """The store URL of a fresh database on a replica set of one."""
+    return mongodb_one_node.url(mongodb_one_node.fresh())
+
+
+@pytest.fixture
+def three_nodes_url(mongodb_three_nodes: Deployment) -> str:
+    """The store URL of a fresh database on a replica set of three."""
+    return mongodb_three_nodes.url(mongodb_three_nodes.fresh())
+
+
+@pytest.fixture(scope="session")
+def deploy_mongodb() -> Callable[..., Deployment]:
+    """`deploy`, for tests that break what they are given."""
+    return deploy

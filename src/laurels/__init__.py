@@ -24,6 +24,7 @@ from laurels.errors import (
     StoreError,
     StoreIncompatible,
     StoreUnavailable,
+    StoreUnreachable,
     UnknownUser,
 )
 from laurels.rulebooks.loader import load_rulebook
@@ -48,6 +49,7 @@ __all__ = [
     "StoreError",
     "StoreIncompatible",
     "StoreUnavailable",
+    "StoreUnreachable",
     "Timeframe",
     "UnknownUser",
     "load_rulebook",

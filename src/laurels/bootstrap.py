@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from laurels.application.ports import Clock, Store
 from laurels.application.recorder import BATCH
 from laurels.application.service import Fallback, Service
 from laurels.domain.rulebook import Rulebook
+from laurels.domain.rulebook_data import Badge
 from laurels.errors import SettingsError
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings, read_settings
@@ -46,13 +47,15 @@ class Laurels(Service):
         projection_interval: float | None = None,
         batch: int = BATCH,
         spool: str | Path | None = None,
+        publish: bool = False,
     ) -> AsyncGenerator[Laurels]:
         """Open the store at `url` and run until the block ends; then everything accepted is committed and projected.
 
         `rulebook` is a rulebook, a built-in name or a TOML file; `settings` default to the built-in ones (the
         environment is not read). `projection_interval` is in seconds, `batch` the most events that one commit takes.
         With a `spool`, a folder on the local disk, the store may be away, even now: `accept_event` and `accept_many`
-        then queue there. Raises StoreError, RulebookError or SettingsError.
+        then queue there. `publish` writes the rulebook's badges into the database, for whoever looks into it. Raises
+        StoreError, RulebookError or SettingsError.
         """
         settings = settings or Settings()
         if not isinstance(rulebook, Rulebook):
@@ -60,7 +63,8 @@ class Laurels(Service):
         if projection_interval is None:
             projection_interval = settings.projection_interval_ms / 1000
         async with AsyncExitStack() as stack:
-            store, fallback = await _open(stack, url or settings.store, spool, settings)
+            badges = rulebook.badges if publish else []
+            store, fallback = await _open(stack, lambda: _open_store(url or settings.store, badges), spool, settings)
             laurels = cls(
                 store,
                 rulebook,
@@ -75,12 +79,19 @@ class Laurels(Service):
             yield laurels
 
 
+async def _open_store(url: str, publishing: Sequence[Badge]) -> Store:
+    store = await open_store(url)
+    if publishing:
+        await store.publish(publishing)
+    return store
+
+
 async def _open(
-    stack: AsyncExitStack, url: str, spool: str | Path | None, settings: Settings
+    stack: AsyncExitStack, opening: Callable[[], Awaitable[Store]], spool: str | Path | None, settings: Settings
 ) -> tuple[Store, Fallback | None]:
     """The store, and where there is to be one the fallback; closed with the stack."""
     if spool is None:
-        store = await open_store(url)
+        store = await opening()
         stack.push_async_callback(store.close)
         return store, None
     from laurels.storage.spool import FileSpool  # noqa: PLC0415  a driver is only loaded when asked for
@@ -89,7 +100,7 @@ async def _open(
     journal = await FileSpool.open(Path(spool), limit=settings.spool_bytes)
     stack.push_async_callback(journal.close)
     availability = Availability(interval=settings.heartbeat_ms / 1000, limit=limit)
-    guarded = GuardedStore(lambda: open_store(url), availability)
+    guarded = GuardedStore(opening, availability)
     stack.push_async_callback(guarded.close)
     stack.push_async_callback(availability.close)
     await availability.start(guarded.check)
@@ -130,8 +141,9 @@ def create_app(settings: Settings) -> Litestar:
 
     configure_logs(settings.log_level)
     limits = Limits(event_bytes=settings.max_event_bytes, batch_bytes=settings.max_batch_bytes)
-    spool = settings.spool_folder
-    return build_app(lambda: Laurels.open(settings=settings, spool=spool), limits, pages=ROUTES)
+    return build_app(
+        lambda: Laurels.open(settings=settings, spool=settings.spool_folder, publish=True), limits, pages=ROUTES
+    )
 
 
 def create_app_from_environment() -> Litestar:

@@ -13,6 +13,7 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
     ├── SettingsError           an environment setting cannot be used
     └── StoreError
         ├── StoreUnavailable    the store cannot answer now; trying again may help
+        │   └── StoreUnreachable    nobody answers at the store's address, or not in time; waiting helps
         ├── StoreContended      other writers kept winning the race for one user
         └── StoreIncompatible   the store holds something this version cannot read
 """
@@ -110,6 +111,11 @@ class StoreUnavailable(StoreError):
     """The store cannot answer now (gone, locked, disk full). Nothing of the call was acknowledged."""
 
     code = "store-unavailable"
+
+
+class StoreUnreachable(StoreUnavailable):
+    """Nobody answers at the store's address, or not in time: it starts, elects, or the network is cut. To callers it
+    is StoreUnavailable and has its code; who starts up tells by it that waiting may help."""
 
 
 class StoreContended(StoreError):

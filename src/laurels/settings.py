@@ -17,9 +17,13 @@ PREFIX = "LAURELS_"
 class Settings(Struct, frozen=True, kw_only=True):
     """Every setting, its default and its bounds. The variable is `LAURELS_` and the name in capitals."""
 
-    store: Annotated[str, Meta(description="Store URL: sqlite:///relative.db or sqlite:////absolute/path.db.")] = (
-        "sqlite:///laurels.db"
-    )
+    store: Annotated[
+        str,
+        Meta(description="Store URL: sqlite:///relative.db, sqlite:////absolute/path.db or mongodb://HOST/DATABASE."),
+    ] = "sqlite:///laurels.db"
+    store_wait_seconds: Annotated[
+        int, Meta(ge=0, le=3_600, description="How long `serve` waits at its start for a store that cannot be reached.")
+    ] = 60
     rulebook: Annotated[str, Meta(description="Name of a built-in rulebook, or the path of a TOML file.")] = "coding"
     max_backdate_days: Annotated[
         Annotated[int, Meta(ge=0)] | None,

@@ -15,6 +15,7 @@ from laurels.application.availability import Availability
 from laurels.application.ports import Card, Consulted, Projected, Projection, Store
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Standing
+from laurels.domain.rulebook_data import Badge
 from laurels.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -79,6 +80,9 @@ class GuardedStore:
 
     async def clear_projections(self) -> None:
         await self._store.clear_projections()
+
+    async def publish(self, badges: Sequence[Badge]) -> bool:
+        return await self._store.publish(badges)
 
     async def check(self) -> None:
         if self._opened is None:

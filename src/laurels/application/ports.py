@@ -15,6 +15,7 @@ from laurels.domain.events import LearningEvent
 from laurels.domain.ledger import Entry
 from laurels.domain.progress import Progress
 from laurels.domain.ranking import Place, Standing
+from laurels.domain.rulebook_data import Badge
 
 Clock = Callable[[], int]
 """The present instant in milliseconds since the epoch."""
@@ -151,6 +152,14 @@ class Store(Protocol):
 
     async def clear_projections(self) -> None:
         """Drop every snapshot, card and standing. The ledger stays."""
+        ...
+
+    async def publish(self, badges: Sequence[Badge]) -> bool:
+        """Write the definitions of badges down, in their order, for people who look into the database; return whether
+        they stood there otherwise, or not at all.
+
+        Replaces those that were published before. Nothing is read back from there.
+        """
         ...
 
     async def check(self) -> None:

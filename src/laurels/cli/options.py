@@ -20,7 +20,7 @@ StoreOption = Annotated[
     typer.Option(
         "--store",
         metavar="URL",
-        help="The store, such as sqlite:///laurels.db. Default: LAURELS_STORE, else sqlite:///laurels.db.",
+        help="The store, such as sqlite:///laurels.db or mongodb://HOST/DATABASE. Default: LAURELS_STORE, else sqlite:///laurels.db.",
         show_default=False,
     ),
 ]

@@ -11,7 +11,7 @@ import os
 import socket
 from http.client import HTTPConnection, HTTPException
 from threading import Thread
-from time import sleep
+from time import monotonic, sleep
 from typing import Annotated, Any
 
 import typer
@@ -19,9 +19,13 @@ import typer
 from laurels.bootstrap import open_store
 from laurels.cli.options import RulebookOption, StoreOption, settings_for
 from laurels.cli.terminal import CommandFailed, complain, say
-from laurels.errors import StoreUnavailable
+from laurels.errors import StoreUnreachable
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
+
+# Seconds between two attempts to reach the store: the first pause, doubled each time up to the longest.
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 5.0
 
 APP = "laurels.bootstrap:create_app_from_environment"
 
@@ -42,7 +46,7 @@ def serve(
         raise CommandFailed("Serving needs packages that are not installed: pip install 'laurels[server]'") from None
     settings = settings_for(store, rulebook)
     load_rulebook(settings.rulebook)
-    _check_store(settings)
+    asyncio.run(_wait_for_store(settings))
     # The application is made in each worker from the environment: that is how a worker learns of these.
     os.environ["LAURELS_STORE"] = settings.store
     os.environ["LAURELS_RULEBOOK"] = settings.rulebook
@@ -72,19 +76,30 @@ def serve(
         uvicorn.run(APP, workers=workers, **options)
 
 
-def _check_store(settings: Settings) -> None:
-    """Raise what is wrong with the store, unless it is away and events can wait for it."""
-    try:
-        asyncio.run(_open_store(settings.store))
-    except StoreUnavailable as error:
-        if settings.spool_folder is None:
-            raise
-        complain(f"{error} Serving all the same: events wait in {settings.spool_folder} until the database is there.")
-
-
-async def _open_store(url: str) -> None:
-    store = await open_store(url)
-    await store.close()
+async def _wait_for_store(settings: Settings) -> None:
+    """Return when the store opens. One that cannot be reached may be starting, too: where events cannot wait for it in
+    a spool, it is tried again, with growing pauses, for as long as the settings say. Whatever waiting does not mend is
+    raised at once."""
+    seconds = settings.store_wait_seconds
+    give_up_at = monotonic() + seconds
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            store = await open_store(settings.store)
+        except StoreUnreachable as error:
+            spool = settings.spool_folder
+            if spool is not None:
+                complain(f"{error} Serving all the same: events wait in {spool} until the database is there.")
+                return
+            if monotonic() + pause > give_up_at:
+                raise
+            if pause == FIRST_PAUSE:
+                complain(f"{error} Trying again for {seconds} seconds.")
+        else:
+            await store.close()
+            return
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -24,6 +24,8 @@ from laurels.http.routes.events import REPLAYED, receive_event
 
 PATH = "/api/progress/event"
 
+Headers = list[tuple[bytes, bytes]]
+
 _TYPE = (b"content-type", b"application/json")
 _REPLAYED = [(name.lower().encode(), value.encode()) for name, value in REPLAYED.items()]
 _encode = msgspec.json.Encoder().encode
@@ -37,13 +39,17 @@ class EventRoute:
         self._limits = limits
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        headers: Headers = [_TYPE]
         try:
             service = self._service()
             recorded = await receive_event(scope, receive, service, self._limits)
             if isinstance(recorded, Queued):
-                status, headers, body = 202, [_TYPE], _encode(service.analytics.queued(recorded))
+                status, body = 202, _encode(service.analytics.queued(recorded))
             else:
-                status, headers = (200, [_TYPE, *_REPLAYED]) if recorded.is_replay else (201, [_TYPE])
+                status = 201
+                if recorded.is_replay:
+                    status = 200
+                    headers += _REPLAYED
                 body = _encode(service.analytics.recorded(recorded))
         except Exception as error:
             await _refuse(error, scope, receive, send)

@@ -28,6 +28,7 @@ from laurels.errors import (
     StoreError,
     StoreIncompatible,
     StoreUnavailable,
+    StoreUnreachable,
     UnknownUser,
 )
 from laurels.http.bodies import BodyRefused
@@ -70,6 +71,7 @@ STATUS: dict[type[LaurelsError], int] = {
     SettingsError: 500,
     StoreError: 503,
     StoreUnavailable: 503,
+    StoreUnreachable: 503,
     StoreContended: 503,
     StoreIncompatible: 503,
 }

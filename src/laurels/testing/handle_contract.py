@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from msgspec.structs import replace
 
 from laurels.application.ports import Projection, Store
 from laurels.errors import StoreUnavailable
-from laurels.testing.builders import NOON, VERSION, card, event_entry, history, progress, standing
+from laurels.testing.builders import NOON, VERSION, card, event_entry, history, progress, small_rulebook, standing
 from laurels.testing.handles import OpenStore
 
 
@@ -31,6 +32,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "users": lambda store: store.users(),
     "projected": lambda store: store.projected(["ada"]),
     "clear_projections": lambda store: store.clear_projections(),
+    "publish": lambda store: store.publish(small_rulebook().badges),
     "check": lambda store: store.check(),
 }
 
@@ -42,6 +44,25 @@ class HandleContract:
         one, other = await open_store(), await open_store()
         await asyncio.gather(one.check(), other.check(), one.append(history(length=3)))
         await one.check()
+
+    async def test_badges_are_published_once_and_again_when_anything_of_them_changed(
+        self, open_store: OpenStore
+    ) -> None:
+        one, other = await open_store(), await open_store()
+        badges = small_rulebook().badges
+        assert await one.publish(badges)
+        assert not await one.publish(badges)
+        assert not await other.publish(badges)
+        renamed = [replace(badges[0], description="Said otherwise."), *badges[1:]]
+        for changed in (renamed, renamed[:-1], renamed[-2::-1], badges):
+            assert await other.publish(changed)
+            assert not await one.publish(changed)
+
+    async def test_handles_that_publish_at_once_all_succeed(self, open_store: OpenStore) -> None:
+        handles = [await open_store() for _ in range(4)]
+        badges = small_rulebook().badges
+        assert any(await asyncio.gather(*(store.publish(badges) for store in handles)))
+        assert not await handles[0].publish(badges)
 
     async def test_opening_another_handle_changes_nothing(self, open_store: OpenStore) -> None:
         one = await open_store()

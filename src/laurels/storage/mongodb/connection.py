@@ -32,7 +32,7 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
-from laurels.errors import SettingsError, StoreError, StoreIncompatible, StoreUnavailable
+from laurels.errors import SettingsError, StoreError, StoreIncompatible, StoreUnavailable, StoreUnreachable
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -101,13 +101,16 @@ def translate(error: Exception) -> StoreError:
         case ConfigurationError():
             return StoreIncompatible("The MongoDB server is too old; Laurels needs 6.0 or newer.")
         case ServerSelectionTimeoutError():
-            return StoreUnavailable("No MongoDB server that takes writes can be reached; check the store URL.")
+            return StoreUnreachable(
+                "No MongoDB server that takes writes can be reached; start it, or check host, port and replica set of "
+                "the store URL."
+            )
         case InvalidOperation():
             return StoreUnavailable("The store is closed.")
         case AutoReconnect() | ExecutionTimeout() | WTimeoutError():
-            return StoreUnavailable("MongoDB did not answer in time; what was asked for may have been done.")
+            return StoreUnreachable("MongoDB did not answer in time; what was asked for may have been done.")
         case PyMongoError() if error.timeout:
-            return StoreUnavailable("MongoDB did not answer in time; what was asked for may have been done.")
+            return StoreUnreachable("MongoDB did not answer in time; what was asked for may have been done.")
         case _:
             return StoreUnavailable("MongoDB did not carry out the request; the server's log has the cause.")
 

@@ -26,7 +26,7 @@ _decode_state = msgspec.json.Decoder(Progress).decode
 
 # The server puts its own time and a counter in the place of a zero timestamp that it is given to insert.
 _SERVER_FILLS_THIS = Timestamp(0, 0)
-_LARGEST_INTEGER = 2**63 - 1
+LARGEST_INTEGER = 2**63 - 1
 
 
 def slip_of(entries: Sequence[Entry]) -> Document:
@@ -122,7 +122,7 @@ def standing_of(user_id: str, line: Document) -> Standing:
 
 def bounded(number: int) -> int:
     """`number`, or the nearest that BSON can hold: no line of a board lies beyond it."""
-    return max(-_LARGEST_INTEGER, min(number, _LARGEST_INTEGER))
+    return max(-LARGEST_INTEGER, min(number, LARGEST_INTEGER))
 
 
 def field_name(board: str) -> str:

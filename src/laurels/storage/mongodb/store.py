@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Collection, Mapping, Sequence
 from laurels.application.ports import Card, Consulted, Projected, Projection
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Standing
-from laurels.storage.mongodb import boards, ledger, snapshots, watermark
+from laurels.domain.rulebook_data import Badge
+from laurels.storage.mongodb import achievements, boards, ledger, snapshots, watermark
 from laurels.storage.mongodb.connection import PATIENCE, Client, Session, connect, database_of
 from laurels.storage.mongodb.schema import LEASE, check_server, migrate
 
@@ -91,6 +92,9 @@ class MongoStore:
 
     async def clear_projections(self) -> None:
         await self._session.run(lambda: snapshots.clear(self._database), within=_LONG)
+
+    async def publish(self, badges: Sequence[Badge]) -> bool:
+        return await self._session.run(lambda: achievements.publish(self._database, badges))
 
     async def check(self) -> None:
         async def write() -> None:

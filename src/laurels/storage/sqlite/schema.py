@@ -52,6 +52,20 @@ MIGRATIONS = (
     CREATE TABLE projected (pos INTEGER NOT NULL) STRICT;
     INSERT INTO projected VALUES (0);
     """,
+    """
+    -- The published rulebook, for people: nothing is read back from here.
+    CREATE TABLE achievements (
+        position    INTEGER PRIMARY KEY,
+        badge_id    TEXT    NOT NULL UNIQUE,
+        name        TEXT    NOT NULL,
+        description TEXT    NOT NULL,
+        icon        TEXT    NOT NULL,
+        category    TEXT    NOT NULL,
+        rarity      TEXT    NOT NULL,
+        points      INTEGER NOT NULL,
+        criterion   TEXT    NOT NULL
+    ) STRICT;
+    """,
 )
 
 

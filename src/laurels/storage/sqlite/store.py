@@ -11,8 +11,9 @@ import apsw
 from laurels.application.ports import Card, Consulted, Projected, Projection
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Standing
+from laurels.domain.rulebook_data import Badge
 from laurels.errors import StoreUnavailable
-from laurels.storage.sqlite import ledger_sql, projection_sql
+from laurels.storage.sqlite import achievements_sql, ledger_sql, projection_sql
 from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
 from laurels.storage.sqlite.schema import migrate
 
@@ -108,6 +109,9 @@ class SQLiteStore:
 
     async def clear_projections(self) -> None:
         await self._projector.run(projection_sql.clear)
+
+    async def publish(self, badges: Sequence[Badge]) -> bool:
+        return await self._writer.run(lambda c: achievements_sql.publish(c, badges))
 
     async def check(self) -> None:
         def work(connection: apsw.Connection) -> None:

