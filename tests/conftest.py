@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from tests.mongod import Deployment, deploy
 
@@ -80,6 +82,24 @@ def mongodb_one_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deplo
 def mongodb_three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A replica set of three."""
     yield from _deployed(tmp_path_factory, 3)
+
+
+@pytest.fixture(scope="session")
+def mongodb_guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A server that lets nobody in without a password, with a `writer` and a `reader` of the database `laurels`, and
+    a user `narrow` of the database `narrow` who may do all but make indexes."""
+    deployment = deploy(tmp_path_factory.mktemp("guarded"), "--auth", members=0)
+    with deployment.client() as client:
+        client.admin.command("createUser", "root", pwd="root", roles=["root"])
+    with MongoClient[dict[str, Any]](deployment.url("admin", who="root:root")) as client:
+        client.laurels.command("createUser", "writer", pwd="p@ss", roles=["readWrite"])
+        client.laurels.command("createUser", "reader", pwd="p@ss", roles=["read"])
+        actions = ["find", "insert", "update", "remove", "createCollection"]
+        allowed = {"resource": {"db": "narrow", "collection": ""}, "actions": actions}
+        client.narrow.command("createRole", "narrow", privileges=[allowed], roles=[])
+        client.narrow.command("createUser", "narrow", pwd="p@ss", roles=["narrow"])
+    yield deployment
+    deployment.end()
 
 
 @pytest.fixture

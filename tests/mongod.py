@@ -10,6 +10,8 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -74,13 +76,30 @@ class Mongod:
         with self.client() as client:
             client.admin.command("ping")
 
-    def send(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
-
     def kill(self) -> None:
         """What the out-of-memory killer would do."""
         self._process.kill()
         self._process.wait()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """It hangs: connections stay, and nothing answers."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def wait_until_member(self) -> None:
+        """Return when it has rejoined its replica set, as primary or secondary."""
+        with self.client() as client:
+            give_up_at = time.monotonic() + PATIENCE
+            while time.monotonic() < give_up_at:
+                hello = client.admin.command("hello")
+                if hello["isWritablePrimary"] or hello["secondary"]:
+                    return
+                time.sleep(0.1)
+        raise TimeoutError("the member did not rejoin")
 
     def end(self) -> None:
         """Stop for good. There is nothing to keep."""

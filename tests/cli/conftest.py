@@ -59,17 +59,17 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterable[Callable[..., subprocess.Popen[bytes]]]:
-    """Start `laurels` with arguments and go on; it is killed at the end of the test if it still runs."""
+    """Start `laurels` with arguments and more environment `env`, and go on; at the test's end it is killed."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(*arguments: object) -> subprocess.Popen[bytes]:
+    def start(*arguments: object, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [*COMMAND, *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=tmp_path,
-            env=ENVIRONMENT,
+            env={**ENVIRONMENT, **(env or {})},
         )
         started.append(process)
         return process

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx2
 
 from laurels.application.rebuild import Verification, verify
+from laurels.bootstrap import open_store
 from laurels.rulebooks.loader import load_rulebook
-from laurels.storage.sqlite import SQLiteStore
 
 STARTUP_SECONDS = 30.0
 STARTED = "Application startup complete"
@@ -21,7 +21,8 @@ FACTORY = "laurels.bootstrap:create_app_from_environment"
 
 
 class ServerProcess:
-    """A server on a loopback port of its own with its database in `folder`. Restarting keeps both.
+    """A server on a loopback port of its own with its database in `folder`, or in the one that the setting `store`
+    names. Restarting keeps both.
 
     It counts as started when all workers run and `probe` answers 200.
     """
@@ -108,7 +109,7 @@ class ServerProcess:
 
     async def verify(self) -> Verification:
         """Its database, recomputed from the ledger and compared."""
-        store = await SQLiteStore.open(self.database)
+        store = await open_store(self._environment["LAURELS_STORE"])
         try:
             return await verify(store, load_rulebook("coding"))
         finally:

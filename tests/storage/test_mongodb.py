@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from bson import Timestamp
-from pymongo import MongoClient
 
 from laurels.application.ports import Projection
 from laurels.bootstrap import open_store
@@ -34,19 +33,6 @@ async def store(mongodb_url: str) -> AsyncIterator[MongoStore]:
     opened = await MongoStore.open(mongodb_url)
     yield opened
     await opened.close()
-
-
-@pytest.fixture(scope="module")
-def guarded(deploy_mongodb: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A server that lets nobody in without a password."""
-    deployment = deploy_mongodb(tmp_path_factory.mktemp("guarded"), "--auth", members=0)
-    with deployment.client() as client:
-        client.admin.command("createUser", "root", pwd="root", roles=["root"])
-    with MongoClient(deployment.url("admin", who="root:root")) as client:
-        client.laurels.command("createUser", "writer", pwd="p@ss", roles=["readWrite"])
-        client.laurels.command("createUser", "reader", pwd="p@ss", roles=["read"])
-    yield deployment
-    deployment.end()
 
 
 def stages(plan: Any) -> Iterator[dict[str, Any]]:
@@ -211,8 +197,8 @@ class TestUnfinished:
 class TestRights:
     """What a user of the database must be allowed, and what one is told who is not."""
 
-    async def test_read_and_write_on_the_database_are_all_the_rights_needed(self, guarded: Any) -> None:
-        store = await open_store(guarded.url("laurels", who="writer:p%40ss"))
+    async def test_read_and_write_on_the_database_are_all_the_rights_needed(self, mongodb_guarded: Any) -> None:
+        store = await open_store(mongodb_guarded.url("laurels", who="writer:p%40ss"))
         assert await store.append(history()) == frozenset()
         await project(store)
         await store.clear_projections()
@@ -227,9 +213,11 @@ class TestRights:
             ("", "permission"),
         ],
     )
-    async def test_who_lacks_a_right_is_told_which_without_names(self, guarded: Any, who: str, told: str) -> None:
+    async def test_who_lacks_a_right_is_told_which_without_names(
+        self, mongodb_guarded: Any, who: str, told: str
+    ) -> None:
         with pytest.raises(StoreUnavailable, match=told) as error:
-            await open_store(guarded.url("laurels", who=who))
+            await open_store(mongodb_guarded.url("laurels", who=who))
         assert not re.search("127|writer|nobody|reader|wrong|p@ss", str(error.value))
 
 

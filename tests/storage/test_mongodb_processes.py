@@ -1,16 +1,11 @@
-"""Several processes on one MongoDB, and what is left of them and of their server after `kill -9`."""
+"""Several processes on one MongoDB."""
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from laurels import Laurels
 from laurels.application.rebuild import verify
@@ -54,12 +49,6 @@ def start(program: str | Path, *arguments: object) -> subprocess.Popen[str]:
     )
 
 
-def start_into(output: Path, program: Path, *arguments: object) -> subprocess.Popen[bytes]:
-    """A Python process that prints into a file."""
-    with output.open("wb") as file:
-        return subprocess.Popen([sys.executable, program, *map(str, arguments)], stdout=file)
-
-
 def finish(process: subprocess.Popen[str]) -> list[str]:
     """The lines that the process printed until it ended well."""
     said, complaint = process.communicate(timeout=200)
@@ -101,35 +90,3 @@ async def test_two_that_record_for_the_same_users_lose_and_double_nothing(mongod
     acknowledged = [line for process in running for line in finish(process)]
     assert Counter(Counter(acknowledged).values()) == {1: 8 * 119, 2: 8 * 61}
     assert await check(mongodb_url, acknowledged) == 8 * 180
-
-
-@pytest.fixture
-def fragile(deploy_mongodb: Callable[..., Any], tmp_path: Path) -> Iterator[Any]:
-    """A replica set of three of the test's own, to be broken."""
-    deployment = deploy_mongodb(tmp_path / "fragile", members=3)
-    yield deployment
-    deployment.end()
-
-
-async def test_a_killed_primary_loses_and_doubles_nothing(fragile: Any, processes: Path, tmp_path: Path) -> None:
-    url: str = fragile.url("laurels")
-    # Into files: what somebody has begun to read from a pipe, `communicate` does not give again.
-    outputs = [tmp_path / f"output {number}" for number in range(2)]
-    program = processes / "record_under_load.py"
-    running = [
-        start_into(output, program, url, first, last, 8, 10)
-        for output, (first, last) in zip(outputs, ((1, 600), (300, 900)), strict=True)
-    ]
-    async with asyncio.timeout(60):
-        # In the thick of it: thousands are still to come.
-        while min(output.stat().st_size for output in outputs) < 10_000:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-    killed = fragile.primary()
-    killed.kill()
-    await asyncio.sleep(4.0)
-    killed.start()
-    assert [await asyncio.to_thread(process.wait, 200) for process in running] == [0, 0]
-    acknowledged = [line for output in outputs for line in output.read_text().splitlines()]
-    # The processes rode through the election: no caller got an error.
-    assert Counter(Counter(acknowledged).values()) == {1: 8 * 599, 2: 8 * 301}
-    assert await check(url, acknowledged) == 8 * 900

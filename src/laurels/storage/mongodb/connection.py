@@ -117,17 +117,24 @@ def translate(error: Exception) -> StoreError:
 
 class Session:
     """Runs operations to their end, whoever stops waiting for them: the driver closes a connection whose operation
-    is cancelled, and a write that is cut off leaves nobody who knows whether it stands."""
+    is cancelled, and a write that is cut off leaves nobody who knows whether it stands.
 
-    def __init__(self) -> None:
+    `limit`: seconds for the whole of a call, however many operations it takes; None for no limit.
+    """
+
+    def __init__(self, limit: float | None) -> None:
+        self._limit = limit
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     async def run(self, work: Callable[[], Awaitable[T]], *, within: float | None = None) -> T:
-        """The result of `work`, in at most `within` seconds where given. Raises StoreError for the driver's errors."""
+        """The result of `work`, in at most `within` seconds, else those of the session.
+
+        Raises StoreError for the driver's errors.
+        """
         if self._closed:
             raise StoreUnavailable("The store is closed.")
-        task = asyncio.create_task(_translated(work, within))
+        task = asyncio.create_task(_translated(work, self._limit if within is None else within))
         self._running.add(task)
         task.add_done_callback(self._finished)
         return await asyncio.shield(task)
@@ -148,8 +155,6 @@ class Session:
 
 async def _translated(work: Callable[[], Awaitable[T]], within: float | None) -> T:
     try:
-        if within is None:
-            return await work()
         with pymongo.timeout(within):
             return await work()
     except (PyMongoError, BSONError, msgspec.MsgspecError) as error:

@@ -12,8 +12,9 @@ from laurels.storage.mongodb import achievements, boards, ledger, snapshots, wat
 from laurels.storage.mongodb.connection import PATIENCE, Client, Session, connect, database_of
 from laurels.storage.mongodb.schema import LEASE, check_server, migrate
 
-# Seconds for what goes through whole collections.
+# Seconds for what goes through whole collections, and for a large projection, which nobody waits for.
 _LONG = 3_600.0
+_PROJECTION = 120.0
 
 
 class MongoStore:
@@ -25,7 +26,7 @@ class MongoStore:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._database = database_of(client)
-        self._session = Session()
+        self._session = Session(client.options.timeout)
 
     @classmethod
     async def open(cls, url: str) -> MongoStore:
@@ -35,7 +36,7 @@ class MongoStore:
         """
         store = cls(await connect(url))
         try:
-            await store._session.run(lambda: check_server(store._database), within=2 * PATIENCE)
+            await store._session.run(lambda: check_server(store._database), within=PATIENCE)
             await store._session.run(lambda: migrate(store._database), within=3 * LEASE)
             await store.check()
         except BaseException:
@@ -65,7 +66,7 @@ class MongoStore:
 
     def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
         packed = snapshots.pack(projections, cards)
-        return self._session.run(lambda: snapshots.keep(self._database, packed))
+        return self._session.run(lambda: snapshots.keep(self._database, packed), within=_PROJECTION)
 
     async def behind(self, limit: int, *, before: int) -> list[str]:
         return await self._session.run(lambda: watermark.behind(self._database, limit, before), within=_LONG)
