@@ -57,7 +57,7 @@ class Load:
                 "eventId": f"{client}-{number}",
                 "metadata": {"language": f"language-{number % 7}"},
             }
-            while not await self._post(http, event):
+            while not await self._post(http, event):  # noqa: ASYNC110  a client that waits before it tries again
                 await asyncio.sleep(0.1)
             self.acknowledged.append(f"{event['userId']} {event['eventId']}")
             self.instants.append(time.monotonic())
@@ -174,7 +174,7 @@ async def test_requests_answer_in_time_while_the_database_hangs(
         # What was refused is sent again, and whatever became of it, it stands once.
         async with asyncio.timeout(30):
             for event_id in ("hung", "behind it", "late"):
-                while not (await http.post(EVENT, json={**event, "eventId": event_id})).is_success:
+                while not (await http.post(EVENT, json={**event, "eventId": event_id})).is_success:  # noqa: ASYNC110
                     await asyncio.sleep(0.2)
     server.stop()
     verification = await server.verify()
