@@ -79,7 +79,8 @@ class TestPlans:
             ("standings", {"$or": boards.ranges("all", place, ahead=True)}, backwards, "standings_order"),
         ]
         for collection, query, sort, index in hot:
-            hint = index if index in (ledger.LATER_INDEX, ledger.KNOWN_INDEX, ledger.USERS_INDEX) else None
+            named = (ledger.LATER_INDEX, ledger.KNOWN_INDEX, ledger.USERS_INDEX, snapshots.PENDING_INDEX)
+            hint = index if index in named else None
             found = store._database[collection].find(query, hint=hint)
             plan = await (found.sort(sort).limit(5) if sort else found).explain()
             used = list(stages(plan["queryPlanner"]["winningPlan"]))

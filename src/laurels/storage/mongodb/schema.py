@@ -19,7 +19,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from laurels.errors import StoreIncompatible, StoreUnavailable
 from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, Database, Document
-from laurels.storage.mongodb.snapshots import PENDING
+from laurels.storage.mongodb.snapshots import PENDING, PENDING_INDEX
 
 INDEXES: dict[str, list[IndexModel]] = {
     "ledger": [
@@ -42,8 +42,8 @@ INDEXES: dict[str, list[IndexModel]] = {
     "users": [
         # One document per user: snapshot and card.
         IndexModel({"userId": 1}, name="users_user", unique=True),
-        # Whose lines are not on the boards yet: hardly ever anybody's.
-        IndexModel({"pending": 1}, name="users_pending", partialFilterExpression=PENDING),
+        # Whose lines are not on the boards yet: hardly ever anybody's. The lines themselves would make long keys.
+        IndexModel({"userId": 1}, name=PENDING_INDEX, partialFilterExpression=PENDING),
     ],
     "standings": [
         # One line per user and board, and all lines of one user, to check and to forget.

@@ -30,6 +30,8 @@ from laurels.storage.mongodb.documents import (
 
 # Where there is at least one line: an object with nothing in it is the smallest.
 PENDING: Document = {"pending": {"$gt": {}}}
+# Named, since nothing in the question is in its keys: being in it is the answer.
+PENDING_INDEX = "users_pending"
 
 _CARD = {"_id": 0, "state": 0, "pending": 0}
 
@@ -93,7 +95,8 @@ async def keep(database: Database, projections: Sequence[Packed]) -> None:
 
 async def finish(database: Database) -> None:
     """Put lines on the boards that a process took along in users' documents and did not live to put there."""
-    users = await database["users"].find(PENDING, {"userId": 1, "seq": 1, "version": 1, "pending": 1}).to_list()
+    wanted = {"userId": 1, "seq": 1, "version": 1, "pending": 1}
+    users = await database["users"].find(PENDING, wanted, hint=PENDING_INDEX).to_list()
     if not users:
         return
     await _put_on_boards(
