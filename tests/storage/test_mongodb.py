@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from bson import Timestamp
+from pymongo.errors import WriteError
 
 from laurels.application.ports import Projection
 from laurels.bootstrap import open_store
 from laurels.domain.ranking import Place
 from laurels.errors import SettingsError, StoreIncompatible, StoreUnavailable
 from laurels.storage.mongodb import MongoStore, boards, ledger, schema, snapshots, watermark
+from laurels.storage.mongodb.documents import slip_of
 from laurels.testing.builders import (
     NOON,
     VERSION,
@@ -147,6 +149,29 @@ class TestDocuments:
         batch = [event_entry("ada", seq, metadata=largest) for seq in range(1, 1_001)]
         assert await store.append(batch) == frozenset()
         assert await store.entries("ada") == batch
+
+
+class TestValidation:
+    """The server itself refuses what is no slip."""
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"userId": 7},
+            {"firstSeq": 0},
+            {"lastSeq": "2"},
+            {"recordedAt": "yesterday"},
+            {"entries": []},
+            {"entries": [{"seq": 3}]},
+            {"eventIds": "e3"},
+        ],
+        ids=str,
+    )
+    async def test_what_is_no_slip_is_refused(self, store: MongoStore, change: dict[str, Any]) -> None:
+        slip = slip_of([event_entry("ada", 3)])
+        with pytest.raises(WriteError, match="validation"):
+            await store._database["ledger"].insert_one(slip | change)
+        await store._database["ledger"].insert_one(slip)
 
 
 class TestUnfinished:

@@ -53,6 +53,35 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
 }
 
+# What a slip is. The server refuses anything else, whoever writes it: the ledger is never mended afterwards.
+_COUNT: Document = {"bsonType": ["int", "long"], "minimum": 1}
+LEDGER_SCHEMA: Document = {
+    "bsonType": "object",
+    "required": ["userId", "firstSeq", "lastSeq", "recordedAt", "writtenAt", "entries"],
+    "properties": {
+        "userId": {"bsonType": "string"},
+        "firstSeq": _COUNT,
+        "lastSeq": _COUNT,
+        "recordedAt": {"bsonType": "date"},
+        "writtenAt": {"bsonType": "timestamp"},
+        "eventIds": {"bsonType": "array", "items": {"bsonType": "string"}, "minItems": 1},
+        "entries": {
+            "bsonType": "array",
+            "minItems": 1,
+            "items": {
+                "bsonType": "object",
+                "required": ["seq", "eventId", "recordedAt", "fact"],
+                "properties": {
+                    "seq": _COUNT,
+                    "eventId": {"bsonType": ["string", "null"]},
+                    "recordedAt": {"bsonType": "date"},
+                    "fact": {"bsonType": "string"},
+                },
+            },
+        },
+    },
+}
+
 # One row per event, for people. Only plain renames, so that a condition on the user goes down to the index.
 LEARNING_EVENTS: list[dict[str, Any]] = [
     {"$unwind": "$entries"},
@@ -83,12 +112,15 @@ LEARNING_EVENTS: list[dict[str, Any]] = [
 
 
 async def _make_collections(database: Database) -> None:
+    await _make(database, "ledger", validator={"$jsonSchema": LEDGER_SCHEMA})
     for name, indexes in INDEXES.items():
         await database[name].create_indexes(indexes)
+    await _make(database, "learning_events", viewOn="ledger", pipeline=LEARNING_EVENTS)
+
+
+async def _make(database: Database, name: str, **options: Any) -> None:
     try:
-        await database.create_collection(
-            "learning_events", check_exists=False, viewOn="ledger", pipeline=LEARNING_EVENTS
-        )
+        await database.create_collection(name, check_exists=False, **options)
     except OperationFailure as error:
         if error.code != _NAMESPACE_EXISTS:
             raise
