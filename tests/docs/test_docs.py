@@ -12,11 +12,13 @@ from pathlib import Path
 import httpx2
 import msgspec
 import pytest
+import yaml
 
 import laurels.errors
 from laurels.bootstrap import create_app
 from laurels.rulebooks.loader import parse_rulebook
 from laurels.settings import PREFIX, Settings, read_settings
+from laurels.storage.mongodb.schema import INDEXES
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -155,6 +157,30 @@ class TestReference:
         commands = re.findall(r"^[\s│]*(\w+)\s{2,}\S", told.split("Commands", 1)[1], re.MULTILINE)
         assert {"serve", "import", "verify", "rebuild", "rulebook", "demo"} <= set(commands)
         assert [command for command in commands if f"laurels {command}" not in page] == []
+
+
+class TestCompose:
+    def test_its_settings_are_taken_and_its_store_can_be_named(self) -> None:
+        services = yaml.safe_load(read(ROOT / "compose.yaml"))["services"]
+        settings = read_settings(services["laurels"]["environment"])
+        hosts, _, name = settings.store.removeprefix("mongodb://").partition("/")
+        assert set(hosts.split(",")) == {service for service in services if service.startswith("db")}
+        assert name == "laurels?replicaSet=rs0"
+        assert all("rs0" in services[host]["command"] for host in hosts.split(","))
+
+    def test_the_files_that_it_copies_are_there(self) -> None:
+        steps = yaml.safe_load(read(ROOT / "compose.yaml"))["services"]["laurels"]["build"]["dockerfile_inline"]
+        copied = [word for line in steps.splitlines() if line.startswith("COPY") for word in line.split()[1:-1]]
+        assert len(copied) >= 5
+        assert [name for name in copied if not (ROOT / name).exists()] == []
+
+
+class TestMongoDBPage:
+    def test_every_index_and_collection_stands_on_it(self) -> None:
+        page = read(DOCS / "mongodb.md")
+        for collection, indexes in INDEXES.items():
+            assert f"| `{collection}` |" in page
+            assert [index.document["name"] for index in indexes if f"| `{index.document['name']}` |" not in page] == []
 
 
 class TestPages:

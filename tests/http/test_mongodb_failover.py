@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -118,7 +118,14 @@ async def test_a_killed_primary_loses_and_doubles_nothing(
         for _ in range(kills):
             await load.more(20 * connections)
             killed = await asyncio.to_thread(three_nodes.primary)
-            killed.kill()
+            # The others hang for a moment first: what the primary then took in on its own dies with it, and whoever
+            # acknowledged that would be found out.
+            with ExitStack() as hanging:
+                for node in three_nodes.nodes:
+                    if node is not killed:
+                        hanging.enter_context(node.stopped())
+                await asyncio.sleep(0.5)
+                killed.kill()
             # Two of three elect a new primary and go on, without the third.
             await load.more(20 * connections)
             killed.start()

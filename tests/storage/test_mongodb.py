@@ -11,7 +11,9 @@ import pytest
 from bson import Timestamp
 from pymongo.errors import WriteError
 
+from laurels import Laurels
 from laurels.application.ports import Projection
+from laurels.application.rebuild import rebuild, verify
 from laurels.bootstrap import open_store
 from laurels.domain.ranking import Place
 from laurels.errors import SettingsError, StoreIncompatible, StoreUnavailable
@@ -28,6 +30,7 @@ from laurels.testing.builders import (
     project,
     standing,
 )
+from tests.mongod import Deployment
 
 
 @pytest.fixture
@@ -174,6 +177,24 @@ class TestValidation:
         await store._database["ledger"].insert_one(slip)
 
 
+class TestRestoring:
+    """What a backup has to hold."""
+
+    async def test_the_ledger_alone_brings_everything_back(self, mongodb_alone: Deployment) -> None:
+        source, target = mongodb_alone.fresh(), mongodb_alone.fresh()
+        async with Laurels.open(mongodb_alone.url(source)) as laurels:
+            for number in range(30):
+                await laurels.record(f"user {number % 3}", "code_run", {"codeLength": 40 * number})
+        with mongodb_alone.client() as client:
+            client[target].ledger.insert_many(client[source].ledger.find())
+        async with Laurels.open(mongodb_alone.url(source)) as one, Laurels.open(mongodb_alone.url(target)) as other:
+            await rebuild(other.store, other.rulebook)
+            found = await verify(other.store, other.rulebook)
+            assert (found.events, found.differences, found.behind) == (30, [], 0)
+            users = await one.store.users()
+            assert await one.store.projected(users) == await other.store.projected(users)
+
+
 class TestUnfinished:
     """A process that died between the writes of one projection."""
 
@@ -278,6 +299,11 @@ class TestOpening:
     async def test_a_url_without_a_database_or_a_host_is_a_wrong_setting(self, url: str) -> None:
         with pytest.raises(SettingsError, match="mongodb://"):
             await open_store(url)
+
+    @pytest.mark.parametrize("limit", [0, 30_001])
+    async def test_a_time_limit_beyond_reason_is_a_wrong_setting(self, limit: int) -> None:
+        with pytest.raises(SettingsError, match="timeoutMS"):
+            await open_store(f"mongodb://127.0.0.1:1/laurels?timeoutMS={limit}")
 
     async def test_nobody_there_is_told_without_the_address(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("laurels.storage.mongodb.store.PATIENCE", 0.3)

@@ -42,6 +42,8 @@ Database = AsyncDatabase[Document]
 
 # Longer than an election takes: an operation waits for the new primary instead of failing.
 TIMEOUT_MS = 20_000
+# Beyond this the mark of the projections could overtake an insertion; see `watermark.MARGIN`.
+LONGEST_TIMEOUT = 30.0
 # Seconds for what somebody waits for who wants to know whether the database is there.
 PATIENCE = 5.0
 # The wire version of MongoDB 6.0, the oldest server that is tested.
@@ -63,6 +65,9 @@ async def connect(url: str) -> Client:
             options["appname"] = "laurels"
         client = AsyncMongoClient(url, **options)
         client.get_default_database()
+        if not 0 < (client.options.timeout or 0) <= LONGEST_TIMEOUT:
+            await client.close()
+            raise SettingsError("timeoutMS of a MongoDB store URL lies between 1 and 30000, in milliseconds.")
     except (ConfigurationError, InvalidURI, ValueError) as error:
         if client is not None:
             await client.close()

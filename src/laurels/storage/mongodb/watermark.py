@@ -16,7 +16,7 @@ from bson.datetime_ms import DatetimeMS
 from laurels.storage.mongodb.connection import Database, Document
 from laurels.storage.mongodb.snapshots import finish
 
-# Seconds; three times as long as an insertion may take.
+# Seconds; twice as long as an insertion may take at the most.
 MARGIN = 60
 
 
