@@ -105,8 +105,8 @@ def one_node(deploy_mongodb: Deploy, tmp_path: Path) -> Iterator[Deployment]:
     ("kills", "connections"), [(1, 16), pytest.param(5, 64, marks=pytest.mark.long)], ids=["once", "five times"]
 )
 async def test_a_killed_primary_loses_and_doubles_nothing(
-    start_server: StartServer,
     three_nodes: Deployment,
+    start_server: StartServer,
     kills: int,
     connections: int,
     capsys: pytest.CaptureFixture[str],
@@ -142,7 +142,7 @@ async def test_a_killed_primary_loses_and_doubles_nothing(
 
 
 async def test_requests_answer_in_time_while_the_database_hangs(
-    start_server: StartServer, one_node: Deployment
+    one_node: Deployment, start_server: StartServer
 ) -> None:
     limit = 2.0
     url = one_node.url("laurels", options=f"&timeoutMS={limit * 1_000:.0f}")

@@ -120,6 +120,10 @@ def translate(error: Exception) -> StoreError:
             return StoreUnavailable("MongoDB did not carry out the request; the server's log has the cause.")
 
 
+EACH_OPERATION = float("inf")
+"""As long as it takes, if only each operation by itself keeps the limit of the session."""
+
+
 class Session:
     """Runs operations to their end, whoever stops waiting for them: the driver closes a connection whose operation
     is cancelled, and a write that is cut off leaves nobody who knows whether it stands.
@@ -133,7 +137,7 @@ class Session:
         self._closed = False
 
     async def run(self, work: Callable[[], Awaitable[T]], *, within: float | None = None) -> T:
-        """The result of `work`, in at most `within` seconds, else those of the session.
+        """The result of `work`, in at most `within` seconds, else those of the session as a whole.
 
         Raises StoreError for the driver's errors.
         """
@@ -160,6 +164,8 @@ class Session:
 
 async def _translated(work: Callable[[], Awaitable[T]], within: float | None) -> T:
     try:
+        if within == EACH_OPERATION:
+            return await work()
         with pymongo.timeout(within):
             return await work()
     except (PyMongoError, BSONError, msgspec.MsgspecError) as error:

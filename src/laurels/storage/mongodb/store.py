@@ -9,12 +9,11 @@ from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Standing
 from laurels.domain.rulebook_data import Badge
 from laurels.storage.mongodb import achievements, boards, ledger, snapshots, watermark
-from laurels.storage.mongodb.connection import PATIENCE, Client, Session, connect, database_of
+from laurels.storage.mongodb.connection import EACH_OPERATION, PATIENCE, Client, Session, connect, database_of
 from laurels.storage.mongodb.schema import LEASE, check_server, migrate
 
-# Seconds for what goes through whole collections, and for a large projection, which nobody waits for.
+# Seconds for what goes through whole collections.
 _LONG = 3_600.0
-_PROJECTION = 120.0
 
 
 class MongoStore:
@@ -66,7 +65,7 @@ class MongoStore:
 
     def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
         packed = snapshots.pack(projections, cards)
-        return self._session.run(lambda: snapshots.keep(self._database, packed), within=_PROJECTION)
+        return self._session.run(lambda: snapshots.keep(self._database, packed), within=EACH_OPERATION)
 
     async def behind(self, limit: int, *, before: int) -> list[str]:
         return await self._session.run(lambda: watermark.behind(self._database, limit, before), within=_LONG)
