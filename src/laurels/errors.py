@@ -114,8 +114,10 @@ class StoreUnavailable(StoreError):
 
 
 class StoreUnreachable(StoreUnavailable):
-    """Nobody answers at the store's address, or not in time: it starts, elects, or the network is cut. To callers it
-    is StoreUnavailable and has its code; who starts up tells by it that waiting may help."""
+    """Nobody answers at the store's address, or not in time: it starts, elects, or the network is cut. Who starts
+    up, too, tells by it that waiting may help."""
+
+    code = "store-unreachable"
 
 
 class StoreContended(StoreError):

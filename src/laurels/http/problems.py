@@ -86,15 +86,18 @@ TITLES: dict[str, str] = {
     "unknown-user": "Unknown user",
     "store-error": "Store error",
     "store-unavailable": "Store unavailable",
+    "store-unreachable": "Store unreachable",
     "store-contended": "Store contended",
     "store-incompatible": "Store incompatible",
 }
 
 
+_AWAY = "The database does not answer now; nothing of this request was acknowledged. Send it again in a moment."
+
 STORE_DETAILS: dict[str, str] = {
     "store-error": "The database did not carry out the request; the server's log has the cause.",
-    "store-unavailable": "The database does not answer now; nothing of this request was acknowledged. "
-    "Send it again in a moment.",
+    "store-unavailable": _AWAY,
+    "store-unreachable": _AWAY,
     "store-contended": "Other writers kept recording for this user at the same moment. Send it again in a moment.",
     "store-incompatible": "The database cannot be used by this server; the server's log has the cause.",
 }
