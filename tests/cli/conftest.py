@@ -15,8 +15,7 @@ from typing import Any
 import apsw
 import pytest
 from pymongo import MongoClient
-
-from tests.storage.conftest import Deployment, deploy
+from tests.mongod import Deployment, deploy
 
 COMMAND = (sys.executable, "-m", "laurels.cli")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("LAURELS_")}

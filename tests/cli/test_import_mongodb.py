@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.mongod import Deployment
 
 from laurels import Laurels, Settings
 from laurels.domain.ledger import EventRecorded, UserAdopted
@@ -16,7 +17,6 @@ from laurels.domain.periods import to_ms
 from tests.cli import older_database as older
 from tests.cli.conftest import Run, rows
 from tests.cli.older_database import Client, boards, digest, event_points, look, wait_for_entries
-from tests.storage.conftest import Deployment
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 

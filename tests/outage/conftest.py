@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.mongod import Deployment, deploy
 
 from tests.http.server_process import ServerProcess
-from tests.storage.conftest import Deployment, deploy
 
 # Seconds that a request waits for a database that hangs.
 LIMIT = 1.0

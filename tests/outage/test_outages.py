@@ -13,12 +13,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.mongod import Deployment
 
 from laurels.bootstrap import open_store
 from tests.http.answers import assert_refused
 from tests.outage.conftest import LIMIT, StartServer
 from tests.outage.learners import Learner, check_ledger, codes, under_load, wait_until_drained
-from tests.storage.conftest import Deployment
 
 QUEUED = {"success", "queued", "event", "newBadges"}
 
