@@ -83,9 +83,10 @@ class Bench:
     def imported(self, database: Path) -> None:
         self._imported = database
 
-    def laurels(self, *arguments: str, store: Path) -> Spent:
-        """Run a command of Laurels as a process of its own, from its start to its end."""
-        command = [sys.executable, "-m", "laurels.cli", *arguments, "--store", f"sqlite:///{store}"]
+    def laurels(self, *arguments: str, store: Path | str) -> Spent:
+        """Run a command of Laurels as a process of its own, from its start to its end. `store` is a file or a URL."""
+        url = store if isinstance(store, str) else f"sqlite:///{store}"
+        command = [sys.executable, "-m", "laurels.cli", *arguments, "--store", url]
         return _timed(command)
 
     def send(

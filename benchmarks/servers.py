@@ -80,8 +80,15 @@ def serving(factory: str, variables: dict[str, str] | None = None) -> Generator[
 @contextmanager
 def laurels(database: Path, **settings: str) -> Generator[Server]:
     """Laurels on a database, with everything but the given settings as it is by default: full durability."""
+    with laurels_on(f"sqlite:///{database}", **settings) as server:
+        yield server
+
+
+@contextmanager
+def laurels_on(url: str, **settings: str) -> Generator[Server]:
+    """The same on the store that a URL names."""
     variables = {f"LAURELS_{name.upper()}": value for name, value in settings.items()}
-    with serving(LAURELS, {"LAURELS_STORE": f"sqlite:///{database}"} | variables) as server:
+    with serving(LAURELS, {"LAURELS_STORE": url} | variables) as server:
         yield server
 
 
