@@ -226,7 +226,7 @@ class TestLocks:
             await store.check()
         # Readers do not wait for writers.
         assert await store.entries("ada") == []
-        assert (await store.read(["ada"], VERSION)).later == {}
+        assert (await store.read({"ada": None}, VERSION)).later == {}
         holder.execute("ROLLBACK")
         holder.close()
         assert await store.append([event_entry()]) == frozenset()

@@ -14,6 +14,7 @@ from laurels.application.badges import badge_states, badge_view, next_badges
 from laurels.application.commands import Queued, Recorded
 from laurels.application.last_known import LastKnown
 from laurels.application.ports import LATER_LIMIT, Clock, Store
+from laurels.application.recent import Recent
 from laurels.application.views import (
     Activity,
     ActivityDay,
@@ -52,10 +53,23 @@ class Known(Struct, frozen=True):
 
 
 class Analytics:
-    """Reads over one store. Where it is away they show what is `last_known`, if that is given."""
+    """Reads over one store. Where it is away they show what is `last_known`, if that is given.
 
-    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock, *, last_known: LastKnown | None = None) -> None:
+    `recent` keeps what was read: from there on only later entries are asked for, so that showing a user again costs
+    the same however long their history is.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        rulebook: Rulebook,
+        clock: Clock,
+        *,
+        recent: Recent[Progress],
+        last_known: LastKnown | None = None,
+    ) -> None:
         self._store = store
+        self._recent = recent
         self._rulebook = rulebook
         self._clock = clock
         self._last_known = last_known
@@ -74,25 +88,30 @@ class Analytics:
             if last is None:
                 raise
             return Known(last, stale=True)
-        self._last_known.keep(progress)
         return Known(progress)
 
     async def progress(self, user_id: str) -> Progress:
-        """A user's progress up to the last acknowledged entry. Raises UnknownUser or StoreError."""
+        """A user's progress up to the last acknowledged entry, to be used before the next await. Raises UnknownUser or
+        StoreError."""
         version = self._rulebook.measures_version
-        found = await self._store.read([user_id], version)
+        progress = self._recent.get(user_id)
+        found = await self._store.read({user_id: None if progress is None else progress.seq}, version)
         later = found.later.get(user_id, [])
-        progress = found.snapshots.get(user_id)
+        if progress is None:
+            progress = found.snapshots.get(user_id)
         if progress is None:
             if not later:
                 raise UnknownUser(user_id)
             progress = Progress(user_id=user_id, version=version)
         while later:
             for entry in later:
-                fold(progress, entry, self._rulebook)
+                # Who read the same user meanwhile may have folded it into the same progress.
+                if entry.seq > progress.seq:
+                    fold(progress, entry, self._rulebook)
             if len(later) < LATER_LIMIT:
                 break
             later = await self._store.entries(user_id, after=progress.seq, limit=LATER_LIMIT)
+        self._recent.keep(user_id, progress)
         return progress
 
     async def dashboard(self, user_id: str, *, since: int | None = None) -> Dashboard:

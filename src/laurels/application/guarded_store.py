@@ -52,8 +52,8 @@ class GuardedStore:
     async def behind(self, limit: int, *, before: int) -> list[str]:
         return await self._store.behind(limit, before=before)
 
-    async def read(self, user_ids: Collection[str], version: str) -> Consulted:
-        return await self._ask(lambda store: store.read(user_ids, version))
+    async def read(self, heads: Mapping[str, int | None], version: str) -> Consulted:
+        return await self._ask(lambda store: store.read(heads, version))
 
     async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
         return await self._ask(lambda store: store.entries(user_id, after=after, limit=limit))

@@ -90,8 +90,8 @@ class Store(Protocol):
         """
         ...
 
-    async def read(self, user_ids: Collection[str], version: str) -> Consulted:
-        """The same for readers: snapshot and later entries of each user, from one consistent view."""
+    async def read(self, heads: Mapping[str, int | None], version: str) -> Consulted:
+        """The same for readers, without event ids: what lies beyond `heads`, from one consistent view."""
         ...
 
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:

@@ -18,6 +18,7 @@ from laurels.application.leaderboards import Leaderboards
 from laurels.application.ports import Clock, Spool, Store
 from laurels.application.progress_cache import ProgressCache
 from laurels.application.projector import Projector
+from laurels.application.recent import recent_progress
 from laurels.application.recorder import BATCH, Recorder
 from laurels.application.views import UserView
 from laurels.domain.events import LearningEvent
@@ -72,12 +73,13 @@ class Service:
         self.fallback = fallback
         self._intake: Intake | None = None
         self._drainer: Drainer | None = None
+        recent = recent_progress()
         last_known: LastKnown | None = None
         if fallback is not None:
-            last_known = LastKnown(self.recorder)
+            last_known = LastKnown(self.recorder, recent)
             self._intake = Intake(self.recorder, fallback.spool, fallback.availability, clock)
             self._drainer = Drainer(self._intake, fallback.spool, fallback.availability)
-        self.analytics = Analytics(store, rulebook, clock, last_known=last_known)
+        self.analytics = Analytics(store, rulebook, clock, recent=recent, last_known=last_known)
         self.leaderboards = Leaderboards(store, rulebook, clock, last_known=last_known)
 
     @property

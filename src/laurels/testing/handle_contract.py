@@ -20,7 +20,7 @@ async def _project(store: Store) -> None:
 
 CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "consult": lambda store: store.consult({"ada": None}, [("ada", "e1")], VERSION),
-    "read": lambda store: store.read(["ada"], VERSION),
+    "read": lambda store: store.read({"ada": None}, VERSION),
     "append": lambda store: store.append([event_entry(seq=9)]),
     "entries": lambda store: store.entries("ada"),
     "project": _project,

@@ -23,7 +23,7 @@ class ProjectionContract:
         await one.project([kept], cards=[shown])
         assert await other.projected(["ada"]) == {"ada": Projected(kept.progress, shown, kept.standings)}
         assert await other.cards(["ada"]) == {"ada": shown}
-        assert (await other.read(["ada"], VERSION)).snapshots == {"ada": kept.progress}
+        assert (await other.read({"ada": None}, VERSION)).snapshots == {"ada": kept.progress}
 
     async def test_a_projection_outlives_a_clean_end(self, open_store: OpenStore) -> None:
         store = await open_store()
@@ -86,8 +86,8 @@ class ProjectionContract:
         store = await open_store()
         await project(store, "ada", 5, points=50)
         await project(store, "ada", 5, points=51, version="v2")
-        assert (await store.read(["ada"], VERSION)).snapshots == {}
-        assert (await store.read(["ada"], "v2")).snapshots == {"ada": progress("ada", 5, points=51, version="v2")}
+        assert (await store.read({"ada": None}, VERSION)).snapshots == {}
+        assert (await store.read({"ada": None}, "v2")).snapshots == {"ada": progress("ada", 5, points=51, version="v2")}
         assert await store.cards(["ada"]) == {"ada": card("ada", 51)}
 
     async def test_projections_that_race_end_at_the_newest(self, open_store: OpenStore) -> None:
@@ -199,7 +199,7 @@ class ProjectionContract:
         assert await one.cards(["ada", "ghost"]) == {}
         assert await one.standings("all", limit=10) == []
         assert await one.count("2026-03") == 0
-        assert (await one.read(["ada"], VERSION)).snapshots == {}
+        assert (await one.read({"ada": None}, VERSION)).snapshots == {}
         assert await one.entries("ada") == history("ada", 3)
         assert await one.users() == ["ada", "bob"]
 

@@ -53,8 +53,7 @@ class MongoStore:
     ) -> Consulted:
         return await self._session.run(lambda: ledger.consult(self._database, heads, event_ids, version))
 
-    async def read(self, user_ids: Collection[str], version: str) -> Consulted:
-        heads = dict.fromkeys(user_ids)
+    async def read(self, heads: Mapping[str, int | None], version: str) -> Consulted:
         return await self._session.run(lambda: ledger.consult(self._database, heads, (), version))
 
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:

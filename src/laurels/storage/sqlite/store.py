@@ -61,10 +61,10 @@ class SQLiteStore:
 
         return await self._writer.run(work)
 
-    async def read(self, user_ids: Collection[str], version: str) -> Consulted:
+    async def read(self, heads: Mapping[str, int | None], version: str) -> Consulted:
         def work(connection: apsw.Connection) -> Consulted:
             with transaction(connection, "DEFERRED"):
-                return ledger_sql.consult(connection, dict.fromkeys(user_ids), (), version)
+                return ledger_sql.consult(connection, heads, (), version)
 
         return await self._readers.run(work)
 
