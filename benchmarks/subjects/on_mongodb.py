@@ -18,13 +18,15 @@ from pymongo.collection import Collection
 
 from benchmarks.bench import Bench, Load
 from benchmarks.figures import Figure, Ratio, in_turns
-from benchmarks.history import Learners
+from benchmarks.history import Learners, write_history
 from benchmarks.servers import Server, get, laurels_on, post, post_json
 from tests.mongod import Deployment, find_mongod
 
 SINGLE = 10_000
 BATCHED = 60_000
 BATCH = 1_000
+IMPORTED = 60_000
+IMPORTED_USERS = 4_000
 USERS = 1_000
 CONNECTIONS = 128
 SENDERS = 4
@@ -113,9 +115,8 @@ def _batches(bench: Bench, server: Server, learners: Learners) -> Callable[[], f
 
 
 def _imports(bench: Bench, deployment: Deployment) -> Callable[[], float]:
-    file = bench.history
-    with file.open("rb") as lines:
-        events = sum(1 for _ in lines)
+    file, events = bench.folder / "mongodb.ndjson", bench.size(IMPORTED)
+    write_history(file, events, bench.size(IMPORTED_USERS))
 
     def measure() -> float:
         return events / bench.laurels("import", str(file), store=deployment.url(deployment.fresh())).seconds

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from laurels.application.views import BadgeDefinitionView, BadgeStateView, BadgeView, NextBadge
 from laurels.domain.ledger import Award
 from laurels.domain.periods import iso
@@ -9,6 +11,9 @@ from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
 
 NEAREST = 5
+
+# Badges never move: whoever holds many is shown the same instants again and again.
+_iso = lru_cache(maxsize=16_384)(iso)
 
 
 def badge_view(award: Award, rulebook: Rulebook) -> BadgeView:
@@ -22,7 +27,7 @@ def badge_view(award: Award, rulebook: Rulebook) -> BadgeView:
         category=badge.category if badge else "milestone",
         rarity=badge.rarity if badge else "common",
         points=award.points,
-        earned_at=iso(award.earned_at),
+        earned_at=_iso(award.earned_at),
     )
 
 
