@@ -15,6 +15,7 @@ from typing import Any
 import apsw
 import pytest
 from pymongo import MongoClient
+
 from tests.mongod import Deployment, deploy
 
 COMMAND = (sys.executable, "-m", "laurels.cli")
@@ -95,11 +96,9 @@ def client(server: Deployment) -> Iterator[MongoClient[dict[str, Any]]]:
 
 
 @pytest.fixture
-def name(server: Deployment) -> Iterator[str]:
+def name(server: Deployment) -> str:
     """The name of the older database, which is not made yet."""
-    name = server.fresh()
-    yield name
-    server.drop(name)
+    return server.fresh()
 
 
 @pytest.fixture
@@ -109,14 +108,9 @@ def source(server: Deployment, name: str) -> str:
 
 
 @pytest.fixture(params=["sqlite", "mongodb"])
-def store(request: pytest.FixtureRequest, server: Deployment) -> Iterator[str]:
+def store(request: pytest.FixtureRequest, server: Deployment) -> str:
     """The URL of an empty store, of each kind."""
-    if request.param == "sqlite":
-        yield request.getfixturevalue("store_url")
-        return
-    database = server.fresh()
-    yield server.url(database)
-    server.drop(database)
+    return request.getfixturevalue("store_url") if request.param == "sqlite" else server.url(server.fresh())
 
 
 def event(number: int, **changes: Any) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.mongod import Deployment
 
 from laurels import Laurels, Settings
 from laurels.domain.ledger import EventRecorded, UserAdopted
@@ -17,6 +16,7 @@ from laurels.domain.periods import to_ms
 from tests.cli import older_database as older
 from tests.cli.conftest import Run, rows
 from tests.cli.older_database import Client, boards, digest, event_points, look, wait_for_entries
+from tests.mongod import Deployment
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
-from tests.mongod import Deployment, deploy
 
 from tests.cli import older_database as older
 from tests.cli.conftest import Run
 from tests.cli.older_database import Client, digest, wait_for_entries
+from tests.mongod import Deployment, deploy
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 

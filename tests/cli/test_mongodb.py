@@ -113,7 +113,9 @@ class TestFailures:
     def test_serve_gives_up_waiting_after_the_time_that_is_set(self, run: Run) -> None:
         url = f"mongodb://127.0.0.1:{free_port()}/laurels"
         began = time.monotonic()
-        done = run("serve", "--port", 0, env={"LAURELS_STORE": url, "LAURELS_STORE_WAIT_SECONDS": "6"})
+        done = run(
+            "serve", "--port", 0, env={"LAURELS_STORE": url, "LAURELS_STORE_WAIT_SECONDS": "6", "LAURELS_SPOOL": "off"}
+        )
         assert time.monotonic() - began < 25
         assert done.code == 2
         first, *_, last = done.err.splitlines()
@@ -128,7 +130,7 @@ def test_serve_waits_for_a_server_that_starts_later(
     try:
         [node] = deployment.nodes
         node.kill()
-        serving = start("serve", "--port", 0, env={"LAURELS_STORE": deployment.url("laurels")})
+        serving = start("serve", "--port", 0, env={"LAURELS_STORE": deployment.url("laurels"), "LAURELS_SPOOL": "off"})
         assert serving.stderr is not None
         assert serving.stderr.readline().endswith(b"Trying again for 60 seconds.\n")
         node.start()

@@ -146,7 +146,7 @@ async def test_requests_answer_in_time_while_the_database_hangs(
 ) -> None:
     limit = 2.0
     url = one_node.url("laurels", options=f"&timeoutMS={limit * 1_000:.0f}")
-    server = start_server(store=url)
+    server = start_server(store=url, spool="off")
     event = {"userId": "ada", "eventType": "code_run", "eventId": "hung"}
     [node] = one_node.nodes
     async with server.async_client() as http:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.mongod import Deployment, deploy
 
 from tests.http.server_process import ServerProcess
+from tests.mongod import Deployment, deploy
 
 # Seconds that a request waits for a database that hangs.
 LIMIT = 1.0
@@ -23,7 +22,6 @@ def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """One server by itself. Each test leaves it running."""
     deployment = deploy(tmp_path_factory.mktemp("mongodb"), members=0)
     yield deployment
-    deployment.nodes[0].send(signal.SIGCONT)
     deployment.end()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -13,10 +12,10 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.mongod import Deployment
 
 from laurels.bootstrap import open_store
 from tests.http.answers import assert_refused
+from tests.mongod import Deployment
 from tests.outage.conftest import LIMIT, StartServer
 from tests.outage.learners import Learner, check_ledger, codes, under_load, wait_until_drained
 
@@ -111,8 +110,7 @@ class TestHangingDatabase:
         async with under_load(server.url, people), server.async_client() as client:
             await asyncio.sleep(0.5)
             await client.get(f"/api/progress/dashboard/{people[0].name}")
-            mongodb.nodes[0].send(signal.SIGSTOP)
-            try:
+            with mongodb.nodes[0].stopped():
                 for _ in range(3):
                     started = time.monotonic()
                     paths = [f"dashboard/{people[0].name}", "dashboard/nobody", "leaderboard", "rank/nobody"]
@@ -123,8 +121,6 @@ class TestHangingDatabase:
                     assert reads[0].json()["stale"] is True
                     assert_refused(profile, 503)
                     await asyncio.sleep(0.3)
-            finally:
-                mongodb.nodes[0].send(signal.SIGCONT)
             await asyncio.sleep(1.0)
         await wait_until_drained(server.url)
         assert set(codes(people)) == {201, 202}
