@@ -12,10 +12,9 @@ from laurels.domain.rulebook import Rulebook
 
 NEAREST = 5
 
-# Badges never move: whoever holds many is shown the same instants again and again.
-_iso = lru_cache(maxsize=16_384)(iso)
 
-
+# An award never changes: whoever holds many is shown the same again and again.
+@lru_cache(maxsize=16_384)
 def badge_view(award: Award, rulebook: Rulebook) -> BadgeView:
     """An award with its badge's definition; of a badge that the rulebook no longer has, what the ledger knows."""
     badge = rulebook.badge(award.badge_id)
@@ -27,7 +26,7 @@ def badge_view(award: Award, rulebook: Rulebook) -> BadgeView:
         category=badge.category if badge else "milestone",
         rarity=badge.rarity if badge else "common",
         points=award.points,
-        earned_at=_iso(award.earned_at),
+        earned_at=iso(award.earned_at),
     )
 
 

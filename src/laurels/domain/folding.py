@@ -122,7 +122,7 @@ def adjust(progress: Progress, points: int, rulebook: Rulebook) -> list[int]:
 
 
 def _open_day(progress: Progress, day: int, rulebook: Rulebook, reached: list[int]) -> None:
-    run = run_through(progress.days, day)
+    run = _run_with(progress, day)
     if run > progress.longest_streak:
         for measure in rulebook.streak_measures:
             reached += measure.crossed(progress.longest_streak, run)
@@ -138,6 +138,18 @@ def _open_day(progress: Progress, day: int, rulebook: Rulebook, reached: list[in
     if after > before:
         for measure in rulebook.span_measures:
             reached += measure.crossed(before, after)
+
+
+def _run_with(progress: Progress, day: int) -> int:
+    """Length of the run that a newly active `day` belongs to. Days mostly follow each other: then nothing is walked."""
+    if not progress.days or day > progress.last_day:
+        if not progress.days or day != progress.last_day + 1:
+            progress.run_first = day
+        return day - progress.run_first + 1
+    run = run_through(progress.days, day)
+    if day == progress.run_first - 1:
+        progress.run_first = progress.last_day - run + 1
+    return run
 
 
 def _board_day(progress: Progress, at: int, rulebook: Rulebook) -> BoardDay:

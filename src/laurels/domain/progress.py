@@ -12,7 +12,10 @@ from msgspec import Struct, field
 
 from laurels.domain.ledger import Award, EventRecorded, Fact, ProfileChanged, UserAdopted
 from laurels.domain.periods import day_of, utc_offset
-from laurels.domain.streaks import current_streak
+from laurels.domain.streaks import streak_around
+
+SHAPE = 2
+"""Counts the changes of what the fields of `Progress` mean: a snapshot of another shape is as good as none."""
 
 
 class DayTotals(Struct, array_like=True, gc=False):
@@ -41,6 +44,7 @@ class TypeTotals(Struct, array_like=True, gc=False):
 class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     """Where a user stands after `seq` entries. Days are ordinals, instants milliseconds since the epoch.
 
+    `run_first` is where the run of consecutive active days that ends on `last_day` begins.
     `zones` is the history of time zones: (from, name), the first from the beginning of time. `adopted` holds, by
     origin, the sum of the adjustments that came with it. `gauges` and `parts` belong to the measures of the rulebook
     whose `measures_version` is `version`.
@@ -56,6 +60,7 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     longest_streak: int = 0
     first_day: int = 0
     last_day: int = 0
+    run_first: int = 0
     types: dict[str, TypeTotals] = field(default_factory=dict[str, TypeTotals])
     languages: dict[str, int] = field(default_factory=dict[str, int])
     days: dict[int, DayTotals] = field(default_factory=dict[int, DayTotals])
@@ -90,7 +95,13 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
 
     def daily_streak(self, now: int) -> int:
         """Length of the run of active days that ends today or yesterday, else 0."""
-        return current_streak(self.days, self.today(now))
+        today = self.today(now)
+        last = self.last_day
+        if not self.days or last < today - 1:
+            return 0
+        if last <= today:
+            return last - self.run_first + 1
+        return streak_around(self.days, today)
 
     def stamp(self, seq: int, recorded_at: int, fact: Fact) -> None:
         """Advance to entry `seq`. A user exists since the first thing known of them, imported history included."""

@@ -32,6 +32,7 @@ from laurels.domain.criteria import (
 from laurels.domain.goals import AllGoal, AnyGoal, Goal, LeafGoal
 from laurels.domain.measures import SUM_SCALE, EventMeasure, Observer, StateMeasure, measure_for
 from laurels.domain.periods import day_in_zone, day_of, is_zone
+from laurels.domain.progress import SHAPE
 from laurels.domain.reachability import check_reachable
 from laurels.domain.rulebook_data import Badge, RulebookData
 from laurels.errors import RulebookError
@@ -77,7 +78,7 @@ class Rulebook:
         # Measures of badges held keep numbers that hang on what the badges were when they were folded.
         counted = [(badge.id, badge.category, badge.rarity) for badge in data.badges] if self._badge_measures else []
         self.measures_version = _digest(
-            msgspec.json.encode([self.board_zone, counted, *((key, m.top) for key, m in self._measures.items())])
+            msgspec.json.encode([SHAPE, self.board_zone, counted, *((key, m.top) for key, m in self._measures.items())])
         )
 
     def badge(self, badge_id: str) -> Badge | None:

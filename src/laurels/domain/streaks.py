@@ -20,18 +20,12 @@ def run_through(days: Container[int], day: int) -> int:
     return last - first + 1
 
 
-def current_streak(days: Container[int], today: int) -> int:
-    """Length of the run that ends today, else of the one that ended yesterday, else 0.
+def streak_around(days: Container[int], today: int) -> int:
+    """Length of the run that ends today, else of the one that ended yesterday, else 0, where days lie ahead of today.
 
     A day ahead of `today` (an event dated minutes ahead over midnight) belongs to the run that it continues.
     """
     for end in (today, today - 1):
         if end in days:
-            first = end
-            while first - 1 in days:
-                first -= 1
-            last = end
-            while last + 1 in days:
-                last += 1
-            return last - first + 1
+            return run_through(days, end)
     return 1 if today + 1 in days else 0
