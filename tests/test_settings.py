@@ -35,6 +35,9 @@ def test_each_is_read_and_typed() -> None:
             "LAURELS_SPOOL_BYTES": "100000",
             "LAURELS_STORE_TIMEOUT_MS": "500",
             "LAURELS_HEARTBEAT_MS": "100",
+            "LAURELS_MAX_STREAMS": "10",
+            "LAURELS_MAX_STREAMS_PER_ADDRESS": "2",
+            "LAURELS_STREAM_HEARTBEAT_MS": "1000",
             "LAURELS_LOG_LEVEL": "debug",
         }
     ) == Settings(
@@ -49,6 +52,9 @@ def test_each_is_read_and_typed() -> None:
         spool_bytes=100_000,
         store_timeout_ms=500,
         heartbeat_ms=100,
+        max_streams=10,
+        max_streams_per_address=2,
+        stream_heartbeat_ms=1_000,
         log_level="debug",
     )
 

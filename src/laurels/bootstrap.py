@@ -135,14 +135,23 @@ async def open_store(url: str) -> Store:
 def create_app(settings: Settings) -> Litestar:
     """The ASGI application: one Laurels per process, opened when serving starts and closed when it ends."""
     from laurels.http.app import build_app  # noqa: PLC0415  the library works without a web framework
+    from laurels.http.event_stream import StreamLimits  # noqa: PLC0415
     from laurels.http.limits import Limits  # noqa: PLC0415
     from laurels.http.logs import configure_logs  # noqa: PLC0415
     from laurels.web.pages import ROUTES  # noqa: PLC0415
 
     configure_logs(settings.log_level)
     limits = Limits(event_bytes=settings.max_event_bytes, batch_bytes=settings.max_batch_bytes)
+    stream_limits = StreamLimits(
+        in_all=settings.max_streams,
+        per_address=settings.max_streams_per_address,
+        heartbeat=settings.stream_heartbeat_ms / 1000,
+    )
     return build_app(
-        lambda: Laurels.open(settings=settings, spool=settings.spool_folder, publish=True), limits, pages=ROUTES
+        lambda: Laurels.open(settings=settings, spool=settings.spool_folder, publish=True),
+        limits,
+        pages=ROUTES,
+        stream_limits=stream_limits,
     )
 
 

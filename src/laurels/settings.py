@@ -62,6 +62,17 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=50, le=60_000, description="How often the database is asked whether it is there, in milliseconds."),
     ] = 1_000
+    max_streams: Annotated[
+        int, Meta(ge=0, le=100_000, description="How many live streams one process keeps open at the most.")
+    ] = 2_000
+    max_streams_per_address: Annotated[
+        int,
+        Meta(ge=0, le=100_000, description="How many of them one client address may have; a proxy is one address."),
+    ] = 100
+    stream_heartbeat_ms: Annotated[
+        int,
+        Meta(ge=100, le=300_000, description="How often a silent stream gives a sign of life, in milliseconds."),
+    ] = 15_000
     log_level: Annotated[
         str, Meta(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     ] = "info"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -51,6 +51,9 @@ class GuardedStore:
 
     async def behind(self, limit: int, *, before: int) -> list[str]:
         return await self._store.behind(limit, before=before)
+
+    def watch(self) -> AsyncGenerator[Mapping[str, int] | None]:
+        return self._store.watch()
 
     async def read(self, heads: Mapping[str, int | None], version: str) -> Consulted:
         return await self._ask(lambda store: store.read(heads, version))

@@ -6,7 +6,7 @@ The port speaks in domain values; no driver's type or error crosses it (errors a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct, field
@@ -106,6 +106,17 @@ class Store(Protocol):
 
     async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
         """A user's entries with `seq` above `after`, in order."""
+        ...
+
+    def watch(self) -> AsyncGenerator[Mapping[str, int] | None]:
+        """Tells of appends by any store on this database: users with a `seq` that they have reached, or None where it
+        cannot be said who wrote.
+
+        The first one, None, comes when the watching has begun: an append that is acknowledged after it is told of, at
+        the latest within a second as long as the store is not away, and can be read by then. May tell of nothing new.
+        Raises StoreUnavailable when it cannot go on, and at the latest a second after the store was closed; what was
+        written meanwhile is not told of by the next one.
+        """
         ...
 
     def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:

@@ -55,6 +55,8 @@ class Recorder:
         self.asked_at: float | None = None
         # Called when a commit finds the store unavailable, before anything else is committed.
         self.on_outage: Callable[[], None] | None = None
+        # Called with what a commit has written, while somebody listens.
+        self.on_commit: Callable[[Iterable[Entry]], None] | None = None
         self._under_way: list[Command] = []
         self._task = asyncio.create_task(self._run(), name="laurels-committer")
 
@@ -205,6 +207,8 @@ class Recorder:
             refused = await self._store.append(entries) if entries else frozenset[str]()
             self.cache.drop(refused)
             self.cache.weigh(users)
+            if self.on_commit is not None:
+                self.on_commit(entry for entry in entries if entry.user_id not in refused)
             for command, entry, is_new in made:
                 if command.user_id not in refused:
                     self._acknowledge(command, entry, is_new=is_new)

@@ -15,6 +15,7 @@ from laurels.application.draining import Drainer
 from laurels.application.intake import Intake
 from laurels.application.last_known import LastKnown
 from laurels.application.leaderboards import Leaderboards
+from laurels.application.live import Live
 from laurels.application.ports import Clock, Spool, Store
 from laurels.application.progress_cache import ProgressCache
 from laurels.application.projector import Projector
@@ -38,7 +39,7 @@ class Fallback:
 class Service:
     """Records events and answers questions over one store, until `close`.
 
-    `analytics` and `leaderboards` hold the reads. `cache_weight` bounds the progress kept in memory, in objects
+    `analytics` and `leaderboards` hold the reads, `live` the streams. `cache_weight` bounds the progress kept in memory, in objects
     of about 150 bytes; `projection_interval` is in seconds; `batch` is the most events that one commit takes. With a
     `fallback` the store may go away meanwhile: `accept_event` and `accept_many` then queue events, and reads show the
     last known state.
@@ -81,6 +82,14 @@ class Service:
             self._drainer = Drainer(self._intake, fallback.spool, fallback.availability)
         self.analytics = Analytics(store, rulebook, clock, recent=recent, last_known=last_known)
         self.leaderboards = Leaderboards(store, rulebook, clock, last_known=last_known)
+        self.live = Live(
+            store,
+            rulebook,
+            clock,
+            recorder=self.recorder,
+            analytics=self.analytics,
+            leaderboards=self.leaderboards,
+        )
 
     @property
     def earliest(self) -> int:
@@ -154,6 +163,7 @@ class Service:
 
     async def close(self) -> None:
         """Commit what was accepted and bring the projections up to date. The store stays open: it is its opener's."""
+        await self.live.close()
         if self.fallback is not None and self._drainer is not None:
             await self._drainer.close()
             await self._close_within(self.fallback.availability)

@@ -17,10 +17,12 @@ from laurels.application.service import Service
 from laurels.errors import LaurelsError
 from laurels.http.direct import PATH as EVENT_PATH
 from laurels.http.direct import EventRoute
+from laurels.http.event_stream import StreamLimits, Streams
 from laurels.http.limits import Limits
 from laurels.http.openapi import DescriptionPlugin, description
 from laurels.http.problems import not_found, on_fault, on_http_exception, on_laurels_error
-from laurels.http.routes import boards, events, exports, health, learners
+from laurels.http.routes import boards, events, exports, health, learners, streams
+from laurels.http.stopping import told_of_stopping
 
 ROUTES = (
     events.record_event,
@@ -32,6 +34,8 @@ ROUTES = (
     learners.change_profile,
     exports.export,
     boards.leaderboard,
+    streams.user_stream,
+    streams.leaderboard_stream,
     boards.badge_catalogue,
     health.live,
     health.ready,
@@ -62,6 +66,7 @@ def build_app(
     limits: Limits,
     *,
     pages: Sequence[ControllerRouterHandler] = (),
+    stream_limits: StreamLimits | None = None,
 ) -> Litestar:
     """The ASGI application. The service is opened when serving starts and closed when it ends."""
     opened: list[Service] = []
@@ -70,12 +75,13 @@ def build_app(
     async def lifespan(_app: Litestar) -> AsyncGenerator[None]:
         async with open_service() as service:
             opened[:] = [service]
-            yield
+            with told_of_stopping(service.live.end):
+                yield
 
     app = LaurelsApp(
         [*ROUTES, *pages],
         lifespan=[lifespan],
-        state=State({"limits": limits}),
+        state=State({"limits": limits, "streams": Streams(stream_limits or StreamLimits())}),
         dependencies={"service": Provide(lambda: opened[0], sync_to_thread=False)},
         signature_types=[Service],
         exception_handlers={

@@ -32,6 +32,7 @@ from laurels.errors import (
     UnknownUser,
 )
 from laurels.http.bodies import BodyRefused
+from laurels.http.event_stream import StreamRefused
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
@@ -116,7 +117,7 @@ def problem(
     """An answer that refuses."""
     headers = dict(headers or {})
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
     body = Problem(
         type=f"urn:laurels:problem:{code}",
         title=title,
@@ -159,6 +160,10 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
         detail = " ".join(f"{each.field}: {each.message}" for each in errors)
         return problem(status=422, code="invalid-query", title=TITLES["invalid-query"], detail=detail, errors=errors)
     status = HTTPStatus(error.status_code)
+    if isinstance(error, StreamRefused):
+        return problem(
+            status=status, code="too-many-streams", title="Too many streams", detail=error.detail, headers=error.headers
+        )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return on_fault(request, error)
     # Only what we raise ourselves is known to quote nothing that it should not.

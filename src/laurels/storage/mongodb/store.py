@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequence
 
 from laurels.application.ports import Card, Consulted, Projected, Projection
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Standing
 from laurels.domain.rulebook_data import Badge
-from laurels.storage.mongodb import achievements, boards, ledger, snapshots, watermark
+from laurels.storage.mongodb import achievements, boards, changes, ledger, snapshots, watermark
 from laurels.storage.mongodb.connection import EACH_OPERATION, PATIENCE, Client, Session, connect, database_of
 from laurels.storage.mongodb.schema import LEASE, check_server, migrate
 
@@ -61,6 +61,9 @@ class MongoStore:
 
     async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
         return await self._session.run(lambda: ledger.entries(self._database, user_id, after, limit))
+
+    def watch(self) -> AsyncGenerator[Mapping[str, int] | None]:
+        return changes.watch(self._database, self._session)
 
     def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
         packed = snapshots.pack(projections, cards)

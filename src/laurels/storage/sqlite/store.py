@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
 from laurels.storage.sqlite.schema import migrate
 
 READERS = 2
+# Seconds between two looks for what others wrote, while somebody watches.
+WATCH_INTERVAL = 0.2
 
 
 class SQLiteStore:
@@ -30,6 +33,8 @@ class SQLiteStore:
         # Projections can be made again, so they need not wait for the disk, and they must not hold up the writer.
         self._projector = Pool("laurels-projector", 1, partial(connect, path, durable=False))
         self._readers = Pool("laurels-reader", READERS, partial(connect, path, read_only=True))
+        # By itself: each connection has its own view of what others have written since.
+        self._watcher = Pool("laurels-watcher", 1, partial(connect, path, read_only=True))
         self._version_seen: int | None = None
         self._foreign_writes = 0
         self._closed = False
@@ -80,6 +85,16 @@ class SQLiteStore:
     async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
         return await self._readers.run(lambda c: ledger_sql.entries(c, user_id, after, limit))
 
+    async def watch(self) -> AsyncGenerator[Mapping[str, int] | None]:
+        seen: int | None = None
+        while True:
+            # Projections are written to the file, too: then there may be nothing new in the ledger.
+            version = await self._watcher.run(_data_version)
+            if version != seen:
+                seen = version
+                yield None
+            await asyncio.sleep(WATCH_INTERVAL)
+
     def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
         states, lines = projection_sql.pack(projections, cards)
         return self._projector.run(lambda c: projection_sql.keep(c, states, lines))
@@ -126,7 +141,7 @@ class SQLiteStore:
         if self._closed:
             return
         self._closed = True
-        for pool in (self._readers, self._projector, self._writer):
+        for pool in (self._watcher, self._readers, self._projector, self._writer):
             await pool.close()
 
     def _require_file(self) -> None:
@@ -137,10 +152,14 @@ class SQLiteStore:
     def _notice_foreign_writes(self, connection: apsw.Connection) -> None:
         """PRAGMA data_version changes when another connection committed. Our own projector is one such, but it
         touches no ledger: at worst the ledger is asked once more than needed."""
-        version: int = rows(connection, "PRAGMA data_version")[0][0]
+        version = _data_version(connection)
         if version != self._version_seen:
             self._version_seen = version
             self._foreign_writes += 1
+
+
+def _data_version(connection: apsw.Connection) -> int:
+    return rows(connection, "PRAGMA data_version")[0][0]
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

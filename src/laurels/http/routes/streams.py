@@ -1,0 +1,71 @@
+"""Live streams as server-sent events: one learner, and the top of a board."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter, QueryParameter
+
+from laurels.application.service import Service
+from laurels.domain.periods import Timeframe
+from laurels.http.bodies import user_id_in
+from laurels.http.event_stream import EventStream, Streams
+from laurels.http.routes.learners import UserId
+
+Header = Annotated[
+    str | None,
+    HeaderParameter(name="Last-Event-ID", description="The `id` of the last message that was got; goes on after it."),
+]
+Query = Annotated[
+    str | None,
+    QueryParameter(name="lastEventId", description="The same for a first connection, which has no such header."),
+]
+
+
+@get("/api/progress/stream/{user_id:path}", summary="What a learner does, live", tags=["streams"])
+async def user_stream(
+    request: Request[Any, Any, Any],
+    service: NamedDependency[Service],
+    user_id: UserId,
+    last_event_id: Header = None,
+    first_event_id: Query = None,
+) -> Response[bytes]:
+    """Server-sent events: each event that is recorded, each badge, and where the learner stands after it.
+
+    Begins with a `progress` of now, or where an id is given with what came after it. A learner of whom nothing is
+    recorded yet begins at 0.
+    """
+    user_id = user_id_in(request, "/stream/")
+    streams = streams_of(request)
+    with streams.entering(request.scope) as leave:
+        feed = service.live.follow_user(user_id, last_id=last_event_id or first_event_id or None)
+        return EventStream(feed, leave, heartbeat=streams.limits.heartbeat)
+
+
+@get("/api/progress/leaderboard/stream", summary="The top of a leaderboard, live", tags=["streams"])
+async def leaderboard_stream(
+    request: Request[Any, Any, Any],
+    service: NamedDependency[Service],
+    timeframe: Annotated[Timeframe | None, QueryParameter(description="Which board; default all-time.")] = None,
+    period: Annotated[str | None, QueryParameter(description="A period by name, such as 2026-W47.")] = None,
+    limit: Annotated[int, QueryParameter(description="How many lines, 1 to 100.")] = 10,
+    last_event_id: Header = None,
+    first_event_id: Query = None,
+) -> Response[bytes]:
+    """Server-sent events: the whole visible top at first and whenever it has changed, at most four times a second.
+
+    Where an id is given, the first one comes when the top is another than the one with that id.
+    """
+    streams = streams_of(request)
+    with streams.entering(request.scope) as leave:
+        feed = await service.live.follow_board(
+            timeframe, period=period, limit=limit, last_id=last_event_id or first_event_id
+        )
+        return EventStream(feed, leave, heartbeat=streams.limits.heartbeat)
+
+
+def streams_of(request: Request[Any, Any, Any]) -> Streams:
+    """The streams of the application that serves `request`."""
+    return request.app.state.streams

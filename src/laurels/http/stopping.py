@@ -1,0 +1,44 @@
+"""Being told that the server is about to stop, while requests are still under way.
+
+A server that stops waits for the answers under way, and only then ends the application. A live stream has no end of
+its own, so it must hear of the signal itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def told_of_stopping(stop: Callable[[], None]) -> Generator[None]:
+    """Within the block `stop` is called on the running loop when a signal asks the process to end; whoever handles the
+    signal otherwise still does. Only the main thread hears signals: elsewhere this does nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop)
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    # Where nobody handles a signal the process ends by it, and streams with it.
+    mine = [number for number, handler in before.items() if callable(handler)]
+    for number in mine:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number in mine:
+            if signal.getsignal(number) is handle:
+                signal.signal(number, before[number])
