@@ -126,7 +126,7 @@ class TestDescription:
                 example = problem["example"]
                 assert example.keys() == {"type", "title", "status", "detail", "success", "error"}
                 assert (example["status"], example["success"]) == (int(status), False)
-                assert ("Retry-After" in refusal.get("headers", {})) is (status == "503")
+                assert ("Retry-After" in refusal.get("headers", {})) is (status in ("429", "503"))
 
     def test_every_body_has_an_example(self, description: dict[str, Any]) -> None:
         with_body = {path for method, path, operation in operations(description) if method in ("post", "put")}

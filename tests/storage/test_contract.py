@@ -14,6 +14,7 @@ from laurels.testing.store_contract import (
     LedgerContract,
     OpenStore,
     ProjectionContract,
+    WatchContract,
 )
 
 # One line per store: the fixture that gives the URL of an empty database.
@@ -53,3 +54,7 @@ class TestBoards(BoardContract):
 
 class TestHandles(HandleContract):
     """From check to close."""
+
+
+class TestWatching(WatchContract):
+    """Being told that somebody wrote."""

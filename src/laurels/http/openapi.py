@@ -16,6 +16,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 from laurels.application.views import QueuedView, RecordedView
 from laurels.domain.events import LearningEvent
 from laurels.http.bodies import NDJSON_TYPES
+from laurels.http.event_stream import MEDIA_TYPE as STREAM_TYPE
 from laurels.http.problems import MEDIA_TYPE, STORE_DETAILS, Problem
 from laurels.http.routes.exports import COLUMNS
 from laurels.http.schemas import BatchAnswer, ProfileChange, Ready
@@ -58,6 +59,25 @@ _RECORDED: Json = {
 _PROFILE: Json = {"displayName": "Ada", "timeZone": "Europe/London", "preferences": {"theme": "dark"}}
 
 _CSV = ",".join(COLUMNS) + "\r\n" + 'run-1,code_run,2026-01-15T08:30:00.000Z,5,python,,,"{""language"":""python""}"\r\n'
+_USER_STREAM = """\
+id: 41
+event: progress
+data: {"totalPoints":310,"level":3,"leveledUp":false,"dailyStreak":4}
+
+id: 41.1
+event: event
+data: {"eventId":"run-2026-01-15-001","userId":"ada","eventType":"code_run","language":"python","codeLength":240,\
+"sessionDuration":95,"points":7,"metadata":{},"timestamp":"2026-01-15T08:30:00.000Z"}
+
+id: 42
+event: progress
+data: {"totalPoints":317,"level":3,"leveledUp":false,"dailyStreak":4}
+"""
+_BOARD_STREAM = """\
+id: c7df676d3bf3ec60fc54c305
+event: leaderboard
+data: {"success":true,"timeframe":"all-time","period":"all","leaderboard":[],"total":0,"next":null}
+"""
 _NOT_READY: Json = {
     "status": "degraded",
     "checks": {"store": "unavailable", "spool": "ok"},
@@ -86,6 +106,7 @@ _REFUSALS: dict[str, tuple[str, str, str]] = {
     ),
     "413": ("request-entity-too-large", "Request Entity Too Large", "The body may have at most 65536 bytes."),
     "415": ("unsupported-media-type", "Unsupported Media Type", "Send the body as application/json."),
+    "429": ("too-many-streams", "Too many streams", "One client may have 100 streams open; close one."),
     "503": ("store-unavailable", "Store unavailable", STORE_DETAILS["store-unavailable"]),
 }
 _WRONG_FIELD: dict[str, tuple[str, str, str]] = {
@@ -168,6 +189,10 @@ def _complete_operation(route: str, operation: Json) -> None:
         )
     elif "/export/" in route:
         responses["200"]["content"]["text/csv"] = {"schema": {"type": "string"}, "example": _CSV}
+    elif "/stream" in route:
+        example = _BOARD_STREAM if "/leaderboard" in route else _USER_STREAM
+        responses["200"]["description"] = "Server-sent events, without end."
+        responses["200"]["content"] = {STREAM_TYPE: {"schema": {"type": "string"}, "example": example}}
     elif route.endswith("/ready"):
         responses["503"] = {
             "description": "Not ready",
@@ -179,7 +204,9 @@ def _refusals_of(route: str) -> list[str]:
     if "/api/progress/" not in route:
         return []
     refusals = ["422", "503"]
-    if route.startswith("get"):
+    if "/stream" in route:
+        refusals.append("429")
+    elif route.startswith("get"):
         refusals.append("404")
     else:
         refusals += ["400", "413", "415"]
@@ -206,7 +233,7 @@ def _refusal(status: str, route: str) -> Json:
         "description": title,
         "content": {MEDIA_TYPE: {"schema": _reference(Problem), "example": example}},
     }
-    if status == "503":
+    if status in ("429", "503"):
         refusal["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
     return refusal
 

@@ -22,6 +22,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "consult": lambda store: store.consult({"ada": None}, [("ada", "e1")], VERSION),
     "read": lambda store: store.read({"ada": None}, VERSION),
     "append": lambda store: store.append([event_entry(seq=9)]),
+    "watch": lambda store: anext(store.watch()),
     "entries": lambda store: store.entries("ada"),
     "project": _project,
     "behind": lambda store: store.behind(10, before=NOON),

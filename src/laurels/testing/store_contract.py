@@ -6,6 +6,7 @@ A store's own test file subclasses each class and provides one fixture, `open_st
     class TestProjections(ProjectionContract): ...
     class TestBoards(BoardContract): ...
     class TestHandles(HandleContract): ...
+    class TestWatching(WatchContract): ...
 
 Each test starts on an empty database. Handles that a test leaves open are the fixture's to close. No test
 asks which store it runs on, and none looks behind the port.
@@ -16,5 +17,14 @@ from laurels.testing.handle_contract import HandleContract
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
 from laurels.testing.ledger_contract import LedgerContract
 from laurels.testing.projection_contract import ProjectionContract
+from laurels.testing.watch_contract import WatchContract
 
-__all__ = ["AWKWARD_IDS", "BoardContract", "HandleContract", "LedgerContract", "OpenStore", "ProjectionContract"]
+__all__ = [
+    "AWKWARD_IDS",
+    "BoardContract",
+    "HandleContract",
+    "LedgerContract",
+    "OpenStore",
+    "ProjectionContract",
+    "WatchContract",
+]
