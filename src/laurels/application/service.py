@@ -39,10 +39,10 @@ class Fallback:
 class Service:
     """Records events and answers questions over one store, until `close`.
 
-    `analytics` and `leaderboards` hold the reads, `live` the streams. `cache_weight` bounds the progress
-    kept in memory, in objects of about 150 bytes; `projection_interval` is in seconds; `batch` is the most events that one commit takes. With a
-    `fallback` the store may go away meanwhile: `accept_event` and `accept_many` then queue events, and reads show the
-    last known state.
+    `analytics` and `leaderboards` hold the reads, `live` the streams. `cache_weight` bounds the progress kept in
+    memory, in objects of about 150 bytes; `projection_interval` is in seconds; `batch` is the most events that one
+    commit takes. With a `fallback` the store may go away meanwhile: `accept_event` and `accept_many` then queue events,
+    and reads show the last known state.
     """
 
     def __init__(
