@@ -1,0 +1,207 @@
+"""Clients of live streams that are many, slow, gone or too many, and a server that stops under them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.http.answers import assert_refused
+from tests.http.conftest import StartServer
+from tests.http.server_process import ServerProcess
+from tests.http.streams import BOARD, SOON, USER, follow, post, seqs
+
+IDLE = 500
+# Bytes. Without a bound each slow client would hold the whole ledger of its user.
+LARGE = 15_000
+ENTRIES = 600
+MiB = 1024 * 1024
+
+
+def memory_of(server: ServerProcess) -> int:
+    """Resident bytes of a server."""
+    for line in Path(f"/proc/{server.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no such line")
+
+
+@asynccontextmanager
+async def connection(
+    server: ServerProcess, path: str, *, receives: int | None = None
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A bare connection that has asked for a stream; `receives`: the size of its socket's buffer."""
+    plug = socket.socket()
+    plug.setblocking(False)
+    if receives is not None:
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+    await asyncio.get_running_loop().sock_connect(plug, ("127.0.0.1", server.port))
+    reader, writer = await asyncio.open_connection(sock=plug, limit=4096)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def wait_for_place(server: ServerProcess) -> None:
+    """Return when one more stream can be opened."""
+    deadline = time.monotonic() + SOON
+    while True:
+        async with follow(server, f"{USER}/newcomer") as reader:
+            if reader.response.status_code == 200:
+                return
+        assert time.monotonic() < deadline, "no place became free"
+        await asyncio.sleep(0.1)
+
+
+def record_large(server: ServerProcess, user: str) -> None:
+    events = [
+        {"userId": user, "eventType": "visualize", "eventId": f"e{n}", "metadata": {"text": "x" * LARGE}}
+        for n in range(ENTRIES)
+    ]
+    with server.client() as client:
+        answer = client.post("/api/progress/events", json=events)
+    assert answer.json()["recorded"] == ENTRIES
+
+
+class TestSlowClients:
+    async def test_they_hold_no_memory_hinder_nobody_and_are_let_go(self, start_server: StartServer) -> None:
+        clients = 20
+        server = start_server(max_streams_per_address=str(clients + 1), stream_heartbeat_ms="1000")
+        await asyncio.to_thread(record_large, server, "ada")
+        before = memory_of(server)
+        async with AsyncExitStack() as stack:
+            for _ in range(clients):
+                await stack.enter_async_context(connection(server, f"{USER}/ada?lastEventId=0", receives=4096))
+            async with follow(server, f"{USER}/ada", last_id="0") as reader:
+                assert len(seqs(await reader.until(str(ENTRIES)))) == ENTRIES
+                await asyncio.to_thread(post, server, "ada")
+                assert (await reader.next()).data["eventType"] == "code_run"
+                # All of them could have had all of it: 170 MiB.
+                assert memory_of(server) - before < 100 * MiB
+                async with follow(server, f"{USER}/one-too-many") as refused:
+                    assert refused.response.status_code == 429
+                # Four heartbeats without taking anything, and their places are free.
+                await wait_for_place(server)
+        assert "ERROR" not in server.log, server.log
+        assert "Traceback" not in server.log, server.log
+
+    async def test_who_reads_again_in_time_gets_the_rest_without_gap(self, start_server: StartServer) -> None:
+        server = start_server()
+        await asyncio.to_thread(record_large, server, "ada")
+        async with follow(server, f"{USER}/ada", last_id="0") as reader:
+            told = await reader.until("3")
+            await asyncio.sleep(1)
+            await asyncio.to_thread(post, server, "ada")
+            told += await reader.until(str(ENTRIES + 1))
+        assert seqs(told) == list(range(1, ENTRIES + 2))
+
+
+async def test_idle_clients_cost_little_and_all_are_told(start_server: StartServer) -> None:
+    server = start_server(max_streams_per_address=str(IDLE), stream_heartbeat_ms="1000")
+    before = memory_of(server)
+    async with AsyncExitStack() as stack:
+        readers: list[asyncio.StreamReader] = []
+        for number in range(IDLE):
+            path = BOARD if number % 2 else f"{USER}/user-{number % 20}"
+            reader, _ = await stack.enter_async_context(connection(server, path))
+            await asyncio.wait_for(reader.readuntil(b"\ndata: "), SOON)
+            readers.append(reader)
+        grown = memory_of(server) - before
+        assert grown < IDLE * 80 * 1024, f"{grown / IDLE:.0f} bytes for each"
+        async with server.async_client() as client:
+            times: list[float] = []
+            for _ in range(20):
+                started = time.perf_counter()
+                assert (await client.get("/health/live")).status_code == 200
+                times.append(time.perf_counter() - started)
+        assert sorted(times)[10] < 0.2, times
+        for number in range(0, 20, 2):
+            await asyncio.to_thread(post, server, f"user-{number}")
+        await asyncio.gather(*(asyncio.wait_for(reader.readuntil(b"\ndata: "), SOON) for reader in readers))
+
+
+async def test_clients_that_vanish_are_freed(start_server: StartServer) -> None:
+    server = start_server(max_streams_per_address="3")
+    for path in (f"{USER}/ada", BOARD):
+        async with AsyncExitStack() as stack:
+            for _ in range(3):
+                reader, writer = await stack.enter_async_context(connection(server, path))
+                await asyncio.wait_for(reader.readuntil(b"\ndata: "), SOON)
+                # The end comes as a reset, as from a machine that has forgotten the connection.
+                linger = b"\1\0\0\0\0\0\0\0"
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            async with follow(server, path) as reader:
+                assert reader.response.status_code == 429
+        await wait_for_place(server)
+
+
+class TestLimits:
+    async def test_one_address_gets_429_beyond_its_own(self, start_server: StartServer) -> None:
+        server = start_server(max_streams_per_address="1")
+        async with follow(server, BOARD) as reader:
+            await reader.next()
+            with server.client() as client:
+                response = client.get(f"{USER}/ada")
+            assert_refused(response, 429, code=":too-many-streams")
+            assert int(response.headers["retry-after"]) > 0
+        await wait_for_place(server)
+
+    async def test_everybody_gets_503_beyond_what_the_server_takes(self, start_server: StartServer) -> None:
+        server = start_server(max_streams="1")
+        async with follow(server, BOARD) as reader:
+            await reader.next()
+            with server.client() as client:
+                response = client.get(BOARD)
+            assert_refused(response, 503, code=":too-many-streams")
+            assert int(response.headers["retry-after"]) > 0
+        await wait_for_place(server)
+
+    async def test_who_is_refused_for_another_reason_takes_no_place(self, start_server: StartServer) -> None:
+        server = start_server(max_streams_per_address="1")
+        with server.client() as client:
+            for path in (f"{USER}/ada?lastEventId=x", f"{BOARD}?limit=0"):
+                for _ in range(2):
+                    assert_refused(client.get(path), 422)
+        await wait_for_place(server)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_server_stops_in_seconds_under_open_streams(start_server: StartServer, workers: int) -> None:
+    server = start_server(workers=workers)
+    await asyncio.to_thread(record_large, server, "ada")
+    async with (
+        follow(server, f"{USER}/bob") as reader,
+        follow(server, BOARD) as board,
+        # This one takes nothing: what is in its buffer cannot be waited for.
+        connection(server, f"{USER}/ada?lastEventId=0", receives=4096),
+    ):
+        await reader.next()
+        await board.next()
+        await asyncio.sleep(0.5)
+        started = time.monotonic()
+        stopping = asyncio.create_task(asyncio.to_thread(server.stop))
+        for each in (reader, board):
+            assert (await each.next()).kind == "bye"
+            with pytest.raises(StopAsyncIteration):
+                await each.next()
+        await stopping
+        assert time.monotonic() - started < 8
+    assert "Traceback" not in server.log, server.log
+
+
+async def test_a_heartbeat_comes_while_nothing_happens(start_server: StartServer) -> None:
+    server = start_server(stream_heartbeat_ms="100")
+    async with follow(server, f"{USER}/ada") as reader:
+        await reader.next()
+        with pytest.raises(TimeoutError):
+            await reader.next(within=1)
+    assert 4 <= reader.heartbeats <= 10
