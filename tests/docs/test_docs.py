@@ -57,11 +57,28 @@ def send(command: str, base: str) -> httpx2.Response:
     return httpx2.request(method, url.replace("http://127.0.0.1:8000", base), content=body, headers=headers, timeout=30)
 
 
+def follow(command: str, base: str, end: str, times: int) -> str:
+    """What a `curl -N` of the docs shows, until `end` has come so often."""
+    words = shlex.split(command)
+    assert words[:2] == ["curl", "-N"]
+    shown = ""
+    with httpx2.stream("GET", words[2].replace("http://127.0.0.1:8000", base), timeout=30) as answer:
+        assert answer.status_code == 200
+        for text in answer.iter_text():
+            shown += text
+            if shown.count(end) >= times:
+                return shown
+    raise AssertionError(f"the stream ended after {shown!r}")
+
+
 class TestReadme:
     def test_its_curl_commands_work_in_order(self, server: str) -> None:
         commands = [line for block in blocks(ROOT / "README.md", "sh") for line in block.splitlines() if line]
         assert len(commands) >= 10
         for command in commands:
+            if "curl -N" in command:
+                assert "event: progress" in follow(command, server, "\n\n", 4)
+                continue
             answer = send(command, server)
             assert answer.is_success, (command, answer.text)
 
@@ -91,6 +108,21 @@ class TestLibraryPage:
         [example] = blocks(DOCS / "library.md", "python")
         [expected] = blocks(DOCS / "library.md", "text")
         assert run_python(example, tmp_path) == expected
+
+
+class TestHttpPage:
+    def test_its_stream_shows_what_the_page_says(self, server: str) -> None:
+        [recording] = blocks(ROOT / "README.md", "sh")[0].splitlines()
+        assert send(recording, server).is_success
+        [command] = blocks(DOCS / "http.md", "sh")
+        [expected] = blocks(DOCS / "http.md", "text")
+        shown = follow(command, server, "\n\n", 4)
+
+        def timeless(text: str) -> list[str]:
+            text = re.sub(r"(\d{4}-\d\d-\d\dT[\d:.]+Z)", "<instant>", re.sub(r"retry: \d+", "retry: <ms>", text))
+            return text.strip().split("\n\n")[:4]
+
+        assert timeless(shown) == timeless(expected)
 
 
 class TestRulebookPage:
