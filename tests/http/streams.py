@@ -37,7 +37,7 @@ class Reader:
         self._lines = response.aiter_lines()
 
     async def next(self, within: float = SOON) -> Told:
-        """The next message. Raises StopAsyncIteration at the end."""
+        """The next message. Raises StopAsyncIteration at the end; after a TimeoutError nothing more can be read."""
         async with asyncio.timeout(within):
             return await self._next()
 
@@ -66,9 +66,9 @@ class Reader:
         """The next `count` messages."""
         return [await self.next() for _ in range(count)]
 
-    async def until(self, message_id: str) -> list[Told]:
-        """The messages up to the one with an id."""
-        told = [await self.next()]
+    async def until(self, message_id: str, *, within: float = SOON) -> list[Told]:
+        """The messages up to the one with an id; `within`: seconds for the first of them."""
+        told = [await self.next(within)]
         while told[-1].id != message_id:
             told.append(await self.next())
         return told
