@@ -1,0 +1,131 @@
+"""Following without a server: who tells whom, and that it costs nothing while nobody follows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from laurels import Laurels
+from laurels.application.feeds import KEPT, PAGE, Feed
+from laurels.application.messages import Message
+from laurels.errors import InvalidQuery
+from laurels.storage.sqlite import store as sqlite_store
+from laurels.testing.builders import learning_event, small_rulebook
+
+SOON = 5.0
+
+
+@pytest.fixture
+async def laurels(store_url: str) -> AsyncIterator[Laurels]:
+    async with Laurels.open(store_url, rulebook=small_rulebook(), projection_interval=0.01) as laurels:
+        yield laurels
+
+
+@pytest.fixture
+async def elsewhere(store_url: str, laurels: Laurels) -> AsyncIterator[Laurels]:
+    """Another process, as far as the database knows."""
+    async with Laurels.open(store_url, rulebook=small_rulebook(), projection_interval=60) as other:
+        yield other
+
+
+async def take(feed: Feed, last_id: str) -> list[Message]:
+    """What a feed gives up to the message with an id."""
+    taken: list[Message] = []
+    async with asyncio.timeout(SOON):
+        while not taken or taken[-1].id != last_id:
+            taken += await feed.take(SOON)
+    return taken
+
+
+def seqs(messages: Sequence[Message]) -> list[int]:
+    return [int(message.id) for message in messages if "." not in message.id]
+
+
+async def record(laurels: Laurels, count: int) -> None:
+    for _ in range(count):
+        await laurels.record("ada", "talk")
+
+
+async def test_what_this_process_records_is_told_at_once(laurels: Laurels, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Who looks for the writes of others comes too late to be the one who told.
+    monkeypatch.setattr(sqlite_store, "WATCH_INTERVAL", 3_600)
+    feed = laurels.live.follow_user("ada")
+    await take(feed, "0")
+    await asyncio.sleep(0.1)
+    for seq in range(1, 4):
+        await record(laurels, 1)
+        assert seqs(await take(feed, str(seq))) == [seq]
+    feed.close()
+
+
+async def test_what_two_processes_record_in_turn_comes_in_order(laurels: Laurels, elsewhere: Laurels) -> None:
+    feed = laurels.live.follow_user("ada")
+    taken = asyncio.create_task(take(feed, "30"))
+    for number in range(10):
+        await record(elsewhere if number % 2 else laurels, 3)
+    assert seqs(await taken) == list(range(31))
+    feed.close()
+
+
+@pytest.mark.parametrize("missed", [1, KEPT, KEPT + 1, PAGE, PAGE + 1, 3 * PAGE])
+async def test_who_takes_late_gets_all(laurels: Laurels, missed: int) -> None:
+    feed = laurels.live.follow_user("ada", last_id="0")
+    await record(laurels, 1)
+    await take(feed, "1")
+    await laurels.record_many([learning_event(event_type="talk") for _ in range(missed)])
+    assert seqs(await take(feed, str(missed + 1))) == list(range(2, missed + 2))
+    assert await feed.take(0.05) == []
+    feed.close()
+
+
+async def test_more_than_one_look_returns_comes_all_the_same(laurels: Laurels, elsewhere: Laurels) -> None:
+    feed = laurels.live.follow_user("ada")
+    await take(feed, "0")
+    await elsewhere.record_many([learning_event(event_type="talk") for _ in range(5_000)])
+    assert seqs(await take(feed, "5000")) == list(range(1, 5_001))
+    feed.close()
+
+
+async def test_nothing_runs_while_nobody_follows(laurels: Laurels) -> None:
+    def watching() -> set[str]:
+        return {task.get_name() for task in asyncio.all_tasks()} & {"laurels-watch", "laurels-boards"}
+
+    assert (watching(), laurels.recorder.on_commit) == (set(), None)
+    feeds = [
+        laurels.live.follow_user("ada"),
+        laurels.live.follow_user("ada"),
+        laurels.live.follow_user("bob"),
+        await laurels.live.follow_board(),
+    ]
+    assert watching() == {"laurels-watch", "laurels-boards"}
+    assert laurels.recorder.on_commit is not None
+    feeds.pop().close()
+    await asyncio.sleep(0)
+    assert watching() == {"laurels-watch"}
+    for feed in feeds:
+        feed.close()
+        feed.close()
+    await asyncio.sleep(0.1)
+    assert (watching(), laurels.recorder.on_commit, laurels.live.followers) == (set(), None, 0)
+
+
+async def test_at_the_end_everybody_who_waits_is_told_and_who_comes_later_too(laurels: Laurels) -> None:
+    feeds = [laurels.live.follow_user("ada", last_id="0"), await laurels.live.follow_board()]
+    await feeds[1].take(SOON)
+    waiting = [asyncio.create_task(feed.take(60)) for feed in feeds]
+    await asyncio.sleep(0.05)
+    laurels.live.end()
+    async with asyncio.timeout(SOON):
+        assert await asyncio.gather(*waiting) == [[], []]
+    late = laurels.live.follow_user("ada")
+    assert late.is_ended
+    assert await late.take(60) == []
+
+
+async def test_an_id_that_cannot_be_one_is_refused(laurels: Laurels) -> None:
+    for user_id, last_id in (("", None), ("a\nb", None), ("a" * 101, None), ("ada", "later"), ("ada", "١")):
+        with pytest.raises(InvalidQuery):
+            laurels.live.follow_user(user_id, last_id=last_id)
+    assert laurels.live.followers == 0
