@@ -26,7 +26,7 @@ async def laurels(store_url: str) -> AsyncIterator[Laurels]:
 @pytest.fixture
 async def elsewhere(store_url: str, laurels: Laurels) -> AsyncIterator[Laurels]:
     """Another process, as far as the database knows."""
-    async with Laurels.open(store_url, rulebook=small_rulebook(), projection_interval=60) as other:
+    async with Laurels.open(store_url, rulebook=small_rulebook(), projection_interval=60, batch=10_000) as other:
         yield other
 
 

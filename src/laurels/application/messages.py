@@ -91,7 +91,7 @@ def progress_message(progress: Progress | None, rulebook: Rulebook, *, now: int)
 
 def board_message(board: Leaderboard) -> Message:
     """The visible top of a board. The id stands for its lines: the same lines have the same one in every process."""
-    shown = _encode((board.timeframe, board.period, board.leaderboard))
+    shown = _encode((board.timeframe, board.period, board.leaderboard, board.stale is True))
     return Message(sha256(shown).hexdigest()[:24], "leaderboard", _encode(board))
 
 

@@ -207,11 +207,11 @@ class Recorder:
             refused = await self._store.append(entries) if entries else frozenset[str]()
             self.cache.drop(refused)
             self.cache.weigh(users)
-            if self.on_commit is not None:
-                self.on_commit(entry for entry in entries if entry.user_id not in refused)
             for command, entry, is_new in made:
                 if command.user_id not in refused:
                     self._acknowledge(command, entry, is_new=is_new)
+            if self.on_commit is not None:
+                self.on_commit(entry for entry in entries if entry.user_id not in refused)
             batch = [command for command in batch if command.user_id in refused]
             if not batch:
                 return
