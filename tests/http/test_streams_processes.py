@@ -95,10 +95,12 @@ async def test_a_stream_stays_open_while_the_database_is_away_and_goes_on_afterw
         stream_heartbeat_ms="200",
         probe="/health/live",
     )
-    async with follow(server, f"{USER}/ada") as reader:
+    async with follow(server, f"{USER}/ada") as reader, follow(server, BOARD) as board:
         await reader.next()
         await asyncio.to_thread(post, server, "ada", eventId="before")
         await reader.until("1")
+        while not (await board.next()).data["leaderboard"]:
+            pass
         node = breakable.nodes[0]
         node.kill()
         with server.client() as client:
@@ -112,8 +114,10 @@ async def test_a_stream_stays_open_while_the_database_is_away_and_goes_on_afterw
         before = reader.heartbeats
         await asyncio.sleep(1)
         assert not rest.done()
+        assert (await board.next()).data["stale"] is True
         assert reader.heartbeats > before
         async with follow(server, f"{USER}/ada", last_id="0") as opened_meanwhile:
             node.start()
             assert seqs(await opened_meanwhile.until("2", within=60)) == [1, 2]
         assert seqs(await rest) == [2]
+        assert "stale" not in (await board.next()).data
