@@ -47,6 +47,7 @@ async def test_what_one_records_the_other_tells(two: Two) -> None:
     ):
         for each in (reader, elsewhere, board):
             await each.next()
+        points = 0
         for number in range(1, 7):
             answer = await asyncio.to_thread(post, two[number % 2], "ada", "visualize", eventId=f"e{number}")
             for each in (reader, elsewhere):
@@ -54,7 +55,7 @@ async def test_what_one_records_the_other_tells(two: Two) -> None:
                 assert (told[0].kind, told[0].data) == ("event", answer["event"])
                 assert told[-1].data == answer["progress"]
                 assert seqs(told) == [number]
-        points = answer["progress"]["totalPoints"]
+            points = answer["progress"]["totalPoints"]
         while (await board.next()).data["leaderboard"][0]["points"] != points:
             pass
 

@@ -122,6 +122,8 @@ class EventStream(Response[bytes]):
             if not vanishing.done():
                 async with asyncio.timeout(_LAST):
                     await send({"type": "http.response.body", "body": _BYE, "more_body": False})
+                    while _is_unsent(receive):  # noqa: ASYNC110  nobody tells when it was taken
+                        await asyncio.sleep(_LAST / 20)
         except TimeoutError:
             _abort(receive)
             # The server would take an answer without an end for a fault, before it knows that nobody is there.
@@ -162,10 +164,20 @@ def _frame(message: Message) -> bytes:
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (message.id.encode(), message.kind.encode(), message.data)
 
 
+def _is_unsent(receive: Receive) -> bool:
+    """Whether something still lies in the buffer of the connection."""
+    size = getattr(_connection_of(receive), "get_write_buffer_size", None)
+    return size is not None and size() > 0
+
+
 def _abort(receive: Receive) -> None:
-    """Cut the connection of a client that takes nothing. ASGI has no word for that, and a server that closes in order
-    would first wait until what is in the buffer was taken. uvicorn's side of `receive` has the connection."""
-    transport = getattr(getattr(receive, "__self__", None), "transport", None)
-    abort = getattr(transport, "abort", None)
+    """Cut the connection of a client that takes nothing: a server that closes in order would first wait until what is
+    in the buffer was taken."""
+    abort = getattr(_connection_of(receive), "abort", None)
     if abort is not None:
         abort()
+
+
+def _connection_of(receive: Receive) -> Any:
+    """The transport below, which ASGI does not show: uvicorn's side of `receive` has it. None on other servers."""
+    return getattr(getattr(receive, "__self__", None), "transport", None)
