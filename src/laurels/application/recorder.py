@@ -58,6 +58,7 @@ class Recorder:
         # Called with what a commit has written, while somebody listens.
         self.on_commit: Callable[[Iterable[Entry]], None] | None = None
         self._under_way: list[Command] = []
+        self._expects_replays = False
         self._task = asyncio.create_task(self._run(), name="laurels-committer")
 
     async def record_many(self, events: Sequence[LearningEvent], *, earliest: int) -> list[Recorded | LaurelsError]:
@@ -200,11 +201,15 @@ class Recorder:
             users = {command.user_id: None for command in batch}
             # These may find that there is nothing to write, and then no append corrects it.
             doubted = {command.user_id for command in batch if isinstance(command, ChangeProfile | AdoptUser)}
-            keys = {command.key for command in batch if command.key}
+            keys = {command.key for command in batch if command.key and self._looks_up(command)}
             known = await self.cache.refresh(users, keys, doubted=doubted)
+            found = bool(known)
             made = self._fold(batch, known)
             entries = [entry for _, entry, is_new in made if is_new and entry is not None]
             refused = await self._store.append(entries) if entries else frozenset[str]()
+            # Whatever an append refuses, or a look finds, says that events are being repeated: then looking first is
+            # cheaper. Where nothing is repeated there is nothing to look for, and an append would notice.
+            self._expects_replays = found or bool(refused)
             self.cache.drop(refused)
             self.cache.weigh(users)
             for command, entry, is_new in made:
@@ -216,6 +221,10 @@ class Recorder:
             if not batch:
                 return
         self._fail(batch, StoreContended("Other writers kept recording for this user at the same moment; try again."))
+
+    def _looks_up(self, command: Command) -> bool:
+        """Whether to ask if the command's event stands already, before it is decided as if it did not."""
+        return self._expects_replays or not isinstance(command, RecordEvent)
 
     def _fold(
         self, batch: list[Command], known: dict[tuple[str, str], Entry]
