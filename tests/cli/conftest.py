@@ -34,6 +34,9 @@ class Ran:
 Run = Callable[..., Ran]
 """Runs a command: its arguments, and by keyword `stdin` (bytes) and more environment `env`."""
 
+Start = Callable[..., "subprocess.Popen[bytes]"]
+"""Starts a command: its arguments, and by keyword more environment `env`."""
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
@@ -58,7 +61,7 @@ def run(tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterable[Callable[..., subprocess.Popen[bytes]]]:
+def start(tmp_path: Path) -> Iterable[Start]:
     """Start `laurels` with arguments and more environment `env`, and go on; at the test's end it is killed."""
     started: list[subprocess.Popen[bytes]] = []
 
@@ -147,3 +150,17 @@ def rows(database: Path, statement: str) -> list[tuple[Any, ...]]:
 def ledger(database: Path) -> list[tuple[Any, ...]]:
     """Every entry of a database, without the time of writing."""
     return rows(database, "SELECT user_id, seq, event_id, fact FROM ledger ORDER BY user_id, seq")
+
+
+def children_of(process_id: int) -> list[int]:
+    """The processes that a process started (read from /proc: Linux only)."""
+    found: list[int] = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text("ascii")
+            except OSError:
+                continue
+            if int(stat.rpartition(")")[2].split()[1]) == process_id:
+                found.append(int(entry.name))
+    return found

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,11 +12,9 @@ from laurels import Laurels, Settings
 from laurels.domain.ledger import EventRecorded, UserAdopted
 from laurels.domain.periods import to_ms
 from tests.cli import older_database as older
-from tests.cli.conftest import Run, rows
+from tests.cli.conftest import Run, Start, rows
 from tests.cli.older_database import Client, boards, digest, event_points, look, wait_for_entries
 from tests.mongod import Deployment
-
-Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 class TestAWholeDatabase:

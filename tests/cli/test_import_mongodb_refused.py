@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
 
 from tests.cli import older_database as older
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, Start
 from tests.cli.older_database import Client, digest, wait_for_entries
 from tests.mongod import Deployment, deploy
-
-Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 class TestRefusals:

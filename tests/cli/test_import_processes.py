@@ -4,30 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import apsw
 
-from tests.cli.conftest import Run, event, ledger, ndjson, rows, without_ids
-
-Start = Callable[..., "subprocess.Popen[bytes]"]
-
-
-def children_of(process_id: int) -> list[int]:
-    """The processes that a process started (read from /proc: Linux only)."""
-    found: list[int] = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text("ascii")
-            except OSError:
-                continue
-            if int(stat.rpartition(")")[2].split()[1]) == process_id:
-                found.append(int(entry.name))
-    return found
+from tests.cli.conftest import Run, Start, children_of, event, ledger, ndjson, rows, without_ids
 
 
 def test_several_processes_make_the_same_ledger(run: Run, tmp_path: Path) -> None:

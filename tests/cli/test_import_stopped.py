@@ -5,16 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import apsw
 
-from tests.cli.conftest import Run, event, ledger, rows, without_ids
+from tests.cli.conftest import Run, Start, event, ledger, rows, without_ids
 
 LINES = without_ids(event(number) for number in range(12_000)).splitlines(keepends=True)
-
-Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 def feed_half(importing: subprocess.Popen[bytes], database: Path) -> int:

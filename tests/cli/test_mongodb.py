@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +11,9 @@ from typing import Any
 import pytest
 
 from laurels.rulebooks.loader import load_rulebook
-from tests.cli.conftest import Run, event, ndjson
+from tests.cli.conftest import Run, Start, event, ndjson
 from tests.cli.test_serve import post, ready_url
 from tests.mongod import Deployment, free_port
-
-Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 class TestOneSetting:

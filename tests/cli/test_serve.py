@@ -9,13 +9,10 @@ import signal
 import socket
 import subprocess
 import urllib.request
-from collections.abc import Callable
 
 import pytest
 
-from tests.cli.conftest import Run, event, ndjson
-
-Start = Callable[..., "subprocess.Popen[bytes]"]
+from tests.cli.conftest import Run, Start, event, ndjson
 
 
 def ready_url(serving: subprocess.Popen[bytes]) -> str:

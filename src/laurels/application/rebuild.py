@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import msgspec
 from msgspec import Struct, field
 
-from laurels.application.ports import Projected, Projection, Store
+from laurels.application.ports import LATER_LIMIT, Projected, Projection, Store
 from laurels.application.standings import card_of, standings_of
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
@@ -19,15 +19,9 @@ from laurels.domain.ledger import Award, Entry, EventRecorded, UserAdopted
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
 
-_PAGE = 1_000
+# Users per portion of work, and of those whose ledgers are read together: at worst `LATER_LIMIT` entries of each.
 _USERS = 200
-
-OnUsers = Callable[[int, int], None]
-"""Called as work goes on, with the number of users and of entries done since the last call."""
-
-
-def _ignore(_users: int, _entries: int) -> None:
-    pass
+_TOGETHER = 50
 
 
 class Difference(Struct, frozen=True):
@@ -54,59 +48,100 @@ class Verification(Struct):
         """Whether everything follows from the ledger."""
         return not self.differences
 
+    def add(self, part: Verification) -> None:
+        """Take in what was found of other users."""
+        self.users += part.users
+        self.entries += part.entries
+        self.events += part.events
+        self.awards += part.awards
+        self.points += part.points
+        self.behind += part.behind
+        self.differences += part.differences
 
-async def verify(store: Store, rulebook: Rulebook, *, on_progress: OnUsers = _ignore) -> Verification:
+
+async def verify(store: Store, rulebook: Rulebook) -> Verification:
     """Recompute every user from the ledger and compare with what is recorded and projected. Changes nothing."""
     found = Verification()
-    async for users in _pages_of_users(store):
-        projections = await store.projected(users)
-        for user_id in users:
-            before = found.entries
-            await _verify_user(store, rulebook, user_id, projections.get(user_id), found)
-            found.users += 1
-            on_progress(1, found.entries - before)
+    async for users in pages_of_users(store):
+        found.add(await verify_users(store, rulebook, users))
     return found
 
 
-async def rebuild(store: Store, rulebook: Rulebook, *, on_progress: OnUsers = _ignore) -> int:
+async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -> Verification:
+    """The part of `verify` that is about some users."""
+    found = Verification(users=len(users))
+    projections = await store.projected(users)
+    async for user_id, ledger in _ledgers(store, rulebook, users):
+        await _verify_user(ledger, rulebook, user_id, projections.get(user_id), found)
+    return found
+
+
+async def rebuild(store: Store, rulebook: Rulebook) -> int:
     """Drop all projections and make them again from the ledger; the number of users. Boards fill as it goes."""
     await store.clear_projections()
-    users_done = 0
-    async for users in _pages_of_users(store):
-        batch: list[Progress] = []
-        for user_id in users:
-            progress = Progress(user_id=user_id, version=rulebook.measures_version)
-            async for entry in _entries(store, user_id):
-                fold(progress, entry, rulebook)
-            batch.append(progress)
-            on_progress(1, progress.seq)
-        await store.project(
-            [Projection(progress, standings_of(progress) if progress.board_days else {}) for progress in batch],
-            cards=[card_of(progress, rulebook) for progress in batch],
-        )
-        users_done += len(users)
-    return users_done
+    done = 0
+    async for users in pages_of_users(store):
+        done += (await rebuild_users(store, rulebook, users)).users
+    return done
 
 
-async def _pages_of_users(store: Store) -> AsyncIterator[list[str]]:
+class Rebuilt(Struct, frozen=True):
+    """How many users were projected anew, and how many entries they have."""
+
+    users: int
+    entries: int
+
+
+async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -> Rebuilt:
+    """The part of `rebuild` that is about some users. What was projected of them must have been dropped before."""
+    batch: list[Progress] = []
+    async for user_id, ledger in _ledgers(store, rulebook, users):
+        progress = Progress(user_id=user_id, version=rulebook.measures_version)
+        async for entry in ledger:
+            fold(progress, entry, rulebook)
+        batch.append(progress)
+    await store.project(
+        [Projection(progress, standings_of(progress) if progress.board_days else {}) for progress in batch],
+        cards=[card_of(progress, rulebook) for progress in batch],
+    )
+    return Rebuilt(len(batch), sum(progress.seq for progress in batch))
+
+
+async def pages_of_users(store: Store) -> AsyncGenerator[list[str]]:
+    """All users of a store, in portions of work."""
     after = ""
     while users := await store.users(after=after, limit=_USERS):
         after = users[-1]
         yield users
 
 
-async def _entries(store: Store, user_id: str) -> AsyncIterator[Entry]:
-    after = 0
-    while page := await store.entries(user_id, after=after, limit=_PAGE):
+async def _ledgers(
+    store: Store, rulebook: Rulebook, users: Sequence[str]
+) -> AsyncIterator[tuple[str, AsyncIterator[Entry]]]:
+    """Each user with the entries of their ledger. Most ledgers are short: those of many users come in one read."""
+    for start in range(0, len(users), _TOGETHER):
+        some = users[start : start + _TOGETHER]
+        found = await store.read(dict.fromkeys(some, 0), rulebook.measures_version)
+        for user_id in some:
+            yield user_id, _entries(store, user_id, found.later.get(user_id, []))
+
+
+async def _entries(store: Store, user_id: str, first: Sequence[Entry]) -> AsyncIterator[Entry]:
+    page = first
+    while page:
         for entry in page:
             yield entry
-        after = page[-1].seq
-        if len(page) < _PAGE:
+        if len(page) < LATER_LIMIT:
             return
+        page = await store.entries(user_id, after=page[-1].seq, limit=LATER_LIMIT)
 
 
 async def _verify_user(
-    store: Store, rulebook: Rulebook, user_id: str, projected: Projected | None, found: Verification
+    ledger: AsyncIterator[Entry],
+    rulebook: Rulebook,
+    user_id: str,
+    projected: Projected | None,
+    found: Verification,
 ) -> None:
     def differs(seq: int, what: str) -> None:
         found.differences.append(Difference(user_id, seq, what))
@@ -115,13 +150,13 @@ async def _verify_user(
     snapshot = projected.progress if projected else None
     snapshot_seq = snapshot.seq if snapshot else 0
     event_ids: set[str] = set()
-    async for entry in _entries(store, user_id):
+    async for entry in ledger:
         found.entries += 1
         if entry.seq != progress.seq + 1:
             differs(entry.seq, f"the entry before it should be {entry.seq - 1} but is {progress.seq}")
-        if entry.event_id is not None:
-            if entry.event_id in event_ids:
-                differs(entry.seq, f"event {entry.event_id!r} is recorded twice")
+        if entry.event_id in event_ids:
+            differs(entry.seq, f"event {entry.event_id!r} is recorded twice")
+        elif entry.event_id is not None:
             event_ids.add(entry.event_id)
         for what in _replay(progress, entry, rulebook):
             differs(entry.seq, what)

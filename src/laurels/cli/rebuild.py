@@ -6,36 +6,44 @@ Projections may be thrown away at any time; this is how they come back.
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 
 from laurels.application import rebuild as repair
 from laurels.bootstrap import open_store
+from laurels.cli.import_worker import spare_the_collector
 from laurels.cli.options import RulebookOption, StoreOption, check_exists, settings_for
+from laurels.cli.sharing import ProcessesOption, over_users
 from laurels.cli.terminal import progress_bar, say
 from laurels.cli.verify import count_users
-from laurels.domain.rulebook import Rulebook
 from laurels.rulebooks.loader import load_rulebook
+from laurels.settings import Settings
 
 
-def rebuild(store: StoreOption = None, rulebook: RulebookOption = None) -> None:
+def rebuild(store: StoreOption = None, rulebook: RulebookOption = None, processes: ProcessesOption = None) -> None:
     """Drop all projections and make them again from the ledger, which stays as it is."""
     settings = settings_for(store, rulebook)
     check_exists(settings.store)
-    users = asyncio.run(_rebuild(settings.store, load_rulebook(settings.rulebook)))
+    load_rulebook(settings.rulebook)
+    spare_the_collector()
+    users = asyncio.run(_rebuild(settings, processes))
     say(f"Rebuilt the projections of {users:,} users.")
 
 
-async def _rebuild(url: str, rulebook: Rulebook) -> int:
-    store = await open_store(url)
+async def _rebuild(settings: Settings, processes: int | None) -> int:
+    store = await open_store(settings.store)
     try:
-        with progress_bar("Rebuilding", total=await count_users(store)) as bar:
-            users = entries = 0
-
-            def on_progress(more_users: int, more_entries: int) -> None:
-                nonlocal users, entries
-                users += more_users
-                entries += more_entries
-                bar.show(users, f"{users:,} users, {entries:,} entries")
-
-            return await repair.rebuild(store, rulebook, on_progress=on_progress)
+        await store.clear_projections()
+        users = await count_users(store)
+        with progress_bar("Rebuilding", total=users) as bar:
+            parts = over_users(
+                repair.rebuild_users, store, settings.rulebook, url=settings.store, users=users, processes=processes
+            )
+            done = entries = 0
+            async with aclosing(parts):
+                async for part in parts:
+                    done += part.users
+                    entries += part.entries
+                    bar.show(done, f"{done:,} users, {entries:,} entries")
+        return done
     finally:
         await store.close()

@@ -6,29 +6,33 @@ The promise that totals can be proven is only worth something with a command tha
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 
 import typer
 
 from laurels.application import rebuild as proof
 from laurels.application.ports import Store
 from laurels.bootstrap import open_store
+from laurels.cli.import_worker import spare_the_collector
 from laurels.cli.options import RulebookOption, StoreOption, check_exists, settings_for
+from laurels.cli.sharing import ProcessesOption, over_users
 from laurels.cli.terminal import complain, progress_bar, say
-from laurels.domain.rulebook import Rulebook
 from laurels.rulebooks.loader import load_rulebook
+from laurels.settings import Settings
 
 SHOWN = 50
 
 
-def verify(store: StoreOption = None, rulebook: RulebookOption = None) -> None:
+def verify(store: StoreOption = None, rulebook: RulebookOption = None, processes: ProcessesOption = None) -> None:
     """Replay the ledger and compare it with every point, badge, snapshot and board. Changes nothing.
 
     Works while a server runs on the same store. Exits with 0 when clean, 1 when something differs.
     """
     settings = settings_for(store, rulebook)
     check_exists(settings.store)
-    rules = load_rulebook(settings.rulebook)
-    found = asyncio.run(_verify(settings.store, rules))
+    load_rulebook(settings.rulebook)
+    spare_the_collector()
+    found = asyncio.run(_verify(settings, processes))
     say(
         f"{found.users:,} users, {found.entries:,} entries, {found.events:,} events, "
         f"{found.awards:,} badges, {found.points:,} points"
@@ -47,19 +51,22 @@ def verify(store: StoreOption = None, rulebook: RulebookOption = None) -> None:
     raise typer.Exit(1)
 
 
-async def _verify(url: str, rulebook: Rulebook) -> proof.Verification:
-    store = await open_store(url)
+async def _verify(settings: Settings, processes: int | None) -> proof.Verification:
+    store = await open_store(settings.store)
     try:
-        with progress_bar("Verifying", total=await count_users(store)) as bar:
-            users = entries = 0
-
-            def on_progress(more_users: int, more_entries: int) -> None:
-                nonlocal users, entries
-                users += more_users
-                entries += more_entries
-                bar.show(users, f"{users:,} users, {entries:,} entries")
-
-            return await proof.verify(store, rulebook, on_progress=on_progress)
+        users = await count_users(store)
+        with progress_bar("Verifying", total=users) as bar:
+            parts = over_users(
+                proof.verify_users, store, settings.rulebook, url=settings.store, users=users, processes=processes
+            )
+            found = proof.Verification()
+            async with aclosing(parts):
+                async for part in parts:
+                    found.add(part)
+                    bar.show(found.users, f"{found.users:,} users, {found.entries:,} entries")
+        # The processes that share the work are not done in the order of the users.
+        found.differences.sort(key=lambda difference: (difference.user_id, difference.seq))
+        return found
     finally:
         await store.close()
 

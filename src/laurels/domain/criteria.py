@@ -201,7 +201,12 @@ def matcher(where: Mapping[str, Condition]) -> Matcher | None:
 
 
 def _tester(field: str, condition: Condition) -> Matcher:
-    read, holds = reader(field), _test(condition)
+    holds = _test(condition)
+    key = field.removeprefix("metadata.")
+    if field not in TIME_FIELDS and "." not in key:
+        # By far the most frequent, and the one call less is a third of it.
+        return lambda metadata, _moment: holds(metadata.get(key))
+    read = reader(field)
     return lambda metadata, moment: holds(read(metadata, moment))
 
 

@@ -83,8 +83,15 @@ def observe_event(
         _earn(progress, points, at, board_day, rulebook, reached)
 
     moment = Moment(at, offset, day)
-    for observe in rulebook.observers.get(event_type, ()):
-        observe(progress, metadata, moment, reached)
+    observers = rulebook.observers.get(event_type)
+    if observers is not None:
+        for observe in observers:
+            observe(progress, metadata, moment, reached)
+        hour = 1 << moment.hour
+        if not active.hours & hour:
+            active.hours |= hour
+            for observe in rulebook.hour_observers:
+                observe(progress, metadata, moment, reached)
     return reached
 
 

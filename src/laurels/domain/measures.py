@@ -13,6 +13,7 @@ from hashlib import blake2b
 from operator import attrgetter
 
 from laurels.domain.criteria import (
+    TIME_FIELDS,
     Badges,
     Count,
     Distinct,
@@ -90,6 +91,12 @@ class EventMeasure(Measure):
         super().__init__(index)
         self.leaf = leaf
         self.scale = SUM_SCALE if isinstance(leaf, Sum) else 1
+
+    @property
+    def asks_only_when(self) -> bool:
+        """Whether a second event of the same hour of the same day can change nothing, whatever it is."""
+        leaf = self.leaf
+        return isinstance(leaf, Distinct) and TIME_FIELDS.keys() >= {leaf.field, *leaf.where}
 
     def observer(self) -> Observer:
         """The function that counts one event in. To be asked for when every target is known.

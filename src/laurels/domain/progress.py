@@ -14,15 +14,16 @@ from laurels.domain.ledger import Award, EventRecorded, Fact, ProfileChanged, Us
 from laurels.domain.periods import day_of, utc_offset
 from laurels.domain.streaks import streak_around
 
-SHAPE = 2
+SHAPE = 3
 """Counts the changes of what the fields of `Progress` mean: a snapshot of another shape is as good as none."""
 
 
 class DayTotals(Struct, array_like=True, gc=False):
-    """A day's number of events and their points (badges not included)."""
+    """A day's number of events and their points (badges not included), and the hours with an event, a bit each."""
 
     events: int = 0
     points: int = 0
+    hours: int = 0
 
 
 class BoardDay(Struct, array_like=True, gc=False):

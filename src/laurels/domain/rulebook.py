@@ -60,6 +60,8 @@ class Rulebook:
         check_reachable(data)
 
         self.observers: dict[str, list[Observer]] = {name: [] for name in data.event_types}
+        # These ask for no more than when an event of whatever type was: the first one in an hour tells them all.
+        self.hour_observers: list[Observer] = []
         self.points_measures: list[StateMeasure] = []
         self.streak_measures: list[StateMeasure] = []
         self.span_measures: list[StateMeasure] = []
@@ -114,7 +116,11 @@ class Rulebook:
         for measure in self._measures.values():
             if isinstance(measure, EventMeasure):
                 observer = measure.observer()
-                for event_type in self._event_types_of[measure.index]:
+                event_types = self._event_types_of[measure.index]
+                if measure.asks_only_when and event_types == self.observers.keys():
+                    self.hour_observers.append(observer)
+                    continue
+                for event_type in event_types:
                     self.observers[event_type].append(observer)
                 continue
             match measure.leaf:
