@@ -71,12 +71,10 @@ async def over_users(
             loop = asyncio.get_running_loop()
             async for page in pages:
                 under_way.add(loop.run_in_executor(pool, _carry_out, work, page))
-                if len(under_way) >= 2 * processes:
-                    done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-                    for future in done:
-                        yield _result(future)
-            for future in asyncio.as_completed(under_way):
-                yield _sound(await future)
+                while len(under_way) >= 2 * processes:
+                    yield await _first_of(under_way)
+            while under_way:
+                yield await _first_of(under_way)
         except BrokenProcessPool as error:
             raise CommandFailed(
                 "A process that shared the work ended before it was done; run the command again."
@@ -94,11 +92,11 @@ class _Failure:
         self.text = text
 
 
-def _result(future: asyncio.Future[T | _Failure]) -> T:
-    return _sound(future.result())
-
-
-def _sound(result: T | _Failure) -> T:
+async def _first_of(under_way: set[asyncio.Future[T | _Failure]]) -> T:
+    done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+    future = done.pop()
+    under_way.remove(future)
+    result = future.result()
     if isinstance(result, _Failure):
         raise StoreUnavailable(result.text)
     return result
