@@ -14,7 +14,7 @@ from tests.cli.conftest import Run, Start, children_of, event, ledger, ndjson, r
 # More than one portion of users for each of two processes, one of them with a long ledger.
 EVENTS = [event(number) | {"userId": f"user-{number % 900:03d}"} for number in range(2_000)]
 EVENTS += [event(number) | {"userId": "user-007"} for number in range(2_000, 4_500)]
-STANDINGS = "SELECT board, user_id, points, events, reached_at, seq FROM standings ORDER BY 1, 2"
+STANDINGS = "SELECT board, user_id, points, events, reached_at FROM standings ORDER BY 1, 2"
 SHARED = ("--processes", 2)
 
 

@@ -32,6 +32,10 @@ class TestVerify:
             ),
             ("DELETE FROM ledger WHERE user_id = 'user-2' AND seq = 5", "user 'user-2', entry 6: the entry before it"),
             ("UPDATE standings SET points = points + 1 WHERE board = 'all' AND user_id = 'user-1'", "board all"),
+            ("UPDATE counts SET users = users + 1 WHERE board = 'all' AND level = 0", "board 'all': its counts"),
+            ("UPDATE counts SET users = users + 1 WHERE board = 'all' AND level = 7", "board 'all': its counts"),
+            ("DELETE FROM counts WHERE board = 'all' AND level = 12", "board 'all': its counts"),
+            ("INSERT INTO counts VALUES ('nowhere', 0, 5, 1)", "board 'nowhere': its counts"),
             ("UPDATE progress SET state = json_set(state, '$.totalPoints', 1) WHERE user_id = 'user-4'", "totalPoints"),
         ],
     )
@@ -84,3 +88,12 @@ class TestRebuild:
         assert rows(database, standings) == before
         assert ledger(database) == entries
         assert run("verify", "--store", store_url).code == 0
+
+    def test_it_counts_again(self, run: Run, store_url: str, database: Path) -> None:
+        counts = "SELECT * FROM counts ORDER BY 1, 2, 3"
+        before = rows(database, counts)
+        rows(database, "UPDATE counts SET users = users + 1 WHERE level = 1")
+        assert run("verify", "--store", store_url).code == 1
+        assert run("rebuild", "--store", store_url).code == 0
+        assert run("verify", "--store", store_url).code == 0
+        assert rows(database, counts) == before

@@ -10,6 +10,7 @@ from laurels.application.ports import Store
 from laurels.bootstrap import open_store as open_store_at
 from laurels.testing.store_contract import (
     BoardContract,
+    CountContract,
     HandleContract,
     LedgerContract,
     OpenStore,
@@ -50,6 +51,10 @@ class TestProjections(ProjectionContract):
 
 class TestBoards(BoardContract):
     """The boards and their order."""
+
+
+class TestCounts(CountContract):
+    """Ranks and totals."""
 
 
 class TestHandles(HandleContract):

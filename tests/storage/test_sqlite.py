@@ -13,7 +13,8 @@ import pytest
 from laurels import Laurels, StoreError, StoreIncompatible, StoreUnavailable
 from laurels.application.rebuild import verify
 from laurels.bootstrap import open_store
-from laurels.storage.sqlite import SQLiteStore
+from laurels.storage.counts import LEVELS
+from laurels.storage.sqlite import SQLiteStore, counts_sql
 from laurels.storage.sqlite.schema import MIGRATIONS
 from laurels.testing.builders import VERSION, event_entry, history, project
 
@@ -123,6 +124,37 @@ class TestSchema:
             store = await SQLiteStore.open(path)
             assert await store.append(history()) == frozenset()
             await store.close()
+
+    async def test_who_stood_on_boards_before_there_were_counts_is_counted(self, database: Path) -> None:
+        points = [-70, -1, 0, 5, 5, 31, 32, 4_000, 2**62]
+        connection = apsw.Connection(str(database))
+        for step in MIGRATIONS[:2]:
+            connection.execute(step)
+        connection.execute("PRAGMA user_version = 2")
+        connection.executemany(
+            "INSERT INTO standings VALUES ('all', ?, ?, 1, 0, 1)", [(f"{n}", each) for n, each in enumerate(points)]
+        )
+        connection.close()
+        store = await SQLiteStore.open(database)
+        assert await store.miscounted() == []
+        for asked in {*points, 1, 100}:
+            assert await store.count("all", above=asked) == sum(each > asked for each in points)
+        await store.close()
+
+    async def test_a_rank_is_one_range_of_the_index_on_each_level_and_leaves_no_empty_counts(
+        self, database: Path
+    ) -> None:
+        store = await SQLiteStore.open(database)
+        for seq, points in enumerate((5, 500, 5_000, 7), 1):
+            await project(store, "ada", seq, points=points)
+        await store.close()
+        connection = apsw.Connection(str(database))
+        assert connection.execute("SELECT count(*), min(users), max(users) FROM counts").fetchall() == [(LEVELS, 1, 1)]
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {counts_sql.ABOVE}", ("all", 5)).fetchall()
+        assert "SEARCH counts USING PRIMARY KEY (board=? AND level=? AND bucket>? AND bucket<?)" in str(plan)
+        plan = connection.execute("EXPLAIN QUERY PLAN DELETE FROM counts WHERE users = 0").fetchall()
+        assert "counts_empty" in str(plan)
+        connection.close()
 
     async def test_ids_are_found_by_index_alone(self, database: Path) -> None:
         await (await SQLiteStore.open(database)).close()

@@ -72,14 +72,17 @@ class GuardedStore:
     async def standing(self, board: str, user_id: str) -> Standing | None:
         return await self._ask(lambda store: store.standing(board, user_id))
 
-    async def count(self, board: str, *, before: Place | None = None) -> int:
-        return await self._ask(lambda store: store.count(board, before=before))
+    async def count(self, board: str, *, above: int | None = None) -> int:
+        return await self._ask(lambda store: store.count(board, above=above))
 
     async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
         return await self._store.users(after=after, limit=limit)
 
     async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
         return await self._store.projected(user_ids)
+
+    async def miscounted(self) -> list[str]:
+        return await self._store.miscounted()
 
     async def clear_projections(self) -> None:
         await self._store.clear_projections()

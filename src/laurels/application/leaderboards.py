@@ -119,7 +119,7 @@ class Leaderboards:
                 percentile=None,
                 points_to_next=None,
             )
-        rank = 1 + await self._store.count(board, before=_first_with(standing.points))
+        rank = await self._rank_of(board, standing.points)
         ahead = await self._store.standings(board, limit=1, before=_first_with(standing.points))
         return Rank(
             timeframe=timeframe.value,
@@ -156,17 +156,20 @@ class Leaderboards:
         if not standings:
             return []
         cards = await self._store.cards([standing.user_id for standing in standings])
-        first = standings[0]
-        rank = 1 + await self._store.count(board, before=_first_with(first.points))
-        # Where the first line shares its points with lines on the page before, more stand before it than its rank says.
-        position = 1 + await self._store.count(board, before=first.place)
+        rank = await self._rank_of(board, standings[0].points)
         rows: list[LeaderboardRow] = []
-        points = first.points
+        points, position = standings[0].points, None
         for offset, standing in enumerate(standings):
             if standing.points != points:
+                if position is None:
+                    # Lines of the pages before may share the first line's points: only here positions are known.
+                    position = await self._rank_of(board, standing.points) - offset
                 rank, points = position + offset, standing.points
             rows.append(_row(standing, rank, cards.get(standing.user_id)))
         return rows
+
+    async def _rank_of(self, board: str, points: int) -> int:
+        return 1 + await self._store.count(board, above=points)
 
 
 def _first_with(points: int) -> Place:

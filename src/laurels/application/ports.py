@@ -149,8 +149,12 @@ class Store(Protocol):
         """One user's standing on a board."""
         ...
 
-    async def count(self, board: str, *, before: Place | None = None) -> int:
-        """How many users stand on a board, or how many of them before a place in its order."""
+    async def count(self, board: str, *, above: int | None = None) -> int:
+        """How many users stand on a board, or how many of them have more than `above` points.
+
+        Exact with respect to what `standings` lists, in time that grows neither with their number nor with how many
+        are above.
+        """
         ...
 
     async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
@@ -161,8 +165,15 @@ class Store(Protocol):
         """What the projections hold of users, whatever its version; those of whom they hold nothing are left out."""
         ...
 
+    async def miscounted(self) -> list[str]:
+        """Boards of which `count` tells something else than their lines, in order of their names. For `verify`.
+
+        Looks at every line. While others write it reports none that is merely being written.
+        """
+        ...
+
     async def clear_projections(self) -> None:
-        """Drop every snapshot, card and standing. The ledger stays."""
+        """Drop every snapshot, card and standing, and what is counted of them. The ledger stays."""
         ...
 
     async def publish(self, badges: Sequence[Badge]) -> bool:

@@ -22,14 +22,19 @@ from laurels.domain.rulebook import Rulebook
 # Users per portion of work, and of those whose ledgers are read together: at worst `LATER_LIMIT` entries of each.
 _USERS = 200
 _TOGETHER = 50
+MEND = "`laurels rebuild` makes them again"
 
 
 class Difference(Struct, frozen=True):
-    """Something that does not follow from the ledger. `seq` is the entry concerned, 0 for a projection."""
+    """Something that does not follow from the ledger. `seq` is the entry concerned, 0 for a projection.
+
+    `board` is set where a whole board is concerned and no single user; `user_id` is empty then.
+    """
 
     user_id: str
     seq: int
     what: str
+    board: str | None = None
 
 
 class Verification(Struct):
@@ -64,7 +69,14 @@ async def verify(store: Store, rulebook: Rulebook) -> Verification:
     found = Verification()
     async for users in pages_of_users(store):
         found.add(await verify_users(store, rulebook, users))
+    found.differences += await verify_boards(store)
     return found
+
+
+async def verify_boards(store: Store) -> list[Difference]:
+    """The part of `verify` that is about no single user."""
+    what = f"its counts do not agree with its lines; {MEND}"
+    return [Difference("", 0, what, board=board) for board in await store.miscounted()]
 
 
 async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -> Verification:

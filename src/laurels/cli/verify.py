@@ -44,7 +44,8 @@ def verify(store: StoreOption = None, rulebook: RulebookOption = None, processes
         return
     for difference in found.differences[:SHOWN]:
         where = f"entry {difference.seq}" if difference.seq else "projection"
-        complain(f"user {difference.user_id!r}, {where}: {difference.what}")
+        whose = f"user {difference.user_id!r}, {where}" if difference.board is None else f"board {difference.board!r}"
+        complain(f"{whose}: {difference.what}")
     if len(found.differences) > SHOWN:
         complain(f"and {len(found.differences) - SHOWN:,} more")
     say(f"{len(found.differences):,} differences")
@@ -64,6 +65,7 @@ async def _verify(settings: Settings, processes: int | None) -> proof.Verificati
                 async for part in parts:
                     found.add(part)
                     bar.show(found.users, f"{found.users:,} users, {found.entries:,} entries")
+        found.differences += await proof.verify_boards(store)
         # The processes that share the work are not done in the order of the users.
         found.differences.sort(key=lambda difference: (difference.user_id, difference.seq))
         return found

@@ -12,7 +12,7 @@ from laurels.testing.handles import AWKWARD_IDS, OpenStore
 
 
 class BoardContract:
-    """`standings`, `standing` and `count`."""
+    """`standings` and `standing`; `count` has a part of its own."""
 
     async def test_more_points_come_first_then_earlier_reached_then_the_user_id(self, open_store: OpenStore) -> None:
         store = await open_store()
@@ -28,7 +28,6 @@ class BoardContract:
         assert [line.user_id for line in found] == sorted(AWKWARD_IDS)
         middle = found[9]
         assert await store.standings("all", limit=1_000, after=middle.place) == found[10:]
-        assert await store.count("all", before=middle.place) == 9
 
     async def test_a_millisecond_decides_who_was_earlier(self, open_store: OpenStore) -> None:
         store = await open_store()
@@ -57,7 +56,6 @@ class BoardContract:
         assert 0 < len(ahead) < len(lines)
         assert await store.standings("all", limit=1_000, before=nowhere) == ahead
         assert await store.standings("all", limit=1_000, after=nowhere) == lines[len(ahead) :]
-        assert await store.count("all", before=nowhere) == len(ahead)
 
     async def test_a_place_is_excluded_whoever_holds_it_now(self, open_store: OpenStore) -> None:
         store = await open_store()
@@ -127,16 +125,6 @@ class BoardContract:
         assert await store.standing("all", "ada") == standing("ada", 9)
         assert await store.standing("2026-03", "ada") is None
         assert await store.standing("all", "Ada") is None
-
-    async def test_count_tells_how_many_stand_on_a_board_and_before_a_place(self, open_store: OpenStore) -> None:
-        store = await open_store()
-        lines = await _fill(store)
-        assert await store.count("all") == len(lines)
-        assert await store.count("an empty one") == 0
-        for position, line in enumerate(lines):
-            assert await store.count("all", before=line.place) == position
-        everyone_above_20 = sum(line.points > 20 for line in lines)
-        assert await store.count("all", before=Place(20, -1, "")) == everyone_above_20
 
     async def test_no_points_are_a_standing_too(self, open_store: OpenStore) -> None:
         store = await open_store()

@@ -5,6 +5,7 @@ A store's own test file subclasses each class and provides one fixture, `open_st
     class TestLedger(LedgerContract): ...
     class TestProjections(ProjectionContract): ...
     class TestBoards(BoardContract): ...
+    class TestCounts(CountContract): ...
     class TestHandles(HandleContract): ...
     class TestWatching(WatchContract): ...
 
@@ -13,6 +14,7 @@ asks which store it runs on, and none looks behind the port.
 """
 
 from laurels.testing.board_contract import BoardContract
+from laurels.testing.count_contract import CountContract
 from laurels.testing.handle_contract import HandleContract
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
 from laurels.testing.ledger_contract import LedgerContract
@@ -22,6 +24,7 @@ from laurels.testing.watch_contract import WatchContract
 __all__ = [
     "AWKWARD_IDS",
     "BoardContract",
+    "CountContract",
     "HandleContract",
     "LedgerContract",
     "OpenStore",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import cast
 
 import apsw
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from laurels.application.ports import Card, Projected, Projection
 from laurels.domain.progress import Progress
 from laurels.domain.ranking import Place, Standing
+from laurels.storage.sqlite import counts_sql
 from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
 
 State = tuple[str, int, str, str, str]
@@ -47,22 +49,28 @@ _LINE = "user_id, points, events, reached_at"
 def pack(projections: Sequence[Projection], cards: Sequence[Card]) -> tuple[list[State], str]:
     """Projections as what `keep` writes: rows of snapshots, and the lines of the boards as one JSON text."""
     states: list[State] = []
-    lines: list[tuple[object, ...]] = []
+    # One line for each user and board, the newest: what the counts are told is what is written.
+    lines: dict[tuple[str, str], tuple[object, ...]] = {}
     for kept, card in zip(projections, cards, strict=True):
         progress = kept.progress
         states.append(
             (progress.user_id, progress.seq, progress.version, _encode(card).decode(), _encode(progress).decode())
         )
         for board, line in kept.standings.items():
-            lines.append((board, line.user_id, line.points, line.events, line.reached_at, progress.seq))
-    return states, _encode(lines).decode()
+            row = (board, line.user_id, line.points, line.events, line.reached_at, progress.seq)
+            other = lines.get((board, line.user_id))
+            if other is None or cast("int", other[-1]) < progress.seq:
+                lines[board, line.user_id] = row
+    return states, _encode(list(lines.values())).decode()
 
 
 def keep(connection: apsw.Connection, states: list[State], lines: str) -> None:
     """See `Store.project`."""
     with transaction(connection, "IMMEDIATE"):
         _KEEP_PROGRESS.run(connection, states)
+        changed = counts_sql.changes(connection, lines)
         rows(connection, _KEEP_STANDINGS, (lines,))
+        counts_sql.apply(connection, changed)
 
 
 def behind(connection: apsw.Connection, limit: int, before: int) -> list[str]:
@@ -114,23 +122,6 @@ def standing(connection: apsw.Connection, board: str, user_id: str) -> Standing 
         (board, user_id),
     )
     return Standing(*found[0]) if found else None
-
-
-def count(connection: apsw.Connection, board: str, before: Place | None) -> int:
-    """See `Store.count`."""
-    if before is None:
-        return rows(connection, "SELECT count(*) FROM standings WHERE board = ?", (board,))[0][0]
-    bindings = (board, before.points, before.reached_at, before.user_id)
-    # Two ranges of one index; as one condition with OR the second would be searched from the board's start.
-    found = rows(
-        connection,
-        """
-        SELECT (SELECT count(*) FROM standings WHERE board = ?1 AND points > ?2)
-             + (SELECT count(*) FROM standings WHERE board = ?1 AND points = ?2 AND (reached_at, user_id) < (?3, ?4))
-        """,
-        bindings,
-    )
-    return found[0][0]
 
 
 def users(connection: apsw.Connection, after: str, limit: int) -> list[str]:
@@ -190,4 +181,6 @@ def projected(connection: apsw.Connection, user_ids: Collection[str]) -> dict[st
 def clear(connection: apsw.Connection) -> None:
     """See `Store.clear_projections`."""
     with transaction(connection, "IMMEDIATE"):
-        rows(connection, "DELETE FROM standings; DELETE FROM progress; UPDATE projected SET pos = 0")
+        rows(
+            connection, "DELETE FROM counts; DELETE FROM standings; DELETE FROM progress; UPDATE projected SET pos = 0"
+        )

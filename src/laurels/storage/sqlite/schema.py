@@ -1,6 +1,6 @@
 """The tables, and how a database gets from one version of them to the next.
 
-`ledger` is the record; `progress` and `standings` are projections and can be dropped at any time.
+`ledger` is the record; `progress`, `standings` and `counts` are projections and can be dropped at any time.
 """
 
 from __future__ import annotations
@@ -8,7 +8,27 @@ from __future__ import annotations
 import apsw
 
 from laurels.errors import StoreIncompatible
+from laurels.storage.counts import LEVELS, WIDTH
 from laurels.storage.sqlite.connection import rows, transaction
+
+_MAKE_COUNTS = f"""
+    -- How many users of a board have points in a range: those for which points >> ({WIDTH} * level) = bucket.
+    CREATE TABLE counts (
+        board  TEXT    NOT NULL,
+        level  INTEGER NOT NULL,
+        bucket INTEGER NOT NULL,
+        users  INTEGER NOT NULL,
+        PRIMARY KEY (board, level, bucket)
+    ) STRICT, WITHOUT ROWID;
+    -- Ranges that have just become empty, to be removed: holds nothing between transactions.
+    CREATE INDEX counts_empty ON counts (users) WHERE users = 0;
+    INSERT INTO counts SELECT board, 0, points, count(*) FROM standings GROUP BY board, points;
+    """  # noqa: S608
+_FILL_LEVELS = "".join(
+    f"INSERT INTO counts SELECT board, {level}, bucket >> {WIDTH}, sum(users) "  # noqa: S608
+    f"FROM counts WHERE level = {level - 1} GROUP BY 1, 3;\n"
+    for level in range(1, LEVELS)
+)
 
 # Forward only: each step runs once, in one transaction, under the write lock; PRAGMA user_version counts them.
 MIGRATIONS = (
@@ -66,6 +86,7 @@ MIGRATIONS = (
         criterion   TEXT    NOT NULL
     ) STRICT;
     """,
+    _MAKE_COUNTS + _FILL_LEVELS,
 )
 
 

@@ -14,7 +14,7 @@ from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Standing
 from laurels.domain.rulebook_data import Badge
 from laurels.errors import StoreUnavailable
-from laurels.storage.sqlite import achievements_sql, ledger_sql, projection_sql
+from laurels.storage.sqlite import achievements_sql, counts_sql, ledger_sql, projection_sql
 from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
 from laurels.storage.sqlite.schema import migrate
 
@@ -113,14 +113,17 @@ class SQLiteStore:
     async def standing(self, board: str, user_id: str) -> Standing | None:
         return await self._readers.run(lambda c: projection_sql.standing(c, board, user_id))
 
-    async def count(self, board: str, *, before: Place | None = None) -> int:
-        return await self._readers.run(lambda c: projection_sql.count(c, board, before))
+    async def count(self, board: str, *, above: int | None = None) -> int:
+        return await self._readers.run(lambda c: counts_sql.count(c, board, above))
 
     async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
         return await self._readers.run(lambda c: projection_sql.users(c, after, limit))
 
     async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
         return await self._readers.run(lambda c: projection_sql.projected(c, user_ids))
+
+    async def miscounted(self) -> list[str]:
+        return await self._readers.run(counts_sql.miscounted)
 
     async def clear_projections(self) -> None:
         await self._projector.run(projection_sql.clear)

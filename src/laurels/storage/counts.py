@@ -1,0 +1,60 @@
+"""How many users have which points on a board, counted in ranges of points, so that a rank is a short sum.
+
+A range of level 0 is one value of points; 32 neighbouring ranges of a level make one of the next. Those who have more
+than `n` points are then found in a few counts: on each level the ranges above the one that holds `n`, as far as their
+common parent goes. Their number depends on the levels alone, not on the people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+# Measured on a million Pareto-distributed totals: 2 to the 4, 5, 6 and 8 ranges a parent read in 33, 27, 32 and 39 us
+# and wrote 509, 466, 436 and 412 counts for 1,000 users. Databases hold what follows from it: it cannot change.
+WIDTH = 5
+LEVELS = 13
+"""As many as it takes to bring all integers of 64 bits, negative ones too, under sixteen ranges."""
+TOP = LEVELS - 1
+LARGEST = 2**63 - 1
+
+
+class Range(NamedTuple):
+    """Those points `p` of a board for which `p >> (WIDTH * level) == bucket`."""
+
+    board: str
+    level: int
+    bucket: int
+
+
+def roll_up(changes: Mapping[tuple[str, int], int]) -> dict[Range, int]:
+    """What changes in which range, where the number of users with some points on a board changes.
+
+    `changes`: by board and points. Ranges in which nothing changes are left out, so a user who gains a few points
+    touches a few levels.
+    """
+    changed: dict[Range, int] = {}
+    level = 0
+    here = {key: change for key, change in changes.items() if change}
+    while True:
+        changed.update((Range(board, level, bucket), change) for (board, bucket), change in here.items())
+        if level == TOP or not here:
+            return changed
+        level += 1
+        above: dict[tuple[str, int], int] = {}
+        for (board, bucket), change in here.items():
+            parent = board, bucket >> WIDTH
+            above[parent] = above.get(parent, 0) + change
+        here = {key: change for key, change in above.items() if change}
+
+
+def ranges_above(points: int) -> Iterable[tuple[int, int, int]]:
+    """Where those are counted who have more points: level, and first and last bucket, on each level.
+
+    `points` is an integer of 64 bits.
+    """
+    for level in range(LEVELS):
+        bucket = points >> (WIDTH * level)
+        last = LARGEST if level == TOP else bucket | (2**WIDTH - 1)
+        if bucket < last:
+            yield level, bucket + 1, last

@@ -1,0 +1,80 @@
+"""The counts of the boards: kept in the transaction that writes the lines, read for ranks and totals.
+
+See `laurels.storage.counts` for what a count is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import apsw
+import msgspec
+
+from laurels.storage.counts import LARGEST, LEVELS, TOP, WIDTH, roll_up
+from laurels.storage.sqlite.connection import rows
+
+_encode = msgspec.json.Encoder().encode
+
+# What `keep` is about to change: a line that is there loses its points to the new one, and only a newer one takes over.
+_CHANGES = """
+    WITH kept (board, points, lost) AS MATERIALIZED (
+        SELECT n.value ->> 0, n.value ->> 2, s.points
+        FROM json_each(?1) AS n LEFT JOIN standings AS s ON s.user_id = n.value ->> 1 AND s.board = n.value ->> 0
+        WHERE s.seq IS NULL OR (n.value ->> 5 > s.seq AND n.value ->> 2 <> s.points))
+    SELECT board, points, sum(change) FROM (
+        SELECT board, points, 1 AS change FROM kept
+        UNION ALL SELECT board, lost, -1 FROM kept WHERE lost IS NOT NULL)
+    GROUP BY board, points HAVING sum(change) <> 0"""
+_APPLY = """
+    INSERT INTO counts (board, level, bucket, users)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHERE true
+    ON CONFLICT (board, level, bucket) DO UPDATE SET users = users + excluded.users"""
+# One range of the primary key on each level. Nothing is outside of the topmost level's ranges, so the last has no end.
+ABOVE = f"""
+    WITH levels (level) AS (VALUES {", ".join(f"({level})" for level in range(LEVELS))})
+    SELECT coalesce(sum(users), 0) FROM levels CROSS JOIN counts
+    ON board = ?1 AND counts.level = levels.level AND bucket > (?2 >> (levels.level * {WIDTH}))
+    AND bucket <= iif(levels.level = {TOP}, {LARGEST}, (?2 >> (levels.level * {WIDTH})) | {2**WIDTH - 1})"""  # noqa: S608
+# Level 0 against the lines, and each other level against the one below: so all of them against the lines.
+_COUNTED = "SELECT board, level, bucket, users FROM counts"
+_EXPECTED = f"""
+    SELECT board, 0 AS level, points AS bucket, count(*) AS users FROM standings GROUP BY board, points
+    UNION ALL
+    SELECT board, level + 1, bucket >> {WIDTH}, sum(users) FROM counts WHERE level < {TOP} GROUP BY 1, 2, 3"""  # noqa: S608
+_MISCOUNTED = f"""
+    SELECT board FROM ({_COUNTED} EXCEPT SELECT * FROM ({_EXPECTED}))
+    UNION SELECT board FROM (SELECT * FROM ({_EXPECTED}) EXCEPT {_COUNTED})
+    ORDER BY board"""  # noqa: S608
+
+
+def changes(connection: apsw.Connection, lines: str) -> Mapping[tuple[str, int], int]:
+    """By board and points, in how far their number of users changes when `lines` are kept. Before they are kept."""
+    return {(board, points): change for board, points, change in rows(connection, _CHANGES, (lines,))}
+
+
+def apply(connection: apsw.Connection, changed: Mapping[tuple[str, int], int]) -> None:
+    """Count the changes, in the transaction that makes them."""
+    counts = [(*counted, change) for counted, change in roll_up(changed).items()]
+    rows(connection, _APPLY, (_encode(counts).decode(),))
+    # What is counted no more is found by an index of its own, which is empty but for this moment.
+    rows(connection, "DELETE FROM counts WHERE users = 0")
+
+
+def count(connection: apsw.Connection, board: str, above: int | None) -> int:
+    """See `Store.count`."""
+    if above is None:
+        found = rows(
+            connection, "SELECT coalesce(sum(users), 0) FROM counts WHERE board = ? AND level = ?", (board, TOP)
+        )
+    elif above >= LARGEST:
+        return 0
+    elif above < -LARGEST - 1:
+        return count(connection, board, None)
+    else:
+        found = rows(connection, ABOVE, (board, above))
+    return found[0][0]
+
+
+def miscounted(connection: apsw.Connection) -> list[str]:
+    """See `Store.miscounted`. One statement, so one view of lines and counts."""
+    return [board for (board,) in rows(connection, _MISCOUNTED)]

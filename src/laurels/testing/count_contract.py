@@ -1,0 +1,131 @@
+"""The contract's fourth part: what is counted on a board is what stands on it, whoever wrote it and in what order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from laurels.application.ports import Projection, Store
+from laurels.testing.builders import card, progress, project, standing
+from laurels.testing.handles import OpenStore
+
+LARGEST = 2**63 - 1
+# Near each other and far apart, on both sides of where ranges of points meet, of zero, and of what 64 bits hold.
+_POINTS = st.one_of(
+    st.integers(-40, 140),
+    st.sampled_from([31, 32, 1023, 1024, 2**30, 2**60, -(2**60) - 1, LARGEST, -LARGEST]),
+    st.integers(-LARGEST, LARGEST),
+)
+_LINE = st.tuples(st.integers(0, 7), st.integers(1, 9), _POINTS)
+# Each inner list is one call of `project`: user, seq, points. One user is in a call at most once.
+_CALLS = st.lists(st.lists(_LINE, max_size=8, unique_by=lambda line: line[0]), max_size=12)
+
+
+class CountContract:
+    """`count` and `miscounted`."""
+
+    async def test_an_empty_board_counts_nobody(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        assert [await store.count("none"), await store.count("none", above=0)] == [0, 0]
+        assert await store.miscounted() == []
+
+    async def test_count_tells_how_many_stand_on_a_board_and_above_points(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        for user_id, points in (("ada", 30), ("bob", 20), ("cleo", 20), ("dan", 10)):
+            await project(one, user_id, points=points, boards=["all", "2026-03"])
+        await project(one, "ada", 2, points=33)
+        for store in (one, other):
+            counts = [await store.count("all", above=points) for points in (33, 32, 20, 19, 10, 9, -1)]
+            assert counts == [0, 1, 1, 3, 3, 4, 4]
+            assert await store.count("all") == await store.count("2026-03") == 4
+            assert await store.count("2026-03", above=29) == 1
+
+    @given(calls=_CALLS, asked=st.lists(_POINTS, max_size=5))
+    @settings(
+        max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
+    )
+    async def test_counting_the_fast_way_is_counting_everyone(
+        self, open_store: OpenStore, calls: list[list[tuple[int, int, int]]], asked: list[int]
+    ) -> None:
+        # One database serves all examples; each has users and boards of its own.
+        run = uuid4().hex
+        store = await open_store()
+        newest: dict[int, tuple[int, int]] = {}
+        for call in calls:
+            await _project(store, run, call)
+            for user, seq, points in call:
+                if seq > newest.get(user, (0, 0))[0]:
+                    newest[user] = seq, points
+        held = [points for _, points in newest.values()]
+        assert await store.count(f"{run} all") == await store.count(f"{run} month") == len(held)
+        for points in {*asked, *held, *(points - 1 for points in held)}:
+            assert await store.count(f"{run} all", above=points) == sum(other > points for other in held), points
+        assert await store.miscounted() == []
+        await store.close()
+
+    async def test_points_beyond_64_bits_are_above_or_below_everyone(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await project(store, "ada", points=LARGEST)
+        await project(store, "bob", points=-LARGEST)
+        assert [await store.count("all", above=points) for points in (2**70, LARGEST, -LARGEST, -(2**70))] == [
+            0, 0, 1, 2,
+        ]  # fmt: skip
+
+    async def test_many_who_write_at_once_are_counted_once(self, open_store: OpenStore) -> None:
+        handles = [await open_store(), await open_store(), await open_store()]
+        draw = random.Random(5)
+        calls = [[(user, seq, draw.randrange(200)) for user in range(25)] for seq in range(1, 16)]
+        draw.shuffle(calls)
+        newest = {user: points for user, _, points in max(calls, key=lambda call: call[0][1])}
+        await asyncio.gather(*(_project(handles[n % 3], "r", call) for n, call in enumerate(calls)))
+        for store in handles:
+            for points in range(-1, 201, 7):
+                expected = sum(other > points for other in newest.values())
+                assert await store.count("r all", above=points) == expected
+            assert await store.miscounted() == []
+
+    async def test_who_reads_while_others_write_counts_everyone_once(self, open_store: OpenStore) -> None:
+        writer, reader = await open_store(), await open_store()
+        await _project(writer, "r", [(user, 1, 10) for user in range(40)])
+        done = asyncio.Event()
+
+        async def write() -> None:
+            for seq in range(2, 30):
+                await _project(writer, "r", [(user, seq, 10 * seq + user) for user in range(40)])
+            done.set()
+
+        writing = asyncio.create_task(write())
+        while not done.is_set():
+            assert await reader.count("r all") == 40
+            assert await reader.count("r all", above=9) == 40
+            assert await reader.miscounted() == []
+            await asyncio.sleep(0)
+        await writing
+
+    async def test_clearing_counts_nobody_and_projecting_again_counts_everybody(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        calls = [(user, 3, 7 * user) for user in range(20)]
+        await _project(one, "r", calls)
+        await other.clear_projections()
+        assert [await one.count("r all"), await one.count("r all", above=-1)] == [0, 0]
+        assert await one.miscounted() == []
+        await _project(one, "r", calls)
+        assert await other.count("r all", above=69) == 10
+
+
+async def _project(store: Store, run: str, call: Sequence[tuple[int, int, int]]) -> None:
+    """Project users, named by number, on two boards with the same points."""
+    kept: list[Projection] = []
+    cards: list[Any] = []
+    for user, seq, points in call:
+        user_id = f"{run} {user}"
+        line = standing(user_id, points)
+        kept.append(Projection(progress(user_id, seq, points=points), {f"{run} all": line, f"{run} month": line}))
+        cards.append(card(user_id, points))
+    await store.project(kept, cards=cards)
