@@ -5,6 +5,7 @@ Boards are read from the projection, so they may lag behind the ledger by the pr
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated
@@ -105,8 +106,7 @@ class Leaderboards:
         return rank
 
     async def _rank(self, user_id: str, timeframe: Timeframe, board: str) -> Rank:
-        of = await self._store.count(board)
-        standing = await self._store.standing(board, user_id)
+        of, standing = await asyncio.gather(self._store.count(board), self._store.standing(board, user_id))
         if standing is None:
             if not await self._store.entries(user_id, limit=1):
                 raise UnknownUser(user_id)
@@ -119,8 +119,10 @@ class Leaderboards:
                 percentile=None,
                 points_to_next=None,
             )
-        rank = await self._rank_of(board, standing.points)
-        ahead = await self._store.standings(board, limit=1, before=_first_with(standing.points))
+        rank, ahead = await asyncio.gather(
+            self._rank_of(board, standing.points),
+            self._store.standings(board, limit=1, before=_first_with(standing.points)),
+        )
         return Rank(
             timeframe=timeframe.value,
             period=board,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from bson.datetime_ms import DatetimeMS
 
 from laurels.domain.ranking import Place, Standing
@@ -45,9 +43,3 @@ async def standing(database: Database, board: str, user_id: str) -> Standing | N
     """See `Store.standing`."""
     found = await database["standings"].find_one({"userId": user_id, "board": board}, _LINE)
     return standing_of(user_id, found) if found else None
-
-
-async def count(database: Database, board: str, before: Place | None) -> int:
-    """See `Store.count`."""
-    asked = [{"board": board}] if before is None else ranges(board, before, ahead=True)
-    return sum(await asyncio.gather(*(database["standings"].count_documents(query) for query in asked)))

@@ -1,8 +1,8 @@
 """The collections and their indexes, and how a database gets from one version of them to the next.
 
-`ledger` is the record and `learning_events` a view of it, one row per event. `users` and `standings` are
-projections and can be dropped at any time. Each index begins with the user's id where it is unique, so that all
-three can be sharded by user.
+`ledger` is the record and `learning_events` a view of it, one row per event. `users`, `standings` and `counts` are
+projections and can be dropped at any time. Each unique index of the first three begins with the user's id, so that
+they can be sharded by user.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from laurels.errors import StoreIncompatible, StoreUnavailable
 from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, Database, Document
+from laurels.storage.mongodb.counts import FRESH, FRESH_INDEX
 from laurels.storage.mongodb.snapshots import PENDING, PENDING_INDEX
 
 INDEXES: dict[str, list[IndexModel]] = {
@@ -50,6 +51,12 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel({"userId": 1, "board": 1}, name="standings_user", unique=True),
         # The order of a board.
         IndexModel({"board": 1, "points": -1, "reachedAt": 1, "userId": 1}, name="standings_order"),
+        # Lines that are not counted yet: hardly ever any.
+        IndexModel({"board": 1}, name=FRESH_INDEX, partialFilterExpression=FRESH),
+    ],
+    "counts": [
+        # How many users have points in a range; a rank is one range of this index on each level.
+        IndexModel({"board": 1, "level": 1, "bucket": 1}, name="counts_range", unique=True),
     ],
 }
 
@@ -118,6 +125,13 @@ async def _make_collections(database: Database) -> None:
     await _make(database, "learning_events", viewOn="ledger", pipeline=LEARNING_EVENTS)
 
 
+async def _make_counts(database: Database) -> None:
+    for name in ("standings", "counts"):
+        await database[name].create_indexes(INDEXES[name])
+    # Counted by the first process that looks for who is behind; until then ranks are exact, but slow.
+    await database["standings"].update_many({"batch": {"$exists": False}}, {"$set": FRESH})
+
+
 async def _make(database: Database, name: str, **options: Any) -> None:
     try:
         await database.create_collection(name, check_exists=False, **options)
@@ -129,7 +143,7 @@ async def _make(database: Database, name: str, **options: Any) -> None:
 _NAMESPACE_EXISTS = 48
 
 # Forward only. A step may be begun again by another process where one died or was slow, so each must bear that.
-MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (_make_collections,)
+MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (_make_collections, _make_counts)
 
 # How long, in seconds, a process may hold the right to migrate, and how long others wait for it.
 LEASE = 60

@@ -18,6 +18,7 @@ from pymongo.errors import BulkWriteError
 from laurels.application.ports import Card, Projected, Projection
 from laurels.storage.mongodb.connection import Collection as Documents
 from laurels.storage.mongodb.connection import Database, Document, duplicates
+from laurels.storage.mongodb.counts import FRESH, count_fresh, forget
 from laurels.storage.mongodb.documents import (
     board_name,
     card_of,
@@ -91,13 +92,16 @@ async def keep(database: Database, projections: Sequence[Packed]) -> None:
     if done:
         # Nobody need wait for a majority: where this is lost, the lines are put on the boards once more.
         await database["users"].with_options(write_concern=WriteConcern(1)).bulk_write(done, ordered=False)
+        await count_fresh(database)
 
 
 async def finish(database: Database) -> None:
-    """Put lines on the boards that a process took along in users' documents and did not live to put there."""
+    """Put lines on the boards that a process took along in users' documents and did not live to put there, and count
+    what it did not live to count."""
     wanted = {"userId": 1, "seq": 1, "version": 1, "pending": 1}
     users = await database["users"].find(PENDING, wanted, hint=PENDING_INDEX).to_list()
     if not users:
+        await count_fresh(database)
         return
     await _put_on_boards(
         database,
@@ -111,13 +115,14 @@ async def finish(database: Database) -> None:
         for user in users
     ]
     await database["users"].bulk_write(done, ordered=False)
+    await count_fresh(database)
 
 
 async def _put_on_boards(database: Database, lines: Mapping[str, Mapping[str, Document]]) -> None:
     await _write_where_newer(
         database["standings"],
         [
-            ({"userId": user_id, "board": board, "seq": {"$lt": line["seq"]}}, line)
+            ({"userId": user_id, "board": board, "seq": {"$lt": line["seq"]}}, line | FRESH)
             for user_id, own in lines.items()
             for board, line in own.items()
         ],
@@ -179,6 +184,7 @@ async def clear(database: Database) -> None:
     stale = {"$set": {"seq": 0, "version": ""}, "$unset": {"pending": ""}}
     await database["users"].update_many({}, stale)
     await database["standings"].delete_many({})
+    await forget(database)
     await database["users"].delete_many({"seq": 0})
     # Projected by others meanwhile; some of their lines may be among those that were dropped.
     await database["users"].update_many({}, stale)

@@ -8,7 +8,7 @@ from laurels.application.ports import Card, Consulted, Projected, Projection
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Standing
 from laurels.domain.rulebook_data import Badge
-from laurels.storage.mongodb import achievements, boards, changes, ledger, snapshots, watermark
+from laurels.storage.mongodb import achievements, boards, changes, counts, ledger, snapshots, watermark
 from laurels.storage.mongodb.connection import EACH_OPERATION, PATIENCE, Client, Session, connect, database_of
 from laurels.storage.mongodb.schema import LEASE, check_server, migrate
 
@@ -83,14 +83,17 @@ class MongoStore:
     async def standing(self, board: str, user_id: str) -> Standing | None:
         return await self._session.run(lambda: boards.standing(self._database, board, user_id))
 
-    async def count(self, board: str, *, before: Place | None = None) -> int:
-        return await self._session.run(lambda: boards.count(self._database, board, before))
+    async def count(self, board: str, *, above: int | None = None) -> int:
+        return await self._session.run(lambda: counts.count(self._database, board, above))
 
     async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
         return await self._session.run(lambda: ledger.users(self._database, after, limit))
 
     async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
         return await self._session.run(lambda: snapshots.projected(self._database, user_ids))
+
+    async def miscounted(self) -> list[str]:
+        return await self._session.run(lambda: counts.miscounted(self._database), within=_LONG)
 
     async def clear_projections(self) -> None:
         await self._session.run(lambda: snapshots.clear(self._database), within=_LONG)
