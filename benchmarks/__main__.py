@@ -16,7 +16,7 @@ import apsw
 
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure, markdown_table, plain_table
-from benchmarks.subjects import dashboard, engine, events, importing, memory, on_mongodb, rebuilding
+from benchmarks.subjects import dashboard, engine, events, importing, memory, on_mongodb, rank, rebuilding
 
 SUBJECTS = {
     "events": events.run,
@@ -25,6 +25,7 @@ SUBJECTS = {
     "engine": engine.run,
     "memory": memory.run,
     "rebuild": rebuilding.run,
+    "rank": rank.run,
     "mongodb": on_mongodb.run,
 }
 
