@@ -245,13 +245,13 @@ async def forget(database: Database) -> None:
     )
     since = (await _batch(database)).since
     await database["standings"].update_many(
-        {"batch": {"$lte": since}}, {"$set": FRESH, "$unset": {"counted": "", "batch": ""}}
+        {"batch": {"$not": {"$gt": since}}}, {"$set": FRESH, "$unset": {"counted": "", "batch": ""}}
     )
-    await database["counts"].delete_many({"batch": {"$lte": since}})
+    await database["counts"].delete_many({"batch": {"$not": {"$gt": since}}})
 
 
 async def miscounted(database: Database) -> list[str]:
-    """See `Store.miscounted`. Nobody begins a batch meanwhile: lines go on changing, what they say is counted does not."""
+    """See `Store.miscounted`. Nobody begins a batch meanwhile: lines change, what is counted of them does not."""
     meta = database["meta"]
     await _batch(database)
     try:
