@@ -13,7 +13,7 @@ import pytest
 from laurels import Laurels, StoreError, StoreIncompatible, StoreUnavailable
 from laurels.application.rebuild import verify
 from laurels.bootstrap import open_store
-from laurels.storage.counts import LEVELS
+from laurels.domain.counts import LEVELS
 from laurels.storage.sqlite import SQLiteStore, counts_sql
 from laurels.storage.sqlite.schema import MIGRATIONS
 from laurels.testing.builders import VERSION, event_entry, history, project

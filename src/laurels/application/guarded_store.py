@@ -14,7 +14,7 @@ from typing import TypeVar
 from laurels.application.availability import Availability
 from laurels.application.ports import Card, Consulted, Projected, Projection, Store
 from laurels.domain.ledger import Entry
-from laurels.domain.ranking import Place, Standing
+from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rulebook_data import Badge
 from laurels.errors import StoreUnavailable
 
@@ -80,6 +80,9 @@ class GuardedStore:
 
     async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
         return await self._store.projected(user_ids)
+
+    async def ranking(self, board: str, user_id: str) -> Ranking | None:
+        return await self._ask(lambda store: store.ranking(board, user_id))
 
     async def miscounted(self) -> list[str]:
         return await self._store.miscounted()

@@ -5,7 +5,6 @@ Boards are read from the projection, so they may lag behind the ledger by the pr
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated
@@ -106,31 +105,28 @@ class Leaderboards:
         return rank
 
     async def _rank(self, user_id: str, timeframe: Timeframe, board: str) -> Rank:
-        of, standing = await asyncio.gather(self._store.count(board), self._store.standing(board, user_id))
-        if standing is None:
+        found = await self._store.ranking(board, user_id)
+        if found is None:
             if not await self._store.entries(user_id, limit=1):
                 raise UnknownUser(user_id)
             return Rank(
                 timeframe=timeframe.value,
                 period=board,
                 rank=None,
-                of=of,
+                of=await self._store.count(board),
                 points=None,
                 percentile=None,
                 points_to_next=None,
             )
-        rank, ahead = await asyncio.gather(
-            self._rank_of(board, standing.points),
-            self._store.standings(board, limit=1, before=_first_with(standing.points)),
-        )
+        points, rank = found.standing.points, 1 + found.above
         return Rank(
             timeframe=timeframe.value,
             period=board,
             rank=rank,
-            of=of,
-            points=standing.points,
-            percentile=percentile(rank, of),
-            points_to_next=ahead[0].points - standing.points if ahead else None,
+            of=found.of,
+            points=points,
+            percentile=percentile(rank, found.of),
+            points_to_next=None if found.next_points is None else found.next_points - points,
         )
 
     def _board(self, timeframe: Timeframe | None, period: str | None) -> tuple[Timeframe, str]:
@@ -172,11 +168,6 @@ class Leaderboards:
 
     async def _rank_of(self, board: str, points: int) -> int:
         return 1 + await self._store.count(board, above=points)
-
-
-def _first_with(points: int) -> Place:
-    """The place before everyone who has `points`."""
-    return Place(points, -1, "")
 
 
 def _row(standing: Standing, rank: int, card: Card | None) -> LeaderboardRow:

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from laurels.domain.events import LearningEvent
 from laurels.domain.ledger import Entry
 from laurels.domain.progress import Progress
-from laurels.domain.ranking import Place, Standing
+from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rulebook_data import Badge
 
 Clock = Callable[[], int]
@@ -163,6 +163,10 @@ class Store(Protocol):
 
     async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
         """What the projections hold of users, whatever its version; those of whom they hold nothing are left out."""
+        ...
+
+    async def ranking(self, board: str, user_id: str) -> Ranking | None:
+        """What `standing`, `count` and `standings` tell of one user's rank, at once; None without a standing."""
         ...
 
     async def miscounted(self) -> list[str]:

@@ -22,6 +22,16 @@ class Standing(Struct, frozen=True, gc=False):
         return Place(self.points, self.reached_at, self.user_id)
 
 
+class Ranking(Struct, frozen=True, gc=False):
+    """A user's standing among all `of` a board: how many have more points, and how many points the next of them has,
+    None where there is none."""
+
+    standing: Standing
+    above: int
+    of: int
+    next_points: int | None
+
+
 class Place(Struct, frozen=True, gc=False):
     """A point in a board's order, held by someone or not; what a cursor remembers."""
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from laurels.application.ports import Projection, Store
+from laurels.domain.ranking import Ranking
 from laurels.testing.builders import card, progress, project, standing
 from laurels.testing.handles import OpenStore
 
@@ -28,7 +29,7 @@ _CALLS = st.lists(st.lists(_LINE, max_size=8, unique_by=lambda line: line[0]), m
 
 
 class CountContract:
-    """`count` and `miscounted`."""
+    """`count`, `ranking` and `miscounted`."""
 
     async def test_an_empty_board_counts_nobody(self, open_store: OpenStore) -> None:
         store = await open_store()
@@ -68,6 +69,18 @@ class CountContract:
             assert await store.count(f"{run} all", above=points) == sum(other > points for other in held), points
         assert await store.miscounted() == []
         await store.close()
+
+    async def test_a_ranking_is_a_standing_with_what_is_above_it(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        for user_id, points in (("ada", 30), ("bob", 20), ("cleo", 20), ("dan", -10)):
+            await project(store, user_id, points=points)
+        assert [await store.ranking("all", user_id) for user_id in ("ada", "bob", "cleo", "dan", "eve")] == [
+            Ranking(standing("ada", 30), 0, 4, None),
+            Ranking(standing("bob", 20), 1, 4, 30),
+            Ranking(standing("cleo", 20), 1, 4, 30),
+            Ranking(standing("dan", -10), 3, 4, 20),
+            None,
+        ]
 
     async def test_points_beyond_64_bits_are_above_or_below_everyone(self, open_store: OpenStore) -> None:
         store = await open_store()

@@ -32,6 +32,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "count": lambda store: store.count("all"),
     "users": lambda store: store.users(),
     "projected": lambda store: store.projected(["ada"]),
+    "ranking": lambda store: store.ranking("all", "ada"),
     "miscounted": lambda store: store.miscounted(),
     "clear_projections": lambda store: store.clear_projections(),
     "publish": lambda store: store.publish(small_rulebook().badges),

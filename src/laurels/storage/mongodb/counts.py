@@ -4,7 +4,7 @@ A line says what the counts hold of it (`counted`, as of the numbered `batch`) a
 (`fresh`, set in the very write that changes the line). Counting takes fresh lines, writes what has to change into a
 journal with the next batch number, applies it to each count whose own batch is smaller, marks the lines, and closes
 the journal. Whoever finds a journal open carries it on; each step is conditional on the number, so it is done once
-however many do it. Readers add what is not counted yet. See `laurels.storage.counts` for what a count is.
+however many do it. Readers add what is not counted yet. See `laurels.domain.counts` for what a count is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from msgspec import Struct, field
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from laurels.storage.counts import LARGEST, TOP, Range, ranges_above, roll_up
+from laurels.domain.counts import LARGEST, TOP, Range, ranges_above, roll_up
+from laurels.domain.ranking import Place, Ranking
+from laurels.storage.mongodb.boards import standing, standings
 from laurels.storage.mongodb.connection import Collection, Database, Document, duplicates
 
 FRESH: Document = {"fresh": True}
@@ -185,6 +187,19 @@ async def count(database: Database, board: str, above: int | None) -> int:
         )
         if (await _number(database)) == batch.number:
             return _sum(batch, board, ranges, found) + _correction(batch, fresh, above)
+
+
+async def ranking(database: Database, board: str, user_id: str) -> Ranking | None:
+    """See `Store.ranking`."""
+    own = await standing(database, board, user_id)
+    if own is None:
+        return None
+    above, of, ahead = await asyncio.gather(
+        count(database, board, own.points),
+        count(database, board, None),
+        standings(database, board, 1, None, Place(own.points, -1, "")),
+    )
+    return Ranking(own, above, of, ahead[0].points if ahead else None)
 
 
 def _query(board: str, ranges: Sequence[tuple[int, int, int]]) -> Document:

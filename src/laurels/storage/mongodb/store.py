@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequ
 
 from laurels.application.ports import Card, Consulted, Projected, Projection
 from laurels.domain.ledger import Entry
-from laurels.domain.ranking import Place, Standing
+from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rulebook_data import Badge
 from laurels.storage.mongodb import achievements, boards, changes, counts, ledger, snapshots, watermark
 from laurels.storage.mongodb.connection import EACH_OPERATION, PATIENCE, Client, Session, connect, database_of
@@ -91,6 +91,9 @@ class MongoStore:
 
     async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
         return await self._session.run(lambda: snapshots.projected(self._database, user_ids))
+
+    async def ranking(self, board: str, user_id: str) -> Ranking | None:
+        return await self._session.run(lambda: counts.ranking(self._database, board, user_id))
 
     async def miscounted(self) -> list[str]:
         return await self._session.run(lambda: counts.miscounted(self._database), within=_LONG)

@@ -10,7 +10,7 @@ import msgspec
 
 from laurels.application.ports import Card, Projected, Projection
 from laurels.domain.progress import Progress
-from laurels.domain.ranking import Place, Standing
+from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.storage.sqlite import counts_sql
 from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
 
@@ -122,6 +122,18 @@ def standing(connection: apsw.Connection, board: str, user_id: str) -> Standing 
         (board, user_id),
     )
     return Standing(*found[0]) if found else None
+
+
+def ranking(connection: apsw.Connection, board: str, user_id: str) -> Ranking | None:
+    """See `Store.ranking`. From one view: a rank is never beyond the number of people."""
+    with transaction(connection, "DEFERRED"):
+        own = standing(connection, board, user_id)
+        if own is None:
+            return None
+        asked = "SELECT min(points) FROM standings WHERE board = ? AND points > ?"
+        next_points = rows(connection, asked, (board, own.points))[0][0]
+        above = counts_sql.count(connection, board, own.points)
+        return Ranking(own, above, counts_sql.count(connection, board, None), next_points)
 
 
 def users(connection: apsw.Connection, after: str, limit: int) -> list[str]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import apsw
 
+from laurels.domain.counts import LEVELS, WIDTH
 from laurels.errors import StoreIncompatible
-from laurels.storage.counts import LEVELS, WIDTH
 from laurels.storage.sqlite.connection import rows, transaction
 
 _MAKE_COUNTS = f"""

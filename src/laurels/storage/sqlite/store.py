@@ -11,7 +11,7 @@ import apsw
 
 from laurels.application.ports import Card, Consulted, Projected, Projection
 from laurels.domain.ledger import Entry
-from laurels.domain.ranking import Place, Standing
+from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rulebook_data import Badge
 from laurels.errors import StoreUnavailable
 from laurels.storage.sqlite import achievements_sql, counts_sql, ledger_sql, projection_sql
@@ -121,6 +121,9 @@ class SQLiteStore:
 
     async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
         return await self._readers.run(lambda c: projection_sql.projected(c, user_ids))
+
+    async def ranking(self, board: str, user_id: str) -> Ranking | None:
+        return await self._readers.run(lambda c: projection_sql.ranking(c, board, user_id))
 
     async def miscounted(self) -> list[str]:
         return await self._readers.run(counts_sql.miscounted)
