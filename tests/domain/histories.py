@@ -76,7 +76,7 @@ def small_rulebook() -> Rulebook:
     head = """
         name = "small"
         levels = { kind = "quadratic", step = 5 }
-        boards = { zone = "America/New_York" }
+        boards = { zone = "America/New_York", languages = ["py", "go"] }
         event_types.a = { points = 1, bonuses = [{ field = "length", above = 5, points = 2 }] }
         event_types.b = { points = 3 }
         event_types.c = { points = 0 }

@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from laurels.application.standings import standings_of
 from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.periods import board_name
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
 from tests.domain.histories import RULEBOOKS, History, for_each_rulebook, record
@@ -31,6 +33,26 @@ class TestAnyOrderOfArrival:
         for other in (shuffled, history.events[::-1], sorted(history.events, key=lambda one: one.at)):
             again, _entries = record(History(history.zones, other), rulebook)
             assert apart_from_order(again) == apart_from_order(lived)
+
+    @for_each_rulebook(examples=50)
+    def test_gives_the_same_boards_of_languages_and_only_those_asked_for(
+        self, history: History, rulebook: Rulebook
+    ) -> None:
+        progress, entries = record(history, rulebook)
+        paid: dict[str, int] = {}
+        for entry in entries:
+            if isinstance(entry.fact, EventRecorded):
+                language = entry.fact.metadata.get("language")
+                if language in (rulebook.board_languages or ()):
+                    paid[f"all@{language}"] = paid.get(f"all@{language}", 0) + entry.fact.outcome.points
+        found = standings_of(progress) if progress.board_days else {}
+        assert {name: line.points for name, line in found.items() if name.startswith("all@")} == paid
+        shuffled = random.Random(len(history.events)).sample(history.events, len(history.events))
+        again, _entries = record(History(history.zones, shuffled), rulebook)
+        others = standings_of(again) if again.board_days else {}
+        assert {name: line for name, line in found.items() if "@" in name} == {
+            name: line for name, line in others.items() if "@" in name
+        }
 
 
 class TestTheLedger:
@@ -76,6 +98,21 @@ class TestTheLedger:
 
 
 class TestVersions:
+    def test_which_languages_have_boards_decides_how_entries_are_folded_and_no_outcome(self) -> None:
+        before = RULEBOOKS["coding"]
+        versions = {before.measures_version}
+        for languages in (True, ["py"], ["py", "js"]):
+            boards = msgspec.structs.replace(before.data.boards, languages=languages)
+            after = Rulebook(msgspec.structs.replace(before.data, boards=boards))
+            assert after.fingerprint == before.fingerprint
+            versions.add(after.measures_version)
+        assert len(versions) == 4
+
+    def test_no_two_boards_share_a_name(self) -> None:
+        names = ["py", "p@y", "p.y", "p%2Ey", "$py", "c++", "c  "]
+        assert len({board_name(period, name) for period in ("all", "2026-11") for name in [None, *names]}) == 16
+        assert board_name("2026-11", "node.js") == "2026-11@node%2Ejs"
+
     def test_what_a_badge_counts_as_decides_outcomes_and_how_entries_are_folded(self) -> None:
         before = RULEBOOKS["small"]
         for change in ({"category": "milestone"}, {"rarity": "epic"}):

@@ -10,12 +10,14 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from laurels.application.last_known import LastKnown
 from laurels.application.ports import Card, Clock, Store
 from laurels.application.views import Leaderboard, LeaderboardRow, Rank
-from laurels.domain.periods import Timeframe, iso, parse_period, period_name, period_start
+from laurels.domain.events import MAX_LANGUAGE_LENGTH
+from laurels.domain.periods import Timeframe, board_name, iso, parse_period, period_name, period_start
 from laurels.domain.ranking import Place, Standing, percentile
 from laurels.domain.rulebook import Rulebook
 from laurels.errors import InvalidQuery, StoreError, UnknownUser
@@ -24,6 +26,24 @@ MAX_LIMIT = 100
 # Cursors come back from outside: a number beyond 64 bits is none that was given out, and no store could take it.
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _decode_place = msgspec.json.Decoder(tuple[str, _Int64, _Int64, str]).decode
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """Which board is meant. `start` is the first day of its period, 0 for all-time."""
+
+    timeframe: Timeframe
+    start: int
+    language: str | None
+
+    @property
+    def period(self) -> str:
+        """The name of the period."""
+        return period_name(self.timeframe, self.start or 1)
+
+    @property
+    def board(self) -> str:
+        """The name of the board."""
+        return board_name(self.period, self.language)
 
 
 class Leaderboards:
@@ -44,23 +64,24 @@ class Leaderboards:
         limit: int = 10,
         cursor: str | None = None,
         around: str | None = None,
+        language: str | None = None,
     ) -> Leaderboard:
         """A page of a board: its top, what follows a cursor, or the surroundings of a user.
 
         `period` names a closed period (`2026-W47`); without it the present one of `timeframe` is meant (default
-        all-time). `around` puts that user in the middle. Raises InvalidQuery; UnknownUser when `around` does not
-        stand on the board.
+        all-time). `language` names a board of one language. `around` puts that user in the middle.
+        Raises InvalidQuery; UnknownUser when `around` does not stand on the board.
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise InvalidQuery("limit", f"Must be a whole number from 1 to {MAX_LIMIT}.")
         if cursor is not None and around is not None:
             raise InvalidQuery("cursor", "Cannot be combined with 'around'.")
-        timeframe, board = self._board(timeframe, period)
+        asked = self._asked(timeframe, period, language)
         if self._last_known is None:
-            return await self._page(timeframe, board, limit, cursor, around)
-        key = (board, limit, cursor, around)
+            return await self._page(asked, limit, cursor, around)
+        key = (asked.board, limit, cursor, around)
         try:
-            page = await self._page(timeframe, board, limit, cursor, around)
+            page = await self._page(asked, limit, cursor, around)
         except StoreError:
             last = self._last_known.boards.get(key)
             if last is None:
@@ -69,9 +90,8 @@ class Leaderboards:
         self._last_known.boards.keep(key, page)
         return page
 
-    async def _page(
-        self, timeframe: Timeframe, board: str, limit: int, cursor: str | None, around: str | None
-    ) -> Leaderboard:
+    async def _page(self, asked: _Asked, limit: int, cursor: str | None, around: str | None) -> Leaderboard:
+        board = asked.board
         if around is not None:
             standings = await self._surroundings(board, around, limit)
         else:
@@ -82,20 +102,29 @@ class Leaderboards:
         rows = await self._rows(board, standings)
         next_cursor = _cursor(standings[-1].place, board) if has_more else None
         return Leaderboard(
-            timeframe=timeframe.value,
-            period=board,
+            timeframe=asked.timeframe.value,
+            period=asked.period,
+            language=UNSET if asked.language is None else asked.language,
             leaderboard=rows,
             total=await self._store.count(board),
             next=next_cursor,
         )
 
-    async def rank(self, user_id: str, timeframe: Timeframe | None = None, *, period: str | None = None) -> Rank:
+    async def rank(
+        self,
+        user_id: str,
+        timeframe: Timeframe | None = None,
+        *,
+        period: str | None = None,
+        language: str | None = None,
+    ) -> Rank:
         """A user's place on a board. Raises InvalidQuery, or UnknownUser for a user of whom nothing is recorded."""
-        timeframe, board = self._board(timeframe, period)
+        asked = self._asked(timeframe, period, language)
+        board = asked.board
         if self._last_known is None:
-            return await self._rank(user_id, timeframe, board)
+            return await self._rank(user_id, asked)
         try:
-            rank = await self._rank(user_id, timeframe, board)
+            rank = await self._rank(user_id, asked)
         except StoreError:
             last = self._last_known.ranks.get((user_id, board))
             if last is None:
@@ -104,24 +133,26 @@ class Leaderboards:
         self._last_known.ranks.keep((user_id, board), rank)
         return rank
 
-    async def _rank(self, user_id: str, timeframe: Timeframe, board: str) -> Rank:
-        found = await self._store.ranking(board, user_id)
+    async def _rank(self, user_id: str, asked: _Asked) -> Rank:
+        found = await self._store.ranking(asked.board, user_id)
         if found is None:
             if not await self._store.entries(user_id, limit=1):
                 raise UnknownUser(user_id)
             return Rank(
-                timeframe=timeframe.value,
-                period=board,
+                timeframe=asked.timeframe.value,
+                period=asked.period,
+                language=UNSET if asked.language is None else asked.language,
                 rank=None,
-                of=await self._store.count(board),
+                of=await self._store.count(asked.board),
                 points=None,
                 percentile=None,
                 points_to_next=None,
             )
         points, rank = found.standing.points, 1 + found.above
         return Rank(
-            timeframe=timeframe.value,
-            period=board,
+            timeframe=asked.timeframe.value,
+            period=asked.period,
+            language=UNSET if asked.language is None else asked.language,
             rank=rank,
             of=found.of,
             points=points,
@@ -129,15 +160,26 @@ class Leaderboards:
             points_to_next=None if found.next_points is None else found.next_points - points,
         )
 
-    def _board(self, timeframe: Timeframe | None, period: str | None) -> tuple[Timeframe, str]:
+    def _asked(self, timeframe: Timeframe | None, period: str | None, language: str | None) -> _Asked:
+        if language is not None and not self._rulebook.keeps_language(language):
+            sentence = "The rulebook of this service keeps no boards by language."
+            if self._rulebook.board_languages:
+                sentence = "The rulebook of this service keeps no boards for this language."
+            raise InvalidQuery("language", sentence)
+        if language is not None and not (1 <= len(language) <= MAX_LANGUAGE_LENGTH and language.isprintable()):
+            raise InvalidQuery("language", f"Must be 1 to {MAX_LANGUAGE_LENGTH} printable characters.")
+        timeframe, start = self._period(timeframe, period)
+        return _Asked(timeframe, start, language)
+
+    def _period(self, timeframe: Timeframe | None, period: str | None) -> tuple[Timeframe, int]:
         if period is not None:
             named, start = parse_period(period)
             if timeframe is not None and named is not timeframe:
                 raise InvalidQuery("period", f"Is not the name of a {timeframe.value} period.")
-            return named, period_name(named, start or 1)
+            return named, start
         timeframe = timeframe or Timeframe.ALL_TIME
         today = self._rulebook.board_day(self._clock())
-        return timeframe, period_name(timeframe, period_start(timeframe, today) or 1)
+        return timeframe, period_start(timeframe, today)
 
     async def _surroundings(self, board: str, user_id: str, limit: int) -> list[Standing]:
         own = await self._store.standing(board, user_id)

@@ -6,13 +6,13 @@ leaves the same line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 from laurels.application.ports import Card
-from laurels.domain.periods import Timeframe, period_length, period_name, period_start
-from laurels.domain.progress import Progress
+from laurels.domain.periods import Timeframe, board_name, period_length, period_name, period_start
+from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.ranking import Standing
 from laurels.domain.rulebook import Rulebook
 
@@ -39,9 +39,14 @@ def _periods_of(day: int) -> tuple[_Period, ...]:
 
 def standings_of(progress: Progress, days: Iterable[int] | None = None) -> dict[str, Standing]:
     """The user's standing on every board that the given days of the boards' calendar (all if None) touch."""
-    touched = progress.board_days if days is None else days
+    touched = list(progress.board_days if days is None else days)
     periods = dict(period for day in touched for period in _periods_of(day))
-    return {name: _standing(progress, days) for name, days in periods.items()}
+    found = {name: _standing(progress, days) for name, days in periods.items()}
+    for language, held in progress.language_days.items():
+        of_language = dict(period for day in touched if day in held for period in _periods_of(day))
+        for name, covered in of_language.items():
+            found[board_name(name, language)] = _sum(progress.user_id, held, held if covered is None else covered)
+    return found
 
 
 def _standing(progress: Progress, days: range | None) -> Standing:
@@ -49,6 +54,10 @@ def _standing(progress: Progress, days: range | None) -> Standing:
     if days is None:
         reached_at = max(day.reached_at for day in board_days.values())
         return Standing(progress.user_id, progress.total_points, progress.events, reached_at)
+    return _sum(progress.user_id, board_days, days)
+
+
+def _sum(user_id: str, board_days: Mapping[int, BoardDay], days: Iterable[int]) -> Standing:
     points = events = reached_at = 0
     for day in days:
         held = board_days.get(day)
@@ -56,7 +65,7 @@ def _standing(progress: Progress, days: range | None) -> Standing:
             points += held.points
             events += held.events
             reached_at = max(reached_at, held.reached_at)
-    return Standing(progress.user_id, points, events, reached_at)
+    return Standing(user_id, points, events, reached_at)
 
 
 def card_of(progress: Progress, rulebook: Rulebook) -> Card:

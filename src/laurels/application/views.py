@@ -240,10 +240,14 @@ class LeaderboardRow(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Leaderboard(Document, frozen=True, rename="camel", kw_only=True):
-    """A page of a board. `total` counts who stands on it; `next` is the cursor of the next page, None at the end."""
+    """A page of a board. `total` counts who stands on it; `next` is the cursor of the next page, None at the end.
+
+    `language` is there on a board of one language only.
+    """
 
     timeframe: str
     period: str
+    language: str | UnsetType = UNSET
     leaderboard: list[LeaderboardRow]
     total: int
     next: str | None
@@ -257,6 +261,7 @@ class Rank(Document, frozen=True, rename="camel", kw_only=True):
 
     timeframe: str
     period: str
+    language: str | UnsetType = UNSET
     rank: int | None
     of: int
     points: int | None

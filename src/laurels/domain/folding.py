@@ -68,6 +68,8 @@ def observe_event(
     language = metadata.get("language")
     if language is not None:
         progress.languages[language] = progress.languages.get(language, 0) + 1
+        if rulebook.keeps_language(language):
+            _count_language(progress, language, points, at, rulebook)
 
     day = day_of(at, offset)
     reached: list[int] = []
@@ -165,6 +167,15 @@ def _board_day(progress: Progress, at: int, rulebook: Rulebook) -> BoardDay:
     if found is None:
         found = progress.board_days[day] = BoardDay()
     return found
+
+
+def _count_language(progress: Progress, language: str, points: int, at: int, rulebook: Rulebook) -> None:
+    days = progress.language_days.setdefault(language, {})
+    held = days.setdefault(rulebook.board_day(at), BoardDay())
+    held.events += 1
+    if points:
+        held.points += points
+        held.reached_at = max(held.reached_at, at)
 
 
 def _earn(

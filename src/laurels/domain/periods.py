@@ -11,6 +11,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from urllib.parse import quote
 from zoneinfo import ZoneInfo, available_timezones
 
 from laurels.errors import InvalidQuery
@@ -149,6 +150,21 @@ def period_name(timeframe: Timeframe, day: int) -> str:
             return f"{iso_week.year:04d}-W{iso_week.week:02d}"
         case Timeframe.DAILY:
             return day_name(day)
+
+
+def board_name(period: str, language: str | None = None) -> str:
+    """The name of a board: that of its period, and for one language that after an `@`: `2026-11@python`.
+
+    No period's name holds an `@`, and the language is percent-encoded, so no two boards share a name.
+    """
+    return period if language is None else f"{period}@{quote(language, safe='').replace('.', '%2E')}"
+
+
+def previous_period(timeframe: Timeframe, start: int) -> str | None:
+    """The name of the period before the one that begins on the day `start`; None for all-time and the first day."""
+    if timeframe is Timeframe.ALL_TIME or start <= 1:
+        return None
+    return period_name(timeframe, start - 1)
 
 
 def parse_period(name: str) -> tuple[Timeframe, int]:

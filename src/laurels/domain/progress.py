@@ -47,8 +47,9 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
 
     `run_first` is where the run of consecutive active days that ends on `last_day` begins.
     `zones` is the history of time zones: (from, name), the first from the beginning of time. `adopted` holds, by
-    origin, the sum of the adjustments that came with it. `gauges` and `parts` belong to the measures of the rulebook
-    whose `measures_version` is `version`.
+    origin, the sum of the adjustments that came with it. `language_days` holds, of the languages that have boards of
+    their own, what `board_days` holds of all, without badges. `gauges` and `parts` belong to the measures of the
+    rulebook whose `measures_version` is `version`.
     """
 
     user_id: str
@@ -66,6 +67,7 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     languages: dict[str, int] = field(default_factory=dict[str, int])
     days: dict[int, DayTotals] = field(default_factory=dict[int, DayTotals])
     board_days: dict[int, BoardDay] = field(default_factory=dict[int, BoardDay])
+    language_days: dict[str, dict[int, BoardDay]] = field(default_factory=dict[str, dict[int, BoardDay]])
     awards: dict[str, Award] = field(default_factory=dict[str, Award])
     display_name: str | None = None
     photo_url: str | None = field(default=None, name="photoURL")

@@ -52,6 +52,11 @@ class Rulebook:
         self.board_day: Callable[[int], int] = (
             day_of if self.board_zone == "UTC" else partial(day_in_zone, zone=self.board_zone)
         )
+        languages = data.boards.languages
+        # The languages with boards of their own; None for all.
+        self.board_languages: frozenset[str] | None = (
+            frozenset(languages) if isinstance(languages, list) else None if languages else frozenset()
+        )
         self.badges = data.badges
         self._positions = {badge.id: position for position, badge in enumerate(data.badges)}
         self._measures: dict[str, EventMeasure | StateMeasure] = {}
@@ -80,8 +85,25 @@ class Rulebook:
         # Measures of badges held keep numbers that hang on what the badges were when they were folded.
         counted = [(badge.id, badge.category, badge.rarity) for badge in data.badges] if self._badge_measures else []
         self.measures_version = _digest(
-            msgspec.json.encode([SHAPE, self.board_zone, counted, *((key, m.top) for key, m in self._measures.items())])
+            msgspec.json.encode(
+                [
+                    SHAPE,
+                    self.board_zone,
+                    counted,
+                    *((key, m.top) for key, m in self._measures.items()),
+                    *self._kept_languages(),
+                ]
+            )
         )
+
+    def keeps_language(self, language: str) -> bool:
+        """Whether there are boards for `language`, which is compared code point by code point."""
+        return self.board_languages is None or language in self.board_languages
+
+    def _kept_languages(self) -> list[object]:
+        # Nothing where there are none: asking for none must not make the snapshots of older rulebooks anew.
+        languages = self.board_languages
+        return ["languages", None if languages is None else sorted(languages)] if languages != frozenset() else []
 
     def badge(self, badge_id: str) -> Badge | None:
         """The definition of a badge, or None where the rulebook no longer has it."""

@@ -31,9 +31,11 @@ class Badge(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Boards(Struct, frozen=True, forbid_unknown_fields=True):
-    """How boards are kept. `zone` decides where their days, weeks and months begin."""
+    """How boards are kept. `zone` decides where their days, weeks and months begin; `languages` which languages
+    have boards of their own: none, all that events name, or those listed."""
 
     zone: str = "UTC"
+    languages: bool | list[Name] = False
 
 
 class RulebookData(Struct, frozen=True, forbid_unknown_fields=True):

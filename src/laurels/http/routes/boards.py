@@ -12,7 +12,6 @@ from laurels.application.badges import catalogue
 from laurels.application.service import Service
 from laurels.application.views import Leaderboard
 from laurels.domain.periods import Timeframe
-from laurels.errors import InvalidQuery
 from laurels.http.schemas import BadgeCatalogue
 
 
@@ -26,12 +25,14 @@ async def leaderboard(
     period: Annotated[
         str | None, QueryParameter(description="A period by name: all, 2026-11, 2026-W47 or 2026-11-23.")
     ] = None,
-    language: Annotated[str | None, QueryParameter(description="A board for one language, where kept.")] = None,
+    language: Annotated[
+        str | None, QueryParameter(description="A board of one language, where the rulebook keeps them.")
+    ] = None,
 ) -> Leaderboard:
     """A page of a board. `points` were earned in the period, `totalPoints` ever; equal points share a rank."""
-    if language is not None:
-        raise InvalidQuery("language", "The rulebook of this service keeps no boards by language.")
-    return await service.leaderboards.page(timeframe, period=period, limit=limit, cursor=cursor, around=around)
+    return await service.leaderboards.page(
+        timeframe, period=period, limit=limit, cursor=cursor, around=around, language=language
+    )
 
 
 @get("/api/badges", summary="All badges", tags=["badges"])

@@ -75,9 +75,12 @@ async def rank(
     user_id: UserId,
     timeframe: Annotated[Timeframe | None, QueryParameter(description="Which board; default all-time.")] = None,
     period: Annotated[str | None, QueryParameter(description="A period by name, such as 2026-W47.")] = None,
+    language: Annotated[
+        str | None, QueryParameter(description="A board of one language, where the rulebook keeps them.")
+    ] = None,
 ) -> Rank:
     """The learner's place on a board. `rank` is null for one who has no event in the period."""
-    return await service.leaderboards.rank(user_id_in(request, "/rank/"), timeframe, period=period)
+    return await service.leaderboards.rank(user_id_in(request, "/rank/"), timeframe, period=period, language=language)
 
 
 @put("/api/progress/users/{user_id:path}", summary="Change a profile", tags=["learners"])
