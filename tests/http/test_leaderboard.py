@@ -19,6 +19,7 @@ from tests.http.conftest import Record, StartServer
 BOARD = {"success", "timeframe", "period", "leaderboard", "total", "next"}
 ROW = {
     "rank",
+    "previousRank",
     "userId",
     "displayName",
     "photoURL",
@@ -53,6 +54,7 @@ class TestLeaderboard:
         profile = client.get(f"/api/progress/dashboard/{user}").json()["user"]
         assert row == {name: value for name, value in profile.items() if name in ROW} | {
             "rank": 1,
+            "previousRank": None,
             "points": points,
             "_id": user,
         }

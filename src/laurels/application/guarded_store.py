@@ -69,6 +69,9 @@ class GuardedStore:
     ) -> list[Standing]:
         return await self._ask(lambda store: store.standings(board, limit=limit, after=after, before=before))
 
+    async def standings_of(self, board: str, user_ids: Collection[str]) -> list[Standing]:
+        return await self._ask(lambda store: store.standings_of(board, user_ids))
+
     async def standing(self, board: str, user_id: str) -> Standing | None:
         return await self._ask(lambda store: store.standing(board, user_id))
 

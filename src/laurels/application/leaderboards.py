@@ -5,8 +5,10 @@ Boards are read from the projection, so they may lag behind the ledger by the pr
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -17,12 +19,13 @@ from laurels.application.last_known import LastKnown
 from laurels.application.ports import Card, Clock, Store
 from laurels.application.views import Leaderboard, LeaderboardRow, Rank
 from laurels.domain.events import MAX_LANGUAGE_LENGTH
-from laurels.domain.periods import Timeframe, board_name, iso, parse_period, period_name, period_start
-from laurels.domain.ranking import Place, Standing, percentile
+from laurels.domain.periods import Timeframe, board_name, iso, parse_period, period_name, period_start, previous_period
+from laurels.domain.ranking import Place, Standing, percentile, ranks_of
 from laurels.domain.rulebook import Rulebook
 from laurels.errors import InvalidQuery, StoreError, UnknownUser
 
 MAX_LIMIT = 100
+MAX_USERS = 200
 # Cursors come back from outside: a number beyond 64 bits is none that was given out, and no store could take it.
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _decode_place = msgspec.json.Decoder(tuple[str, _Int64, _Int64, str]).decode
@@ -44,6 +47,12 @@ class _Asked(msgspec.Struct, frozen=True):
     def board(self) -> str:
         """The name of the board."""
         return board_name(self.period, self.language)
+
+    @property
+    def before(self) -> str | None:
+        """The name of the same board in the period before; None for all-time."""
+        period = previous_period(self.timeframe, self.start)
+        return None if period is None else board_name(period, self.language)
 
 
 class Leaderboards:
@@ -99,7 +108,7 @@ class Leaderboards:
             standings = await self._store.standings(board, limit=limit + 1, after=after)
         has_more = len(standings) > limit
         standings = standings[:limit]
-        rows = await self._rows(board, standings)
+        rows = await self._rows(asked, standings)
         next_cursor = _cursor(standings[-1].place, board) if has_more else None
         return Leaderboard(
             timeframe=asked.timeframe.value,
@@ -108,6 +117,34 @@ class Leaderboards:
             leaderboard=rows,
             total=await self._store.count(board),
             next=next_cursor,
+        )
+
+    async def among(
+        self,
+        user_ids: Sequence[str],
+        timeframe: Timeframe | None = None,
+        *,
+        period: str | None = None,
+        language: str | None = None,
+    ) -> Leaderboard:
+        """Those of up to 200 users who stand on a board, ranked among themselves. Raises InvalidQuery."""
+        if len(user_ids) > MAX_USERS:
+            raise InvalidQuery("users", f"Must name at most {MAX_USERS} users.")
+        asked = self._asked(timeframe, period, language)
+        standings = await self._store.standings_of(asked.board, user_ids)
+        before = [] if asked.before is None else await self._store.standings_of(asked.before, user_ids)
+        ranks = dict(zip((line.user_id for line in before), ranks_of([line.points for line in before]), strict=True))
+        cards = await self._store.cards([standing.user_id for standing in standings])
+        return Leaderboard(
+            timeframe=asked.timeframe.value,
+            period=asked.period,
+            language=UNSET if asked.language is None else asked.language,
+            leaderboard=[
+                _row(line, rank, ranks.get(line.user_id), cards.get(line.user_id))
+                for line, rank in zip(standings, ranks_of([line.points for line in standings]), strict=True)
+            ],
+            total=len(standings),
+            next=None,
         )
 
     async def rank(
@@ -192,9 +229,23 @@ class Leaderboards:
         kept = above[-take_above:] if take_above else []
         return [*kept, own, *below][: limit + 1]
 
-    async def _rows(self, board: str, standings: list[Standing]) -> list[LeaderboardRow]:
+    async def _ranks_before(self, asked: _Asked, user_ids: Sequence[str]) -> dict[str, int]:
+        """The ranks that users had in the period before; those who had none are left out."""
+        before = asked.before
+        if before is None:
+            return {}
+        lines = await self._store.standings_of(before, user_ids)
+        # Who had equal points had one rank: one count for all of them.
+        points = list(dict.fromkeys(line.points for line in lines))
+        above = await asyncio.gather(*(self._store.count(before, before=_first_with(held)) for held in points))
+        ranks = {held: 1 + count for held, count in zip(points, above, strict=True)}
+        return {line.user_id: ranks[line.points] for line in lines}
+
+    async def _rows(self, asked: _Asked, standings: list[Standing]) -> list[LeaderboardRow]:
         if not standings:
             return []
+        board = asked.board
+        ranks_before = await self._ranks_before(asked, [standing.user_id for standing in standings])
         cards = await self._store.cards([standing.user_id for standing in standings])
         rank = await self._rank_of(board, standings[0].points)
         rows: list[LeaderboardRow] = []
@@ -205,18 +256,19 @@ class Leaderboards:
                     # Lines of the pages before may share the first line's points: only here positions are known.
                     position = await self._rank_of(board, standing.points) - offset
                 rank, points = position + offset, standing.points
-            rows.append(_row(standing, rank, cards.get(standing.user_id)))
+            rows.append(_row(standing, rank, ranks_before.get(standing.user_id), cards.get(standing.user_id)))
         return rows
 
     async def _rank_of(self, board: str, points: int) -> int:
         return 1 + await self._store.count(board, above=points)
 
 
-def _row(standing: Standing, rank: int, card: Card | None) -> LeaderboardRow:
+def _row(standing: Standing, rank: int, previous_rank: int | None, card: Card | None) -> LeaderboardRow:
     at = card.last_active_at if card else None
     return LeaderboardRow(
         id=standing.user_id,
         rank=rank,
+        previous_rank=previous_rank,
         user_id=standing.user_id,
         display_name=card.display_name if card else None,
         photo_url=card.photo_url if card else None,

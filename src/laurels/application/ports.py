@@ -145,6 +145,10 @@ class Store(Protocol):
         """
         ...
 
+    async def standings_of(self, board: str, user_ids: Collection[str]) -> list[Standing]:
+        """The standings of those users who stand on a board, in its order, each once."""
+        ...
+
     async def standing(self, board: str, user_id: str) -> Standing | None:
         """One user's standing on a board."""
         ...

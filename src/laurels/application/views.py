@@ -225,10 +225,14 @@ class Export(Document, frozen=True, rename="camel", kw_only=True):
 
 
 class LeaderboardRow(Struct, frozen=True, rename="camel", kw_only=True):
-    """One line of a board. `points` were earned in the period, `total_points` ever. `_id` repeats the user id."""
+    """One line of a board. `points` were earned in the period, `total_points` ever. `_id` repeats the user id.
+
+    `previous_rank` is the rank in the period before; None for who did not stand there, and on the all-time board.
+    """
 
     id: str = field(name="_id")
     rank: int
+    previous_rank: int | None
     user_id: str
     display_name: str | None
     photo_url: str | None = field(name="photoURL")

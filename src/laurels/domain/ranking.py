@@ -5,6 +5,8 @@ More points first; equal points: who reached them earlier; then the user id. Eve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 
@@ -43,6 +45,14 @@ class Place(Struct, frozen=True, gc=False):
     def sort_key(self) -> tuple[int, int, str]:
         """Ascending in the order of the board."""
         return (-self.points, self.reached_at, self.user_id)
+
+
+def ranks_of(points: Sequence[int]) -> list[int]:
+    """The ranks (1, 2, 2, 4) of lines with these points, which are all of a board, in its order."""
+    ranks: list[int] = []
+    for position, held in enumerate(points):
+        ranks.append(ranks[-1] if position and held == points[position - 1] else position + 1)
+    return ranks
 
 
 def percentile(rank: int, of: int) -> float:

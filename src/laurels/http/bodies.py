@@ -111,3 +111,11 @@ def user_id_in(request: AnyRequest, prefix: str) -> str:
     if not user_id:
         raise InvalidQuery("userId", "Must have 1 to 100 characters.")
     return user_id
+
+
+def user_ids_in(listed: str) -> list[str]:
+    """The user ids of a list with commas, each percent-encoded, so that an id may hold a comma. Raises InvalidQuery."""
+    try:
+        return [unquote_to_bytes(one).decode() for one in listed.split(",") if one]
+    except UnicodeDecodeError:
+        raise InvalidQuery("users", "Is not UTF-8 text.") from None

@@ -12,7 +12,7 @@ from laurels.testing.handles import AWKWARD_IDS, OpenStore
 
 
 class BoardContract:
-    """`standings` and `standing`; `count` has a part of its own."""
+    """`standings`, `standings_of` and `standing`; `count` has a part of its own."""
 
     async def test_more_points_come_first_then_earlier_reached_then_the_user_id(self, open_store: OpenStore) -> None:
         store = await open_store()
@@ -125,6 +125,24 @@ class BoardContract:
         assert await store.standing("all", "ada") == standing("ada", 9)
         assert await store.standing("2026-03", "ada") is None
         assert await store.standing("all", "Ada") is None
+
+    async def test_the_standings_of_some_users_come_in_the_boards_order(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        lines = await _fill(store)
+        await project(store, "ada", boards=["2026-03"], points=99)
+        wanted = lines[::3]
+        asked = [line.user_id for line in wanted]
+        random.Random(5).shuffle(asked)
+        assert await store.standings_of("all", [*asked, "ada", "nobody", asked[0]]) == wanted
+        assert await store.standings_of("all", []) == []
+        assert await store.standings_of("an empty one", asked) == []
+
+    async def test_the_standings_of_some_users_tell_ids_apart_by_code_point(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        for user_id in AWKWARD_IDS[::2]:
+            await project(store, user_id, points=7)
+        found = await store.standings_of("all", AWKWARD_IDS)
+        assert [line.user_id for line in found] == sorted(AWKWARD_IDS[::2])
 
     async def test_no_points_are_a_standing_too(self, open_store: OpenStore) -> None:
         store = await open_store()

@@ -28,6 +28,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "behind": lambda store: store.behind(10, before=NOON),
     "cards": lambda store: store.cards(["ada"]),
     "standings": lambda store: store.standings("all", limit=10),
+    "standings_of": lambda store: store.standings_of("all", ["ada"]),
     "standing": lambda store: store.standing("all", "ada"),
     "count": lambda store: store.count("all"),
     "users": lambda store: store.users(),

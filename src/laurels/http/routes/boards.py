@@ -12,6 +12,8 @@ from laurels.application.badges import catalogue
 from laurels.application.service import Service
 from laurels.application.views import Leaderboard
 from laurels.domain.periods import Timeframe
+from laurels.errors import InvalidQuery
+from laurels.http.bodies import user_ids_in
 from laurels.http.schemas import BadgeCatalogue
 
 
@@ -25,11 +27,20 @@ async def leaderboard(
     period: Annotated[
         str | None, QueryParameter(description="A period by name: all, 2026-11, 2026-W47 or 2026-11-23.")
     ] = None,
+    users: Annotated[
+        str | None,
+        QueryParameter(description="Up to 200 user ids with commas between them, to be ranked among themselves."),
+    ] = None,
     language: Annotated[
         str | None, QueryParameter(description="A board of one language, where the rulebook keeps them.")
     ] = None,
 ) -> Leaderboard:
     """A page of a board. `points` were earned in the period, `totalPoints` ever; equal points share a rank."""
+    if users is not None:
+        if cursor is not None or around is not None:
+            raise InvalidQuery("users", "Cannot be combined with 'cursor' or 'around'.")
+        named = user_ids_in(users)
+        return await service.leaderboards.among(named, timeframe, period=period, language=language)
     return await service.leaderboards.page(
         timeframe, period=period, limit=limit, cursor=cursor, around=around, language=language
     )

@@ -80,6 +80,9 @@ class MongoStore:
     ) -> list[Standing]:
         return await self._session.run(lambda: boards.standings(self._database, board, limit, after, before))
 
+    async def standings_of(self, board: str, user_ids: Collection[str]) -> list[Standing]:
+        return await self._session.run(lambda: boards.standings_of(self._database, board, user_ids))
+
     async def standing(self, board: str, user_id: str) -> Standing | None:
         return await self._session.run(lambda: boards.standing(self._database, board, user_id))
 

@@ -110,6 +110,9 @@ class SQLiteStore:
     ) -> list[Standing]:
         return await self._readers.run(lambda c: projection_sql.standings(c, board, limit, after, before))
 
+    async def standings_of(self, board: str, user_ids: Collection[str]) -> list[Standing]:
+        return await self._readers.run(lambda c: projection_sql.standings_of(c, board, user_ids))
+
     async def standing(self, board: str, user_id: str) -> Standing | None:
         return await self._readers.run(lambda c: projection_sql.standing(c, board, user_id))
 
