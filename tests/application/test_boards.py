@@ -1,0 +1,52 @@
+"""Boards of one language, and periods that are over."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from laurels import Laurels
+from laurels.application.rebuild import verify
+from laurels.errors import InvalidQuery
+from laurels.testing.builders import small_rulebook
+from laurels.testing.clocks import SettableClock
+
+
+class TestBoardsOfOneLanguage:
+    async def test_they_count_the_points_of_its_events_and_no_badges(
+        self, store_url: str, clock: SettableClock
+    ) -> None:
+        rulebook = small_rulebook(boards={"languages": ["py", "node.js"]})
+        async with Laurels.open(store_url, rulebook=rulebook, clock=clock, projection_interval=3600) as laurels:
+            for user, language, times in (("ada", "py", 3), ("bob", "py", 1), ("ada", "node.js", 1), ("bob", "c", 9)):
+                for _ in range(times):
+                    await laurels.record(user, "run", metadata={"language": language})
+            await laurels.projector.flush()
+            for period in ("all", "2026-03", "2026-W11", "2026-03-14"):
+                page = await laurels.leaderboards.page(period=period, language="py")
+                assert [(row.rank, row.user_id, row.points) for row in page.leaderboard] == [
+                    (1, "ada", 15),
+                    (2, "bob", 5),
+                ]
+                assert (page.period, page.language, page.total) == (period, "py", 2)
+            assert (await laurels.leaderboards.page(language="node.js")).total == 1
+            assert (await laurels.leaderboards.rank("bob", language="py")).rank == 2
+            with pytest.raises(InvalidQuery):
+                await laurels.leaderboards.page(language="c")
+            assert (await verify(laurels.store, rulebook)).is_clean
+
+
+class TestAPeriodThatIsOver:
+    async def test_counts_a_late_event(self, laurels: Laurels, clock: SettableClock) -> None:
+        await laurels.record("ada", "talk")
+        await laurels.projector.flush()
+        clock.set(datetime(2026, 4, 20, 12, tzinfo=UTC))
+        late = datetime(2026, 3, 12, tzinfo=UTC)
+        await laurels.record("bob", "talk", timestamp=late)
+        await laurels.record("bob", "talk", timestamp=late)
+        await laurels.projector.flush()
+        for period in ("2026-W11", "2026-03"):
+            page = await laurels.leaderboards.page(period=period)
+            assert [(row.user_id, row.points) for row in page.leaderboard] == [("bob", 20), ("ada", 10)]
+        assert (await laurels.leaderboards.page(period="2026-W17")).total == 0
