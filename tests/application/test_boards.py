@@ -22,8 +22,14 @@ class TestBoardsOfOneLanguage:
             for user, language, times in (("ada", "py", 3), ("bob", "py", 1), ("ada", "node.js", 1), ("bob", "c", 9)):
                 for _ in range(times):
                     await laurels.record(user, "run", metadata={"language": language})
+            earlier = datetime(2026, 1, 5, tzinfo=UTC)
+            await laurels.record("bob", "run", {"language": "py"}, timestamp=earlier)
             await laurels.projector.flush()
-            for period in ("all", "2026-03", "2026-W11", "2026-03-14"):
+            all_time = await laurels.leaderboards.page(language="py")
+            assert [(row.user_id, row.points) for row in all_time.leaderboard] == [("ada", 15), ("bob", 10)]
+            for period in ("2026-01", "2026-01-05"):
+                assert (await laurels.leaderboards.page(period=period, language="py")).leaderboard[0].points == 5
+            for period in ("2026-03", "2026-W11", "2026-03-14"):
                 page = await laurels.leaderboards.page(period=period, language="py")
                 assert [(row.rank, row.user_id, row.points) for row in page.leaderboard] == [
                     (1, "ada", 15),
