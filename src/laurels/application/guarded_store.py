@@ -78,6 +78,9 @@ class GuardedStore:
     async def count(self, board: str, *, above: int | None = None) -> int:
         return await self._ask(lambda store: store.count(board, above=above))
 
+    async def counts_above(self, board: str, points: Collection[int]) -> dict[int, int]:
+        return await self._ask(lambda store: store.counts_above(board, points))
+
     async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
         return await self._store.users(after=after, limit=limit)
 

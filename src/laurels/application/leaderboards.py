@@ -5,7 +5,6 @@ Boards are read from the projection, so they may lag behind the ledger by the pr
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
@@ -236,10 +235,8 @@ class Leaderboards:
             return {}
         lines = await self._store.standings_of(before, user_ids)
         # Who had equal points had one rank: one count for all of them.
-        points = list(dict.fromkeys(line.points for line in lines))
-        above = await asyncio.gather(*(self._store.count(before, before=_first_with(held)) for held in points))
-        ranks = {held: 1 + count for held, count in zip(points, above, strict=True)}
-        return {line.user_id: ranks[line.points] for line in lines}
+        above = await self._store.counts_above(before, {line.points for line in lines})
+        return {line.user_id: 1 + above[line.points] for line in lines}
 
     async def _rows(self, asked: _Asked, standings: list[Standing]) -> list[LeaderboardRow]:
         if not standings:

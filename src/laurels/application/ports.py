@@ -161,6 +161,10 @@ class Store(Protocol):
         """
         ...
 
+    async def counts_above(self, board: str, points: Collection[int]) -> dict[int, int]:
+        """`count` above each of some numbers of points, all from one view of the board."""
+        ...
+
     async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
         """Ids of all users with an entry or a projection, ascending by code point, above `after`."""
         ...

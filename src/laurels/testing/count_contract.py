@@ -46,6 +46,9 @@ class CountContract:
             assert counts == [0, 1, 1, 3, 3, 4, 4]
             assert await store.count("all") == await store.count("2026-03") == 4
             assert await store.count("2026-03", above=29) == 1
+            asked = [33, 32, 20, 10, -1, 2**70, -(2**70)]
+            assert await store.counts_above("all", asked) == dict(zip(asked, [0, 1, 1, 3, 4, 0, 4], strict=True))
+            assert await store.counts_above("all", []) == {}
 
     @given(calls=_CALLS, asked=st.lists(_POINTS, max_size=5))
     @settings(

@@ -10,7 +10,7 @@ however many do it. Readers add what is not counted yet. See `laurels.domain.cou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,9 +20,8 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from laurels.domain.counts import LARGEST, TOP, Range, ranges_above, roll_up
-from laurels.domain.ranking import Place, Ranking
-from laurels.storage.mongodb.boards import standing, standings
-from laurels.storage.mongodb.connection import Collection, Database, Document, duplicates
+from laurels.storage.mongodb.connection import Collection as Collected
+from laurels.storage.mongodb.connection import Database, Document, duplicates
 
 FRESH: Document = {"fresh": True}
 FRESH_INDEX = "standings_fresh"
@@ -30,6 +29,9 @@ FRESH_INDEX = "standings_fresh"
 BATCH = 2_000
 # Milliseconds during which nobody begins a batch while somebody compares counts with lines.
 HOLD = 600_000
+
+Ranges = Sequence[tuple[int, int, int]]
+"""Level, and first and last bucket."""
 
 _ID: Document = {"_id": "counts"}
 _UNCOUNTED = {"userId": 1, "board": 1, "points": 1, "seq": 1, "counted": 1, "batch": 1}
@@ -119,7 +121,7 @@ async def _carry_out(database: Database, journal: Batch) -> None:
     await database["meta"].update_one({**_ID, "number": number}, closed)
 
 
-async def _apply(counts: Collection, changes: Mapping[Range, int], number: int, since: int) -> None:
+async def _apply(counts: Collected, changes: Mapping[Range, int], number: int, since: int) -> None:
     writes = [(dict(counted._asdict()), change) for counted, change in changes.items()]
     for may_add in (True, False):
         if not writes:
@@ -171,22 +173,31 @@ def _counted(line: Document, since: int) -> int | None:
 
 
 async def count(database: Database, board: str, above: int | None) -> int:
-    """See `Store.count`. The counts, with the batch that is being worked on as if it were done, and the lines that
-    are fresh. Read again where the next batch was begun meanwhile."""
-    if above is not None and above >= LARGEST:
-        return 0
-    if above is None or above < -LARGEST - 1:
-        ranges, above = [(TOP, -LARGEST - 1, LARGEST)], None
-    else:
-        ranges = list(ranges_above(above))
+    """See `Store.count`."""
+    return (await _counts(database, board, (above,)))[above]
+
+
+async def counts_above(database: Database, board: str, points: Collection[int]) -> dict[int, int]:
+    """See `Store.counts_above`."""
+    return {above: found for above, found in (await _counts(database, board, points)).items() if above is not None}
+
+
+async def _counts(database: Database, board: str, asked: Iterable[int | None]) -> dict[int | None, int]:
+    """The counts, with the batch that is being worked on as if it were done, and the lines that are fresh. Read again
+    where the next batch was begun meanwhile."""
+    ranges = {above: _ranges(above) for above in asked}
+    counts, standings = database["counts"], database["standings"]
     while True:
         batch = await _batch(database)
         found, fresh = await asyncio.gather(
-            database["counts"].find(_query(board, ranges), {"_id": 0}).to_list(),
-            database["standings"].find({"board": board, **FRESH}, _UNCOUNTED, hint=FRESH_INDEX).to_list(),
+            asyncio.gather(*(_counted_in(counts, board, each) for each in ranges.values())),
+            standings.find({"board": board, **FRESH}, _UNCOUNTED, hint=FRESH_INDEX).to_list(),
         )
         if (await _number(database)) == batch.number:
-            return _sum(batch, board, ranges, found) + _correction(batch, fresh, above)
+            return {
+                above: _sum(batch, board, each, held) + _correction(batch, fresh, above) if each else 0
+                for (above, each), held in zip(ranges.items(), found, strict=True)
+            }
 
 
 async def ranking(database: Database, board: str, user_id: str) -> Ranking | None:
@@ -202,7 +213,18 @@ async def ranking(database: Database, board: str, user_id: str) -> Ranking | Non
     return Ranking(own, above, of, ahead[0].points if ahead else None)
 
 
-def _query(board: str, ranges: Sequence[tuple[int, int, int]]) -> Document:
+def _ranges(above: int | None) -> Ranges:
+    """The ranges in which those are who have more points than `above`; none where nobody can have."""
+    if above is None or above < -LARGEST - 1:
+        return [(TOP, -LARGEST - 1, LARGEST)]
+    return [] if above >= LARGEST else list(ranges_above(above))
+
+
+async def _counted_in(counts: Collected, board: str, ranges: Ranges) -> list[Document]:
+    return await counts.find(_query(board, ranges), {"_id": 0}).to_list() if ranges else []
+
+
+def _query(board: str, ranges: Ranges) -> Document:
     return {
         "$or": [
             {"board": board, "level": level, "bucket": {"$gte": first, "$lte": last}} for level, first, last in ranges
@@ -215,7 +237,7 @@ async def _number(database: Database) -> int:
     return found["number"] if found else 0
 
 
-def _sum(batch: Batch, board: str, ranges: Sequence[tuple[int, int, int]], found: list[Document]) -> int:
+def _sum(batch: Batch, board: str, ranges: Ranges, found: list[Document]) -> int:
     total = 0
     applied: set[tuple[int, int]] = set()
     for each in found:

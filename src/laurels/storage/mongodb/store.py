@@ -89,6 +89,9 @@ class MongoStore:
     async def count(self, board: str, *, above: int | None = None) -> int:
         return await self._session.run(lambda: counts.count(self._database, board, above))
 
+    async def counts_above(self, board: str, points: Collection[int]) -> dict[int, int]:
+        return await self._session.run(lambda: counts.counts_above(self._database, board, points))
+
     async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
         return await self._session.run(lambda: ledger.users(self._database, after, limit))
 

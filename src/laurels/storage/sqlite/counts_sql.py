@@ -5,13 +5,13 @@ See `laurels.domain.counts` for what a count is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import apsw
 import msgspec
 
 from laurels.domain.counts import LARGEST, LEVELS, TOP, WIDTH, roll_up
-from laurels.storage.sqlite.connection import rows
+from laurels.storage.sqlite.connection import rows, transaction
 
 _encode = msgspec.json.Encoder().encode
 
@@ -73,6 +73,12 @@ def count(connection: apsw.Connection, board: str, above: int | None) -> int:
     else:
         found = rows(connection, ABOVE, (board, above))
     return found[0][0]
+
+
+def counts_above(connection: apsw.Connection, board: str, points: Collection[int]) -> dict[int, int]:
+    """See `Store.counts_above`."""
+    with transaction(connection, "DEFERRED"):
+        return {above: count(connection, board, above) for above in points}
 
 
 def miscounted(connection: apsw.Connection) -> list[str]:

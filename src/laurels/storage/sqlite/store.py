@@ -119,6 +119,9 @@ class SQLiteStore:
     async def count(self, board: str, *, above: int | None = None) -> int:
         return await self._readers.run(lambda c: counts_sql.count(c, board, above))
 
+    async def counts_above(self, board: str, points: Collection[int]) -> dict[int, int]:
+        return await self._readers.run(lambda c: counts_sql.counts_above(c, board, points))
+
     async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
         return await self._readers.run(lambda c: projection_sql.users(c, after, limit))
 
