@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 
 from bson.datetime_ms import DatetimeMS
 
-from laurels.domain.ranking import Place, Standing
+from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.storage.mongodb.connection import Database, Document
+from laurels.storage.mongodb.counts import count
 from laurels.storage.mongodb.documents import bounded, standing_of
 
 ORDER = [("points", -1), ("reachedAt", 1), ("userId", 1)]
@@ -52,3 +54,16 @@ async def standing(database: Database, board: str, user_id: str) -> Standing | N
     """See `Store.standing`."""
     found = await database["standings"].find_one({"userId": user_id, "board": board}, _LINE)
     return standing_of(user_id, found) if found else None
+
+
+async def ranking(database: Database, board: str, user_id: str) -> Ranking | None:
+    """See `Store.ranking`."""
+    own = await standing(database, board, user_id)
+    if own is None:
+        return None
+    above, of, ahead = await asyncio.gather(
+        count(database, board, own.points),
+        count(database, board, None),
+        standings(database, board, 1, None, Place(own.points, -1, "")),
+    )
+    return Ranking(own, above, of, ahead[0].points if ahead else None)

@@ -200,19 +200,6 @@ async def _counts(database: Database, board: str, asked: Iterable[int | None]) -
             }
 
 
-async def ranking(database: Database, board: str, user_id: str) -> Ranking | None:
-    """See `Store.ranking`."""
-    own = await standing(database, board, user_id)
-    if own is None:
-        return None
-    above, of, ahead = await asyncio.gather(
-        count(database, board, own.points),
-        count(database, board, None),
-        standings(database, board, 1, None, Place(own.points, -1, "")),
-    )
-    return Ranking(own, above, of, ahead[0].points if ahead else None)
-
-
 def _ranges(above: int | None) -> Ranges:
     """The ranges in which those are who have more points than `above`; none where nobody can have."""
     if above is None or above < -LARGEST - 1:

@@ -99,7 +99,7 @@ class MongoStore:
         return await self._session.run(lambda: snapshots.projected(self._database, user_ids))
 
     async def ranking(self, board: str, user_id: str) -> Ranking | None:
-        return await self._session.run(lambda: counts.ranking(self._database, board, user_id))
+        return await self._session.run(lambda: boards.ranking(self._database, board, user_id))
 
     async def miscounted(self) -> list[str]:
         return await self._session.run(lambda: counts.miscounted(self._database), within=_LONG)
