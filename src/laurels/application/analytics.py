@@ -6,7 +6,7 @@ Every answer is folded from snapshot and later entries, so it is exact however f
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -235,7 +235,13 @@ class Analytics:
 
 def user_view(progress: Progress, rulebook: Rulebook, *, with_preferences: bool = False) -> UserView:
     """The user of a progress."""
-    fields = {"preferences": progress.preferences} if with_preferences else {}
+    fields: dict[str, Any] = {}
+    if with_preferences:
+        fields = {
+            "preferences": progress.preferences,
+            "visibility": progress.visibility.value,
+            "alias": progress.alias,
+        }
     return UserView(
         user_id=progress.user_id,
         display_name=progress.display_name,

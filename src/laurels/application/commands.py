@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from secrets import token_hex
 from typing import Any
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent, is_same_content
 from laurels.domain.ledger import Entry, EventRecorded, Outcome, ProfileChanged
 from laurels.domain.progress import Progress
+from laurels.domain.ranking import Visibility
 from laurels.domain.rulebook import Rulebook
 from laurels.errors import EventConflict, LaurelsError
 
@@ -240,6 +242,8 @@ class ChangeProfile:
             "photoURL": progress.photo_url,
             "timeZone": progress.time_zone,
             "preferences": progress.preferences,
+            "visibility": progress.visibility,
+            "alias": progress.alias,
         }
         changes = {name: value for name, value in self.changes.items() if held[name] != value}
         if not changes and progress.seq:
@@ -248,6 +252,9 @@ class ChangeProfile:
         if "timeZone" in changes and progress.events:
             # Changing the zone moves no day that was counted, and clocks of two machines may differ a little.
             zone_from = max(now, progress.zones[-1][0] if progress.zones else 0)
+        if changes.get("visibility") == Visibility.ALIAS:
+            # New each time: nobody can tell that it is the one who was there under another alias.
+            changes["pseudonym"] = f"~{token_hex(8)}"
         fact = ProfileChanged(changes, zone_from)
         progress.set_profile(fact)
         entry = Entry(self.user_id, progress.seq + 1, None, now, fact)

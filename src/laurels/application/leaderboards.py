@@ -6,8 +6,10 @@ Boards are read from the projection, so they may lag behind the ledger by the pr
 from __future__ import annotations
 
 import binascii
+import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Annotated
 
 import msgspec
@@ -64,6 +66,11 @@ class Leaderboards:
         self._clock = clock
         self._last_known = last_known
 
+    def forget_pages(self) -> None:
+        """Show no page again that was shown before now."""
+        if self._last_known is not None:
+            self._last_known.boards.clear()
+
     async def page(
         self,
         timeframe: Timeframe | None = None,
@@ -105,10 +112,14 @@ class Leaderboards:
         else:
             after = None if cursor is None else _place(cursor, board)
             standings = await self._store.standings(board, limit=limit + 1, after=after)
-        has_more = len(standings) > limit
+        following = standings[limit] if len(standings) > limit else None
         standings = standings[:limit]
         rows = await self._rows(asked, standings)
-        next_cursor = _cursor(standings[-1].place, board) if has_more else None
+        next_cursor = None
+        if following is not None:
+            is_alias = rows[-1].user_id != standings[-1].user_id
+            place = _between(standings[-1].place, following.place) if is_alias else standings[-1].place
+            next_cursor = _cursor(place, board)
         return Leaderboard(
             timeframe=asked.timeframe.value,
             period=asked.period,
@@ -126,14 +137,16 @@ class Leaderboards:
         period: str | None = None,
         language: str | None = None,
     ) -> Leaderboard:
-        """Those of up to 200 users who stand on a board, ranked among themselves. Raises InvalidQuery."""
+        """Those of up to 200 users who stand on a board as themselves, ranked among each other. Raises InvalidQuery."""
         if len(user_ids) > MAX_USERS:
             raise InvalidQuery("users", f"Must name at most {MAX_USERS} users.")
         asked = self._asked(timeframe, period, language)
-        standings = await self._store.standings_of(asked.board, user_ids)
-        before = [] if asked.before is None else await self._store.standings_of(asked.before, user_ids)
+        cards = await self._store.cards(user_ids)
+        # Who is named and appears under an alias would be given away by it.
+        named = [user_id for user_id in user_ids if user_id not in cards or cards[user_id].pseudonym is None]
+        standings = await self._store.standings_of(asked.board, named)
+        before = [] if asked.before is None else await self._store.standings_of(asked.before, named)
         ranks = dict(zip((line.user_id for line in before), ranks_of([line.points for line in before]), strict=True))
-        cards = await self._store.cards([standing.user_id for standing in standings])
         return Leaderboard(
             timeframe=asked.timeframe.value,
             period=asked.period,
@@ -220,7 +233,8 @@ class Leaderboards:
     async def _surroundings(self, board: str, user_id: str, limit: int) -> list[Standing]:
         own = await self._store.standing(board, user_id)
         if own is None:
-            raise UnknownUser(user_id, "This user does not stand on this board: they have no event in its period.")
+            why = "This user does not stand on this board: they have no event in its period, or stay off the boards."
+            raise UnknownUser(user_id, why)
         above = await self._store.standings(board, limit=limit, before=own.place)
         below = await self._store.standings(board, limit=limit + 1, after=own.place)
         # In the middle, unless one side is too short: then the other gives more.
@@ -261,12 +275,23 @@ class Leaderboards:
 
 
 def _row(standing: Standing, rank: int, previous_rank: int | None, card: Card | None) -> LeaderboardRow:
+    if card is not None and card.pseudonym is not None:
+        # Nothing by which they could be told: points and level are what a board is about.
+        card = replace(
+            card,
+            user_id=card.pseudonym,
+            display_name=card.alias,
+            photo_url=None,
+            badges=[],
+            last_active_at=None,
+        )
     at = card.last_active_at if card else None
+    user_id = card.user_id if card else standing.user_id
     return LeaderboardRow(
-        id=standing.user_id,
+        id=user_id,
         rank=rank,
         previous_rank=previous_rank,
-        user_id=standing.user_id,
+        user_id=user_id,
         display_name=card.display_name if card else None,
         photo_url=card.photo_url if card else None,
         points=standing.points,
@@ -275,6 +300,15 @@ def _row(standing: Standing, rank: int, previous_rank: int | None, card: Card | 
         badges=card.badges if card else [],
         last_active_at=None if at is None else iso(at),
     )
+
+
+def _between(place: Place, following: Place) -> Place:
+    """A place behind `place` and before `following` that tells as little as can be of the user ids in them."""
+    if (place.points, place.reached_at) != (following.points, following.reached_at):
+        return Place(following.points, following.reached_at, "")
+    pairs = zip(place.user_id, following.user_id, strict=False)
+    common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return Place(place.points, place.reached_at, place.user_id[: common + 1] + chr(sys.maxunicode))
 
 
 def _cursor(place: Place, board: str) -> str:

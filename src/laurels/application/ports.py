@@ -54,6 +54,9 @@ class Card(Struct, frozen=True, rename="camel"):
     last_active_at: int | None
     display_name: str | None = None
     photo_url: str | None = field(default=None, name="photoURL")
+    # Both of a user who appears under an alias: `pseudonym` stands for the user id then.
+    alias: str | None = None
+    pseudonym: str | None = None
 
 
 class Projected(Struct, frozen=True):
@@ -139,7 +142,8 @@ class Store(Protocol):
     async def standings(
         self, board: str, *, limit: int, after: Place | None = None, before: Place | None = None
     ) -> list[Standing]:
-        """Standings of a board in its order: the first ones, the ones after a place, or the last ones before it.
+        """Standings that are shown on a board, in its order: the first ones, the ones after a place, or the last ones
+        before it.
 
         A place is excluded from what follows or precedes it, whoever holds it now.
         """

@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from laurels.domain.events import check_id, check_json
 from laurels.domain.periods import is_zone
+from laurels.domain.ranking import Visibility
 from laurels.errors import InvalidProfile
 
+FIELDS = ("displayName", "photoURL", "timeZone", "preferences", "visibility", "alias")
 MAX_NAME_LENGTH = 100
 MAX_URL_LENGTH = 2_048
 
@@ -17,6 +19,8 @@ MAX_URL_LENGTH = 2_048
 def check_profile(user_id: str, changes: Mapping[str, Any]) -> None:
     """Raise InvalidProfile naming the first field that is wrong or unknown."""
     check_id(user_id, "userId", InvalidProfile)
+    if changes.get("visibility") == Visibility.ALIAS and "alias" not in changes:
+        raise InvalidProfile("alias", "Name the alias to appear under in the same request.")
     for name, value in changes.items():
         match name:
             case "displayName":
@@ -30,17 +34,25 @@ def check_profile(user_id: str, changes: Mapping[str, Any]) -> None:
                 if not isinstance(value, dict):
                     raise InvalidProfile(name, "Must be an object.")
                 check_json(value, name, InvalidProfile)  # pyright: ignore[reportUnknownArgumentType]
+            case "visibility":
+                if value not in list(Visibility):
+                    raise InvalidProfile(name, f"Must be one of {', '.join(Visibility)}.")
+            case "alias":
+                if not _is_name(value):
+                    raise InvalidProfile(name, f"Must be 1 to {MAX_NAME_LENGTH} printable characters.")
             case _:
-                raise InvalidProfile(
-                    name, "Is not a field of a profile; those are displayName, photoURL, timeZone and preferences."
-                )
+                raise InvalidProfile(name, f"Is not a field of a profile; those are {', '.join(FIELDS)}.")
 
 
 def _check_display_name(value: object) -> None:
     if value is None:
         return
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_NAME_LENGTH or not value.isprintable():
+    if not _is_name(value):
         raise InvalidProfile("displayName", f"Must be 1 to {MAX_NAME_LENGTH} printable characters, or null.")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= MAX_NAME_LENGTH and value.isprintable()
 
 
 def _check_photo_url(value: object) -> None:

@@ -12,7 +12,7 @@ from itertools import islice
 
 from laurels.application.ports import LATER_LIMIT, Store
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry, EventRecorded, UserAdopted
+from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
 
@@ -112,7 +112,10 @@ class ProgressCache:
         fact = entry.fact
         if isinstance(fact, EventRecorded):
             cached.touched.add(self._rulebook.board_day(fact.at))
-        elif isinstance(fact, UserAdopted):
+        elif isinstance(fact, ProfileChanged):
+            if "visibility" in fact.changes:
+                cached.touched.update(cached.progress.board_days)
+        else:
             # Changes the all-time board alone, and that one goes with any day.
             cached.touched.update(islice(cached.progress.board_days, 1))
         self._dirty[entry.user_id] = None

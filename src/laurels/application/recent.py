@@ -32,6 +32,10 @@ class Recent(Generic[T]):
             _, (_, size) = self._items.popitem(last=False)
             self._bytes -= size
 
+    def clear(self) -> None:
+        self._items.clear()
+        self._bytes = 0
+
     def get(self, key: Hashable) -> T | None:
         found = self._items.get(key)
         if found is None:

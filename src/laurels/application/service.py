@@ -25,7 +25,7 @@ from laurels.application.views import UserView
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import MS_PER_DAY
 from laurels.domain.rulebook import Rulebook
-from laurels.errors import LaurelsError
+from laurels.errors import LaurelsError, StoreError
 
 
 class Fallback:
@@ -154,12 +154,19 @@ class Service:
         return await self._intake.accept_many(events, earliest=self.earliest)
 
     async def change_profile(self, user_id: str, changes: Mapping[str, Any]) -> UserView:
-        """Set profile fields by wire name: `displayName`, `photoURL`, `timeZone`, `preferences`.
+        """Set profile fields by wire name: `displayName`, `photoURL`, `timeZone`, `preferences`, `visibility`, `alias`.
 
-        An unknown user comes into being. Raises InvalidProfile or StoreError.
+        An unknown user comes into being. Who leaves the boards has left them when this returns. Raises InvalidProfile
+        or StoreError.
         """
         way = self._intake or self.recorder
-        return self.analytics.user(await way.change_profile(user_id, changes))
+        changed = self.analytics.user(await way.change_profile(user_id, changes))
+        if "visibility" in changes:
+            self.leaderboards.forget_pages()
+            # Recorded it is; where the store goes away just now, the boards follow when it is back.
+            with suppress(StoreError):
+                await self.projector.flush()
+        return changed
 
     async def close(self) -> None:
         """Commit what was accepted and bring the projections up to date. The store stays open: it is its opener's."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from laurels.application.ports import Card
 from laurels.domain.periods import Timeframe, board_name, period_length, period_name, period_start
 from laurels.domain.progress import BoardDay, Progress
-from laurels.domain.ranking import Standing
+from laurels.domain.ranking import Standing, Visibility
 from laurels.domain.rulebook import Rulebook
 
 
@@ -45,7 +45,7 @@ def standings_of(progress: Progress, days: Iterable[int] | None = None) -> dict[
     for language, held in progress.language_days.items():
         of_language = dict(period for day in touched if day in held for period in _periods_of(day))
         for name, covered in of_language.items():
-            found[board_name(name, language)] = _sum(progress.user_id, held, held if covered is None else covered)
+            found[board_name(name, language)] = _sum(progress, held, held if covered is None else covered)
     return found
 
 
@@ -53,11 +53,15 @@ def _standing(progress: Progress, days: range | None) -> Standing:
     board_days = progress.board_days
     if days is None:
         reached_at = max(day.reached_at for day in board_days.values())
-        return Standing(progress.user_id, progress.total_points, progress.events, reached_at)
-    return _sum(progress.user_id, board_days, days)
+        return Standing(progress.user_id, progress.total_points, progress.events, reached_at, _is_shown(progress))
+    return _sum(progress, board_days, days)
 
 
-def _sum(user_id: str, board_days: Mapping[int, BoardDay], days: Iterable[int]) -> Standing:
+def _is_shown(progress: Progress) -> bool:
+    return progress.visibility is not Visibility.HIDDEN
+
+
+def _sum(progress: Progress, board_days: Mapping[int, BoardDay], days: Iterable[int]) -> Standing:
     points = events = reached_at = 0
     for day in days:
         held = board_days.get(day)
@@ -65,11 +69,12 @@ def _sum(user_id: str, board_days: Mapping[int, BoardDay], days: Iterable[int]) 
             points += held.points
             events += held.events
             reached_at = max(reached_at, held.reached_at)
-    return Standing(user_id, points, events, reached_at)
+    return Standing(progress.user_id, points, events, reached_at, _is_shown(progress))
 
 
 def card_of(progress: Progress, rulebook: Rulebook) -> Card:
     """What boards show of the user."""
+    is_alias = progress.visibility is Visibility.ALIAS
     return Card(
         user_id=progress.user_id,
         total_points=progress.total_points,
@@ -78,4 +83,6 @@ def card_of(progress: Progress, rulebook: Rulebook) -> Card:
         last_active_at=progress.last_active_at,
         display_name=progress.display_name,
         photo_url=progress.photo_url,
+        alias=progress.alias if is_alias else None,
+        pseudonym=progress.pseudonym if is_alias else None,
     )

@@ -131,6 +131,8 @@ class UserView(Struct, frozen=True, rename="camel", kw_only=True):
     created_at: str
     time_zone: str
     preferences: dict[str, Any] | UnsetType = UNSET
+    visibility: str | UnsetType = UNSET
+    alias: str | UnsetType | None = UNSET
 
 
 class TypeStats(Struct, frozen=True):

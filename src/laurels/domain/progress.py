@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from laurels.domain.ledger import Award, EventRecorded, Fact, ProfileChanged, UserAdopted
 from laurels.domain.periods import day_of, utc_offset
+from laurels.domain.ranking import Visibility
 from laurels.domain.streaks import streak_around
 
 SHAPE = 3
@@ -45,6 +46,7 @@ class TypeTotals(Struct, array_like=True, gc=False):
 class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     """Where a user stands after `seq` entries. Days are ordinals, instants milliseconds since the epoch.
 
+    `pseudonym` stands on the boards in the place of the user id while `visibility` is an alias.
     `run_first` is where the run of consecutive active days that ends on `last_day` begins.
     `zones` is the history of time zones: (from, name), the first from the beginning of time. `adopted` holds, by
     origin, the sum of the adjustments that came with it. `language_days` holds, of the languages that have boards of
@@ -72,6 +74,9 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     display_name: str | None = None
     photo_url: str | None = field(default=None, name="photoURL")
     preferences: dict[str, Any] = field(default_factory=dict[str, Any])
+    visibility: Visibility = Visibility.PUBLIC
+    alias: str | None = None
+    pseudonym: str | None = None
     zones: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     adopted: dict[str, int] = field(default_factory=dict[str, int])
     gauges: dict[int, int] = field(default_factory=dict[int, int])
@@ -130,6 +135,12 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
             self.photo_url = changes["photoURL"]
         if "preferences" in changes:
             self.preferences = changes["preferences"]
+        if "visibility" in changes:
+            self.visibility = Visibility(changes["visibility"])
+        if "alias" in changes:
+            self.alias = changes["alias"]
+        if "pseudonym" in changes:
+            self.pseudonym = changes["pseudonym"]
         if "timeZone" in changes:
             if fact.zone_from is None:
                 self.zones = [(0, changes["timeZone"])]

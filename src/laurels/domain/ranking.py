@@ -6,17 +6,30 @@ More points first; equal points: who reached them earlier; then the user id. Eve
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 from msgspec import Struct
 
 
+class Visibility(StrEnum):
+    """How a user appears on the boards: as they are, under an alias, or not at all."""
+
+    PUBLIC = "public"
+    ALIAS = "alias"
+    HIDDEN = "hidden"
+
+
 class Standing(Struct, frozen=True, gc=False):
-    """One user's line on one board. `reached_at` is the instant that brought the last of the points."""
+    """One user's line on one board. `reached_at` is the instant that brought the last of the points.
+
+    One that is not shown has no place on the board: it is only kept so that nothing older takes its place.
+    """
 
     user_id: str
     points: int
     events: int
     reached_at: int
+    is_shown: bool = True
 
     @property
     def place(self) -> Place:

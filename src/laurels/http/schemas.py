@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from laurels.application.ports import SpoolCheck
 from laurels.application.views import BadgeDefinitionView, BadgeStateView, Document, UserView
+from laurels.domain.ranking import Visibility
 
 
 class ProfileChange(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
@@ -17,6 +18,8 @@ class ProfileChange(Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     photo_url: str | UnsetType | None = field(default=UNSET, name="photoURL")
     time_zone: str | UnsetType = UNSET
     preferences: dict[str, Any] | UnsetType = UNSET
+    visibility: Visibility | UnsetType = UNSET
+    alias: str | UnsetType = UNSET
 
 
 class UserAnswer(Document, frozen=True, kw_only=True):

@@ -144,6 +144,28 @@ class BoardContract:
         found = await store.standings_of("all", AWKWARD_IDS)
         assert [line.user_id for line in found] == sorted(AWKWARD_IDS[::2])
 
+    async def test_a_line_that_is_not_shown_is_on_no_page(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        for user_id, points in (("ada", 30), ("bob", 20), ("cleo", 10)):
+            await project(store, user_id, points=points)
+        ada, bob, cleo = await store.standings("all", limit=5)
+        await project(store, "bob", 2, points=40, is_shown=False)
+        # What another process writes late is older than the leaving.
+        await project(store, "bob", 1, points=20)
+        assert await store.standings("all", limit=5) == [ada, cleo]
+        assert await store.standings("all", limit=5, after=ada.place) == [cleo]
+        assert await store.standings("all", limit=5, before=cleo.place) == [ada]
+        assert await store.standings_of("all", ["ada", "bob"]) == [ada]
+        assert await store.standing("all", "bob") is None
+        assert await store.ranking("all", "bob") is None
+        assert [await store.count("all"), await store.count("all", above=15)] == [2, 1]
+        kept = (await store.projected(["bob"]))["bob"].standings["all"]
+        assert (kept.points, kept.is_shown) == (40, False)
+        await project(store, "bob", 3, points=20)
+        assert await store.standings("all", limit=5) == [ada, bob, cleo]
+        assert await store.count("all") == 3
+        assert await store.miscounted() == []
+
     async def test_no_points_are_a_standing_too(self, open_store: OpenStore) -> None:
         store = await open_store()
         await project(store, "ada", points=0, reached_at=0)

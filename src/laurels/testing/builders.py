@@ -107,9 +107,10 @@ async def project(
     reached_at: int = NOON,
     boards: Sequence[str] = ("all",),
     version: str = VERSION,
+    is_shown: bool = True,
 ) -> None:
     """Keep one user's snapshot and card, and the same standing on each of the boards."""
-    line = standing(user_id, points, reached_at=reached_at)
+    line = Standing(user_id, points, 1, reached_at, is_shown)
     kept = Projection(progress(user_id, seq, points=points, version=version), dict.fromkeys(boards, line))
     await store.project([kept], cards=[card(user_id, points)])
 

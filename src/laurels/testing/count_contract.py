@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from laurels.application.ports import Projection, Store
-from laurels.domain.ranking import Ranking
-from laurels.testing.builders import card, progress, project, standing
+from laurels.domain.ranking import Ranking, Standing
+from laurels.testing.builders import NOON, card, progress, project, standing
 from laurels.testing.handles import OpenStore
 
 LARGEST = 2**63 - 1
@@ -23,8 +23,8 @@ _POINTS = st.one_of(
     st.sampled_from([31, 32, 1023, 1024, 2**30, 2**60, -(2**60) - 1, LARGEST, -LARGEST]),
     st.integers(-LARGEST, LARGEST),
 )
-_LINE = st.tuples(st.integers(0, 7), st.integers(1, 9), _POINTS)
-# Each inner list is one call of `project`: user, seq, points. One user is in a call at most once.
+_LINE = st.tuples(st.integers(0, 7), st.integers(1, 9), _POINTS, st.booleans())
+# Each inner list is one call of `project`: user, seq, points, shown or not. One user is in a call at most once.
 _CALLS = st.lists(st.lists(_LINE, max_size=8, unique_by=lambda line: line[0]), max_size=12)
 
 
@@ -55,18 +55,18 @@ class CountContract:
         max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
     )
     async def test_counting_the_fast_way_is_counting_everyone(
-        self, open_store: OpenStore, calls: list[list[tuple[int, int, int]]], asked: list[int]
+        self, open_store: OpenStore, calls: list[list[tuple[int, int, int, bool]]], asked: list[int]
     ) -> None:
         # One database serves all examples; each has users and boards of its own.
         run = uuid4().hex
         store = await open_store()
-        newest: dict[int, tuple[int, int]] = {}
+        newest: dict[int, tuple[int, int | None]] = {}
         for call in calls:
             await _project(store, run, call)
-            for user, seq, points in call:
+            for user, seq, points, is_shown in call:
                 if seq > newest.get(user, (0, 0))[0]:
-                    newest[user] = seq, points
-        held = [points for _, points in newest.values()]
+                    newest[user] = seq, points if is_shown else None
+        held = [points for _, points in newest.values() if points is not None]
         assert await store.count(f"{run} all") == await store.count(f"{run} month") == len(held)
         for points in {*asked, *held, *(points - 1 for points in held)}:
             assert await store.count(f"{run} all", above=points) == sum(other > points for other in held), points
@@ -135,13 +135,13 @@ class CountContract:
         assert await other.count("r all", above=69) == 10
 
 
-async def _project(store: Store, run: str, call: Sequence[tuple[int, int, int]]) -> None:
-    """Project users, named by number, on two boards with the same points."""
+async def _project(store: Store, run: str, call: Sequence[tuple[int, int, int] | tuple[int, int, int, bool]]) -> None:
+    """Project users, named by number, on two boards with the same points; shown, unless the fourth says otherwise."""
     kept: list[Projection] = []
     cards: list[Any] = []
-    for user, seq, points in call:
+    for user, seq, points, *is_shown in call:
         user_id = f"{run} {user}"
-        line = standing(user_id, points)
+        line = Standing(user_id, points, 1, NOON, *is_shown)
         kept.append(Projection(progress(user_id, seq, points=points), {f"{run} all": line, f"{run} month": line}))
         cards.append(card(user_id, points))
     await store.project(kept, cards=cards)

@@ -89,7 +89,9 @@ async def change_profile(
 ) -> UserAnswer:
     """Sets display name, photo URL, time zone and preferences; what is left out stays as it is.
 
-    A time zone set before the first event holds from the beginning; a later change moves no day already counted.
+    `visibility` says how the learner appears on the boards: `public`, as an `alias` (without name, photo and id), or
+    `hidden`; it holds when this is answered. A time zone set before the first event holds from the beginning; a later
+    change moves no day already counted.
     """
     media_type(request.scope, JSON_TYPES)
     body = await read_body(request.scope, request.receive, limits_of(request).event_bytes)

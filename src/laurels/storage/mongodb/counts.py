@@ -34,7 +34,7 @@ Ranges = Sequence[tuple[int, int, int]]
 """Level, and first and last bucket."""
 
 _ID: Document = {"_id": "counts"}
-_UNCOUNTED = {"userId": 1, "board": 1, "points": 1, "seq": 1, "counted": 1, "batch": 1}
+_UNCOUNTED = {"userId": 1, "board": 1, "points": 1, "shown": 1, "seq": 1, "counted": 1, "batch": 1}
 
 
 class Batch(Struct):
@@ -63,10 +63,12 @@ async def _count_some(database: Database) -> bool:
         return False
     changes: dict[tuple[str, int], int] = {}
     for line in lines:
-        for points, change in ((line["points"], 1), (_counted(line, batch.since), -1)):
+        for points, change in ((_points(line), 1), (_counted(line, batch.since), -1)):
             if points is not None:
                 changes[line["board"], points] = changes.get((line["board"], points), 0) + change
-    journal = Batch(batch.number + 1, batch.since, roll_up(changes), lines)
+    journal = Batch(
+        batch.number + 1, batch.since, roll_up(changes), [{**line, "points": _points(line)} for line in lines]
+    )
     if not await _open_journal(database, journal):
         # Another process was first, or somebody compares. What is not counted is added when reading.
         return False
@@ -167,6 +169,11 @@ async def _batch(database: Database) -> Batch:
     )
 
 
+def _points(line: Document) -> int | None:
+    """The points with which a line is to be counted; None where it is not shown."""
+    return line["points"] if line["shown"] else None
+
+
 def _counted(line: Document, since: int) -> int | None:
     """The points with which the counts hold a line; None where they do not."""
     return line["counted"] if line.get("batch", 0) > since else None
@@ -241,11 +248,12 @@ def _sum(batch: Batch, board: str, ranges: Ranges, found: list[Document]) -> int
 
 
 def _correction(batch: Batch, fresh: list[Document], above: int | None) -> int:
-    journaled: dict[ObjectId, int] = {line["_id"]: line["points"] for line in batch.lines}
+    journaled: dict[ObjectId, int | None] = {line["_id"]: line["points"] for line in batch.lines}
     correction = 0
     for line in fresh:
         counted = journaled.get(line["_id"], _counted(line, batch.since))
-        correction += above is None or line["points"] > above
+        points = _points(line)
+        correction += points is not None and (above is None or points > above)
         correction -= counted is not None and (above is None or counted > above)
     return correction
 
@@ -293,10 +301,13 @@ async def miscounted(database: Database) -> list[str]:
 
 async def _compare(database: Database, since: int) -> list[str]:
     # A line that is not fresh is counted with its points; whatever is counted is so in the counts, on every level.
-    lost: Document = {"fresh": {"$ne": True}, "$expr": {"$not": [_holds("$points", since)]}}
+    lost: Document = {
+        "fresh": {"$ne": True},
+        "$expr": {"$not": [_holds({"$cond": ["$shown", "$points", None]}, since)]},
+    }
     wrong: set[str] = set(await database["standings"].distinct("board", lost))
     grouped: list[Document] = [
-        {"$match": {"batch": {"$gt": since}}},
+        {"$match": {"batch": {"$gt": since}, "counted": {"$ne": None}}},
         {"$group": {"_id": {"board": "$board", "points": "$counted"}, "users": {"$sum": 1}}},
     ]
     of_boards: dict[tuple[str, int], int] = {}
@@ -309,5 +320,5 @@ async def _compare(database: Database, since: int) -> list[str]:
     return sorted(wrong | {counted.board for counted in expected})
 
 
-def _holds(points: str, since: int) -> Document:
+def _holds(points: object, since: int) -> Document:
     return {"$and": [{"$eq": ["$counted", points]}, {"$gt": ["$batch", since]}]}

@@ -77,6 +77,8 @@ def user_of(progress: Progress, card: Card) -> Document:
         "lastActiveAt": None if card.last_active_at is None else DatetimeMS(card.last_active_at),
         "displayName": card.display_name,
         "photoURL": card.photo_url,
+        "alias": card.alias,
+        "pseudonym": card.pseudonym,
         "seq": progress.seq,
         "version": progress.version,
         "state": _encode(progress).decode(),
@@ -102,6 +104,8 @@ def card_of(user: Document) -> Card:
         last_active_at=None if at is None else int(at),
         display_name=user["displayName"],
         photo_url=user["photoURL"],
+        alias=user.get("alias"),
+        pseudonym=user.get("pseudonym"),
     )
 
 
@@ -111,13 +115,14 @@ def line_of(standing: Standing, seq: int) -> Document:
         "points": standing.points,
         "events": standing.events,
         "reachedAt": DatetimeMS(standing.reached_at),
+        "shown": standing.is_shown,
         "seq": seq,
     }
 
 
 def standing_of(user_id: str, line: Document) -> Standing:
     """The standing that a line holds."""
-    return Standing(user_id, line["points"], line["events"], int(line["reachedAt"]))
+    return Standing(user_id, line["points"], line["events"], int(line["reachedAt"]), line.get("shown", True))
 
 
 def bounded(number: int) -> int:

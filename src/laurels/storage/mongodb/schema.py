@@ -49,8 +49,12 @@ INDEXES: dict[str, list[IndexModel]] = {
     "standings": [
         # One line per user and board, and all lines of one user, to check and to forget.
         IndexModel({"userId": 1, "board": 1}, name="standings_user", unique=True),
-        # The order of a board.
-        IndexModel({"board": 1, "points": -1, "reachedAt": 1, "userId": 1}, name="standings_order"),
+        # The order of a board, of those whom it shows.
+        IndexModel(
+            {"board": 1, "points": -1, "reachedAt": 1, "userId": 1},
+            name="standings_shown",
+            partialFilterExpression={"shown": True},
+        ),
         # Lines that are not counted yet: hardly ever any.
         IndexModel({"board": 1}, name=FRESH_INDEX, partialFilterExpression=FRESH),
     ],
@@ -132,6 +136,15 @@ async def _make_counts(database: Database) -> None:
     await database["standings"].update_many({"batch": {"$exists": False}}, {"$set": FRESH})
 
 
+async def _make_hiding(database: Database) -> None:
+    standings = database["standings"]
+    await standings.update_many({"shown": {"$exists": False}}, {"$set": {"shown": True}})
+    await standings.create_indexes(INDEXES["standings"])
+    # The order of everybody, whom a board shows or not; there is none in a new database.
+    with suppress(OperationFailure):
+        await standings.drop_index("standings_order")
+
+
 async def _make(database: Database, name: str, **options: Any) -> None:
     try:
         await database.create_collection(name, check_exists=False, **options)
@@ -143,7 +156,7 @@ async def _make(database: Database, name: str, **options: Any) -> None:
 _NAMESPACE_EXISTS = 48
 
 # Forward only. A step may be begun again by another process where one died or was slow, so each must bear that.
-MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (_make_collections, _make_counts)
+MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (_make_collections, _make_counts, _make_hiding)
 
 # How long, in seconds, a process may hold the right to migrate, and how long others wait for it.
 LEASE = 60

@@ -16,14 +16,15 @@ from laurels.storage.sqlite.connection import rows, transaction
 _encode = msgspec.json.Encoder().encode
 
 # What `keep` is about to change: a line that is there loses its points to the new one, and only a newer one takes over.
+# A line that is not shown is counted nowhere, as if it had no points.
 _CHANGES = """
     WITH kept (board, points, lost) AS MATERIALIZED (
-        SELECT n.value ->> 0, n.value ->> 2, s.points
+        SELECT n.value ->> 0, iif(n.value ->> 6, n.value ->> 2, NULL), iif(s.shown, s.points, NULL)
         FROM json_each(?1) AS n LEFT JOIN standings AS s ON s.user_id = n.value ->> 1 AND s.board = n.value ->> 0
-        WHERE s.seq IS NULL OR (n.value ->> 5 > s.seq AND n.value ->> 2 <> s.points))
+        WHERE s.seq IS NULL OR n.value ->> 5 > s.seq)
     SELECT board, points, sum(change) FROM (
-        SELECT board, points, 1 AS change FROM kept
-        UNION ALL SELECT board, lost, -1 FROM kept WHERE lost IS NOT NULL)
+        SELECT board, points, 1 AS change FROM kept WHERE points IS NOT NULL AND points IS NOT lost
+        UNION ALL SELECT board, lost, -1 FROM kept WHERE lost IS NOT NULL AND points IS NOT lost)
     GROUP BY board, points HAVING sum(change) <> 0"""
 _APPLY = """
     INSERT INTO counts (board, level, bucket, users)
@@ -38,7 +39,7 @@ ABOVE = f"""
 # Level 0 against the lines, and each other level against the one below: so all of them against the lines.
 _COUNTED = "SELECT board, level, bucket, users FROM counts"
 _EXPECTED = f"""
-    SELECT board, 0 AS level, points AS bucket, count(*) AS users FROM standings GROUP BY board, points
+    SELECT board, 0 AS level, points AS bucket, count(*) AS users FROM standings WHERE shown = 1 GROUP BY board, points
     UNION ALL
     SELECT board, level + 1, bucket >> {WIDTH}, sum(users) FROM counts WHERE level < {TOP} GROUP BY 1, 2, 3"""  # noqa: S608
 _MISCOUNTED = f"""

@@ -29,10 +29,12 @@ _KEEP_PROGRESS = MultiRowInsert(
 )
 # Takes all its rows as one JSON text: one step, so the interpreter's lock is given up only once.
 _KEEP_STANDINGS = """
-    INSERT INTO standings (board, user_id, points, events, reached_at, seq)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(?) WHERE true
+    INSERT INTO standings (board, user_id, points, events, reached_at, seq, shown)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+    FROM json_each(?) WHERE true
     ON CONFLICT (user_id, board) DO UPDATE
-    SET points = excluded.points, events = excluded.events, reached_at = excluded.reached_at, seq = excluded.seq
+    SET points = excluded.points, events = excluded.events, reached_at = excluded.reached_at, seq = excluded.seq,
+        shown = excluded.shown
     WHERE excluded.seq > seq"""
 _BEHIND = """
     SELECT l.user_id FROM ledger AS l LEFT JOIN progress AS p ON p.user_id = l.user_id
@@ -57,9 +59,9 @@ def pack(projections: Sequence[Projection], cards: Sequence[Card]) -> tuple[list
             (progress.user_id, progress.seq, progress.version, _encode(card).decode(), _encode(progress).decode())
         )
         for board, line in kept.standings.items():
-            row = (board, line.user_id, line.points, line.events, line.reached_at, progress.seq)
+            row = (board, line.user_id, line.points, line.events, line.reached_at, progress.seq, line.is_shown)
             other = lines.get((board, line.user_id))
-            if other is None or cast("int", other[-1]) < progress.seq:
+            if other is None or cast("int", other[5]) < progress.seq:
                 lines[board, line.user_id] = row
     return states, _encode(list(lines.values())).decode()
 
@@ -107,7 +109,7 @@ def standings(
         bound, order, place = "?2 IS ?3 OR ?4 IS NULL OR true", "points DESC, reached_at, user_id", Place(0, 0, "")
     found = rows(
         connection,
-        f"SELECT {_LINE} FROM standings WHERE board = ?1 AND ({bound}) ORDER BY {order} LIMIT ?5",  # noqa: S608
+        f"SELECT {_LINE} FROM standings WHERE board = ?1 AND shown = 1 AND ({bound}) ORDER BY {order} LIMIT ?5",  # noqa: S608
         (board, place.points, place.reached_at, place.user_id, limit),
     )
     lines = [Standing(*row) for row in found]
@@ -121,6 +123,7 @@ def standings_of(connection: apsw.Connection, board: str, user_ids: Collection[s
         """
         SELECT s.user_id, s.points, s.events, s.reached_at
         FROM json_each(?2) AS asked CROSS JOIN standings AS s ON s.user_id = asked.value AND s.board = ?1
+        WHERE s.shown = 1
         """,
         (board, _encode(list(dict.fromkeys(user_ids))).decode()),
     )
@@ -131,7 +134,7 @@ def standing(connection: apsw.Connection, board: str, user_id: str) -> Standing 
     """See `Store.standing`."""
     found = rows(
         connection,
-        f"SELECT {_LINE} FROM standings WHERE board = ? AND user_id = ?",  # noqa: S608
+        f"SELECT {_LINE} FROM standings WHERE board = ? AND user_id = ? AND shown = 1",  # noqa: S608
         (board, user_id),
     )
     return Standing(*found[0]) if found else None
@@ -143,7 +146,7 @@ def ranking(connection: apsw.Connection, board: str, user_id: str) -> Ranking | 
         own = standing(connection, board, user_id)
         if own is None:
             return None
-        asked = "SELECT min(points) FROM standings WHERE board = ? AND points > ?"
+        asked = "SELECT min(points) FROM standings WHERE board = ? AND shown = 1 AND points > ?"
         next_points = rows(connection, asked, (board, own.points))[0][0]
         above = counts_sql.count(connection, board, own.points)
         return Ranking(own, above, counts_sql.count(connection, board, None), next_points)
@@ -187,7 +190,7 @@ def projected(connection: apsw.Connection, user_ids: Collection[str]) -> dict[st
         lines = rows(
             connection,
             """
-            SELECT s.board, s.user_id, s.points, s.events, s.reached_at
+            SELECT s.board, s.user_id, s.points, s.events, s.reached_at, s.shown
             FROM json_each(?) AS asked JOIN standings AS s ON s.user_id = asked.value
             """,
             (asked,),
@@ -198,8 +201,9 @@ def projected(connection: apsw.Connection, user_ids: Collection[str]) -> dict[st
         # It is the column that says from where on readers fold.
         progress.seq = seq
         found[user_id] = Projected(progress, _decode_card(card), {})
-    for board, user_id, *rest in lines:
-        found.setdefault(user_id, Projected(None, None, {})).standings[board] = Standing(user_id, *rest)
+    for board, user_id, points, events, reached_at, shown in lines:
+        line = Standing(user_id, points, events, reached_at, bool(shown))
+        found.setdefault(user_id, Projected(None, None, {})).standings[board] = line
     return found
 
 

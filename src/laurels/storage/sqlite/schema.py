@@ -87,6 +87,12 @@ MIGRATIONS = (
     ) STRICT;
     """,
     _MAKE_COUNTS + _FILL_LEVELS,
+    """
+    -- Lines of who leaves the boards stay, not shown: an older one that another process writes late finds a newer one.
+    ALTER TABLE standings ADD COLUMN shown INTEGER NOT NULL DEFAULT 1;
+    DROP INDEX standings_order;
+    CREATE INDEX standings_order ON standings (board, points DESC, reached_at, user_id, events) WHERE shown = 1;
+    """,
 )
 
 
