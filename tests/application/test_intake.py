@@ -76,8 +76,10 @@ class Setting:
 
     async def drained(self) -> None:
         async with asyncio.timeout(10):
-            while not self.spool.is_empty:  # noqa: ASYNC110
+            figures = await self.spool.figures()
+            while figures.drained + figures.set_aside < figures.queued:
                 await asyncio.sleep(0.01)
+                figures = await self.spool.figures()
 
     async def ledger(self, user: str) -> list[str | None]:
         return [entry.event_id for entry in await self.store.real.entries(user)]

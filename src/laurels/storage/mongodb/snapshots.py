@@ -92,7 +92,6 @@ async def keep(database: Database, projections: Sequence[Packed]) -> None:
     if done:
         # Nobody need wait for a majority: where this is lost, the lines are put on the boards once more.
         await database["users"].with_options(write_concern=WriteConcern(1)).bulk_write(done, ordered=False)
-        await count_fresh(database)
 
 
 async def finish(database: Database) -> None:

@@ -10,6 +10,7 @@ from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rulebook_data import Badge
 from laurels.storage.mongodb import achievements, boards, changes, counts, ledger, snapshots, watermark
 from laurels.storage.mongodb.connection import EACH_OPERATION, PATIENCE, Client, Session, connect, database_of
+from laurels.storage.mongodb.counting import Counting
 from laurels.storage.mongodb.schema import LEASE, check_server, migrate
 
 # Seconds for what goes through whole collections.
@@ -26,6 +27,7 @@ class MongoStore:
         self._client = client
         self._database = database_of(client)
         self._session = Session(client.options.timeout)
+        self._counting = Counting(self._database, self._session)
 
     @classmethod
     async def open(cls, url: str) -> MongoStore:
@@ -67,7 +69,13 @@ class MongoStore:
 
     def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
         packed = snapshots.pack(projections, cards)
-        return self._session.run(lambda: snapshots.keep(self._database, packed), within=EACH_OPERATION)
+
+        async def keep() -> None:
+            await snapshots.keep(self._database, packed)
+            if any(each.lines for each in packed):
+                await self._counting.lines_changed()
+
+        return self._session.run(keep, within=EACH_OPERATION)
 
     async def behind(self, limit: int, *, before: int) -> list[str]:
         return await self._session.run(lambda: watermark.behind(self._database, limit, before), within=_LONG)
@@ -118,5 +126,6 @@ class MongoStore:
         await self._session.run(write, within=PATIENCE)
 
     async def close(self) -> None:
+        self._counting.close()
         if await self._session.close():
             await self._client.close()
