@@ -14,6 +14,7 @@ from laurels.application.badges import badge_states, badge_view, next_badges
 from laurels.application.commands import Queued, Recorded
 from laurels.application.last_known import LastKnown
 from laurels.application.ports import LATER_LIMIT, Clock, Store
+from laurels.application.reading import Reading
 from laurels.application.recent import Recent
 from laurels.application.views import (
     Activity,
@@ -42,6 +43,7 @@ from laurels.errors import InvalidQuery, StoreError, UnknownUser
 
 TOP_LANGUAGES = 5
 MAX_ACTIVITY_DAYS = 3_660
+DASHBOARDS_BYTES = 16 * 1024 * 1024
 _PAGE = 1_000
 
 
@@ -50,6 +52,15 @@ class Known(Struct, frozen=True):
 
     progress: Progress
     stale: Literal[True] | UnsetType = UNSET
+
+
+class _Shown(Struct, frozen=True):
+    """A dashboard, as it is at entry `seq`, on the user's day `today`, before the instant `until`."""
+
+    seq: int
+    today: int
+    until: int
+    dashboard: Dashboard
 
 
 class Analytics:
@@ -69,7 +80,9 @@ class Analytics:
         last_known: LastKnown | None = None,
     ) -> None:
         self._store = store
+        self._reading = Reading(store, rulebook.measures_version)
         self._recent = recent
+        self._dashboards: Recent[_Shown] = Recent(DASHBOARDS_BYTES, _shown_bytes)
         self._rulebook = rulebook
         self._clock = clock
         self._last_known = last_known
@@ -95,7 +108,7 @@ class Analytics:
         StoreError."""
         version = self._rulebook.measures_version
         progress = self._recent.get(user_id)
-        found = await self._store.read({user_id: None if progress is None else progress.seq}, version)
+        found = await self._reading.read(user_id, None if progress is None else progress.seq)
         later = found.later.get(user_id, [])
         if progress is None:
             progress = found.snapshots.get(user_id)
@@ -118,8 +131,22 @@ class Analytics:
         """The user's dashboard. `since`: the instant after which badges count as new (default 24 hours ago)."""
         known = await self.known(user_id)
         progress, now = known.progress, self._clock()
-        since = now - MS_PER_DAY if since is None else since
         today = progress.today(now)
+        if since is not None or known.stale is not UNSET:
+            return self._dashboard(known, today, now, now - MS_PER_DAY if since is None else since)
+        # Looked at again and again, and another only with another entry, another day, or a badge that is no longer new.
+        shown = self._dashboards.get(user_id)
+        if shown is None or (shown.seq, shown.today) != (progress.seq, today) or now >= shown.until:
+            since = now - MS_PER_DAY
+            dashboard = self._dashboard(known, today, now, since)
+            earned = [award.earned_at for award in progress.awards.values() if award.earned_at >= since]
+            until = min(earned, default=now) + MS_PER_DAY
+            shown = _Shown(progress.seq, today, until, dashboard)
+            self._dashboards.keep(user_id, shown)
+        return shown.dashboard
+
+    def _dashboard(self, known: Known, today: int, now: int, since: int) -> Dashboard:
+        progress = known.progress
         badges = [badge_view(award, self._rulebook) for award in progress.awards.values()]
         return Dashboard(
             stale=known.stale,
@@ -270,6 +297,10 @@ def event_view(entry: Entry, fact: EventRecorded) -> EventView:
         metadata=metadata,
         timestamp=iso(fact.at),
     )
+
+
+def _shown_bytes(shown: _Shown) -> int:
+    return 6_000 + 400 * len(shown.dashboard.badges)
 
 
 def _events_of_last_days(progress: Progress, today: int, days: int) -> int:
