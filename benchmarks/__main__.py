@@ -1,4 +1,4 @@
-"""The command: `python -m benchmarks [subject ...] [--quick] [--markdown FILE]`, from the root of the repository."""
+"""The command, from the root: `python -m benchmarks [subject ...] [--quick] [--markdown FILE] [--picture FILE]`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,18 @@ import apsw
 
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure, markdown_table, plain_table
-from benchmarks.subjects import dashboard, engine, events, importing, memory, on_mongodb, rank, rebuilding
+from benchmarks.picture import picture
+from benchmarks.subjects import (
+    dashboard,
+    engine,
+    events,
+    importing,
+    memory,
+    on_mongodb,
+    rank,
+    rank_on_mongodb,
+    rebuilding,
+)
 
 SUBJECTS = {
     "events": events.run,
@@ -26,6 +37,7 @@ SUBJECTS = {
     "memory": memory.run,
     "rebuild": rebuilding.run,
     "rank": rank.run,
+    "rank-mongodb": rank_on_mongodb.run,
     "mongodb": on_mongodb.run,
 }
 
@@ -57,6 +69,8 @@ def main() -> None:
     print(f"{conditions}\n\n{plain_table(figures)}")
     if asked.markdown:
         asked.markdown.write_text(f"{conditions}\n\n{markdown_table(figures)}", "utf-8")
+    if asked.picture and (drawn := picture(figures)):
+        asked.picture.write_text(drawn, "utf-8")
     if failed:
         sys.exit(f"Failed: {', '.join(failed)}.")
 
@@ -67,6 +81,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("subjects", nargs="*", metavar="subject", help=f"any of {', '.join(SUBJECTS)}; default: all")
     parser.add_argument("--quick", action="store_true", help="a twentieth of the sizes: that it runs, not how fast")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table here as Markdown")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="also draw latency by size here, as SVG")
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.subjects if name not in SUBJECTS]:
         parser.error(f"no such subject: {', '.join(unknown)}; there are {', '.join(SUBJECTS)}")

@@ -24,7 +24,10 @@ class Ratio(Struct, frozen=True):
 
 
 class Figure(Struct, frozen=True):
-    """One line of the table. `ours` and `floor` carry their units; `target` is what the ratio or ours must reach."""
+    """One line of the table. `ours` and `floor` carry their units; `target` is what the ratio or ours must reach.
+
+    `point` puts it into the picture: the name of a series, a number of users, milliseconds.
+    """
 
     subject: str
     what: str
@@ -32,6 +35,7 @@ class Figure(Struct, frozen=True):
     floor: str = ""
     ratio: Ratio | None = None
     target: str = ""
+    point: tuple[str, int, float] | None = None
 
 
 def in_turns(arms: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:

@@ -157,7 +157,7 @@ class TestVerifyOfTheProjections:
             "UPDATE standings SET events = events + 1 WHERE user_id = 'bob' AND board = 'all'",
             "UPDATE standings SET reached_at = reached_at - 1 WHERE user_id = 'bob' AND board = '2026-W11'",
             "DELETE FROM standings WHERE user_id = 'bob' AND board = '2026-03-14'",
-            "INSERT INTO standings VALUES ('2031-01', 'bob', 5, 1, 0, 1)",
+            "INSERT INTO standings VALUES ('2031-01', 'bob', 5, 1, 0, 1, 1)",
         ],
     )
     async def test_a_changed_missing_or_extra_standing_is_found(
@@ -167,7 +167,7 @@ class TestVerifyOfTheProjections:
         assert "board " in said_of(await verify(recorded.store, recorded.rulebook), "bob")
 
     async def test_a_standing_of_nobody_is_found(self, recorded: Laurels, database: Path) -> None:
-        tamper(database, "INSERT INTO standings VALUES ('2026-03', 'ghost', 5, 1, 0, 1)")
+        tamper(database, "INSERT INTO standings VALUES ('2026-03', 'ghost', 5, 1, 0, 1, 1)")
         assert "2026-03" in said_of(await verify(recorded.store, recorded.rulebook), "ghost")
 
     async def test_a_projection_of_nobody_is_found(self, recorded: Laurels) -> None:
@@ -218,7 +218,7 @@ class TestRebuild:
             "UPDATE standings SET points = 1, seq = 1000",
             "DELETE FROM standings",
             "DELETE FROM progress",
-            "INSERT INTO standings VALUES ('2026-03', 'ghost', 5, 1, 0, 1)",
+            "INSERT INTO standings VALUES ('2026-03', 'ghost', 5, 1, 0, 1, 1)",
             "INSERT INTO progress SELECT 'ghost', seq, version, card, state FROM progress WHERE user_id = 'bob'",
         ],
     )

@@ -1,4 +1,4 @@
-"""The short way of the single event answers as the framework's route does, which a slash at the end reaches."""
+"""The short ways answer as the framework's routes do, which a slash at the end of the event's and a query reach."""
 
 from __future__ import annotations
 
@@ -70,3 +70,23 @@ def test_a_body_in_pieces_is_read_whole(client: httpx2.Client) -> None:
 
 def test_other_methods_are_the_routes_to_refuse(client: httpx2.Client) -> None:
     assert client.get(DIRECT).status_code == 405
+
+
+@pytest.mark.parametrize("address", ["dashboard", "rank"])
+@pytest.mark.parametrize("user_id", ["read-twice", "nobody-here", "a%2Fb", "/", "a/b/", "%FF", "%20", "x" * 101, "%00"])
+def test_reads_are_answered_alike(client: httpx2.Client, address: str, user_id: str) -> None:
+    client.post(DIRECT, json={"userId": "read-twice", "eventType": "code_run", "eventId": "one"})
+    path = f"/api/progress/{address}/{user_id}"
+    # The projector may be at work on the first.
+    for _ in range(100):
+        direct, routed = (shown(client.get(given)) for given in (path, f"{path}?x=1"))
+        if direct == routed:
+            break
+    assert direct == routed
+    assert direct[0] == (200 if user_id == "read-twice" else direct[0])
+
+
+def test_an_address_without_an_id_is_the_frameworks_to_refuse(client: httpx2.Client) -> None:
+    for address in ("dashboard", "rank"):
+        assert client.get(f"/api/progress/{address}/").status_code in (404, 422)
+        assert client.head(f"/api/progress/{address}/ada").status_code == 405

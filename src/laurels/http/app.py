@@ -15,8 +15,7 @@ from litestar.types import ControllerRouterHandler, LifeSpanReceive, LifeSpanSco
 
 from laurels.application.service import Service
 from laurels.errors import LaurelsError
-from laurels.http.direct import PATH as EVENT_PATH
-from laurels.http.direct import EventRoute
+from laurels.http.direct import DirectRoutes
 from laurels.http.event_stream import StreamLimits, Streams
 from laurels.http.limits import Limits
 from laurels.http.openapi import DescriptionPlugin, description
@@ -44,15 +43,15 @@ ROUTES = (
 
 
 class LaurelsApp(Litestar):
-    """The framework's application, with ids of slashes alone kept addressable and a shorter way for single events."""
+    """The framework's application, with ids of slashes alone kept addressable and a shorter way for what comes most."""
 
-    event_route: EventRoute
+    direct: DirectRoutes
 
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
     ) -> None:
-        if scope["type"] == "http" and scope["path"] == EVENT_PATH and scope["method"] == "POST":
-            await self.event_route(scope, receive, send)
+        if scope["type"] == "http" and (found := self.direct.handler(scope)) is not None:
+            await self.direct.answer(*found, scope, receive, send)
             return
         # The router drops empty segments, and with them a user id such as "/". The id itself is read from the raw
         # path, so any name in its place finds the route.
@@ -100,5 +99,5 @@ def build_app(
         # Bodies are limited where they are read, each route by its own setting.
         request_max_body_size=None,
     )
-    app.event_route = EventRoute(lambda: opened[0], limits)
+    app.direct = DirectRoutes(lambda: opened[0], limits)
     return app

@@ -100,9 +100,9 @@ def _syntax(error: Exception) -> str:
     return str(error).removeprefix("JSON is malformed: ")
 
 
-def user_id_in(request: AnyRequest, prefix: str) -> str:
+def user_id_in(scope: HTTPScope, prefix: str) -> str:
     """The user id that follows `prefix` in the path, decoded from the raw path: an id may contain slashes."""
-    raw: bytes = request.scope["raw_path"]
+    raw: bytes = scope["raw_path"]
     _, found, tail = raw.partition(prefix.encode())
     try:
         user_id = unquote_to_bytes(tail).decode() if found else ""

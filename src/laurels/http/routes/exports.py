@@ -41,7 +41,7 @@ async def export(
     format: Annotated[str, QueryParameter(description="json (default) or csv.")] = "json",  # noqa: A002  the wire's name
 ) -> Export:
     """The whole progress as one document, or with `format=csv` every event, streamed in the order of recording."""
-    user_id = user_id_in(request, "/export/")
+    user_id = user_id_in(request.scope, "/export/")
     if format == "csv":
         await service.analytics.progress(user_id)
         return _csv(service, user_id)  # pyright: ignore[reportReturnType]  described for JSON, streamed for CSV

@@ -35,7 +35,7 @@ async def dashboard(
     ] = None,
 ) -> Dashboard:
     """Totals, level, streaks, languages, badges held and the five nearest ones."""
-    user_id = user_id_in(request, "/dashboard/")
+    user_id = user_id_in(request.scope, "/dashboard/")
     if since is not None and since.tzinfo is None:
         raise InvalidQuery("since", "Must carry an offset, such as Z or +02:00.")
     return await service.analytics.dashboard(user_id, since=None if since is None else to_ms(since))
@@ -44,7 +44,7 @@ async def dashboard(
 @get("/api/progress/badges/{user_id:path}", summary="A learner's badges", tags=["learners"])
 async def badges(request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId) -> UserBadges:
     """Every badge of the rulebook, held or open, with the learner's progress towards it."""
-    known = await service.analytics.known(user_id_in(request, "/badges/"))
+    known = await service.analytics.known(user_id_in(request.scope, "/badges/"))
     return UserBadges(stale=known.stale, badges=badge_states(known.progress, service.rulebook))
 
 
@@ -62,7 +62,7 @@ async def activity(
 ) -> Activity:
     """Events and their points on each local day with activity; the range spans at most 3,660 days."""
     return await service.analytics.activity(
-        user_id_in(request, "/activity/"),
+        user_id_in(request.scope, "/activity/"),
         first=None if first is None else parse_day(first, "from"),
         last=None if last is None else parse_day(last, "to"),
     )
@@ -80,7 +80,9 @@ async def rank(
     ] = None,
 ) -> Rank:
     """The learner's place on a board. `rank` is null for one who has no event in the period."""
-    return await service.leaderboards.rank(user_id_in(request, "/rank/"), timeframe, period=period, language=language)
+    return await service.leaderboards.rank(
+        user_id_in(request.scope, "/rank/"), timeframe, period=period, language=language
+    )
 
 
 @put("/api/progress/users/{user_id:path}", summary="Change a profile", tags=["learners"])
@@ -97,4 +99,4 @@ async def change_profile(
     body = await read_body(request.scope, request.receive, limits_of(request).event_bytes)
     change = decode(body, _profile, InvalidProfile)
     changes: dict[str, Any] = msgspec.to_builtins(change)
-    return UserAnswer(user=await service.change_profile(user_id_in(request, "/users/"), changes))
+    return UserAnswer(user=await service.change_profile(user_id_in(request.scope, "/users/"), changes))

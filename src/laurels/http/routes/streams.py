@@ -37,7 +37,7 @@ async def user_stream(
     Begins with a `progress` of now, or where an id is given with what came after it. A learner of whom nothing is
     recorded yet begins at 0.
     """
-    user_id = user_id_in(request, "/stream/")
+    user_id = user_id_in(request.scope, "/stream/")
     streams = streams_of(request)
     with streams.entering(request.scope) as leave:
         feed = service.live.follow_user(user_id, last_id=last_event_id or first_event_id or None)

@@ -9,7 +9,7 @@ from bson.datetime_ms import DatetimeMS
 
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.storage.mongodb.connection import Database, Document
-from laurels.storage.mongodb.counts import count
+from laurels.storage.mongodb.counts import counts_of
 from laurels.storage.mongodb.documents import bounded, standing_of
 
 ORDER = [("points", -1), ("reachedAt", 1), ("userId", 1)]
@@ -66,9 +66,8 @@ async def ranking(database: Database, board: str, user_id: str) -> Ranking | Non
     own = await standing(database, board, user_id)
     if own is None:
         return None
-    above, of, ahead = await asyncio.gather(
-        count(database, board, own.points),
-        count(database, board, None),
+    counted, ahead = await asyncio.gather(
+        counts_of(database, board, (own.points, None)),
         standings(database, board, 1, None, Place(own.points, -1, "")),
     )
-    return Ranking(own, above, of, ahead[0].points if ahead else None)
+    return Ranking(own, counted[own.points], counted[None], ahead[0].points if ahead else None)

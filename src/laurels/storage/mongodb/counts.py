@@ -181,16 +181,16 @@ def _counted(line: Document, since: int) -> int | None:
 
 async def count(database: Database, board: str, above: int | None) -> int:
     """See `Store.count`."""
-    return (await _counts(database, board, (above,)))[above]
+    return (await counts_of(database, board, (above,)))[above]
 
 
 async def counts_above(database: Database, board: str, points: Collection[int]) -> dict[int, int]:
     """See `Store.counts_above`."""
-    return {above: found for above, found in (await _counts(database, board, points)).items() if above is not None}
+    return {above: found for above, found in (await counts_of(database, board, points)).items() if above is not None}
 
 
-async def _counts(database: Database, board: str, asked: Iterable[int | None]) -> dict[int | None, int]:
-    """The counts, with the batch that is being worked on as if it were done, and the lines that are fresh. Read again
+async def counts_of(database: Database, board: str, asked: Iterable[int | None]) -> dict[int | None, int]:
+    """What `count` tells above each of some numbers of points (None: in all). The counts, with the batch that is being worked on as if it were done, and the lines that are fresh. Read again
     where the next batch was begun meanwhile."""
     ranges = {above: _ranges(above) for above in asked}
     counts, standings = database["counts"], database["standings"]
