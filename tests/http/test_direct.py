@@ -78,10 +78,12 @@ def test_reads_are_answered_alike(client: httpx2.Client, address: str, user_id: 
     client.post(DIRECT, json={"userId": "read-twice", "eventType": "code_run", "eventId": "one"})
     path = f"/api/progress/{address}/{user_id}"
     # The projector may be at work on the first.
+    direct = routed = None
     for _ in range(100):
         direct, routed = (shown(client.get(given)) for given in (path, f"{path}?x=1"))
         if direct == routed:
             break
+    assert direct is not None
     assert direct == routed
     assert direct[0] == (200 if user_id == "read-twice" else direct[0])
 

@@ -19,7 +19,7 @@ class TestChangeProfile:
         assert response.status_code == 200
         answer = response.json()
         assert answer.keys() == {"success", "user"}
-        assert answer["user"].keys() == USER | {"preferences"}
+        assert answer["user"].keys() == USER | {"preferences", "visibility", "alias"}
         assert INITIAL.items() <= (answer["user"] | {"displayName": None}).items()
         assert answer["user"]["userId"] == user
 

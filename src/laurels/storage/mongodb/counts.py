@@ -190,8 +190,11 @@ async def counts_above(database: Database, board: str, points: Collection[int]) 
 
 
 async def counts_of(database: Database, board: str, asked: Iterable[int | None]) -> dict[int | None, int]:
-    """What `count` tells above each of some numbers of points (None: in all). The counts, with the batch that is being worked on as if it were done, and the lines that are fresh. Read again
-    where the next batch was begun meanwhile."""
+    """What `count` tells above each of some numbers of points (None: in all).
+
+    These are the counts, with the batch that is being worked on as if it were done, and the lines that are fresh. Read
+    again where the next batch was begun meanwhile.
+    """
     ranges = {above: _ranges(above) for above in asked}
     counts, standings = database["counts"], database["standings"]
     while True:
