@@ -203,6 +203,7 @@ class TestCatchUp:
             cache,
             turns=Turns(),
             interval=3600,
+            batch=1_000,
         )
         await projector.catch_up(before=clock() + 1)
         await projector.close()

@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 # Users per write: small enough that the committer never waits long for its turn. Where very many wait, more at a
 # time: users share the pages of tables and indexes, and each write puts down every page that it touches.
 CHUNK = 100
-LARGEST_CHUNK = 1_000
 # Seconds between looks for users that another process left behind.
 CATCH_UP_EVERY = 30.0
 # How old, in milliseconds, an entry must be before another process's projection of it is not waited for.
@@ -33,7 +32,7 @@ GRACE_MS = 20_000
 class Projector:
     """Projects what the recorder commits every `interval` seconds, and what others left behind now and then.
 
-    `turns` are those of the recorder that fills the same cache.
+    `turns` are those of the recorder that fills the same cache, `batch` the most users that one write takes.
     """
 
     def __init__(
@@ -45,6 +44,7 @@ class Projector:
         *,
         turns: Turns,
         interval: float,
+        batch: int,
     ) -> None:
         self._store = store
         self._rulebook = rulebook
@@ -52,6 +52,7 @@ class Projector:
         self._cache = cache
         self._turns = turns
         self._interval = interval
+        self._batch = batch
         self._caught_up_at = float("-inf")
         self._flushing = asyncio.Lock()
         self._task = asyncio.create_task(self._run(), name="laurels-projector")
@@ -62,7 +63,7 @@ class Projector:
             # Those who wait now, and no more: under load others come as fast as these go, and a flush that never
             # ends projects a user again for each of their events.
             waiting = self._cache.waiting
-            chunk = min(max(CHUNK, waiting // 10), LARGEST_CHUNK)
+            chunk = min(max(CHUNK, waiting * self._batch // 10_000), self._batch)
             for start in range(0, waiting, chunk):
                 async with self._turns.settled:
                     taken = self._cache.take_dirty(min(chunk, waiting - start))

@@ -70,6 +70,7 @@ class Service:
             cache,
             turns=self.recorder.turns,
             interval=projection_interval,
+            batch=batch,
         )
         self.fallback = fallback
         self._intake: Intake | None = None

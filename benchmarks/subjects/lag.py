@@ -1,0 +1,67 @@
+"""How long after its acknowledgement an event is on the board, while the server is under full load."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from statistics import quantiles
+from uuid import uuid4
+
+import msgspec
+
+from benchmarks.bench import Bench
+from benchmarks.figures import Figure
+from benchmarks.history import Learners
+from benchmarks.servers import Server, laurels, post_json
+
+CONNECTIONS = 64
+USERS = 1_000
+LOAD = 80_000
+PAUSE = 0.005
+TARGET_MS = 500
+
+
+def run(bench: Bench) -> list[Figure]:
+    """A learner of their own records one event after the other, and asks for their rank until it counts each."""
+    with laurels(bench.folder / "lag.db") as ours, ThreadPoolExecutor(1) as pool:
+        requests = [
+            post_json("/api/progress/event", event) for event in Learners(USERS).events(bench.size(LOAD), ids="lag-")
+        ]
+        load = pool.submit(bench.send, ours.port, requests, connections=CONNECTIONS, expected="201")
+        lags: list[float] = []
+        while not load.done():
+            lags.append(_lag(ours))
+        rate = load.result().rate
+    if len(lags) < 2:
+        raise RuntimeError("The load was over before anything was measured.")
+    cuts = quantiles(lags, n=100, method="inclusive")
+    return [
+        Figure(
+            "lag",
+            f"from the answer until the board has it, at {rate:,.0f} events/s ({len(lags)} events)",
+            f"p50 {cuts[49]:.0f} ms, p99 {cuts[98]:.0f} ms",
+            target=f"p99 < {TARGET_MS} ms",
+        )
+    ]
+
+
+def _lag(server: Server) -> float:
+    """Milliseconds from the answer to an event of a new learner until they have a rank."""
+    user = f"probe-{uuid4().hex}"
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
+    try:
+        body = msgspec.json.encode({"userId": user, "eventType": "code_run", "eventId": "one"})
+        connection.request("POST", "/api/progress/event", body, {"content-type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 201:
+            raise RuntimeError(f"The server answered {answer.status} to an event.")
+        acknowledged = time.perf_counter()
+        while True:
+            connection.request("GET", f"/api/progress/rank/{user}")
+            if msgspec.json.decode(connection.getresponse().read())["rank"] is not None:
+                return 1_000 * (time.perf_counter() - acknowledged)
+            time.sleep(PAUSE)
+    finally:
+        connection.close()
