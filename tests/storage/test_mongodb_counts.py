@@ -48,6 +48,8 @@ async def main():
         [Projection(progress(user, seq, points=has), {"all": standing(user, has)}) for user, has in points.items()],
         cards=[card(user, has) for user, has in points.items()],
     )
+    # Which counts what is fresh.
+    await store.behind(1, before=0)
 
 asyncio.run(main())
 """
@@ -112,6 +114,8 @@ async def test_counts_that_were_tampered_with_are_found_and_mended(
     for user in ("ada", "bob"):
         await project(store, user, points=5)
         await project(store, user, points=6, boards=["other"])
+    # Counts what is fresh.
+    await store.behind(1, before=0)
     assert await store.miscounted() == []
     done = await store._database[collection].update_one({"board": "all", **wanted}, change)
     assert done.modified_count == 1

@@ -69,13 +69,7 @@ class MongoStore:
 
     def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
         packed = snapshots.pack(projections, cards)
-
-        async def keep() -> None:
-            await snapshots.keep(self._database, packed)
-            if any(each.lines for each in packed):
-                await self._counting.lines_changed()
-
-        return self._session.run(keep, within=EACH_OPERATION)
+        return self._session.run(lambda: snapshots.keep(self._database, packed), within=EACH_OPERATION)
 
     async def behind(self, limit: int, *, before: int) -> list[str]:
         return await self._session.run(lambda: watermark.behind(self._database, limit, before), within=_LONG)
@@ -95,9 +89,11 @@ class MongoStore:
         return await self._session.run(lambda: boards.standing(self._database, board, user_id))
 
     async def count(self, board: str, *, above: int | None = None) -> int:
+        self._counting.somebody_asks()
         return await self._session.run(lambda: counts.count(self._database, board, above))
 
     async def counts_above(self, board: str, points: Collection[int]) -> dict[int, int]:
+        self._counting.somebody_asks()
         return await self._session.run(lambda: counts.counts_above(self._database, board, points))
 
     async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
@@ -107,6 +103,7 @@ class MongoStore:
         return await self._session.run(lambda: snapshots.projected(self._database, user_ids))
 
     async def ranking(self, board: str, user_id: str) -> Ranking | None:
+        self._counting.somebody_asks()
         return await self._session.run(lambda: boards.ranking(self._database, board, user_id))
 
     async def miscounted(self) -> list[str]:
