@@ -9,6 +9,8 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
     │   └── InvalidQuery
     ├── EventConflict           the same event id came before with other content
     ├── UnknownUser             nothing is recorded for this user
+    ├── UnknownKey              there is no API key with this prefix
+    ├── NotAllowed              the caller may not do this; says what they lack
     ├── RulebookError           a rulebook cannot be used; names file, line and key
     ├── SettingsError           an environment setting cannot be used
     └── StoreError
@@ -81,6 +83,22 @@ class UnknownUser(LaurelsError):
     def __init__(self, user_id: str, detail: str = "No such user: nothing is recorded under this userId yet.") -> None:
         super().__init__(detail)
         self.user_id = user_id
+
+
+class UnknownKey(LaurelsError):
+    """There is no API key with this prefix."""
+
+    code = "unknown-key"
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__("There is no key with this prefix; `laurels keys list` shows them.")
+        self.prefix = prefix
+
+
+class NotAllowed(LaurelsError):
+    """The caller may not do this. The text says what they lack, and nothing of what is stored."""
+
+    code = "not-allowed"
 
 
 class RulebookError(LaurelsError):

@@ -10,6 +10,7 @@ from laurels.application.ports import Store
 from laurels.bootstrap import open_store as open_store_at
 from laurels.testing.store_contract import (
     BoardContract,
+    CallerContract,
     CountContract,
     HandleContract,
     LedgerContract,
@@ -63,3 +64,7 @@ class TestHandles(HandleContract):
 
 class TestWatching(WatchContract):
     """Being told that somebody wrote."""
+
+
+class TestCallers(CallerContract):
+    """Keys and limits."""

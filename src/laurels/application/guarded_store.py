@@ -12,7 +12,9 @@ from contextlib import suppress
 from typing import TypeVar
 
 from laurels.application.availability import Availability
+from laurels.application.callers import Bucket, Grant
 from laurels.application.ports import Card, Consulted, Projected, Projection, Store
+from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rulebook_data import Badge
@@ -98,6 +100,24 @@ class GuardedStore:
 
     async def publish(self, badges: Sequence[Badge]) -> bool:
         return await self._store.publish(badges)
+
+    async def add_key(self, key: ApiKey) -> bool:
+        return await self._ask(lambda store: store.add_key(key))
+
+    async def revoke_key(self, prefix: str, at: int) -> bool:
+        return await self._ask(lambda store: store.revoke_key(prefix, at))
+
+    async def keys(self) -> list[ApiKey]:
+        return await self._ask(lambda store: store.keys())
+
+    async def keys_version(self) -> int:
+        return await self._ask(lambda store: store.keys_version())
+
+    async def touch_keys(self, used: Mapping[str, int]) -> None:
+        await self._ask(lambda store: store.touch_keys(used))
+
+    async def take_tokens(self, name: str, bucket: Bucket, wanted: int, now: int) -> Grant:
+        return await self._ask(lambda store: store.take_tokens(name, bucket, wanted, now))
 
     async def check(self) -> None:
         if self._opened is None:

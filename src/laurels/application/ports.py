@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct, field
 
+from laurels.application.callers import CallerStore
 from laurels.domain.events import LearningEvent
 from laurels.domain.ledger import Entry
 from laurels.domain.progress import Progress
@@ -67,7 +68,7 @@ class Projected(Struct, frozen=True):
     standings: dict[str, Standing]
 
 
-class Store(Protocol):
+class Store(CallerStore, Protocol):
     """A ledger and the projections that are made from it.
 
     Ids are compared code point by code point: `ada` and `Ada` are two users. Instants keep their milliseconds.

@@ -22,6 +22,7 @@ from laurels.errors import (
     InvalidProfile,
     InvalidQuery,
     LaurelsError,
+    NotAllowed,
     RulebookError,
     SettingsError,
     StoreContended,
@@ -29,6 +30,7 @@ from laurels.errors import (
     StoreIncompatible,
     StoreUnavailable,
     StoreUnreachable,
+    UnknownKey,
     UnknownUser,
 )
 from laurels.http.bodies import BodyRefused
@@ -68,6 +70,8 @@ STATUS: dict[type[LaurelsError], int] = {
     InvalidQuery: 422,
     EventConflict: 409,
     UnknownUser: 404,
+    UnknownKey: 404,
+    NotAllowed: 403,
     RulebookError: 500,
     SettingsError: 500,
     StoreError: 503,
@@ -85,6 +89,8 @@ TITLES: dict[str, str] = {
     "invalid-query": "Invalid query",
     "event-conflict": "Event id already used",
     "unknown-user": "Unknown user",
+    "unknown-key": "Unknown key",
+    "not-allowed": "Not allowed",
     "store-error": "Store error",
     "store-unavailable": "Store unavailable",
     "store-unreachable": "Store unreachable",

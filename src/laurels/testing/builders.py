@@ -13,6 +13,7 @@ import msgspec
 
 from laurels.application.ports import Card, Projection, Store
 from laurels.domain.events import LearningEvent
+from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Award, Entry, EventRecorded, Outcome, ProfileChanged, UserAdopted
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
@@ -147,3 +148,8 @@ def _badge(badge_id: str, points: int, criterion: dict[str, Any]) -> dict[str, A
         "points": points,
         "criterion": criterion,
     }
+
+
+def api_key(prefix: str = "abcdefghijkl") -> ApiKey:
+    """A key that may record events, made at `NOON`."""
+    return ApiKey(prefix=prefix, name="platform", scopes=frozenset({"events:write"}), digest="00" * 32, created_at=NOON)

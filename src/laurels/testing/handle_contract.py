@@ -8,9 +8,20 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
+from laurels.application.callers import Bucket
 from laurels.application.ports import Projection, Store
 from laurels.errors import StoreUnavailable
-from laurels.testing.builders import NOON, VERSION, card, event_entry, history, progress, small_rulebook, standing
+from laurels.testing.builders import (
+    NOON,
+    VERSION,
+    api_key,
+    card,
+    event_entry,
+    history,
+    progress,
+    small_rulebook,
+    standing,
+)
 from laurels.testing.handles import OpenStore
 
 
@@ -37,6 +48,12 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "miscounted": lambda store: store.miscounted(),
     "clear_projections": lambda store: store.clear_projections(),
     "publish": lambda store: store.publish(small_rulebook().badges),
+    "add_key": lambda store: store.add_key(api_key()),
+    "revoke_key": lambda store: store.revoke_key("abcdefghijkl", NOON),
+    "keys": lambda store: store.keys(),
+    "keys_version": lambda store: store.keys_version(),
+    "touch_keys": lambda store: store.touch_keys({"abcdefghijkl": NOON}),
+    "take_tokens": lambda store: store.take_tokens("one", Bucket(10, 1.0), 1, NOON),
     "check": lambda store: store.check(),
 }
 

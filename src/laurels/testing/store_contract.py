@@ -8,12 +8,14 @@ A store's own test file subclasses each class and provides one fixture, `open_st
     class TestCounts(CountContract): ...
     class TestHandles(HandleContract): ...
     class TestWatching(WatchContract): ...
+    class TestCallers(CallerContract): ...
 
 Each test starts on an empty database. Handles that a test leaves open are the fixture's to close. No test
 asks which store it runs on, and none looks behind the port.
 """
 
 from laurels.testing.board_contract import BoardContract
+from laurels.testing.caller_contract import CallerContract
 from laurels.testing.count_contract import CountContract
 from laurels.testing.handle_contract import HandleContract
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
@@ -24,6 +26,7 @@ from laurels.testing.watch_contract import WatchContract
 __all__ = [
     "AWKWARD_IDS",
     "BoardContract",
+    "CallerContract",
     "CountContract",
     "HandleContract",
     "LedgerContract",

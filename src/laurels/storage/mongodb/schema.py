@@ -155,8 +155,25 @@ async def _make(database: Database, name: str, **options: Any) -> None:
 
 _NAMESPACE_EXISTS = 48
 
+# Seconds after which a bucket that nobody asks for is forgotten: it is full again by then.
+BUCKET_SECONDS = 3_600
+
+
+async def _make_callers(database: Database) -> None:
+    # Named by their prefix: `_id` is all the index that keys need.
+    await _make(database, "keys")
+    await database["buckets"].create_indexes(
+        [IndexModel({"at": 1}, name="buckets_at", expireAfterSeconds=BUCKET_SECONDS)]
+    )
+
+
 # Forward only. A step may be begun again by another process where one died or was slow, so each must bear that.
-MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (_make_collections, _make_counts, _make_hiding)
+MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (
+    _make_collections,
+    _make_counts,
+    _make_hiding,
+    _make_callers,
+)
 
 # How long, in seconds, a process may hold the right to migrate, and how long others wait for it.
 LEASE = 60

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequence
 
+from laurels.application.callers import Bucket, Grant
 from laurels.application.ports import Card, Consulted, Projected, Projection
+from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rulebook_data import Badge
-from laurels.storage.mongodb import achievements, boards, changes, counts, ledger, snapshots, watermark
+from laurels.storage.mongodb import achievements, boards, callers, changes, counts, ledger, snapshots, watermark
 from laurels.storage.mongodb.connection import EACH_OPERATION, PATIENCE, Client, Session, connect, database_of
 from laurels.storage.mongodb.counting import Counting
 from laurels.storage.mongodb.schema import LEASE, check_server, migrate
@@ -114,6 +116,24 @@ class MongoStore:
 
     async def publish(self, badges: Sequence[Badge]) -> bool:
         return await self._session.run(lambda: achievements.publish(self._database, badges))
+
+    async def add_key(self, key: ApiKey) -> bool:
+        return await self._session.run(lambda: callers.add_key(self._database, key))
+
+    async def revoke_key(self, prefix: str, at: int) -> bool:
+        return await self._session.run(lambda: callers.revoke_key(self._database, prefix, at))
+
+    async def keys(self) -> list[ApiKey]:
+        return await self._session.run(lambda: callers.keys(self._database))
+
+    async def keys_version(self) -> int:
+        return await self._session.run(lambda: callers.keys_version(self._database))
+
+    async def touch_keys(self, used: Mapping[str, int]) -> None:
+        await self._session.run(lambda: callers.touch_keys(self._database, used))
+
+    async def take_tokens(self, name: str, bucket: Bucket, wanted: int, now: int) -> Grant:
+        return await self._session.run(lambda: callers.take_tokens(self._database, name, bucket, wanted, now))
 
     async def check(self) -> None:
         async def write() -> None:

@@ -93,6 +93,30 @@ MIGRATIONS = (
     DROP INDEX standings_order;
     CREATE INDEX standings_order ON standings (board, points DESC, reached_at, user_id, events) WHERE shown = 1;
     """,
+    """
+    -- API keys: never the key, only its SHA-256. Rows stay when a key is revoked.
+    CREATE TABLE keys (
+        prefix       TEXT    PRIMARY KEY,
+        name         TEXT    NOT NULL,
+        scopes       TEXT    NOT NULL,
+        digest       TEXT    NOT NULL,
+        created_at   INTEGER NOT NULL,
+        expires_at   INTEGER,
+        revoked_at   INTEGER,
+        last_used_at INTEGER
+    ) STRICT;
+    -- One row: counts the changes, so that looking for one costs next to nothing.
+    CREATE TABLE keys_version (version INTEGER NOT NULL) STRICT;
+    INSERT INTO keys_version VALUES (0);
+
+    -- What is left of limits. Names are hashes: no address of a person is kept.
+    CREATE TABLE buckets (
+        name   TEXT    PRIMARY KEY,
+        tokens REAL    NOT NULL,
+        at     INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX buckets_at ON buckets (at);
+    """,
 )
 
 

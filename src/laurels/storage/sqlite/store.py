@@ -9,12 +9,14 @@ from pathlib import Path
 
 import apsw
 
+from laurels.application.callers import Bucket, Grant
 from laurels.application.ports import Card, Consulted, Projected, Projection
+from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rulebook_data import Badge
 from laurels.errors import StoreUnavailable
-from laurels.storage.sqlite import achievements_sql, counts_sql, ledger_sql, projection_sql
+from laurels.storage.sqlite import achievements_sql, callers_sql, counts_sql, ledger_sql, projection_sql
 from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
 from laurels.storage.sqlite.schema import migrate
 
@@ -139,6 +141,25 @@ class SQLiteStore:
 
     async def publish(self, badges: Sequence[Badge]) -> bool:
         return await self._writer.run(lambda c: achievements_sql.publish(c, badges))
+
+    async def add_key(self, key: ApiKey) -> bool:
+        return await self._writer.run(lambda c: callers_sql.add_key(c, key))
+
+    async def revoke_key(self, prefix: str, at: int) -> bool:
+        return await self._writer.run(lambda c: callers_sql.revoke_key(c, prefix, at))
+
+    async def keys(self) -> list[ApiKey]:
+        return await self._readers.run(callers_sql.keys)
+
+    async def keys_version(self) -> int:
+        return await self._readers.run(callers_sql.keys_version)
+
+    # These two may be lost with the power, like projections, and must not hold up the writer.
+    async def touch_keys(self, used: Mapping[str, int]) -> None:
+        await self._projector.run(lambda c: callers_sql.touch_keys(c, used))
+
+    async def take_tokens(self, name: str, bucket: Bucket, wanted: int, now: int) -> Grant:
+        return await self._projector.run(lambda c: callers_sql.take_tokens(c, name, bucket, wanted, now))
 
     async def check(self) -> None:
         def work(connection: apsw.Connection) -> None:

@@ -1,0 +1,90 @@
+"""`laurels keys`: who may call the service.
+
+A key is shown once, when it is made; what is kept of it cannot be turned back into it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import typer
+
+from laurels.application import keyring
+from laurels.application.ports import Store
+from laurels.bootstrap import open_store, system_clock
+from laurels.cli.options import StoreOption, check_exists, settings_for
+from laurels.cli.terminal import complain, say, show_table
+from laurels.domain.keys import SCOPES, ApiKey
+from laurels.domain.periods import MS_PER_DAY, iso
+
+T = TypeVar("T")
+
+app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Option(help="Who or what it is for.")],
+    scope: Annotated[list[str], typer.Option(help=f"What it may do; several times for more: {', '.join(SCOPES)}.")],
+    expires_in_days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="When it ends by itself. Default: never.", show_default=False)
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Make a key and print it, alone on standard output. It cannot be shown again."""
+
+    async def work(opened: Store) -> tuple[str, ApiKey]:
+        expires_at = None if expires_in_days is None else system_clock() + expires_in_days * MS_PER_DAY
+        return await keyring.create_key(opened, system_clock, name=name, scopes=scope, expires_at=expires_at)
+
+    key, kept = _run(store, work)
+    say(key)
+    complain(f"Keep it now: it cannot be shown again. Its prefix is {kept.prefix}.")
+
+
+@app.command("list")
+def list_keys(store: StoreOption = None) -> None:
+    """Show all keys, with what they may do and when they were used; never the keys themselves."""
+    url = settings_for(store).store
+    check_exists(url)
+    now = system_clock()
+
+    def line(key: ApiKey) -> list[str]:
+        state = "active" if key.counts(now) else "expired" if key.revoked_at is None else "revoked"
+        instants = (key.created_at, key.expires_at, key.last_used_at)
+        return [
+            key.prefix,
+            key.name,
+            " ".join(sorted(key.scopes)),
+            state,
+            *("-" if at is None else iso(at) for at in instants),
+        ]
+
+    found = _run(url, lambda opened: opened.keys())
+    columns = ["prefix", "name", "scopes", "state", "created", "expires", "last used"]
+    show_table(f"{len(found)} keys", columns, map(line, found), numbers=[])
+
+
+@app.command()
+def revoke(
+    prefix: Annotated[str, typer.Argument(help="The part between the underscores, as `list` shows it.")],
+    store: StoreOption = None,
+) -> None:
+    """End a key. When this returns, no server takes it any more."""
+    url = settings_for(store).store
+    check_exists(url)
+    _run(url, lambda opened: keyring.revoke_key(opened, system_clock, prefix))
+    say(f"{prefix} is revoked")
+
+
+def _run(store: str | None, work: Callable[[Store], Awaitable[T]]) -> T:
+    async def run() -> T:
+        opened = await open_store(settings_for(store).store)
+        try:
+            return await work(opened)
+        finally:
+            await opened.close()
+
+    return asyncio.run(run())

@@ -1,0 +1,80 @@
+"""API keys: what they look like, what they allow, and when one counts.
+
+A key reads `lrl_<prefix>_<secret>`. The prefix names it, in lists and logs; of the secret only the SHA-256 of the whole
+key is kept. That is no password: with 238 random bits a slow hash would protect nothing more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from hmac import compare_digest
+
+from msgspec import Struct
+
+EVENTS_WRITE = "events:write"
+EVENTS_BACKDATE = "events:backdate"
+PROGRESS_READ = "progress:read"
+USERS_WRITE = "users:write"
+ADMIN = "admin"
+
+SCOPES = {
+    EVENTS_WRITE: "record events",
+    EVENTS_BACKDATE: "record events that happened longer ago than others may",
+    PROGRESS_READ: "read every learner's progress",
+    USERS_WRITE: "change profiles",
+    ADMIN: "all of it",
+}
+"""What a key can be allowed, and what that means. `admin` stands for every other one, too."""
+
+PREFIX_LENGTH = 12
+SECRET_LENGTH = 40
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+_KEY = re.compile(r"lrl_([0-9A-Za-z]{12})_([0-9A-Za-z]{40})", re.ASCII)
+
+
+class ApiKey(Struct, frozen=True, kw_only=True):
+    """A key as it is kept. `digest` is the SHA-256 of the whole key in hex; instants are in milliseconds.
+
+    `last_used_at` is written now and then, so it may be some minutes behind.
+    """
+
+    prefix: str
+    name: str
+    scopes: frozenset[str]
+    digest: str
+    created_at: int
+    expires_at: int | None = None
+    revoked_at: int | None = None
+    last_used_at: int | None = None
+
+    def counts(self, now: int) -> bool:
+        """Whether the key is neither revoked nor expired at `now`."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+def assemble(prefix: str, secret: str) -> str:
+    """The whole key as its holder keeps it."""
+    return f"lrl_{prefix}_{secret}"
+
+
+def prefix_of(text: str) -> str | None:
+    """The prefix of what has the form of a key, else None."""
+    found = _KEY.fullmatch(text)
+    return None if found is None else found[1]
+
+
+def digest_of(key: str) -> str:
+    """What is kept in place of a key."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def fits(key: str, digest: str) -> bool:
+    """Whether `digest` was made of `key`, in a time that tells nothing of how much of it fits."""
+    return compare_digest(digest_of(key), digest)
+
+
+def allowed_by(scopes: frozenset[str]) -> frozenset[str]:
+    """Every scope that holders of `scopes` have."""
+    return frozenset(SCOPES) if ADMIN in scopes else scopes
