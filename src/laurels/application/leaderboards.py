@@ -114,7 +114,7 @@ class Leaderboards:
             standings = await self._store.standings(board, limit=limit + 1, after=after)
         following = standings[limit] if len(standings) > limit else None
         standings = standings[:limit]
-        rows = await self._rows(asked, standings)
+        rows = await self._rows(asked, standings, is_top=around is None and cursor is None)
         next_cursor = None
         if following is not None:
             is_alias = rows[-1].user_id != standings[-1].user_id
@@ -252,15 +252,16 @@ class Leaderboards:
         above = await self._store.counts_above(before, {line.points for line in lines})
         return {line.user_id: 1 + above[line.points] for line in lines}
 
-    async def _rows(self, asked: _Asked, standings: list[Standing]) -> list[LeaderboardRow]:
+    async def _rows(self, asked: _Asked, standings: list[Standing], *, is_top: bool) -> list[LeaderboardRow]:
         if not standings:
             return []
         board = asked.board
         ranks_before = await self._ranks_before(asked, [standing.user_id for standing in standings])
         cards = await self._store.cards([standing.user_id for standing in standings])
-        rank = await self._rank_of(board, standings[0].points)
+        position = 1 if is_top else None
+        rank = position or await self._rank_of(board, standings[0].points)
         rows: list[LeaderboardRow] = []
-        points, position = standings[0].points, None
+        points = standings[0].points
         for offset, standing in enumerate(standings):
             if standing.points != points:
                 if position is None:

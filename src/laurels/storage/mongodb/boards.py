@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
 
 from bson.datetime_ms import DatetimeMS
 
-from laurels.domain.ranking import Place, Ranking, Standing
+from laurels.domain.ranking import Place, Standing
 from laurels.storage.mongodb.connection import Database, Document
-from laurels.storage.mongodb.counts import counts_of
 from laurels.storage.mongodb.documents import bounded, standing_of
 
 ORDER = [("points", -1), ("reachedAt", 1), ("userId", 1)]
@@ -59,15 +57,3 @@ async def standing(database: Database, board: str, user_id: str) -> Standing | N
     """See `Store.standing`."""
     found = await database["standings"].find_one({"userId": user_id, **shown(board)}, _LINE)
     return standing_of(user_id, found) if found else None
-
-
-async def ranking(database: Database, board: str, user_id: str) -> Ranking | None:
-    """See `Store.ranking`."""
-    own = await standing(database, board, user_id)
-    if own is None:
-        return None
-    counted, ahead = await asyncio.gather(
-        counts_of(database, board, (own.points, None)),
-        standings(database, board, 1, None, Place(own.points, -1, "")),
-    )
-    return Ranking(own, counted[own.points], counted[None], ahead[0].points if ahead else None)

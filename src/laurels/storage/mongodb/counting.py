@@ -1,4 +1,5 @@
-"""When the counts of the boards are brought up to date: while somebody asks for ranks, and now and then.
+"""The counts of the boards as readers ask for them, and when they are brought up to date: while somebody asks for
+ranks, and now and then.
 
 Readers add what is not counted yet, so nothing depends on it but their speed. Counting a line costs the server as much
 again as writing it; a line that changes ten times between two who ask is counted once.
@@ -7,14 +8,18 @@ again as writing it; a line that changes ten times between two who ask is counte
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 
 from laurels.errors import StoreError
 from laurels.storage.mongodb.connection import EACH_OPERATION, Database, Session
-from laurels.storage.mongodb.counts import count_fresh
+from laurels.storage.mongodb.counts import count_fresh, counts_of
 
 # Seconds between two times, however many ask.
 INTERVAL = 1.0
+
+_Counted = dict[int | None, int]
+_Asked = tuple[Collection[int | None], "asyncio.Future[_Counted]"]
 
 
 class Counting:
@@ -25,8 +30,47 @@ class Counting:
         self._database = database
         self._session = session
         self._task: asyncio.Task[None] | None = None
+        self._waiting: dict[str, list[_Asked]] = {}
+        self._asking: dict[str, asyncio.Task[None]] = {}
 
-    def somebody_asks(self) -> None:
+    async def counts_of(self, board: str, asked: Collection[int | None]) -> _Counted:
+        """How many stand on a board above each of some numbers of points (None: in all), and perhaps above others.
+
+        Those who ask while another asks about the same board share the next question. Raises StoreError.
+        """
+        self._somebody_asks()
+        answer: asyncio.Future[_Counted] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(board, []).append((asked, answer))
+        self._ask(board)
+        return await answer
+
+    def _ask(self, board: str) -> None:
+        if board in self._asking or board not in self._waiting:
+            return
+        task = asyncio.create_task(self._answer(board, self._waiting.pop(board)), name="laurels-counts")
+        self._asking[board] = task
+        task.add_done_callback(lambda _: self._answered(board))
+
+    def _answered(self, board: str) -> None:
+        del self._asking[board]
+        self._ask(board)
+
+    async def _answer(self, board: str, waiting: list[_Asked]) -> None:
+        asked = {above for each, _ in waiting for above in each}
+        try:
+            found = await self._session.run(lambda: counts_of(self._database, board, asked))
+        except BaseException as error:
+            for _, answer in waiting:
+                if not answer.done():
+                    answer.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        for _, answer in waiting:
+            if not answer.done():
+                answer.set_result(found)
+
+    def _somebody_asks(self) -> None:
         """Count soon, in a task of its own."""
         if self._task is None:
             self._task = asyncio.create_task(self._count(), name="laurels-counting")

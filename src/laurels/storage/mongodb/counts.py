@@ -22,11 +22,14 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from laurels.domain.counts import LARGEST, TOP, Range, ranges_above, roll_up
 from laurels.storage.mongodb.connection import Collection as Collected
 from laurels.storage.mongodb.connection import Database, Document, duplicates
+from laurels.storage.mongodb.documents import bounded
 
 FRESH: Document = {"fresh": True}
 FRESH_INDEX = "standings_fresh"
 # Lines in one journal, which is one document: two megabytes at the most.
 BATCH = 2_000
+# So many lines of a board that are not counted are added when reading; where there are more, its lines are counted.
+FEW = 2_000
 # Milliseconds during which nobody begins a batch while somebody compares counts with lines.
 HOLD = 600_000
 
@@ -179,21 +182,12 @@ def _counted(line: Document, since: int) -> int | None:
     return line["counted"] if line.get("batch", 0) > since else None
 
 
-async def count(database: Database, board: str, above: int | None) -> int:
-    """See `Store.count`."""
-    return (await counts_of(database, board, (above,)))[above]
-
-
-async def counts_above(database: Database, board: str, points: Collection[int]) -> dict[int, int]:
-    """See `Store.counts_above`."""
-    return {above: found for above, found in (await counts_of(database, board, points)).items() if above is not None}
-
-
 async def counts_of(database: Database, board: str, asked: Iterable[int | None]) -> dict[int | None, int]:
     """What `count` tells above each of some numbers of points (None: in all).
 
     These are the counts, with the batch that is being worked on as if it were done, and the lines that are fresh. Read
-    again where the next batch was begun meanwhile.
+    again where the next batch was begun meanwhile. Where much was written since anybody counted, as after an import,
+    the server goes through all of the board's lines instead.
     """
     ranges = {above: _ranges(above) for above in asked}
     counts, standings = database["counts"], database["standings"]
@@ -201,13 +195,35 @@ async def counts_of(database: Database, board: str, asked: Iterable[int | None])
         batch = await _batch(database)
         found, fresh = await asyncio.gather(
             asyncio.gather(*(_counted_in(counts, board, each) for each in ranges.values())),
-            standings.find({"board": board, **FRESH}, _UNCOUNTED, hint=FRESH_INDEX).to_list(),
+            standings.find({"board": board, **FRESH}, _UNCOUNTED, hint=FRESH_INDEX).limit(FEW + 1).to_list(),
         )
+        if len(fresh) > FEW:
+            return await _lines_of(standings, board, ranges)
         if (await _number(database)) == batch.number:
             return {
                 above: _sum(batch, board, each, held) + _correction(batch, fresh, above) if each else 0
                 for (above, each), held in zip(ranges.items(), found, strict=True)
             }
+
+
+async def _lines_of(standings: Collected, board: str, asked: Collection[int | None]) -> dict[int | None, int]:
+    """The same, by going through the board's lines in the index of its order."""
+    # Above what lines can have, bounds tell nothing apart; the driver takes no integer beyond them.
+    sums: Document = {
+        f"above{number}": 1 if above is None else {"$cond": [{"$gt": ["$points", bounded(above)]}, 1, 0]}
+        for number, above in enumerate(asked)
+    }
+    stages: list[Document] = [
+        {"$match": {"board": board, "shown": True, "points": {"$gte": _lowest(asked)}}},
+        {"$group": {"_id": None, **{name: {"$sum": each} for name, each in sums.items()}}},
+    ]
+    found = await (await standings.aggregate(stages, hint="standings_shown")).to_list()
+    return {above: found[0][name] if found else 0 for name, above in zip(sums, asked, strict=True)}
+
+
+def _lowest(asked: Collection[int | None]) -> int:
+    known = [above for above in asked if above is not None]
+    return bounded(min(known) if len(known) == len(asked) and known else -LARGEST)
 
 
 def _ranges(above: int | None) -> Ranges:

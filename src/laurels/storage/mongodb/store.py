@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequence
 
 from laurels.application.callers import Bucket, Grant
@@ -91,12 +92,11 @@ class MongoStore:
         return await self._session.run(lambda: boards.standing(self._database, board, user_id))
 
     async def count(self, board: str, *, above: int | None = None) -> int:
-        self._counting.somebody_asks()
-        return await self._session.run(lambda: counts.count(self._database, board, above))
+        return (await self._counting.counts_of(board, [above]))[above]
 
     async def counts_above(self, board: str, points: Collection[int]) -> dict[int, int]:
-        self._counting.somebody_asks()
-        return await self._session.run(lambda: counts.counts_above(self._database, board, points))
+        counted = await self._counting.counts_of(board, points) if points else {}
+        return {above: counted[above] for above in points}
 
     async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
         return await self._session.run(lambda: ledger.users(self._database, after, limit))
@@ -105,8 +105,14 @@ class MongoStore:
         return await self._session.run(lambda: snapshots.projected(self._database, user_ids))
 
     async def ranking(self, board: str, user_id: str) -> Ranking | None:
-        self._counting.somebody_asks()
-        return await self._session.run(lambda: boards.ranking(self._database, board, user_id))
+        own = await self.standing(board, user_id)
+        if own is None:
+            return None
+        counted, ahead = await asyncio.gather(
+            self._counting.counts_of(board, [own.points, None]),
+            self.standings(board, limit=1, before=Place(own.points, -1, "")),
+        )
+        return Ranking(own, counted[own.points], counted[None], ahead[0].points if ahead else None)
 
     async def miscounted(self) -> list[str]:
         return await self._session.run(lambda: counts.miscounted(self._database), within=_LONG)
