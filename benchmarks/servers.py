@@ -94,7 +94,7 @@ def laurels_on(url: str, **settings: str) -> Generator[Server]:
 
 def post(path: str, body: bytes, content_type: str = "application/json") -> bytes:
     """A whole POST request."""
-    head = f"POST {path} HTTP/1.1\r\nhost: benchmark\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}"
+    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}"
     return head.encode() + b"\r\n\r\n" + body
 
 
@@ -105,7 +105,7 @@ def post_json(path: str, value: Any) -> bytes:
 
 def get(path: str) -> bytes:
     """A whole GET request."""
-    return f"GET {path} HTTP/1.1\r\nhost: benchmark\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode()
 
 
 def _wait_until_ready(server: Server) -> None:

@@ -23,6 +23,8 @@ from laurels.settings import Settings, read_settings
 if TYPE_CHECKING:
     from litestar import Litestar
 
+    from laurels.http.guard import Guard
+
 
 def system_clock() -> int:
     """Milliseconds since the epoch, now."""
@@ -135,12 +137,15 @@ async def open_store(url: str) -> Store:
 def create_app(settings: Settings) -> Litestar:
     """The ASGI application: one Laurels per process, opened when serving starts and closed when it ends."""
     from laurels.http.app import build_app  # noqa: PLC0415  the library works without a web framework
+    from laurels.http.connections import PatientProtocol, raise_file_limit  # noqa: PLC0415
     from laurels.http.event_stream import StreamLimits  # noqa: PLC0415
     from laurels.http.limits import Limits  # noqa: PLC0415
     from laurels.http.logs import configure_logs  # noqa: PLC0415
     from laurels.web.pages import ROUTES  # noqa: PLC0415
 
     configure_logs(settings.log_level)
+    PatientProtocol.keep(head_seconds=settings.head_seconds, connections=settings.max_connections)
+    raise_file_limit()
     limits = Limits(event_bytes=settings.max_event_bytes, batch_bytes=settings.max_batch_bytes)
     stream_limits = StreamLimits(
         in_all=settings.max_streams,
@@ -152,6 +157,46 @@ def create_app(settings: Settings) -> Litestar:
         limits,
         pages=ROUTES,
         stream_limits=stream_limits,
+        guard=_guard(settings),
+    )
+
+
+def _guard(settings: Settings) -> Guard:
+    from laurels.application.callers import Bucket  # noqa: PLC0415  the library works without a web framework
+    from laurels.http.edge import EdgeRules, Rates  # noqa: PLC0415
+    from laurels.http.guard import Guard  # noqa: PLC0415
+    from laurels.http.identity import Policy  # noqa: PLC0415
+    from laurels.http.tokens import TokenRules  # noqa: PLC0415
+    from laurels.storage.key_file import KeyFile  # noqa: PLC0415
+
+    def a_minute(requests: int) -> Bucket | None:
+        return Bucket(requests, requests / 60) if requests else None
+
+    return Guard(
+        policy=Policy(
+            records_own=settings.users_record_events,
+            earliest_hours=settings.backdate_hours,
+            shown=frozenset(settings.listed("public")),
+        ),
+        tokens=TokenRules(
+            secret=settings.jwt_secret,
+            jwks_url=settings.jwt_jwks_url,
+            algorithms=settings.listed("jwt_algorithms"),
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+        ),
+        rules=EdgeRules(
+            Rates(
+                key=a_minute(settings.key_rate),
+                user=a_minute(settings.user_rate),
+                address=a_minute(settings.address_rate),
+                failures=a_minute(settings.failure_rate),
+            ),
+            requests=settings.max_requests,
+            seconds=settings.request_seconds,
+            origins=frozenset(settings.listed("cors_origins")),
+        ),
+        remembered=None if settings.spool_folder is None else KeyFile(Path(settings.spool_folder)),
     )
 
 

@@ -10,7 +10,6 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
     ├── EventConflict           the same event id came before with other content
     ├── UnknownUser             nothing is recorded for this user
     ├── UnknownKey              there is no API key with this prefix
-    ├── NotAllowed              the caller may not do this; says what they lack
     ├── RulebookError           a rulebook cannot be used; names file, line and key
     ├── SettingsError           an environment setting cannot be used
     └── StoreError
@@ -93,12 +92,6 @@ class UnknownKey(LaurelsError):
     def __init__(self, prefix: str) -> None:
         super().__init__("There is no key with this prefix; `laurels keys list` shows them.")
         self.prefix = prefix
-
-
-class NotAllowed(LaurelsError):
-    """The caller may not do this. The text says what they lack, and nothing of what is stored."""
-
-    code = "not-allowed"
 
 
 class RulebookError(LaurelsError):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -12,6 +14,7 @@ from msgspec import Meta, Struct
 from laurels.errors import SettingsError
 
 PREFIX = "LAURELS_"
+PUBLIC = frozenset({"boards", "badges"})
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -73,6 +76,76 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=100, le=300_000, description="How often a silent stream gives a sign of life, in milliseconds."),
     ] = 15_000
+    backdate_hours: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(
+            description="How many hours back a timestamp may lie when the caller lacks the scope events:backdate; "
+            "empty: as LAURELS_MAX_BACKDATE_DAYS says."
+        ),
+    ] = 168
+    jwt_secret: Annotated[
+        str | None, Meta(description="Secret by which the platform signs its end users' tokens, 32 bytes or more.")
+    ] = None
+    jwt_jwks_url: Annotated[
+        str | None, Meta(description="Where the platform publishes the keys of those tokens, instead of a secret.")
+    ] = None
+    jwt_algorithms: Annotated[
+        str | None,
+        Meta(
+            description="Algorithms that are accepted, with commas. "
+            "Empty: HS256 with a secret, else RS256, ES256 and Ed25519."
+        ),
+    ] = None
+    jwt_issuer: Annotated[str | None, Meta(description="The `iss` that tokens must have; empty: any.")] = None
+    jwt_audience: Annotated[str | None, Meta(description="The `aud` that tokens must have; empty: any.")] = None
+    users_record_events: Annotated[
+        bool, Meta(description="Whether end users may record events of their own with their token: true or false.")
+    ] = False
+    public: Annotated[
+        str, Meta(description="What everybody may see without a key or token, with commas: boards, badges. Or none.")
+    ] = "boards,badges"
+    key_rate: Annotated[
+        int, Meta(ge=0, le=10_000_000, description="Requests a minute that one API key may send; 0: no limit.")
+    ] = 600_000
+    user_rate: Annotated[
+        int, Meta(ge=0, le=10_000_000, description="Requests a minute that one end user may send; 0: no limit.")
+    ] = 600
+    address_rate: Annotated[
+        int,
+        Meta(ge=0, le=10_000_000, description="Requests a minute from one address without key or token; 0: no limit."),
+    ] = 300
+    failure_rate: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000_000,
+            description="Wrong keys or tokens a minute from one address until it is told to wait; 0: no limit.",
+        ),
+    ] = 30
+    max_requests: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="How many requests one process works on at once; more get a 503.")
+    ] = 2_000
+    request_seconds: Annotated[
+        int,
+        Meta(ge=1, le=3_600, description="How long a request may take until its answer begins, its body included."),
+    ] = 30
+    max_connections: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="How many connections one process keeps open; more are closed.")
+    ] = 20_000
+    head_seconds: Annotated[
+        int, Meta(ge=1, le=3_600, description="How long a connection may take to send the head of a request.")
+    ] = 20
+    trusted_proxies: Annotated[
+        str | None,
+        Meta(
+            description="Addresses or networks of reverse proxies, with commas, whose X-Forwarded-For is believed. "
+            "Empty: none."
+        ),
+    ] = None
+    cors_origins: Annotated[
+        str | None,
+        Meta(description="Origins whose pages may call from a browser, with commas. Empty: none."),
+    ] = None
     log_level: Annotated[
         str, Meta(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     ] = "info"
@@ -83,6 +156,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         if self.spool is None:
             return "laurels-spool" if self.store.startswith("mongodb") else None
         return None if self.spool == "off" else self.spool
+
+    def listed(self, name: str) -> tuple[str, ...]:
+        """The values of a setting that holds several, with commas between them; `none` is none."""
+        text: str | None = getattr(self, name)
+        values = tuple(value for value in map(str.strip, (text or "").split(",")) if value)
+        return () if values == ("none",) else values
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -100,7 +179,25 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         if text.strip():
             given[name] = text.strip()
     try:
-        return msgspec.convert(given, Settings, strict=False)
+        settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:
         detail, _, path = str(error).partition(" - at `$.")
         raise SettingsError(f"{PREFIX}{path.rstrip('`').upper()}: {detail}.") from error
+    _check_lists(settings)
+    return settings
+
+
+def _check_lists(settings: Settings) -> None:
+    if unknown := set(settings.listed("public")) - PUBLIC:
+        raise SettingsError(f"LAURELS_PUBLIC: {min(unknown)} cannot be made public; use {', '.join(sorted(PUBLIC))}.")
+    for proxy in settings.listed("trusted_proxies"):
+        try:
+            ip_network(proxy, strict=False)
+        except ValueError:
+            raise SettingsError(f"LAURELS_TRUSTED_PROXIES: {proxy} is no address and no network.") from None
+    for origin in settings.listed("cors_origins"):
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}" or not parts.hostname:
+            raise SettingsError(f"LAURELS_CORS_ORIGINS: {origin} is no origin, such as https://learn.example.")
+    if settings.jwt_jwks_url is not None and urlsplit(settings.jwt_jwks_url).scheme not in ("http", "https"):
+        raise SettingsError("LAURELS_JWT_JWKS_URL: must be an http or https address.")

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
+from typing import Protocol
 
 from laurels.application.callers import CallerStore
 from laurels.application.ports import Clock
@@ -36,11 +37,24 @@ REREAD = 60.0
 PATIENCE = 0.5
 
 
+class RememberedKeys(Protocol):
+    """Keeps the keys on the local disk: a server that starts while its database is away goes by them."""
+
+    async def load(self) -> list[ApiKey] | None:
+        """What was saved last; None where nothing was, or it cannot be read. Raises nothing."""
+        ...
+
+    async def save(self, keys: Sequence[ApiKey]) -> None:
+        """Keep these. Raises nothing: where the disk does not play along, the database still has them."""
+        ...
+
+
 class Keyring:
     """The keys of a store, for checking. `is_known`: they were read at least once."""
 
-    def __init__(self, store: CallerStore, clock: Clock) -> None:
+    def __init__(self, store: CallerStore, clock: Clock, *, remembered: RememberedKeys | None = None) -> None:
         self._store = store
+        self._remembered = remembered
         self._clock = clock
         self._by_prefix: dict[str, ApiKey] = {}
         self._version: int | None = None
@@ -83,12 +97,19 @@ class Keyring:
         try:
             version = await self._store.keys_version()
             if version != self._version or asked_at - self._read_at > REREAD:
-                self._by_prefix = {key.prefix: key for key in await self._store.keys()}
+                keys = await self._store.keys()
+                self._by_prefix = {key.prefix: key for key in keys}
+                if self._remembered is not None and version != self._version:
+                    await self._remembered.save(keys)
                 self._version, self._read_at = version, asked_at
             self.is_known = True
         except StoreError:
             if not self.is_known:
-                raise
+                keys = None if self._remembered is None else await self._remembered.load()
+                if keys is None:
+                    raise
+                self._by_prefix = {key.prefix: key for key in keys}
+                self.is_known = True
         self._fresh_until = asked_at + FRESH
 
     def check(self, text: str) -> ApiKey | None:

@@ -120,9 +120,9 @@ class Service:
         )
         return await self.record_event(event)
 
-    async def record_event(self, event: LearningEvent) -> Recorded:
+    async def record_event(self, event: LearningEvent, *, earliest: int | None = None) -> Recorded:
         """Record one event. Raises InvalidEvent, EventConflict or StoreError."""
-        [result] = await self.recorder.record_many([event], earliest=self.earliest)
+        [result] = await self.record_many([event], earliest=earliest)
         if isinstance(result, LaurelsError):
             raise result
         return result
@@ -136,23 +136,26 @@ class Service:
         """
         return await self.recorder.record_many(events, earliest=self.earliest if earliest is None else earliest)
 
-    async def accept_event(self, event: LearningEvent) -> Recorded | Queued:
+    async def accept_event(self, event: LearningEvent, *, earliest: int | None = None) -> Recorded | Queued:
         """Record one event, or queue it while the store is away and there is a fallback.
 
-        When this returns, the event is on disk. Raises InvalidEvent, EventConflict or StoreError.
+        When this returns, the event is on disk. `earliest` as with `record_many`. Raises InvalidEvent, EventConflict or
+        StoreError.
         """
         if self._intake is None:
-            return await self.record_event(event)
-        [result] = await self._intake.accept_many([event], earliest=self.earliest)
+            return await self.record_event(event, earliest=earliest)
+        [result] = await self.accept_many([event], earliest=earliest)
         if isinstance(result, LaurelsError):
             raise result
         return result
 
-    async def accept_many(self, events: Sequence[LearningEvent]) -> Sequence[Recorded | Queued | LaurelsError]:
+    async def accept_many(
+        self, events: Sequence[LearningEvent], *, earliest: int | None = None
+    ) -> Sequence[Recorded | Queued | LaurelsError]:
         """Record events in order, or queue those that cannot be recorded now; one result each."""
         if self._intake is None:
-            return await self.record_many(events)
-        return await self._intake.accept_many(events, earliest=self.earliest)
+            return await self.record_many(events, earliest=earliest)
+        return await self._intake.accept_many(events, earliest=self.earliest if earliest is None else earliest)
 
     async def change_profile(self, user_id: str, changes: Mapping[str, Any]) -> UserView:
         """Set profile fields by wire name: `displayName`, `photoURL`, `timeZone`, `preferences`, `visibility`, `alias`.

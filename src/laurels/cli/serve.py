@@ -10,12 +10,14 @@ import asyncio
 import os
 import socket
 from http.client import HTTPConnection, HTTPException
+from ipaddress import ip_address
 from threading import Thread
 from time import monotonic, sleep
 from typing import Annotated, Any
 
 import typer
 
+from laurels.application.ports import Store
 from laurels.bootstrap import open_store
 from laurels.cli.options import RulebookOption, StoreOption, settings_for
 from laurels.cli.terminal import CommandFailed, complain, say
@@ -46,7 +48,7 @@ def serve(
         raise CommandFailed("Serving needs packages that are not installed: pip install 'laurels[server]'") from None
     settings = settings_for(store, rulebook)
     load_rulebook(settings.rulebook)
-    asyncio.run(_wait_for_store(settings))
+    asyncio.run(_prepare(settings, host))
     # The application is made in each worker from the environment: that is how a worker learns of these.
     os.environ["LAURELS_STORE"] = settings.store
     os.environ["LAURELS_RULEBOOK"] = settings.rulebook
@@ -57,14 +59,15 @@ def serve(
         "host": host,
         "port": port,
         "loop": "uvloop",
-        "http": "httptools",
+        "http": "laurels.http.connections:PatientProtocol",
         "ws": "none",
         "access_log": False,
         # The application configures logging, uvicorn's included.
         "log_config": None,
         "log_level": settings.log_level,
         "timeout_graceful_shutdown": 10,
-        "proxy_headers": False,
+        "proxy_headers": settings.trusted_proxies is not None,
+        "forwarded_allow_ips": list(settings.listed("trusted_proxies")),
         "server_header": False,
     }
     Thread(target=_announce, args=(host, port), daemon=True).start()
@@ -76,10 +79,38 @@ def serve(
         uvicorn.run(APP, workers=workers, **options)
 
 
-async def _wait_for_store(settings: Settings) -> None:
-    """Return when the store opens. One that cannot be reached may be starting, too: where events cannot wait for it in
-    a spool, it is tried again, with growing pauses, for as long as the settings say. Whatever waiting does not mend is
-    raised at once."""
+async def _prepare(settings: Settings, host: str) -> None:
+    store = await _wait_for_store(settings)
+    if store is None:
+        # Whoever calls is refused until the keys are known.
+        return
+    try:
+        has_keys = bool(await store.keys())
+    finally:
+        await store.close()
+    if has_keys or settings.jwt_secret is not None or settings.jwt_jwks_url is not None:
+        return
+    if not _is_loopback(host):
+        raise CommandFailed(
+            f"Without a key everybody who reaches {host} could record and read everything. Make one first: "
+            "laurels keys create --name platform --scope events:write --scope progress:read --scope users:write"
+        )
+    complain("No API keys yet: whoever is on this machine may do everything. See laurels keys create --help.")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _wait_for_store(settings: Settings) -> Store | None:
+    """The store when it opens; None where it cannot be reached and events can wait in a spool. Where they cannot, it is
+    tried again, with growing pauses, for as long as the settings say: it may be starting, too. Whatever waiting
+    does not mend is raised at once."""
     seconds = settings.store_wait_seconds
     give_up_at = monotonic() + seconds
     pause = FIRST_PAUSE
@@ -90,14 +121,13 @@ async def _wait_for_store(settings: Settings) -> None:
             spool = settings.spool_folder
             if spool is not None:
                 complain(f"{error} Serving all the same: events wait in {spool} until the database is there.")
-                return
+                return None
             if monotonic() + pause > give_up_at:
                 raise
             if pause == FIRST_PAUSE:
                 complain(f"{error} Trying again for {seconds} seconds.")
         else:
-            await store.close()
-            return
+            return store
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
 

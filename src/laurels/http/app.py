@@ -11,12 +11,24 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
-from litestar.types import ControllerRouterHandler, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
+from litestar.types import (
+    ControllerRouterHandler,
+    HTTPScope,
+    LifeSpanReceive,
+    LifeSpanScope,
+    LifeSpanSend,
+    Receive,
+    Scope,
+    Send,
+)
 
 from laurels.application.service import Service
 from laurels.errors import LaurelsError
+from laurels.http.access import OPEN, allow, check_rules
 from laurels.http.direct import DirectRoutes
+from laurels.http.edge import Edge
 from laurels.http.event_stream import StreamLimits, Streams
+from laurels.http.guard import Guard
 from laurels.http.limits import Limits
 from laurels.http.openapi import DescriptionPlugin, description
 from laurels.http.problems import not_found, on_fault, on_http_exception, on_laurels_error
@@ -46,16 +58,23 @@ class LaurelsApp(Litestar):
     """The framework's application, with ids of slashes alone kept addressable and a shorter way for what comes most."""
 
     direct: DirectRoutes
+    edge: Callable[[], Edge]
 
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
     ) -> None:
-        if scope["type"] == "http" and (found := self.direct.handler(scope)) is not None:
+        if scope["type"] == "http":
+            await self.edge()(scope, receive, send, self._answer)
+        else:
+            await super().__call__(scope, receive, send)
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        if (found := self.direct.handler(scope)) is not None:
             await self.direct.answer(*found, scope, receive, send)
             return
         # The router drops empty segments, and with them a user id such as "/". The id itself is read from the raw
         # path, so any name in its place finds the route.
-        if scope["type"] == "http" and scope["path"].endswith("//"):
+        if scope["path"].endswith("//"):
             scope["path"] = scope["path"].rstrip("/") + "/-"
         await super().__call__(scope, receive, send)
 
@@ -66,19 +85,24 @@ def build_app(
     *,
     pages: Sequence[ControllerRouterHandler] = (),
     stream_limits: StreamLimits | None = None,
+    guard: Guard | None = None,
 ) -> Litestar:
     """The ASGI application. The service is opened when serving starts and closed when it ends."""
     opened: list[Service] = []
+    edges: list[Edge] = []
+    guard = guard or Guard()
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncGenerator[None]:
         async with open_service() as service:
             opened[:] = [service]
-            with told_of_stopping(service.live.end):
-                yield
+            async with guard.edge_of(service) as edge:
+                edges[:] = [edge]
+                with told_of_stopping(service.live.end):
+                    yield
 
     app = LaurelsApp(
-        [*ROUTES, *pages],
+        [*ROUTES, Router("/", route_handlers=pages, opt={"access": OPEN})],
         lifespan=[lifespan],
         state=State({"limits": limits, "streams": Streams(stream_limits or StreamLimits())}),
         dependencies={"service": Provide(lambda: opened[0], sync_to_thread=False)},
@@ -91,13 +115,22 @@ def build_app(
         openapi_config=OpenAPIConfig(
             title="Laurels",
             version=version("laurels"),
-            openapi_router=Router("/openapi", route_handlers=[], include_in_schema=False, after_request=not_found),
+            openapi_router=Router(
+                "/openapi",
+                route_handlers=[],
+                include_in_schema=False,
+                after_request=not_found,
+                opt={"access": OPEN},
+            ),
             render_plugins=[DescriptionPlugin()],
             use_handler_docstrings=True,
         ),
+        guards=[allow],
         logging_config=None,
         # Bodies are limited where they are read, each route by its own setting.
         request_max_body_size=None,
     )
+    check_rules(app)
+    app.edge = lambda: edges[0]
     app.direct = DirectRoutes(lambda: opened[0], limits)
     return app

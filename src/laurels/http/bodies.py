@@ -12,23 +12,22 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 from litestar import Request
-from litestar.exceptions import HTTPException
 from litestar.types import HTTPScope, Receive
 
 from laurels.errors import InvalidInput, InvalidQuery
+from laurels.http.refusal import Refusal
 
 T = TypeVar("T")
+# In the state of a request, once all of its body is here.
+BODY_IS_READ = "body_is_read"
 AnyRequest = Request[Any, Any, Any]
 
 JSON_TYPES = frozenset({"application/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 
 
-class BodyRefused(HTTPException):
+class BodyRefused(Refusal):
     """The body as a whole cannot be taken."""
-
-    def __init__(self, status_code: int, detail: str) -> None:
-        super().__init__(detail=detail, status_code=status_code)
 
 
 def header(scope: HTTPScope, name: bytes, default: str) -> str:
@@ -67,6 +66,7 @@ async def read_body(scope: HTTPScope, receive: Receive, limit: int) -> bytes:
             raise BodyRefused(413, f"The body may have at most {limit} bytes.")
         pieces.append(piece)
         if not message.get("more_body", False):
+            scope["state"][BODY_IS_READ] = True
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 

@@ -18,6 +18,7 @@ from litestar.types import HTTPScope, Receive, Send
 from laurels.application.commands import Queued
 from laurels.application.service import Service
 from laurels.errors import LaurelsError
+from laurels.http.access import WRITE_EVENTS, check, own
 from laurels.http.bodies import user_id_in
 from laurels.http.limits import Limits
 from laurels.http.problems import on_fault, on_http_exception, on_laurels_error
@@ -30,6 +31,9 @@ RANK = "/api/progress/rank/"
 Headers = list[tuple[bytes, bytes]]
 Answer = tuple[int, Headers, bytes]
 Handler = Callable[[HTTPScope, Receive], Coroutine[Any, Any, Answer]]
+
+_DASHBOARD = own("/dashboard/")
+_RANK = own("/rank/")
 
 _TYPE = (b"content-type", b"application/json")
 _REPLAYED = [(name.lower().encode(), value.encode()) for name, value in REPLAYED.items()]
@@ -69,6 +73,7 @@ class DirectRoutes:
 
     async def _event(self, scope: HTTPScope, receive: Receive) -> Answer:
         service = self._service()
+        check(WRITE_EVENTS, scope)
         recorded = await receive_event(scope, receive, service, self._limits)
         if isinstance(recorded, Queued):
             return 202, [_TYPE], _encode(service.analytics.queued(recorded))
@@ -78,10 +83,12 @@ class DirectRoutes:
         return 201, [_TYPE], body
 
     async def _dashboard(self, scope: HTTPScope, _receive: Receive) -> Answer:
+        check(_DASHBOARD, scope)
         dashboard = await self._service().analytics.dashboard(user_id_in(scope, "/dashboard/"))
         return 200, [_TYPE], _encode(dashboard)
 
     async def _rank(self, scope: HTTPScope, _receive: Receive) -> Answer:
+        check(_RANK, scope)
         rank = await self._service().leaderboards.rank(user_id_in(scope, "/rank/"))
         return 200, [_TYPE], _encode(rank)
 

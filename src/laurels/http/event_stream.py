@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from random import randint
 from typing import Any
 
 from litestar import Response
-from litestar.exceptions import HTTPException
 from litestar.types import HTTPScope, Receive, Send
 from msgspec import Struct
 
 from laurels.application.feeds import Feed
 from laurels.application.messages import Message
+from laurels.http.refusal import Refusal
 
 MEDIA_TYPE = "text/event-stream"
 # Heartbeats that a client may leave lying before it is let go.
@@ -38,11 +38,11 @@ _HEARTBEAT = b":\n\n"
 _BYE = b"event: bye\ndata: {}\n\n"
 
 
-class StreamRefused(HTTPException):
+class StreamRefused(Refusal):
     """No further stream may be opened, by this client (429) or by anybody (503)."""
 
     def __init__(self, status_code: int, detail: str) -> None:
-        super().__init__(detail=detail, status_code=status_code, headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
+        super().__init__(status_code, detail, headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
 
 
 class StreamLimits(Struct, frozen=True):
@@ -94,13 +94,22 @@ class Streams:
 
 
 class EventStream(Response[bytes]):
-    """The answer that sends what `feed` gives until its end, the client's or the server's; then `leave` is called."""
+    """Sends what `feed` gives until its end, the client's, the server's or that of the caller's right. Then `leave`
+    is called."""
 
-    def __init__(self, feed: Feed, leave: Callable[[], None], *, heartbeat: float) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        leave: Callable[[], None],
+        *,
+        heartbeat: float,
+        still_counts: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
         super().__init__(b"", media_type=MEDIA_TYPE)
         self._feed = feed
         self._leave = leave
         self._heartbeat = heartbeat
+        self._still_counts = still_counts
 
     def to_asgi_response(self, *_args: Any, **_options: Any) -> Any:
         return self._send
@@ -118,6 +127,8 @@ class EventStream(Response[bytes]):
                 if feed.is_ended:
                     break
                 messages = await feed.take(self._heartbeat)
+                if self._still_counts is not None and not await self._still_counts():
+                    break
                 piece = b"".join(map(_frame, messages)) or _HEARTBEAT
             if not vanishing.done():
                 async with asyncio.timeout(_LAST):

@@ -15,6 +15,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from laurels.application.views import QueuedView, RecordedView
 from laurels.domain.events import LearningEvent
+from laurels.http.access import OPEN
 from laurels.http.bodies import NDJSON_TYPES
 from laurels.http.event_stream import MEDIA_TYPE as STREAM_TYPE
 from laurels.http.problems import MEDIA_TYPE, STORE_DETAILS, Problem
@@ -137,7 +138,7 @@ class DescriptionPlugin(OpenAPIRenderPlugin):
         return msgspec.json.encode(complete(openapi_schema))
 
 
-@get("/openapi.json", media_type=MediaType.JSON, include_in_schema=False, sync_to_thread=False)
+@get("/openapi.json", access=OPEN, media_type=MediaType.JSON, include_in_schema=False, sync_to_thread=False)
 def description(request: Request[Any, Any, Any]) -> bytes:
     """The same, where clients look for it."""
     return msgspec.json.encode(complete(request.app.openapi_schema.to_schema()))

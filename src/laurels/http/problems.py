@@ -22,7 +22,6 @@ from laurels.errors import (
     InvalidProfile,
     InvalidQuery,
     LaurelsError,
-    NotAllowed,
     RulebookError,
     SettingsError,
     StoreContended,
@@ -33,8 +32,8 @@ from laurels.errors import (
     UnknownKey,
     UnknownUser,
 )
-from laurels.http.bodies import BodyRefused
 from laurels.http.event_stream import StreamRefused
+from laurels.http.refusal import Refusal
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
@@ -71,7 +70,6 @@ STATUS: dict[type[LaurelsError], int] = {
     EventConflict: 409,
     UnknownUser: 404,
     UnknownKey: 404,
-    NotAllowed: 403,
     RulebookError: 500,
     SettingsError: 500,
     StoreError: 503,
@@ -90,7 +88,6 @@ TITLES: dict[str, str] = {
     "event-conflict": "Event id already used",
     "unknown-user": "Unknown user",
     "unknown-key": "Unknown key",
-    "not-allowed": "Not allowed",
     "store-error": "Store error",
     "store-unavailable": "Store unavailable",
     "store-unreachable": "Store unreachable",
@@ -166,14 +163,14 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
         detail = " ".join(f"{each.field}: {each.message}" for each in errors)
         return problem(status=422, code="invalid-query", title=TITLES["invalid-query"], detail=detail, errors=errors)
     status = HTTPStatus(error.status_code)
-    if isinstance(error, StreamRefused):
-        return problem(
-            status=status, code="too-many-streams", title="Too many streams", detail=error.detail, headers=error.headers
-        )
+    if isinstance(error, Refusal):
+        code, title = status.phrase.lower().replace(" ", "-"), status.phrase
+        if isinstance(error, StreamRefused):
+            code, title = "too-many-streams", "Too many streams"
+        return problem(status=status, code=code, title=title, detail=error.detail, headers=error.headers)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return on_fault(request, error)
-    # Only what we raise ourselves is known to quote nothing that it should not.
-    detail = error.detail if isinstance(error, BodyRefused) else _HTTP_DETAILS.get(status, f"{status.phrase}.")
+    detail = _HTTP_DETAILS.get(status, f"{status.phrase}.")
     code = status.phrase.lower().replace(" ", "-")
     allowed = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
     return problem(status=status, code=code, title=status.phrase, detail=detail, headers=allowed)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import get
+from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
@@ -13,13 +13,16 @@ from laurels.application.service import Service
 from laurels.application.views import Leaderboard
 from laurels.domain.periods import Timeframe
 from laurels.errors import InvalidQuery
+from laurels.http.access import BADGES, BOARDS, check_about
 from laurels.http.bodies import user_ids_in
 from laurels.http.schemas import BadgeCatalogue
 
 
-@get("/api/progress/leaderboard", summary="A leaderboard", tags=["boards"])
+@get("/api/progress/leaderboard", access=BOARDS, summary="A leaderboard", tags=["boards"])
 async def leaderboard(
+    request: Request[Any, Any, Any],
     service: NamedDependency[Service],
+    *,
     timeframe: Annotated[Timeframe | None, QueryParameter(description="Which board; default all-time.")] = None,
     limit: Annotated[int, QueryParameter(description="How many lines, 1 to 100.")] = 10,
     cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
@@ -40,13 +43,16 @@ async def leaderboard(
         if cursor is not None or around is not None:
             raise InvalidQuery("users", "Cannot be combined with 'cursor' or 'around'.")
         named = user_ids_in(users)
+        check_about(request.scope, named)
         return await service.leaderboards.among(named, timeframe, period=period, language=language)
+    if around is not None:
+        check_about(request.scope, [around])
     return await service.leaderboards.page(
         timeframe, period=period, limit=limit, cursor=cursor, around=around, language=language
     )
 
 
-@get("/api/badges", summary="All badges", tags=["badges"])
+@get("/api/badges", access=BADGES, summary="All badges", tags=["badges"])
 async def badge_catalogue(service: NamedDependency[Service]) -> BadgeCatalogue:
     """Every badge that can be earned, with its criterion as data."""
     badges = catalogue(service.rulebook)

@@ -16,6 +16,7 @@ from laurels.application.service import Service
 from laurels.application.views import QueuedView, RecordedView
 from laurels.domain.events import LearningEvent
 from laurels.errors import EventConflict, InvalidEvent, LaurelsError, StoreError
+from laurels.http.access import WRITE_EVENTS, caller_of, check_recording, earliest_for
 from laurels.http.bodies import JSON_TYPES, NDJSON_TYPES, BodyRefused, decode, explain, media_type, read_body
 from laurels.http.limits import Limits, limits_of
 from laurels.http.problems import sentence
@@ -28,7 +29,7 @@ _event = msgspec.json.Decoder(LearningEvent)
 _raw_events = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-@post("/api/progress/event", summary="Record an event", tags=["events"])
+@post("/api/progress/event", access=WRITE_EVENTS, summary="Record an event", tags=["events"])
 async def record_event(
     request: Request[Any, Any, Any], service: NamedDependency[Service]
 ) -> Response[RecordedView | QueuedView]:
@@ -51,10 +52,12 @@ async def receive_event(scope: HTTPScope, receive: Receive, service: Service, li
     """Record the event that a request's body holds, or queue it while the store is away."""
     media_type(scope, JSON_TYPES)
     event = decode(await read_body(scope, receive, limits.event_bytes), _event, InvalidEvent)
-    return await service.accept_event(event)
+    caller = caller_of(scope)
+    check_recording(caller, event.user_id)
+    return await service.accept_event(event, earliest=earliest_for(caller, service))
 
 
-@post("/api/progress/events", status_code=200, summary="Record many events", tags=["events"])
+@post("/api/progress/events", access=WRITE_EVENTS, status_code=200, summary="Record many events", tags=["events"])
 async def record_events(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> BatchAnswer:
     """Records up to 10,000 events from a JSON array or from NDJSON, in order, with one result for each.
 
@@ -70,7 +73,10 @@ async def record_events(request: Request[Any, Any, Any], service: NamedDependenc
         raise BodyRefused(413, f"A batch may have at most {MAX_BATCH} events; this one has {len(lines)}.")
     parsed = [_parse(line) for line in lines]
     events = [event for event in parsed if isinstance(event, LearningEvent)]
-    outcomes = iter(await service.accept_many(events) if events else [])
+    caller = caller_of(request.scope)
+    for event in events:
+        check_recording(caller, event.user_id)
+    outcomes = iter(await service.accept_many(events, earliest=earliest_for(caller, service)) if events else [])
     return _answer((_result(event, next(outcomes)) if isinstance(event, LearningEvent) else event) for event in parsed)
 
 

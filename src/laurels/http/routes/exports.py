@@ -16,6 +16,7 @@ from litestar.response import Stream
 from laurels.application.service import Service
 from laurels.application.views import EventView, Export
 from laurels.errors import InvalidQuery
+from laurels.http.access import own
 from laurels.http.bodies import user_id_in
 from laurels.http.routes.learners import UserId
 
@@ -33,7 +34,12 @@ CSV_TYPE = "text/csv; charset=utf-8"
 _ROWS_PER_CHUNK = 500
 
 
-@get("/api/progress/export/{user_id:path}", summary="Export a learner's progress", tags=["learners"])
+@get(
+    "/api/progress/export/{user_id:path}",
+    access=own("/export/"),
+    summary="Export a learner's progress",
+    tags=["learners"],
+)
 async def export(
     request: Request[Any, Any, Any],
     service: NamedDependency[Service],

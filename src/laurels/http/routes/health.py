@@ -14,18 +14,19 @@ from msgspec import UNSET
 from laurels.application.ports import SpoolFigures
 from laurels.application.service import Fallback, Service
 from laurels.errors import StoreError
+from laurels.http.access import OPEN
 from laurels.http.schemas import Live, Ready, SpoolState
 
 CHECK_SECONDS = 2.0
 
 
-@get("/health/live", summary="Liveness", tags=["health"])
+@get("/health/live", access=OPEN, summary="Liveness", tags=["health"])
 async def live() -> Live:
     """Answers as long as the process runs."""
     return Live("ok")
 
 
-@get("/health/ready", summary="Readiness", tags=["health"])
+@get("/health/ready", access=OPEN, summary="Readiness", tags=["health"])
 async def ready(
     service: NamedDependency[Service],
     state: State,

@@ -15,6 +15,7 @@ from laurels.application.service import Service
 from laurels.application.views import Activity, Dashboard, Rank
 from laurels.domain.periods import Timeframe, parse_day, to_ms
 from laurels.errors import InvalidProfile, InvalidQuery
+from laurels.http.access import WRITE_USERS, own
 from laurels.http.bodies import JSON_TYPES, decode, media_type, read_body, user_id_in
 from laurels.http.limits import limits_of
 from laurels.http.schemas import ProfileChange, UserAnswer, UserBadges
@@ -24,7 +25,12 @@ UserId = Annotated[str, PathParameter(description="The learner's id, percent-enc
 _profile = msgspec.json.Decoder(ProfileChange)
 
 
-@get("/api/progress/dashboard/{user_id:path}", summary="A learner's dashboard", tags=["learners"])
+@get(
+    "/api/progress/dashboard/{user_id:path}",
+    access=own("/dashboard/"),
+    summary="A learner's dashboard",
+    tags=["learners"],
+)
 async def dashboard(
     request: Request[Any, Any, Any],
     service: NamedDependency[Service],
@@ -41,14 +47,24 @@ async def dashboard(
     return await service.analytics.dashboard(user_id, since=None if since is None else to_ms(since))
 
 
-@get("/api/progress/badges/{user_id:path}", summary="A learner's badges", tags=["learners"])
+@get(
+    "/api/progress/badges/{user_id:path}",
+    access=own("/badges/"),
+    summary="A learner's badges",
+    tags=["learners"],
+)
 async def badges(request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId) -> UserBadges:
     """Every badge of the rulebook, held or open, with the learner's progress towards it."""
     known = await service.analytics.known(user_id_in(request.scope, "/badges/"))
     return UserBadges(stale=known.stale, badges=badge_states(known.progress, service.rulebook))
 
 
-@get("/api/progress/activity/{user_id:path}", summary="A learner's activity by day", tags=["learners"])
+@get(
+    "/api/progress/activity/{user_id:path}",
+    access=own("/activity/"),
+    summary="A learner's activity by day",
+    tags=["learners"],
+)
 async def activity(
     request: Request[Any, Any, Any],
     service: NamedDependency[Service],
@@ -68,7 +84,7 @@ async def activity(
     )
 
 
-@get("/api/progress/rank/{user_id:path}", summary="A learner's rank", tags=["boards"])
+@get("/api/progress/rank/{user_id:path}", access=own("/rank/"), summary="A learner's rank", tags=["boards"])
 async def rank(
     request: Request[Any, Any, Any],
     service: NamedDependency[Service],
@@ -85,7 +101,7 @@ async def rank(
     )
 
 
-@put("/api/progress/users/{user_id:path}", summary="Change a profile", tags=["learners"])
+@put("/api/progress/users/{user_id:path}", access=WRITE_USERS, summary="Change a profile", tags=["learners"])
 async def change_profile(
     request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId
 ) -> UserAnswer:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, QueryParameter
 
+from laurels.application.feeds import Feed
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe
+from laurels.http.access import BOARDS, caller_of, own
 from laurels.http.bodies import user_id_in
 from laurels.http.event_stream import EventStream, Streams
 from laurels.http.routes.learners import UserId
@@ -24,7 +27,12 @@ Query = Annotated[
 ]
 
 
-@get("/api/progress/stream/{user_id:path}", summary="What a learner does, live", tags=["streams"])
+@get(
+    "/api/progress/stream/{user_id:path}",
+    access=own("/stream/"),
+    summary="What a learner does, live",
+    tags=["streams"],
+)
 async def user_stream(
     request: Request[Any, Any, Any],
     service: NamedDependency[Service],
@@ -41,10 +49,15 @@ async def user_stream(
     streams = streams_of(request)
     with streams.entering(request.scope) as leave:
         feed = service.live.follow_user(user_id, last_id=last_event_id or first_event_id or None)
-        return EventStream(feed, leave, heartbeat=streams.limits.heartbeat)
+        return _stream(request, feed, leave)
 
 
-@get("/api/progress/leaderboard/stream", summary="The top of a leaderboard, live", tags=["streams"])
+@get(
+    "/api/progress/leaderboard/stream",
+    access=BOARDS,
+    summary="The top of a leaderboard, live",
+    tags=["streams"],
+)
 async def leaderboard_stream(
     request: Request[Any, Any, Any],
     service: NamedDependency[Service],
@@ -63,7 +76,12 @@ async def leaderboard_stream(
         feed = await service.live.follow_board(
             timeframe, period=period, limit=limit, last_id=last_event_id or first_event_id
         )
-        return EventStream(feed, leave, heartbeat=streams.limits.heartbeat)
+        return _stream(request, feed, leave)
+
+
+def _stream(request: Request[Any, Any, Any], feed: Feed, leave: Callable[[], None]) -> EventStream:
+    still_counts = caller_of(request.scope).still_counts
+    return EventStream(feed, leave, heartbeat=streams_of(request).limits.heartbeat, still_counts=still_counts)
 
 
 def streams_of(request: Request[Any, Any, Any]) -> Streams:

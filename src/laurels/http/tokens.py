@@ -1,0 +1,147 @@
+"""Tokens of end users: JWTs that the platform signs, by a shared secret or by keys that it publishes (JWKS).
+
+The library checks signatures and claims; here stands what is accepted: algorithms of one kind only, an expiry, and a
+`sub`, which is the user id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import Any
+
+import httpx2
+import msgspec
+import structlog
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OctKey
+from msgspec import Struct
+
+from laurels.errors import SettingsError
+
+SECRET_ALGORITHMS = ("HS256", "HS384", "HS512")
+KEY_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
+MIN_SECRET_BYTES = 32
+# A token is a header of a request; longer ones are refused unread.
+MAX_LENGTH = 4_096
+# Seconds: how long published keys count, and between two looks for one that is not among them.
+FRESH = 600.0
+AGAIN = 30.0
+_FETCH_SECONDS = 5.0
+_FETCH_BYTES = 256 * 1024
+# Clocks of two machines, in seconds.
+LEEWAY = 30
+
+logger = structlog.get_logger("laurels.http")
+
+
+class TokenRules(Struct, frozen=True):
+    """What is accepted. Either `secret` or `jwks_url`; `algorithms` empty: the usual one of each kind."""
+
+    secret: str | None = None
+    jwks_url: str | None = None
+    algorithms: tuple[str, ...] = ()
+    issuer: str | None = None
+    audience: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.secret is not None and self.jwks_url is not None:
+            raise SettingsError("LAURELS_JWT_SECRET and LAURELS_JWT_JWKS_URL: set one of them, not both.")
+        if self.secret is not None and len(self.secret.encode()) < MIN_SECRET_BYTES:
+            raise SettingsError(f"LAURELS_JWT_SECRET: must have at least {MIN_SECRET_BYTES} bytes.")
+        known = SECRET_ALGORITHMS if self.secret is not None else KEY_ALGORITHMS
+        if unknown := set(self.algorithms) - set(known):
+            wrong = ", ".join(sorted(unknown))
+            raise SettingsError(f"LAURELS_JWT_ALGORITHMS: {wrong} cannot be used here; use {', '.join(known)}.")
+
+    @property
+    def are_given(self) -> bool:
+        """Whether there are tokens at all."""
+        return self.secret is not None or self.jwks_url is not None
+
+
+class Token(Struct, frozen=True):
+    """What a token says: the user id, and until when it counts (seconds since the epoch)."""
+
+    user_id: str
+    expires_at: float
+
+
+class Tokens:
+    """Checks tokens."""
+
+    def __init__(self, rules: TokenRules) -> None:
+        self._rules = rules
+        default = ("HS256",) if rules.secret is not None else ("RS256", "ES256", "Ed25519")
+        self._algorithms = list(rules.algorithms or default)
+        claims: dict[str, Any] = {"exp": {"essential": True}, "sub": {"essential": True}}
+        if rules.issuer is not None:
+            claims["iss"] = {"essential": True, "value": rules.issuer}
+        if rules.audience is not None:
+            claims["aud"] = {"essential": True, "value": rules.audience}
+        self._claims = jwt.JWTClaimsRegistry(leeway=LEEWAY, **claims)
+        self._key: OctKey | KeySet | None = None if rules.secret is None else OctKey.import_key(rules.secret)
+        self._fresh_until = float("inf") if rules.secret is not None else 0.0
+        self._asked_at = float("-inf")
+        self._fetching: asyncio.Task[None] | None = None
+
+    async def check(self, text: str) -> Token | None:
+        """What the token says; None where it does not count."""
+        if len(text) > MAX_LENGTH or not self._rules.are_given:
+            return None
+        if monotonic() > self._fresh_until:
+            await self._fetch()
+        token = self._read(text)
+        if token is None and self._rules.jwks_url is not None and monotonic() - self._asked_at > AGAIN:
+            # It may be signed by a key that was published since.
+            await self._fetch()
+            token = self._read(text)
+        return token
+
+    def _read(self, text: str) -> Token | None:
+        if self._key is None:
+            return None
+        try:
+            claims = jwt.decode(text, self._key, algorithms=self._algorithms).claims
+            self._claims.validate(claims)
+        except (JoseError, ValueError, TypeError, KeyError):
+            return None
+        user_id, expires_at = claims["sub"], claims["exp"]
+        if not isinstance(user_id, str) or not 1 <= len(user_id) <= 100:
+            return None
+        return Token(user_id, float(expires_at) + LEEWAY)
+
+    async def _fetch(self) -> None:
+        """Read the published keys; what is known stays where that fails."""
+        if self._fetching is None or self._fetching.done():
+            if monotonic() - self._asked_at < AGAIN:
+                return
+            self._asked_at = monotonic()
+            self._fetching = asyncio.create_task(self._read_keys(), name="laurels-jwks")
+        await asyncio.shield(self._fetching)
+
+    async def _read_keys(self) -> None:
+        url = self._rules.jwks_url or ""
+        try:
+            async with (
+                asyncio.timeout(_FETCH_SECONDS),
+                httpx2.AsyncClient(follow_redirects=False, trust_env=False) as client,
+                client.stream("GET", url, headers={"accept": "application/json"}) as answer,
+            ):
+                if answer.status_code != 200:
+                    raise ValueError(f"answered {answer.status_code}")
+                body = b""
+                async for piece in answer.aiter_bytes():
+                    body += piece
+                    if len(body) > _FETCH_BYTES:
+                        raise ValueError("is too large")
+            self._key = KeySet.import_key_set(msgspec.json.decode(body))
+            self._fresh_until = monotonic() + FRESH
+        except (httpx2.HTTPError, OSError, TimeoutError, ValueError, JoseError, KeyError, TypeError) as error:
+            logger.warning("published keys could not be read", reason=type(error).__name__)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        if self._fetching is not None:
+            self._fetching.cancel()
