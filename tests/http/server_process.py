@@ -43,7 +43,7 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start and wait until it is ready."""
-        command = [sys.executable, "-m", "uvicorn", "--factory", FACTORY, "--no-access-log"]
+        command = [sys.executable, "-m", "uvicorn", "--factory", FACTORY, "--no-access-log", "--no-proxy-headers"]
         command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(self._workers)]
         before = self.log.count(STARTED)
         with self._log.open("ab") as log:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from tempfile import TemporaryDirectory
 
 import httpx2
 import pytest
 from litestar import get
 from litestar.exceptions import HTTPException, NotAuthorizedException, ValidationException
 
-from laurels.application.service import Service
+from laurels.bootstrap import Laurels
 from laurels.errors import (
     EventConflict,
     InvalidInput,
@@ -45,19 +45,17 @@ def raised(kind: type[LaurelsError]) -> LaurelsError:
     return kind(INSIDE)
 
 
-def no_service() -> AbstractAsyncContextManager[Service]:
-    raise AssertionError("nothing here opens a service")
-
-
 async def answer_to(error: Exception) -> httpx2.Response:
     @get("/raise", include_in_schema=False)
     async def fail() -> None:
         raise error
 
-    app = build_app(no_service, Limits(1_000, 1_000), pages=[fail])
-    transport = httpx2.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]  its scope is typed more narrowly
-    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-        return await client.get("/raise")
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/laurels.db"
+        app = build_app(lambda: Laurels.open(url), Limits(1_000, 1_000), pages=[fail])
+        transport = httpx2.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]  its scope is typed more narrowly
+        async with app.lifespan(), httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get("/raise")
 
 
 class TestTables:

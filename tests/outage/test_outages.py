@@ -35,6 +35,13 @@ def wait_until_away(client: httpx2.Client) -> dict[str, Any]:
     return ready.json()
 
 
+def wait_until_there(client: httpx2.Client) -> None:
+    deadline = time.monotonic() + 20
+    while client.get("/health/ready").status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 async def outage(mongodb: Deployment, server: Any, store: str, *, learners: int, seconds: float) -> None:
     people = [Learner(number) for number in range(learners)]
     async with under_load(server.url, people):
@@ -129,9 +136,23 @@ class TestHangingDatabase:
 
 
 class TestAwayAtTheStart:
+    def test_a_server_that_never_knew_its_keys_takes_nothing(
+        self, mongodb: Deployment, serve: StartServer, store: str
+    ) -> None:
+        mongodb.nodes[0].kill()
+        server = serve(probe="/health/live")
+        with server.client() as client:
+            assert_refused(client.post("/api/progress/event", json=event("ada", "first")), 503)
+            mongodb.nodes[0].start()
+            mongodb.nodes[0].wait()
+            wait_until_there(client)
+            assert client.post("/api/progress/event", json=event("ada", "first")).status_code == 201
+
     def test_events_are_taken_and_recorded_once_it_is_there(
         self, mongodb: Deployment, serve: StartServer, store: str
     ) -> None:
+        # Which keys there are it knows from the time before.
+        serve().stop()
         mongodb.nodes[0].kill()
         server = serve(probe="/health/ready?writes=queued")
         with server.client() as client:

@@ -48,12 +48,14 @@ def serve(
         raise CommandFailed("Serving needs packages that are not installed: pip install 'laurels[server]'") from None
     settings = settings_for(store, rulebook)
     load_rulebook(settings.rulebook)
-    asyncio.run(_prepare(settings, host))
+    is_open = asyncio.run(_prepare(settings, host))
     # The application is made in each worker from the environment: that is how a worker learns of these.
     os.environ["LAURELS_STORE"] = settings.store
     os.environ["LAURELS_RULEBOOK"] = settings.rulebook
     listener = _listen(host, port)
     port = listener.getsockname()[1]
+    if is_open:
+        complain("No API keys yet: whoever is on this machine may do everything. See laurels keys create --help.")
     options: dict[str, Any] = {
         "factory": True,
         "host": host,
@@ -79,23 +81,24 @@ def serve(
         uvicorn.run(APP, workers=workers, **options)
 
 
-async def _prepare(settings: Settings, host: str) -> None:
+async def _prepare(settings: Settings, host: str) -> bool:
+    """Wait for the store; whether everybody who reaches the service may do everything."""
     store = await _wait_for_store(settings)
     if store is None:
         # Whoever calls is refused until the keys are known.
-        return
+        return False
     try:
         has_keys = bool(await store.keys())
     finally:
         await store.close()
     if has_keys or settings.jwt_secret is not None or settings.jwt_jwks_url is not None:
-        return
+        return False
     if not _is_loopback(host):
         raise CommandFailed(
             f"Without a key everybody who reaches {host} could record and read everything. Make one first: "
             "laurels keys create --name platform --scope events:write --scope progress:read --scope users:write"
         )
-    complain("No API keys yet: whoever is on this machine may do everything. See laurels keys create --help.")
+    return True
 
 
 def _is_loopback(host: str) -> bool:

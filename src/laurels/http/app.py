@@ -86,6 +86,7 @@ def build_app(
     pages: Sequence[ControllerRouterHandler] = (),
     stream_limits: StreamLimits | None = None,
     guard: Guard | None = None,
+    routes: Sequence[ControllerRouterHandler] = ROUTES,
 ) -> Litestar:
     """The ASGI application. The service is opened when serving starts and closed when it ends."""
     opened: list[Service] = []
@@ -102,7 +103,7 @@ def build_app(
                     yield
 
     app = LaurelsApp(
-        [*ROUTES, Router("/", route_handlers=pages, opt={"access": OPEN})],
+        [*routes, Router("/", route_handlers=pages, opt={"access": OPEN})],
         lifespan=[lifespan],
         state=State({"limits": limits, "streams": Streams(stream_limits or StreamLimits())}),
         dependencies={"service": Provide(lambda: opened[0], sync_to_thread=False)},

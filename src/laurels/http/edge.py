@@ -46,6 +46,7 @@ _PAGE: Headers = [
         b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
 ]
+_NOBODY = Caller()
 _CORS_METHODS = b"GET, POST, PUT, DELETE"
 _CORS_HEADERS = b"authorization, content-type, last-event-id, x-request-id"
 _CORS_EXPOSED = b"idempotent-replayed, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-request-id"
@@ -84,6 +85,7 @@ class Edge:
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send, inner: Inner) -> None:
         """Answer a request by `inner`, or refuse it."""
         path = scope["path"]
+        state: dict[str, Any] = scope.setdefault("state", {})  # pyright: ignore[reportUnknownMemberType]
         headers = list(_API if path.startswith(("/api", "/health", "/openapi")) else _PAGE)
         origin = header(scope, b"origin", "") if self._rules.origins else ""
         if origin:
@@ -94,7 +96,8 @@ class Edge:
             nonlocal has_begun, holds_place
             if message["type"] == "http.response.start":
                 has_begun = True
-                limit.reschedule(None)
+                if not limit.expired():
+                    limit.reschedule(None)
                 message["headers"] = [*message.get("headers", ()), *headers]
                 if holds_place and "/stream" in path:
                     # Streams have a limit of their own.
@@ -114,9 +117,9 @@ class Edge:
                         raise Refusal(503, "The server has as much to do as it takes; try again in a moment.")
                     holds_place = True
                     self._under_way += 1
-                    caller = await self._identify(scope)
-                    scope["state"]["caller"] = caller
-                    scope["state"]["key_id"] = caller.key
+                    # Whether it lives is told to whoever asks, and while no keys are known.
+                    caller = _NOBODY if path.startswith("/health/") else await self._identify(scope)
+                    state["caller"], state["key_id"] = caller, caller.key
                     if (left := await self._take(scope, caller)) is not None:
                         headers += _rate_headers(left)
                         if left.retry_after:
@@ -131,7 +134,7 @@ class Edge:
             seconds = self._rules.seconds
             error = (
                 Refusal(503, f"The request was not carried out within {seconds:g} seconds; try again.")
-                if scope["method"] in ("GET", "HEAD") or BODY_IS_READ in scope["state"]
+                if scope["method"] in ("GET", "HEAD") or BODY_IS_READ in state
                 else Refusal(408, f"The body did not arrive within {seconds:g} seconds.")
             )
             await _refuse(error, scope, receive, answer, closing=True)
@@ -157,7 +160,7 @@ class Edge:
             return None if rates.key is None else await self._meters.take(f"key:{caller.key}", rates.key)
         if caller.user_id is not None:
             return None if rates.user is None else await self._meters.take(_hashed("user", caller.user_id), rates.user)
-        if not caller.is_anonymous or rates.address is None or scope["path"].startswith("/health/"):
+        if not caller.is_anonymous or rates.address is None or caller is _NOBODY:
             return None
         return await self._meters.take(_of_address("address", scope), rates.address)
 

@@ -99,6 +99,9 @@ _BODIES: dict[str, tuple[type, Json]] = {
 }
 _REFUSALS: dict[str, tuple[str, str, str]] = {
     "400": ("bad-request", "Bad Request", "The body is not valid JSON: it is not UTF-8 text."),
+    "401": ("unauthorized", "Unauthorized", "Send an API key or a token: Authorization: Bearer ..."),
+    "403": ("forbidden", "Forbidden", "This key lacks the scope progress:read."),
+    "408": ("request-timeout", "Request Timeout", "The body did not arrive within 30 seconds."),
     "404": ("unknown-user", "Unknown user", "No such user: nothing is recorded under this userId yet."),
     "409": (
         "event-conflict",
@@ -107,7 +110,7 @@ _REFUSALS: dict[str, tuple[str, str, str]] = {
     ),
     "413": ("request-entity-too-large", "Request Entity Too Large", "The body may have at most 65536 bytes."),
     "415": ("unsupported-media-type", "Unsupported Media Type", "Send the body as application/json."),
-    "429": ("too-many-streams", "Too many streams", "One client may have 100 streams open; close one."),
+    "429": ("too-many-requests", "Too Many Requests", "Too many requests; wait a moment."),
     "503": ("store-unavailable", "Store unavailable", STORE_DETAILS["store-unavailable"]),
 }
 _WRONG_FIELD: dict[str, tuple[str, str, str]] = {
@@ -157,12 +160,22 @@ def complete(description: Json) -> Json:
         for method, operation in operations.items():
             if isinstance(operation, dict) and "responses" in operation:
                 _complete_operation(f"{method} {path}", operation)  # pyright: ignore[reportUnknownArgumentType]
+    schemes: Json = description["components"].setdefault("securitySchemes", {})
+    schemes["bearer"] = {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, or the token of an end user. Not needed from this machine while there is no key.",
+    }
     return description
 
 
 def _complete_operation(route: str, operation: Json) -> None:
     responses: Json = operation["responses"]
     responses.pop("400", None)
+    if not route.endswith(("/health/live", "/health/ready")):
+        # Where something may be public, none will do, too.
+        is_shown = route in ("get /api/progress/leaderboard", "get /api/progress/leaderboard/stream", "get /api/badges")
+        operation["security"] = [{"bearer": []}, *([{}] if is_shown else [])]
     for status in _refusals_of(route):
         responses.setdefault(status, _refusal(status, route))
     if route in _BODIES:
@@ -202,15 +215,18 @@ def _complete_operation(route: str, operation: Json) -> None:
 
 
 def _refusals_of(route: str) -> list[str]:
-    if "/api/progress/" not in route:
+    if "/api/" not in route:
         return []
-    refusals = ["422", "503"]
+    refusals = ["401", "403", "429", "503"]
+    if "/api/progress/" not in route:
+        return refusals
+    refusals.append("422")
     if "/stream" in route:
-        refusals.append("429")
+        pass
     elif route.startswith("get"):
         refusals.append("404")
     else:
-        refusals += ["400", "413", "415"]
+        refusals += ["400", "408", "413", "415"]
     if route.endswith("/event"):
         refusals.append("409")
     return sorted(refusals)

@@ -32,6 +32,8 @@ _FETCH_SECONDS = 5.0
 _FETCH_BYTES = 256 * 1024
 # Clocks of two machines, in seconds.
 LEEWAY = 30
+# As a float holds it, whatever a token says.
+_FOR_EVER = 2**53
 
 logger = structlog.get_logger("laurels.http")
 
@@ -110,7 +112,7 @@ class Tokens:
         user_id, expires_at = claims["sub"], claims["exp"]
         if not isinstance(user_id, str) or not 1 <= len(user_id) <= 100:
             return None
-        return Token(user_id, float(expires_at) + LEEWAY)
+        return Token(user_id, min(expires_at, _FOR_EVER) + LEEWAY)
 
     async def _fetch(self) -> None:
         """Read the published keys; what is known stays where that fails."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import apsw
 
@@ -19,6 +20,8 @@ from laurels.errors import StoreUnavailable
 from laurels.storage.sqlite import achievements_sql, callers_sql, counts_sql, ledger_sql, projection_sql
 from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
 from laurels.storage.sqlite.schema import migrate
+
+T = TypeVar("T")
 
 READERS = 2
 # Seconds between two looks for what others wrote, while somebody watches.
@@ -73,7 +76,15 @@ class SQLiteStore:
             with transaction(connection, "DEFERRED"):
                 return ledger_sql.consult(connection, heads, (), version)
 
-        return await self._readers.run(work)
+        return await self._read(work)
+
+    async def _read(self, work: Callable[[apsw.Connection], T]) -> T:
+        def read(connection: apsw.Connection) -> T:
+            # A connection goes on reading a file that was removed.
+            self._require_file()
+            return work(connection)
+
+        return await self._readers.run(read)
 
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
         def work(connection: apsw.Connection) -> frozenset[str]:
@@ -85,7 +96,7 @@ class SQLiteStore:
         return await self._writer.run(work)
 
     async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
-        return await self._readers.run(lambda c: ledger_sql.entries(c, user_id, after, limit))
+        return await self._read(lambda c: ledger_sql.entries(c, user_id, after, limit))
 
     async def watch(self) -> AsyncGenerator[Mapping[str, int] | None]:
         seen: int | None = None
@@ -105,36 +116,36 @@ class SQLiteStore:
         return await self._projector.run(lambda c: projection_sql.behind(c, limit, before))
 
     async def cards(self, user_ids: Collection[str]) -> dict[str, Card]:
-        return await self._readers.run(lambda c: projection_sql.cards(c, user_ids))
+        return await self._read(lambda c: projection_sql.cards(c, user_ids))
 
     async def standings(
         self, board: str, *, limit: int, after: Place | None = None, before: Place | None = None
     ) -> list[Standing]:
-        return await self._readers.run(lambda c: projection_sql.standings(c, board, limit, after, before))
+        return await self._read(lambda c: projection_sql.standings(c, board, limit, after, before))
 
     async def standings_of(self, board: str, user_ids: Collection[str]) -> list[Standing]:
-        return await self._readers.run(lambda c: projection_sql.standings_of(c, board, user_ids))
+        return await self._read(lambda c: projection_sql.standings_of(c, board, user_ids))
 
     async def standing(self, board: str, user_id: str) -> Standing | None:
-        return await self._readers.run(lambda c: projection_sql.standing(c, board, user_id))
+        return await self._read(lambda c: projection_sql.standing(c, board, user_id))
 
     async def count(self, board: str, *, above: int | None = None) -> int:
-        return await self._readers.run(lambda c: counts_sql.count(c, board, above))
+        return await self._read(lambda c: counts_sql.count(c, board, above))
 
     async def counts_above(self, board: str, points: Collection[int]) -> dict[int, int]:
-        return await self._readers.run(lambda c: counts_sql.counts_above(c, board, points))
+        return await self._read(lambda c: counts_sql.counts_above(c, board, points))
 
     async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
-        return await self._readers.run(lambda c: projection_sql.users(c, after, limit))
+        return await self._read(lambda c: projection_sql.users(c, after, limit))
 
     async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
-        return await self._readers.run(lambda c: projection_sql.projected(c, user_ids))
+        return await self._read(lambda c: projection_sql.projected(c, user_ids))
 
     async def ranking(self, board: str, user_id: str) -> Ranking | None:
-        return await self._readers.run(lambda c: projection_sql.ranking(c, board, user_id))
+        return await self._read(lambda c: projection_sql.ranking(c, board, user_id))
 
     async def miscounted(self) -> list[str]:
-        return await self._readers.run(counts_sql.miscounted)
+        return await self._read(counts_sql.miscounted)
 
     async def clear_projections(self) -> None:
         await self._projector.run(projection_sql.clear)
@@ -149,10 +160,10 @@ class SQLiteStore:
         return await self._writer.run(lambda c: callers_sql.revoke_key(c, prefix, at))
 
     async def keys(self) -> list[ApiKey]:
-        return await self._readers.run(callers_sql.keys)
+        return await self._read(callers_sql.keys)
 
     async def keys_version(self) -> int:
-        return await self._readers.run(callers_sql.keys_version)
+        return await self._read(callers_sql.keys_version)
 
     # These two may be lost with the power, like projections, and must not hold up the writer.
     async def touch_keys(self, used: Mapping[str, int]) -> None:

@@ -1,0 +1,211 @@
+"""Limits hold across processes, for whoever calls; and a server that has too much to do says so."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections import Counter
+
+import httpx2
+import pytest
+
+from tests.http.callers import SECRET, bearer, make_key, token
+from tests.http.conftest import StartServer
+
+EVENT = {"userId": "ada", "eventType": "code_run"}
+
+
+def statuses(port: int, count: int, key: str, *, connections: int = 8) -> Counter[int]:
+    """How many of so many requests, a hundred at a time on each connection, got which status."""
+    request = f"GET /api/badges HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {key}\r\n\r\n".encode()
+    found: Counter[int] = Counter()
+
+    async def send(number: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(number // 100):
+            writer.write(request * 100)
+            for _ in range(100):
+                head = await reader.readuntil(b"\r\n\r\n")
+                found[int(head[9:12])] += 1
+                [length] = [line for line in head.split(b"\r\n") if line.startswith(b"content-length:")]
+                await reader.readexactly(int(length.partition(b":")[2]))
+        writer.close()
+
+    async def run() -> None:
+        await asyncio.gather(*(send(count // connections) for _ in range(connections)))
+
+    asyncio.run(run())
+    return found
+
+
+def test_a_key_has_so_many_requests_a_minute_whatever_process_answers(start_server: StartServer) -> None:
+    server = start_server(workers=2, key_rate="600")
+    key = make_key(f"sqlite:///{server.database}", "progress:read")
+    headers = bearer(key)
+    other = bearer(make_key(f"sqlite:///{server.database}", "progress:read"))
+    started = time.monotonic()
+    found = statuses(server.port, 20_000, key)
+    # Ten come in each second; two processes may forgo some of what they had taken.
+    most = 600 + 10 * (time.monotonic() - started) + 1
+    assert 500 <= found[200] <= most, found
+    assert found[200] + found[429] == found.total()
+    with server.client() as client:
+        while (refused := client.get("/api/badges", headers=headers)).status_code == 200:
+            pass
+        assert refused.status_code == 429
+        assert refused.json()["success"] is False
+        assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert refused.headers["ratelimit-limit"] == "600"
+        assert refused.headers["ratelimit-remaining"] == "0"
+        assert client.get("/api/badges", headers=other).status_code == 200
+        assert client.get("/health/live").status_code == 200
+    server.stop()
+    # What was used up stays so.
+    server.start()
+    with server.client() as client:
+        assert int(client.get("/api/badges", headers=headers).headers["ratelimit-remaining"]) < 600
+
+
+def test_end_users_addresses_and_failures_have_limits_of_their_own(start_server: StartServer) -> None:
+    server = start_server(jwt_secret=SECRET, user_rate="40", address_rate="20", failure_rate="5")
+    with server.client() as client:
+        for who, allowed in ((bearer(token("ada")), 40), (bearer(token("bob")), 40), ({}, 20)):
+            found = Counter(client.get("/api/badges", headers=who).status_code for _ in range(60))
+            assert allowed <= found[200] <= allowed + 2, found
+        wrong = bearer("lrl_0123456789ab_" + "0" * 40)
+        found = Counter(client.get("/api/badges", headers=wrong).status_code for _ in range(20))
+        assert 5 <= found[401] <= 6, found
+        assert found[429] >= 14
+        # Whoever shares the address with somebody who guesses still gets in.
+        key = bearer(make_key(f"sqlite:///{server.database}", "progress:read"))
+        assert client.get("/api/badges", headers=key).status_code == 200
+
+
+def test_each_answer_tells_what_is_left(start_server: StartServer) -> None:
+    server = start_server(key_rate="10")
+    headers = bearer(make_key(f"sqlite:///{server.database}", "events:write"))
+    with server.client() as client:
+        answers = [client.post("/api/progress/event", json=EVENT, headers=headers) for _ in range(10)]
+    assert [answer.status_code for answer in answers] == [201] * 10
+    left = [int(answer.headers["ratelimit-remaining"]) for answer in answers]
+    assert left == sorted(left, reverse=True)
+    assert left[0] == 9
+
+
+def test_addresses_that_clients_claim_to_have_change_nothing(start_server: StartServer) -> None:
+    server = start_server(jwt_secret=SECRET, address_rate="5")
+    with server.client() as client:
+        found = Counter(
+            client.get("/api/badges", headers={"x-forwarded-for": f"192.0.2.{n}"}).status_code for n in range(20)
+        )
+    assert found[429] >= 13
+
+
+class TestOnlyThisMachine:
+    """Without a key everything is open, but to this machine alone."""
+
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            ({}, 200),
+            ({"host": "localhost:8000"}, 200),
+            ({"origin": "http://localhost:3000"}, 200),
+            ({"x-forwarded-for": "192.0.2.1"}, 401),
+            ({"forwarded": "for=192.0.2.1"}, 401),
+            ({"host": "laurels.example"}, 401),
+            ({"origin": "https://laurels.example"}, 401),
+            ({"origin": "null"}, 401),
+        ],
+        ids=str,
+    )
+    def test_who_counts_as_this_machine(self, client: httpx2.Client, headers: dict[str, str], status: int) -> None:
+        client.post("/api/progress/event", json={**EVENT, "userId": "machine"})
+        assert client.get("/api/progress/dashboard/machine", headers=headers).status_code == status
+
+    def test_with_the_first_key_it_is_over(self, start_server: StartServer) -> None:
+        server = start_server()
+        with server.client() as client:
+            assert client.post("/api/progress/event", json=EVENT).status_code == 201
+            make_key(f"sqlite:///{server.database}", "progress:read")
+            assert client.post("/api/progress/event", json=EVENT).status_code == 401
+
+
+class TestHeaders:
+    """What browsers are told."""
+
+    def test_answers_are_not_kept_and_do_nothing(self, client: httpx2.Client) -> None:
+        for path in ("/api/badges", "/api/progress/dashboard/nobody", "/health/live", "/openapi.json"):
+            headers = client.get(path).headers
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["cache-control"] == "no-store"
+            assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+    def test_pages_run_no_script_of_elsewhere(self, client: httpx2.Client) -> None:
+        page = client.get("/docs")
+        policy = page.headers["content-security-policy"]
+        assert "script-src 'self';" in policy
+        assert "unsafe" not in policy
+        assert "<script>" not in page.text
+
+    def test_other_origins_may_call_where_they_are_listed(self, start_server: StartServer) -> None:
+        origin = "https://learn.example"
+        server = start_server(cors_origins=f"{origin}, https://other.example", jwt_secret=SECRET)
+        with server.client() as client:
+            allowed = client.options(
+                "/api/progress/event", headers={"origin": origin, "access-control-request-method": "POST"}
+            )
+            assert allowed.status_code == 204
+            assert allowed.headers["access-control-allow-origin"] == origin
+            assert "authorization" in allowed.headers["access-control-allow-headers"]
+            read = client.get("/api/badges", headers={"origin": origin})
+            assert read.headers["access-control-allow-origin"] == origin
+            assert read.headers["vary"] == "Origin"
+            other = client.get("/api/badges", headers={"origin": "https://evil.example"})
+            assert "access-control-allow-origin" not in other.headers
+
+    def test_where_none_is_listed_none_may(self, client: httpx2.Client) -> None:
+        answer = client.get("/api/badges", headers={"origin": "https://learn.example"})
+        assert "access-control-allow-origin" not in answer.headers
+
+
+class TestSlowClients:
+    """Bodies and heads that do not come, and too many at once."""
+
+    def test_a_body_that_does_not_come_is_given_up(self, start_server: StartServer) -> None:
+        server = start_server(request_seconds="1")
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(
+                b"POST /api/progress/event HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+                b"content-length: 100\r\n\r\n{"
+            )
+            answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+        assert answer.startswith(b"HTTP/1.1 408 "), answer
+        assert b"did not arrive within 1 seconds" in answer
+
+    def test_more_than_it_works_on_is_told_to_come_again(self, start_server: StartServer) -> None:
+        server = start_server(max_requests="4", request_seconds="5")
+        head = (
+            b"POST /api/progress/event HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+            b"content-length: 100\r\n\r\n{"
+        )
+        held = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(4)]
+        try:
+            for connection in held:
+                connection.sendall(head)
+            with server.client() as client:
+                deadline = time.monotonic() + 4
+                while (answer := client.get("/api/badges")).status_code == 200 and time.monotonic() < deadline:
+                    time.sleep(0.02)
+                assert answer.status_code == 503
+                assert answer.headers["retry-after"] == "1"
+            for connection in held:
+                connection.close()
+            with server.client() as client:
+                deadline = time.monotonic() + 4
+                while client.get("/api/badges").status_code != 200:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.02)
+        finally:
+            for connection in held:
+                connection.close()

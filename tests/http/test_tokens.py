@@ -1,0 +1,193 @@
+"""Keys that a platform publishes: read, rotated, bounded; and nothing but their algorithms."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, OctKey, RSAKey
+
+from laurels.errors import SettingsError
+from laurels.http import tokens
+from laurels.http.tokens import TokenRules, Tokens
+
+SECRET = "a secret of at least thirty-two bytes"
+
+
+class Platform:
+    """Publishes keys on this machine. `body` is what it answers, `asked` how often."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.status = 200
+        self.asked = 0
+        platform = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                platform.asked += 1
+                self.send_response(platform.status)
+                self.send_header("location", "/elsewhere")
+                self.send_header("content-length", str(len(platform.body)))
+                self.end_headers()
+                self.wfile.write(platform.body)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  its name
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/keys"
+        self._thread = Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def publish(self, *keys: RSAKey | ECKey) -> None:
+        """Answer with these from now on."""
+        self.body = json.dumps({"keys": [key.as_dict(private=False) for key in keys]}).encode()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    opened = Platform()
+    yield opened
+    opened.close()
+
+
+def signed(key: RSAKey | ECKey | OctKey, alg: str, *, kid: str | None = None, **claims: Any) -> str:
+    """A token of `ada`."""
+    header = {"alg": alg} if kid is None else {"alg": alg, "kid": kid}
+    return jwt.encode(header, {"sub": "ada", "exp": int(time.time()) + 600, **claims}, key, algorithms=[alg])
+
+
+def rsa(kid: str) -> RSAKey:
+    return RSAKey.generate_key(2048, {"kid": kid, "use": "sig"})
+
+
+async def test_published_keys_sign_tokens(platform: Platform) -> None:
+    first, second = rsa("one"), ECKey.generate_key("P-256", {"kid": "two", "use": "sig"})
+    platform.publish(first, second)
+    checking = Tokens(TokenRules(jwks_url=platform.url))
+    for key, alg, kid in ((first, "RS256", "one"), (second, "ES256", "two")):
+        found = await checking.check(signed(key, alg, kid=kid))
+        assert found is not None
+        assert found.user_id == "ada"
+    assert platform.asked == 1, "they are kept"
+    assert await checking.check(signed(rsa("one"), "RS256", kid="one")) is None
+    await checking.close()
+
+
+async def test_a_new_key_is_looked_for_but_not_for_each_token(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = rsa("old"), rsa("new")
+    platform.publish(old)
+    checking = Tokens(TokenRules(jwks_url=platform.url))
+    assert await checking.check(signed(old, "RS256", kid="old")) is not None
+    platform.publish(new)
+    for _ in range(5):
+        assert await checking.check(signed(new, "RS256", kid="new")) is None
+    assert platform.asked == 1
+    monkeypatch.setattr(tokens, "AGAIN", 0.0)
+    assert await checking.check(signed(new, "RS256", kid="new")) is not None
+    assert await checking.check(signed(old, "RS256", kid="old")) is None
+    await checking.close()
+
+
+@pytest.mark.parametrize("fault", ["away", "no JSON", "no keys", "too large", "elsewhere"])
+async def test_what_is_known_stays_while_the_platform_fails(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(tokens, "AGAIN", 0.0)
+    monkeypatch.setattr(tokens, "FRESH", 0.0)
+    key = rsa("one")
+    platform.publish(key)
+    checking = Tokens(TokenRules(jwks_url=platform.url))
+    token = signed(key, "RS256", kid="one")
+    assert await checking.check(token) is not None
+    if fault == "away":
+        platform.status = 500
+    elif fault == "elsewhere":
+        platform.status = 302
+    else:
+        platform.body = {"no JSON": b"<html>", "no keys": b'{"keys": 7}', "too large": b" " * 300_000}[fault]
+    asked = platform.asked
+    assert await checking.check(token) is not None
+    assert platform.asked == asked + 1, "asked once, and not where it was sent"
+    await checking.close()
+
+
+async def test_the_public_key_is_no_secret(platform: Platform) -> None:
+    key = rsa("one")
+    platform.publish(key)
+    checking = Tokens(TokenRules(jwks_url=platform.url))
+    header, payload = (
+        urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
+        for part in ({"alg": "HS256", "kid": "one"}, {"sub": "ada", "exp": int(time.time()) + 600})
+    )
+    signature = hmac.digest(key.as_pem(private=False), header + b"." + payload, "sha256")
+    disguised = b".".join((header, payload, urlsafe_b64encode(signature).rstrip(b"="))).decode()
+    assert await checking.check(disguised) is None
+    await checking.close()
+
+
+@pytest.mark.parametrize(
+    ("claims", "counts"),
+    [
+        ({"iss": "https://learn.example", "aud": "laurels"}, True),
+        ({"iss": "https://learn.example", "aud": ["other", "laurels"]}, True),
+        ({"iss": "https://evil.example", "aud": "laurels"}, False),
+        ({"iss": "https://learn.example", "aud": "other"}, False),
+        ({"iss": "https://learn.example"}, False),
+        ({"aud": "laurels"}, False),
+        ({"iss": "https://learn.example", "aud": "laurels", "nbf": 9_999_999_999}, False),
+        ({"iss": "https://learn.example", "aud": "laurels", "exp": "soon"}, False),
+        ({"iss": "https://learn.example", "aud": "laurels", "exp": 10**400}, True),
+        ({"iss": "https://learn.example", "aud": "laurels", "sub": ""}, False),
+        ({"iss": "https://learn.example", "aud": "laurels", "sub": "x" * 101}, False),
+        ({"iss": "https://learn.example", "aud": "laurels", "sub": ["ada"]}, False),
+    ],
+    ids=str,
+)
+async def test_claims(claims: dict[str, Any], *, counts: bool) -> None:
+    rules = TokenRules(secret=SECRET, issuer="https://learn.example", audience="laurels")
+    found = await Tokens(rules).check(signed(OctKey.import_key(SECRET), "HS256", **claims))
+    assert (found is not None) is counts
+
+
+@pytest.mark.parametrize("text", ["", "a", "a.b.c", "." * 50, "e30.e30.", "\udcff", "🦉.🦉.🦉", "a" * 5_000, "é.é.é"])
+async def test_what_is_no_token(text: str) -> None:
+    assert await Tokens(TokenRules(secret=SECRET)).check(text) is None
+    assert await Tokens(TokenRules()).check(text) is None
+
+
+async def test_another_algorithm_of_the_same_kind_is_not_taken() -> None:
+    key = OctKey.import_key(SECRET)
+    assert await Tokens(TokenRules(secret=SECRET)).check(signed(key, "HS512")) is None
+    assert await Tokens(TokenRules(secret=SECRET, algorithms=("HS512",))).check(signed(key, "HS512")) is not None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"secret": "short"}, "at least 32 bytes"),
+        ({"secret": SECRET, "jwks_url": "https://learn.example/keys"}, "not both"),
+        ({"secret": SECRET, "algorithms": ("none",)}, "none cannot be used"),
+        ({"secret": SECRET, "algorithms": ("RS256",)}, "RS256 cannot be used"),
+        ({"jwks_url": "https://learn.example/keys", "algorithms": ("HS256",)}, "HS256 cannot be used"),
+    ],
+)
+def test_wrong_rules_are_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        TokenRules(**wrong)
