@@ -110,12 +110,14 @@ class TestDescription:
             refusals = {status: each for status, each in operation["responses"].items() if status >= "400"}
             expected: set[str] = set()
             if path.startswith("/api/progress/"):
-                expected = {"422", "503"} | ({"404"} if method == "get" else {"400", "413", "415"})
+                expected = {"422"} | ({"404"} if method == "get" else {"400", "408", "413", "415"})
             if path.endswith("/event"):
                 expected.add("409")
             if "/stream" in path:
                 # One who is not known may come, and is waited for.
-                expected = {"422", "429", "503"}
+                expected = {"422"}
+            if path.startswith("/api/"):
+                expected |= {"401", "403", "429", "503"}
             if path == "/health/ready":
                 assert set(refusals) == {"503"}
                 continue

@@ -277,7 +277,7 @@ class TestFullSpool:
             mongodb.nodes[0].kill()
             wait_until_away(client)
             taken = self.fill(client)
-            assert 40 < len(taken) < 50
+            assert 40 < len(taken) < 50, server.log
             ready = client.get("/health/ready?writes=queued")
             while ready.json()["checks"]["spool"] == "ok":
                 # What is left may hold small events.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Protocol
 
@@ -63,6 +64,7 @@ class Keyring:
         self._reading: asyncio.Task[None] | None = None
         self._touched: dict[str, int] = {}
         self._touching: asyncio.Task[None] | None = None
+        self._learning: asyncio.Task[None] | None = None
         self.is_known = False
 
     @property
@@ -74,6 +76,17 @@ class Keyring:
     def is_fresh(self) -> bool:
         """Whether what is known is young enough to be used without asking."""
         return monotonic() < self._fresh_until
+
+    def learn(self) -> None:
+        """Go on asking for the keys, in a task, until they are known once."""
+        if not self.is_known:
+            self._learning = asyncio.create_task(self._learn(), name="laurels-keys-first")
+
+    async def _learn(self) -> None:
+        while not self.is_known:
+            await asyncio.sleep(FRESH)
+            with suppress(StoreError):
+                await self.refresh()
 
     async def refresh(self) -> None:
         """Make what is known young enough. While the store is away or hangs, what was known last goes on to count:
@@ -149,6 +162,8 @@ class Keyring:
 
     async def close(self) -> None:
         """Finish what is under way."""
+        if self._learning is not None:
+            self._learning.cancel()
         pending = [task for task in (self._reading, self._touching) if task is not None]
         await asyncio.gather(*pending, return_exceptions=True)
 

@@ -34,6 +34,7 @@ class Guard(Struct, frozen=True):
         # Where the store is away, requests say so until it is there.
         with suppress(StoreError):
             await keyring.refresh()
+        keyring.learn()
         try:
             yield Edge(self.rules, identity, meters)
         finally:
