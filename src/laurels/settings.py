@@ -131,7 +131,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 30
     max_connections: Annotated[
         int, Meta(ge=1, le=1_000_000, description="How many connections one process keeps open; more are closed.")
-    ] = 20_000
+    ] = 10_000
     head_seconds: Annotated[
         int, Meta(ge=1, le=3_600, description="How long a connection may take to send the head of a request.")
     ] = 20

@@ -19,7 +19,7 @@ class PatientProtocol(HttpToolsProtocol):
     open at the most."""
 
     head_seconds: ClassVar[float] = 20.0
-    most: ClassVar[int] = 20_000
+    most: ClassVar[int] = 10_000
 
     _head_timer: asyncio.TimerHandle | None = None
 
