@@ -136,23 +136,29 @@ class Service:
         """
         return await self.recorder.record_many(events, earliest=self.earliest if earliest is None else earliest)
 
-    async def accept_event(self, event: LearningEvent) -> Recorded | Queued:
+    async def accept_event(self, event: LearningEvent, *, earliest: int | None = None) -> Recorded | Queued:
         """Record one event, or queue it while the store is away and there is a fallback.
 
-        When this returns, the event is on disk. Raises InvalidEvent, EventConflict or StoreError.
+        `earliest`: see `accept_many`. When this returns, the event is on disk. Raises InvalidEvent, EventConflict or
+        StoreError.
         """
-        if self._intake is None:
-            return await self.record_event(event)
-        [result] = await self._intake.accept_many([event], earliest=self.earliest)
+        [result] = await self.accept_many([event], earliest=earliest)
         if isinstance(result, LaurelsError):
             raise result
         return result
 
-    async def accept_many(self, events: Sequence[LearningEvent]) -> Sequence[Recorded | Queued | LaurelsError]:
-        """Record events in order, or queue those that cannot be recorded now; one result each."""
+    async def accept_many(
+        self, events: Sequence[LearningEvent], *, earliest: int | None = None
+    ) -> Sequence[Recorded | Queued | LaurelsError]:
+        """Record events in order, or queue those that cannot be recorded now; one result each.
+
+        `earliest` (milliseconds) narrows how far back a timestamp of this caller may lie; it never widens what the
+        operator allows. It is asked now: an event that is queued is recorded later without being asked again.
+        """
+        bound = self.earliest if earliest is None else max(earliest, self.earliest)
         if self._intake is None:
-            return await self.record_many(events)
-        return await self._intake.accept_many(events, earliest=self.earliest)
+            return await self.recorder.record_many(events, earliest=bound)
+        return await self._intake.accept_many(events, earliest=bound)
 
     async def change_profile(self, user_id: str, changes: Mapping[str, Any]) -> UserView:
         """Set profile fields by wire name: `displayName`, `photoURL`, `timeZone`, `preferences`, `visibility`, `alias`.
