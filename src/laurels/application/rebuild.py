@@ -203,7 +203,9 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
     problems += _awarded_again(progress, recorded.awards)
     if recorded.rules == rulebook.fingerprint:
         # The same rules as now: the engine must come to the same outcome.
-        event = LearningEvent(user_id=entry.user_id, event_type=fact.event_type, metadata=fact.metadata)
+        event = LearningEvent(
+            user_id=entry.user_id, event_type=fact.event_type, metadata=fact.metadata, once_key=fact.once_key
+        )
         outcome = advance(progress, event, fact.at, rulebook, offset=recorded.offset)
         progress.stamp(entry.seq, entry.recorded_at, fact)
         if outcome != recorded:

@@ -106,6 +106,7 @@ class Service:
         *,
         event_id: str | None = None,
         timestamp: datetime | None = None,
+        once_key: str | None = None,
     ) -> Recorded:
         """Record one event; see `LearningEvent` for the arguments. When this returns, the event is on disk.
 
@@ -117,6 +118,7 @@ class Service:
             metadata=dict(metadata or {}),
             event_id=event_id,
             timestamp=timestamp,
+            once_key=once_key,
         )
         return await self.record_event(event)
 
