@@ -135,10 +135,11 @@ async def _ledgers(
         some = users[start : start + _TOGETHER]
         found = await store.read(dict.fromkeys(some, 0), rulebook.measures_version)
         for user_id in some:
-            yield user_id, _entries(store, user_id, found.later.get(user_id, []))
+            yield user_id, entries_of(store, user_id, found.later.get(user_id, []))
 
 
-async def _entries(store: Store, user_id: str, first: Sequence[Entry]) -> AsyncIterator[Entry]:
+async def entries_of(store: Store, user_id: str, first: Sequence[Entry]) -> AsyncIterator[Entry]:
+    """The entries of a user, of which the `first` up to `LATER_LIMIT` have been read; page by page from there."""
     page = first
     while page:
         for entry in page:
