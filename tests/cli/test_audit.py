@@ -27,7 +27,6 @@ def history() -> list[dict[str, Any]]:
 
 def test_it_tells_who_stands_out_and_why(run: Run, store: str) -> None:
     assert run("import", "-", "--store", store, stdin=ndjson(history())).code == 0
-    before = run("verify", "--store", store).out
     done = run("audit", "--store", store)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[0] == "3 users, 140 events: 1 pace, 1 backdating"
@@ -37,15 +36,13 @@ def test_it_tells_who_stands_out_and_why(run: Run, store: str) -> None:
     assert [each["score"] for each in found["findings"]] == sorted(
         (each["score"] for each in found["findings"]), reverse=True
     )
-    assert run("verify", "--store", store).out == before
-
-    [highest] = json.loads(run("audit", "--store", store, "--json", "--limit", 1).out)["findings"]
-    assert highest == found["findings"][0]
-    assert json.loads(run("audit", "--store", store, "--json", "--since", 1).out) == found
+    assert run("verify", "--store", store).out.endswith("\nclean\n")
 
 
 def test_what_was_recorded_before_is_left_out(run: Run, store_url: str, database: Path) -> None:
     assert run("import", "-", "--store", store_url, stdin=ndjson(history())).code == 0
+    [highest] = json.loads(run("audit", "--store", store_url, "--json", "--limit", 1, "--since", 1).out)["findings"]
+    assert highest["userId"] == "late"
     two_days_ago = int((NOW - timedelta(days=2)).timestamp() * 1_000)
     rows(database, f"UPDATE ledger SET recorded_at = {two_days_ago}")
     assert run("audit", "--store", store_url, "--since", 1).out == "3 users, 0 events: nothing stands out\n"

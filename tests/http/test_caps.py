@@ -49,7 +49,7 @@ class TestOnceKey:
         replayed = client.post(URL, json=body)
         assert (replayed.status_code, replayed.json()) == (200, second)
         for other in ({"onceKey": "task-9"}, {"onceKey": None}):
-            assert_refused(client.post(URL, json=body | other), 409, "event-conflict")
+            assert_refused(client.post(URL, json=body | other), 409, code="event-conflict")
 
         export = client.get(f"/api/progress/export/{user}", params={"format": "csv"}).text
         rows = list(csv.DictReader(io.StringIO(export)))
