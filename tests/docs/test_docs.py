@@ -135,12 +135,14 @@ class TestRulebookPage:
 
     def test_its_limits_hold(self) -> None:
         book = parse_rulebook(blocks(DOCS / "rulebooks.md", "toml")[0])
-        for kind, apart, paid in (("lesson_done", 1, 20), ("question_asked", 30, 10), ("question_asked", 15, 6)):
+        for kind, apart, times, paid in (
+            ("lesson_done", 1, 30, 20),
+            ("question_asked", 30, 30, 10),
+            ("question_asked", 15, 12, 6),
+        ):
             progress = Progress(user_id="ada", version=book.measures_version)
             event = LearningEvent(user_id="ada", event_type=kind)
-            found = [
-                advance(progress, event, number * 1_000 * apart, book) for number in range(12 if apart == 15 else 30)
-            ]
+            found = [advance(progress, event, number * 1_000 * apart, book) for number in range(times)]
             assert sum(outcome.points > 0 for outcome in found) == paid
 
     def test_its_criteria_load_into_it(self) -> None:
