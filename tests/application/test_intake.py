@@ -227,3 +227,56 @@ async def test_what_is_wrong_is_told_at_once_in_an_outage_too(setting: Setting) 
     setting.service.fallback.availability.suspect("a test says so")
     with pytest.raises(InvalidEvent):
         await setting.service.accept_event(LearningEvent(user_id="ada", event_type="nonsense"))
+
+
+class TestHowFarBackACallerMayGo:
+    """A caller may be held to less than the operator allows, whether the event is recorded or queued."""
+
+    async def test_a_narrower_bound_is_kept_with_and_without_the_store(
+        self, setting: Setting, clock: SettableClock, tmp_path: Path
+    ) -> None:
+        service = setting.service
+        # Nothing is drained meanwhile: who has an event waiting has all that follow queued.
+        other = await FileSpool.open(tmp_path / "spool", limit=100_000)
+        assert other.take_turn()
+        bound = clock() - 60_000
+        old, new = (
+            LearningEvent(user_id="ada", event_type="run", timestamp=clock.moment - timedelta(seconds=seconds))
+            for seconds in (61, 60)
+        )
+        for is_away in (False, True):
+            if is_away:
+                await setting.queue("ada")
+            with pytest.raises(InvalidEvent, match="timestamp"):
+                await service.accept_event(old, earliest=bound)
+            first, second, third = [
+                *await service.accept_many([old, new], earliest=bound),
+                await service.accept_event(old),
+            ]
+            assert isinstance(first, InvalidEvent)
+            kind = Queued if is_away else Recorded
+            assert isinstance(second, kind)
+            assert isinstance(third, kind)
+        other.end_turn()
+        await setting.drained()
+        await other.close()
+        assert len(await setting.ledger("ada")) == 5
+        assert await setting.spool.set_aside() == []
+
+    async def test_a_wider_bound_than_the_operators_counts_for_nothing(
+        self, store_url: str, clock: SettableClock
+    ) -> None:
+        store = await open_store(store_url)
+        service = Service(
+            store,
+            small_rulebook(),
+            clock,
+            max_backdate_days=1,
+            cache_weight=1_000,
+            projection_interval=3_600,
+        )
+        old = LearningEvent(user_id="ada", event_type="run", timestamp=clock.moment - timedelta(days=2))
+        with pytest.raises(InvalidEvent, match="timestamp"):
+            await service.accept_event(old, earliest=0)
+        await service.close()
+        await store.close()

@@ -16,6 +16,9 @@ import yaml
 
 import laurels.errors
 from laurels.bootstrap import create_app
+from laurels.domain.engine import advance
+from laurels.domain.events import LearningEvent
+from laurels.domain.progress import Progress
 from laurels.rulebooks.loader import parse_rulebook
 from laurels.settings import PREFIX, Settings, read_settings
 from laurels.storage.mongodb.schema import INDEXES
@@ -129,6 +132,18 @@ class TestRulebookPage:
     def test_its_rulebook_loads(self) -> None:
         rulebook = parse_rulebook(blocks(DOCS / "rulebooks.md", "toml")[0])
         assert rulebook.name == "school"
+
+    def test_its_limits_hold(self) -> None:
+        book = parse_rulebook(blocks(DOCS / "rulebooks.md", "toml")[0])
+        for kind, apart, times, paid in (
+            ("lesson_done", 1, 30, 20),
+            ("question_asked", 30, 30, 10),
+            ("question_asked", 15, 12, 6),
+        ):
+            progress = Progress(user_id="ada", version=book.measures_version)
+            event = LearningEvent(user_id="ada", event_type=kind)
+            found = [advance(progress, event, number * 1_000 * apart, book) for number in range(times)]
+            assert sum(outcome.points > 0 for outcome in found) == paid
 
     def test_its_criteria_load_into_it(self) -> None:
         book, criteria = blocks(DOCS / "rulebooks.md", "toml")

@@ -185,7 +185,7 @@ class TestExamples:
 
     def test_the_schema_of_an_event_names_its_fields(self, description: dict[str, Any]) -> None:
         schemas = description["components"]["schemas"]
-        assert schemas["EventView"]["properties"].keys() == EVENT
+        assert schemas["EventView"]["properties"].keys() == EVENT | {"onceKey", "unpaid"}
         assert set(schemas["LearningEvent"]["required"]) == {"userId", "eventType"}
         assert schemas["LearningEvent"]["properties"].keys() == {
             "userId",
@@ -193,6 +193,7 @@ class TestExamples:
             "metadata",
             "eventId",
             "timestamp",
+            "onceKey",
         }
 
 

@@ -252,6 +252,7 @@ class Analytics:
                 session_duration=event.metadata.get("sessionDuration"),
                 metadata=event.metadata,
                 timestamp=iso(queued.at),
+                once_key=event.once_key or UNSET,
             )
         )
 
@@ -296,6 +297,8 @@ def event_view(entry: Entry, fact: EventRecorded) -> EventView:
         points=fact.outcome.points,
         metadata=metadata,
         timestamp=iso(fact.at),
+        once_key=fact.once_key or UNSET,
+        unpaid=fact.outcome.unpaid or UNSET,
     )
 
 

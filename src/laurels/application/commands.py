@@ -134,7 +134,7 @@ class RecordEvent:
         """The answer when the event id stands in the ledger already."""
         fact = entry.fact
         if isinstance(fact, EventRecorded) and is_same_content(
-            self.event, event_type=fact.event_type, metadata=fact.metadata, at=fact.at
+            self.event, event_type=fact.event_type, metadata=fact.metadata, at=fact.at, once_key=fact.once_key
         ):
             return Recorded(entry, is_replay=True)
         return EventConflict(self.user_id, self.event_id)
@@ -152,6 +152,7 @@ class RecordEvent:
             outcome=outcome,
             metadata=self.event.metadata,
             daily_streak=progress.daily_streak(now),
+            once_key=self.event.once_key,
         )
         entry = Entry(self.user_id, progress.seq + 1, self.event_id, now, fact)
         progress.stamp(entry.seq, now, fact)

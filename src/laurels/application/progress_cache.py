@@ -34,7 +34,9 @@ class Cached:
     def weight(self) -> int:
         """Roughly how many small objects it holds."""
         progress = self.progress
-        return 16 + 2 * len(progress.days) + len(progress.awards) + sum(map(len, progress.parts.values()))
+        parts = sum(map(len, progress.parts.values()))
+        paid = sum(map(len, progress.paid.values())) + sum(map(len, progress.paid_at.values()))
+        return 16 + 2 * len(progress.days) + len(progress.awards) + parts + paid + len(progress.once) // 128
 
 
 class ProgressCache:

@@ -135,10 +135,11 @@ async def _ledgers(
         some = users[start : start + _TOGETHER]
         found = await store.read(dict.fromkeys(some, 0), rulebook.measures_version)
         for user_id in some:
-            yield user_id, _entries(store, user_id, found.later.get(user_id, []))
+            yield user_id, entries_of(store, user_id, found.later.get(user_id, []))
 
 
-async def _entries(store: Store, user_id: str, first: Sequence[Entry]) -> AsyncIterator[Entry]:
+async def entries_of(store: Store, user_id: str, first: Sequence[Entry]) -> AsyncIterator[Entry]:
+    """The entries of a user, of which the `first` up to `LATER_LIMIT` have been read; page by page from there."""
     page = first
     while page:
         for entry in page:
@@ -203,7 +204,9 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
     problems += _awarded_again(progress, recorded.awards)
     if recorded.rules == rulebook.fingerprint:
         # The same rules as now: the engine must come to the same outcome.
-        event = LearningEvent(user_id=entry.user_id, event_type=fact.event_type, metadata=fact.metadata)
+        event = LearningEvent(
+            user_id=entry.user_id, event_type=fact.event_type, metadata=fact.metadata, once_key=fact.once_key
+        )
         outcome = advance(progress, event, fact.at, rulebook, offset=recorded.offset)
         progress.stamp(entry.seq, entry.recorded_at, fact)
         if outcome != recorded:

@@ -106,6 +106,7 @@ class Service:
         *,
         event_id: str | None = None,
         timestamp: datetime | None = None,
+        once_key: str | None = None,
     ) -> Recorded:
         """Record one event; see `LearningEvent` for the arguments. When this returns, the event is on disk.
 
@@ -117,6 +118,7 @@ class Service:
             metadata=dict(metadata or {}),
             event_id=event_id,
             timestamp=timestamp,
+            once_key=once_key,
         )
         return await self.record_event(event)
 
@@ -139,11 +141,9 @@ class Service:
     async def accept_event(self, event: LearningEvent, *, earliest: int | None = None) -> Recorded | Queued:
         """Record one event, or queue it while the store is away and there is a fallback.
 
-        When this returns, the event is on disk. `earliest` as with `record_many`. Raises InvalidEvent, EventConflict or
+        `earliest`: see `accept_many`. When this returns, the event is on disk. Raises InvalidEvent, EventConflict or
         StoreError.
         """
-        if self._intake is None:
-            return await self.record_event(event, earliest=earliest)
         [result] = await self.accept_many([event], earliest=earliest)
         if isinstance(result, LaurelsError):
             raise result
@@ -152,10 +152,15 @@ class Service:
     async def accept_many(
         self, events: Sequence[LearningEvent], *, earliest: int | None = None
     ) -> Sequence[Recorded | Queued | LaurelsError]:
-        """Record events in order, or queue those that cannot be recorded now; one result each."""
+        """Record events in order, or queue those that cannot be recorded now; one result each.
+
+        `earliest` (milliseconds) narrows how far back a timestamp of this caller may lie; it never widens what the
+        operator allows. It is asked now: an event that is queued is recorded later without being asked again.
+        """
+        bound = self.earliest if earliest is None else max(earliest, self.earliest)
         if self._intake is None:
-            return await self.record_many(events, earliest=earliest)
-        return await self._intake.accept_many(events, earliest=self.earliest if earliest is None else earliest)
+            return await self.recorder.record_many(events, earliest=bound)
+        return await self._intake.accept_many(events, earliest=bound)
 
     async def change_profile(self, user_id: str, changes: Mapping[str, Any]) -> UserView:
         """Set profile fields by wire name: `displayName`, `photoURL`, `timeZone`, `preferences`, `visibility`, `alias`.

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType, field
 
 from laurels.domain.criteria import Criterion
+from laurels.domain.ledger import Unpaid
 from laurels.domain.levels import LevelProgress
 
 
@@ -65,7 +66,10 @@ class BadgeDefinitionView(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class EventView(Struct, frozen=True, rename="camel", kw_only=True):
-    """A recorded event. The typed fields repeat what `metadata` holds, None where it holds none."""
+    """A recorded event. The typed fields repeat what `metadata` holds, None where it holds none.
+
+    `unpaid` is there where the event brought fewer points than its type pays, and says why.
+    """
 
     event_id: str
     user_id: str
@@ -76,6 +80,8 @@ class EventView(Struct, frozen=True, rename="camel", kw_only=True):
     points: int
     metadata: dict[str, Any]
     timestamp: str
+    once_key: str | UnsetType = UNSET
+    unpaid: Unpaid | UnsetType = UNSET
 
 
 class ProgressView(Struct, frozen=True, rename="camel"):
@@ -107,6 +113,7 @@ class QueuedEventView(Struct, frozen=True, rename="camel", kw_only=True):
     points: None = None
     metadata: dict[str, Any]
     timestamp: str
+    once_key: str | UnsetType = UNSET
 
 
 class QueuedView(Struct, frozen=True, rename="camel", kw_only=True):

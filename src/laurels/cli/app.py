@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from laurels.cli import demo, import_events, keys, rebuild, rulebook, serve, spool, verify
+from laurels.cli import audit, demo, import_events, keys, rebuild, rulebook, serve, spool, verify
 from laurels.cli.terminal import CommandFailed, complain, say
 from laurels.errors import LaurelsError
 
@@ -28,6 +28,7 @@ app.command("serve")(serve.serve)
 app.command("import")(import_events.import_events)
 app.command("verify")(verify.verify)
 app.command("rebuild")(rebuild.rebuild)
+app.command("audit")(audit.audit)
 app.add_typer(rulebook.app, name="rulebook")
 app.add_typer(spool.app, name="spool")
 app.add_typer(keys.app, name="keys")

@@ -66,8 +66,8 @@ def show(
         return
     show_table(
         f"Event types of {rulebook.name}",
-        ("event type", "points", "bonuses", "description"),
-        [(name, f"{kind.points:,}", _bonuses(kind), kind.description) for name, kind in rulebook.event_types.items()],
+        ("event type", "points", "bonuses and limits", "description"),
+        [(name, f"{kind.points:,}", _terms(kind), kind.description) for name, kind in rulebook.event_types.items()],
         numbers=(1,),
     )
     show_table("Levels", ("level", "from points"), _levels(rulebook), numbers=(0, 1))
@@ -81,8 +81,15 @@ def show(
         )
 
 
-def _bonuses(kind: EventType) -> str:
-    return ", ".join(f"+{bonus.points:,} when {bonus.field} > {bonus.above:g}" for bonus in kind.bonuses)
+def _terms(kind: EventType) -> str:
+    terms = [f"+{bonus.points:,} when {bonus.field} > {bonus.above:g}" for bonus in kind.bonuses]
+    if kind.max_per_day is not msgspec.UNSET:
+        terms.append(f"{kind.max_per_day:,} a day paid")
+    if kind.max_points_per_day is not msgspec.UNSET:
+        terms.append(f"{kind.max_points_per_day:,} points a day")
+    if kind.cooldown is not msgspec.UNSET:
+        terms.append(f"{kind.cooldown:,} seconds apart")
+    return ", ".join(terms)
 
 
 def _levels(rulebook: Rulebook) -> list[tuple[str, str]]:

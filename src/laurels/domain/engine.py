@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from laurels.domain.caps import pay
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import hold, observe_event
-from laurels.domain.ledger import Award, Outcome
+from laurels.domain.ledger import Award, Outcome, Unpaid
+from laurels.domain.periods import day_of
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
 
@@ -25,9 +27,14 @@ def advance(
     badge's points may bring the next. The caller stamps `seq` with the entry that it makes of the outcome.
     """
     level = rulebook.levels.level_at(progress.total_points)
-    points = rulebook.event_types[event.event_type].points_for(event.metadata)
+    rule = rulebook.event_types[event.event_type]
+    points = rule.points_for(event.metadata)
     if offset is None:
         offset = progress.offset_at(at)
+    unpaid: Unpaid | None = None
+    if event.once_key is not None or event.event_type in rulebook.limited:
+        day = day_of(at, offset)
+        points, unpaid = pay(progress, event.event_type, rule, points, at=at, day=day, once_key=event.once_key)
     candidates = observe_event(
         progress,
         event_type=event.event_type,
@@ -36,6 +43,7 @@ def advance(
         offset=offset,
         points=points,
         rulebook=rulebook,
+        once_key=event.once_key,
     )
     awards = award(progress, candidates, at, rulebook) if candidates else []
     level_after = rulebook.levels.level_at(progress.total_points)
@@ -47,6 +55,7 @@ def advance(
         offset=offset,
         leveled_up=level_after > level,
         awards=awards,
+        unpaid=unpaid,
     )
 
 

@@ -34,7 +34,8 @@ class LearningEvent(Struct, frozen=True, kw_only=True, rename="camel"):
 
     `timestamp` is when it happened (aware; None means now, cut to milliseconds). `event_id` is the caller's
     idempotency key, unique per user (None means: make one). In `metadata`, `language`, `codeLength`
-    (characters, >= 0) and `sessionDuration` (seconds, >= 0) are typed; the rest is kept as it is.
+    (characters, >= 0) and `sessionDuration` (seconds, >= 0) are typed; the rest is kept as it is. `once_key` names
+    the thing that is done (a task, say): of all events of a user with one key, whatever their types, one is paid.
     """
 
     user_id: Id
@@ -42,6 +43,7 @@ class LearningEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     metadata: dict[str, Any] = {}
     event_id: Id | None = None
     timestamp: Annotated[datetime, Meta(tz=True)] | None = None
+    once_key: Id | None = None
 
 
 def check_id(value: object, field: str, error: type[InvalidInput] = InvalidEvent) -> str:
@@ -65,6 +67,8 @@ def check_event(event: LearningEvent, event_types: Container[str], *, now: int, 
     check_id(event.user_id, "userId")
     if event.event_id is not None:
         check_id(event.event_id, "eventId")
+    if event.once_key is not None:
+        check_id(event.once_key, "onceKey")
     if event.event_type not in event_types:
         raise InvalidEvent("eventType", "Is not an event type that the rulebook declares.")
     if event.metadata:
@@ -139,10 +143,13 @@ def _check_value(value: object, field: str, depth: int, error: type[InvalidInput
         _check_value(item, field, depth + 1, error)
 
 
-def is_same_content(event: LearningEvent, *, event_type: str, metadata: Mapping[str, Any], at: int) -> bool:
+def is_same_content(
+    event: LearningEvent, *, event_type: str, metadata: Mapping[str, Any], at: int, once_key: str | None
+) -> bool:
     """Whether `event` repeats what was recorded. A repetition may leave out the timestamp, never change it."""
     return (
         event.event_type == event_type
+        and event.once_key == once_key
         and (event.timestamp is None or to_ms(event.timestamp) == at)
         # Through JSON, since to Python 1, 1.0 and True are equal and to a caller they are not.
         and _encode_canonical(event.metadata) == _encode_canonical(metadata)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from laurels.domain.caps import note
 from laurels.domain.criteria import Moment
 from laurels.domain.ledger import Award, Entry, EventRecorded, UserAdopted
 from laurels.domain.periods import day_of
@@ -33,6 +34,7 @@ def fold(progress: Progress, entry: Entry, rulebook: Rulebook) -> None:
             offset=outcome.offset,
             points=outcome.points,
             rulebook=rulebook,
+            once_key=fact.once_key,
         )
         for award in outcome.awards:
             hold(progress, award, rulebook)
@@ -54,6 +56,7 @@ def observe_event(
     offset: int,
     points: int,
     rulebook: Rulebook,
+    once_key: str | None = None,
 ) -> list[int]:
     """Count one event in, without its awards. Returns the rulebook positions of the badges that it may bring:
     those one of whose measures passed a target."""
@@ -72,6 +75,8 @@ def observe_event(
             _count_language(progress, language, points, at, rulebook)
 
     day = day_of(at, offset)
+    if points and (once_key is not None or event_type in rulebook.limited):
+        note(progress, event_type, rulebook.limited.get(event_type), points, at=at, day=day, once_key=once_key)
     reached: list[int] = []
     active = progress.days.get(day)
     if active is None:

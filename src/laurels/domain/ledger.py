@@ -6,11 +6,15 @@ An entry is one fact about one user and everything that it brought, written in o
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from laurels.domain.periods import day_of
+
+Unpaid = Literal["once", "cooldown", "daily-cap"]
+"""Why an event brought fewer points than its type pays: its thing was paid for before, it came too soon after another,
+or its day had had enough."""
 
 
 class Award(Struct, frozen=True, rename="camel", gc=False):
@@ -25,7 +29,8 @@ class Outcome(Struct, frozen=True, rename="camel", omit_defaults=True):
     """What one event brought.
 
     `offset` is the user's UTC offset in seconds when it happened, which fixes its local day for ever.
-    `total_points` and `level` stand after it. `rules` is the fingerprint of the rules that decided.
+    `total_points` and `level` stand after it. `rules` is the fingerprint of the rules that decided. `unpaid` says what
+    took the points, or some of them, that the event would have brought.
     """
 
     points: int
@@ -35,16 +40,19 @@ class Outcome(Struct, frozen=True, rename="camel", omit_defaults=True):
     offset: int = 0
     leveled_up: bool = False
     awards: list[Award] = []
+    unpaid: Unpaid | None = None
 
 
 class EventRecorded(Struct, frozen=True, rename="camel", omit_defaults=True, tag="event", tag_field="kind"):
-    """A learning event was recorded. `at` is when it happened, `daily_streak` the streak shown in the answer."""
+    """A learning event was recorded. `at` is when it happened, `daily_streak` the streak shown in the answer,
+    `once_key` names the thing that is paid for once."""
 
     event_type: str
     at: int
     outcome: Outcome
     metadata: dict[str, Any] = {}
     daily_streak: int = 0
+    once_key: str | None = None
 
     @property
     def day(self) -> int:

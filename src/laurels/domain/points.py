@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 Points = Annotated[int, Meta(ge=0, le=1_000_000)]
 
@@ -19,11 +19,29 @@ class Bonus(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EventType(Struct, frozen=True, forbid_unknown_fields=True):
-    """A kind of event that the rulebook declares, and its pay."""
+    """A kind of event that the rulebook declares, and its pay.
+
+    In a local day at most `max_per_day` events are paid, and at most `max_points_per_day` points; between two paid
+    events lie at least `cooldown` seconds.
+    """
 
     points: Points
     bonuses: list[Bonus] = []
     description: str = ""
+    # Unset rather than None: a rulebook without limits keeps the fingerprint that it had before there were any.
+    max_per_day: Annotated[int, Meta(ge=1, le=100_000)] | UnsetType = UNSET
+    max_points_per_day: Annotated[int, Meta(ge=1, le=100_000_000)] | UnsetType = UNSET
+    cooldown: Annotated[int, Meta(ge=1, le=86_400)] | UnsetType = UNSET
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether an event of this type may bring less than `points_for` says."""
+        return self.has_daily_cap or self.cooldown is not UNSET
+
+    @property
+    def has_daily_cap(self) -> bool:
+        """Whether a local day has an end of its events or points."""
+        return self.max_per_day is not UNSET or self.max_points_per_day is not UNSET
 
     def points_for(self, metadata: Mapping[str, Any]) -> int:
         """Points of one event: the base and every bonus that its metadata meets."""

@@ -15,7 +15,7 @@ from laurels.domain.periods import day_of, utc_offset
 from laurels.domain.ranking import Visibility
 from laurels.domain.streaks import streak_around
 
-SHAPE = 3
+SHAPE = 4
 """Counts the changes of what the fields of `Progress` mean: a snapshot of another shape is as good as none."""
 
 
@@ -43,6 +43,13 @@ class TypeTotals(Struct, array_like=True, gc=False):
     points: int = 0
 
 
+class DayPay(Struct, array_like=True, gc=False):
+    """How many events of one type were paid on one day, and with how many points."""
+
+    events: int = 0
+    points: int = 0
+
+
 class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     """Where a user stands after `seq` entries. Days are ordinals, instants milliseconds since the epoch.
 
@@ -51,7 +58,9 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     `zones` is the history of time zones: (from, name), the first from the beginning of time. `adopted` holds, by
     origin, the sum of the adjustments that came with it. `language_days` holds, of the languages that have boards of
     their own, what `board_days` holds of all, without badges. `gauges` and `parts` belong to the measures of the
-    rulebook whose `measures_version` is `version`.
+    rulebook whose `measures_version` is `version`; so do, of the types that it limits, `paid` (by type and day) and
+    `paid_at` (the latest instants of paid events, ascending). `once` are the digests of all once keys that were paid
+    for, ascending, 8 bytes each.
     """
 
     user_id: str
@@ -81,6 +90,10 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     adopted: dict[str, int] = field(default_factory=dict[str, int])
     gauges: dict[int, int] = field(default_factory=dict[int, int])
     parts: dict[int, dict[str, int]] = field(default_factory=dict[int, dict[str, int]])
+    # Empty by a literal, which snapshots then leave out.
+    paid: dict[str, dict[int, DayPay]] = {}
+    paid_at: dict[str, list[int]] = {}
+    once: bytes = b""
 
     @property
     def time_zone(self) -> str:

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from itertools import pairwise
 
 import msgspec
+from msgspec import UNSET
 
 from laurels.domain.criteria import (
     AllOf,
@@ -46,6 +47,8 @@ class Rulebook:
         self.data = data
         self.name = data.name
         self.event_types = data.event_types
+        # Types of which not every event is paid. Asked for every event: those without limits cost one look.
+        self.limited = {name: rule for name, rule in data.event_types.items() if rule.is_limited}
         self.levels = data.levels
         self.board_zone = data.boards.zone
         # The day of the boards' calendar on which an instant lies. Asked for every event; most boards are in UTC.
@@ -92,6 +95,7 @@ class Rulebook:
                     counted,
                     *((key, m.top) for key, m in self._measures.items()),
                     *self._kept_languages(),
+                    *self._kept_pay(),
                 ]
             )
         )
@@ -104,6 +108,11 @@ class Rulebook:
         # Nothing where there are none: asking for none must not make the snapshots of older rulebooks anew.
         languages = self.board_languages
         return ["languages", None if languages is None else sorted(languages)] if languages != frozenset() else []
+
+    def _kept_pay(self) -> list[object]:
+        # Not how much a limit is: what is kept of a type is the same for any.
+        kept = [(name, rule.has_daily_cap, rule.cooldown is not UNSET) for name, rule in sorted(self.limited.items())]
+        return ["pay", kept] if kept else []
 
     def badge(self, badge_id: str) -> Badge | None:
         """The definition of a badge, or None where the rulebook no longer has it."""

@@ -59,7 +59,9 @@ _RECORDED: Json = {
 }
 _PROFILE: Json = {"displayName": "Ada", "timeZone": "Europe/London", "preferences": {"theme": "dark"}}
 
-_CSV = ",".join(COLUMNS) + "\r\n" + 'run-1,code_run,2026-01-15T08:30:00.000Z,5,python,,,"{""language"":""python""}"\r\n'
+_CSV = (
+    ",".join(COLUMNS) + "\r\n" + 'run-1,code_run,2026-01-15T08:30:00.000Z,5,python,,,"{""language"":""python""}",,\r\n'
+)
 _USER_STREAM = """\
 id: 41
 event: progress

@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from laurels.application.ports import SpoolCheck
 from laurels.application.views import BadgeDefinitionView, BadgeStateView, Document, UserView
+from laurels.domain.ledger import Unpaid
 from laurels.domain.ranking import Visibility
 
 
@@ -45,11 +46,12 @@ BatchStatus = Literal["recorded", "replayed", "queued", "conflict", "invalid"]
 
 
 class BatchResult(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What became of one event of a batch: its points, or what was wrong with it."""
+    """What became of one event of a batch: its points (and what took some of them), or what was wrong with it."""
 
     status: BatchStatus
     event_id: str | None
     points: int | UnsetType = UNSET
+    unpaid: Unpaid | UnsetType = UNSET
     error: str | UnsetType = UNSET
 
 

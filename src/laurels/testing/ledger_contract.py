@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from msgspec.structs import replace
+
 from laurels.application.ports import LATER_LIMIT
 from laurels.domain.ledger import Award, EventRecorded
 from laurels.testing.builders import (
@@ -48,8 +50,11 @@ class LedgerContract:
         }
         first = event_entry(at=NOON + 1, awards=[Award("first", 10, NOON + 1)], metadata=metadata)
         second = profile_entry(seq=2, zone_from=NOON + 999, timeZone="Asia/Kathmandu", preferences={"a": {"b": [1.5]}})
-        await store.append([first, second])
-        assert await store.entries("ada") == [first, second]
+        assert isinstance(first.fact, EventRecorded)
+        unpaid = replace(first.fact.outcome, points=0, unpaid="once")
+        third = replace(event_entry(seq=3), fact=replace(first.fact, outcome=unpaid, once_key="task \N{SNOWMAN}"))
+        await store.append([first, second, third])
+        assert await store.entries("ada") == [first, second, third]
         kept = (await store.entries("ada"))[0].fact
         # To Python 1, 1.0 and True are equal; to a caller they are not.
         assert isinstance(kept, EventRecorded)

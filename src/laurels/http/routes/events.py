@@ -36,8 +36,10 @@ async def record_event(
     """Records one learning event and answers with its points, the badges it brought and the progress after it.
 
     With an `eventId` it is safe to repeat: the same content again gives the first answer (200, with
-    `Idempotent-Replayed: true`), other content is refused (409). A 2xx means that the event is on disk: with 202 on
-    the server's own, from where it is recorded when the database is back.
+    `Idempotent-Replayed: true`), other content is refused (409). With a `onceKey` it is paid only if no event with
+    that key was paid to this learner before. `event.unpaid` is there, and says why, where an event brought fewer points
+    than its type pays. A 2xx means that the event is on disk: with 202 on the server's own, from where it is recorded
+    when the database is back.
     """
     recorded = await receive_event(request.scope, request.receive, service, limits_of(request))
     if isinstance(recorded, Queued):
@@ -105,7 +107,8 @@ def _result(event: LearningEvent, outcome: Recorded | Queued | LaurelsError) -> 
         return BatchResult("queued", outcome.event.event_id)
     if isinstance(outcome, Recorded):
         status = "replayed" if outcome.is_replay else "recorded"
-        return BatchResult(status, outcome.entry.event_id, points=outcome.fact.outcome.points)
+        brought = outcome.fact.outcome
+        return BatchResult(status, outcome.entry.event_id, points=brought.points, unpaid=brought.unpaid or UNSET)
     if isinstance(outcome, StoreError):
         # The batch as a whole can be sent again: what is recorded by then is replayed.
         raise outcome

@@ -29,6 +29,8 @@ COLUMNS = (
     "codeLength",
     "sessionDuration",
     "metadata",
+    "onceKey",
+    "unpaid",
 )
 CSV_TYPE = "text/csv; charset=utf-8"
 _ROWS_PER_CHUNK = 500
@@ -94,6 +96,8 @@ def _row(event: EventView) -> list[object]:
         "" if event.code_length is None else event.code_length,
         "" if event.session_duration is None else event.session_duration,
         msgspec.json.encode(event.metadata).decode(),
+        _inert(event.once_key or ""),
+        event.unpaid or "",
     ]
 
 
