@@ -73,6 +73,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=100, le=300_000, description="How often a silent stream gives a sign of life, in milliseconds."),
     ] = 15_000
+    retention_days: Annotated[
+        Annotated[int, Meta(ge=1, le=36_500)] | None,
+        Meta(
+            description="After how many days without an event `laurels users expire` deletes a learner; empty: never."
+        ),
+    ] = None
     log_level: Annotated[
         str, Meta(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     ] = "info"

@@ -32,6 +32,7 @@ from laurels.errors import (
     StoreUnreachable,
     UnknownKey,
     UnknownUser,
+    UserDeleted,
 )
 from laurels.http.bodies import BodyRefused
 from laurels.http.event_stream import StreamRefused
@@ -70,6 +71,7 @@ STATUS: dict[type[LaurelsError], int] = {
     InvalidQuery: 422,
     EventConflict: 409,
     UnknownUser: 404,
+    UserDeleted: 410,
     UnknownKey: 404,
     NotAllowed: 403,
     RulebookError: 500,
@@ -89,6 +91,7 @@ TITLES: dict[str, str] = {
     "invalid-query": "Invalid query",
     "event-conflict": "Event id already used",
     "unknown-user": "Unknown user",
+    "user-deleted": "User deleted",
     "unknown-key": "Unknown key",
     "not-allowed": "Not allowed",
     "store-error": "Store error",
