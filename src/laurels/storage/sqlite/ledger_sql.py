@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import apsw
@@ -17,6 +17,8 @@ from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
 from laurels.storage.sqlite.tombstones_sql import NUMBER, Living, tombstones
 
 Row = tuple[str, int, str | None, int, str]
+
+_BY_SEQ = attrgetter("seq")
 
 _encode_fact = msgspec.json.Encoder().encode
 _decode_fact = msgspec.json.Decoder(Fact).decode
@@ -34,9 +36,8 @@ _LATER = f"""
     SELECT NULL, number, NULL, NULL, NULL FROM burials WHERE number > 0
     UNION ALL
     SELECT {_COLUMNS} FROM json_each(?) AS asked
-    JOIN ledger AS l ON l.user_id = asked.value ->> 0
-        AND l.seq > asked.value ->> 1 AND l.seq <= (asked.value ->> 1) + {LATER_LIMIT}
-    ORDER BY 1, 2"""  # noqa: S608  names from this module only
+    CROSS JOIN ledger AS l ON l.user_id = asked.value ->> 0
+        AND l.seq > asked.value ->> 1 AND l.seq <= (asked.value ->> 1) + {LATER_LIMIT}"""  # noqa: S608  names from this module only
 _KNOWN = f"""
     SELECT {_COLUMNS} FROM json_each(?) AS asked
     JOIN ledger AS l ON l.user_id = asked.value ->> 0 AND l.event_id = asked.value ->> 1"""  # noqa: S608
@@ -72,6 +73,9 @@ def consult(
             consulted.deleted = frozenset(tombstones(connection, heads))
         for row in found:
             consulted.later.setdefault(row[0], []).append(entry_of(row))
+        for own in consulted.later.values():
+            # They come so along the index; only nobody has promised it.
+            own.sort(key=_BY_SEQ)
         for user_id in consulted.deleted:
             # Part of them may be there, as long as they are being removed.
             consulted.snapshots.pop(user_id, None)
