@@ -150,12 +150,10 @@ class MongoStore:
         return await self._session.run(lambda: callers.take_tokens(self._database, name, bucket, wanted, now))
 
     async def bury(self, user_id: str, at: int) -> Tombstone:
-        return await self._session.run(lambda: tombstones.bury(self._database, self._living, user_id, at))
+        return await self._session.run(lambda: tombstones.bury(self._database, user_id, at))
 
     async def erase(self, user_ids: Collection[str]) -> frozenset[str]:
-        return await self._session.run(
-            lambda: tombstones.erase(self._database, self._living, user_ids), within=EACH_OPERATION
-        )
+        return await self._session.run(lambda: tombstones.erase(self._database, user_ids), within=EACH_OPERATION)
 
     async def tombstones(self, user_ids: Collection[str]) -> dict[str, Tombstone]:
         return await self._session.run(lambda: tombstones.tombstones(self._database, user_ids))
