@@ -106,3 +106,16 @@ def test_who_has_not_come_for_long_expires(laurels: Run, database: Path) -> None
     assert laurels("users", "expire", env=env).out == "7 users without an event for 30 days are deleted\n"
     assert {row[0] for row in ledger(database)} == {"user-3"}
     assert laurels("verify").out.endswith("clean\n")
+
+
+def test_who_is_suspended_is_shown_no_more_until_restored(laurels: Run, database: Path) -> None:
+    def shown() -> int:
+        [(count,)] = rows(database, "SELECT count(*) FROM standings WHERE user_id = 'user-1' AND shown = 1")
+        return count
+
+    before = shown()
+    assert before
+    assert laurels("users", "suspend", "user-1").out == "The user is suspended\n"
+    assert shown() == 0
+    assert laurels("users", "restore", "user-1").out == "The user is back\n"
+    assert shown() == before

@@ -120,7 +120,7 @@ class ProgressCache:
         if isinstance(fact, EventRecorded):
             cached.touched.add(self._rulebook.board_day(fact.at))
         elif isinstance(fact, ProfileChanged):
-            if "visibility" in fact.changes:
+            if fact.changes.keys() & {"visibility", "suspended"}:
                 cached.touched.update(cached.progress.board_days)
         else:
             # Changes the all-time board alone, and that one goes with any day.

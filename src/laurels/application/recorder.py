@@ -127,6 +127,16 @@ class Recorder:
         group.commands.append(ChangeProfile(user_id, changes, group, 0))
         return group
 
+    async def suspend(self, user_id: str, *, is_suspended: bool) -> Progress:
+        """Take a user off all boards, or let them back; their profile has no say in it.
+
+        Raises UserDeleted or StoreError.
+        """
+        group = Group(1)
+        group.commands.append(ChangeProfile(user_id, {"suspended": is_suspended}, group, 0))
+        await self.carry_out(group, group.commands)
+        return changed(group)
+
     async def carry_out(self, group: Group, commands: Iterable[Command]) -> None:
         """Carry out commands of a group, in order; returns when each of the group has its result."""
         self.submit(commands)

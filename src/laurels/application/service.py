@@ -180,6 +180,16 @@ class Service:
         """
         return await self.deletion.delete(user_id)
 
+    async def suspend_user(self, user_id: str, *, is_suspended: bool = True) -> None:
+        """Take a user off all boards, or let them back; their events count on. They have left when this returns.
+
+        Raises UnknownUser, UserDeleted or StoreError.
+        """
+        await self.analytics.progress(user_id)
+        await self.recorder.suspend(user_id, is_suspended=is_suspended)
+        self.leaderboards.forget_pages()
+        await self.projector.flush()
+
     async def personal_data(self, user_id: str) -> AsyncIterator[bytes]:
         """Everything that is held of a user, as the pieces of one JSON document. Raises UnknownUser or StoreError."""
         spool = None if self.fallback is None else self.fallback.spool

@@ -62,6 +62,26 @@ def delete(
 
 
 @app.command()
+def suspend(user: UserArgument, store: StoreOption = None) -> None:
+    """Take a learner off all boards, whatever their profile says. Their events count on."""
+    _suspend(user, store, is_suspended=True)
+
+
+@app.command()
+def restore(user: UserArgument, store: StoreOption = None) -> None:
+    """Let a learner who was suspended back on the boards, as their profile says."""
+    _suspend(user, store, is_suspended=False)
+
+
+def _suspend(user: str, store: str | None, *, is_suspended: bool) -> None:
+    async def work(laurels: Laurels, _spool: Spool | None) -> None:
+        await laurels.suspend_user(user, is_suspended=is_suspended)
+
+    _run(settings_for(store), work)
+    say("The user is suspended" if is_suspended else "The user is back")
+
+
+@app.command()
 def expire(
     store: StoreOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print whom it would delete.")] = False,

@@ -1,10 +1,10 @@
 """Deleting users without transactions.
 
-An insertion cannot ask whether somebody is buried, so two looks enclose it. Who records looks for tombstones before, as
-part of `consult`; whether anybody was buried lately is known for `BELIEF` seconds, so this costs ten small questions a
-second at the most, and `bury` returns when nobody can believe otherwise any more. What had passed that look comes to its
-projection a moment later, and whoever projects looks after having written, and removes again what is of a buried user. Of
-a tombstone, a removal, a writing and a look after it, in any order, nothing stays.
+An insertion cannot ask whether somebody is buried, so two looks enclose it. Who records looks for tombstones before,
+as part of `consult`; whether anybody was buried lately is known for `BELIEF` seconds, so this costs ten small questions
+a second at the most, and `bury` returns when nobody can believe otherwise any more. What had passed that look comes to
+its projection a moment later, and whoever projects looks after having written, and removes again what is of a buried
+user. Of a tombstone, a removal, a writing and a look after it, in any order, nothing stays.
 """
 
 from __future__ import annotations
