@@ -30,7 +30,7 @@ _PAUSE = 0.05
 _REMEMBERED = 200_000
 _BURIALS: Document = {"_id": "burials"}
 OPEN: Document = {"userId": {"$exists": True}}
-# Users looked up together.
+# Users looked up together, and slips removed together.
 _TOGETHER = 1_000
 _PLACES = {"ledger": "ledger", "snapshots": "users", "boards": "standings"}
 
@@ -46,6 +46,8 @@ class Living:
 
     async def buried(self, user_ids: Collection[str], *, now: bool = False) -> frozenset[str]:
         """Who of some users is buried; `now`: whatever was believed a moment ago."""
+        if not user_ids:
+            return frozenset()
         if now or monotonic() - self._asked_at > BELIEF:
             asked_at = monotonic()
             found = await self._database["meta"].find_one(_BURIALS)
@@ -111,7 +113,10 @@ async def remove(database: Database, buried: Collection[str]) -> frozenset[str]:
     # First off the boards, where a line without its card would show the id.
     await _hide(database, theirs)
     await database["users"].delete_many(theirs)
-    await database["ledger"].delete_many(theirs)
+    ledger = database["ledger"]
+    while slips := await ledger.find(theirs, {"_id": 1}).limit(_TOGETHER).to_list():
+        # In parts: an operation has a time limit.
+        await ledger.delete_many({**theirs, "_id": {"$in": [slip["_id"] for slip in slips]}})
     for _ in range(_ROUNDS):
         await count_fresh(database)
         # A line goes when it is counted nowhere any more.
