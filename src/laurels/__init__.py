@@ -26,6 +26,7 @@ from laurels.errors import (
     StoreUnavailable,
     StoreUnreachable,
     UnknownUser,
+    UserDeleted,
 )
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
@@ -52,5 +53,6 @@ __all__ = [
     "StoreUnreachable",
     "Timeframe",
     "UnknownUser",
+    "UserDeleted",
     "load_rulebook",
 ]

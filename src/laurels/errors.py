@@ -9,6 +9,7 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
     │   └── InvalidQuery
     ├── EventConflict           the same event id came before with other content
     ├── UnknownUser             nothing is recorded for this user
+    ├── UserDeleted             this user was deleted, and stays so
     ├── UnknownKey              there is no API key with this prefix
     ├── RulebookError           a rulebook cannot be used; names file, line and key
     ├── SettingsError           an environment setting cannot be used
@@ -82,6 +83,15 @@ class UnknownUser(LaurelsError):
     def __init__(self, user_id: str, detail: str = "No such user: nothing is recorded under this userId yet.") -> None:
         super().__init__(detail)
         self.user_id = user_id
+
+
+class UserDeleted(LaurelsError):
+    """This user was deleted: nothing is recorded under their id any more."""
+
+    code = "user-deleted"
+
+    def __init__(self) -> None:
+        super().__init__("This user was deleted; nothing is recorded under this userId any more.")
 
 
 class UnknownKey(LaurelsError):

@@ -146,6 +146,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="Origins whose pages may call from a browser, with commas. Empty: none."),
     ] = None
+    retention_days: Annotated[
+        Annotated[int, Meta(ge=1, le=36_500)] | None,
+        Meta(
+            description="After how many days without an event `laurels users expire` deletes a learner; empty: never."
+        ),
+    ] = None
     log_level: Annotated[
         str, Meta(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     ] = "info"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from laurels import Laurels
 from laurels.application.rebuild import rebuild, verify
 from laurels.domain.ranking import ranks_of
+from laurels.errors import UnknownUser, UserDeleted
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
 
@@ -31,17 +33,23 @@ class Event(NamedTuple):
     days_ago: int
 
 
+class Delete(NamedTuple):
+    user: str
+
+
 class Leave(NamedTuple):
     user: str
     visibility: str
 
 
+Step = Event | Leave | Delete | str
 _PEOPLE = st.sampled_from(PEOPLE)
 _EVENTS = st.builds(
     Event, _PEOPLE, st.sampled_from(["run", "talk"]), st.sampled_from(["py", "c"]), st.sampled_from([0, 1, 9, 40])
 )
 _LEAVES = st.builds(Leave, _PEOPLE, st.sampled_from(["public", "alias", "hidden"]))
-_STEPS = st.lists(st.one_of(_EVENTS, _EVENTS, _EVENTS, _LEAVES, st.just("flush")), max_size=40)
+_DELETIONS = st.builds(Delete, _PEOPLE)
+_STEPS = st.lists(st.one_of(_EVENTS, _EVENTS, _EVENTS, _LEAVES, _DELETIONS, st.just("flush")), max_size=40)
 BOARDS = [
     (period, language)
     for period in ("all", "2026-03", "2026-W11", "2026-03-14", "2026-02")
@@ -49,14 +57,24 @@ BOARDS = [
 ]
 
 
-async def do(laurels: Laurels, step: Event | Leave | str, name: dict[str, str]) -> None:
+async def do(laurels: Laurels, step: Step, name: dict[str, str]) -> None:
     match step:
         case Event():
             at = NOW - timedelta(days=step.days_ago)
-            await laurels.record(name[step.user], step.event_type, {"language": step.language}, timestamp=at)
+            with suppress(UserDeleted):
+                await laurels.record(name[step.user], step.event_type, {"language": step.language}, timestamp=at)
         case Leave():
             changes = {"visibility": step.visibility} | ({"alias": "Owl"} if step.visibility == "alias" else {})
-            await laurels.change_profile(name[step.user], changes)
+            with suppress(UserDeleted):
+                await laurels.change_profile(name[step.user], changes)
+        case Delete():
+            with suppress(UnknownUser):
+                await laurels.delete_user(name[step.user])
+            # At once, whatever is not projected yet.
+            for period, language in BOARDS:
+                page = await laurels.leaderboards.page(period=period, language=language, limit=100)
+                assert name[step.user] not in {row.user_id for row in page.leaderboard}
+                assert page.total == len(page.leaderboard)
         case _:
             await laurels.projector.flush()
 
@@ -106,7 +124,7 @@ def clock() -> SettableClock:
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True)
 @given(steps=_STEPS)
 async def test_every_board_is_what_sorting_everyone_gives(
-    tmp_path: Path, clock: SettableClock, steps: list[Event | Leave | str]
+    tmp_path: Path, clock: SettableClock, steps: list[Step]
 ) -> None:
     url = f"sqlite:///{tmp_path / uuid4().hex}.db"
     await go_through(url, clock, steps)
@@ -114,15 +132,13 @@ async def test_every_board_is_what_sorting_everyone_gives(
 
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True)
 @given(steps=_STEPS)
-async def test_every_board_is_so_on_mongodb(
-    mongodb_url: str, clock: SettableClock, steps: list[Event | Leave | str]
-) -> None:
+async def test_every_board_is_so_on_mongodb(mongodb_url: str, clock: SettableClock, steps: list[Step]) -> None:
     async with Laurels.open(mongodb_url, rulebook=RULEBOOK, clock=clock) as laurels:
         await laurels.store.clear_projections()
     await go_through(mongodb_url, clock, steps)
 
 
-async def go_through(url: str, clock: SettableClock, steps: list[Event | Leave | str]) -> None:
+async def go_through(url: str, clock: SettableClock, steps: list[Step]) -> None:
     # One database may serve several examples: each has people of its own, and the boards hold all.
     run = uuid4().hex[:6]
     name = {person: f"{person}-{run}" for person in PEOPLE}

@@ -35,7 +35,8 @@ def status(url: str, headers: dict[str, str] | None = None) -> int:
 
 async def hold(port: int, number: int, url: str) -> tuple[float, int]:
     """Open connections that send half a head; the slowest live answer meanwhile, and how many the server closed."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     held: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     for _ in range(number // 100):
         held += await asyncio.gather(*(asyncio.open_connection("127.0.0.1", port) for _ in range(100)))

@@ -21,6 +21,8 @@ from tests.http.server_process import ServerProcess
 
 APP = create_app(Settings())
 EVENT = {"userId": "ada", "eventType": "code_run"}
+# Who is deleted, again and again.
+GONE = "gone"
 
 
 def rules(app: Litestar) -> dict[tuple[str, str], Access]:
@@ -78,7 +80,9 @@ def keys(store: str) -> dict[str, str]:
 def client(guarded: ServerProcess, admin: str) -> Iterator[httpx2.Client]:
     """A client without credentials, when `ada` has an event."""
     with guarded.client() as client:
-        assert client.post("/api/progress/event", json=EVENT, headers=bearer(admin)).status_code == 201
+        for user in ("ada", GONE):
+            event = {**EVENT, "userId": user}
+            assert client.post("/api/progress/event", json=event, headers=bearer(admin)).status_code == 201
         yield client
 
 
@@ -90,6 +94,10 @@ def ask(client: httpx2.Client, route: tuple[str, str], credentials: str | None, 
         .replace("{file_path:path}", "docs.js")
         .replace("{path:str}", "openapi.json")
     )
+    if route == ("GET", "/api/progress/users/{user_id:path}"):
+        path += "/data"
+    if method == "DELETE":
+        path = path.removesuffix(user) + GONE
     headers = {} if credentials is None else bearer(credentials)
     body: Any = {"POST": EVENT, "PUT": {"displayName": "Ada"}}.get(method)
     if path.endswith("/events"):

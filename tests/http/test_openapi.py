@@ -102,6 +102,9 @@ class TestDescription:
             if isinstance(route, HTTPRoute)
             for method in route.methods - {"OPTIONS"}
         }
+        # The framework has one address for all that begins like an id, which may contain slashes.
+        routes.remove(("GET", "/api/progress/users/{user_id}"))
+        routes.add(("GET", "/api/progress/users/{user_id}/data"))
         described = {(method.upper(), path) for method, path, _ in operations(description)}
         assert {(method, path) for method, path in routes if path not in UNDESCRIBED} == described
 
@@ -110,9 +113,11 @@ class TestDescription:
             refusals = {status: each for status, each in operation["responses"].items() if status >= "400"}
             expected: set[str] = set()
             if path.startswith("/api/progress/"):
-                expected = {"422"} | ({"404"} if method == "get" else {"400", "408", "413", "415"})
+                expected = {"422"} | ({"404"} if method in ("get", "delete") else {"400", "408", "413", "415"})
             if path.endswith("/event"):
                 expected.add("409")
+            if path.endswith("/event") or method == "put":
+                expected.add("410")
             if "/stream" in path:
                 # One who is not known may come, and is waited for.
                 expected = {"422"}
@@ -131,10 +136,10 @@ class TestDescription:
                 assert ("Retry-After" in refusal.get("headers", {})) is (status in ("429", "503"))
 
     def test_every_body_has_an_example(self, description: dict[str, Any]) -> None:
-        with_body = {path for method, path, operation in operations(description) if method in ("post", "put")}
+        with_body = {(method, path) for method, path, _ in operations(description) if method in ("post", "put")}
         assert len(with_body) == 3
         for method, path, operation in operations(description):
-            assert ("requestBody" in operation) is (path in with_body), method
+            assert ("requestBody" in operation) is ((method, path) in with_body), path
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 assert content["example"]
                 assert content["schema"]

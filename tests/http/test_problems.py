@@ -18,6 +18,7 @@ from laurels.errors import (
     StoreContended,
     StoreError,
     UnknownUser,
+    UserDeleted,
 )
 from laurels.http.app import build_app
 from laurels.http.limits import Limits
@@ -40,6 +41,8 @@ def raised(kind: type[LaurelsError]) -> LaurelsError:
         return kind("ada", "run-1")
     if issubclass(kind, UnknownUser):
         return kind("ada")
+    if issubclass(kind, UserDeleted):
+        return kind()
     if issubclass(kind, RulebookError):
         return kind("badges.0", INSIDE, where="/srv/rules.toml:3")
     return kind(INSIDE)

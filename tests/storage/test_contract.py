@@ -12,6 +12,7 @@ from laurels.testing.store_contract import (
     BoardContract,
     CallerContract,
     CountContract,
+    DeletionContract,
     HandleContract,
     LedgerContract,
     OpenStore,
@@ -68,3 +69,7 @@ class TestWatching(WatchContract):
 
 class TestCallers(CallerContract):
     """Keys and limits."""
+
+
+class TestDeletion(DeletionContract):
+    """Deleting users."""

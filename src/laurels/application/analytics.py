@@ -5,7 +5,7 @@ Every answer is folded from snapshot and later entries, so it is exact however f
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -109,6 +109,9 @@ class Analytics:
         version = self._rulebook.measures_version
         progress = self._recent.get(user_id)
         found = await self._reading.read(user_id, None if progress is None else progress.seq)
+        if user_id in found.deleted:
+            self.forget((user_id,))
+            raise UnknownUser(user_id)
         later = found.later.get(user_id, [])
         if progress is None:
             progress = found.snapshots.get(user_id)
@@ -126,6 +129,12 @@ class Analytics:
             later = await self._store.entries(user_id, after=progress.seq, limit=LATER_LIMIT)
         self._recent.keep(user_id, progress)
         return progress
+
+    def forget(self, user_ids: Iterable[str]) -> None:
+        """Keep nothing that was read of users."""
+        for user_id in user_ids:
+            self._recent.discard(user_id)
+            self._dashboards.discard(user_id)
 
     async def dashboard(self, user_id: str, *, since: int | None = None) -> Dashboard:
         """The user's dashboard. `since`: the instant after which badges count as new (default 24 hours ago)."""

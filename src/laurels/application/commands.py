@@ -245,6 +245,7 @@ class ChangeProfile:
             "preferences": progress.preferences,
             "visibility": progress.visibility,
             "alias": progress.alias,
+            "suspended": progress.is_suspended,
         }
         changes = {name: value for name, value in self.changes.items() if held[name] != value}
         if not changes and progress.seq:

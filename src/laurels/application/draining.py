@@ -1,7 +1,7 @@
 """Takes the spool to the ledger when the store is back: in order of arrival, while new events keep arriving.
 
-An event leaves the spool when the ledger has acknowledged it, and never before. Killed anywhere in between, the next
-process records it again and gets the first entry.
+An event leaves the spool when the ledger has acknowledged it, or when its user was deleted, and never before. Killed
+anywhere in between, the next process records it again and gets the first entry.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from laurels.application.availability import Availability
 from laurels.application.commands import Recorded
 from laurels.application.intake import Intake
 from laurels.application.ports import SetAside, Spool, Spooled
-from laurels.errors import LaurelsError, StoreError
+from laurels.errors import LaurelsError, StoreError, UserDeleted
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,8 @@ class Drainer:
             refused: list[SetAside] = []
             kept: list[tuple[Spooled, StoreError | None]] = []
             for spooled, result in zip(waiting, results, strict=True):
-                if isinstance(result, Recorded):
+                if isinstance(result, Recorded | UserDeleted):
+                    # Of a deleted user nothing is to be kept anywhere.
                     drained.append(spooled)
                 elif result is None or isinstance(result, StoreError):
                     kept.append((spooled, result))
@@ -125,7 +126,7 @@ class Drainer:
         if other is None:
             return False
         [result] = await self._intake.record_spooled([other])
-        if not isinstance(result, Recorded):
+        if not isinstance(result, Recorded | UserDeleted):
             return False
         await self._spool.settle([other], [])
         return True

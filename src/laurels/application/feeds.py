@@ -119,7 +119,7 @@ class UserFeed:
         on_close: Callable[[], None],
     ) -> None:
         self.is_ended = False
-        self._user_id = user_id
+        self.user_id = self._user_id = user_id
         self._place = place
         self._is_checked = False
         self._channel = channel

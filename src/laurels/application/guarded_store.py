@@ -18,6 +18,7 @@ from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rulebook_data import Badge
+from laurels.domain.tombstones import Tombstone
 from laurels.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -118,6 +119,25 @@ class GuardedStore:
 
     async def take_tokens(self, name: str, bucket: Bucket, wanted: int, now: int) -> Grant:
         return await self._ask(lambda store: store.take_tokens(name, bucket, wanted, now))
+
+    async def bury(self, user_id: str, at: int) -> Tombstone:
+        return await self._ask(lambda store: store.bury(user_id, at))
+
+    async def erase(self, user_ids: Collection[str]) -> frozenset[str]:
+        # As long as it takes: whose caller gives up is erased all the same.
+        return await self._store.erase(user_ids)
+
+    async def tombstones(self, user_ids: Collection[str]) -> dict[str, Tombstone]:
+        return await self._ask(lambda store: store.tombstones(user_ids))
+
+    async def open_tombstones(self) -> list[str]:
+        return await self._ask(lambda store: store.open_tombstones())
+
+    async def close_tombstones(self, user_ids: Collection[str]) -> None:
+        await self._ask(lambda store: store.close_tombstones(user_ids))
+
+    async def remains(self) -> dict[str, list[str]]:
+        return await self._store.remains()
 
     async def check(self) -> None:
         if self._opened is None:

@@ -19,6 +19,11 @@ class LastKnown:
         self.boards: Recent[Leaderboard] = Recent(BOARDS_BYTES, _board_bytes)
         self.ranks: Recent[Rank] = Recent(BOARDS_BYTES, lambda _: 400)
 
+    def forget(self) -> None:
+        """Show nothing again that was shown before now: somebody was deleted, and may stand in any of it."""
+        self.boards.clear()
+        self.ranks.clear()
+
     def progress(self, user_id: str) -> Progress | None:
         """The newest progress known of a user, to be used before the next await."""
         read = self._users.get(user_id)

@@ -71,6 +71,11 @@ class Leaderboards:
         if self._last_known is not None:
             self._last_known.boards.clear()
 
+    def forget(self) -> None:
+        """Show no page or rank again that was shown before now."""
+        if self._last_known is not None:
+            self._last_known.forget()
+
     async def page(
         self,
         timeframe: Timeframe | None = None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import aclosing, suppress
 from time import monotonic
 
@@ -137,6 +137,12 @@ class Live:
             self._showing = asyncio.create_task(self._show_boards(), name="laurels-boards")
         return feed
 
+    def end_users(self, user_ids: Container[str]) -> None:
+        """End the feeds of users who were deleted."""
+        for feed in list(self._feeds):
+            if isinstance(feed, UserFeed) and feed.user_id in user_ids:
+                feed.close()
+
     def end(self) -> None:
         """End all feeds, and each that is opened from now on."""
         self._is_ended = True
@@ -222,6 +228,7 @@ class Live:
             for user_id in heads.keys() & self._users.keys():
                 self._users[user_id].doubt()
             raise
+        self.end_users(found.deleted)
         for user_id, entries in found.later.items():
             channel = self._users.get(user_id)
             if channel is None:

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from msgspec import Struct, field
 
 from laurels.application.callers import CallerStore
+from laurels.application.tombstones import TombstoneStore
 from laurels.domain.events import LearningEvent
 from laurels.domain.ledger import Entry
 from laurels.domain.progress import Progress
@@ -30,12 +31,14 @@ class Consulted(Struct):
 
     `snapshots`: the stored progress of users asked for with an unknown head. `later`: per user, entries after
     the head (or after the snapshot, or from the start), in order of `seq`, at most `LATER_LIMIT`. `known`: the
-    entries behind the (user id, event id) pairs asked for, where there are any.
+    entries behind the (user id, event id) pairs asked for, where there are any. `deleted`: those of the users who are
+    buried, of whom nothing else is told.
     """
 
     snapshots: dict[str, Progress] = field(default_factory=dict[str, Progress])
     later: dict[str, list[Entry]] = field(default_factory=dict[str, list[Entry]])
     known: dict[tuple[str, str], Entry] = field(default_factory=dict[tuple[str, str], Entry])
+    deleted: frozenset[str] = frozenset()
 
 
 class Projection(Struct, frozen=True):
@@ -68,7 +71,7 @@ class Projected(Struct, frozen=True):
     standings: dict[str, Standing]
 
 
-class Store(CallerStore, Protocol):
+class Store(CallerStore, TombstoneStore, Protocol):
     """A ledger and the projections that are made from it.
 
     Ids are compared code point by code point: `ada` and `Ada` are two users. Instants keep their milliseconds.
@@ -102,7 +105,8 @@ class Store(CallerStore, Protocol):
         """Write entries to the ledger; return the users whose entries were refused, none of which stands then.
 
         The entries of one user come in order of `seq`. A user is refused when another entry holds one of the
-        same `seq` or event ids; the other users' entries are written all the same. What was written survives
+        same `seq` or event ids, and when the store knows them to be buried; the other users' entries are written all
+        the same. What was written survives
         the end of the process and of the machine's power at the moment of return. Raises StoreUnavailable
         when it is not known whether the entries stand; asking again by event id settles it.
         """
@@ -128,7 +132,8 @@ class Store(CallerStore, Protocol):
 
         A snapshot and its card also replace those of the same `seq` and another `version`.
         Takes all that it needs before it returns its awaitable: the progress may move on meanwhile. Each user's
-        part is written whole or not at all. Survives a clean end of the process; after a crash it may be gone.
+        part is written whole or not at all. Nothing stays of users who are buried. Survives a clean end of the process;
+        after a crash it may be gone.
         """
         ...
 
@@ -264,6 +269,18 @@ class Spool(Protocol):
 
         Raises StoreUnavailable when they do not fit within the limit.
         """
+        ...
+
+    async def events_of(self, user_id: str) -> tuple[list[Spooled], list[SetAside]]:
+        """A user's events that wait, and those that were set aside, in order of arrival."""
+        ...
+
+    async def set_aside_users(self) -> list[str]:
+        """Whose events were set aside, each once."""
+        ...
+
+    async def forget(self, user_ids: Collection[str]) -> int:
+        """Delete what is held of users, waiting or set aside; how many events that were."""
         ...
 
     async def waiting_of(self, user_ids: Collection[str]) -> frozenset[str]:

@@ -54,6 +54,8 @@ class ProgressCache:
         self._items: OrderedDict[str, Cached] = OrderedDict()
         self._weights: dict[str, int] = {}
         self._dirty: dict[str, None] = {}
+        # Those of the users of the last refresh who were deleted; they are not in here.
+        self.deleted: set[str] = set()
 
     async def refresh(
         self, user_ids: Iterable[str], event_ids: Collection[tuple[str, str]], *, doubted: Container[str] = ()
@@ -61,8 +63,9 @@ class ProgressCache:
         """Bring users' progress to the end of the ledger; return the entries behind known event ids.
 
         Of users in `doubted` the ledger is asked even where the mark gives no reason to: what is decided on
-        their progress is not put to the test by an append.
+        their progress is not put to the test by an append. Who of them was deleted is then in `deleted`.
         """
+        self.deleted = set()
         mark = self._store.mark
         heads: dict[str, int | None] = {}
         for user_id in user_ids:
@@ -76,6 +79,10 @@ class ProgressCache:
             found = await self._store.consult(heads, event_ids, self._rulebook.measures_version)
             known.update(found.known)
             event_ids = ()
+            if found.deleted:
+                self.deleted |= found.deleted
+                self.drop(found.deleted)
+                heads = {user_id: head for user_id, head in heads.items() if user_id not in found.deleted}
             heads = self._take_in(heads, found.snapshots, found.later)
         return known
 
@@ -115,7 +122,7 @@ class ProgressCache:
         if isinstance(fact, EventRecorded):
             cached.touched.add(self._rulebook.board_day(fact.at))
         elif isinstance(fact, ProfileChanged):
-            if "visibility" in fact.changes:
+            if fact.changes.keys() & {"visibility", "suspended"}:
                 cached.touched.update(cached.progress.board_days)
         else:
             # Changes the all-time board alone, and that one goes with any day.

@@ -95,8 +95,13 @@ class Projector:
                 # All of what was left behind may be more than memory holds.
                 self._cache.trim()
                 await self._cache.refresh(users, (), doubted=users)
+                deleted = self._cache.deleted
                 for user_id in users:
-                    self._cache.mark_dirty(user_id)
+                    if user_id not in deleted:
+                        self._cache.mark_dirty(user_id)
+            if deleted:
+                # Written at the instant of their deletion by a process that did not live to notice.
+                await self._store.erase(deleted)
             await self.flush()
 
     def cancel(self) -> None:

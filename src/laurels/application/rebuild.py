@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import msgspec
@@ -22,6 +23,8 @@ from laurels.domain.rulebook import Rulebook
 # Users per portion of work, and of those whose ledgers are read together: at worst `LATER_LIMIT` entries of each.
 _USERS = 200
 _TOGETHER = 50
+# Seconds after which a deletion that was under way is looked at again.
+_BEING_DELETED = 1.0
 MEND = "`laurels rebuild` makes them again"
 
 
@@ -70,6 +73,7 @@ async def verify(store: Store, rulebook: Rulebook) -> Verification:
     async for users in pages_of_users(store):
         found.add(await verify_users(store, rulebook, users))
     found.differences += await verify_boards(store)
+    found.differences += await verify_deletions(store)
     return found
 
 
@@ -79,12 +83,32 @@ async def verify_boards(store: Store) -> list[Difference]:
     return [Difference("", 0, what, board=board) for board in await store.miscounted()]
 
 
+async def verify_deletions(store: Store) -> list[Difference]:
+    """The part of `verify` that is about users who were deleted: nothing is left of them anywhere.
+
+    What is just being deleted is no difference.
+    """
+    found = await store.remains()
+    if found:
+        await asyncio.sleep(_BEING_DELETED)
+        still = await store.remains()
+        found = {user_id: still[user_id] for user_id in found if user_id in still}
+    return [
+        Difference(user_id, 0, f"was deleted, but something is left in {', '.join(places)}; delete them again")
+        for user_id, places in sorted(found.items())
+    ]
+
+
 async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -> Verification:
     """The part of `verify` that is about some users."""
     found = Verification(users=len(users))
     projections = await store.projected(users)
     async for user_id, ledger in _ledgers(store, rulebook, users):
         await _verify_user(ledger, rulebook, user_id, projections.get(user_id), found)
+    if found.differences:
+        # Who is deleted meanwhile is not there as a whole any more; whether anything stays is another question.
+        deleted = await store.tombstones([difference.user_id for difference in found.differences])
+        found.differences = [each for each in found.differences if each.user_id not in deleted]
     return found
 
 

@@ -32,6 +32,10 @@ class Recent(Generic[T]):
             _, (_, size) = self._items.popitem(last=False)
             self._bytes -= size
 
+    def discard(self, key: Hashable) -> None:
+        _, size = self._items.pop(key, (None, 0))
+        self._bytes -= size
+
     def clear(self) -> None:
         self._items.clear()
         self._bytes = 0

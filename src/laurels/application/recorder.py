@@ -24,7 +24,7 @@ from laurels.domain.events import LearningEvent, check_event
 from laurels.domain.ledger import Entry
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
-from laurels.errors import LaurelsError, StoreContended, StoreError, StoreUnavailable
+from laurels.errors import LaurelsError, StoreContended, StoreError, StoreUnavailable, UserDeleted
 
 BATCH = 1_000
 ATTEMPTS = 50
@@ -127,6 +127,16 @@ class Recorder:
         group.commands.append(ChangeProfile(user_id, changes, group, 0))
         return group
 
+    async def suspend(self, user_id: str, *, is_suspended: bool) -> Progress:
+        """Take a user off all boards, or let them back; their profile has no say in it.
+
+        Raises UserDeleted or StoreError.
+        """
+        group = Group(1)
+        group.commands.append(ChangeProfile(user_id, {"suspended": is_suspended}, group, 0))
+        await self.carry_out(group, group.commands)
+        return changed(group)
+
     async def carry_out(self, group: Group, commands: Iterable[Command]) -> None:
         """Carry out commands of a group, in order; returns when each of the group has its result."""
         self.submit(commands)
@@ -203,6 +213,10 @@ class Recorder:
             doubted = {command.user_id for command in batch if isinstance(command, ChangeProfile | AdoptUser)}
             keys = {command.key for command in batch if command.key and self._looks_up(command)}
             known = await self.cache.refresh(users, keys, doubted=doubted)
+            if self.cache.deleted:
+                batch = self._refuse_deleted(batch)
+                if not batch:
+                    return
             found = bool(known)
             made = self._fold(batch, known)
             entries = [entry for _, entry, is_new in made if is_new and entry is not None]
@@ -221,6 +235,16 @@ class Recorder:
             if not batch:
                 return
         self._fail(batch, StoreContended("Other writers kept recording for this user at the same moment; try again."))
+
+    def _refuse_deleted(self, batch: Iterable[Command]) -> list[Command]:
+        """Settle the commands of users who were deleted; the others."""
+        living: list[Command] = []
+        for command in batch:
+            if command.user_id in self.cache.deleted:
+                command.group.settle(command.index, UserDeleted())
+            else:
+                living.append(command)
+        return living
 
     def _looks_up(self, command: Command) -> bool:
         """Whether to ask if the command's event stands already, before it is decided as if it did not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -11,11 +11,13 @@ from typing import Any
 from laurels.application.analytics import Analytics
 from laurels.application.availability import Availability
 from laurels.application.commands import Queued, Recorded
+from laurels.application.deletion import Deletion
 from laurels.application.draining import Drainer
 from laurels.application.intake import Intake
 from laurels.application.last_known import LastKnown
 from laurels.application.leaderboards import Leaderboards
 from laurels.application.live import Live
+from laurels.application.personal_data import personal_data
 from laurels.application.ports import Clock, Spool, Store
 from laurels.application.progress_cache import ProgressCache
 from laurels.application.projector import Projector
@@ -25,6 +27,7 @@ from laurels.application.views import UserView
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import MS_PER_DAY
 from laurels.domain.rulebook import Rulebook
+from laurels.domain.tombstones import Tombstone
 from laurels.errors import LaurelsError, StoreError
 
 
@@ -91,6 +94,7 @@ class Service:
             analytics=self.analytics,
             leaderboards=self.leaderboards,
         )
+        self.deletion = Deletion(store, clock, spool=fallback.spool if fallback else None, forget=self._forget)
 
     @property
     def earliest(self) -> int:
@@ -177,8 +181,39 @@ class Service:
                 await self.projector.flush()
         return changed
 
+    async def delete_user(self, user_id: str) -> Tombstone:
+        """Delete everything that is held of a user; from then on nothing is recorded for them. May be repeated.
+
+        `deletion.on_deleted` are told. Raises UnknownUser, InvalidQuery or StoreError.
+        """
+        return await self.deletion.delete(user_id)
+
+    async def suspend_user(self, user_id: str, *, is_suspended: bool = True) -> None:
+        """Take a user off all boards, or let them back; their events count on. They have left when this returns.
+
+        Raises UnknownUser, UserDeleted or StoreError.
+        """
+        await self.analytics.progress(user_id)
+        await self.recorder.suspend(user_id, is_suspended=is_suspended)
+        self.leaderboards.forget_pages()
+        await self.projector.flush()
+
+    async def personal_data(self, user_id: str) -> AsyncIterator[bytes]:
+        """Everything that is held of a user, as the pieces of one JSON document. Raises UnknownUser or StoreError."""
+        spool = None if self.fallback is None else self.fallback.spool
+        return await personal_data(self.store, self.analytics, self.clock, spool, user_id)
+
+    async def _forget(self, user_ids: Collection[str]) -> None:
+        """Drop what this process has in memory of users who were deleted, and end their streams."""
+        async with self.recorder.turns.settled:
+            self.recorder.cache.drop(user_ids)
+        self.analytics.forget(user_ids)
+        self.leaderboards.forget()
+        self.live.end_users(user_ids)
+
     async def close(self) -> None:
         """Commit what was accepted and bring the projections up to date. The store stays open: it is its opener's."""
+        await self.deletion.close()
         await self.live.close()
         if self.fallback is not None and self._drainer is not None:
             await self._drainer.close()

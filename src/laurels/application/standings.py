@@ -58,7 +58,7 @@ def _standing(progress: Progress, days: range | None) -> Standing:
 
 
 def _is_shown(progress: Progress) -> bool:
-    return progress.visibility is not Visibility.HIDDEN
+    return progress.visibility is not Visibility.HIDDEN and not progress.is_suspended
 
 
 def _sum(progress: Progress, board_days: Mapping[int, BoardDay], days: Iterable[int]) -> Standing:

@@ -66,6 +66,7 @@ async def _verify(settings: Settings, processes: int | None) -> proof.Verificati
                     found.add(part)
                     bar.show(found.users, f"{found.users:,} users, {found.entries:,} entries")
         found.differences += await proof.verify_boards(store)
+        found.differences += await proof.verify_deletions(store)
         # The processes that share the work are not done in the order of the users.
         found.differences.sort(key=lambda difference: (difference.user_id, difference.seq))
         return found

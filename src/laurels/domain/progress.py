@@ -53,7 +53,8 @@ class DayPay(Struct, array_like=True, gc=False):
 class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     """Where a user stands after `seq` entries. Days are ordinals, instants milliseconds since the epoch.
 
-    `pseudonym` stands on the boards in the place of the user id while `visibility` is an alias.
+    `pseudonym` stands on the boards in the place of the user id while `visibility` is an alias. Who `is_suspended` by
+    the operator stands on none, whatever their visibility.
     `run_first` is where the run of consecutive active days that ends on `last_day` begins.
     `zones` is the history of time zones: (from, name), the first from the beginning of time. `adopted` holds, by
     origin, the sum of the adjustments that came with it. `language_days` holds, of the languages that have boards of
@@ -86,6 +87,7 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     visibility: Visibility = Visibility.PUBLIC
     alias: str | None = None
     pseudonym: str | None = None
+    is_suspended: bool = False
     zones: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     adopted: dict[str, int] = field(default_factory=dict[str, int])
     gauges: dict[int, int] = field(default_factory=dict[int, int])
@@ -154,6 +156,8 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
             self.alias = changes["alias"]
         if "pseudonym" in changes:
             self.pseudonym = changes["pseudonym"]
+        if "suspended" in changes:
+            self.is_suspended = changes["suspended"]
         if "timeZone" in changes:
             if fact.zone_from is None:
                 self.zones = [(0, changes["timeZone"])]

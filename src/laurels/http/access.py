@@ -26,11 +26,12 @@ MS_PER_HOUR = 3_600_000
 
 
 class Access(Struct, frozen=True):
-    """What a caller needs: `scope` of a key; or to be the user whose id follows `own` in the path; or nothing, where
-    the operator shows `shown` to everybody. `is_open`: whoever it is may."""
+    """What a caller needs: `scope` of a key; or to be the user whose id stands between `own` and `tail` in the path; or
+    nothing, where the operator shows `shown` to everybody. `is_open`: whoever it is may."""
 
     scope: str = ADMIN
     own: str | None = None
+    tail: str = ""
     shown: Shown | None = None
     is_open: bool = False
 
@@ -43,9 +44,9 @@ BOARDS = Access(PROGRESS_READ, shown="boards")
 BADGES = Access(PROGRESS_READ, shown="badges")
 
 
-def own(path: str) -> Access:
-    """Keys that read progress, and the user themselves whose id follows `path`."""
-    return Access(PROGRESS_READ, own=path)
+def own(path: str, *, tail: str = "") -> Access:
+    """Keys that read progress, and the user themselves whose id stands between `path` and `tail`."""
+    return Access(PROGRESS_READ, own=path, tail=tail)
 
 
 class Caller(Struct, frozen=True):
@@ -101,7 +102,7 @@ def check(access: Access, scope: HTTPScope) -> Caller:
     if access.shown is not None and (access.shown in caller.shown or caller.user_id is not None):
         return caller
     if caller.user_id is not None:
-        if access.own is not None and caller.user_id == user_id_in(scope, access.own):
+        if access.own is not None and caller.user_id == user_id_in(scope, access.own, tail=access.tail):
             return caller
         if access.scope == EVENTS_WRITE and caller.records_own:
             return caller

@@ -32,7 +32,7 @@ from laurels.http.guard import Guard
 from laurels.http.limits import Limits
 from laurels.http.openapi import DescriptionPlugin, description
 from laurels.http.problems import not_found, on_fault, on_http_exception, on_laurels_error
-from laurels.http.routes import boards, events, exports, health, learners, streams
+from laurels.http.routes import boards, events, exports, health, learners, personal_data, streams
 from laurels.http.stopping import told_of_stopping
 
 ROUTES = (
@@ -43,6 +43,8 @@ ROUTES = (
     learners.activity,
     learners.rank,
     learners.change_profile,
+    personal_data.personal_data,
+    personal_data.delete_user,
     exports.export,
     boards.leaderboard,
     streams.user_stream,

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 from litestar import Request
+from litestar.exceptions import NotFoundException
 from litestar.types import HTTPScope, Receive
 
 from laurels.errors import InvalidInput, InvalidQuery
@@ -100,12 +101,19 @@ def _syntax(error: Exception) -> str:
     return str(error).removeprefix("JSON is malformed: ")
 
 
-def user_id_in(scope: HTTPScope, prefix: str) -> str:
-    """The user id that follows `prefix` in the path, decoded from the raw path: an id may contain slashes."""
+def user_id_in(scope: HTTPScope, prefix: str, *, tail: str = "") -> str:
+    """The user id that follows `prefix` in the path, decoded from the raw path: an id may contain slashes.
+
+    Nothing is at a path that does not end with `tail`, which is no part of the id.
+    """
     raw: bytes = scope["raw_path"]
-    _, found, tail = raw.partition(prefix.encode())
+    if tail:
+        if not raw.endswith(tail.encode()):
+            raise NotFoundException
+        raw = raw.removesuffix(tail.encode())
+    _, found, rest = raw.partition(prefix.encode())
     try:
-        user_id = unquote_to_bytes(tail).decode() if found else ""
+        user_id = unquote_to_bytes(rest).decode() if found else ""
     except UnicodeDecodeError:
         raise InvalidQuery("userId", "Is not UTF-8 text.") from None
     if not user_id:

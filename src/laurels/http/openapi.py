@@ -105,6 +105,11 @@ _REFUSALS: dict[str, tuple[str, str, str]] = {
     "403": ("forbidden", "Forbidden", "This key lacks the scope progress:read."),
     "408": ("request-timeout", "Request Timeout", "The body did not arrive within 30 seconds."),
     "404": ("unknown-user", "Unknown user", "No such user: nothing is recorded under this userId yet."),
+    "410": (
+        "user-deleted",
+        "User deleted",
+        "This user was deleted; nothing is recorded under this userId any more.",
+    ),
     "409": (
         "event-conflict",
         "Event id already used",
@@ -119,6 +124,7 @@ _WRONG_FIELD: dict[str, tuple[str, str, str]] = {
     "post": ("invalid-event", "Invalid event", "userId: Is required."),
     "put": ("invalid-profile", "Invalid profile", "timeZone: Must be the name of an IANA time zone."),
     "get": ("invalid-query", "Invalid query", "userId: Is not UTF-8 text."),
+    "delete": ("invalid-query", "Invalid query", "userId: Is not UTF-8 text."),
 }
 _QUEUED: Json = {
     "success": True,
@@ -158,6 +164,10 @@ def complete(description: Json) -> Json:
     schemas: Json = description.setdefault("components", {}).setdefault("schemas", {})
     for name, schema in components.items():
         schemas.setdefault(name, schema)
+    users: Json = description["paths"]["/api/progress/users/{user_id}"]
+    if "get" in users:
+        # An id may contain slashes, so the framework has one address for all that begins so.
+        description["paths"]["/api/progress/users/{user_id}/data"] = {"get": users.pop("get")}
     for path, operations in description["paths"].items():
         for method, operation in operations.items():
             if isinstance(operation, dict) and "responses" in operation:
@@ -225,12 +235,14 @@ def _refusals_of(route: str) -> list[str]:
     refusals.append("422")
     if "/stream" in route:
         pass
-    elif route.startswith("get"):
+    elif route.startswith(("get", "delete")):
         refusals.append("404")
     else:
         refusals += ["400", "408", "413", "415"]
     if route.endswith("/event"):
-        refusals.append("409")
+        refusals += ["409", "410"]
+    elif route.startswith("put"):
+        refusals.append("410")
     return sorted(refusals)
 
 

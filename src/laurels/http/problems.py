@@ -31,6 +31,7 @@ from laurels.errors import (
     StoreUnreachable,
     UnknownKey,
     UnknownUser,
+    UserDeleted,
 )
 from laurels.http.event_stream import StreamRefused
 from laurels.http.refusal import Refusal
@@ -69,6 +70,7 @@ STATUS: dict[type[LaurelsError], int] = {
     InvalidQuery: 422,
     EventConflict: 409,
     UnknownUser: 404,
+    UserDeleted: 410,
     UnknownKey: 404,
     RulebookError: 500,
     SettingsError: 500,
@@ -87,6 +89,7 @@ TITLES: dict[str, str] = {
     "invalid-query": "Invalid query",
     "event-conflict": "Event id already used",
     "unknown-user": "Unknown user",
+    "user-deleted": "User deleted",
     "unknown-key": "Unknown key",
     "store-error": "Store error",
     "store-unavailable": "Store unavailable",

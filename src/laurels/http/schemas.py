@@ -7,7 +7,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType, field
 
 from laurels.application.ports import SpoolCheck
-from laurels.application.views import BadgeDefinitionView, BadgeStateView, Document, UserView
+from laurels.application.views import BadgeDefinitionView, BadgeStateView, Document, Export, UserView
 from laurels.domain.ledger import Unpaid
 from laurels.domain.ranking import Visibility
 
@@ -27,6 +27,30 @@ class UserAnswer(Document, frozen=True, kw_only=True):
     """A user after a change of their profile."""
 
     user: UserView
+
+
+class UserDeletion(Document, frozen=True, kw_only=True):
+    """A learner was deleted, now or before."""
+
+    deleted_at: str
+
+
+class PersonalData(Document, frozen=True, kw_only=True):
+    """Everything that is held of a learner. `profile`, `progress` and `card` are null where nothing is recorded yet.
+
+    `standings` are their lines on the boards, `waiting` and `set_aside` events that are not in the ledger, `entries`
+    the ledger's, in order: `seq`, `eventId`, `recordedAt` and the `fact`.
+    """
+
+    user_id: str
+    generated_at: str
+    profile: UserView | None
+    progress: Export | None
+    card: dict[str, Any] | None
+    standings: list[dict[str, Any]]
+    waiting: list[dict[str, Any]]
+    set_aside: list[dict[str, Any]]
+    entries: list[dict[str, Any]]
 
 
 class BadgeCatalogue(Document, frozen=True, kw_only=True):

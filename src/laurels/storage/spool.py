@@ -200,6 +200,47 @@ class FileSpool:
 
         return await self._reader.run(work)
 
+    async def events_of(self, user_id: str) -> tuple[list[Spooled], list[SetAside]]:
+        def work(connection: apsw.Connection) -> tuple[list[Spooled], list[SetAside]]:
+            queued = "SELECT position, arrived_at, event FROM queue WHERE user_id = ? ORDER BY position"
+            aside = (
+                "SELECT position, arrived_at, event, reason FROM set_aside "
+                "WHERE event ->> 'userId' = ? ORDER BY position"
+            )
+            waiting = [
+                Spooled(_decode(event), at, number) for number, at, event in rows(connection, queued, (user_id,))
+            ]
+            found = rows(connection, aside, (user_id,))
+            return waiting, [SetAside(Spooled(_decode(event), at, number), why) for number, at, event, why in found]
+
+        return await self._reader.run(work)
+
+    async def set_aside_users(self) -> list[str]:
+        query = "SELECT DISTINCT event ->> 'userId' FROM set_aside"
+        return [user_id for (user_id,) in await self._reader.run(lambda c: rows(c, query))]
+
+    async def forget(self, user_ids: Collection[str]) -> int:
+        asked = _encode(list(user_ids)).decode()
+
+        def work(connection: apsw.Connection) -> int:
+            rows(connection, "PRAGMA secure_delete = ON")
+            theirs = "IN (SELECT value FROM json_each(?)) RETURNING size"
+            queued = f"DELETE FROM queue WHERE user_id {theirs}"  # noqa: S608
+            put_aside = f"DELETE FROM set_aside WHERE event ->> 'userId' {theirs}"  # noqa: S608
+            with transaction(connection, "IMMEDIATE"):
+                waiting: list[int] = [size for (size,) in rows(connection, queued, (asked,))]
+                aside: list[int] = [size for (size,) in rows(connection, put_aside, (asked,))]
+                rows(
+                    connection,
+                    "UPDATE totals SET waiting = waiting - ?, aside = aside - ?, bytes = bytes - ?",
+                    (len(waiting), len(aside), sum(waiting) + sum(aside)),
+                )
+                if not rows(connection, "SELECT 1 FROM queue LIMIT 1"):
+                    self._flag[0] = 0
+            return len(waiting) + len(aside)
+
+        return await self._writer.run(work)
+
     async def first(self, limit: int) -> list[Spooled]:
         query = "SELECT position, arrived_at, event FROM queue ORDER BY position LIMIT ?"
         found = await self._reader.run(lambda c: rows(c, query, (limit,)))
@@ -216,6 +257,7 @@ class FileSpool:
 
         def work(connection: apsw.Connection) -> None:
             with transaction(connection, "IMMEDIATE"):
+                moved = 0
                 for each in set_aside:
                     it = (each.spooled.position,)
                     rows(
@@ -224,6 +266,8 @@ class FileSpool:
                         "SELECT position, arrived_at, size, event, ?2 FROM queue WHERE position = ?1",
                         (*it, each.reason),
                     )
+                    # None, if its user was deleted meanwhile.
+                    moved += connection.changes()
                     rows(connection, "DELETE FROM queue WHERE position = ?", it)
                 gone = "DELETE FROM queue WHERE position IN (SELECT value FROM json_each(?)) RETURNING size"
                 sizes: list[int] = [size for (size,) in rows(connection, gone, (done,))]
@@ -231,7 +275,7 @@ class FileSpool:
                     connection,
                     "UPDATE totals SET waiting = waiting - ?1 - ?2, drained = drained + ?1, aside = aside + ?2, "
                     "bytes = bytes - ?3",
-                    (len(sizes), len(set_aside), sum(sizes)),
+                    (len(sizes), moved, sum(sizes)),
                 )
                 if not rows(connection, "SELECT 1 FROM queue LIMIT 1"):
                     self._flag[0] = 0

@@ -9,6 +9,7 @@ A store's own test file subclasses each class and provides one fixture, `open_st
     class TestHandles(HandleContract): ...
     class TestWatching(WatchContract): ...
     class TestCallers(CallerContract): ...
+    class TestDeletion(DeletionContract): ...
 
 Each test starts on an empty database. Handles that a test leaves open are the fixture's to close. No test
 asks which store it runs on, and none looks behind the port.
@@ -17,6 +18,7 @@ asks which store it runs on, and none looks behind the port.
 from laurels.testing.board_contract import BoardContract
 from laurels.testing.caller_contract import CallerContract
 from laurels.testing.count_contract import CountContract
+from laurels.testing.deletion_contract import DeletionContract
 from laurels.testing.handle_contract import HandleContract
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
 from laurels.testing.ledger_contract import LedgerContract
@@ -28,6 +30,7 @@ __all__ = [
     "BoardContract",
     "CallerContract",
     "CountContract",
+    "DeletionContract",
     "HandleContract",
     "LedgerContract",
     "OpenStore",

@@ -18,6 +18,7 @@ from laurels.domain.ledger import Entry
 from laurels.errors import StoreUnavailable
 from laurels.storage.mongodb.connection import Database, Document, duplicates
 from laurels.storage.mongodb.documents import entry_of, progress_of, slip_of
+from laurels.storage.mongodb.tombstones import Living
 
 # A document holds 16 MiB. An entry takes its JSON, the fields for people and room for both; a slip ends before it
 # would grow beyond these, which one user's share of a batch does only with the largest metadata there is.
@@ -35,14 +36,24 @@ _BRANCHES = 100
 
 
 async def consult(
-    database: Database, heads: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
+    database: Database,
+    heads: Mapping[str, int | None],
+    event_ids: Collection[tuple[str, str]],
+    version: str,
+    living: Living,
 ) -> Consulted:
     """See `Store.consult`."""
     consulted = Consulted()
     by_user: dict[str, list[str]] = {}
     for user_id, event_id in event_ids:
         by_user.setdefault(user_id, []).append(event_id)
-    known, _ = await asyncio.gather(_known(database, by_user), _fill_later(database, heads, version, consulted))
+    known, _, consulted.deleted = await asyncio.gather(
+        _known(database, by_user), _fill_later(database, heads, version, consulted), living.buried(heads)
+    )
+    for user_id in consulted.deleted:
+        # Part of them may be there, as long as they are being removed.
+        consulted.snapshots.pop(user_id, None)
+        consulted.later.pop(user_id, None)
     asked = set(event_ids)
     for slip in known:
         for line in slip["entries"]:

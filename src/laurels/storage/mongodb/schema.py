@@ -21,6 +21,7 @@ from laurels.errors import StoreIncompatible, StoreUnavailable
 from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, Database, Document
 from laurels.storage.mongodb.counts import FRESH, FRESH_INDEX
 from laurels.storage.mongodb.snapshots import PENDING, PENDING_INDEX
+from laurels.storage.mongodb.tombstones import OPEN
 
 INDEXES: dict[str, list[IndexModel]] = {
     "ledger": [
@@ -61,6 +62,10 @@ INDEXES: dict[str, list[IndexModel]] = {
     "counts": [
         # How many users have points in a range; a rank is one range of this index on each level.
         IndexModel({"board": 1, "level": 1, "bucket": 1}, name="counts_range", unique=True),
+    ],
+    "tombstones": [
+        # Whose deletion is not closed yet: hardly ever anybody's.
+        IndexModel({"userId": 1}, name="tombstones_open", partialFilterExpression=OPEN),
     ],
 }
 
@@ -167,12 +172,17 @@ async def _make_callers(database: Database) -> None:
     )
 
 
+async def _make_tombstones(database: Database) -> None:
+    await database["tombstones"].create_indexes(INDEXES["tombstones"])
+
+
 # Forward only. A step may be begun again by another process where one died or was slow, so each must bear that.
 MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (
     _make_collections,
     _make_counts,
     _make_hiding,
     _make_callers,
+    _make_tombstones,
 )
 
 # How long, in seconds, a process may hold the right to migrate, and how long others wait for it.

@@ -28,6 +28,7 @@ from laurels.storage.mongodb.documents import (
     standing_of,
     user_of,
 )
+from laurels.storage.mongodb.tombstones import Living, remove
 
 # Where there is at least one line: an object with nothing in it is the smallest.
 PENDING: Document = {"pending": {"$gt": {}}}
@@ -61,7 +62,7 @@ def pack(projections: Sequence[Projection], cards: Sequence[Card]) -> list[Packe
     ]
 
 
-async def keep(database: Database, projections: Sequence[Packed]) -> None:
+async def keep(database: Database, projections: Sequence[Packed], living: Living) -> None:
     """See `Store.project`."""
     await _write_where_newer(
         database["users"],
@@ -92,9 +93,16 @@ async def keep(database: Database, projections: Sequence[Packed]) -> None:
     if done:
         # Nobody need wait for a majority: where this is lost, the lines are put on the boards once more.
         await database["users"].with_options(write_concern=WriteConcern(1)).bulk_write(done, ordered=False)
+    await _remove_buried(database, [packed.user_id for packed in projections], living)
 
 
-async def finish(database: Database) -> None:
+async def _remove_buried(database: Database, user_ids: Collection[str], living: Living) -> None:
+    """After writing: either this finds the tombstone, or what was written stood before it and is removed with it."""
+    if buried := await living.buried(user_ids, now=True):
+        await remove(database, buried)
+
+
+async def finish(database: Database, living: Living) -> None:
     """Put lines on the boards that a process took along in users' documents and did not live to put there, and count
     what it did not live to count."""
     wanted = {"userId": 1, "seq": 1, "version": 1, "pending": 1}
@@ -114,6 +122,7 @@ async def finish(database: Database) -> None:
         for user in users
     ]
     await database["users"].bulk_write(done, ordered=False)
+    await _remove_buried(database, [user["userId"] for user in users], living)
     await count_fresh(database)
 
 

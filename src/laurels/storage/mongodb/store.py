@@ -11,7 +11,18 @@ from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rulebook_data import Badge
-from laurels.storage.mongodb import achievements, boards, callers, changes, counts, ledger, snapshots, watermark
+from laurels.domain.tombstones import Tombstone
+from laurels.storage.mongodb import (
+    achievements,
+    boards,
+    callers,
+    changes,
+    counts,
+    ledger,
+    snapshots,
+    tombstones,
+    watermark,
+)
 from laurels.storage.mongodb.connection import EACH_OPERATION, PATIENCE, Client, Session, connect, database_of
 from laurels.storage.mongodb.counting import Counting
 from laurels.storage.mongodb.schema import LEASE, check_server, migrate
@@ -30,6 +41,7 @@ class MongoStore:
         self._client = client
         self._database = database_of(client)
         self._session = Session(client.options.timeout)
+        self._living = tombstones.Living(self._database)
         self._counting = Counting(self._database, self._session)
 
     @classmethod
@@ -56,10 +68,10 @@ class MongoStore:
     async def consult(
         self, heads: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
     ) -> Consulted:
-        return await self._session.run(lambda: ledger.consult(self._database, heads, event_ids, version))
+        return await self._session.run(lambda: ledger.consult(self._database, heads, event_ids, version, self._living))
 
     async def read(self, heads: Mapping[str, int | None], version: str) -> Consulted:
-        return await self._session.run(lambda: ledger.consult(self._database, heads, (), version))
+        return await self._session.run(lambda: ledger.consult(self._database, heads, (), version, self._living))
 
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
         return await self._session.run(lambda: ledger.append(self._database, entries))
@@ -72,10 +84,12 @@ class MongoStore:
 
     def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
         packed = snapshots.pack(projections, cards)
-        return self._session.run(lambda: snapshots.keep(self._database, packed), within=EACH_OPERATION)
+        return self._session.run(lambda: snapshots.keep(self._database, packed, self._living), within=EACH_OPERATION)
 
     async def behind(self, limit: int, *, before: int) -> list[str]:
-        return await self._session.run(lambda: watermark.behind(self._database, limit, before), within=_LONG)
+        return await self._session.run(
+            lambda: watermark.behind(self._database, limit, before, self._living), within=_LONG
+        )
 
     async def cards(self, user_ids: Collection[str]) -> dict[str, Card]:
         return await self._session.run(lambda: snapshots.cards(self._database, user_ids))
@@ -140,6 +154,24 @@ class MongoStore:
 
     async def take_tokens(self, name: str, bucket: Bucket, wanted: int, now: int) -> Grant:
         return await self._session.run(lambda: callers.take_tokens(self._database, name, bucket, wanted, now))
+
+    async def bury(self, user_id: str, at: int) -> Tombstone:
+        return await self._session.run(lambda: tombstones.bury(self._database, user_id, at))
+
+    async def erase(self, user_ids: Collection[str]) -> frozenset[str]:
+        return await self._session.run(lambda: tombstones.erase(self._database, user_ids), within=EACH_OPERATION)
+
+    async def tombstones(self, user_ids: Collection[str]) -> dict[str, Tombstone]:
+        return await self._session.run(lambda: tombstones.tombstones(self._database, user_ids))
+
+    async def open_tombstones(self) -> list[str]:
+        return await self._session.run(lambda: tombstones.open_tombstones(self._database))
+
+    async def close_tombstones(self, user_ids: Collection[str]) -> None:
+        await self._session.run(lambda: tombstones.close_tombstones(self._database, user_ids))
+
+    async def remains(self) -> dict[str, list[str]]:
+        return await self._session.run(lambda: tombstones.remains(self._database), within=_LONG)
 
     async def check(self) -> None:
         async def write() -> None:

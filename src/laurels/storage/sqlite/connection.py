@@ -59,7 +59,8 @@ def rows(connection: apsw.Connection, statement: str, bindings: Sequence[object]
 
 
 class MultiRowInsert:
-    """An INSERT of any number of rows in few statements: `head` up to VALUES, `tail` what follows the rows.
+    """An INSERT of any number of rows in few statements: `head` up to VALUES, `tail` what follows the rows. With a
+    `guard`, a condition that does not look at the rows, it inserts all of them or none.
 
     Every step of a statement gives up the interpreter's lock and has to win it back from the busy event loop; many
     rows in one statement need one step, and sizes of powers of two need few prepared statements.
@@ -67,18 +68,31 @@ class MultiRowInsert:
 
     _SIZES = (1024, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
 
-    def __init__(self, head: str, columns: int, tail: str = "") -> None:
+    def __init__(self, head: str, columns: int, tail: str = "", *, guard: str = "") -> None:
         row = f"({','.join('?' * columns)})"
-        self._statements = {size: f"{head} VALUES {','.join([row] * size)} {tail}" for size in self._SIZES}
+        self._statements: dict[int, str] = {}
+        for size in self._SIZES:
+            values = f"VALUES {','.join([row] * size)}"
+            # As a limit it is worked out once for the statement, and not for each row.
+            guarded = f"SELECT * FROM ({values}) LIMIT iif({guard}, -1, 0)"  # noqa: S608  by this package alone
+            self._statements[size] = f"{head} {guarded if guard else values} {tail}"
 
-    def run(self, connection: apsw.Connection, lines: Sequence[tuple[object, ...]]) -> None:
-        """Insert `lines`. One statement, and so one transaction of its own, where their number is a power of two."""
+    def run(
+        self, connection: apsw.Connection, lines: Sequence[tuple[object, ...]], guarded_by: Sequence[object] = ()
+    ) -> bool:
+        """Insert `lines`. One statement, and so one transaction of its own, where their number is a power of two.
+
+        `guarded_by` are the values of the guard. False: it did not hold, and nothing was inserted.
+        """
         start = 0
         for size in self._SIZES:
             while len(lines) - start >= size:
                 values = [value for line in lines[start : start + size] for value in line]
-                rows(connection, self._statements[size], values)
+                rows(connection, self._statements[size], [*values, *guarded_by])
+                if guarded_by and not connection.changes():
+                    return False
                 start += size
+        return True
 
     def takes_one_statement(self, count: int) -> bool:
         """Whether `count` rows are inserted by one statement."""

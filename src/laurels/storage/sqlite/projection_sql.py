@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import cast
+from typing import Any, cast
 
 import apsw
 import msgspec
@@ -13,6 +13,7 @@ from laurels.domain.progress import Progress
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.storage.sqlite import counts_sql
 from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
+from laurels.storage.sqlite.tombstones_sql import tombstones
 
 State = tuple[str, int, str, str, str]
 
@@ -69,10 +70,20 @@ def pack(projections: Sequence[Projection], cards: Sequence[Card]) -> tuple[list
 def keep(connection: apsw.Connection, states: list[State], lines: str) -> None:
     """See `Store.project`."""
     with transaction(connection, "IMMEDIATE"):
+        if rows(connection, "SELECT number FROM burials")[0][0]:
+            states, lines = _of_the_living(connection, states, lines)
         _KEEP_PROGRESS.run(connection, states)
         changed = counts_sql.changes(connection, lines)
         rows(connection, _KEEP_STANDINGS, (lines,))
         counts_sql.apply(connection, changed)
+
+
+def _of_the_living(connection: apsw.Connection, states: list[State], lines: str) -> tuple[list[State], str]:
+    deleted = tombstones(connection, [state[0] for state in states])
+    if not deleted:
+        return states, lines
+    kept = [line for line in msgspec.json.decode(lines, type=list[tuple[Any, ...]]) if line[1] not in deleted]
+    return [state for state in states if state[0] not in deleted], _encode(kept).decode()
 
 
 def behind(connection: apsw.Connection, limit: int, before: int) -> list[str]:

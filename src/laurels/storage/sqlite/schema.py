@@ -117,6 +117,18 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX buckets_at ON buckets (at);
     """,
+    """
+    -- Who was deleted: a hash of the id, and the id itself only until nothing can come of it any more.
+    CREATE TABLE tombstones (
+        digest     TEXT    PRIMARY KEY,
+        deleted_at INTEGER NOT NULL,
+        user_id    TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX tombstones_open ON tombstones (user_id) WHERE user_id IS NOT NULL;
+    -- One row: how many were deleted, so that an append which knows them all need not look.
+    CREATE TABLE burials (number INTEGER NOT NULL) STRICT;
+    INSERT INTO burials VALUES (0);
+    """,
 )
 
 

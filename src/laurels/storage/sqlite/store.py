@@ -16,8 +16,16 @@ from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rulebook_data import Badge
+from laurels.domain.tombstones import Tombstone
 from laurels.errors import StoreUnavailable
-from laurels.storage.sqlite import achievements_sql, callers_sql, counts_sql, ledger_sql, projection_sql
+from laurels.storage.sqlite import (
+    achievements_sql,
+    callers_sql,
+    counts_sql,
+    ledger_sql,
+    projection_sql,
+    tombstones_sql,
+)
 from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
 from laurels.storage.sqlite.schema import migrate
 
@@ -42,6 +50,8 @@ class SQLiteStore:
         self._watcher = Pool("laurels-watcher", 1, partial(connect, path, read_only=True))
         self._version_seen: int | None = None
         self._foreign_writes = 0
+        # Of the writer's thread alone.
+        self._living = tombstones_sql.Living()
         self._closed = False
 
     @classmethod
@@ -88,7 +98,7 @@ class SQLiteStore:
 
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
         def work(connection: apsw.Connection) -> frozenset[str]:
-            refused = ledger_sql.append(connection, entries)
+            refused = ledger_sql.append(connection, entries, self._living)
             self._require_file()
             self._notice_foreign_writes(connection)
             return refused
@@ -171,6 +181,28 @@ class SQLiteStore:
 
     async def take_tokens(self, name: str, bucket: Bucket, wanted: int, now: int) -> Grant:
         return await self._projector.run(lambda c: callers_sql.take_tokens(c, name, bucket, wanted, now))
+
+    async def bury(self, user_id: str, at: int) -> Tombstone:
+        return await self._writer.run(lambda c: tombstones_sql.bury(c, user_id, at))
+
+    async def erase(self, user_ids: Collection[str]) -> frozenset[str]:
+        for user_id in await self.tombstones(user_ids):
+            await self._writer.run(partial(tombstones_sql.erase_projection, user_id=user_id))
+            while await self._writer.run(partial(tombstones_sql.erase_entries, user_id=user_id)):
+                pass
+        return frozenset()
+
+    async def tombstones(self, user_ids: Collection[str]) -> dict[str, Tombstone]:
+        return await self._readers.run(lambda c: tombstones_sql.tombstones(c, user_ids))
+
+    async def open_tombstones(self) -> list[str]:
+        return await self._readers.run(tombstones_sql.open_tombstones)
+
+    async def close_tombstones(self, user_ids: Collection[str]) -> None:
+        await self._writer.run(lambda c: tombstones_sql.close_tombstones(c, user_ids))
+
+    async def remains(self) -> dict[str, list[str]]:
+        return await self._readers.run(tombstones_sql.remains)
 
     async def check(self) -> None:
         def work(connection: apsw.Connection) -> None:

@@ -1,0 +1,137 @@
+"""`laurels users`: what is held of a learner, deleting them, and deleting who has not come for long."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from laurels.application.deletion import delete_user
+from laurels.application.personal_data import personal_data
+from laurels.application.ports import Spool
+from laurels.application.retention import inactive_users
+from laurels.bootstrap import Laurels, system_clock
+from laurels.cli.options import StoreOption, check_exists, settings_for
+from laurels.cli.terminal import CommandFailed, complain, say
+from laurels.domain.periods import MS_PER_DAY, iso
+from laurels.settings import Settings
+
+if TYPE_CHECKING:
+    from laurels.storage.spool import FileSpool
+
+T = TypeVar("T")
+
+app = typer.Typer(help="Show or delete what is held of a learner.", no_args_is_help=True)
+
+UserArgument = Annotated[str, typer.Argument(metavar="USER", help="The learner's id.", show_default=False)]
+
+
+@app.command()
+def data(user: UserArgument, store: StoreOption = None) -> None:
+    """Print everything that is held of a learner, as one JSON document."""
+
+    async def work(laurels: Laurels, spool: Spool | None) -> None:
+        async for piece in await personal_data(laurels.store, laurels.analytics, system_clock, spool, user):
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.write(b"\n")
+        sys.stdout.buffer.flush()
+
+    _run(settings_for(store), work)
+
+
+@app.command()
+def delete(
+    user: UserArgument,
+    store: StoreOption = None,
+    is_sure: Annotated[bool, typer.Option("--yes", help="Really delete them.")] = False,
+) -> None:
+    """Delete a learner with everything that is held of them, for good. Servers on the same store may run."""
+    if not is_sure:
+        raise CommandFailed("This deletes everything that is held of the learner, for good; add --yes if you mean it.")
+
+    async def work(laurels: Laurels, spool: Spool | None) -> int:
+        return (await delete_user(laurels.store, system_clock, spool, user)).deleted_at
+
+    # Not the id: what this prints may be kept.
+    say(f"The user is deleted since {iso(_run(settings_for(store), work))}")
+
+
+@app.command()
+def suspend(user: UserArgument, store: StoreOption = None) -> None:
+    """Take a learner off all boards, whatever their profile says. Their events count on."""
+    _suspend(user, store, is_suspended=True)
+
+
+@app.command()
+def restore(user: UserArgument, store: StoreOption = None) -> None:
+    """Let a learner who was suspended back on the boards, as their profile says."""
+    _suspend(user, store, is_suspended=False)
+
+
+def _suspend(user: str, store: str | None, *, is_suspended: bool) -> None:
+    async def work(laurels: Laurels, _spool: Spool | None) -> None:
+        await laurels.suspend_user(user, is_suspended=is_suspended)
+
+    _run(settings_for(store), work)
+    say("The user is suspended" if is_suspended else "The user is back")
+
+
+@app.command()
+def expire(
+    store: StoreOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print whom it would delete.")] = False,
+) -> None:
+    """Delete learners without an event for LAURELS_RETENTION_DAYS. To be run regularly, once a day or so."""
+    settings = settings_for(store)
+    days = settings.retention_days
+    if days is None:
+        raise CommandFailed("LAURELS_RETENTION_DAYS is not set: learners are kept for ever.")
+
+    async def work(laurels: Laurels, spool: Spool | None) -> int:
+        count = 0
+        before = system_clock() - days * MS_PER_DAY
+        async for user in inactive_users(laurels.store, laurels.analytics, before=before):
+            if dry_run:
+                say(user)
+            else:
+                await delete_user(laurels.store, system_clock, spool, user)
+            count += 1
+        return count
+
+    count = _run(settings, work)
+    told = f"{count:,} users without an event for {days} days"
+    if dry_run:
+        complain(f"{told} would be deleted")
+    else:
+        say(f"{told} are deleted")
+
+
+def _run(settings: Settings, work: Callable[[Laurels, Spool | None], Awaitable[T]]) -> T:
+    check_exists(settings.store)
+
+    async def run() -> T:
+        async with Laurels.open(settings=settings) as laurels, _spool_of(settings) as spool:
+            return await work(laurels, spool)
+
+    return asyncio.run(run())
+
+
+@asynccontextmanager
+async def _spool_of(settings: Settings) -> AsyncGenerator[FileSpool | None]:
+    """The spool of a server on this machine, where there is one."""
+    folder = settings.spool_folder
+    if folder is None or not (Path(folder) / "spool.db").is_file():
+        yield None
+        return
+    from laurels.storage.spool import FileSpool  # noqa: PLC0415  a driver is only loaded when asked for
+
+    opened = await FileSpool.open(Path(folder), limit=settings.spool_bytes)
+    try:
+        yield opened
+    finally:
+        await opened.close()

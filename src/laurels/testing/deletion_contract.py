@@ -1,0 +1,200 @@
+"""The contract's part on deleting users: `laurels.application.tombstones.TombstoneStore`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from laurels.application.ports import Store
+from laurels.domain.tombstones import Tombstone
+from laurels.testing.builders import NOON, VERSION, event_entry, history, profile_entry, project
+from laurels.testing.handles import AWKWARD_IDS, OpenStore
+
+BOARDS = ("all", "2026-03", "2026-03@C++")
+
+
+async def record(store: Store, *user_ids: str, length: int = 3) -> None:
+    """Entries, and their projection, of each user; the first one has most points."""
+    for number, user_id in enumerate(user_ids):
+        assert await store.append(history(user_id, length)) == frozenset()
+        await project(store, user_id, length, points=100 - number, boards=BOARDS)
+
+
+async def assert_nothing_is_left(store: Store, user_id: str) -> None:
+    assert await store.entries(user_id) == []
+    assert await store.cards([user_id]) == {}
+    assert await store.projected([user_id]) == {}
+    assert user_id not in await store.users()
+    for board in BOARDS:
+        assert await store.standing(board, user_id) is None
+        assert await store.ranking(board, user_id) is None
+        lines = await store.standings(board, limit=100)
+        assert user_id not in {line.user_id for line in lines}
+        assert await store.count(board) == len(lines)
+    assert await store.miscounted() == []
+    assert await store.remains() == {}
+
+
+class DeletionContract:
+    """Tombstones, and removing what is held."""
+
+    async def test_a_new_database_has_no_tombstones(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        assert await store.open_tombstones() == []
+        assert await store.tombstones(["ada"]) == {}
+        assert await store.remains() == {}
+
+    async def test_nothing_is_left_and_others_keep_all(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        await record(one, "bob", "ada", "cleo")
+        await one.bury("ada", NOON)
+        assert await one.erase(["ada"]) == frozenset()
+        for store in (one, other):
+            await assert_nothing_is_left(store, "ada")
+            assert await store.users() == ["bob", "cleo"]
+            assert await store.entries("bob") == history("bob", 3)
+            assert [line.user_id for line in await store.standings("all", limit=9)] == ["bob", "cleo"]
+            found = await store.ranking("all", "cleo")
+            assert found is not None
+            assert (found.above, found.of) == (1, 2)
+
+    async def test_the_first_tombstone_stays(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        assert await one.bury("ada", NOON) == Tombstone(NOON, is_open=True)
+        assert await other.bury("ada", NOON + 9) == Tombstone(NOON, is_open=True)
+        assert await other.tombstones(["ada", "Ada"]) == {"ada": Tombstone(NOON, is_open=True)}
+
+    async def test_a_closed_one_keeps_no_id(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        await one.bury("cleo", NOON)
+        await one.bury("ada", NOON)
+        assert await other.open_tombstones() == ["ada", "cleo"]
+        await other.close_tombstones(["ada", "nobody"])
+        assert await one.open_tombstones() == ["cleo"]
+        assert await one.bury("ada", NOON + 9) == Tombstone(NOON, is_open=False)
+        assert await one.open_tombstones() == ["cleo"]
+
+    async def test_every_handle_tells_of_it(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        await record(one, "ada", "bob")
+        # Both have looked before.
+        for store in (one, other):
+            assert (await store.consult({"ada": None}, (), VERSION)).deleted == frozenset()
+        await one.bury("ada", NOON)
+        for store in (one, other):
+            for head in (None, 0, 3):
+                found = await store.consult({"ada": head, "bob": head}, (), VERSION)
+                assert found.deleted == {"ada"}
+                assert "ada" not in found.later.keys() | found.snapshots.keys()
+                assert (await store.read({"ada": head, "bob": 0}, VERSION)).deleted == {"ada"}
+        await one.erase(["ada"])
+        await one.close_tombstones(["ada"])
+        assert (await other.consult({"ada": None}, (), VERSION)).deleted == {"ada"}
+
+    async def test_ids_are_compared_code_point_by_code_point(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        for user_id in AWKWARD_IDS[::2]:
+            await store.append([event_entry(user_id)])
+        for user_id in AWKWARD_IDS[1::2][:4]:
+            await store.append([event_entry(user_id)])
+            await store.bury(user_id, NOON)
+            assert await store.erase([user_id]) == frozenset()
+        assert await store.users() == sorted(AWKWARD_IDS[::2])
+        found = await store.consult(dict.fromkeys(AWKWARD_IDS), (), VERSION)
+        assert found.deleted == set(AWKWARD_IDS[1::2][:4])
+
+    async def test_who_is_not_buried_is_not_erased(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await record(store, "ada")
+        assert await store.erase(["ada"]) == frozenset()
+        assert await store.entries("ada") == history("ada", 3)
+        assert await store.count("all") == 1
+
+    async def test_an_append_that_comes_late_does_not_stay(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        await record(one, "ada", "bob")
+        await other.consult({"ada": 3, "bob": 3}, (), VERSION)
+        await one.bury("ada", NOON)
+        await one.erase(["ada"])
+        # Decided before, by a process that knew her head; a store may refuse it, or remove it at the projection.
+        refused = await other.append([event_entry("ada", 4), event_entry("bob", 4)])
+        assert refused <= {"ada"}
+        await project(other, "ada", 4, boards=BOARDS)
+        await assert_nothing_is_left(one, "ada")
+        assert [entry.seq for entry in await one.entries("bob")] == [1, 2, 3, 4]
+
+    async def test_a_projection_that_comes_late_does_not_stay(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        await record(one, "ada", "bob")
+        await one.bury("ada", NOON)
+        await project(other, "ada", 9, boards=BOARDS)
+        await one.erase(["ada"])
+        await project(other, "ada", 10, points=1_000, boards=BOARDS)
+        await project(one, "ada", 11, points=1_000, boards=BOARDS)
+        await assert_nothing_is_left(other, "ada")
+        assert await other.count("all", above=0) == 1
+
+    async def test_erasing_may_be_repeated_and_finds_what_came_in_between(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await record(store, "ada")
+        await store.append([profile_entry("ada", 4)])
+        await store.bury("ada", NOON)
+        for _ in range(3):
+            assert await store.erase(["ada"]) == frozenset()
+        await assert_nothing_is_left(store, "ada")
+
+    async def test_hidden_lines_go_too_and_are_not_counted_twice(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await record(store, "ada", "bob")
+        await project(store, "ada", 4, boards=("all",), is_shown=False)
+        assert await store.count("all") == 1
+        await store.bury("ada", NOON)
+        await store.erase(["ada"])
+        await assert_nothing_is_left(store, "ada")
+        assert await store.count("all") == 1
+
+    async def test_who_writes_after_a_deletion_is_not_overlooked(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await record(store, "ada", "bob")
+        # All is known to be projected up to here.
+        assert await store.behind(10, before=NOON + 1_000) == []
+        await store.bury("bob", NOON)
+        await store.erase(["bob"])
+        await store.append([event_entry("cleo")])
+        assert await store.behind(10, before=NOON + 1_000) == ["cleo"]
+
+    async def test_a_long_ledger_is_removed_while_others_write(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        for first in range(1, 6_001, 1_000):
+            await one.append(history("ada", 1_000, first=first))
+        await one.bury("ada", NOON)
+
+        async def write() -> None:
+            for seq in range(1, 40):
+                assert await other.append([event_entry("bob", seq)]) == frozenset()
+
+        await asyncio.gather(one.erase(["ada"]), write())
+        await assert_nothing_is_left(one, "ada")
+        assert len(await one.entries("bob")) == 39
+
+    async def test_many_at_once_hammering_and_deleting(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        users = [f"user-{number}" for number in range(6)]
+
+        async def hammer(store: Store, user_id: str) -> None:
+            for seq in range(1, 12):
+                found = await store.consult({user_id: None}, (), VERSION)
+                if user_id in found.deleted:
+                    return
+                await store.append([event_entry(user_id, seq)])
+                await project(store, user_id, seq, points=seq, boards=BOARDS)
+
+        async def delete(user_id: str) -> None:
+            await one.bury(user_id, NOON)
+            await one.erase([user_id])
+
+        hammering = [hammer(store, user_id) for user_id in users for store in (one, other)]
+        await asyncio.gather(*hammering, *(delete(user_id) for user_id in users[:3]))
+        for user_id in users[:3]:
+            await assert_nothing_is_left(other, user_id)
+        assert await other.users() == users[3:]
+        assert await other.count("all") == 3
