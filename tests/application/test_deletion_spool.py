@@ -22,7 +22,7 @@ async def setting(
     store_url: str, clock: SettableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Setting]:
     monkeypatch.setattr(draining, "PAUSE", 0.1)
-    async with opened(store_url, clock, tmp_path / "spool") as setting:
+    async with opened(store_url, clock, tmp_path / "spool", limit=10) as setting:
         yield setting
 
 
@@ -84,7 +84,7 @@ async def test_what_was_set_aside_while_they_were_deleted_goes_at_the_next_start
     await other.settle([], [SetAside(each, "no") for each in await other.first(9)])
     await setting.service.delete_user("ada")
     await setting.store.real.close_tombstones(["ada"])
-    async with opened(store_url, clock, tmp_path / "other") as started:
+    async with opened(store_url, clock, tmp_path / "other", limit=10) as started:
         await started.service.deletion.sweep()
         assert [each.spooled.event.user_id for each in await other.set_aside()] == ["bob"]
     await other.close()

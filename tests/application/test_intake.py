@@ -94,14 +94,16 @@ async def setting(
         yield setting
 
 
-def opened(store_url: str, clock: SettableClock, folder: Path) -> AbstractAsyncContextManager[Setting]:
-    return _opened(store_url, clock, folder)
+def opened(
+    store_url: str, clock: SettableClock, folder: Path, *, limit: float = 0.3
+) -> AbstractAsyncContextManager[Setting]:
+    return _opened(store_url, clock, folder, limit)
 
 
 @asynccontextmanager
-async def _opened(store_url: str, clock: SettableClock, folder: Path) -> AsyncIterator[Setting]:
+async def _opened(store_url: str, clock: SettableClock, folder: Path, limit: float) -> AsyncIterator[Setting]:
     store = FaultyStore(await open_store(store_url))
-    availability = Availability(interval=0.05, limit=0.3)
+    availability = Availability(interval=0.05, limit=limit)
 
     async def the_store() -> Store:
         return store  # pyright: ignore[reportReturnType]  all that it lacks is the real one's

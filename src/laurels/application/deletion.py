@@ -73,10 +73,12 @@ class Deletion:
         self._is_begun = False
         self._task = asyncio.create_task(self._run(), name="laurels-deletion")
 
-    async def delete(self, user_id: str) -> Tombstone:
-        """See `delete_user`. When this returns, nothing of the user is shown any more. Raises UnknownUser, InvalidQuery
-        or StoreError."""
-        found = await delete_user(self._store, self._clock, self._spool, user_id)
+    async def delete(self, user_id: str, *, spool: Spool | None = None) -> Tombstone:
+        """See `delete_user`; `spool` is for a process that keeps none, beside servers that do.
+
+        When this returns, nothing of the user is shown any more. Raises UnknownUser, InvalidQuery or StoreError.
+        """
+        found = await delete_user(self._store, self._clock, self._spool or spool, user_id)
         await self._forget((user_id,))
         if found.is_open:
             for told in self.on_deleted:

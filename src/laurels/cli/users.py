@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from laurels.application.deletion import delete_user
 from laurels.application.personal_data import personal_data
 from laurels.application.ports import Spool
 from laurels.application.retention import inactive_users
@@ -55,7 +54,7 @@ def delete(
         raise CommandFailed("This deletes everything that is held of the learner, for good; add --yes if you mean it.")
 
     async def work(laurels: Laurels, spool: Spool | None) -> int:
-        return (await delete_user(laurels.store, system_clock, spool, user)).deleted_at
+        return (await laurels.deletion.delete(user, spool=spool)).deleted_at
 
     # Not the id: what this prints may be kept.
     say(f"The user is deleted since {iso(_run(settings_for(store), work))}")
@@ -99,7 +98,7 @@ def expire(
             if dry_run:
                 say(user)
             else:
-                await delete_user(laurels.store, system_clock, spool, user)
+                await laurels.deletion.delete(user, spool=spool)
             count += 1
         return count
 
