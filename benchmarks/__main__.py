@@ -21,6 +21,7 @@ from benchmarks.subjects import (
     dashboard,
     engine,
     events,
+    guard,
     importing,
     lag,
     memory,
@@ -32,6 +33,7 @@ from benchmarks.subjects import (
 
 SUBJECTS = {
     "events": events.run,
+    "guard": guard.run,
     "import": importing.run,
     "dashboard": dashboard.run,
     "engine": engine.run,

@@ -19,6 +19,7 @@ from benchmarks.bench import ROOT, environment
 
 LAURELS = "laurels.bootstrap:create_app_from_environment"
 FLOOR = "benchmarks.floor_app:create_app"
+UNGUARDED = "benchmarks.unguarded_app:create_app"
 STARTUP_SECONDS = 60.0
 # As `laurels serve` runs it.
 _OPTIONS = (
@@ -92,15 +93,17 @@ def laurels_on(url: str, **settings: str) -> Generator[Server]:
         yield server
 
 
-def post(path: str, body: bytes, content_type: str = "application/json") -> bytes:
+def post(path: str, body: bytes, content_type: str = "application/json", *, credentials: str | None = None) -> bytes:
     """A whole POST request."""
     head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}"
+    if credentials is not None:
+        head += f"\r\nauthorization: Bearer {credentials}"
     return head.encode() + b"\r\n\r\n" + body
 
 
-def post_json(path: str, value: Any) -> bytes:
+def post_json(path: str, value: Any, *, credentials: str | None = None) -> bytes:
     """A whole POST request with a value as its JSON body."""
-    return post(path, msgspec.json.encode(value))
+    return post(path, msgspec.json.encode(value), credentials=credentials)
 
 
 def get(path: str) -> bytes:
