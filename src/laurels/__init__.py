@@ -25,6 +25,7 @@ from laurels.errors import (
     StoreIncompatible,
     StoreUnavailable,
     StoreUnreachable,
+    UnknownKey,
     UnknownUser,
     UserDeleted,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "StoreUnavailable",
     "StoreUnreachable",
     "Timeframe",
+    "UnknownKey",
     "UnknownUser",
     "UserDeleted",
     "load_rulebook",

@@ -219,16 +219,24 @@ class Service:
             await self._drainer.close()
             await self._close_within(self.fallback.availability)
             return
-        await self.recorder.close()
-        await self.projector.close()
+        await self._close_writers()
 
     async def _close_within(self, availability: Availability) -> None:
-        """The same with a store that may hang: what was accepted is in the ledger or in the spool by then."""
+        """The same with a store that may hang or go away meanwhile: what was accepted is in the ledger or in the spool by
+        then, and projections can be made again."""
         if availability.is_available:
-            await self.recorder.close()
-            await self.projector.close()
+            closing = asyncio.create_task(self._close_writers(), name="laurels-closing")
+            while not closing.done() and availability.is_available:
+                await asyncio.wait({closing}, timeout=availability.limit / 4)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if closing.done() else availability.limit):
+                    await closing
             return
         self.projector.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(availability.limit):
                 await self.recorder.close()
+
+    async def _close_writers(self) -> None:
+        await self.recorder.close()
+        await self.projector.close()
