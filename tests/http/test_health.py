@@ -51,7 +51,7 @@ class TestUnknownAddresses:
             ("DELETE", "/api/progress/event", "POST"),
             ("PUT", "/api/progress/events", "POST"),
             ("POST", "/api/progress/dashboard/ada", "GET"),
-            ("DELETE", "/api/progress/users/ada", "PUT"),
+            ("POST", "/api/progress/users/ada", "PUT"),
             ("PATCH", "/api/progress/leaderboard", "GET"),
             ("POST", "/api/badges", "GET"),
             ("POST", "/health/live", "GET"),

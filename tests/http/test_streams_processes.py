@@ -94,7 +94,7 @@ async def test_a_stream_stays_open_while_the_database_is_away_and_goes_on_afterw
         store_timeout_ms="500",
         heartbeat_ms="100",
         stream_heartbeat_ms="200",
-        probe="/health/live",
+        probe="/health/ready?writes=queued",
     )
     async with follow(server, f"{USER}/ada") as reader, follow(server, BOARD) as board:
         await reader.next()

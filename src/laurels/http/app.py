@@ -107,7 +107,13 @@ def build_app(
     app = LaurelsApp(
         [*routes, Router("/", route_handlers=pages, opt={"access": OPEN})],
         lifespan=[lifespan],
-        state=State({"limits": limits, "streams": Streams(stream_limits or StreamLimits())}),
+        state=State(
+            {
+                "limits": limits,
+                "streams": Streams(stream_limits or StreamLimits()),
+                "callers_known": lambda: edges[0].identity.is_ready,
+            }
+        ),
         dependencies={"service": Provide(lambda: opened[0], sync_to_thread=False)},
         signature_types=[Service],
         exception_handlers={

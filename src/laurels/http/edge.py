@@ -77,7 +77,7 @@ class Edge:
 
     def __init__(self, rules: EdgeRules, identity: Identity, meters: Meters) -> None:
         self._rules = rules
-        self._identity = identity
+        self.identity = identity
         self._meters = meters
         self._under_way = 0
         self.shed = 0
@@ -144,7 +144,7 @@ class Edge:
 
     async def _identify(self, scope: HTTPScope) -> Caller:
         try:
-            return await self._identity.of(scope)
+            return await self.identity.of(scope)
         except WrongCredentials:
             bucket = self._rules.rates.failures
             if bucket is not None:

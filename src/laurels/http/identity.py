@@ -50,6 +50,11 @@ class Identity:
         self._anonymous = Caller(shown=policy.shown)
         self._by_key: dict[str, Caller] = {}
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the keys are known, so that callers are."""
+        return self._keyring.is_known
+
     async def of(self, scope: HTTPScope) -> Caller:
         """The caller. Raises Unauthenticated, or StoreError where keys are not known yet."""
         if not self._keyring.is_fresh:

@@ -36,6 +36,9 @@ async def ready(
 ) -> Response[Ready]:
     """200 when events can be recorded now, else 503. With `writes=queued` also 200 while the database is away and
     events are taken into the spool."""
+    if not state.callers_known():
+        # The database has not told yet which keys there are.
+        return Response(Ready("unavailable", {"keys": "unavailable"}), status_code=503)
     if service.fallback is not None:
         return await _ready_with_fallback(service, service.fallback, are_queued_enough=writes == "queued")
     try:
