@@ -141,6 +141,7 @@ def create_app(settings: Settings) -> Litestar:
     from laurels.http.event_stream import StreamLimits  # noqa: PLC0415
     from laurels.http.limits import Limits  # noqa: PLC0415
     from laurels.http.logs import configure_logs  # noqa: PLC0415
+    from laurels.http.observing import Observing  # noqa: PLC0415
     from laurels.web.pages import ROUTES  # noqa: PLC0415
 
     configure_logs(settings.log_level)
@@ -158,6 +159,12 @@ def create_app(settings: Settings) -> Litestar:
         pages=ROUTES,
         stream_limits=stream_limits,
         guard=_guard(settings),
+        observing=Observing(
+            access_log=settings.access_log,
+            log_addresses=settings.log_addresses,
+            metrics_port=settings.metrics_port,
+            otlp_endpoint=settings.otlp_endpoint,
+        ),
     )
 
 

@@ -152,6 +152,27 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="After how many days without an event `laurels users expire` deletes a learner; empty: never."
         ),
     ] = None
+    access_log: Annotated[
+        str,
+        Meta(
+            pattern="^(off|errors|all)$",
+            description="Which requests get a line in the log: off, errors (401, 403, 429, 500 and above) or all.",
+        ),
+    ] = "errors"
+    log_addresses: Annotated[
+        bool, Meta(description="Whether those lines name the address that a request came from: true or false.")
+    ] = False
+    metrics_port: Annotated[
+        Annotated[int, Meta(ge=1, le=65_535)] | None,
+        Meta(
+            description="Port on 127.0.0.1 where Prometheus finds /metrics; further workers take the ones after it. "
+            "Empty: none."
+        ),
+    ] = None
+    otlp_endpoint: Annotated[
+        str | None,
+        Meta(description="Collector that OpenTelemetry spans are sent to, such as http://127.0.0.1:4318. Empty: none."),
+    ] = None
     log_level: Annotated[
         str, Meta(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     ] = "info"
@@ -207,3 +228,5 @@ def _check_lists(settings: Settings) -> None:
             raise SettingsError(f"LAURELS_CORS_ORIGINS: {origin} is no origin, such as https://learn.example.")
     if settings.jwt_jwks_url is not None and urlsplit(settings.jwt_jwks_url).scheme not in ("http", "https"):
         raise SettingsError("LAURELS_JWT_JWKS_URL: must be an http or https address.")
+    if settings.otlp_endpoint is not None and urlsplit(settings.otlp_endpoint).scheme not in ("http", "https"):
+        raise SettingsError("LAURELS_OTLP_ENDPOINT: must be an http or https address.")

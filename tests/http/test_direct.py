@@ -20,8 +20,8 @@ BODY: dict[str, Any] = {
 
 
 def shown(response: httpx2.Response) -> tuple[int, dict[str, str], bytes]:
-    """What a client sees, without the date."""
-    headers = {name: value for name, value in response.headers.items() if name != "date"}
+    """What a client sees, without the date and the request's id."""
+    headers = {name: value for name, value in response.headers.items() if name not in ("date", "x-request-id")}
     return response.status_code, headers, response.content
 
 

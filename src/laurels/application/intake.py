@@ -119,6 +119,7 @@ class Intake:
             for command, _ in queued:
                 command.group.overrule(command.index, error)
             return
+        self._recorder.figures.queued += len(queued)
         for command, result in queued:
             command.group.overrule(command.index, result)
 

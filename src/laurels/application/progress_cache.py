@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Container, Iterable
 from itertools import islice
+from time import monotonic
 
 from laurels.application.ports import LATER_LIMIT, Store
 from laurels.domain.folding import fold
@@ -56,6 +57,8 @@ class ProgressCache:
         self._dirty: dict[str, None] = {}
         # Those of the users of the last refresh who were deleted; they are not in here.
         self.deleted: set[str] = set()
+        # When the first of those who wait for their projection began to (seconds, monotonic).
+        self.waiting_since: float | None = None
 
     async def refresh(
         self, user_ids: Iterable[str], event_ids: Collection[tuple[str, str]], *, doubted: Container[str] = ()
@@ -127,13 +130,23 @@ class ProgressCache:
         else:
             # Changes the all-time board alone, and that one goes with any day.
             cached.touched.update(islice(cached.progress.board_days, 1))
-        self._dirty[entry.user_id] = None
+        self._wait(entry.user_id)
 
     def mark_dirty(self, user_id: str) -> None:
         """Have a user projected again whose projection may lack what another process wrote."""
         cached = self._items[user_id]
         cached.touched.update(cached.progress.board_days)
+        self._wait(user_id)
+
+    def _wait(self, user_id: str) -> None:
+        if self.waiting_since is None or not self._dirty:
+            self.waiting_since = monotonic()
         self._dirty[user_id] = None
+
+    def take_waiting_since(self) -> float | None:
+        """`waiting_since`, which is of those from now on who come to wait later."""
+        since, self.waiting_since = self.waiting_since, None
+        return since
 
     def drop(self, user_ids: Iterable[str]) -> None:
         """Forget users: what was folded for them was not written, or is not known to be."""
@@ -167,6 +180,11 @@ class ProgressCache:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    @property
+    def weight(self) -> int:
+        """What is held now, in objects."""
+        return self._weight
 
     @property
     def is_crowded(self) -> bool:

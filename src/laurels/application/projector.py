@@ -11,6 +11,7 @@ import logging
 from contextlib import suppress
 from time import monotonic
 
+from laurels.application.figures import SECONDS, Histogram
 from laurels.application.ports import Clock, Projection, Store
 from laurels.application.progress_cache import ProgressCache
 from laurels.application.standings import card_of, standings_of
@@ -55,34 +56,58 @@ class Projector:
         self._batch = batch
         self._caught_up_at = float("-inf")
         self._flushing = asyncio.Lock()
+        self._flushing_since: float | None = None
+        self.flush_seconds = Histogram(SECONDS)
         self._task = asyncio.create_task(self._run(), name="laurels-projector")
 
     async def flush(self) -> None:
         """Project everything that this process has committed so far. Raises StoreError; nothing is forgotten then."""
         async with self._flushing:
-            # Those who wait now, and no more: under load others come as fast as these go, and a flush that never
-            # ends projects a user again for each of their events.
-            waiting = self._cache.waiting
-            chunk = min(max(CHUNK, waiting * self._batch // 10_000), self._batch)
-            for start in range(0, waiting, chunk):
-                async with self._turns.settled:
-                    taken = self._cache.take_dirty(min(chunk, waiting - start))
-                    if not taken:
-                        return
-                    progresses = [cached.progress for cached, _ in taken]
-                    write = self._store.project(
-                        [
-                            Projection(cached.progress, standings_of(cached.progress, touched) if touched else {})
-                            for cached, touched in taken
-                        ],
-                        cards=[card_of(progress, self._rulebook) for progress in progresses],
-                    )
-                try:
-                    await write
-                except BaseException:
-                    self._cache.give_back(taken)
-                    raise
-                self._turns.projected.set()
+            if not self._cache.waiting:
+                return
+            started = monotonic()
+            since = self._flushing_since = self._cache.take_waiting_since()
+            try:
+                await self._flush()
+            except BaseException:
+                self._cache.waiting_since = since
+                raise
+            finally:
+                self._flushing_since = None
+            self.flush_seconds.observe(monotonic() - started)
+
+    @property
+    def behind_seconds(self) -> float:
+        """How long the oldest change that this process committed has waited for its projection; 0 where none does."""
+        since = self._flushing_since
+        if since is None and self._cache.waiting:
+            since = self._cache.waiting_since
+        return 0.0 if since is None else max(0.0, monotonic() - since)
+
+    async def _flush(self) -> None:
+        # Those who wait now, and no more: under load others come as fast as these go, and a flush that never
+        # ends projects a user again for each of their events.
+        waiting = self._cache.waiting
+        chunk = min(max(CHUNK, waiting * self._batch // 10_000), self._batch)
+        for start in range(0, waiting, chunk):
+            async with self._turns.settled:
+                taken = self._cache.take_dirty(min(chunk, waiting - start))
+                if not taken:
+                    return
+                progresses = [cached.progress for cached, _ in taken]
+                write = self._store.project(
+                    [
+                        Projection(cached.progress, standings_of(cached.progress, touched) if touched else {})
+                        for cached, touched in taken
+                    ],
+                    cards=[card_of(progress, self._rulebook) for progress in progresses],
+                )
+            try:
+                await write
+            except BaseException:
+                self._cache.give_back(taken)
+                raise
+            self._turns.projected.set()
 
     async def catch_up(self, *, before: int) -> None:
         """Project users of whom entries recorded before an instant are not projected, whoever wrote them.

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from laurels.application.commands import Adopted, AdoptUser, ChangeProfile, Command, Group, Recorded, RecordEvent
+from laurels.application.figures import Figures
 from laurels.application.ports import Clock, Store
 from laurels.application.profiles import check_profile
 from laurels.application.progress_cache import ProgressCache
@@ -24,7 +25,7 @@ from laurels.domain.events import LearningEvent, check_event
 from laurels.domain.ledger import Entry
 from laurels.domain.progress import Progress
 from laurels.domain.rulebook import Rulebook
-from laurels.errors import LaurelsError, StoreContended, StoreError, StoreUnavailable, UserDeleted
+from laurels.errors import EventConflict, LaurelsError, StoreContended, StoreError, StoreUnavailable, UserDeleted
 
 BATCH = 1_000
 ATTEMPTS = 50
@@ -51,6 +52,7 @@ class Recorder:
         self._closing = False
         self._batch = batch
         self.turns = Turns()
+        self.figures = Figures()
         # When the store was asked for what is under way (seconds, monotonic); None between batches.
         self.asked_at: float | None = None
         # Called when a commit finds the store unavailable, before anything else is committed.
@@ -89,6 +91,7 @@ class Recorder:
                 arrived = now if arrivals is None else arrivals[index]
                 at = check_event(event, types, now=arrived, earliest=earliest)
             except LaurelsError as error:
+                self.figures.invalid += 1
                 group.settle(index, error)
             else:
                 group.commands.append(RecordEvent(event, at, group, index))
@@ -106,6 +109,11 @@ class Recorder:
         commands, self._queue = self._queue, deque()
         for command in commands:
             command.group.settle(command.index, error)
+
+    @property
+    def queue_length(self) -> int:
+        """How many commands wait for the next commit."""
+        return len(self._queue)
 
     @property
     def unsettled(self) -> set[str]:
@@ -160,20 +168,25 @@ class Recorder:
             if self.cache.is_crowded:
                 await self._wait_for_projections()
             batch = [self._queue.popleft() for _ in range(min(self._batch, len(self._queue)))]
-            self.asked_at = monotonic()
+            started = self.asked_at = monotonic()
             async with self.turns.settled:
                 self._under_way = batch
                 try:
                     await self._commit(batch)
+                    self.figures.is_store_away = False
                 except (StoreUnavailable, StoreContended) as error:
+                    self.figures.commits_failed += 1
+                    self.figures.is_store_away = isinstance(error, StoreUnavailable)
                     self._fail(batch, error)
                     if self.on_outage is not None and isinstance(error, StoreUnavailable):
                         self.on_outage()
                 except Exception:
+                    self.figures.commits_failed += 1
                     await self._commit_singly(batch)
                 finally:
                     self._under_way, self.asked_at = [], None
                     self.cache.trim()
+            self.figures.committed(len(batch), monotonic() - started)
             self.turns.committed.set()
 
     async def _wait_for_projections(self) -> None:
@@ -279,9 +292,14 @@ class Recorder:
             result = Adopted(entry, command.is_first, command.difference)
         elif entry is not None and is_new:
             result = Recorded(entry, is_replay=False)
+            self.figures.recorded += 1
         else:
             assert entry is not None  # noqa: S101  an event always has one
             result = command.replay(entry)
+            if isinstance(result, EventConflict):
+                self.figures.conflicts += 1
+            else:
+                self.figures.replayed += 1
         command.group.settle(command.index, result)
 
 

@@ -222,8 +222,8 @@ class Service:
         await self._close_writers()
 
     async def _close_within(self, availability: Availability) -> None:
-        """The same with a store that may hang or go away meanwhile. What was accepted is in the ledger or in the spool by
-        then, and projections can be made again."""
+        """The same with a store that may hang or go away meanwhile. What was accepted is in the ledger or in the spool
+        by then, and projections can be made again."""
         if availability.is_available:
             closing = asyncio.create_task(self._close_writers(), name="laurels-closing")
             while not closing.done() and availability.is_available:

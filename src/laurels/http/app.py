@@ -30,6 +30,8 @@ from laurels.http.edge import Edge
 from laurels.http.event_stream import StreamLimits, Streams
 from laurels.http.guard import Guard
 from laurels.http.limits import Limits
+from laurels.http.metrics import Metrics, serve_metrics
+from laurels.http.observing import Observer, Observing
 from laurels.http.openapi import DescriptionPlugin, description
 from laurels.http.problems import not_found, on_fault, on_http_exception, on_laurels_error
 from laurels.http.routes import boards, events, exports, health, learners, personal_data, streams
@@ -61,17 +63,19 @@ class LaurelsApp(Litestar):
 
     direct: DirectRoutes
     edge: Callable[[], Edge]
+    observer: Observer
 
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
     ) -> None:
         if scope["type"] == "http":
-            await self.edge()(scope, receive, send, self._answer)
+            await self.observer(scope, receive, send, self.edge(), self._answer)
         else:
             await super().__call__(scope, receive, send)
 
     async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         if (found := self.direct.handler(scope)) is not None:
+            scope["path_template"] = found[0]
             await self.direct.answer(*found, scope, receive, send)
             return
         # The router drops empty segments, and with them a user id such as "/". The id itself is read from the raw
@@ -88,12 +92,16 @@ def build_app(
     pages: Sequence[ControllerRouterHandler] = (),
     stream_limits: StreamLimits | None = None,
     guard: Guard | None = None,
+    observing: Observing | None = None,
     routes: Sequence[ControllerRouterHandler] = ROUTES,
 ) -> Litestar:
     """The ASGI application. The service is opened when serving starts and closed when it ends."""
     opened: list[Service] = []
     edges: list[Edge] = []
     guard = guard or Guard()
+    observing = observing or Observing()
+    observer = Observer(observing)
+    streams_open = Streams(stream_limits or StreamLimits())
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncGenerator[None]:
@@ -101,8 +109,15 @@ def build_app(
             opened[:] = [service]
             async with guard.edge_of(service) as edge:
                 edges[:] = [edge]
-                with told_of_stopping(service.live.end):
-                    yield
+
+                def stop() -> None:
+                    app.state["is_stopping"] = True
+                    service.live.end()
+
+                metrics = Metrics(service, edge, streams_open, observer)
+                async with observing.tracing(observer, service), serve_metrics(observing.metrics_port, metrics):
+                    with told_of_stopping(stop):
+                        yield
 
     app = LaurelsApp(
         [*routes, Router("/", route_handlers=pages, opt={"access": OPEN})],
@@ -110,7 +125,8 @@ def build_app(
         state=State(
             {
                 "limits": limits,
-                "streams": Streams(stream_limits or StreamLimits()),
+                "streams": streams_open,
+                "is_stopping": False,
                 "callers_known": lambda: edges[0].identity.is_ready,
             }
         ),
@@ -142,4 +158,6 @@ def build_app(
     check_rules(app)
     app.edge = lambda: edges[0]
     app.direct = DirectRoutes(lambda: opened[0], limits)
+    app.observer = observer
+    observer.direct = app.direct
     return app

@@ -78,8 +78,8 @@ class Edge:
     def __init__(self, rules: EdgeRules, identity: Identity, meters: Meters) -> None:
         self._rules = rules
         self.identity = identity
-        self._meters = meters
-        self._under_way = 0
+        self.meters = meters
+        self.under_way = 0
         self.shed = 0
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send, inner: Inner) -> None:
@@ -102,7 +102,7 @@ class Edge:
                 if holds_place and "/stream" in path:
                     # Streams have a limit of their own.
                     holds_place = False
-                    self._under_way -= 1
+                    self.under_way -= 1
             await send(message)
 
         limit = asyncio.timeout(self._rules.seconds)
@@ -112,11 +112,11 @@ class Edge:
                     if origin and scope["method"] == "OPTIONS":
                         await _preflight(answer)
                         return
-                    if self._under_way >= self._rules.requests:
+                    if self.under_way >= self._rules.requests:
                         self.shed += 1
                         raise Refusal(503, "The server has as much to do as it takes; try again in a moment.")
                     holds_place = True
-                    self._under_way += 1
+                    self.under_way += 1
                     # Whether it lives is told to whoever asks, and while no keys are known.
                     caller = _NOBODY if path.startswith("/health/") else await self._identify(scope)
                     state["caller"], state["key_id"] = caller, caller.key
@@ -140,7 +140,7 @@ class Edge:
             await _refuse(error, scope, receive, answer, closing=True)
         finally:
             if holds_place:
-                self._under_way -= 1
+                self.under_way -= 1
 
     async def _identify(self, scope: HTTPScope) -> Caller:
         try:
@@ -148,7 +148,7 @@ class Edge:
         except WrongCredentials:
             bucket = self._rules.rates.failures
             if bucket is not None:
-                left = await self._meters.take(_of_address("failures", scope), bucket)
+                left = await self.meters.take(_of_address("failures", scope), bucket)
                 if left.retry_after:
                     detail = "Too many wrong keys or tokens from this address; wait a moment."
                     raise _too_many(detail, left) from None
@@ -157,12 +157,12 @@ class Edge:
     async def _take(self, scope: HTTPScope, caller: Caller) -> Left | None:
         rates = self._rules.rates
         if caller.key is not None:
-            return None if rates.key is None else await self._meters.take(f"key:{caller.key}", rates.key)
+            return None if rates.key is None else await self.meters.take(f"key:{caller.key}", rates.key)
         if caller.user_id is not None:
-            return None if rates.user is None else await self._meters.take(_hashed("user", caller.user_id), rates.user)
+            return None if rates.user is None else await self.meters.take(_hashed("user", caller.user_id), rates.user)
         if not caller.is_anonymous or rates.address is None or caller is _NOBODY:
             return None
-        return await self._meters.take(_of_address("address", scope), rates.address)
+        return await self.meters.take(_of_address("address", scope), rates.address)
 
     def _cors(self, origin: str) -> Headers:
         headers = [(b"vary", b"Origin")]

@@ -59,15 +59,18 @@ class Streams:
     def __init__(self, limits: StreamLimits) -> None:
         self.limits = limits
         self._by_address: Counter[str] = Counter()
+        self.refused = 0
 
     def enter(self, scope: HTTPScope) -> Callable[[], None]:
         """Count a stream of the client of `scope` in; the result counts it out again. Raises StreamRefused."""
         client = scope["client"]
         address = "" if client is None else client[0]
         if self._by_address[address] >= self.limits.per_address:
+            self.refused += 1
             raise StreamRefused(429, f"One client may have {self.limits.per_address} streams open; close one.")
         if self._by_address.total() >= self.limits.in_all:
             self._forget(address)
+            self.refused += 1
             raise StreamRefused(503, "As many streams are open as this server takes; try again later.")
         self._by_address[address] += 1
 
@@ -76,6 +79,11 @@ class Streams:
             self._forget(address)
 
         return leave
+
+    @property
+    def open(self) -> int:
+        """How many are open."""
+        return self._by_address.total()
 
     def _forget(self, address: str) -> None:
         if not self._by_address[address]:

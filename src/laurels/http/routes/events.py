@@ -53,7 +53,12 @@ async def record_event(
 async def receive_event(scope: HTTPScope, receive: Receive, service: Service, limits: Limits) -> Recorded | Queued:
     """Record the event that a request's body holds, or queue it while the store is away."""
     media_type(scope, JSON_TYPES)
-    event = decode(await read_body(scope, receive, limits.event_bytes), _event, InvalidEvent)
+    body = await read_body(scope, receive, limits.event_bytes)
+    try:
+        event = decode(body, _event, InvalidEvent)
+    except InvalidEvent:
+        service.recorder.figures.invalid += 1
+        raise
     caller = caller_of(scope)
     check_recording(caller, event.user_id)
     return await service.accept_event(event, earliest=earliest_for(caller, service))
@@ -75,6 +80,7 @@ async def record_events(request: Request[Any, Any, Any], service: NamedDependenc
         raise BodyRefused(413, f"A batch may have at most {MAX_BATCH} events; this one has {len(lines)}.")
     parsed = [_parse(line) for line in lines]
     events = [event for event in parsed if isinstance(event, LearningEvent)]
+    service.recorder.figures.invalid += len(parsed) - len(events)
     caller = caller_of(request.scope)
     for event in events:
         check_recording(caller, event.user_id)
