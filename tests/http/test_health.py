@@ -51,7 +51,7 @@ class TestUnknownAddresses:
             ("DELETE", "/api/progress/event", "POST"),
             ("PUT", "/api/progress/events", "POST"),
             ("POST", "/api/progress/dashboard/ada", "GET"),
-            ("POST", "/api/progress/users/ada", "PUT"),
+            ("POST", "/api/progress/users/ada", "DELETE, GET, PUT"),
             ("PATCH", "/api/progress/leaderboard", "GET"),
             ("POST", "/api/badges", "GET"),
             ("POST", "/health/live", "GET"),
@@ -63,7 +63,7 @@ class TestUnknownAddresses:
     ) -> None:
         response = client.request(method, path)
         assert_refused(response, 405)
-        assert set(response.headers["allow"].split(", ")) == {allowed, "OPTIONS"}
+        assert set(response.headers["allow"].split(", ")) == {*allowed.split(", "), "OPTIONS"}
 
     def test_an_invalid_host_is_refused(self, client: httpx2.Client) -> None:
         assert_refused(client.get("/api/badges", headers={"host": "a b<script>"}), 400)
