@@ -158,6 +158,7 @@ def create_app(settings: Settings) -> Litestar:
         pages=ROUTES,
         stream_limits=stream_limits,
         guard=_guard(settings),
+        webhook_private=settings.webhook_private,
     )
 
 

@@ -17,6 +17,7 @@ from laurels.testing.store_contract import (
     OpenStore,
     ProjectionContract,
     WatchContract,
+    WebhookContract,
 )
 
 # One line per store: the fixture that gives the URL of an empty database.
@@ -68,3 +69,7 @@ class TestWatching(WatchContract):
 
 class TestCallers(CallerContract):
     """Keys and limits."""
+
+
+class TestWebhooks(WebhookContract):
+    """Endpoints, their places and their deliveries."""

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from msgspec import Struct, field
 
 from laurels.application.callers import CallerStore
+from laurels.application.webhook_ports import WebhookStore
 from laurels.domain.events import LearningEvent
 from laurels.domain.ledger import Entry
 from laurels.domain.progress import Progress
@@ -68,7 +69,7 @@ class Projected(Struct, frozen=True):
     standings: dict[str, Standing]
 
 
-class Store(CallerStore, Protocol):
+class Store(CallerStore, WebhookStore, Protocol):
     """A ledger and the projections that are made from it.
 
     Ids are compared code point by code point: `ada` and `Ada` are two users. Instants keep their milliseconds.

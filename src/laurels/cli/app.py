@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from laurels.cli import demo, import_events, keys, rebuild, rulebook, serve, spool, verify
+from laurels.cli import demo, import_events, keys, rebuild, rulebook, serve, spool, verify, webhooks
 from laurels.cli.terminal import CommandFailed, complain, say
 from laurels.errors import LaurelsError
 
@@ -31,6 +31,7 @@ app.command("rebuild")(rebuild.rebuild)
 app.add_typer(rulebook.app, name="rulebook")
 app.add_typer(spool.app, name="spool")
 app.add_typer(keys.app, name="keys")
+app.add_typer(webhooks.app, name="webhooks")
 app.command("demo")(demo.demo)
 
 

@@ -23,6 +23,7 @@ from litestar.types import (
 )
 
 from laurels.application.service import Service
+from laurels.application.webhooks import Webhooks
 from laurels.errors import LaurelsError
 from laurels.http.access import OPEN, allow, check_rules
 from laurels.http.direct import DirectRoutes
@@ -34,6 +35,7 @@ from laurels.http.openapi import DescriptionPlugin, description
 from laurels.http.problems import not_found, on_fault, on_http_exception, on_laurels_error
 from laurels.http.routes import boards, events, exports, health, learners, streams
 from laurels.http.stopping import told_of_stopping
+from laurels.http.webhook_sender import delivering
 
 ROUTES = (
     events.record_event,
@@ -86,19 +88,24 @@ def build_app(
     pages: Sequence[ControllerRouterHandler] = (),
     stream_limits: StreamLimits | None = None,
     guard: Guard | None = None,
+    webhook_private: bool = False,
     routes: Sequence[ControllerRouterHandler] = ROUTES,
 ) -> Litestar:
     """The ASGI application. The service is opened when serving starts and closed when it ends."""
     opened: list[Service] = []
     edges: list[Edge] = []
+    hooks: list[Webhooks] = []
     guard = guard or Guard()
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncGenerator[None]:
         async with open_service() as service:
             opened[:] = [service]
-            async with guard.edge_of(service) as edge:
-                edges[:] = [edge]
+            async with (
+                guard.edge_of(service) as edge,
+                delivering(service, allow_private=webhook_private) as webhooks,
+            ):
+                edges[:], hooks[:] = [edge], [webhooks]
                 with told_of_stopping(service.live.end):
                     yield
 
@@ -106,8 +113,11 @@ def build_app(
         [*routes, Router("/", route_handlers=pages, opt={"access": OPEN})],
         lifespan=[lifespan],
         state=State({"limits": limits, "streams": Streams(stream_limits or StreamLimits())}),
-        dependencies={"service": Provide(lambda: opened[0], sync_to_thread=False)},
-        signature_types=[Service],
+        dependencies={
+            "service": Provide(lambda: opened[0], sync_to_thread=False),
+            "webhooks": Provide(lambda: hooks[0], sync_to_thread=False),
+        },
+        signature_types=[Service, Webhooks],
         exception_handlers={
             LaurelsError: on_laurels_error,
             HTTPException: on_http_exception,

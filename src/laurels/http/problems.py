@@ -31,6 +31,7 @@ from laurels.errors import (
     StoreUnreachable,
     UnknownKey,
     UnknownUser,
+    UnknownWebhook,
 )
 from laurels.http.event_stream import StreamRefused
 from laurels.http.refusal import Refusal
@@ -70,6 +71,7 @@ STATUS: dict[type[LaurelsError], int] = {
     EventConflict: 409,
     UnknownUser: 404,
     UnknownKey: 404,
+    UnknownWebhook: 404,
     RulebookError: 500,
     SettingsError: 500,
     StoreError: 503,
@@ -88,6 +90,7 @@ TITLES: dict[str, str] = {
     "event-conflict": "Event id already used",
     "unknown-user": "Unknown user",
     "unknown-key": "Unknown key",
+    "unknown-webhook": "Unknown webhook",
     "store-error": "Store error",
     "store-unavailable": "Store unavailable",
     "store-unreachable": "Store unreachable",

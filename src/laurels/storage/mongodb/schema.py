@@ -62,6 +62,19 @@ INDEXES: dict[str, list[IndexModel]] = {
         # How many users have points in a range; a rank is one range of this index on each level.
         IndexModel({"board": 1, "level": 1, "bucket": 1}, name="counts_range", unique=True),
     ],
+    "webhook_cursors": [
+        # How far an endpoint has been told of a user, and all of a user, to forget.
+        IndexModel({"userId": 1, "endpoint": 1}, name="webhook_cursors_user", unique=True),
+    ],
+    "webhook_deliveries": [
+        IndexModel({"endpoint": 1, "message": 1}, name="webhook_deliveries_message", unique=True),
+        # What is to be tried again, the longest due first.
+        IndexModel({"endpoint": 1, "state": 1, "next_at": 1}, name="webhook_deliveries_due"),
+        # The last ones.
+        IndexModel({"endpoint": 1, "state": 1, "turn": -1}, name="webhook_deliveries_log"),
+        # Does a message of this user wait?
+        IndexModel({"userId": 1, "endpoint": 1, "state": 1}, name="webhook_deliveries_user"),
+    ],
 }
 
 # What a slip is. The server refuses anything else, whoever writes it: the ledger is never mended afterwards.
@@ -167,12 +180,19 @@ async def _make_callers(database: Database) -> None:
     )
 
 
+async def _make_webhooks(database: Database) -> None:
+    await _make(database, "webhooks")
+    for name in ("webhook_cursors", "webhook_deliveries"):
+        await database[name].create_indexes(INDEXES[name])
+
+
 # Forward only. A step may be begun again by another process where one died or was slow, so each must bear that.
 MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (
     _make_collections,
     _make_counts,
     _make_hiding,
     _make_callers,
+    _make_webhooks,
 )
 
 # How long, in seconds, a process may hold the right to migrate, and how long others wait for it.
