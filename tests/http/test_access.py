@@ -21,6 +21,9 @@ from tests.http.server_process import ServerProcess
 
 APP = create_app(Settings())
 EVENT = {"userId": "ada", "eventType": "code_run"}
+# Asks for nothing that happens here, so nothing is sent.
+WEBHOOK = {"url": "https://hooks.example/", "types": ["user.deleted"]}
+HOOKS: dict[str, str] = {}
 
 
 def rules(app: Litestar) -> dict[tuple[str, str], Access]:
@@ -79,6 +82,8 @@ def client(guarded: ServerProcess, admin: str) -> Iterator[httpx2.Client]:
     """A client without credentials, when `ada` has an event."""
     with guarded.client() as client:
         assert client.post("/api/progress/event", json=EVENT, headers=bearer(admin)).status_code == 201
+        hooks = [client.post("/api/webhooks", json=WEBHOOK, headers=bearer(admin)).json() for _ in range(2)]
+        HOOKS.update(zip(("kept", "ended"), (hook["webhook"]["id"] for hook in hooks), strict=True))
         yield client
 
 
@@ -89,11 +94,14 @@ def ask(client: httpx2.Client, route: tuple[str, str], credentials: str | None, 
         path.replace("{user_id:path}", user)
         .replace("{file_path:path}", "docs.js")
         .replace("{path:str}", "openapi.json")
+        .replace("{endpoint_id:str}", HOOKS["ended" if method == "DELETE" else "kept"])
     )
     headers = {} if credentials is None else bearer(credentials)
     body: Any = {"POST": EVENT, "PUT": {"displayName": "Ada"}}.get(method)
     if path.endswith("/events"):
         body = [EVENT]
+    if path == "/api/webhooks" and method == "POST":
+        body = WEBHOOK
     with client.stream(method, path, json=body, headers=headers) as answer:
         return answer.status_code
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hmac
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -38,6 +38,8 @@ ROTATION = 24 * 3_600 * 1_000
 
 _SECRET = "whsec_"  # noqa: S105  the mark of one, not one
 _LONGEST_URL = 2_000
+# What a gateway to IPv4 translates.
+_TRANSLATED = IPv6Network("64:ff9b::/32")
 
 State = Literal["pending", "dead", "done"]
 
@@ -143,39 +145,29 @@ def _may_be_public(host: str) -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the open internet, also where it wraps an IPv4 address. Raises ValueError."""
+    """Whether an IP address belongs to the open internet. Raises ValueError.
+
+    IPv6 addresses that stand for an IPv4 one do not: what they lead to depends on who sends there.
+    """
     parsed = ip_address(address.partition("%")[0])
-    return all(_is_global(each) for each in (parsed, *_wrapped(parsed)))
-
-
-def _is_global(address: IPv4Address | IPv6Address) -> bool:
-    return (
-        address.is_global
-        and not address.is_multicast
-        and not address.is_reserved
-        and not address.is_unspecified
-        and not address.is_loopback
-        and not address.is_link_local
-        and not address.is_private
+    if isinstance(parsed, IPv6Address) and (
+        parsed.ipv4_mapped is not None
+        or parsed.sixtofour is not None
+        or parsed.teredo is not None
+        or parsed.is_site_local
+        or parsed in _TRANSLATED
+    ):
+        return False
+    return parsed.is_global and not (
+        parsed.is_private
+        or parsed.is_loopback
+        or parsed.is_link_local
+        or parsed.is_multicast
+        or parsed.is_reserved
+        or parsed.is_unspecified
     )
-
-
-def _wrapped(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
-    """The IPv4 addresses inside an IPv6 one: mapped, 6to4, Teredo, NAT64, or written in its last 32 bits."""
-    if isinstance(address, IPv4Address):
-        return []
-    found: list[IPv4Address | None] = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    packed = address.packed
-    if packed[:12] in (bytes(12), bytes.fromhex("0064ff9b") + bytes(8)):
-        found.append(IPv4Address(packed[12:]))
-    return [each for each in found if each is not None]
 
 
 def is_delivered(status: int | None) -> bool:
     """Whether an answer says that a message arrived. A redirect does not: where it leads was never checked."""
     return status is not None and 200 <= status < 300
-
-
-def shown(endpoint: Endpoint) -> Mapping[str, object]:
-    """What may be shown of an endpoint: all but its secrets."""
-    return {"id": endpoint.id, "url": endpoint.url, "types": sorted(endpoint.types)}

@@ -33,7 +33,7 @@ from laurels.http.guard import Guard
 from laurels.http.limits import Limits
 from laurels.http.openapi import DescriptionPlugin, description
 from laurels.http.problems import not_found, on_fault, on_http_exception, on_laurels_error
-from laurels.http.routes import boards, events, exports, health, learners, streams
+from laurels.http.routes import boards, events, exports, health, learners, streams, webhooks
 from laurels.http.stopping import told_of_stopping
 from laurels.http.webhook_sender import delivering
 
@@ -50,6 +50,7 @@ ROUTES = (
     streams.user_stream,
     streams.leaderboard_stream,
     boards.badge_catalogue,
+    *webhooks.ROUTES,
     health.live,
     health.ready,
     description,
@@ -103,9 +104,9 @@ def build_app(
             opened[:] = [service]
             async with (
                 guard.edge_of(service) as edge,
-                delivering(service, allow_private=webhook_private) as webhooks,
+                delivering(service, allow_private=webhook_private) as hook,
             ):
-                edges[:], hooks[:] = [edge], [webhooks]
+                edges[:], hooks[:] = [edge], [hook]
                 with told_of_stopping(service.live.end):
                     yield
 
