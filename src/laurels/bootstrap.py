@@ -165,6 +165,7 @@ def create_app(settings: Settings) -> Litestar:
             metrics_port=settings.metrics_port,
             otlp_endpoint=settings.otlp_endpoint,
         ),
+        webhook_private=settings.webhook_private,
     )
 
 

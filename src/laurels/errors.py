@@ -11,6 +11,7 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
     ├── UnknownUser             nothing is recorded for this user
     ├── UserDeleted             this user was deleted, and stays so
     ├── UnknownKey              there is no API key with this prefix
+    ├── UnknownWebhook          there is no webhook with this id
     ├── RulebookError           a rulebook cannot be used; names file, line and key
     ├── SettingsError           an environment setting cannot be used
     └── StoreError
@@ -102,6 +103,16 @@ class UnknownKey(LaurelsError):
     def __init__(self, prefix: str) -> None:
         super().__init__("There is no key with this prefix; `laurels keys list` shows them.")
         self.prefix = prefix
+
+
+class UnknownWebhook(LaurelsError):
+    """There is no webhook with this id."""
+
+    code = "unknown-webhook"
+
+    def __init__(self, endpoint_id: str) -> None:
+        super().__init__("There is no webhook with this id; `laurels webhooks list` shows them.")
+        self.endpoint_id = endpoint_id
 
 
 class RulebookError(LaurelsError):

@@ -173,6 +173,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="Collector that OpenTelemetry spans are sent to, such as http://127.0.0.1:4318. Empty: none."),
     ] = None
+    webhook_private: Annotated[
+        bool,
+        Meta(
+            description="Whether webhooks may lead to this machine, to private networks and to http addresses, "
+            "for development: true or false."
+        ),
+    ] = False
     log_level: Annotated[
         str, Meta(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     ] = "info"

@@ -23,6 +23,9 @@ APP = create_app(Settings())
 EVENT = {"userId": "ada", "eventType": "code_run"}
 # Who is deleted, again and again.
 GONE = "gone"
+# Asks for nothing that happens here, so nothing is sent.
+WEBHOOK = {"url": "https://hooks.example/", "types": ["user.deleted"]}
+HOOKS: dict[str, str] = {}
 
 
 def rules(app: Litestar) -> dict[tuple[str, str], Access]:
@@ -83,6 +86,8 @@ def client(guarded: ServerProcess, admin: str) -> Iterator[httpx2.Client]:
         for user in ("ada", GONE):
             event = {**EVENT, "userId": user}
             assert client.post("/api/progress/event", json=event, headers=bearer(admin)).status_code == 201
+        hooks = [client.post("/api/webhooks", json=WEBHOOK, headers=bearer(admin)).json() for _ in range(2)]
+        HOOKS.update(zip(("kept", "ended"), (hook["webhook"]["id"] for hook in hooks), strict=True))
         yield client
 
 
@@ -93,15 +98,18 @@ def ask(client: httpx2.Client, route: tuple[str, str], credentials: str | None, 
         path.replace("{user_id:path}", user)
         .replace("{file_path:path}", "docs.js")
         .replace("{path:str}", "openapi.json")
+        .replace("{endpoint_id:str}", HOOKS["ended" if method == "DELETE" else "kept"])
     )
     if route == ("GET", "/api/progress/users/{user_id:path}"):
         path += "/data"
-    if method == "DELETE":
+    if method == "DELETE" and path.endswith(user):
         path = path.removesuffix(user) + GONE
     headers = {} if credentials is None else bearer(credentials)
     body: Any = {"POST": EVENT, "PUT": {"displayName": "Ada"}}.get(method)
     if path.endswith("/events"):
         body = [EVENT]
+    if path == "/api/webhooks" and method == "POST":
+        body = WEBHOOK
     with client.stream(method, path, json=body, headers=headers) as answer:
         return answer.status_code
 

@@ -18,6 +18,7 @@ from laurels.testing.store_contract import (
     OpenStore,
     ProjectionContract,
     WatchContract,
+    WebhookContract,
 )
 
 # One line per store: the fixture that gives the URL of an empty database.
@@ -73,3 +74,7 @@ class TestCallers(CallerContract):
 
 class TestDeletion(DeletionContract):
     """Deleting users."""
+
+
+class TestWebhooks(WebhookContract):
+    """Endpoints, their places and their deliveries."""

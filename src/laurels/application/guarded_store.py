@@ -14,11 +14,13 @@ from typing import TypeVar
 from laurels.application.availability import Availability
 from laurels.application.callers import Bucket, Grant
 from laurels.application.ports import Card, Consulted, Projected, Projection, Store
+from laurels.application.webhook_ports import Told, Written
 from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rulebook_data import Badge
 from laurels.domain.tombstones import Tombstone
+from laurels.domain.webhooks import Delivery, Endpoint, State
 from laurels.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -138,6 +140,51 @@ class GuardedStore:
 
     async def remains(self) -> dict[str, list[str]]:
         return await self._store.remains()
+
+    async def add_webhook(self, endpoint: Endpoint) -> None:
+        await self._ask(lambda store: store.add_webhook(endpoint))
+
+    async def replace_webhook(self, endpoint: Endpoint) -> bool:
+        return await self._ask(lambda store: store.replace_webhook(endpoint))
+
+    async def remove_webhook(self, endpoint_id: str) -> bool:
+        return await self._ask(lambda store: store.remove_webhook(endpoint_id))
+
+    async def webhooks(self) -> list[Endpoint]:
+        return await self._ask(lambda store: store.webhooks())
+
+    async def webhooks_version(self) -> int:
+        return await self._store.webhooks_version()
+
+    async def claim_webhook(self, endpoint_id: str, owner: str, *, now: int, until: int) -> str | None:
+        return await self._store.claim_webhook(endpoint_id, owner, now=now, until=until)
+
+    async def keep_place(self, endpoint_id: str, mark: str) -> None:
+        await self._store.keep_place(endpoint_id, mark)
+
+    async def written_since(self, mark: str, limit: int) -> Written:
+        return await self._store.written_since(mark, limit)
+
+    async def told(self, endpoint_id: str, user_ids: Collection[str]) -> dict[str, Told]:
+        return await self._store.told(endpoint_id, user_ids)
+
+    async def settle(self, deliveries: Sequence[Delivery]) -> None:
+        await self._store.settle(deliveries)
+
+    async def due_deliveries(self, endpoint_id: str, *, now: int, limit: int) -> list[Delivery]:
+        return await self._store.due_deliveries(endpoint_id, now=now, limit=limit)
+
+    async def hasten_deliveries(self, endpoint_id: str, *, now: int) -> None:
+        await self._store.hasten_deliveries(endpoint_id, now=now)
+
+    async def deliveries(self, endpoint_id: str, *, state: State | None = None, limit: int = 100) -> list[Delivery]:
+        return await self._ask(lambda store: store.deliveries(endpoint_id, state=state, limit=limit))
+
+    async def revive_deliveries(self, endpoint_id: str, message_id: str | None, *, now: int) -> int:
+        return await self._ask(lambda store: store.revive_deliveries(endpoint_id, message_id, now=now))
+
+    async def forget_deliveries(self, user_id: str) -> None:
+        await self._ask(lambda store: store.forget_deliveries(user_id))
 
     async def check(self) -> None:
         if self._opened is None:

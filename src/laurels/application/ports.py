@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from laurels.application.callers import CallerStore
 from laurels.application.tombstones import TombstoneStore
+from laurels.application.webhook_ports import WebhookStore
 from laurels.domain.events import LearningEvent
 from laurels.domain.ledger import Entry
 from laurels.domain.progress import Progress
@@ -71,7 +72,7 @@ class Projected(Struct, frozen=True):
     standings: dict[str, Standing]
 
 
-class Store(CallerStore, TombstoneStore, Protocol):
+class Store(CallerStore, TombstoneStore, WebhookStore, Protocol):
     """A ledger and the projections that are made from it.
 
     Ids are compared code point by code point: `ada` and `Ada` are two users. Instants keep their milliseconds.

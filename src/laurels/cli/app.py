@@ -10,7 +10,20 @@ from typing import Annotated
 
 import typer
 
-from laurels.cli import audit, demo, doctor, import_events, keys, rebuild, rulebook, serve, spool, users, verify
+from laurels.cli import (
+    audit,
+    demo,
+    doctor,
+    import_events,
+    keys,
+    rebuild,
+    rulebook,
+    serve,
+    spool,
+    users,
+    verify,
+    webhooks,
+)
 from laurels.cli.terminal import CommandFailed, complain, say
 from laurels.errors import LaurelsError
 
@@ -34,6 +47,7 @@ app.add_typer(spool.app, name="spool")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
 app.command("doctor")(doctor.doctor)
+app.add_typer(webhooks.app, name="webhooks")
 app.command("demo")(demo.demo)
 
 

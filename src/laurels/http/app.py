@@ -23,6 +23,7 @@ from litestar.types import (
 )
 
 from laurels.application.service import Service
+from laurels.application.webhooks import Webhooks
 from laurels.errors import LaurelsError
 from laurels.http.access import OPEN, allow, check_rules
 from laurels.http.direct import DirectRoutes
@@ -34,8 +35,9 @@ from laurels.http.metrics import Metrics, serve_metrics
 from laurels.http.observing import Observer, Observing
 from laurels.http.openapi import DescriptionPlugin, description
 from laurels.http.problems import not_found, on_fault, on_http_exception, on_laurels_error
-from laurels.http.routes import boards, events, exports, health, learners, personal_data, streams
+from laurels.http.routes import boards, events, exports, health, learners, personal_data, streams, webhooks
 from laurels.http.stopping import told_of_stopping
+from laurels.http.webhook_sender import delivering
 
 ROUTES = (
     events.record_event,
@@ -52,6 +54,7 @@ ROUTES = (
     streams.user_stream,
     streams.leaderboard_stream,
     boards.badge_catalogue,
+    *webhooks.ROUTES,
     health.live,
     health.ready,
     description,
@@ -93,11 +96,13 @@ def build_app(
     stream_limits: StreamLimits | None = None,
     guard: Guard | None = None,
     observing: Observing | None = None,
+    webhook_private: bool = False,
     routes: Sequence[ControllerRouterHandler] = ROUTES,
 ) -> Litestar:
     """The ASGI application. The service is opened when serving starts and closed when it ends."""
     opened: list[Service] = []
     edges: list[Edge] = []
+    hooks: list[Webhooks] = []
     guard = guard or Guard()
     observing = observing or Observing()
     observer = Observer(observing)
@@ -107,8 +112,11 @@ def build_app(
     async def lifespan(_app: Litestar) -> AsyncGenerator[None]:
         async with open_service() as service:
             opened[:] = [service]
-            async with guard.edge_of(service) as edge:
-                edges[:] = [edge]
+            async with (
+                guard.edge_of(service) as edge,
+                delivering(service, allow_private=webhook_private) as hook,
+            ):
+                edges[:], hooks[:] = [edge], [hook]
 
                 def stop() -> None:
                     app.state["is_stopping"] = True
@@ -130,8 +138,11 @@ def build_app(
                 "callers_known": lambda: edges[0].identity.is_ready,
             }
         ),
-        dependencies={"service": Provide(lambda: opened[0], sync_to_thread=False)},
-        signature_types=[Service],
+        dependencies={
+            "service": Provide(lambda: opened[0], sync_to_thread=False),
+            "webhooks": Provide(lambda: hooks[0], sync_to_thread=False),
+        },
+        signature_types=[Service, Webhooks],
         exception_handlers={
             LaurelsError: on_laurels_error,
             HTTPException: on_http_exception,

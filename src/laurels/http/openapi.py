@@ -20,7 +20,7 @@ from laurels.http.bodies import NDJSON_TYPES
 from laurels.http.event_stream import MEDIA_TYPE as STREAM_TYPE
 from laurels.http.problems import MEDIA_TYPE, STORE_DETAILS, Problem
 from laurels.http.routes.exports import COLUMNS
-from laurels.http.schemas import BatchAnswer, ProfileChange, Ready
+from laurels.http.schemas import BatchAnswer, ProfileChange, Ready, WebhookRequest
 
 Json = dict[str, Any]
 
@@ -58,6 +58,7 @@ _RECORDED: Json = {
     "progress": {"totalPoints": 17, "level": 1, "leveledUp": False, "dailyStreak": 1},
 }
 _PROFILE: Json = {"displayName": "Ada", "timeZone": "Europe/London", "preferences": {"theme": "dark"}}
+_WEBHOOK: Json = {"url": "https://hooks.example/laurels", "types": ["user.deleted"]}
 
 _CSV = (
     ",".join(COLUMNS) + "\r\n" + 'run-1,code_run,2026-01-15T08:30:00.000Z,5,python,,,"{""language"":""python""}",,\r\n'
@@ -98,6 +99,7 @@ _NOT_READY: Json = {
 _BODIES: dict[str, tuple[type, Json]] = {
     "post /api/progress/event": (LearningEvent, _EVENT),
     "put /api/progress/users/{user_id}": (ProfileChange, _PROFILE),
+    "post /api/webhooks": (WebhookRequest, _WEBHOOK),
 }
 _REFUSALS: dict[str, tuple[str, str, str]] = {
     "400": ("bad-request", "Bad Request", "The body is not valid JSON: it is not UTF-8 text."),
@@ -125,6 +127,10 @@ _WRONG_FIELD: dict[str, tuple[str, str, str]] = {
     "put": ("invalid-profile", "Invalid profile", "timeZone: Must be the name of an IANA time zone."),
     "get": ("invalid-query", "Invalid query", "userId: Is not UTF-8 text."),
     "delete": ("invalid-query", "Invalid query", "userId: Is not UTF-8 text."),
+}
+_WEBHOOK_REFUSALS: dict[str, tuple[str, str, str]] = {
+    "404": ("unknown-webhook", "Unknown webhook", "There is no webhook with this id."),
+    "422": ("invalid-input", "Invalid input", "url: Must begin with https://."),
 }
 _QUEUED: Json = {
     "success": True,
@@ -158,7 +164,7 @@ def description(request: Request[Any, Any, Any]) -> bytes:
 def complete(description: Json) -> Json:
     """The framework's description with bodies, examples and refusals."""
     _, components = msgspec.json.schema_components(
-        [LearningEvent, ProfileChange, Problem, BatchAnswer, RecordedView, QueuedView],
+        [LearningEvent, ProfileChange, WebhookRequest, Problem, BatchAnswer, RecordedView, QueuedView],
         ref_template="#/components/schemas/{name}",
     )
     schemas: Json = description.setdefault("components", {}).setdefault("schemas", {})
@@ -230,6 +236,12 @@ def _refusals_of(route: str) -> list[str]:
     if "/api/" not in route:
         return []
     refusals = ["401", "403", "429", "503"]
+    if "/api/webhooks" in route:
+        if route == "post /api/webhooks":
+            return sorted([*refusals, "400", "408", "413", "415", "422"])
+        if "{" in route:
+            refusals.append("404")
+        return [*refusals, "422"] if route.endswith(("/deliveries", "/replay")) else refusals
     if "/api/progress/" not in route:
         return refusals
     refusals.append("422")
@@ -251,7 +263,10 @@ def _take(operation: Json, content: Json) -> None:
 
 
 def _refusal(status: str, route: str) -> Json:
-    code, title, detail = _WRONG_FIELD[route.partition(" ")[0]] if status == "422" else _REFUSALS[status]
+    if "/api/webhooks" in route and status in _WEBHOOK_REFUSALS:
+        code, title, detail = _WEBHOOK_REFUSALS[status]
+    else:
+        code, title, detail = _WRONG_FIELD[route.partition(" ")[0]] if status == "422" else _REFUSALS[status]
     example = {
         "type": f"urn:laurels:problem:{code}",
         "title": title,

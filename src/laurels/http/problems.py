@@ -31,6 +31,7 @@ from laurels.errors import (
     StoreUnreachable,
     UnknownKey,
     UnknownUser,
+    UnknownWebhook,
     UserDeleted,
 )
 from laurels.http.event_stream import StreamRefused
@@ -72,6 +73,7 @@ STATUS: dict[type[LaurelsError], int] = {
     UnknownUser: 404,
     UserDeleted: 410,
     UnknownKey: 404,
+    UnknownWebhook: 404,
     RulebookError: 500,
     SettingsError: 500,
     StoreError: 503,
@@ -91,6 +93,7 @@ TITLES: dict[str, str] = {
     "unknown-user": "Unknown user",
     "user-deleted": "User deleted",
     "unknown-key": "Unknown key",
+    "unknown-webhook": "Unknown webhook",
     "store-error": "Store error",
     "store-unavailable": "Store unavailable",
     "store-unreachable": "Store unreachable",

@@ -10,6 +10,7 @@ from laurels.application.ports import SpoolCheck
 from laurels.application.views import BadgeDefinitionView, BadgeStateView, Document, Export, UserView
 from laurels.domain.ledger import Unpaid
 from laurels.domain.ranking import Visibility
+from laurels.domain.webhooks import State
 
 
 class ProfileChange(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
@@ -121,3 +122,59 @@ class Ready(Struct, frozen=True):
     status: Literal["ok", "degraded", "unavailable"]
     checks: dict[str, SpoolCheck]
     spool: SpoolState | UnsetType = UNSET
+
+
+class WebhookRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A webhook to be made: where messages go, and of what types; all where none is named."""
+
+    url: str
+    types: list[str] = []
+
+
+class WebhookView(Struct, frozen=True, rename="camel"):
+    """A webhook without its secret."""
+
+    id: str
+    url: str
+    types: list[str]
+    created_at: str
+
+
+class WebhookList(Document, frozen=True, kw_only=True):
+    """Every webhook."""
+
+    webhooks: list[WebhookView]
+
+
+class WebhookSecret(Document, frozen=True, kw_only=True):
+    """A webhook with its new secret, which is not shown again."""
+
+    webhook: WebhookView
+    secret: str
+
+
+class DeliveryView(Struct, frozen=True, rename="camel"):
+    """A message and what became of it. `status` is that of the last answer, `error` why it did not count; `nextAt` is
+    when it is tried again."""
+
+    id: str
+    type: str
+    user_id: str
+    state: State
+    attempts: int
+    last_at: str
+    next_at: str | None
+    status: int | None
+    error: str | None
+
+
+class WebhookDeliveries(Document, frozen=True, kw_only=True):
+    """What became of messages, the last attempt first."""
+
+    deliveries: list[DeliveryView]
+
+
+class WebhookReplay(Document, frozen=True, kw_only=True):
+    """How many messages are sent once more."""
+
+    replayed: int

@@ -10,6 +10,7 @@ A store's own test file subclasses each class and provides one fixture, `open_st
     class TestWatching(WatchContract): ...
     class TestCallers(CallerContract): ...
     class TestDeletion(DeletionContract): ...
+    class TestWebhooks(WebhookContract): ...
 
 Each test starts on an empty database. Handles that a test leaves open are the fixture's to close. No test
 asks which store it runs on, and none looks behind the port.
@@ -24,6 +25,7 @@ from laurels.testing.handles import AWKWARD_IDS, OpenStore
 from laurels.testing.ledger_contract import LedgerContract
 from laurels.testing.projection_contract import ProjectionContract
 from laurels.testing.watch_contract import WatchContract
+from laurels.testing.webhook_contract import WebhookContract
 
 __all__ = [
     "AWKWARD_IDS",
@@ -36,4 +38,5 @@ __all__ = [
     "OpenStore",
     "ProjectionContract",
     "WatchContract",
+    "WebhookContract",
 ]

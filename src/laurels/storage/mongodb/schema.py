@@ -67,6 +67,19 @@ INDEXES: dict[str, list[IndexModel]] = {
         # Whose deletion is not closed yet: hardly ever anybody's.
         IndexModel({"userId": 1}, name="tombstones_open", partialFilterExpression=OPEN),
     ],
+    "webhook_cursors": [
+        # How far an endpoint has been told of a user, and all of a user, to forget.
+        IndexModel({"userId": 1, "endpoint": 1}, name="webhook_cursors_user", unique=True),
+    ],
+    "webhook_deliveries": [
+        IndexModel({"endpoint": 1, "message": 1}, name="webhook_deliveries_message", unique=True),
+        # What is to be tried again, the longest due first.
+        IndexModel({"endpoint": 1, "state": 1, "next_at": 1}, name="webhook_deliveries_due"),
+        # The last ones.
+        IndexModel({"endpoint": 1, "state": 1, "turn": -1}, name="webhook_deliveries_log"),
+        # Does a message of this user wait?
+        IndexModel({"userId": 1, "endpoint": 1, "state": 1}, name="webhook_deliveries_user"),
+    ],
 }
 
 # What a slip is. The server refuses anything else, whoever writes it: the ledger is never mended afterwards.
@@ -176,6 +189,12 @@ async def _make_tombstones(database: Database) -> None:
     await database["tombstones"].create_indexes(INDEXES["tombstones"])
 
 
+async def _make_webhooks(database: Database) -> None:
+    await _make(database, "webhooks")
+    for name in ("webhook_cursors", "webhook_deliveries"):
+        await database[name].create_indexes(INDEXES[name])
+
+
 # Forward only. A step may be begun again by another process where one died or was slow, so each must bear that.
 MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (
     _make_collections,
@@ -183,6 +202,7 @@ MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (
     _make_hiding,
     _make_callers,
     _make_tombstones,
+    _make_webhooks,
 )
 
 # How long, in seconds, a process may hold the right to migrate, and how long others wait for it.

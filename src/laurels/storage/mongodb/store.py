@@ -7,11 +7,13 @@ from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequ
 
 from laurels.application.callers import Bucket, Grant
 from laurels.application.ports import Card, Consulted, Projected, Projection
+from laurels.application.webhook_ports import Told, Written
 from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rulebook_data import Badge
 from laurels.domain.tombstones import Tombstone
+from laurels.domain.webhooks import Delivery, Endpoint, State
 from laurels.storage.mongodb import (
     achievements,
     boards,
@@ -22,6 +24,7 @@ from laurels.storage.mongodb import (
     snapshots,
     tombstones,
     watermark,
+    webhooks,
 )
 from laurels.storage.mongodb.connection import EACH_OPERATION, PATIENCE, Client, Session, connect, database_of
 from laurels.storage.mongodb.counting import Counting
@@ -172,6 +175,51 @@ class MongoStore:
 
     async def remains(self) -> dict[str, list[str]]:
         return await self._session.run(lambda: tombstones.remains(self._database), within=_LONG)
+
+    async def add_webhook(self, endpoint: Endpoint) -> None:
+        await self._session.run(lambda: webhooks.add(self._database, endpoint))
+
+    async def replace_webhook(self, endpoint: Endpoint) -> bool:
+        return await self._session.run(lambda: webhooks.replace(self._database, endpoint))
+
+    async def remove_webhook(self, endpoint_id: str) -> bool:
+        return await self._session.run(lambda: webhooks.remove(self._database, endpoint_id))
+
+    async def webhooks(self) -> list[Endpoint]:
+        return await self._session.run(lambda: webhooks.endpoints(self._database))
+
+    async def webhooks_version(self) -> int:
+        return await self._session.run(lambda: webhooks.version(self._database))
+
+    async def claim_webhook(self, endpoint_id: str, owner: str, *, now: int, until: int) -> str | None:
+        return await self._session.run(lambda: webhooks.claim(self._database, endpoint_id, owner, now, until))
+
+    async def keep_place(self, endpoint_id: str, mark: str) -> None:
+        await self._session.run(lambda: webhooks.keep_place(self._database, endpoint_id, mark))
+
+    async def written_since(self, mark: str, limit: int) -> Written:
+        return await self._session.run(lambda: webhooks.written_since(self._database, mark, limit))
+
+    async def told(self, endpoint_id: str, user_ids: Collection[str]) -> dict[str, Told]:
+        return await self._session.run(lambda: webhooks.told(self._database, endpoint_id, user_ids))
+
+    async def settle(self, deliveries: Sequence[Delivery]) -> None:
+        await self._session.run(lambda: webhooks.settle(self._database, deliveries))
+
+    async def due_deliveries(self, endpoint_id: str, *, now: int, limit: int) -> list[Delivery]:
+        return await self._session.run(lambda: webhooks.due(self._database, endpoint_id, now, limit))
+
+    async def hasten_deliveries(self, endpoint_id: str, *, now: int) -> None:
+        await self._session.run(lambda: webhooks.hasten(self._database, endpoint_id, now))
+
+    async def deliveries(self, endpoint_id: str, *, state: State | None = None, limit: int = 100) -> list[Delivery]:
+        return await self._session.run(lambda: webhooks.deliveries(self._database, endpoint_id, state, limit))
+
+    async def revive_deliveries(self, endpoint_id: str, message_id: str | None, *, now: int) -> int:
+        return await self._session.run(lambda: webhooks.revive(self._database, endpoint_id, message_id, now))
+
+    async def forget_deliveries(self, user_id: str) -> None:
+        await self._session.run(lambda: webhooks.forget(self._database, user_id))
 
     async def check(self) -> None:
         async def write() -> None:

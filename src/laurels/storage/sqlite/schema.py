@@ -129,6 +129,59 @@ MIGRATIONS = (
     CREATE TABLE burials (number INTEGER NOT NULL) STRICT;
     INSERT INTO burials VALUES (0);
     """,
+    """
+    -- Who is told of what happened. place: a mark in the ledger; owner: the process that delivers, until an instant.
+    CREATE TABLE webhooks (
+        id         TEXT    PRIMARY KEY,
+        created_at INTEGER NOT NULL,
+        endpoint   TEXT    NOT NULL,
+        place      TEXT    NOT NULL,
+        owner      TEXT,
+        until      INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE webhooks_version (version INTEGER NOT NULL) STRICT;
+    INSERT INTO webhooks_version VALUES (0);
+
+    -- How far an endpoint has been told of a user.
+    CREATE TABLE webhook_cursors (
+        endpoint TEXT    NOT NULL,
+        user_id  TEXT    NOT NULL,
+        seq      INTEGER NOT NULL,
+        part     INTEGER NOT NULL,
+        PRIMARY KEY (user_id, endpoint)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Messages that are tried again, those that were given up, and the last ones that arrived, in order of attempts.
+    CREATE TABLE webhook_deliveries (
+        turn     INTEGER PRIMARY KEY,
+        endpoint TEXT    NOT NULL,
+        id       TEXT    NOT NULL,
+        type     TEXT    NOT NULL,
+        user_id  TEXT    NOT NULL,
+        body     TEXT    NOT NULL,
+        seq      INTEGER NOT NULL,
+        part     INTEGER NOT NULL,
+        state    TEXT    NOT NULL,
+        attempts INTEGER NOT NULL,
+        next_at  INTEGER NOT NULL,
+        at       INTEGER NOT NULL,
+        status   INTEGER,
+        error    TEXT,
+        UNIQUE (endpoint, id)
+    ) STRICT;
+    CREATE INDEX webhook_deliveries_due ON webhook_deliveries (endpoint, state, next_at);
+    CREATE INDEX webhook_deliveries_log ON webhook_deliveries (endpoint, state, turn);
+    CREATE INDEX webhook_deliveries_user ON webhook_deliveries (user_id, endpoint, state);
+
+    -- A position at the end of the ledger is given again once its entry is deleted: whoever went on from there has to
+    -- know. Costs what is recorded nothing.
+    CREATE TABLE ledger_ends (number INTEGER PRIMARY KEY AUTOINCREMENT, pos INTEGER NOT NULL) STRICT;
+    CREATE TRIGGER ledger_end_deleted AFTER DELETE ON ledger
+    WHEN old.pos > (SELECT coalesce(max(pos), 0) FROM ledger)
+    BEGIN
+        INSERT INTO ledger_ends (pos) SELECT coalesce(max(pos), 0) FROM ledger;
+    END;
+    """,
 )
 
 

@@ -12,11 +12,13 @@ import apsw
 
 from laurels.application.callers import Bucket, Grant
 from laurels.application.ports import Card, Consulted, Projected, Projection
+from laurels.application.webhook_ports import Told, Written
 from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rulebook_data import Badge
 from laurels.domain.tombstones import Tombstone
+from laurels.domain.webhooks import Delivery, Endpoint, State
 from laurels.errors import StoreUnavailable
 from laurels.storage.sqlite import (
     achievements_sql,
@@ -25,6 +27,7 @@ from laurels.storage.sqlite import (
     ledger_sql,
     projection_sql,
     tombstones_sql,
+    webhooks_sql,
 )
 from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
 from laurels.storage.sqlite.schema import migrate
@@ -203,6 +206,51 @@ class SQLiteStore:
 
     async def remains(self) -> dict[str, list[str]]:
         return await self._readers.run(tombstones_sql.remains)
+
+    async def add_webhook(self, endpoint: Endpoint) -> None:
+        await self._writer.run(lambda c: webhooks_sql.add(c, endpoint))
+
+    async def replace_webhook(self, endpoint: Endpoint) -> bool:
+        return await self._writer.run(lambda c: webhooks_sql.replace(c, endpoint))
+
+    async def remove_webhook(self, endpoint_id: str) -> bool:
+        return await self._writer.run(lambda c: webhooks_sql.remove(c, endpoint_id))
+
+    async def webhooks(self) -> list[Endpoint]:
+        return await self._read(webhooks_sql.endpoints)
+
+    async def webhooks_version(self) -> int:
+        return await self._read(webhooks_sql.version)
+
+    async def claim_webhook(self, endpoint_id: str, owner: str, *, now: int, until: int) -> str | None:
+        return await self._projector.run(lambda c: webhooks_sql.claim(c, endpoint_id, owner, now, until))
+
+    async def keep_place(self, endpoint_id: str, mark: str) -> None:
+        await self._projector.run(lambda c: webhooks_sql.keep_place(c, endpoint_id, mark))
+
+    async def written_since(self, mark: str, limit: int) -> Written:
+        return await self._read(lambda c: webhooks_sql.written_since(c, mark, limit))
+
+    async def told(self, endpoint_id: str, user_ids: Collection[str]) -> dict[str, Told]:
+        return await self._read(lambda c: webhooks_sql.told(c, endpoint_id, user_ids))
+
+    async def settle(self, deliveries: Sequence[Delivery]) -> None:
+        await self._projector.run(lambda c: webhooks_sql.settle(c, deliveries))
+
+    async def due_deliveries(self, endpoint_id: str, *, now: int, limit: int) -> list[Delivery]:
+        return await self._read(lambda c: webhooks_sql.due(c, endpoint_id, now, limit))
+
+    async def hasten_deliveries(self, endpoint_id: str, *, now: int) -> None:
+        await self._projector.run(lambda c: webhooks_sql.hasten(c, endpoint_id, now))
+
+    async def deliveries(self, endpoint_id: str, *, state: State | None = None, limit: int = 100) -> list[Delivery]:
+        return await self._read(lambda c: webhooks_sql.deliveries(c, endpoint_id, state, limit))
+
+    async def revive_deliveries(self, endpoint_id: str, message_id: str | None, *, now: int) -> int:
+        return await self._writer.run(lambda c: webhooks_sql.revive(c, endpoint_id, message_id, now))
+
+    async def forget_deliveries(self, user_id: str) -> None:
+        await self._writer.run(lambda c: webhooks_sql.forget(c, user_id))
 
     async def check(self) -> None:
         def work(connection: apsw.Connection) -> None:

@@ -1,0 +1,147 @@
+"""`laurels webhooks`: who is told of badges, levels and streaks, and what did not arrive.
+
+A secret is shown once, when it is made. Servers deliver; these commands only say what and where.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import typer
+
+from laurels.application.webhooks import Webhooks
+from laurels.bootstrap import open_store, system_clock
+from laurels.cli.options import StoreOption, check_exists, settings_for
+from laurels.cli.terminal import CommandFailed, complain, say, show_table
+from laurels.domain.periods import iso
+from laurels.domain.webhooks import TYPES, Delivery, State
+from laurels.errors import InvalidInput
+
+T = TypeVar("T")
+
+app = typer.Typer(help="Tell other systems of badges, levels and streaks.", no_args_is_help=True)
+
+EndpointId = Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")]
+
+
+@app.command()
+def add(
+    url: Annotated[str, typer.Argument(help="Where messages are posted to.")],
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option("--type", help=f"What to tell, several times for more; default all: {', '.join(TYPES)}."),
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Tell an address of what is recorded from now on. Prints its secret, alone on standard output, this once."""
+    endpoint = _run(settings_for(store).store, lambda webhooks: webhooks.add(url, kinds or ()))
+    say(endpoint.secret)
+    complain(f"Keep the secret now: it cannot be shown again. The webhook's id is {endpoint.id}.")
+
+
+@app.command("list")
+def list_webhooks(store: StoreOption = None) -> None:
+    """Show all webhooks; never their secrets."""
+    found = _run(_existing(store), lambda webhooks: webhooks.all())
+    lines = [[each.id, each.url, " ".join(sorted(each.types)), iso(each.created_at)] for each in found]
+    show_table(f"{len(found)} webhooks", ["id", "url", "types", "created"], lines, numbers=[])
+
+
+@app.command()
+def remove(endpoint_id: EndpointId, store: StoreOption = None) -> None:
+    """End a webhook, with all that it is still owed."""
+    _run(_existing(store), lambda webhooks: webhooks.remove(endpoint_id))
+    say(f"{endpoint_id} is removed")
+
+
+@app.command()
+def rotate(endpoint_id: EndpointId, store: StoreOption = None) -> None:
+    """Make a new secret and print it, this once. For a day messages are signed by the old one, too."""
+    endpoint = _run(_existing(store), lambda webhooks: webhooks.rotate(endpoint_id))
+    say(endpoint.secret)
+    complain(f"The old secret of {endpoint_id} signs, too, until {iso(endpoint.previous_until or 0)}.")
+
+
+@app.command()
+def deliveries(endpoint_id: EndpointId, store: StoreOption = None) -> None:
+    """Show the last messages of a webhook, and what became of them."""
+    _show(endpoint_id, None, store)
+
+
+@app.command()
+def dead(endpoint_id: EndpointId, store: StoreOption = None) -> None:
+    """Show the messages of a webhook that were given up."""
+    _show(endpoint_id, "dead", store)
+
+
+@app.command()
+def replay(
+    endpoint_id: EndpointId,
+    message: Annotated[str | None, typer.Argument(help="The id of one message. Default: all.")] = None,
+    store: StoreOption = None,
+) -> None:
+    """Send once more what was given up."""
+    count = _run(_existing(store), lambda webhooks: webhooks.replay(endpoint_id, message))
+    if message is not None and not count:
+        raise CommandFailed(f"No message {message} of this webhook was given up; `laurels webhooks dead` shows those.")
+    say(f"{count} messages are sent once more")
+
+
+@app.command("test")
+def send_test(endpoint_id: EndpointId, store: StoreOption = None) -> None:
+    """Send a webhook a message of the type webhook.test now, from here, and tell what came back."""
+    answer = _run(_existing(store), lambda webhooks: webhooks.test(endpoint_id))
+    if answer.error is not None:
+        raise CommandFailed(f"It did not arrive: {answer.error}.")
+    say(f"It arrived: answered {answer.status}")
+
+
+def _show(endpoint_id: str, state: State | None, store: str | None) -> None:
+    found = _run(_existing(store), lambda webhooks: webhooks.deliveries(endpoint_id, state=state, limit=1_000))
+    columns = ["message", "type", "user", "state", "attempts", "last", "next", "answer"]
+    show_table(f"{len(found)} messages", columns, map(_line, found), numbers=[4])
+
+
+def _line(delivery: Delivery) -> list[str]:
+    return [
+        delivery.id,
+        delivery.type,
+        delivery.user_id,
+        delivery.state,
+        str(delivery.attempts),
+        iso(delivery.at),
+        iso(delivery.next_at) if delivery.state == "pending" else "-",
+        delivery.error or str(delivery.status or "-"),
+    ]
+
+
+def _existing(store: str | None) -> str:
+    url = settings_for(store).store
+    check_exists(url)
+    return url
+
+
+def _run(url: str, work: Callable[[Webhooks], Awaitable[T]]) -> T:
+    try:
+        from laurels.http.webhook_sender import WebhookSender  # noqa: PLC0415  needs the server's packages
+    except ModuleNotFoundError:
+        raise CommandFailed("Webhooks need packages that are not installed: pip install 'laurels[server]'") from None
+    allow_private = settings_for(url).webhook_private
+
+    async def run() -> T:
+        sender = WebhookSender(allow_private=allow_private)
+        try:
+            opened = await open_store(url)
+            try:
+                return await work(Webhooks(opened, system_clock, sender=sender, allow_private=allow_private))
+            finally:
+                await opened.close()
+        finally:
+            await sender.close()
+
+    try:
+        return asyncio.run(run())
+    except InvalidInput as error:
+        raise CommandFailed(str(error)) from error

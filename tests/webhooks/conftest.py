@@ -1,0 +1,73 @@
+"""A Laurels, a receiver, and whoever delivers between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+
+from laurels import Laurels
+from laurels.application.ports import Store
+from laurels.application.webhooks import Dispatcher, Webhooks
+from laurels.bootstrap import open_store
+from laurels.http.webhook_sender import WebhookSender
+from laurels.testing.builders import small_rulebook
+from laurels.testing.clocks import SettableClock
+from tests.webhooks.receiver import Receiver
+
+RULEBOOK = small_rulebook()
+OpenStore = Callable[[], Awaitable[Store]]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    """Now, since receivers refuse what is old; it stands still until it is moved."""
+    return SettableClock(time.time_ns() // 1_000_000)
+
+
+@pytest.fixture(params=["store_url", "mongodb_url"], ids=["sqlite", "mongodb"])
+def url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty store, of each kind."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+async def laurels(url: str, clock: SettableClock) -> AsyncIterator[Laurels]:
+    async with Laurels.open(url, rulebook=RULEBOOK, clock=clock, projection_interval=3_600) as laurels:
+        yield laurels
+
+
+@pytest.fixture
+async def sender() -> AsyncIterator[WebhookSender]:
+    sender = WebhookSender(allow_private=True)
+    yield sender
+    await sender.close()
+
+
+@pytest.fixture
+def webhooks(laurels: Laurels, sender: WebhookSender, clock: SettableClock) -> Webhooks:
+    return Webhooks(laurels.store, clock, sender=sender, allow_private=True)
+
+
+@pytest.fixture
+async def hire(
+    url: str, sender: WebhookSender, clock: SettableClock
+) -> AsyncIterator[Callable[[], Awaitable[Dispatcher]]]:
+    """Makes dispatchers, each on a store of its own as in a process of its own; they deliver when told to."""
+    stores: list[Store] = []
+
+    async def hire() -> Dispatcher:
+        stores.append(await open_store(url))
+        return Dispatcher(stores[-1], RULEBOOK, clock, sender, interval=0.01)
+
+    yield hire
+    for store in stores:
+        await store.close()
