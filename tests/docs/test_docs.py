@@ -7,7 +7,9 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import msgspec
@@ -19,6 +21,7 @@ from laurels.bootstrap import create_app
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.progress import Progress
+from laurels.domain.webhooks import DELAYS, TYPES, headers_of, new_secret
 from laurels.http.openapi import complete
 from laurels.rulebooks.loader import parse_rulebook
 from laurels.settings import PREFIX, Settings, read_settings
@@ -127,6 +130,27 @@ class TestHttpPage:
             return text.strip().split("\n\n")[:4]
 
         assert timeless(shown) == timeless(expected)
+
+
+class TestWebhooksPage:
+    def test_its_example_takes_what_is_signed_and_nothing_else(self) -> None:
+        [example] = blocks(DOCS / "webhooks.md", "python")
+        found: dict[str, Any] = {}
+        exec(example, found)
+        verify, now = found["verify"], int(time.time() * 1_000)
+        old, new = new_secret(), new_secret()
+        headers = headers_of("msg_1", "{}", [new, old], now)
+        assert verify(old, headers, b"{}")
+        assert verify(new, headers, b"{}")
+        assert not verify(new_secret(), headers, b"{}")
+        assert not verify(old, headers, b"{ }")
+        assert not verify(old, headers_of("msg_1", "{}", [old], now - 600_000), b"{}")
+
+    def test_every_type_is_explained(self) -> None:
+        page = read(DOCS / "webhooks.md")
+        assert [each for each in TYPES if f"| `{each}` |" not in page] == []
+        assert sum(DELAYS) == sum([5, 30, 120, 600]) + 3_600 * sum([1, 3, 8, 20, 40])
+        assert json.loads(blocks(DOCS / "webhooks.md", "json")[0])["type"] in TYPES
 
 
 class TestRulebookPage:

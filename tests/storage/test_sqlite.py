@@ -308,3 +308,24 @@ class TestProcesses:
                 assert stands == {line for line in acknowledged if line.startswith(f"{user_id} ")}
                 assert len(stands) == len(entries)
         assert (found.differences, found.behind, found.events, len(users)) == ([], 0, 8 * 180, 4)
+
+
+class TestPlacesInTheLedger:
+    """Going on from a mark when the end of the ledger was deleted, whose positions are given again."""
+
+    async def test_nobody_is_missed_after_a_deletion(self, database: Path) -> None:
+        store = await SQLiteStore.open(database)
+        await store.append([*history("ada", 3), *history("bob", 5)])
+        mark = (await store.written_since("0:0", 100)).next
+        connection = apsw.Connection(str(database))
+        connection.execute("DELETE FROM ledger WHERE user_id = 'ada'")
+        assert (await store.written_since(mark, 100)).users == {}
+        connection.execute("DELETE FROM ledger WHERE user_id = 'bob'")
+        connection.close()
+        await store.append(history("eve", 4))
+        found = await store.written_since(mark, 100)
+        assert found.users == {"eve": (1, 4)}
+        assert (await store.written_since(found.next, 100)).users == {}
+        await store.append(history("eve", 9, first=5))
+        assert (await store.written_since(found.next, 100)).users == {"eve": (5, 13)}
+        await store.close()

@@ -27,7 +27,11 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
+                length = int(self.headers["content-length"])
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    # Whoever sent it was stopped.
+                    return
                 with receiver._lock:
                     receiver.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
                 if receiver.hangs.is_set():

@@ -13,7 +13,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from laurels import Laurels
 from laurels.application import courier
 from laurels.application import webhooks as use_cases
-from laurels.application.webhooks import Dispatcher, Webhooks, enqueue_user_deleted
+from laurels.application.webhooks import Dispatcher, Webhooks
 from laurels.domain.webhooks import ATTEMPTS, DELAYS, LEVEL_REACHED, STREAK_EXTENDED, TYPES, USER_DELETED
 from laurels.errors import InvalidInput, UnknownWebhook
 from laurels.testing.builders import learning_event
@@ -256,7 +256,7 @@ async def test_a_deletion_is_told_and_leaves_nothing_else(
     receiver.answers = lambda _message: 500
     dispatcher = await hire()
     await third_runs(laurels, "ada")
-    await enqueue_user_deleted(laurels.store, clock, "ada")
+    await laurels.delete_user("ada")
     await dispatcher.work()
     [waiting] = await webhooks.deliveries(endpoint.id)
     assert (waiting.type, waiting.state, waiting.status) == (USER_DELETED, "pending", 500)

@@ -24,6 +24,7 @@ from laurels.application.projector import Projector
 from laurels.application.recent import recent_progress
 from laurels.application.recorder import BATCH, Recorder
 from laurels.application.views import UserView
+from laurels.application.webhooks import enqueue_user_deleted
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import MS_PER_DAY
 from laurels.domain.rulebook import Rulebook
@@ -95,6 +96,7 @@ class Service:
             leaderboards=self.leaderboards,
         )
         self.deletion = Deletion(store, clock, spool=fallback.spool if fallback else None, forget=self._forget)
+        self.deletion.on_deleted.append(self._tell_deleted)
 
     @property
     def earliest(self) -> int:
@@ -202,6 +204,9 @@ class Service:
         """Everything that is held of a user, as the pieces of one JSON document. Raises UnknownUser or StoreError."""
         spool = None if self.fallback is None else self.fallback.spool
         return await personal_data(self.store, self.analytics, self.clock, spool, user_id)
+
+    async def _tell_deleted(self, user_id: str, _at: int) -> None:
+        await enqueue_user_deleted(self.store, self.clock, user_id)
 
     async def _forget(self, user_ids: Collection[str]) -> None:
         """Drop what this process has in memory of users who were deleted, and end their streams."""
