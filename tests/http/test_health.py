@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+from litestar.testing import TestClient
 
+from laurels.bootstrap import create_app
+from laurels.http.routes import health
+from laurels.settings import Settings
 from tests.http.answers import assert_refused
+from tests.http.callers import make_key
+from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
+from tests.mongod import free_port
 
 
 class TestHealth:
@@ -19,6 +35,61 @@ class TestHealth:
     def test_a_server_that_can_record_is_ready(self, client: httpx2.Client) -> None:
         response = client.get("/health/ready")
         assert (response.status_code, response.json()) == (200, {"status": "ok", "checks": {"store": "ok"}})
+
+    def test_a_server_whose_boards_are_far_behind_is_degraded(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Instead of the minute that it is.
+        monkeypatch.setattr(health, "BEHIND_SECONDS", 0.2)
+        database = tmp_path / "laurels.db"
+        app = create_app(Settings(store=f"sqlite:///{database}", projection_interval_ms=10))
+        headers = {"authorization": f"Bearer {make_key(f'sqlite:///{database}', 'admin')}"}
+        ready = (200, {"status": "ok", "checks": {"store": "ok"}})
+        behind = (200, {"status": "degraded", "checks": {"store": "ok", "projections": "behind"}})
+        with TestClient(app, base_url="http://127.0.0.1") as client, closing(sqlite3.connect(database)) as other:
+
+            def readiness() -> tuple[int, Any]:
+                answer = client.get("/health/ready")
+                return answer.status_code, answer.json()
+
+            assert readiness() == ready
+            other.execute("ALTER TABLE standings RENAME TO elsewhere")
+            body = {"userId": "ada", "eventType": "code_run"}
+            assert client.post("/api/progress/event", json=body, headers=headers).status_code == 201
+            wait_until(lambda: readiness() == behind)
+            other.execute("ALTER TABLE elsewhere RENAME TO standings")
+            wait_until(lambda: readiness() == ready)
+
+    def test_a_server_that_is_stopping_is_not_ready(self, start_server: StartServer) -> None:
+        port = free_port()
+        server = start_server(metrics_port=str(port))
+
+        def under_way() -> bool:
+            page = httpx2.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+            return "laurels_http_requests_under_way 1.0" in page
+
+        def is_closed() -> bool:
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", server.port)) != 0
+
+        # A request that waits for the store when the signal comes.
+        with closing(sqlite3.connect(server.database, isolation_level=None)) as other, ThreadPoolExecutor() as pool:
+            other.execute("BEGIN IMMEDIATE")
+            with server.client() as client:
+                asked = pool.submit(client.get, "/health/ready")
+                wait_until(under_way)
+                os.kill(server.pid, signal.SIGTERM)
+                wait_until(is_closed)
+                other.rollback()
+                answer = asked.result()
+        assert (answer.status_code, answer.json()["status"]) == (503, "stopping")
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 class TestUnknownAddresses:

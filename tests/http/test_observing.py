@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.http.callers import make_key
 from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
+from tests.mongod import free_port
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+DEPLOY = Path(__file__).parents[2] / "deploy"
 SECRET_PARTS = ("hidden-user", "hidden-query", "hidden-language", "hidden-token")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def scrape(port: int) -> Series:
@@ -113,16 +110,23 @@ class TestRequestIds:
         assert all(re.fullmatch(r"[0-9a-f]{12}-[0-9a-f]+", found) for found in ids)
         assert ids[0] != ids[1]
 
-    def test_the_line_of_an_error_has_it(self, start_server: StartServer, user: str) -> None:
-        server = start_server()
-        with server.client() as client, sqlite3.connect(server.database) as database:
+    def test_errors_alone_have_a_line_by_default_and_all_of_theirs_have_it(
+        self, start_server: StartServer, user: str
+    ) -> None:
+        server = start_server(log_addresses="true")
+        path = f"/api/progress/dashboard/{user}"
+        with server.client() as client, closing(sqlite3.connect(server.database)) as database:
+            headers = {"authorization": f"Bearer {make_key(f'sqlite:///{server.database}', 'admin')}"}
+            for other in ("/api/badges", "/nowhere", path):
+                client.get(other)
             database.execute("DROP TABLE progress")
-            database.commit()
-            answer = client.get(f"/api/progress/dashboard/{user}", headers={"x-request-id": "broken-1"})
+            answer = client.get(path, headers={"x-request-id": "broken-1", **headers})
         assert answer.status_code == 503
         line_of(server, "broken-1")
+        told = [(line["status"], line["route"], line["address"]) for line in lines(server)]
+        template = "/api/progress/dashboard/{user_id}"
+        assert told == [(401, template, "127.0.0.1"), (503, template, "127.0.0.1")]
         found = [json.loads(line) for line in server.log.splitlines() if "broken-1" in line]
-        # By default errors have a line, too.
         assert {line["event"] for line in found} == {"request failed", "request"}
         assert {line["request_id"] for line in found} == {"broken-1"}
         assert user not in "".join(json.dumps(line) for line in found)
@@ -150,24 +154,6 @@ class TestAccessLog:
             "pid": seen.pid,
         }
         assert [part for part in (*SECRET_PARTS, key.split("_")[2], "127.0.0.1:") if part in str(lines(seen))] == []
-
-    def test_which_requests_get_one_is_a_setting(self, start_server: StartServer, user: str) -> None:
-        expected: dict[str, list[int]] = {"off": [], "errors": [401]}
-        for setting, statuses in expected.items():
-            server = start_server(access_log=setting, log_addresses="true")
-            make_key(f"sqlite:///{server.database}", "admin")
-            before = len(lines(server))
-            with server.client() as client:
-                for path in ("/api/badges", "/nowhere", f"/api/progress/dashboard/{user}"):
-                    client.get(path)
-            # The line of the last one is written when its answer is on its way; the end writes all.
-            server.stop()
-            found = lines(server)[before:]
-            assert [line["status"] for line in found] == statuses
-            assert {line["address"] for line in found} <= {"127.0.0.1"}
-            assert [line["route"] for line in found if line["status"] == 401] == [
-                "/api/progress/dashboard/{user_id}"
-            ] * len(statuses[-1:])
 
 
 class TestMetrics:
@@ -248,12 +234,31 @@ class TestMetrics:
 
     def test_each_worker_has_a_port(self, start_server: StartServer) -> None:
         port = free_port()
-        server = start_server(workers=2, metrics_port=str(port))
+        server = start_server(workers=2, metrics_port=str(port), access_log="off")
         told = sorted(set(re.findall(r"metrics at http://127\.0\.0\.1:(\d+)/metrics", server.log)), key=int)
         assert len(told) == 2
         assert int(told[0]) >= port
         started = [value(scrape(int(each)), "process_start_time_seconds") for each in told]
         assert all(started)
+        with server.client() as client:
+            assert client.get("/api/badges", headers={"authorization": "Bearer nobody"}).status_code == 401
+        server.stop()
+        assert lines(server) == []
+
+    def test_dashboard_and_alerts_ask_for_what_there_is(self, seen: ServerProcess, metrics_port: int) -> None:
+        with seen.client() as client:
+            client.get("/health/live")
+        given = {name for name, _ in scrape(metrics_port)} | {"up"}
+        dashboard = json.loads((DEPLOY / "grafana" / "laurels.json").read_text("utf-8"))
+        shown = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+        groups = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text("utf-8"))["groups"]
+        alerts = [rule for group in groups for rule in group["rules"]]
+        assert all({"summary", "action"} <= rule["annotations"].keys() for rule in alerts)
+        assert (len(shown) > 20, len(alerts) > 5) == (True, True)
+        for expression in (*shown, *(rule["expr"] for rule in alerts)):
+            asked = set(re.findall(r"\b(?:laurels|process)_\w+|\bup\b", expression))
+            assert asked, expression
+            assert asked <= given, expression
 
     def test_every_metric_stands_on_the_page(self, seen: ServerProcess, metrics_port: int) -> None:
         assert seen.pid

@@ -10,6 +10,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from laurels.application.ports import SpoolFigures
 from laurels.application.service import Fallback, Service
@@ -18,6 +19,8 @@ from laurels.http.access import OPEN
 from laurels.http.schemas import Live, Ready, SpoolState
 
 CHECK_SECONDS = 2.0
+# How long boards may take to show what is recorded before that is worth a word. The default is a fifth of a second.
+BEHIND_SECONDS = 60.0
 
 
 @get("/health/live", access=OPEN, summary="Liveness", tags=["health"])
@@ -38,17 +41,30 @@ async def ready(
     events are taken into the spool."""
     if not state.callers_known():
         # The database has not told yet which keys there are.
-        return Response(Ready("unavailable", {"keys": "unavailable"}), status_code=503)
-    if service.fallback is not None:
-        return await _ready_with_fallback(service, service.fallback, are_queued_enough=writes == "queued")
+        status, answer = 503, Ready("unavailable", {"keys": "unavailable"})
+    elif service.fallback is None:
+        status, answer = await _ready_alone(service, state)
+    else:
+        status, answer = await _ready_with_fallback(service, service.fallback, are_queued_enough=writes == "queued")
+    if service.projector.behind_seconds > BEHIND_SECONDS:
+        answer.checks["projections"] = "behind"
+        if answer.status == "ok":
+            answer = replace(answer, status="degraded")
+    # Asked at the end: it may have begun meanwhile. No balancer is to send anything more here.
+    if state["is_stopping"]:
+        status, answer = 503, replace(answer, status="stopping")
+    return Response(answer, status_code=status)
+
+
+async def _ready_alone(service: Service, state: State) -> tuple[int, Ready]:
     try:
         await asyncio.wait_for(asyncio.shield(_check(service, state)), CHECK_SECONDS)
     except (StoreError, TimeoutError):
-        return Response(Ready("unavailable", {"store": "unavailable"}), status_code=503)
-    return Response(Ready("ok", {"store": "ok"}), status_code=200)
+        return 503, Ready("unavailable", {"store": "unavailable"})
+    return 200, Ready("ok", {"store": "ok"})
 
 
-async def _ready_with_fallback(service: Service, fallback: Fallback, *, are_queued_enough: bool) -> Response[Ready]:
+async def _ready_with_fallback(service: Service, fallback: Fallback, *, are_queued_enough: bool) -> tuple[int, Ready]:
     # The heartbeat knows: a probe asks nothing of a database that may hang.
     is_available = fallback.availability.is_available
     spool = await fallback.spool.check()
@@ -58,10 +74,8 @@ async def _ready_with_fallback(service: Service, fallback: Fallback, *, are_queu
         state = _spool_state(await fallback.spool.figures(), service.clock())
     except StoreError:
         state = UNSET
-    return Response(
-        Ready(status, {"store": "ok" if is_available else "unavailable", "spool": spool}, state),
-        status_code=200 if is_available or (takes and are_queued_enough) else 503,
-    )
+    answer = Ready(status, {"store": "ok" if is_available else "unavailable", "spool": spool}, state)
+    return 200 if is_available or (takes and are_queued_enough) else 503, answer
 
 
 def _spool_state(figures: SpoolFigures, now: int) -> SpoolState:
