@@ -17,7 +17,7 @@ from laurels.application.ports import Projection
 from laurels.application.rebuild import rebuild, verify
 from laurels.domain.ranking import Place
 from laurels.errors import StoreUnavailable
-from laurels.storage.mongodb import MongoStore, boards, ledger, schema, snapshots, watermark
+from laurels.storage.mongodb import MongoStore, boards, ledger, schema, snapshots, watermark, webhooks
 from laurels.storage.mongodb.documents import slip_of
 from laurels.testing.builders import (
     NOON,
@@ -30,6 +30,7 @@ from laurels.testing.builders import (
     project,
     standing,
 )
+from laurels.testing.webhook_contract import delivery, endpoint
 from tests.mongod import Deployment
 
 
@@ -60,6 +61,8 @@ class TestPlans:
         await store.append([entry for n in range(50) for entry in history(f"user {n}", 4)])
         for n in range(50):
             await project(store, f"user {n}", 2, points=n % 7)
+        await store.add_webhook(endpoint())
+        await store.settle([delivery(1, f"user {n}", state="done" if n % 2 else "pending") for n in range(50)])
         place, since, some = Place(3, NOON, "user 3"), Timestamp(1, 0), ["user 1", "user 2"]
         order, backwards = (
             [("points", -1), ("reachedAt", 1), ("userId", 1)],
@@ -82,6 +85,10 @@ class TestPlans:
             ("standings", boards.shown("all"), order, "standings_shown"),
             ("standings", {"$or": boards.ranges("all", place, ahead=False)}, order, "standings_shown"),
             ("standings", {"$or": boards.ranges("all", place, ahead=True)}, backwards, "standings_shown"),
+            ("ledger", {"writtenAt": {"$gt": since}}, [("writtenAt", 1)], "ledger_written"),
+            ("webhook_deliveries", webhooks.due_query("wh_a", NOON), webhooks.DUE_ORDER, "webhook_deliveries_due"),
+            ("webhook_deliveries", {"endpoint": "wh_a", "state": "done"}, [("turn", -1)], "webhook_deliveries_log"),
+            ("webhook_cursors", {"endpoint": "wh_a", "userId": {"$in": some}}, [], "webhook_cursors_user"),
         ]
         for collection, query, sort, index in hot:
             named = (ledger.LATER_INDEX, ledger.KNOWN_INDEX, ledger.USERS_INDEX, snapshots.PENDING_INDEX)

@@ -46,6 +46,7 @@ FRESH = 1.0
 # Seconds after which they are read again though no change was told.
 _REREAD = 60.0
 _RETRY_AFTER_FAULT = 10.0
+_GIVE_BACK = 2.0
 
 
 class Webhooks:
@@ -155,9 +156,11 @@ class Dispatcher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        with suppress(StoreError):
-            for courier in self._couriers.values():
-                await courier.give_back()
+        # A store that hangs is not waited for: claims end by themselves.
+        with suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(_GIVE_BACK):
+                for courier in self._couriers.values():
+                    await courier.give_back()
 
     async def work(self) -> None:
         """Deliver once what there is to be delivered now, for each endpoint in turn. Raises StoreError."""

@@ -74,7 +74,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "webhook_deliveries": [
         IndexModel({"endpoint": 1, "message": 1}, name="webhook_deliveries_message", unique=True),
         # What is to be tried again, the longest due first.
-        IndexModel({"endpoint": 1, "state": 1, "next_at": 1}, name="webhook_deliveries_due"),
+        IndexModel({"endpoint": 1, "state": 1, "next_at": 1, "turn": 1}, name="webhook_deliveries_due"),
         # The last ones.
         IndexModel({"endpoint": 1, "state": 1, "turn": -1}, name="webhook_deliveries_log"),
         # Does a message of this user wait?

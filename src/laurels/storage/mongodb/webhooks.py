@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from bson import Timestamp
@@ -15,6 +15,7 @@ from laurels.storage.mongodb.connection import Database, Document
 from laurels.storage.mongodb.watermark import MARGIN
 
 WRITTEN_INDEX = "ledger_written"
+DUE_ORDER = [("next_at", 1), ("turn", 1)]
 
 
 async def add(database: Database, endpoint: Endpoint) -> None:
@@ -155,9 +156,13 @@ async def _turns(database: Database, count: int) -> int:
 
 async def due(database: Database, endpoint_id: str, now: int, limit: int) -> list[Delivery]:
     """See `WebhookStore.due_deliveries`."""
-    waiting: Document = {"endpoint": {"$eq": endpoint_id}, "state": "pending", "next_at": {"$lte": now}}
-    order = [("next_at", 1), ("turn", 1)]
-    return [_delivery_of(each) async for each in database["webhook_deliveries"].find(waiting).sort(order).limit(limit)]
+    found = database["webhook_deliveries"].find(due_query(endpoint_id, now)).sort(DUE_ORDER).limit(limit)
+    return [_delivery_of(each) async for each in found]
+
+
+def due_query(endpoint_id: str, now: int) -> Document:
+    """Messages to be tried again by now."""
+    return {"endpoint": {"$eq": endpoint_id}, "state": "pending", "next_at": {"$lte": now}}
 
 
 async def hasten(database: Database, endpoint_id: str, now: int) -> None:
@@ -167,10 +172,13 @@ async def hasten(database: Database, endpoint_id: str, now: int) -> None:
 
 
 async def deliveries(database: Database, endpoint_id: str, state: State | None, limit: int) -> list[Delivery]:
-    """See `WebhookStore.deliveries`."""
-    asked: Document = {"endpoint": {"$eq": endpoint_id}, **({} if state is None else {"state": state})}
-    found = database["webhook_deliveries"].find(asked).sort("turn", -1).limit(limit)
-    return [_delivery_of(each) async for each in found]
+    """See `WebhookStore.deliveries`. One walk along an index for each state."""
+    found: list[Document] = []
+    for each in get_args(State) if state is None else (state,):
+        query = {"endpoint": {"$eq": endpoint_id}, "state": each}
+        found += await database["webhook_deliveries"].find(query).sort("turn", -1).limit(limit).to_list()
+    found.sort(key=lambda document: document["turn"], reverse=True)
+    return [_delivery_of(each) for each in found[:limit]]
 
 
 async def revive(database: Database, endpoint_id: str, message_id: str | None, now: int) -> int:
