@@ -15,7 +15,8 @@ Answers = Callable[[dict[str, Any]], int]
 
 
 class Receiver:
-    """Takes messages on a loopback port, and answers each with the status that `answers` gives for it."""
+    """Takes messages on a loopback port, and answers each with the status that `answers` gives for it, or with nothing
+    as long as it `hangs`."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[dict[str, str], bytes]] = []
@@ -27,18 +28,19 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                length = int(self.headers["content-length"])
-                body = self.rfile.read(length)
-                if len(body) < length:
-                    # Whoever sent it was stopped.
+                size = int(self.headers["content-length"])
+                body = self.rfile.read(size)
+                if len(body) < size:
+                    # Who sent it was stopped meanwhile.
                     return
                 with receiver._lock:
                     receiver.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                status = receiver.answers(json.loads(body))
                 if receiver.hangs.is_set():
                     while receiver.hangs.is_set():
                         time.sleep(0.01)
                     return
-                self.send_response(receiver.answers(json.loads(body)))
+                self.send_response(status)
                 if receiver.location:
                     self.send_header("Location", receiver.location)
                 self.send_header("Content-Length", "0")

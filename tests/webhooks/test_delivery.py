@@ -94,7 +94,11 @@ async def test_levels_and_streaks_are_told_when_they_grow(
             await (dispatcher if day == 0 else await hire()).work()
             clock.advance(timedelta(seconds=20))
         clock.advance(DAY - timedelta(seconds=20) * (day != 1))
-    clock.advance(3 * DAY)
+    # One more on a day that was told of, for one who has seen nothing before.
+    clock.advance(-DAY)
+    await laurels.record("ada", "talk")
+    await (await hire()).work()
+    clock.advance(4 * DAY)
     await laurels.record("ada", "talk")
     await (await hire()).work()
     told = [(message["type"], message["data"]) for message in receiver.messages]
@@ -207,6 +211,39 @@ async def test_whoever_is_stopped_in_the_middle_is_followed_by_another(
     for user in users:
         assert badges_of(receiver, user) == ["first", "third"]
     assert len(receiver.requests) <= 2 * len(users) + 3 * courier.WIDTH
+
+
+async def test_who_waited_is_not_forgotten_when_the_one_who_goes_on_with_them_is_stopped(
+    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+) -> None:
+    await webhooks.add(receiver.url, ["badge.awarded"])
+    receiver.answers = lambda message: 500 if message["data"]["userId"] == "ada" else 204
+    dispatcher = await hire()
+    await third_runs(laurels, "ada")
+    await dispatcher.work()
+    # By now the place has moved past all that she is owed.
+    await third_runs(laurels, "bob")
+    await dispatcher.work()
+    assert badges_of(receiver, "ada", once=False) == ["first"]
+    come = len(receiver.requests)
+
+    def answer(message: dict[str, Any]) -> int:
+        if message["data"]["badge"]["badgeId"] == "third":
+            receiver.hangs.set()
+        return 204
+
+    receiver.answers = answer
+    clock.advance(timedelta(minutes=1))
+    working = asyncio.create_task(dispatcher.work())
+    await asyncio.to_thread(receiver.wait_for, come + 2)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    receiver.hangs.clear()
+    receiver.answers = lambda _message: 204
+    clock.advance(timedelta(minutes=1))
+    await (await hire()).work()
+    assert badges_of(receiver, "ada", once=False) == ["first", "first", "third", "third"]
+    assert badges_of(receiver, "ada") == ["first", "third"]
 
 
 async def test_two_dispatchers_share_the_endpoints_and_double_nothing(

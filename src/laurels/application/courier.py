@@ -85,7 +85,7 @@ class Courier:
         self._sender = sender
         self._owner = owner
         self._claimed_at: int | None = None
-        self._next = ""
+        self._next = self._kept = ""
         self._looked_back_at = 0
         self._failures = 0
         self._probed_at = 0
@@ -122,7 +122,7 @@ class Courier:
             self._claimed_at = None
             return False
         was_without = self._claimed_at is None or now - self._claimed_at >= LEASE
-        self._claimed_at = now
+        self._claimed_at, self._kept = now, place
         if was_without or not 0 <= now - self._looked_back_at < LOOK_BACK:
             self._next, self._looked_back_at = place, now
         return True
@@ -146,7 +146,7 @@ class Courier:
 
     async def _look(self, *, is_probe: bool) -> bool:
         found = await self._store.written_since(self._next, PAGE)
-        told = await self._store.told(self.endpoint.id, found.users.keys())
+        told = await self._store.told(self.endpoint.id, found.users.keys()) if found.users else {}
         # Who is blocked is gone on with when the message that waits has arrived, or is given up.
         waiting = iter([user_id for user_id in found.users if user_id not in told or not told[user_id].is_blocked])
 
@@ -169,8 +169,9 @@ class Courier:
         if next(waiting, None) is not None or self._is_away:
             # The page is taken again when the endpoint is back; nobody who has been told is told twice.
             return False
-        await self._store.keep_place(self.endpoint.id, found.safe)
-        self._next = found.next
+        if found.safe != self._kept:
+            await self._store.keep_place(self.endpoint.id, found.safe)
+        self._next, self._kept = found.next, found.safe
         return not found.is_all
 
     async def _side_by_side(self, users: Iterator[str], work: Callable[[str], Awaitable[None]], *, stops: bool) -> None:
