@@ -27,6 +27,7 @@ from laurels.errors import (
     StoreUnreachable,
     UnknownKey,
     UnknownUser,
+    UnknownWebhook,
     UserDeleted,
 )
 from laurels.rulebooks.loader import load_rulebook
@@ -55,6 +56,7 @@ __all__ = [
     "Timeframe",
     "UnknownKey",
     "UnknownUser",
+    "UnknownWebhook",
     "UserDeleted",
     "load_rulebook",
 ]

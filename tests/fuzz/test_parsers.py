@@ -29,7 +29,7 @@ from laurels.rulebooks.loader import load_rulebook, parse_rulebook
 from laurels.settings import read_settings
 from laurels.storage.mongodb.older_documents import Unusable, event_of, user_of
 
-RUNS = settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+RUNS = settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 EVENT_TYPES = load_rulebook("coding").event_types
 
 SEEDS = [

@@ -47,7 +47,7 @@ def admin(server: ServerProcess) -> dict[str, str]:
 
 @SCHEMA.parametrize()
 @settings(
-    max_examples=30,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],

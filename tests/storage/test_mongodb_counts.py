@@ -82,16 +82,17 @@ async def test_a_process_that_is_killed_at_any_step_leaves_counts_that_are_exact
 ) -> None:
     for user in range(USERS):
         await project(store, f"user {user}", points=user)
-    steps = 0
+    # Before each odd step, and after each even one.
+    steps = 0 if before else 1
     while (code := die_at(mongodb_url, 2 + steps, 1 + steps, before=before)) != 0:
         assert code == -signal.SIGKILL
         await check(store)
-        if steps % 2:
+        if steps % 4 > 1:
             # Every other time the next process, which is killed as well, finds what this one left.
             await store.behind(10, before=0)
             await check(store)
             assert await store.miscounted() == []
-        steps += 1
+        steps += 2
     assert steps >= 8, "killed less often than counting has steps"
     await check(store)
     assert await store.miscounted() == []

@@ -106,6 +106,9 @@ class Deletion:
         due = [user_id for user_id, seen_at in self._seen.items() if now - seen_at >= self._grace]
         if due:
             left = await self._store.erase(due)
+            for user_id in due:
+                # A message of theirs may have been on its way when they were deleted.
+                await self._store.forget_deliveries(user_id)
             await self._store.close_tombstones([user_id for user_id in due if user_id not in left])
 
     async def close(self) -> None:

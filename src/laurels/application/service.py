@@ -205,8 +205,8 @@ class Service:
         spool = None if self.fallback is None else self.fallback.spool
         return await personal_data(self.store, self.analytics, self.clock, spool, user_id)
 
-    async def _tell_deleted(self, user_id: str, _at: int) -> None:
-        await enqueue_user_deleted(self.store, self.clock, user_id)
+    async def _tell_deleted(self, user_id: str, at: int) -> None:
+        await enqueue_user_deleted(self.store, user_id, at)
 
     async def _forget(self, user_ids: Collection[str]) -> None:
         """Drop what this process has in memory of users who were deleted, and end their streams."""

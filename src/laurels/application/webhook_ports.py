@@ -106,5 +106,5 @@ class WebhookStore(Protocol):
         ...
 
     async def forget_deliveries(self, user_id: str) -> None:
-        """Forget everything that is kept for all endpoints about a user."""
+        """Forget everything that is kept for all endpoints about a user, but that they were deleted."""
         ...

@@ -116,16 +116,17 @@ class Webhooks:
         return await self._sender.send(endpoint.url, headers, body.encode())
 
 
-async def enqueue_user_deleted(store: WebhookStore, clock: Clock, user_id: str) -> None:
-    """Forget what is kept of a user for webhooks, and tell the endpoints that asked for it that the user was deleted.
+async def enqueue_user_deleted(store: WebhookStore, user_id: str, at: int) -> None:
+    """Forget what is kept of a user for webhooks, and tell the endpoints that asked for it that the user was deleted at
+    the instant `at`.
 
-    To be called when the user's entries are gone. At the return the messages survive the end of the process.
+    To be called when the user's entries are gone, and again where that was cut off: the messages are the same ones. At
+    the return they survive the end of the process.
     """
     await store.forget_deliveries(user_id)
-    now = clock()
     for endpoint in await store.webhooks():
         if USER_DELETED in endpoint.types:
-            await store.settle([deletion_of(endpoint, user_id, now)])
+            await store.settle([deletion_of(endpoint, user_id, at)])
 
 
 class Dispatcher:

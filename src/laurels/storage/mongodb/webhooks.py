@@ -10,7 +10,7 @@ from bson import Timestamp
 from pymongo import UpdateOne
 
 from laurels.application.webhook_ports import LOG, Told, Written
-from laurels.domain.webhooks import Delivery, Endpoint, State
+from laurels.domain.webhooks import USER_DELETED, Delivery, Endpoint, State
 from laurels.storage.mongodb.connection import Database, Document
 from laurels.storage.mongodb.watermark import MARGIN
 
@@ -192,8 +192,8 @@ async def revive(database: Database, endpoint_id: str, message_id: str | None, n
 
 async def forget(database: Database, user_id: str) -> None:
     """See `WebhookStore.forget_deliveries`."""
-    for name in ("webhook_deliveries", "webhook_cursors"):
-        await database[name].delete_many({"userId": {"$eq": user_id}})
+    await database["webhook_cursors"].delete_many({"userId": {"$eq": user_id}})
+    await database["webhook_deliveries"].delete_many({"userId": {"$eq": user_id}, "type": {"$ne": USER_DELETED}})
 
 
 def _endpoint_document(endpoint: Endpoint) -> Document:

@@ -9,7 +9,7 @@ import apsw
 import msgspec
 
 from laurels.application.webhook_ports import LOG, Told, Written
-from laurels.domain.webhooks import Delivery, Endpoint, State
+from laurels.domain.webhooks import USER_DELETED, Delivery, Endpoint, State
 from laurels.storage.sqlite.connection import rows, transaction
 
 _encode = msgspec.json.Encoder().encode
@@ -186,7 +186,8 @@ def revive(connection: apsw.Connection, endpoint_id: str, message_id: str | None
 def forget(connection: apsw.Connection, user_id: str) -> None:
     """See `WebhookStore.forget_deliveries`."""
     with transaction(connection, "IMMEDIATE"):
-        rows(connection, "DELETE FROM webhook_deliveries WHERE user_id = ?", (user_id,))
+        told = (user_id, USER_DELETED)
+        rows(connection, "DELETE FROM webhook_deliveries WHERE user_id = ? AND type <> ?", told)
         rows(connection, "DELETE FROM webhook_cursors WHERE user_id = ?", (user_id,))
 
 
