@@ -193,3 +193,21 @@ async def test_walking_the_pages_meets_everyone_once_while_others_arrive(tmp_pat
 async def drain(steps: AsyncIterator[None]) -> None:
     async for _ in steps:
         await asyncio.sleep(0)
+
+
+async def test_a_page_that_holds_the_whole_board_agrees_with_its_total(tmp_path: Path, clock: SettableClock) -> None:
+    url = f"sqlite:///{tmp_path}/l.db"
+    async with Laurels.open(url, rulebook=RULEBOOK, clock=clock, projection_interval=0.001) as laurels:
+
+        async def arrive() -> None:
+            for number in range(90):
+                await laurels.record(f"user-{number}", "talk")
+                await laurels.projector.flush()
+
+        arriving = asyncio.create_task(arrive())
+        while not arriving.done():
+            pages = await asyncio.gather(*(laurels.leaderboards.page(limit=100) for _ in range(5)))
+            assert [page.total for page in pages] == [len(page.leaderboard) for page in pages]
+        await arriving
+        page = await laurels.leaderboards.page(limit=100)
+        assert page.total == len(page.leaderboard) == 90

@@ -5,6 +5,7 @@ Boards are read from the projection, so they may lag behind the ledger by the pr
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -119,7 +120,13 @@ class Leaderboards:
             standings = await self._store.standings(board, limit=limit + 1, after=after)
         following = standings[limit] if len(standings) > limit else None
         standings = standings[:limit]
-        rows = await self._rows(asked, standings, is_top=around is None and cursor is None)
+        is_top = around is None and cursor is None
+        asked_rows = self._rows(asked, standings, is_top=is_top)
+        if is_top and following is None:
+            # The page is the board: a count asked for by itself might be of a moment later.
+            rows, total = await asked_rows, len(standings)
+        else:
+            rows, total = await asyncio.gather(asked_rows, self._store.count(board))
         next_cursor = None
         if following is not None:
             is_alias = rows[-1].user_id != standings[-1].user_id
@@ -130,7 +137,7 @@ class Leaderboards:
             period=asked.period,
             language=UNSET if asked.language is None else asked.language,
             leaderboard=rows,
-            total=await self._store.count(board),
+            total=total,
             next=next_cursor,
         )
 
@@ -240,8 +247,10 @@ class Leaderboards:
         if own is None:
             why = "This user does not stand on this board: they have no event in its period, or stay off the boards."
             raise UnknownUser(user_id, why)
-        above = await self._store.standings(board, limit=limit, before=own.place)
-        below = await self._store.standings(board, limit=limit + 1, after=own.place)
+        above, below = await asyncio.gather(
+            self._store.standings(board, limit=limit, before=own.place),
+            self._store.standings(board, limit=limit + 1, after=own.place),
+        )
         # In the middle, unless one side is too short: then the other gives more.
         take_above = max(limit // 2, limit - 1 - len(below))
         kept = above[-take_above:] if take_above else []
@@ -260,24 +269,26 @@ class Leaderboards:
     async def _rows(self, asked: _Asked, standings: list[Standing], *, is_top: bool) -> list[LeaderboardRow]:
         if not standings:
             return []
-        board = asked.board
-        ranks_before = await self._ranks_before(asked, [standing.user_id for standing in standings])
-        cards = await self._store.cards([standing.user_id for standing in standings])
-        position = 1 if is_top else None
-        rank = position or await self._rank_of(board, standings[0].points)
-        rows: list[LeaderboardRow] = []
-        points = standings[0].points
-        for offset, standing in enumerate(standings):
-            if standing.points != points:
-                if position is None:
-                    # Lines of the pages before may share the first line's points: only here positions are known.
-                    position = await self._rank_of(board, standing.points) - offset
-                rank, points = position + offset, standing.points
-            rows.append(_row(standing, rank, ranks_before.get(standing.user_id), cards.get(standing.user_id)))
-        return rows
+        user_ids = [standing.user_id for standing in standings]
+        ranks, ranks_before, cards = await asyncio.gather(
+            self._ranks(asked.board, [standing.points for standing in standings], is_top=is_top),
+            self._ranks_before(asked, user_ids),
+            self._store.cards(user_ids),
+        )
+        return [
+            _row(standing, rank, ranks_before.get(standing.user_id), cards.get(standing.user_id))
+            for standing, rank in zip(standings, ranks, strict=True)
+        ]
 
-    async def _rank_of(self, board: str, points: int) -> int:
-        return 1 + await self._store.count(board, above=points)
+    async def _ranks(self, board: str, points: Sequence[int], *, is_top: bool) -> list[int]:
+        """The ranks of a page's lines, of which these are the points."""
+        if is_top:
+            return ranks_of(points)
+        # Lines of the pages before may share the first line's points: positions are known from the next points on.
+        ties = sum(1 for _ in takewhile(points[0].__eq__, points))
+        above = await self._store.counts_above(board, set(points[: ties + 1]))
+        below = [above[points[ties]] + rank for rank in ranks_of(points[ties:])] if ties < len(points) else []
+        return [1 + above[points[0]]] * ties + below
 
 
 def _row(standing: Standing, rank: int, previous_rank: int | None, card: Card | None) -> LeaderboardRow:
