@@ -1,4 +1,7 @@
-"""Servers as processes of their own on loopback, all with the same server software and the same options."""
+"""Servers as processes of their own on loopback, all with the same server software and the same options.
+
+Laurels has its own side of a connection, as `laurels serve` has; the others have the server's.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,10 @@ UNGUARDED = "benchmarks.unguarded_app:create_app"
 STARTUP_SECONDS = 60.0
 # As `laurels serve` runs it.
 _OPTIONS = (
-    *("--loop", "uvloop", "--http", "httptools", "--ws", "none", "--workers", "1", "--log-level", "warning"),
+    *("--loop", "uvloop", "--ws", "none", "--workers", "1", "--log-level", "warning"),
     *("--no-access-log", "--no-server-header", "--no-proxy-headers"),
 )
+_CONNECTIONS = "laurels.http.connections:PatientProtocol"
 
 
 class Server:
@@ -64,6 +68,7 @@ def serving(factory: str, variables: dict[str, str] | None = None) -> Generator[
     """A server of the application that `factory` makes; `variables` go into its environment."""
     port = _free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", factory, "--port", str(port), *_OPTIONS]
+    command += ["--http", "httptools" if factory == FLOOR else _CONNECTIONS]
     process = subprocess.Popen(command, cwd=ROOT, env=environment(variables))
     try:
         server = Server(process, port)

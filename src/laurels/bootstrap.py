@@ -137,11 +137,12 @@ async def open_store(url: str) -> Store:
 def create_app(settings: Settings) -> Litestar:
     """The ASGI application: one Laurels per process, opened when serving starts and closed when it ends."""
     from laurels.http.app import build_app  # noqa: PLC0415  the library works without a web framework
-    from laurels.http.connections import PatientProtocol, raise_file_limit  # noqa: PLC0415
+    from laurels.http.connections import PatientProtocol  # noqa: PLC0415
     from laurels.http.event_stream import StreamLimits  # noqa: PLC0415
     from laurels.http.limits import Limits  # noqa: PLC0415
     from laurels.http.logs import configure_logs  # noqa: PLC0415
     from laurels.http.observing import Observing  # noqa: PLC0415
+    from laurels.http.process import calm_collector, raise_file_limit  # noqa: PLC0415
     from laurels.web.pages import ROUTES  # noqa: PLC0415
 
     configure_logs(settings.log_level)
@@ -153,7 +154,7 @@ def create_app(settings: Settings) -> Litestar:
         per_address=settings.max_streams_per_address,
         heartbeat=settings.stream_heartbeat_ms / 1000,
     )
-    return build_app(
+    app = build_app(
         lambda: Laurels.open(settings=settings, spool=settings.spool_folder, publish=True),
         limits,
         pages=ROUTES,
@@ -167,6 +168,8 @@ def create_app(settings: Settings) -> Litestar:
         ),
         webhook_private=settings.webhook_private,
     )
+    calm_collector()
+    return app
 
 
 def _guard(settings: Settings) -> Guard:

@@ -30,6 +30,8 @@ from laurels.domain.keys import (
 from laurels.errors import InvalidInput, StoreError, UnknownKey
 
 FRESH = 0.2
+# Seconds before that at which a request has them asked for.
+AHEAD = 0.1
 # Milliseconds between two notes of a key's use: nobody needs them closer, and each is a write.
 TOUCH_INTERVAL = 60_000
 # Seconds after which all keys are read again though no change was told.
@@ -72,10 +74,13 @@ class Keyring:
         """Whether no key was ever made, revoked ones included."""
         return not self._by_prefix
 
-    @property
-    def is_fresh(self) -> bool:
-        """Whether what is known is young enough to be used without asking."""
-        return monotonic() < self._fresh_until
+    def stay_fresh(self) -> bool:
+        """Whether what is known is young enough to be used without asking. Where it soon will not be, it is asked for
+        now, so that no request has to wait for that."""
+        left = self._fresh_until - monotonic()
+        if 0 < left < AHEAD and (self._reading is None or self._reading.done()):
+            self._reading = asyncio.create_task(self._read(), name="laurels-keys")
+        return left > 0
 
     def learn(self) -> None:
         """Go on asking for the keys, in a task, until they are known once."""
@@ -91,7 +96,7 @@ class Keyring:
     async def refresh(self) -> None:
         """Make what is known young enough. While the store is away or hangs, what was known last goes on to count:
         events are accepted then, too. Raises StoreError where nothing was ever known."""
-        while not self.is_fresh:
+        while monotonic() >= self._fresh_until:
             reading, began = self._reading, False
             if reading is None or reading.done():
                 reading, began = asyncio.create_task(self._read(), name="laurels-keys"), True

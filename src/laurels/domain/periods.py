@@ -43,7 +43,14 @@ def to_datetime(at: int) -> datetime:
 
 def iso(at: int) -> str:
     """An instant on the wire: UTC, milliseconds, `Z`."""
-    return to_datetime(at).isoformat(timespec="milliseconds")[:-6] + "Z"
+    second, ms = divmod(at, 1_000)
+    return f"{_second(second)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=256)
+def _second(second: int) -> str:
+    # Most instants of an answer, and of many in a row, lie in the same few seconds.
+    return to_datetime(1_000 * second).isoformat()[:-6]
 
 
 @lru_cache(maxsize=1)

@@ -21,6 +21,7 @@ from laurels.application.metering import Left, Meters
 from laurels.errors import LaurelsError
 from laurels.http.access import Caller
 from laurels.http.bodies import BODY_IS_READ, header
+from laurels.http.deadlines import Deadlines
 from laurels.http.identity import Identity, WrongCredentials
 from laurels.http.problems import on_http_exception, on_laurels_error
 from laurels.http.refusal import Refusal
@@ -79,6 +80,7 @@ class Edge:
         self._rules = rules
         self.identity = identity
         self.meters = meters
+        self._deadlines = Deadlines(rules.seconds)
         self.under_way = 0
         self.shed = 0
 
@@ -96,8 +98,7 @@ class Edge:
             nonlocal has_begun, holds_place
             if message["type"] == "http.response.start":
                 has_begun = True
-                if not limit.expired():
-                    limit.reschedule(None)
+                self._deadlines.end(deadline)
                 message["headers"] = [*message.get("headers", ()), *headers]
                 if holds_place and "/stream" in path:
                     # Streams have a limit of their own.
@@ -105,31 +106,31 @@ class Edge:
                     self.under_way -= 1
             await send(message)
 
-        limit = asyncio.timeout(self._rules.seconds)
+        deadline = self._deadlines.begin()
         try:
-            async with limit:
-                try:
-                    if origin and scope["method"] == "OPTIONS":
-                        await _preflight(answer)
-                        return
-                    if self.under_way >= self._rules.requests:
-                        self.shed += 1
-                        raise Refusal(503, "The server has as much to do as it takes; try again in a moment.")
-                    holds_place = True
-                    self.under_way += 1
-                    # Whether it lives is told to whoever asks, and while no keys are known.
-                    caller = _NOBODY if path.startswith("/health/") else await self._identify(scope)
-                    state["caller"], state["key_id"] = caller, caller.key
-                    if (left := await self._take(scope, caller)) is not None:
-                        headers += _rate_headers(left)
-                        if left.retry_after:
-                            raise _too_many("Too many requests; wait a moment.", left)
-                except (HTTPException, LaurelsError) as error:
-                    await _refuse(error, scope, receive, answer)
+            try:
+                if origin and scope["method"] == "OPTIONS":
+                    await _preflight(answer)
                     return
-                await inner(scope, receive, answer)
-        except TimeoutError:
-            if has_begun or not limit.expired():
+                if self.under_way >= self._rules.requests:
+                    self.shed += 1
+                    raise Refusal(503, "The server has as much to do as it takes; try again in a moment.")
+                holds_place = True
+                self.under_way += 1
+                # Whether it lives is told to whoever asks, and while no keys are known.
+                caller = _NOBODY if path.startswith("/health/") else await self._identify(scope)
+                state["caller"], state["key_id"] = caller, caller.key
+                if (left := await self._take(scope, caller)) is not None:
+                    headers += _rate_headers(left)
+                    if left.retry_after:
+                        raise _too_many("Too many requests; wait a moment.", left)
+            except (HTTPException, LaurelsError) as error:
+                await _refuse(error, scope, receive, answer)
+                return
+            await inner(scope, receive, answer)
+        except asyncio.CancelledError:
+            # Somebody else may have cancelled it as well, such as a server that stops.
+            if not deadline.passed or deadline.task.uncancel() or has_begun:
                 raise
             seconds = self._rules.seconds
             error = (
@@ -139,8 +140,13 @@ class Edge:
             )
             await _refuse(error, scope, receive, answer, closing=True)
         finally:
+            self._deadlines.end(deadline)
             if holds_place:
                 self.under_way -= 1
+
+    def close(self) -> None:
+        """Limit nothing any more."""
+        self._deadlines.close()
 
     async def _identify(self, scope: HTTPScope) -> Caller:
         try:

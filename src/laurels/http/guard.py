@@ -35,9 +35,11 @@ class Guard(Struct, frozen=True):
         with suppress(StoreError):
             await keyring.refresh()
         keyring.learn()
+        edge = Edge(self.rules, identity, meters)
         try:
-            yield Edge(self.rules, identity, meters)
+            yield edge
         finally:
+            edge.close()
             await tokens.close()
             await meters.close()
             await keyring.close()

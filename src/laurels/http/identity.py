@@ -57,7 +57,7 @@ class Identity:
 
     async def of(self, scope: HTTPScope) -> Caller:
         """The caller. Raises Unauthenticated, or StoreError where keys are not known yet."""
-        if not self._keyring.is_fresh:
+        if not self._keyring.stay_fresh():
             await self._keyring.refresh()
         credentials = _credentials(scope)
         if credentials is None:
@@ -94,7 +94,7 @@ class Identity:
 
     def _still(self, prefix: str) -> Callable[[], Awaitable[bool]]:
         async def still_counts() -> bool:
-            if not self._keyring.is_fresh:
+            if not self._keyring.stay_fresh():
                 await self._keyring.refresh()
             return self._keyring.still_counts(prefix)
 
