@@ -63,6 +63,7 @@ class TestPlans:
             await project(store, f"user {n}", 2, points=n % 7)
         await store.add_webhook(endpoint())
         await store.settle([delivery(1, f"user {n}", state="done" if n % 2 else "pending") for n in range(50)])
+        await store.remind("wh_a", {f"user {n}": NOON + n for n in range(50)})
         place, since, some = Place(3, NOON, "user 3"), Timestamp(1, 0), ["user 1", "user 2"]
         order, backwards = (
             [("points", -1), ("reachedAt", 1), ("userId", 1)],
@@ -89,6 +90,12 @@ class TestPlans:
             ("webhook_deliveries", webhooks.due_query("wh_a", NOON), webhooks.DUE_ORDER, "webhook_deliveries_due"),
             ("webhook_deliveries", {"endpoint": "wh_a", "state": "done"}, [("turn", -1)], "webhook_deliveries_log"),
             ("webhook_cursors", {"endpoint": "wh_a", "userId": {"$in": some}}, [], "webhook_cursors_user"),
+            (
+                "webhook_reminders",
+                webhooks.reminders_query("wh_a", NOON),
+                webhooks.REMINDERS_ORDER,
+                "webhook_reminders_due",
+            ),
         ]
         for collection, query, sort, index in hot:
             named = (ledger.LATER_INDEX, ledger.KNOWN_INDEX, ledger.USERS_INDEX, snapshots.PENDING_INDEX)

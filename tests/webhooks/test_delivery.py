@@ -330,6 +330,28 @@ async def test_what_cannot_be_an_endpoint_is_refused(webhooks: Webhooks, laurels
             await call("wh_unknown")
 
 
+async def test_one_who_was_away_is_asked_again_though_the_next_entries_tell_nothing(
+    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+) -> None:
+    endpoint = await webhooks.add(receiver.url, ["badge.awarded"])
+    dispatcher = await hire()
+    receiver.answers = lambda _message: 500
+    for n in range(courier.AWAY_AFTER):
+        await laurels.record(f"user {n}", "run")
+    for later in (timedelta(0), *LATER):
+        clock.advance(later)
+        await dispatcher.work()
+    assert {kept.state for kept in await webhooks.deliveries(endpoint.id)} == {"dead"}
+    receiver.answers = lambda _message: 204
+    for _ in range(2):
+        await laurels.record_many([learning_event(f"quiet {n}", "talk") for n in range(courier.PAGE)])
+    await laurels.record("ada", "run")
+    for _ in range(5):
+        clock.advance(timedelta(minutes=1))
+        await dispatcher.work()
+    assert badges_of(receiver, "ada", once=False) == ["first"]
+
+
 async def test_a_running_dispatcher_learns_of_endpoints_and_of_their_end(
     laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, monkeypatch: Any
 ) -> None:

@@ -18,7 +18,9 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from laurels.application.analytics import Analytics
 from laurels.application.ports import Clock, Store
+from laurels.application.reminders import Reminders
 from laurels.application.webhook_messages import messages_of
 from laurels.application.webhook_ports import Told
 from laurels.domain.ledger import Entry, EventRecorded
@@ -76,12 +78,21 @@ class Courier:
     """Delivers for one endpoint, as long as this process holds the claim to do so."""
 
     def __init__(
-        self, endpoint: Endpoint, store: Store, rulebook: Rulebook, clock: Clock, sender: Sender, *, owner: str
+        self,
+        endpoint: Endpoint,
+        store: Store,
+        rulebook: Rulebook,
+        clock: Clock,
+        sender: Sender,
+        *,
+        analytics: Analytics,
+        owner: str,
     ) -> None:
         self.endpoint = endpoint
         self._store = store
         self._rulebook = rulebook
         self._clock = clock
+        self._reminders = Reminders(store, rulebook, clock, analytics)
         self._sender = sender
         self._owner = owner
         self._claimed_at: int | None = None
@@ -138,10 +149,8 @@ class Courier:
             by_user.setdefault(each.user_id, []).append(each)
         await self._side_by_side(iter(by_user), lambda user_id: self._retry(by_user[user_id]), stops=False)
         is_probe = self._is_away
-        if is_probe:
-            if 0 <= self._clock() - self._probed_at < PROBE_INTERVAL:
-                return False
-            self._probed_at = self._clock()
+        if is_probe and 0 <= self._clock() - self._probed_at < PROBE_INTERVAL:
+            return False
         return await self._look(is_probe=is_probe) or len(due) >= DUE
 
     async def _look(self, *, is_probe: bool) -> bool:
@@ -166,13 +175,18 @@ class Courier:
                 if not self._is_away:
                     break
         await self._side_by_side(waiting, tell, stops=True)
-        if next(waiting, None) is not None or self._is_away:
+        if next(waiting, None) is not None:
             # The page is taken again when the endpoint is back; nobody who has been told is told twice.
             return False
         if found.safe != self._kept:
             await self._store.keep_place(self.endpoint.id, found.safe)
         self._next, self._kept = found.next, found.safe
-        return not found.is_all
+        if not found.is_all:
+            return True
+        if self._is_away:
+            # Where the ledger has nothing to ask with whether it is back, one user whose time has come will do.
+            return is_probe and await self._reminders.ring(self.endpoint, limit=1)
+        return await self._reminders.ring(self.endpoint)
 
     async def _side_by_side(self, users: Iterator[str], work: Callable[[str], Awaitable[None]], *, stops: bool) -> None:
         """Work for users, some at a time; where it `stops`, those are left who come after the endpoint went away."""
@@ -235,6 +249,8 @@ class Courier:
                 after = entry.seq
                 if entry.recorded_at < self.endpoint.created_at:
                     continue
+                if (entry.seq, 0) >= start:
+                    await self._reminders.note(self.endpoint, entry)
                 streak_before = await self._streak_before(entry)
                 for message in messages_of(self.endpoint, entry, self._rulebook, streak_before=streak_before):
                     if (message.seq, message.part) > start:
@@ -281,8 +297,9 @@ class Courier:
                 await self._store.hasten_deliveries(self.endpoint.id, now=now)
             return replace(tried, state="done")
         self._failures += 1
-        if self._failures == AWAY_AFTER:
+        if self._is_away:
             self._probed_at = now
+        if self._failures == AWAY_AFTER:
             logger.warning("webhook %s does not take messages: %s", self.endpoint.id, answer.error or answer.status)
         if attempts >= ATTEMPTS:
             return replace(tried, state="dead")

@@ -183,6 +183,12 @@ class GuardedStore:
     async def revive_deliveries(self, endpoint_id: str, message_id: str | None, *, now: int) -> int:
         return await self._ask(lambda store: store.revive_deliveries(endpoint_id, message_id, now=now))
 
+    async def remind(self, endpoint_id: str, reminders: Mapping[str, int | None]) -> None:
+        await self._ask(lambda store: store.remind(endpoint_id, reminders))
+
+    async def due_reminders(self, endpoint_id: str, *, now: int, limit: int) -> dict[str, int]:
+        return await self._store.due_reminders(endpoint_id, now=now, limit=limit)
+
     async def forget_deliveries(self, user_id: str) -> None:
         await self._ask(lambda store: store.forget_deliveries(user_id))
 

@@ -13,17 +13,22 @@ from msgspec import Struct
 
 from laurels.application.badges import badge_view
 from laurels.domain.ledger import Award, Entry, EventRecorded, ProfileChanged
-from laurels.domain.periods import iso
+from laurels.domain.periods import Timeframe, day_name, iso
 from laurels.domain.rulebook import Rulebook
 from laurels.domain.webhooks import (
     BADGE_AWARDED,
+    BOARD_CLOSED,
     LEVEL_REACHED,
     STREAK_EXTENDED,
+    STREAK_LOST,
     USER_DELETED,
     Delivery,
     Endpoint,
     message_id_of,
 )
+
+NOBODY = ""
+"""The user id of messages that are about no user: nobody can have it."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -71,6 +76,33 @@ def deletion_of(endpoint: Endpoint, user_id: str, at: int) -> Delivery:
         body=body_of(USER_DELETED, at, {"userId": user_id}),
         next_at=at,
         at=at,
+    )
+
+
+def loss_of(endpoint: Endpoint, user_id: str, streak: int, last_day: int, lost_at: int, now: int) -> Delivery:
+    """The message that at `lost_at` a streak of so many days was lost, whose last day was `last_day`."""
+    told = {"userId": user_id, "dailyStreak": streak, "lastDay": day_name(last_day)}
+    return Delivery(
+        endpoint=endpoint.id,
+        id=message_id_of(endpoint.id, user_id, last_day, STREAK_LOST),
+        type=STREAK_LOST,
+        user_id=user_id,
+        body=body_of(STREAK_LOST, lost_at, told),
+        next_at=now,
+        at=now,
+    )
+
+
+def closing_of(endpoint: Endpoint, timeframe: Timeframe, period: str, total: int, closed_at: int, now: int) -> Delivery:
+    """The message that at `closed_at` a period ended, on whose board `total` people stand."""
+    return Delivery(
+        endpoint=endpoint.id,
+        id=message_id_of(endpoint.id, period, BOARD_CLOSED),
+        type=BOARD_CLOSED,
+        user_id=NOBODY,
+        body=body_of(BOARD_CLOSED, closed_at, {"timeframe": timeframe.value, "period": period, "total": total}),
+        next_at=now,
+        at=now,
     )
 
 

@@ -6,7 +6,7 @@ is owed stands in the ledger; only what failed is kept beside it, so that nothin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -103,6 +103,15 @@ class WebhookStore(Protocol):
 
     async def revive_deliveries(self, endpoint_id: str, message_id: str | None, *, now: int) -> int:
         """Make one message that was given up due again, or all of them, with all attempts before them; how many."""
+        ...
+
+    async def remind(self, endpoint_id: str, reminders: Mapping[str, int | None]) -> None:
+        """Keep for an endpoint at which instant each of some users is to be looked at, in the place of what was kept;
+        None: not any more. Of an endpoint that is gone nothing is kept."""
+        ...
+
+    async def due_reminders(self, endpoint_id: str, *, now: int, limit: int) -> dict[str, int]:
+        """Who is to be looked at by now, and since when, the longest due first."""
         ...
 
     async def forget_deliveries(self, user_id: str) -> None:

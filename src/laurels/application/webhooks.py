@@ -14,12 +14,15 @@ from uuid import uuid4
 
 from msgspec.structs import replace
 
+from laurels.application.analytics import Analytics
 from laurels.application.courier import Answer, Courier, Sender
 from laurels.application.ports import Clock, Store
-from laurels.application.webhook_messages import body_of, deletion_of
+from laurels.application.recent import recent_progress
+from laurels.application.webhook_messages import NOBODY, body_of, deletion_of
 from laurels.application.webhook_ports import WebhookStore
 from laurels.domain.rulebook import Rulebook
 from laurels.domain.webhooks import (
+    BOARD_CLOSED,
     ROTATION,
     TEST,
     USER_DELETED,
@@ -69,6 +72,8 @@ class Webhooks:
             id=f"wh_{uuid4().hex[:20]}", url=url, types=wanted, secret=new_secret(), created_at=self._clock()
         )
         await self._store.add_webhook(endpoint)
+        if BOARD_CLOSED in wanted:
+            await self._store.remind(endpoint.id, {NOBODY: endpoint.created_at})
         return endpoint
 
     async def all(self) -> list[Endpoint]:
@@ -140,6 +145,8 @@ class Dispatcher:
         self._clock = clock
         self._sender = sender
         self._interval = interval
+        # One for all couriers: what it remembers of users is bounded.
+        self._analytics = Analytics(store, rulebook, clock, recent=recent_progress())
         self._owner = uuid4().hex
         self._version: int | None = None
         self._asked_at = self._read_at = float("-inf")
@@ -218,7 +225,13 @@ class Dispatcher:
                 courier = self._couriers.get(endpoint.id)
                 if courier is None:
                     courier = Courier(
-                        endpoint, self._store, self._rulebook, self._clock, self._sender, owner=self._owner
+                        endpoint,
+                        self._store,
+                        self._rulebook,
+                        self._clock,
+                        self._sender,
+                        analytics=self._analytics,
+                        owner=self._owner,
                     )
                 courier.endpoint = endpoint
                 kept[endpoint.id] = courier

@@ -8,7 +8,7 @@ Instants are whole milliseconds since 1970-01-01T00:00Z. A day is a proleptic Gr
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from urllib.parse import quote
@@ -87,6 +87,12 @@ def day_in_zone(at: int, zone: str) -> int:
     return day_of(at, utc_offset(at, zone))
 
 
+def day_start(day: int, zone: str) -> int:
+    """The instant at which a calendar day begins in an IANA zone."""
+    # Where there is no such midnight this is the instant at which the clocks jump over it.
+    return to_ms(datetime.combine(date.fromordinal(day), time(), _zone(zone)))
+
+
 def hour_of(at: int, offset: int = 0) -> int:
     """The hour of the local day, 0 to 23."""
     return (at + offset * 1000) // 3_600_000 % 24
@@ -138,6 +144,12 @@ def period_start(timeframe: Timeframe, day: int) -> int:
             return week_of(day)
         case Timeframe.DAILY:
             return day
+
+
+def periods_ending(day: int) -> list[tuple[Timeframe, str]]:
+    """The periods whose last day is `day`, by timeframe and name, the shortest first."""
+    timeframes = (Timeframe.DAILY, Timeframe.WEEKLY, Timeframe.MONTHLY)
+    return [(each, period_name(each, day)) for each in timeframes if period_start(each, day + 1) == day + 1]
 
 
 def period_length(timeframe: Timeframe, start: int) -> int:

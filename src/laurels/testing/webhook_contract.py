@@ -207,6 +207,28 @@ class WebhookContract:
         assert {each.body for each in done} == {""}
         assert len(await store.deliveries("wh_a", limit=10 * LOG)) == LOG + 2
 
+    async def test_reminders_are_due_once_kept_and_until_forgotten(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        await one.add_webhook(endpoint())
+        await one.add_webhook(endpoint("wh_b"))
+        await one.remind("wh_a", {"eve": NOON + 3, "": NOON + 1, "bob": NOON + 2, **dict.fromkeys(AWKWARD_IDS, NOON)})
+        await one.remind("wh_b", {"eve": NOON})
+        await one.remind("wh_a", {})
+        assert await other.due_reminders("wh_a", now=NOON - 1, limit=9) == {}
+        due = await other.due_reminders("wh_a", now=NOON + 2, limit=99)
+        assert due == {**dict.fromkeys(AWKWARD_IDS, NOON), "": NOON + 1, "bob": NOON + 2}
+        assert list(due)[-2:] == ["", "bob"]
+        await other.remind("wh_a", {**dict.fromkeys(AWKWARD_IDS), "nobody": None, "bob": NOON + 5})
+        assert await one.due_reminders("wh_a", now=NOON + 9, limit=2) == {"": NOON + 1, "eve": NOON + 3}
+        assert await one.due_reminders("wh_b", now=NOON + 9, limit=9) == {"eve": NOON}
+        await other.forget_deliveries("eve")
+        assert await one.due_reminders("wh_a", now=NOON + 9, limit=9) == {"": NOON + 1, "bob": NOON + 5}
+        assert await one.due_reminders("wh_b", now=NOON + 9, limit=9) == {}
+        await other.remove_webhook("wh_a")
+        await other.remind("wh_a", {"eve": NOON})
+        await one.add_webhook(endpoint())
+        assert await one.due_reminders("wh_a", now=NOON + 9, limit=9) == {}
+
     async def test_a_removed_endpoint_and_a_forgotten_user_leave_nothing(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
         await one.add_webhook(endpoint())

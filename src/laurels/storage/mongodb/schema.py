@@ -80,6 +80,12 @@ INDEXES: dict[str, list[IndexModel]] = {
         # Does a message of this user wait?
         IndexModel({"userId": 1, "endpoint": 1, "state": 1}, name="webhook_deliveries_user"),
     ],
+    "webhook_reminders": [
+        # When a user is to be looked at, and all of a user, to forget.
+        IndexModel({"userId": 1, "endpoint": 1}, name="webhook_reminders_user", unique=True),
+        # Who is to be looked at by now.
+        IndexModel({"endpoint": 1, "at": 1}, name="webhook_reminders_due"),
+    ],
 }
 
 # What a slip is. The server refuses anything else, whoever writes it: the ledger is never mended afterwards.
@@ -195,6 +201,10 @@ async def _make_webhooks(database: Database) -> None:
         await database[name].create_indexes(INDEXES[name])
 
 
+async def _make_reminders(database: Database) -> None:
+    await database["webhook_reminders"].create_indexes(INDEXES["webhook_reminders"])
+
+
 # Forward only. A step may be begun again by another process where one died or was slow, so each must bear that.
 MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (
     _make_collections,
@@ -203,6 +213,7 @@ MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (
     _make_callers,
     _make_tombstones,
     _make_webhooks,
+    _make_reminders,
 )
 
 # How long, in seconds, a process may hold the right to migrate, and how long others wait for it.

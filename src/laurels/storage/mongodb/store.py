@@ -218,6 +218,12 @@ class MongoStore:
     async def revive_deliveries(self, endpoint_id: str, message_id: str | None, *, now: int) -> int:
         return await self._session.run(lambda: webhooks.revive(self._database, endpoint_id, message_id, now))
 
+    async def remind(self, endpoint_id: str, reminders: Mapping[str, int | None]) -> None:
+        await self._session.run(lambda: webhooks.remind(self._database, endpoint_id, reminders))
+
+    async def due_reminders(self, endpoint_id: str, *, now: int, limit: int) -> dict[str, int]:
+        return await self._session.run(lambda: webhooks.due_reminders(self._database, endpoint_id, now, limit))
+
     async def forget_deliveries(self, user_id: str) -> None:
         await self._session.run(lambda: webhooks.forget(self._database, user_id))
 

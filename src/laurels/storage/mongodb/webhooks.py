@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, get_args
 
 import msgspec
 from bson import Timestamp
-from pymongo import UpdateOne
+from pymongo import DeleteOne, UpdateOne
 
 from laurels.application.webhook_ports import LOG, Told, Written
 from laurels.domain.webhooks import USER_DELETED, Delivery, Endpoint, State
@@ -16,6 +16,7 @@ from laurels.storage.mongodb.watermark import MARGIN
 
 WRITTEN_INDEX = "ledger_written"
 DUE_ORDER = [("next_at", 1), ("turn", 1)]
+REMINDERS_ORDER = [("at", 1)]
 
 
 async def add(database: Database, endpoint: Endpoint) -> None:
@@ -35,7 +36,7 @@ async def replace(database: Database, endpoint: Endpoint) -> bool:
 async def remove(database: Database, endpoint_id: str) -> bool:
     """See `WebhookStore.remove_webhook`."""
     found = await database["webhooks"].delete_one({"_id": {"$eq": endpoint_id}})
-    for name in ("webhook_cursors", "webhook_deliveries"):
+    for name in ("webhook_cursors", "webhook_deliveries", "webhook_reminders"):
         await database[name].delete_many({"endpoint": {"$eq": endpoint_id}})
     await _note_change(database)
     return found.deleted_count == 1
@@ -190,9 +191,35 @@ async def revive(database: Database, endpoint_id: str, message_id: str | None, n
     return (await database["webhook_deliveries"].update_many(dead, {"$set": again})).matched_count
 
 
+async def remind(database: Database, endpoint_id: str, reminders: Mapping[str, int | None]) -> None:
+    """See `WebhookStore.remind`."""
+    if not reminders or not await database["webhooks"].find_one({"_id": {"$eq": endpoint_id}}, {"_id": 1}):
+        return
+    keys = {user_id: {"endpoint": {"$eq": endpoint_id}, "userId": {"$eq": user_id}} for user_id in reminders}
+    await database["webhook_reminders"].bulk_write(
+        [
+            DeleteOne(keys[user_id]) if at is None else UpdateOne(keys[user_id], {"$set": {"at": at}}, upsert=True)
+            for user_id, at in reminders.items()
+        ]
+    )
+
+
+async def due_reminders(database: Database, endpoint_id: str, now: int, limit: int) -> dict[str, int]:
+    """See `WebhookStore.due_reminders`."""
+    query = reminders_query(endpoint_id, now)
+    found = await database["webhook_reminders"].find(query).sort(REMINDERS_ORDER).limit(limit).to_list()
+    return {each["userId"]: each["at"] for each in found}
+
+
+def reminders_query(endpoint_id: str, now: int) -> Document:
+    """Who is to be looked at by now."""
+    return {"endpoint": {"$eq": endpoint_id}, "at": {"$lte": now}}
+
+
 async def forget(database: Database, user_id: str) -> None:
     """See `WebhookStore.forget_deliveries`."""
-    await database["webhook_cursors"].delete_many({"userId": {"$eq": user_id}})
+    for name in ("webhook_cursors", "webhook_reminders"):
+        await database[name].delete_many({"userId": {"$eq": user_id}})
     await database["webhook_deliveries"].delete_many({"userId": {"$eq": user_id}, "type": {"$ne": USER_DELETED}})
 
 

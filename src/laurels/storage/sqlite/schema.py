@@ -182,6 +182,16 @@ MIGRATIONS = (
         INSERT INTO ledger_ends (pos) SELECT coalesce(max(pos), 0) FROM ledger;
     END;
     """,
+    """
+    -- When to look whether there is something to tell an endpoint of a user because time has passed.
+    CREATE TABLE webhook_reminders (
+        endpoint TEXT    NOT NULL,
+        user_id  TEXT    NOT NULL,
+        at       INTEGER NOT NULL,
+        PRIMARY KEY (user_id, endpoint)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX webhook_reminders_due ON webhook_reminders (endpoint, at);
+    """,
 )
 
 

@@ -249,6 +249,12 @@ class SQLiteStore:
     async def revive_deliveries(self, endpoint_id: str, message_id: str | None, *, now: int) -> int:
         return await self._writer.run(lambda c: webhooks_sql.revive(c, endpoint_id, message_id, now))
 
+    async def remind(self, endpoint_id: str, reminders: Mapping[str, int | None]) -> None:
+        await self._projector.run(lambda c: webhooks_sql.remind(c, endpoint_id, reminders))
+
+    async def due_reminders(self, endpoint_id: str, *, now: int, limit: int) -> dict[str, int]:
+        return await self._read(lambda c: webhooks_sql.due_reminders(c, endpoint_id, now, limit))
+
     async def forget_deliveries(self, user_id: str) -> None:
         await self._writer.run(lambda c: webhooks_sql.forget(c, user_id))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import apsw
@@ -31,6 +31,10 @@ _MOVE_ON = """
 _TRIM = """
     DELETE FROM webhook_deliveries WHERE endpoint = ?1 AND state = 'done' AND turn <= (
         SELECT turn FROM webhook_deliveries WHERE endpoint = ?1 AND state = 'done' ORDER BY turn DESC LIMIT 1 OFFSET ?2)
+    """
+_REMIND = """
+    INSERT INTO webhook_reminders SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM webhooks WHERE id = ?1)
+    ON CONFLICT (user_id, endpoint) DO UPDATE SET at = excluded.at
     """
 # Where the end of the ledger was deleted, its positions are given again: from there on everything is looked at.
 _FROM = "SELECT min(?1, coalesce((SELECT min(pos) FROM ledger_ends WHERE number > ?2), ?1))"
@@ -76,8 +80,8 @@ def remove(connection: apsw.Connection, endpoint_id: str) -> bool:
     with transaction(connection, "IMMEDIATE"):
         rows(connection, "DELETE FROM webhooks WHERE id = ?", (endpoint_id,))
         is_known = connection.changes() == 1
-        rows(connection, "DELETE FROM webhook_cursors WHERE endpoint = ?", (endpoint_id,))
-        rows(connection, "DELETE FROM webhook_deliveries WHERE endpoint = ?", (endpoint_id,))
+        for table in ("webhook_cursors", "webhook_deliveries", "webhook_reminders"):
+            rows(connection, f"DELETE FROM {table} WHERE endpoint = ?", (endpoint_id,))  # noqa: S608
         _note_change(connection)
     return is_known
 
@@ -183,12 +187,30 @@ def revive(connection: apsw.Connection, endpoint_id: str, message_id: str | None
     return connection.changes()
 
 
+def remind(connection: apsw.Connection, endpoint_id: str, reminders: Mapping[str, int | None]) -> None:
+    """See `WebhookStore.remind`."""
+    with transaction(connection, "IMMEDIATE"):
+        for user_id, at in reminders.items():
+            if at is None:
+                one = (endpoint_id, user_id)
+                rows(connection, "DELETE FROM webhook_reminders WHERE endpoint = ? AND user_id = ?", one)
+            else:
+                rows(connection, _REMIND, (endpoint_id, user_id, at))
+
+
+def due_reminders(connection: apsw.Connection, endpoint_id: str, now: int, limit: int) -> dict[str, int]:
+    """See `WebhookStore.due_reminders`."""
+    due = "SELECT user_id, at FROM webhook_reminders WHERE endpoint = ? AND at <= ? ORDER BY at LIMIT ?"
+    return dict(rows(connection, due, (endpoint_id, now, limit)))
+
+
 def forget(connection: apsw.Connection, user_id: str) -> None:
     """See `WebhookStore.forget_deliveries`."""
     with transaction(connection, "IMMEDIATE"):
         told = (user_id, USER_DELETED)
         rows(connection, "DELETE FROM webhook_deliveries WHERE user_id = ? AND type <> ?", told)
         rows(connection, "DELETE FROM webhook_cursors WHERE user_id = ?", (user_id,))
+        rows(connection, "DELETE FROM webhook_reminders WHERE user_id = ?", (user_id,))
 
 
 def _find(connection: apsw.Connection, condition: str, bindings: Sequence[object]) -> list[Delivery]:
