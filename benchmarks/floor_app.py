@@ -13,7 +13,7 @@ from litestar import Litestar, get, post
 from litestar.params import JSONBody
 
 from laurels import LearningEvent
-from laurels.application.views import Dashboard
+from laurels.application.queries.views import Dashboard
 
 ANSWER = "BENCHMARK_ANSWER"
 """Names, in the environment, the file with the dashboard that is given out."""

@@ -8,9 +8,9 @@ from litestar import Litestar
 from litestar.types import HTTPScope, Receive, Send
 
 from laurels.bootstrap import create_app_from_environment
-from laurels.http.access import EVERYTHING
 from laurels.http.app import LaurelsApp
-from laurels.http.edge import Edge, Inner
+from laurels.http.auth.access import EVERYTHING
+from laurels.http.server.edge import Edge, Inner
 
 
 async def _pass(scope: HTTPScope, receive: Receive, send: Send, inner: Inner) -> None:

@@ -12,11 +12,11 @@ from benchmarks.bench import Bench
 from benchmarks.figures import Figure, Ratio, in_turns
 from benchmarks.history import Learners
 from laurels import LearningEvent, Rulebook, load_rulebook
-from laurels.domain.criteria import Count, Criterion, Points
 from laurels.domain.engine import advance
 from laurels.domain.periods import MS_PER_DAY
-from laurels.domain.points import EventType
 from laurels.domain.progress import Progress
+from laurels.domain.rules.criteria import Count, Criterion, Points
+from laurels.domain.rules.points import EventType
 
 USERS = 100
 EVENTS = 20_000

@@ -10,7 +10,7 @@ from benchmarks.bench import Bench
 from benchmarks.figures import Figure, Ratio, in_turns
 from benchmarks.history import Learners
 from benchmarks.servers import UNGUARDED, Server, laurels, post_json, serving
-from laurels.application.keyring import create_key
+from laurels.application.access.keyring import create_key
 from laurels.bootstrap import open_store, system_clock
 
 CONNECTIONS = 64

@@ -6,11 +6,11 @@
 Importing this loads no web framework and no database driver.
 """
 
-from laurels.application.commands import Queued, Recorded
+from laurels.application.recording.commands import Queued, Recorded
 from laurels.bootstrap import Laurels
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import Timeframe
-from laurels.domain.rulebook import Rulebook
+from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import (
     EventConflict,
     InvalidEvent,

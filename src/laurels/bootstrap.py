@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from laurels.application.availability import Availability
-from laurels.application.guarded_store import GuardedStore
-from laurels.application.ports import Clock, Store
-from laurels.application.recorder import BATCH
+from laurels.application.outage.availability import Availability
+from laurels.application.outage.guarded_store import GuardedStore
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.store import Store
+from laurels.application.recording.recorder import BATCH
 from laurels.application.service import Fallback, Service
-from laurels.domain.rulebook import Rulebook
-from laurels.domain.rulebook_data import Badge
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.domain.rules.rulebook_data import Badge
 from laurels.errors import SettingsError
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings, read_settings
@@ -23,7 +24,7 @@ from laurels.settings import Settings, read_settings
 if TYPE_CHECKING:
     from litestar import Litestar
 
-    from laurels.http.guard import Guard
+    from laurels.http.auth.guard import Guard
 
 
 def system_clock() -> int:
@@ -137,12 +138,12 @@ async def open_store(url: str) -> Store:
 def create_app(settings: Settings) -> Litestar:
     """The ASGI application: one Laurels per process, opened when serving starts and closed when it ends."""
     from laurels.http.app import build_app  # noqa: PLC0415  the library works without a web framework
-    from laurels.http.connections import PatientProtocol  # noqa: PLC0415
-    from laurels.http.event_stream import StreamLimits  # noqa: PLC0415
-    from laurels.http.limits import Limits  # noqa: PLC0415
-    from laurels.http.logs import configure_logs  # noqa: PLC0415
-    from laurels.http.observing import Observing  # noqa: PLC0415
-    from laurels.http.process import calm_collector, raise_file_limit  # noqa: PLC0415
+    from laurels.http.observability.logs import configure_logs  # noqa: PLC0415
+    from laurels.http.observability.observing import Observing  # noqa: PLC0415
+    from laurels.http.server.connections import PatientProtocol  # noqa: PLC0415
+    from laurels.http.server.limits import Limits  # noqa: PLC0415
+    from laurels.http.server.process import calm_collector, raise_file_limit  # noqa: PLC0415
+    from laurels.http.wire.streams import StreamLimits  # noqa: PLC0415
     from laurels.web.pages import ROUTES  # noqa: PLC0415
 
     configure_logs(settings.log_level)
@@ -173,11 +174,11 @@ def create_app(settings: Settings) -> Litestar:
 
 
 def _guard(settings: Settings) -> Guard:
-    from laurels.application.callers import Bucket  # noqa: PLC0415  the library works without a web framework
-    from laurels.http.edge import EdgeRules, Rates  # noqa: PLC0415
-    from laurels.http.guard import Guard  # noqa: PLC0415
-    from laurels.http.identity import Policy  # noqa: PLC0415
-    from laurels.http.tokens import TokenRules  # noqa: PLC0415
+    from laurels.application.ports.keys import Bucket  # noqa: PLC0415  the library works without a web framework
+    from laurels.http.auth.guard import Guard  # noqa: PLC0415
+    from laurels.http.auth.identity import Policy  # noqa: PLC0415
+    from laurels.http.auth.tokens import TokenRules  # noqa: PLC0415
+    from laurels.http.server.edge import EdgeRules, Rates  # noqa: PLC0415
     from laurels.storage.key_file import KeyFile  # noqa: PLC0415
 
     def a_minute(requests: int) -> Bucket | None:

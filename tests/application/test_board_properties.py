@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from laurels import Laurels
-from laurels.application.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild, verify
 from laurels.domain.ranking import ranks_of
 from laurels.errors import UnknownUser, UserDeleted
 from laurels.testing.builders import small_rulebook

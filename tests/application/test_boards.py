@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from laurels import Laurels
-from laurels.application.rebuild import verify
+from laurels.application.maintenance.rebuild import verify
 from laurels.errors import InvalidQuery
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock

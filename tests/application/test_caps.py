@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from laurels import EventConflict, InvalidEvent, Laurels, LearningEvent, Recorded
-from laurels.application.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild, verify
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
 from tests.application.test_intake import opened

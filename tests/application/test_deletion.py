@@ -13,8 +13,8 @@ import apsw
 import pytest
 
 from laurels import Laurels, LearningEvent, Recorded
-from laurels.application.deletion import Deletion
-from laurels.application.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.privacy.deletion import Deletion
 from laurels.domain.tombstones import digest_of
 from laurels.errors import UnknownUser, UserDeleted
 from laurels.testing.builders import event_entry, small_rulebook

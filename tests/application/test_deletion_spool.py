@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from laurels.application import draining
-from laurels.application.commands import Queued
-from laurels.application.ports import SetAside, Spooled
+from laurels.application.outage import draining
+from laurels.application.ports.spool import SetAside, Spooled
+from laurels.application.recording.commands import Queued
 from laurels.domain.events import LearningEvent
 from laurels.errors import LaurelsError, StoreUnavailable, UserDeleted
 from laurels.storage.spool import FileSpool

@@ -11,8 +11,8 @@ import apsw
 import pytest
 
 from laurels import Laurels, Recorded, StoreUnavailable
-from laurels.application.ports import Store
-from laurels.application.rebuild import verify
+from laurels.application.maintenance.rebuild import verify
+from laurels.application.ports.store import Store
 from laurels.application.service import Service
 from laurels.bootstrap import open_store
 from laurels.domain.ledger import Entry

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from laurels import EventConflict, InvalidEvent, LearningEvent, Recorded, StoreUnavailable
-from laurels.application import draining
-from laurels.application.availability import Availability
-from laurels.application.commands import Queued
-from laurels.application.guarded_store import GuardedStore
-from laurels.application.ports import Store
+from laurels.application.outage import draining
+from laurels.application.outage.availability import Availability
+from laurels.application.outage.guarded_store import GuardedStore
+from laurels.application.ports.store import Store
+from laurels.application.recording.commands import Queued
 from laurels.application.service import Fallback, Service
 from laurels.bootstrap import open_store
 from laurels.domain.ledger import Entry, EventRecorded

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from laurels import Laurels
-from laurels.application.rebuild import verify
+from laurels.application.maintenance.rebuild import verify
 from laurels.application.service import Service
 from laurels.bootstrap import open_store
 

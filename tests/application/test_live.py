@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from laurels import Laurels
-from laurels.application.feeds import KEPT, PAGE, Feed
-from laurels.application.messages import Message
+from laurels.application.live.feeds import KEPT, PAGE, Feed
+from laurels.application.live.messages import Message
 from laurels.errors import InvalidQuery
 from laurels.storage.sqlite import store as sqlite_store
 from laurels.testing.builders import learning_event, small_rulebook

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from laurels import Laurels, LearningEvent, Recorded, load_rulebook
-from laurels.application.rebuild import verify
+from laurels.application.maintenance.rebuild import verify
 from laurels.domain.progress import Progress
 from laurels.testing.builders import learning_event, small_rulebook
 from laurels.testing.clocks import SettableClock

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from laurels import Laurels
-from laurels.application.rebuild import rebuild, verify
-from laurels.application.views import Leaderboard
+from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.queries.views import Leaderboard
 from laurels.errors import InvalidProfile, UnknownUser
 from laurels.testing.clocks import SettableClock
 

@@ -6,16 +6,16 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from laurels import Laurels, Settings, Timeframe
-from laurels.application.ports import LATER_LIMIT, Projection, Store
-from laurels.application.progress_cache import ProgressCache
-from laurels.application.projector import Projector
-from laurels.application.rebuild import verify
-from laurels.application.recorder import Recorder
-from laurels.application.standings import card_of, standings_of
-from laurels.application.turns import Turns
+from laurels.application.maintenance.rebuild import verify
+from laurels.application.ports.store import LATER_LIMIT, Projection, Store
+from laurels.application.recording.progress_cache import ProgressCache
+from laurels.application.recording.progress_lock import Turns
+from laurels.application.recording.projector import Projector
+from laurels.application.recording.recorder import Recorder
+from laurels.application.recording.standings import card_of, standings_of
 from laurels.bootstrap import open_store
 from laurels.domain.ranking import Standing
-from laurels.domain.rulebook import Rulebook
+from laurels.domain.rules.rulebook import Rulebook
 from laurels.testing.builders import learning_event, small_rulebook
 from laurels.testing.clocks import SettableClock
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from laurels import Laurels
-from laurels.application.ports import Consulted
-from laurels.application.reading import Reading
+from laurels.application.ports.store import Consulted
+from laurels.application.queries.read_batcher import Reading
 from laurels.errors import StoreError, StoreUnavailable, UnknownUser
 from laurels.testing.clocks import SettableClock
 

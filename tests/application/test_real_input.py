@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from laurels import Laurels, LearningEvent, Recorded, Timeframe
-from laurels.application.rebuild import verify
+from laurels.application.maintenance.rebuild import verify
 
 POINTS = {
     "code_run": 5,

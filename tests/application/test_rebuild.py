@@ -9,8 +9,8 @@ import apsw
 import pytest
 
 from laurels import Laurels
-from laurels.application.ports import Projected
-from laurels.application.rebuild import Verification, rebuild, rebuild_users, verify, verify_users
+from laurels.application.maintenance.rebuild import Verification, rebuild, rebuild_users, verify, verify_users
+from laurels.application.ports.store import Projected
 from laurels.testing.builders import learning_event, project, small_rulebook
 from laurels.testing.clocks import SettableClock
 

@@ -10,7 +10,7 @@ from itertools import chain
 import pytest
 
 from laurels import EventConflict, InvalidEvent, Laurels, LaurelsError, Recorded, StoreUnavailable
-from laurels.application.rebuild import verify
+from laurels.application.maintenance.rebuild import verify
 from laurels.domain.ledger import EventRecorded, ProfileChanged
 from laurels.testing.builders import learning_event, small_rulebook
 from laurels.testing.clocks import SettableClock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from laurels import Laurels
-from laurels.application.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild, verify
 from laurels.errors import InvalidProfile, UnknownUser, UserDeleted
 
 PERIODS = ("all", "2026-03", "2026-W11", "2026-03-14")

@@ -16,12 +16,12 @@ from pymongo import MongoClient
 from typer.testing import CliRunner
 
 from laurels import LearningEvent
-from laurels.application.ports import SetAside, Spooled
+from laurels.application.ports.spool import SetAside, Spooled
 from laurels.bootstrap import Laurels, system_clock
 from laurels.cli.app import app
 from laurels.domain.periods import MS_PER_DAY
 from laurels.storage.spool import FileSpool
-from laurels.storage.sqlite.inspection import file_system_of
+from laurels.storage.sqlite.diagnostics import file_system_of
 from tests.cli.conftest import Run, Start, rows
 from tests.cli.test_serve import ready_url
 from tests.http.callers import make_key

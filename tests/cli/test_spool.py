@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from laurels import LearningEvent
-from laurels.application.ports import SetAside, Spooled
+from laurels.application.ports.spool import SetAside, Spooled
 from laurels.storage.spool import FileSpool
 from tests.cli.conftest import Run
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from laurels import Laurels, LearningEvent, Recorded
-from laurels.application.ports import SetAside, Spooled
+from laurels.application.ports.spool import SetAside, Spooled
 from laurels.storage.spool import FileSpool
 from tests.cli.conftest import Ran, Run, event, ledger, ndjson, rows
 

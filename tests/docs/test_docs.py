@@ -22,7 +22,7 @@ from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.progress import Progress
 from laurels.domain.webhooks import DELAYS, TYPES, headers_of, new_secret
-from laurels.http.openapi import complete
+from laurels.http.wire.openapi import complete
 from laurels.rulebooks.loader import parse_rulebook
 from laurels.settings import PREFIX, Settings, read_settings
 from laurels.storage.mongodb.schema import INDEXES
@@ -182,7 +182,7 @@ class TestRulebookPage:
             )
 
     def test_every_kind_of_criterion_is_explained(self) -> None:
-        schema = read(ROOT / "src/laurels/domain/criteria.py")
+        schema = read(ROOT / "src/laurels/domain/rules/criteria.py")
         kinds = re.findall(r'tag="(\w+)"', schema)
         assert len(kinds) == 10
         page = read(DOCS / "rulebooks.md")

@@ -15,7 +15,7 @@ from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
 from laurels.domain.progress import Progress
-from laurels.domain.rulebook import Rulebook
+from laurels.domain.rules.rulebook import Rulebook
 from laurels.rulebooks.loader import load_rulebook, parse_rulebook
 
 CRITERIA = """

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from laurels.domain.adoption import RULES, Differences, adopt_event, adopt_user
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EventRecorded, UserAdopted
+from laurels.domain.migration import RULES, Differences, adopt_event, adopt_user
 from laurels.domain.progress import Progress
-from laurels.domain.rulebook import Rulebook
+from laurels.domain.rules.rulebook import Rulebook
 from tests.domain.histories import History, for_each_rulebook, record
 
 ORIGIN = "elsewhere:1"

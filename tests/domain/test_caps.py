@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from laurels.domain.caps import RECENT, is_used, key_of
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EventRecorded, Outcome
 from laurels.domain.progress import Progress
-from laurels.domain.rulebook import Rulebook
+from laurels.domain.rules.caps import RECENT, is_used, key_of
+from laurels.domain.rules.rulebook import Rulebook
 from laurels.rulebooks.loader import parse_rulebook
 
 NOON = 1_800_000_000_000 // 86_400_000 * 86_400_000 + 43_200_000

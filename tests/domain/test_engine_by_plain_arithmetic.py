@@ -16,7 +16,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from laurels.domain.criteria import (
+from laurels.domain.rules.criteria import (
     AllOf,
     AnyOf,
     Badges,
@@ -32,7 +32,7 @@ from laurels.domain.criteria import (
     Streak,
     Sum,
 )
-from laurels.domain.rulebook import Rulebook
+from laurels.domain.rules.rulebook import Rulebook
 from tests.domain.histories import EPOCH, RULEBOOKS, Happened, History, for_each_rulebook, ms, record
 
 

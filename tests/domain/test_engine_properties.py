@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from laurels.application.standings import standings_of
+from laurels.application.recording.standings import standings_of
 from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EventRecorded
 from laurels.domain.periods import board_name
 from laurels.domain.progress import Progress
-from laurels.domain.rulebook import Rulebook
+from laurels.domain.rules.rulebook import Rulebook
 from tests.domain.histories import RULEBOOKS, History, for_each_rulebook, record
 
 

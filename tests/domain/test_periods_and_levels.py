@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from laurels.domain.levels import Levels, QuadraticLevels, TableLevels, level_progress
 from laurels.domain.periods import (
     Timeframe,
     day_in_zone,
@@ -32,6 +31,7 @@ from laurels.domain.periods import (
     weekday_of,
 )
 from laurels.domain.ranking import Place, Standing, percentile
+from laurels.domain.rules.levels import Levels, QuadraticLevels, TableLevels, level_progress
 from laurels.errors import InvalidQuery
 
 # To the microsecond, since what is finer than a millisecond must not matter.

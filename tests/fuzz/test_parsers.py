@@ -13,21 +13,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from laurels.application.leaderboards import _cursor, _place
-from laurels.application.messages import place_of
+from laurels.application.live.messages import place_of
+from laurels.application.queries.leaderboards import _cursor, _place
 from laurels.domain.events import LearningEvent, check_event
 from laurels.domain.keys import prefix_of
 from laurels.domain.periods import parse_day, parse_period
 from laurels.domain.ranking import Place
 from laurels.errors import InvalidEvent, InvalidInput, InvalidProfile, LaurelsError
-from laurels.http.bodies import decode, user_id_in, user_ids_in
-from laurels.http.identity import is_this_machine
-from laurels.http.refusal import Refusal
-from laurels.http.schemas import ProfileChange
-from laurels.http.tokens import TokenRules, Tokens
+from laurels.http.auth.identity import is_this_machine
+from laurels.http.auth.tokens import TokenRules, Tokens
+from laurels.http.wire.bodies import decode, user_id_in, user_ids_in
+from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.schemas import ProfileChange
 from laurels.rulebooks.loader import load_rulebook, parse_rulebook
 from laurels.settings import read_settings
-from laurels.storage.mongodb.older_documents import Unusable, event_of, user_of
+from laurels.storage.older.documents import Unusable, event_of, user_of
 
 RUNS = settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 EVENT_TYPES = load_rulebook("coding").event_types

@@ -9,7 +9,7 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from laurels.application.keyring import create_key, revoke_key
+from laurels.application.access.keyring import create_key, revoke_key
 from laurels.bootstrap import open_store, system_clock
 
 SECRET = "a secret of at least thirty-two bytes"

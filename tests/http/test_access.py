@@ -12,9 +12,9 @@ from litestar import Litestar, get
 
 from laurels.bootstrap import Laurels, create_app
 from laurels.domain.keys import SCOPES
-from laurels.http.access import Access
 from laurels.http.app import build_app
-from laurels.http.limits import Limits
+from laurels.http.auth.access import Access
+from laurels.http.server.limits import Limits
 from laurels.settings import Settings
 from tests.http.callers import SECRET, bearer, make_key, revoke, token
 from tests.http.server_process import ServerProcess

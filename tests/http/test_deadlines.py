@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from laurels.http.deadlines import Deadlines
+from laurels.http.server.deadlines import Deadlines
 
 
 async def outcome(deadlines: Deadlines, seconds: float) -> str:

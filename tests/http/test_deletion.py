@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from laurels.application.personal_data import PAGE
+from laurels.application.privacy.personal_data import PAGE
 from tests.http.answers import INSTANT, USER, assert_refused
 from tests.http.boards import board, board_once
 from tests.http.conftest import Record, StartServer

@@ -21,8 +21,8 @@ from laurels.errors import (
     UserDeleted,
 )
 from laurels.http.app import build_app
-from laurels.http.limits import Limits
-from laurels.http.problems import STATUS, STORE_DETAILS, TITLES
+from laurels.http.server.limits import Limits
+from laurels.http.wire.problems import STATUS, STORE_DETAILS, TITLES
 from tests.http.answers import assert_refused
 
 INSIDE = "SELECT * FROM ledger failed in /srv/laurels/laurels.db: apsw.SQLError at 10.0.0.5"

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from laurels.bootstrap import create_app
-from laurels.http.openapi import complete
+from laurels.http.wire.openapi import complete
 from laurels.settings import Settings
 from tests.http.callers import SECRET, bearer, make_key
 from tests.http.server_process import ServerProcess

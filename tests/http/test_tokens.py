@@ -16,8 +16,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from laurels.errors import SettingsError
-from laurels.http import tokens
-from laurels.http.tokens import TokenRules, Tokens
+from laurels.http.auth import tokens
+from laurels.http.auth.tokens import TokenRules, Tokens
 
 SECRET = "a secret of at least thirty-two bytes"
 

@@ -13,7 +13,11 @@ from typing import Any
 
 import pytest
 
-from laurels.domain.criteria import (
+from laurels.domain.engine import advance
+from laurels.domain.events import LearningEvent, check_event
+from laurels.domain.periods import EPOCH_DAY, MS_PER_DAY, to_datetime
+from laurels.domain.progress import Progress
+from laurels.domain.rules.criteria import (
     TIME_FIELDS,
     AllOf,
     AnyOf,
@@ -31,11 +35,7 @@ from laurels.domain.criteria import (
     Streak,
     Sum,
 )
-from laurels.domain.engine import advance
-from laurels.domain.events import LearningEvent, check_event
-from laurels.domain.periods import EPOCH_DAY, MS_PER_DAY, to_datetime
-from laurels.domain.progress import Progress
-from laurels.domain.rulebook_data import Badge
+from laurels.domain.rules.rulebook_data import Badge
 from laurels.rulebooks.loader import load_rulebook
 
 CODING = load_rulebook("coding")

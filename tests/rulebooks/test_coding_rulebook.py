@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from laurels.domain.criteria import Count, Distinct, Sum, leaves
-from laurels.domain.levels import level_progress
-from laurels.domain.rulebook_data import Badge
+from laurels.domain.rules.criteria import Count, Distinct, Sum, leaves
+from laurels.domain.rules.levels import level_progress
+from laurels.domain.rules.rulebook_data import Badge
 from laurels.rulebooks.loader import load_rulebook
 
 CODING = load_rulebook("coding")

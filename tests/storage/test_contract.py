@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from laurels.application.ports import Store
+from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store as open_store_at
 from laurels.testing.store_contract import (
     BoardContract,

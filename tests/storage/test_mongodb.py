@@ -13,8 +13,8 @@ from pymongo.errors import (
 )
 
 from laurels import Laurels
-from laurels.application.ports import Projection
-from laurels.application.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.ports.store import Projection
 from laurels.domain.ranking import Place
 from laurels.errors import StoreUnavailable
 from laurels.storage.mongodb import MongoStore, boards, ledger, schema, snapshots, watermark, webhooks

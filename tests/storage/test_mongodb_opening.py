@@ -20,11 +20,7 @@ from laurels.bootstrap import open_store
 from laurels.errors import SettingsError, StoreIncompatible, StoreUnavailable, StoreUnreachable
 from laurels.storage.mongodb import MongoStore, schema
 from laurels.storage.mongodb.connection import translate
-from laurels.testing.builders import (
-    event_entry,
-    history,
-    project,
-)
+from laurels.testing.builders import event_entry, history, project
 from tests.mongod import deploy
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from laurels import Laurels
-from laurels.application.rebuild import verify
+from laurels.application.maintenance.rebuild import verify
 from laurels.bootstrap import open_store
 
 # Processes that open one new database at the same moment, and append to it.

@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from laurels import LearningEvent, StoreIncompatible, StoreUnavailable
-from laurels.application.ports import SetAside, Spooled
+from laurels.application.ports.spool import SetAside, Spooled
 from laurels.storage.spool import FileSpool
 
 LIMIT = 20_000

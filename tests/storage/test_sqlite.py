@@ -11,10 +11,10 @@ import apsw
 import pytest
 
 from laurels import Laurels, StoreError, StoreIncompatible, StoreUnavailable
-from laurels.application.rebuild import verify
+from laurels.application.maintenance.rebuild import verify
 from laurels.bootstrap import open_store
 from laurels.domain.counts import LEVELS
-from laurels.storage.sqlite import SQLiteStore, counts_sql
+from laurels.storage.sqlite import SQLiteStore, counts
 from laurels.storage.sqlite.schema import MIGRATIONS
 from laurels.testing.builders import VERSION, event_entry, history, project
 
@@ -150,7 +150,7 @@ class TestSchema:
         await store.close()
         connection = apsw.Connection(str(database))
         assert connection.execute("SELECT count(*), min(users), max(users) FROM counts").fetchall() == [(LEVELS, 1, 1)]
-        plan = connection.execute(f"EXPLAIN QUERY PLAN {counts_sql.ABOVE}", ("all", 5)).fetchall()
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {counts.ABOVE}", ("all", 5)).fetchall()
         assert "SEARCH counts USING PRIMARY KEY (board=? AND level=? AND bucket>? AND bucket<?)" in str(plan)
         plan = connection.execute("EXPLAIN QUERY PLAN DELETE FROM counts WHERE users = 0").fetchall()
         assert "counts_empty" in str(plan)

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import pytest
 
 from laurels import Laurels
-from laurels.application.ports import Store
-from laurels.application.webhooks import Dispatcher, Webhooks
+from laurels.application.ports.store import Store
+from laurels.application.webhooks.webhooks import Dispatcher, Webhooks
 from laurels.bootstrap import open_store
 from laurels.http.webhook_sender import WebhookSender
 from laurels.testing.builders import small_rulebook

@@ -11,9 +11,9 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from laurels import Laurels
-from laurels.application import courier
-from laurels.application import webhooks as use_cases
-from laurels.application.webhooks import Dispatcher, Webhooks
+from laurels.application.webhooks import courier
+from laurels.application.webhooks import webhooks as use_cases
+from laurels.application.webhooks.webhooks import Dispatcher, Webhooks
 from laurels.domain.webhooks import ATTEMPTS, DELAYS, LEVEL_REACHED, STREAK_EXTENDED, TYPES, USER_DELETED
 from laurels.errors import InvalidInput, UnknownWebhook
 from laurels.testing.builders import learning_event

@@ -8,26 +8,28 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from laurels.application.analytics import Analytics
-from laurels.application.availability import Availability
-from laurels.application.commands import Queued, Recorded
-from laurels.application.deletion import Deletion
-from laurels.application.draining import Drainer
-from laurels.application.intake import Intake
-from laurels.application.last_known import LastKnown
-from laurels.application.leaderboards import Leaderboards
-from laurels.application.live import Live
-from laurels.application.personal_data import personal_data
-from laurels.application.ports import Clock, Spool, Store
-from laurels.application.progress_cache import ProgressCache
-from laurels.application.projector import Projector
-from laurels.application.recent import recent_progress
-from laurels.application.recorder import BATCH, Recorder
-from laurels.application.views import UserView
-from laurels.application.webhooks import enqueue_user_deleted
+from laurels.application.live.live import Live
+from laurels.application.outage.availability import Availability
+from laurels.application.outage.draining import Drainer
+from laurels.application.outage.spooling_recorder import Intake
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.spool import Spool
+from laurels.application.ports.store import Store
+from laurels.application.privacy.deletion import Deletion
+from laurels.application.privacy.personal_data import personal_data
+from laurels.application.queries.last_known import LastKnown
+from laurels.application.queries.leaderboards import Leaderboards
+from laurels.application.queries.learners import Analytics
+from laurels.application.queries.lru_cache import recent_progress
+from laurels.application.queries.views import UserView
+from laurels.application.recording.commands import Queued, Recorded
+from laurels.application.recording.progress_cache import ProgressCache
+from laurels.application.recording.projector import Projector
+from laurels.application.recording.recorder import BATCH, Recorder
+from laurels.application.webhooks.webhooks import enqueue_user_deleted
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import MS_PER_DAY
-from laurels.domain.rulebook import Rulebook
+from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.tombstones import Tombstone
 from laurels.errors import LaurelsError, StoreError
 

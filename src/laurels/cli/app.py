@@ -10,20 +10,8 @@ from typing import Annotated
 
 import typer
 
-from laurels.cli import (
-    audit,
-    demo,
-    doctor,
-    import_events,
-    keys,
-    rebuild,
-    rulebook,
-    serve,
-    spool,
-    users,
-    verify,
-    webhooks,
-)
+from laurels.cli import audit, demo, doctor, keys, rebuild, rulebook, serve, spool, users, verify, webhooks
+from laurels.cli.importing import command as import_events
 from laurels.cli.terminal import CommandFailed, complain, say
 from laurels.errors import LaurelsError
 

@@ -8,8 +8,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from laurels.application.audit import Audit
-from laurels.application.audit import audit as look_through
+from laurels.application.maintenance.audit import Audit
+from laurels.application.maintenance.audit import audit as look_through
 from laurels.bootstrap import open_store, system_clock
 from laurels.cli.options import StoreOption, check_exists, settings_for
 from laurels.cli.terminal import progress_bar, say, show_table

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from laurels.application.commands import Recorded
+from laurels.application.recording.commands import Recorded
 from laurels.bootstrap import Laurels
 from laurels.cli.demo_data import Learner, events_of, learners
 from laurels.cli.options import RulebookOption, StoreOption, settings_for

@@ -14,15 +14,9 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 import typer
 
-from laurels.application.checks import Check
+from laurels.application.maintenance.diagnostics import Check
 from laurels.bootstrap import open_store
-from laurels.cli.examining import (
-    examine_machine,
-    examine_rulebook,
-    examine_server,
-    examine_spool,
-    examine_store,
-)
+from laurels.cli.diagnostics import examine_machine, examine_rulebook, examine_server, examine_spool, examine_store
 from laurels.cli.options import StoreOption, settings_for
 from laurels.cli.terminal import say
 from laurels.errors import LaurelsError, SettingsError, StoreError
@@ -105,12 +99,12 @@ async def _inspect(url: str) -> list[Check]:
     parts = urlsplit(url)
     path = unquote(parts.path).removeprefix("/")
     if parts.scheme == "sqlite" and path and not parts.netloc:
-        from laurels.storage.sqlite.inspection import inspect  # noqa: PLC0415  a driver is only loaded when asked for
+        from laurels.storage.sqlite.diagnostics import inspect  # noqa: PLC0415  a driver is only loaded when asked for
 
         return await asyncio.to_thread(inspect, Path(path))
     if parts.scheme in ("mongodb", "mongodb+srv"):
         try:
-            from laurels.storage.mongodb.inspection import inspect as inspect_mongodb  # noqa: PLC0415  likewise
+            from laurels.storage.mongodb.diagnostics import inspect as inspect_mongodb  # noqa: PLC0415  likewise
         except ModuleNotFoundError as error:
             if error.name not in ("pymongo", "bson"):
                 raise

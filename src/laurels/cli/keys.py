@@ -11,8 +11,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from laurels.application import keyring
-from laurels.application.ports import Store
+from laurels.application.access import keyring
+from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store, system_clock
 from laurels.cli.options import StoreOption, check_exists, settings_for
 from laurels.cli.terminal import complain, say, show_table

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
-from laurels.application import rebuild as repair
+from laurels.application.maintenance import rebuild as repair
 from laurels.bootstrap import open_store
-from laurels.cli.import_worker import spare_the_collector
+from laurels.cli.importing.worker import spare_the_collector
 from laurels.cli.options import RulebookOption, StoreOption, check_exists, settings_for
-from laurels.cli.sharing import ProcessesOption, over_users
+from laurels.cli.process_pool import ProcessesOption, over_users
 from laurels.cli.terminal import progress_bar, say
 from laurels.cli.verify import count_users
 from laurels.rulebooks.loader import load_rulebook

@@ -13,7 +13,7 @@ import typer
 
 from laurels.cli.options import settings_for
 from laurels.cli.terminal import say, show_table
-from laurels.domain.criteria import (
+from laurels.domain.rules.criteria import (
     AllOf,
     AnyOf,
     Badges,
@@ -28,8 +28,8 @@ from laurels.domain.criteria import (
     Streak,
     Sum,
 )
-from laurels.domain.points import EventType
-from laurels.domain.rulebook import Rulebook
+from laurels.domain.rules.points import EventType
+from laurels.domain.rules.rulebook import Rulebook
 from laurels.rulebooks.loader import load_rulebook
 
 SHOWN_LEVELS = 10

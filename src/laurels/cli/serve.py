@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from laurels.application.ports import Store
+from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store
 from laurels.cli.options import RulebookOption, StoreOption, settings_for
 from laurels.cli.terminal import CommandFailed, complain, say
@@ -61,7 +61,7 @@ def serve(
         "host": host,
         "port": port,
         "loop": "uvloop",
-        "http": "laurels.http.connections:PatientProtocol",
+        "http": "laurels.http.server.connections:PatientProtocol",
         "ws": "none",
         "access_log": False,
         # The application configures logging, uvicorn's included.

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from laurels.application.personal_data import personal_data
-from laurels.application.ports import Spool
-from laurels.application.retention import inactive_users
+from laurels.application.ports.spool import Spool
+from laurels.application.privacy.personal_data import personal_data
+from laurels.application.privacy.retention import inactive_users
 from laurels.bootstrap import Laurels, system_clock
 from laurels.cli.options import StoreOption, check_exists, settings_for
 from laurels.cli.terminal import CommandFailed, complain, say

@@ -10,12 +10,12 @@ from contextlib import aclosing
 
 import typer
 
-from laurels.application import rebuild as proof
-from laurels.application.ports import Store
+from laurels.application.maintenance import rebuild as proof
+from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store
-from laurels.cli.import_worker import spare_the_collector
+from laurels.cli.importing.worker import spare_the_collector
 from laurels.cli.options import RulebookOption, StoreOption, check_exists, settings_for
-from laurels.cli.sharing import ProcessesOption, over_users
+from laurels.cli.process_pool import ProcessesOption, over_users
 from laurels.cli.terminal import complain, progress_bar, say
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings

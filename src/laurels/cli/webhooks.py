@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from laurels.application.webhooks import Webhooks
+from laurels.application.webhooks.webhooks import Webhooks
 from laurels.bootstrap import open_store, system_clock
 from laurels.cli.options import StoreOption, check_exists, settings_for
 from laurels.cli.terminal import CommandFailed, complain, say, show_table

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from laurels.domain.caps import pay
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import hold, observe_event
 from laurels.domain.ledger import Award, Outcome, Unpaid
 from laurels.domain.periods import day_of
 from laurels.domain.progress import Progress
-from laurels.domain.rulebook import Rulebook
+from laurels.domain.rules.caps import pay
+from laurels.domain.rules.rulebook import Rulebook
 
 
 def advance(

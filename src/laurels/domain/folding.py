@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from laurels.domain.caps import note
-from laurels.domain.criteria import Moment
 from laurels.domain.ledger import Award, Entry, EventRecorded, UserAdopted
 from laurels.domain.periods import day_of
 from laurels.domain.progress import BoardDay, DayTotals, Progress, TypeTotals
-from laurels.domain.rulebook import Rulebook
+from laurels.domain.rules.caps import note
+from laurels.domain.rules.criteria import Moment
+from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.streaks import run_through
 
 

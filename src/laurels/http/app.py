@@ -23,21 +23,21 @@ from litestar.types import (
 )
 
 from laurels.application.service import Service
-from laurels.application.webhooks import Webhooks
+from laurels.application.webhooks.webhooks import Webhooks
 from laurels.errors import LaurelsError
-from laurels.http.access import OPEN, allow, check_rules
-from laurels.http.direct import DirectRoutes
-from laurels.http.edge import Edge
-from laurels.http.event_stream import StreamLimits, Streams
-from laurels.http.guard import Guard
-from laurels.http.limits import Limits
-from laurels.http.metrics import Metrics, serve_metrics
-from laurels.http.observing import Observer, Observing
-from laurels.http.openapi import DescriptionPlugin, description
-from laurels.http.problems import not_found, on_fault, on_http_exception, on_laurels_error
+from laurels.http.auth.access import OPEN, allow, check_rules
+from laurels.http.auth.guard import Guard
+from laurels.http.observability.metrics import Metrics, serve_metrics
+from laurels.http.observability.observing import Observer, Observing
 from laurels.http.routes import boards, events, exports, health, learners, personal_data, streams, webhooks
-from laurels.http.stopping import told_of_stopping
+from laurels.http.server.direct import DirectRoutes
+from laurels.http.server.edge import Edge
+from laurels.http.server.limits import Limits
+from laurels.http.server.stopping import told_of_stopping
 from laurels.http.webhook_sender import delivering
+from laurels.http.wire.openapi import DescriptionPlugin, description
+from laurels.http.wire.problems import not_found, on_fault, on_http_exception, on_laurels_error
+from laurels.http.wire.streams import StreamLimits, Streams
 
 ROUTES = (
     events.record_event,

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from laurels.application.courier import Answer
 from laurels.application.service import Service
-from laurels.application.webhooks import Dispatcher, Webhooks
+from laurels.application.webhooks.courier import Answer
+from laurels.application.webhooks.webhooks import Dispatcher, Webhooks
 from laurels.domain.webhooks import check_url, is_delivered, is_public
 from laurels.errors import InvalidInput
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from laurels.domain.rulebook import Rulebook
-from laurels.domain.rulebook_data import RulebookData
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.domain.rules.rulebook_data import RulebookData
 from laurels.errors import RulebookError
 
 BUILT_IN = ("coding",)

@@ -17,7 +17,7 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from laurels.application.ports import SetAside, SpoolCheck, Spooled, SpoolFigures
+from laurels.application.ports.spool import SetAside, SpoolCheck, Spooled, SpoolFigures
 from laurels.domain.events import LearningEvent
 from laurels.errors import StoreError, StoreIncompatible, StoreUnavailable
 from laurels.storage.sqlite.connection import Pool, connect, rows, transaction

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from itertools import product
 
-from laurels.application.ports import Store
+from laurels.application.ports.store import Store
 from laurels.domain.ranking import Place, Standing
 from laurels.testing.builders import NOON, project, standing
 from laurels.testing.handles import AWKWARD_IDS, OpenStore

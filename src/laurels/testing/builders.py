@@ -11,15 +11,15 @@ from typing import Any
 
 import msgspec
 
-from laurels.application.ports import Card, Projection, Store
+from laurels.application.ports.store import Card, Projection, Store
 from laurels.domain.events import LearningEvent
 from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Award, Entry, EventRecorded, Outcome, ProfileChanged, UserAdopted
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
 from laurels.domain.ranking import Standing
-from laurels.domain.rulebook import Rulebook
-from laurels.domain.rulebook_data import RulebookData
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.domain.rules.rulebook_data import RulebookData
 
 NOON = to_ms(datetime(2026, 3, 14, 12, 0, 0, 123_000, tzinfo=UTC))
 """A Saturday noon with milliseconds to lose."""

@@ -1,4 +1,4 @@
-"""The contract's part on keys and limits: `laurels.application.callers.CallerStore`."""
+"""The contract's part on keys and limits: `laurels.application.ports.store.keys.CallerStore`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 from msgspec.structs import replace
 
-from laurels.application.callers import Bucket
+from laurels.application.ports.keys import Bucket
 from laurels.testing.builders import NOON, api_key
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
 

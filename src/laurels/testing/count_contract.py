@@ -11,7 +11,7 @@ from uuid import uuid4
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from laurels.application.ports import Projection, Store
+from laurels.application.ports.store import Projection, Store
 from laurels.domain.ranking import Ranking, Standing
 from laurels.testing.builders import NOON, card, progress, project, standing
 from laurels.testing.handles import OpenStore

@@ -1,10 +1,10 @@
-"""The contract's part on deleting users: `laurels.application.tombstones.TombstoneStore`."""
+"""The contract's part on deleting users: `laurels.application.ports.store.tombstones.TombstoneStore`."""
 
 from __future__ import annotations
 
 import asyncio
 
-from laurels.application.ports import Store
+from laurels.application.ports.store import Store
 from laurels.domain.tombstones import Tombstone
 from laurels.testing.builders import NOON, VERSION, event_entry, history, profile_entry, project
 from laurels.testing.handles import AWKWARD_IDS, OpenStore

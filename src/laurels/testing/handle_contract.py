@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
-from laurels.application.callers import Bucket
-from laurels.application.ports import Projection, Store
+from laurels.application.ports.keys import Bucket
+from laurels.application.ports.store import Projection, Store
 from laurels.errors import StoreUnavailable
 from laurels.testing.builders import (
     NOON,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from laurels.application.ports import Store
+from laurels.application.ports.store import Store
 
 OpenStore = Callable[[], Awaitable[Store]]
 """Opens one more handle on the one database of this test, as another process would."""

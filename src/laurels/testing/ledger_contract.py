@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from laurels.application.ports import LATER_LIMIT
+from laurels.application.ports.store import LATER_LIMIT
 from laurels.domain.ledger import Award, EventRecorded
 from laurels.testing.builders import (
     NOON,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
-from laurels.application.ports import Projected, Projection
+from laurels.application.ports.store import Projected, Projection
 from laurels.testing.builders import NOON, VERSION, card, event_entry, history, progress, project, standing
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
 

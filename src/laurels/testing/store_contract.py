@@ -1,4 +1,4 @@
-"""The contract of `laurels.application.ports.Store`, as tests that every store must pass.
+"""The contract of `laurels.application.ports.store.Store`, as tests that every store must pass.
 
 A store's own test file subclasses each class and provides one fixture, `open_store`, of type `OpenStore`:
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from laurels.application.ports import Store
+from laurels.application.ports.store import Store
 from laurels.errors import StoreUnavailable
 from laurels.testing.builders import event_entry, history
 from laurels.testing.handles import OpenStore

@@ -1,4 +1,4 @@
-"""The contract's part on webhooks: `laurels.application.webhook_ports.WebhookStore`."""
+"""The contract's part on webhooks: `laurels.application.ports.store.webhooks.WebhookStore`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 
 from msgspec.structs import replace
 
-from laurels.application.ports import Store
-from laurels.application.webhook_ports import LOG, Told
+from laurels.application.ports.store import Store
+from laurels.application.ports.webhooks import LOG, Told
 from laurels.domain.webhooks import Delivery, Endpoint
 from laurels.testing.builders import NOON, event_entry, history
 from laurels.testing.handles import AWKWARD_IDS, OpenStore

@@ -8,14 +8,14 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from laurels.application.badges import catalogue
+from laurels.application.queries.badges import catalogue
+from laurels.application.queries.views import Leaderboard
 from laurels.application.service import Service
-from laurels.application.views import Leaderboard
 from laurels.domain.periods import Timeframe
 from laurels.errors import InvalidQuery
-from laurels.http.access import BADGES, BOARDS, check_about
-from laurels.http.bodies import user_ids_in
-from laurels.http.schemas import BadgeCatalogue
+from laurels.http.auth.access import BADGES, BOARDS, check_about
+from laurels.http.wire.bodies import user_ids_in
+from laurels.http.wire.schemas import BadgeCatalogue
 
 
 @get("/api/progress/leaderboard", access=BOARDS, summary="A leaderboard", tags=["boards"])

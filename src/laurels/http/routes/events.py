@@ -11,16 +11,16 @@ from litestar.di import NamedDependency
 from litestar.types import HTTPScope, Receive
 from msgspec import UNSET
 
-from laurels.application.commands import Queued, Recorded
+from laurels.application.queries.views import QueuedView, RecordedView
+from laurels.application.recording.commands import Queued, Recorded
 from laurels.application.service import Service
-from laurels.application.views import QueuedView, RecordedView
 from laurels.domain.events import LearningEvent
 from laurels.errors import EventConflict, InvalidEvent, LaurelsError, StoreError
-from laurels.http.access import WRITE_EVENTS, caller_of, check_recording, earliest_for
-from laurels.http.bodies import JSON_TYPES, NDJSON_TYPES, BodyRefused, decode, explain, media_type, read_body
-from laurels.http.limits import Limits, limits_of
-from laurels.http.problems import sentence
-from laurels.http.schemas import BatchAnswer, BatchResult
+from laurels.http.auth.access import WRITE_EVENTS, caller_of, check_recording, earliest_for
+from laurels.http.server.limits import Limits, limits_of
+from laurels.http.wire.bodies import JSON_TYPES, NDJSON_TYPES, BodyRefused, decode, explain, media_type, read_body
+from laurels.http.wire.problems import sentence
+from laurels.http.wire.schemas import BatchAnswer, BatchResult
 
 MAX_BATCH = 10_000
 REPLAYED = {"Idempotent-Replayed": "true"}

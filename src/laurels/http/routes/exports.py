@@ -13,12 +13,12 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
+from laurels.application.queries.views import EventView, Export
 from laurels.application.service import Service
-from laurels.application.views import EventView, Export
 from laurels.errors import InvalidQuery
-from laurels.http.access import own
-from laurels.http.bodies import user_id_in
+from laurels.http.auth.access import own
 from laurels.http.routes.learners import UserId
+from laurels.http.wire.bodies import user_id_in
 
 COLUMNS = (
     "eventId",

@@ -12,11 +12,11 @@ from litestar.params import QueryParameter
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from laurels.application.ports import SpoolFigures
+from laurels.application.ports.spool import SpoolFigures
 from laurels.application.service import Fallback, Service
 from laurels.errors import StoreError
-from laurels.http.access import OPEN
-from laurels.http.schemas import Live, Ready, SpoolState
+from laurels.http.auth.access import OPEN
+from laurels.http.wire.schemas import Live, Ready, SpoolState
 
 CHECK_SECONDS = 2.0
 # How long boards may take to show what is recorded before that is worth a word. The default is a fifth of a second.

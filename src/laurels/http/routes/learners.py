@@ -10,15 +10,15 @@ from litestar import Request, get, put
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from laurels.application.badges import badge_states
+from laurels.application.queries.badges import badge_states
+from laurels.application.queries.views import Activity, Dashboard, Rank
 from laurels.application.service import Service
-from laurels.application.views import Activity, Dashboard, Rank
 from laurels.domain.periods import Timeframe, parse_day, to_ms
 from laurels.errors import InvalidProfile, InvalidQuery
-from laurels.http.access import WRITE_USERS, own
-from laurels.http.bodies import JSON_TYPES, decode, media_type, read_body, user_id_in
-from laurels.http.limits import limits_of
-from laurels.http.schemas import ProfileChange, UserAnswer, UserBadges
+from laurels.http.auth.access import WRITE_USERS, own
+from laurels.http.server.limits import limits_of
+from laurels.http.wire.bodies import JSON_TYPES, decode, media_type, read_body, user_id_in
+from laurels.http.wire.schemas import ProfileChange, UserAnswer, UserBadges
 
 UserId = Annotated[str, PathParameter(description="The learner's id, percent-encoded.")]
 

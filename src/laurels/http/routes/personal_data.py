@@ -10,10 +10,10 @@ from litestar.response import Stream
 
 from laurels.application.service import Service
 from laurels.domain.periods import iso
-from laurels.http.access import ADMINS, own
-from laurels.http.bodies import user_id_in
+from laurels.http.auth.access import ADMINS, own
 from laurels.http.routes.learners import UserId
-from laurels.http.schemas import PersonalData, UserDeletion
+from laurels.http.wire.bodies import user_id_in
+from laurels.http.wire.schemas import PersonalData, UserDeletion
 
 # An id may contain slashes, so the framework's routes cannot tell where it ends.
 DATA = "/data"

@@ -9,13 +9,13 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, QueryParameter
 
-from laurels.application.feeds import Feed
+from laurels.application.live.feeds import Feed
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe
-from laurels.http.access import BOARDS, caller_of, own
-from laurels.http.bodies import user_id_in
-from laurels.http.event_stream import EventStream, Streams
+from laurels.http.auth.access import BOARDS, caller_of, own
 from laurels.http.routes.learners import UserId
+from laurels.http.wire.bodies import user_id_in
+from laurels.http.wire.streams import EventStream, Streams
 
 Header = Annotated[
     str | None,

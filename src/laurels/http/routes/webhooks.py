@@ -9,14 +9,14 @@ from litestar import Request, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from laurels.application.webhooks import Webhooks
+from laurels.application.webhooks.webhooks import Webhooks
 from laurels.domain.periods import iso
 from laurels.domain.webhooks import Delivery, Endpoint, State
 from laurels.errors import InvalidInput
-from laurels.http.access import ADMINS
-from laurels.http.bodies import JSON_TYPES, decode, media_type, read_body
-from laurels.http.limits import limits_of
-from laurels.http.schemas import (
+from laurels.http.auth.access import ADMINS
+from laurels.http.server.limits import limits_of
+from laurels.http.wire.bodies import JSON_TYPES, decode, media_type, read_body
+from laurels.http.wire.schemas import (
     DeliveryView,
     WebhookDeliveries,
     WebhookList,

@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 from pymongo import ReplaceOne
 
-from laurels.domain.rulebook_data import Badge
+from laurels.domain.rules.rulebook_data import Badge
 from laurels.storage.mongodb.connection import Database, Document
 from laurels.storage.mongodb.documents import LARGEST_INTEGER
 

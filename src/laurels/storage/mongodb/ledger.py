@@ -13,7 +13,7 @@ from itertools import islice
 import msgspec
 from pymongo.errors import BulkWriteError
 
-from laurels.application.ports import LATER_LIMIT, Consulted
+from laurels.application.ports.store import LATER_LIMIT, Consulted
 from laurels.domain.ledger import Entry
 from laurels.errors import StoreUnavailable
 from laurels.storage.mongodb.connection import Database, Document, duplicates

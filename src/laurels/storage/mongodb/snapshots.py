@@ -15,7 +15,7 @@ import msgspec
 from pymongo import UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError
 
-from laurels.application.ports import Card, Projected, Projection
+from laurels.application.ports.store import Card, Projected, Projection
 from laurels.storage.mongodb.connection import Collection as Documents
 from laurels.storage.mongodb.connection import Database, Document, duplicates
 from laurels.storage.mongodb.counts import FRESH, count_fresh, forget

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequence
 
-from laurels.application.callers import Bucket, Grant
-from laurels.application.ports import Card, Consulted, Projected, Projection
-from laurels.application.webhook_ports import Told, Written
+from laurels.application.ports.keys import Bucket, Grant
+from laurels.application.ports.store import Card, Consulted, Projected, Projection
+from laurels.application.ports.webhooks import Told, Written
 from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Ranking, Standing
-from laurels.domain.rulebook_data import Badge
+from laurels.domain.rules.rulebook_data import Badge
 from laurels.domain.tombstones import Tombstone
 from laurels.domain.webhooks import Delivery, Endpoint, State
 from laurels.storage.mongodb import (
     achievements,
     boards,
-    callers,
     changes,
     counts,
     ledger,
@@ -26,6 +25,7 @@ from laurels.storage.mongodb import (
     watermark,
     webhooks,
 )
+from laurels.storage.mongodb import keys as callers
 from laurels.storage.mongodb.connection import EACH_OPERATION, PATIENCE, Client, Session, connect, database_of
 from laurels.storage.mongodb.counting import Counting
 from laurels.storage.mongodb.schema import LEASE, check_server, migrate

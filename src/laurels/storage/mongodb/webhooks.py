@@ -9,7 +9,7 @@ import msgspec
 from bson import Timestamp
 from pymongo import DeleteOne, UpdateOne
 
-from laurels.application.webhook_ports import LOG, Told, Written
+from laurels.application.ports.webhooks import LOG, Told, Written
 from laurels.domain.webhooks import USER_DELETED, Delivery, Endpoint, State
 from laurels.storage.mongodb.connection import Database, Document
 from laurels.storage.mongodb.watermark import MARGIN

@@ -10,25 +10,17 @@ from typing import TypeVar
 
 import apsw
 
-from laurels.application.callers import Bucket, Grant
-from laurels.application.ports import Card, Consulted, Projected, Projection
-from laurels.application.webhook_ports import Told, Written
+from laurels.application.ports.keys import Bucket, Grant
+from laurels.application.ports.store import Card, Consulted, Projected, Projection
+from laurels.application.ports.webhooks import Told, Written
 from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Entry
 from laurels.domain.ranking import Place, Ranking, Standing
-from laurels.domain.rulebook_data import Badge
+from laurels.domain.rules.rulebook_data import Badge
 from laurels.domain.tombstones import Tombstone
 from laurels.domain.webhooks import Delivery, Endpoint, State
 from laurels.errors import StoreUnavailable
-from laurels.storage.sqlite import (
-    achievements_sql,
-    callers_sql,
-    counts_sql,
-    ledger_sql,
-    projection_sql,
-    tombstones_sql,
-    webhooks_sql,
-)
+from laurels.storage.sqlite import achievements, boards, counts, keys, ledger, tombstones, webhooks
 from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
 from laurels.storage.sqlite.schema import migrate
 
@@ -54,7 +46,7 @@ class SQLiteStore:
         self._version_seen: int | None = None
         self._foreign_writes = 0
         # Of the writer's thread alone.
-        self._living = tombstones_sql.Living()
+        self._living = tombstones.Living()
         self._closed = False
 
     @classmethod
@@ -80,14 +72,14 @@ class SQLiteStore:
         def work(connection: apsw.Connection) -> Consulted:
             # Before the queries: what is written between is then seen by them, and asked for once more later.
             self._notice_foreign_writes(connection)
-            return ledger_sql.consult(connection, heads, event_ids, version)
+            return ledger.consult(connection, heads, event_ids, version)
 
         return await self._writer.run(work)
 
     async def read(self, heads: Mapping[str, int | None], version: str) -> Consulted:
         def work(connection: apsw.Connection) -> Consulted:
             with transaction(connection, "DEFERRED"):
-                return ledger_sql.consult(connection, heads, (), version)
+                return ledger.consult(connection, heads, (), version)
 
         return await self._read(work)
 
@@ -101,7 +93,7 @@ class SQLiteStore:
 
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
         def work(connection: apsw.Connection) -> frozenset[str]:
-            refused = ledger_sql.append(connection, entries, self._living)
+            refused = ledger.append(connection, entries, self._living)
             self._require_file()
             self._notice_foreign_writes(connection)
             return refused
@@ -109,7 +101,7 @@ class SQLiteStore:
         return await self._writer.run(work)
 
     async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
-        return await self._read(lambda c: ledger_sql.entries(c, user_id, after, limit))
+        return await self._read(lambda c: ledger.entries(c, user_id, after, limit))
 
     async def watch(self) -> AsyncGenerator[Mapping[str, int] | None]:
         seen: int | None = None
@@ -122,141 +114,141 @@ class SQLiteStore:
             await asyncio.sleep(WATCH_INTERVAL)
 
     def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
-        states, lines = projection_sql.pack(projections, cards)
-        return self._projector.run(lambda c: projection_sql.keep(c, states, lines))
+        states, lines = boards.pack(projections, cards)
+        return self._projector.run(lambda c: boards.keep(c, states, lines))
 
     async def behind(self, limit: int, *, before: int) -> list[str]:
-        return await self._projector.run(lambda c: projection_sql.behind(c, limit, before))
+        return await self._projector.run(lambda c: boards.behind(c, limit, before))
 
     async def cards(self, user_ids: Collection[str]) -> dict[str, Card]:
-        return await self._read(lambda c: projection_sql.cards(c, user_ids))
+        return await self._read(lambda c: boards.cards(c, user_ids))
 
     async def standings(
         self, board: str, *, limit: int, after: Place | None = None, before: Place | None = None
     ) -> list[Standing]:
-        return await self._read(lambda c: projection_sql.standings(c, board, limit, after, before))
+        return await self._read(lambda c: boards.standings(c, board, limit, after, before))
 
     async def standings_of(self, board: str, user_ids: Collection[str]) -> list[Standing]:
-        return await self._read(lambda c: projection_sql.standings_of(c, board, user_ids))
+        return await self._read(lambda c: boards.standings_of(c, board, user_ids))
 
     async def standing(self, board: str, user_id: str) -> Standing | None:
-        return await self._read(lambda c: projection_sql.standing(c, board, user_id))
+        return await self._read(lambda c: boards.standing(c, board, user_id))
 
     async def count(self, board: str, *, above: int | None = None) -> int:
-        return await self._read(lambda c: counts_sql.count(c, board, above))
+        return await self._read(lambda c: counts.count(c, board, above))
 
     async def counts_above(self, board: str, points: Collection[int]) -> dict[int, int]:
-        return await self._read(lambda c: counts_sql.counts_above(c, board, points))
+        return await self._read(lambda c: counts.counts_above(c, board, points))
 
     async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
-        return await self._read(lambda c: projection_sql.users(c, after, limit))
+        return await self._read(lambda c: boards.users(c, after, limit))
 
     async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
-        return await self._read(lambda c: projection_sql.projected(c, user_ids))
+        return await self._read(lambda c: boards.projected(c, user_ids))
 
     async def ranking(self, board: str, user_id: str) -> Ranking | None:
-        return await self._read(lambda c: projection_sql.ranking(c, board, user_id))
+        return await self._read(lambda c: boards.ranking(c, board, user_id))
 
     async def miscounted(self) -> list[str]:
-        return await self._read(counts_sql.miscounted)
+        return await self._read(counts.miscounted)
 
     async def clear_projections(self) -> None:
-        await self._projector.run(projection_sql.clear)
+        await self._projector.run(boards.clear)
 
     async def publish(self, badges: Sequence[Badge]) -> bool:
-        return await self._writer.run(lambda c: achievements_sql.publish(c, badges))
+        return await self._writer.run(lambda c: achievements.publish(c, badges))
 
     async def add_key(self, key: ApiKey) -> bool:
-        return await self._writer.run(lambda c: callers_sql.add_key(c, key))
+        return await self._writer.run(lambda c: keys.add_key(c, key))
 
     async def revoke_key(self, prefix: str, at: int) -> bool:
-        return await self._writer.run(lambda c: callers_sql.revoke_key(c, prefix, at))
+        return await self._writer.run(lambda c: keys.revoke_key(c, prefix, at))
 
     async def keys(self) -> list[ApiKey]:
-        return await self._read(callers_sql.keys)
+        return await self._read(keys.keys)
 
     async def keys_version(self) -> int:
-        return await self._read(callers_sql.keys_version)
+        return await self._read(keys.keys_version)
 
     # These two may be lost with the power, like projections, and must not hold up the writer.
     async def touch_keys(self, used: Mapping[str, int]) -> None:
-        await self._projector.run(lambda c: callers_sql.touch_keys(c, used))
+        await self._projector.run(lambda c: keys.touch_keys(c, used))
 
     async def take_tokens(self, name: str, bucket: Bucket, wanted: int, now: int) -> Grant:
-        return await self._projector.run(lambda c: callers_sql.take_tokens(c, name, bucket, wanted, now))
+        return await self._projector.run(lambda c: keys.take_tokens(c, name, bucket, wanted, now))
 
     async def bury(self, user_id: str, at: int) -> Tombstone:
-        return await self._writer.run(lambda c: tombstones_sql.bury(c, user_id, at))
+        return await self._writer.run(lambda c: tombstones.bury(c, user_id, at))
 
     async def erase(self, user_ids: Collection[str]) -> frozenset[str]:
         for user_id in await self.tombstones(user_ids):
-            await self._writer.run(partial(tombstones_sql.erase_projection, user_id=user_id))
-            while await self._writer.run(partial(tombstones_sql.erase_entries, user_id=user_id)):
+            await self._writer.run(partial(tombstones.erase_projection, user_id=user_id))
+            while await self._writer.run(partial(tombstones.erase_entries, user_id=user_id)):
                 pass
         return frozenset()
 
     async def tombstones(self, user_ids: Collection[str]) -> dict[str, Tombstone]:
-        return await self._readers.run(lambda c: tombstones_sql.tombstones(c, user_ids))
+        return await self._readers.run(lambda c: tombstones.tombstones(c, user_ids))
 
     async def open_tombstones(self) -> list[str]:
-        return await self._readers.run(tombstones_sql.open_tombstones)
+        return await self._readers.run(tombstones.open_tombstones)
 
     async def close_tombstones(self, user_ids: Collection[str]) -> None:
-        await self._writer.run(lambda c: tombstones_sql.close_tombstones(c, user_ids))
+        await self._writer.run(lambda c: tombstones.close_tombstones(c, user_ids))
 
     async def remains(self) -> dict[str, list[str]]:
-        return await self._readers.run(tombstones_sql.remains)
+        return await self._readers.run(tombstones.remains)
 
     async def add_webhook(self, endpoint: Endpoint) -> None:
-        await self._writer.run(lambda c: webhooks_sql.add(c, endpoint))
+        await self._writer.run(lambda c: webhooks.add(c, endpoint))
 
     async def replace_webhook(self, endpoint: Endpoint) -> bool:
-        return await self._writer.run(lambda c: webhooks_sql.replace(c, endpoint))
+        return await self._writer.run(lambda c: webhooks.replace(c, endpoint))
 
     async def remove_webhook(self, endpoint_id: str) -> bool:
-        return await self._writer.run(lambda c: webhooks_sql.remove(c, endpoint_id))
+        return await self._writer.run(lambda c: webhooks.remove(c, endpoint_id))
 
     async def webhooks(self) -> list[Endpoint]:
-        return await self._read(webhooks_sql.endpoints)
+        return await self._read(webhooks.endpoints)
 
     async def webhooks_version(self) -> int:
-        return await self._read(webhooks_sql.version)
+        return await self._read(webhooks.version)
 
     async def claim_webhook(self, endpoint_id: str, owner: str, *, now: int, until: int) -> str | None:
-        return await self._projector.run(lambda c: webhooks_sql.claim(c, endpoint_id, owner, now, until))
+        return await self._projector.run(lambda c: webhooks.claim(c, endpoint_id, owner, now, until))
 
     async def keep_place(self, endpoint_id: str, mark: str) -> None:
-        await self._projector.run(lambda c: webhooks_sql.keep_place(c, endpoint_id, mark))
+        await self._projector.run(lambda c: webhooks.keep_place(c, endpoint_id, mark))
 
     async def written_since(self, mark: str, limit: int) -> Written:
-        return await self._read(lambda c: webhooks_sql.written_since(c, mark, limit))
+        return await self._read(lambda c: webhooks.written_since(c, mark, limit))
 
     async def told(self, endpoint_id: str, user_ids: Collection[str]) -> dict[str, Told]:
-        return await self._read(lambda c: webhooks_sql.told(c, endpoint_id, user_ids))
+        return await self._read(lambda c: webhooks.told(c, endpoint_id, user_ids))
 
     async def settle(self, deliveries: Sequence[Delivery]) -> None:
-        await self._projector.run(lambda c: webhooks_sql.settle(c, deliveries))
+        await self._projector.run(lambda c: webhooks.settle(c, deliveries))
 
     async def due_deliveries(self, endpoint_id: str, *, now: int, limit: int) -> list[Delivery]:
-        return await self._read(lambda c: webhooks_sql.due(c, endpoint_id, now, limit))
+        return await self._read(lambda c: webhooks.due(c, endpoint_id, now, limit))
 
     async def hasten_deliveries(self, endpoint_id: str, *, now: int) -> None:
-        await self._projector.run(lambda c: webhooks_sql.hasten(c, endpoint_id, now))
+        await self._projector.run(lambda c: webhooks.hasten(c, endpoint_id, now))
 
     async def deliveries(self, endpoint_id: str, *, state: State | None = None, limit: int = 100) -> list[Delivery]:
-        return await self._read(lambda c: webhooks_sql.deliveries(c, endpoint_id, state, limit))
+        return await self._read(lambda c: webhooks.deliveries(c, endpoint_id, state, limit))
 
     async def revive_deliveries(self, endpoint_id: str, message_id: str | None, *, now: int) -> int:
-        return await self._writer.run(lambda c: webhooks_sql.revive(c, endpoint_id, message_id, now))
+        return await self._writer.run(lambda c: webhooks.revive(c, endpoint_id, message_id, now))
 
     async def remind(self, endpoint_id: str, reminders: Mapping[str, int | None]) -> None:
-        await self._projector.run(lambda c: webhooks_sql.remind(c, endpoint_id, reminders))
+        await self._projector.run(lambda c: webhooks.remind(c, endpoint_id, reminders))
 
     async def due_reminders(self, endpoint_id: str, *, now: int, limit: int) -> dict[str, int]:
-        return await self._read(lambda c: webhooks_sql.due_reminders(c, endpoint_id, now, limit))
+        return await self._read(lambda c: webhooks.due_reminders(c, endpoint_id, now, limit))
 
     async def forget_deliveries(self, user_id: str) -> None:
-        await self._writer.run(lambda c: webhooks_sql.forget(c, user_id))
+        await self._writer.run(lambda c: webhooks.forget(c, user_id))
 
     async def check(self) -> None:
         def work(connection: apsw.Connection) -> None:

@@ -1,0 +1,215 @@
+"""The API keys as one process knows them: never older than `FRESH` seconds.
+
+A request must not pay for a question to the store, and a revoked key must not be used. So what is known counts for a
+fifth of a second, and whoever revokes waits that long (`settle`) before saying that it is done: from then on no
+process takes the key. One question for a number tells whether anything changed, so an invented key costs no question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Protocol
+
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.keys import CallerStore
+from laurels.domain.keys import (
+    ALPHABET,
+    PREFIX_LENGTH,
+    SCOPES,
+    SECRET_LENGTH,
+    ApiKey,
+    assemble,
+    digest_of,
+    fits,
+    prefix_of,
+)
+from laurels.errors import InvalidInput, StoreError, UnknownKey
+
+FRESH = 0.2
+# Seconds before that at which a request has them asked for.
+AHEAD = 0.1
+# Milliseconds between two notes of a key's use: nobody needs them closer, and each is a write.
+TOUCH_INTERVAL = 60_000
+# Seconds after which all keys are read again though no change was told.
+REREAD = 60.0
+# Seconds that a request waits for a store that does not answer, before what was known last has to do.
+PATIENCE = 0.5
+
+
+class RememberedKeys(Protocol):
+    """Keeps the keys on the local disk: a server that starts while its database is away goes by them."""
+
+    async def load(self) -> list[ApiKey] | None:
+        """What was saved last; None where nothing was, or it cannot be read. Raises nothing."""
+        ...
+
+    async def save(self, keys: Sequence[ApiKey]) -> None:
+        """Keep these. Raises nothing: where the disk does not play along, the database still has them."""
+        ...
+
+
+class Keyring:
+    """The keys of a store, for checking. `is_known`: they were read at least once."""
+
+    def __init__(self, store: CallerStore, clock: Clock, *, remembered: RememberedKeys | None = None) -> None:
+        self._store = store
+        self._remembered = remembered
+        self._clock = clock
+        self._by_prefix: dict[str, ApiKey] = {}
+        self._version: int | None = None
+        self._fresh_until = 0.0
+        self._read_at = 0.0
+        self._reading: asyncio.Task[None] | None = None
+        self._touched: dict[str, int] = {}
+        self._touching: asyncio.Task[None] | None = None
+        self._learning: asyncio.Task[None] | None = None
+        self.is_known = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no key was ever made, revoked ones included."""
+        return not self._by_prefix
+
+    def stay_fresh(self) -> bool:
+        """Whether what is known is young enough to be used without asking. Where it soon will not be, it is asked for
+        now, so that no request has to wait for that."""
+        left = self._fresh_until - monotonic()
+        if 0 < left < AHEAD and (self._reading is None or self._reading.done()):
+            self._reading = asyncio.create_task(self._read(), name="laurels-keys")
+        return left > 0
+
+    def learn(self) -> None:
+        """Go on asking for the keys, in a task, until they are known once."""
+        if not self.is_known:
+            self._learning = asyncio.create_task(self._learn(), name="laurels-keys-first")
+
+    async def _learn(self) -> None:
+        while not self.is_known:
+            await asyncio.sleep(FRESH)
+            with suppress(StoreError):
+                await self.refresh()
+
+    async def refresh(self) -> None:
+        """Make what is known young enough. While the store is away or hangs, what was known last goes on to count:
+        events are accepted then, too. Raises StoreError where nothing was ever known."""
+        while monotonic() >= self._fresh_until:
+            reading, began = self._reading, False
+            if reading is None or reading.done():
+                reading, began = asyncio.create_task(self._read(), name="laurels-keys"), True
+                self._reading = reading
+            if self.is_known:
+                await asyncio.wait({reading}, timeout=PATIENCE)
+            else:
+                await asyncio.shield(reading)
+            if began or not reading.done():
+                # Begun after this call, so good enough for it, however long it took.
+                return
+
+    async def _read(self) -> None:
+        # Counted from before the question: what changes after that may be missed by it.
+        asked_at = monotonic()
+        try:
+            version = await self._store.keys_version()
+            if version != self._version or asked_at - self._read_at > REREAD:
+                keys = await self._store.keys()
+                self._by_prefix = {key.prefix: key for key in keys}
+                if self._remembered is not None and version != self._version:
+                    await self._remembered.save(keys)
+                self._version, self._read_at = version, asked_at
+            self.is_known = True
+        except StoreError:
+            if not self.is_known:
+                keys = None if self._remembered is None else await self._remembered.load()
+                if keys is None:
+                    raise
+                self._by_prefix = {key.prefix: key for key in keys}
+                self.is_known = True
+        self._fresh_until = asked_at + FRESH
+
+    def check(self, text: str) -> ApiKey | None:
+        """The key that `text` is, if it counts now; else None. What is known must be fresh."""
+        prefix = prefix_of(text)
+        if prefix is None:
+            return None
+        key = self._by_prefix.get(prefix)
+        if key is None or not fits(text, key.digest):
+            return None
+        now = self._clock()
+        if not key.counts(now):
+            return None
+        if now - max(self._touched.get(prefix, 0), key.last_used_at or 0) >= TOUCH_INTERVAL:
+            self._touch(prefix, now)
+        return key
+
+    def still_counts(self, prefix: str) -> bool:
+        """The same for a key that was checked before. What is known must be fresh."""
+        key = self._by_prefix.get(prefix)
+        return key is not None and key.counts(self._clock())
+
+    def _touch(self, prefix: str, now: int) -> None:
+        self._touched[prefix] = now
+        if self._touching is None or self._touching.done():
+            self._touching = asyncio.create_task(self._note_use({prefix: now}), name="laurels-keys-used")
+        else:
+            # Noted with the next use.
+            del self._touched[prefix]
+
+    async def _note_use(self, used: Mapping[str, int]) -> None:
+        try:
+            await self._store.touch_keys(used)
+        except StoreError:
+            for prefix in used:
+                self._touched.pop(prefix, None)
+
+    async def close(self) -> None:
+        """Finish what is under way."""
+        if self._learning is not None:
+            self._learning.cancel()
+        pending = [task for task in (self._reading, self._touching) if task is not None]
+        await asyncio.gather(*pending, return_exceptions=True)
+
+
+async def create_key(
+    store: CallerStore, clock: Clock, *, name: str, scopes: Iterable[str], expires_at: int | None = None
+) -> tuple[str, ApiKey]:
+    """Make a key: the key itself, which nobody can tell again, and what is kept of it.
+
+    Every process takes it at the return. Raises InvalidInput or StoreError.
+    """
+    wanted = frozenset(scopes)
+    if not 1 <= len(name) <= 100 or not name.isprintable():
+        raise InvalidInput("name", "Must have 1 to 100 printable characters.")
+    if not wanted or wanted - SCOPES.keys():
+        raise InvalidInput("scope", f"Must be one or more of {', '.join(SCOPES)}.")
+    now = clock()
+    if expires_at is not None and expires_at <= now:
+        raise InvalidInput("expires", "Must lie in the future.")
+    while True:
+        prefix = _random(PREFIX_LENGTH)
+        key = assemble(prefix, _random(SECRET_LENGTH))
+        kept = ApiKey(
+            prefix=prefix, name=name, scopes=wanted, digest=digest_of(key), created_at=now, expires_at=expires_at
+        )
+        if await store.add_key(kept):
+            await settle()
+            return key, kept
+
+
+async def revoke_key(store: CallerStore, clock: Clock, prefix: str) -> None:
+    """End a key; at the return no process takes it any more. Raises UnknownKey or StoreError."""
+    if not await store.revoke_key(prefix, clock()):
+        raise UnknownKey(prefix)
+    await settle()
+
+
+async def settle() -> None:
+    """Wait until every process has had to look at the keys again."""
+    await asyncio.sleep(1.25 * FRESH)
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))

@@ -1,0 +1,109 @@
+"""How much callers may ask for, counted in the store so that all processes together keep to it.
+
+A question to the store for each request would cost more than most requests. So a process takes tokens out of a bucket
+some at a time and spends them itself; what it has not spent after a moment is forgone, never given twice. Who was
+refused is refused again without a question until a token can have come in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from math import ceil
+from time import monotonic
+
+from msgspec import Struct
+
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.keys import Bucket, CallerStore, Grant
+from laurels.errors import StoreError
+
+# Tokens taken at once: this part of a bucket, within these bounds.
+_PART = 50
+_MOST = 500
+# Seconds after which tokens that were taken and not spent are forgone.
+_KEEP = 1.0
+# Names that a process remembers; beyond it forgets those it has not seen for longest.
+_NAMES = 20_000
+
+
+class Left(Struct, frozen=True):
+    """What a caller may still ask for. `retry_after` (seconds) is 0 where this request was granted; `reset` is how long
+    until the bucket is full again."""
+
+    limit: int
+    remaining: int
+    reset: int
+    retry_after: int
+
+
+class _Purse:
+    """What this process holds of one bucket."""
+
+    __slots__ = ("asking", "kept_until", "left", "refused_until", "tokens")
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.left = 0.0
+        self.kept_until = 0.0
+        self.refused_until = 0.0
+        self.asking: asyncio.Task[None] | None = None
+
+
+class Meters:
+    """The buckets of one store. While it is away each process counts for itself."""
+
+    def __init__(self, store: CallerStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._purses: dict[str, _Purse] = {}
+        self._own: dict[str, tuple[float, float]] = {}
+        self.refused = 0
+
+    async def take(self, name: str, bucket: Bucket) -> Left:
+        """Take one token out of the bucket `name`. Raises nothing."""
+        purse = self._purses.get(name)
+        if purse is None:
+            purse = self._purses[name] = _Purse()
+            if len(self._purses) > _NAMES:
+                del self._purses[next(iter(self._purses))]
+        while True:
+            now = monotonic()
+            if purse.tokens and now < purse.kept_until:
+                purse.tokens -= 1
+                return _left(bucket, purse.left + purse.tokens, 0)
+            if now < purse.refused_until:
+                self.refused += 1
+                return _left(bucket, purse.left, max(1, ceil(purse.refused_until - now)))
+            if purse.asking is None or purse.asking.done():
+                purse.asking = asyncio.create_task(self._fill(name, purse, bucket), name="laurels-meter")
+            await asyncio.shield(purse.asking)
+
+    async def _fill(self, name: str, purse: _Purse, bucket: Bucket) -> None:
+        wanted = min(_MOST, max(1, bucket.size // _PART))
+        try:
+            grant = await self._store.take_tokens(name, bucket, wanted, self._clock())
+        except StoreError:
+            grant = self._take_here(name, bucket, wanted)
+        now = monotonic()
+        purse.tokens, purse.left, purse.kept_until = grant.taken, grant.left, now + _KEEP
+        if not grant.taken:
+            purse.refused_until = now + (1 - grant.left) / bucket.rate
+
+    def _take_here(self, name: str, bucket: Bucket, wanted: int) -> Grant:
+        now = monotonic()
+        tokens, at = self._own.pop(name, (float(bucket.size), now))
+        tokens = min(float(bucket.size), tokens + (now - at) * bucket.rate)
+        taken = min(wanted, int(tokens))
+        self._own[name] = (tokens - taken, now)
+        if len(self._own) > _NAMES:
+            del self._own[next(iter(self._own))]
+        return Grant(taken, tokens - taken)
+
+    async def close(self) -> None:
+        """Finish what is under way."""
+        asking = [purse.asking for purse in self._purses.values() if purse.asking is not None]
+        await asyncio.gather(*asking, return_exceptions=True)
+
+
+def _left(bucket: Bucket, left: float, retry_after: int) -> Left:
+    return Left(bucket.size, int(left), ceil(max(0.0, bucket.size - left) / bucket.rate), retry_after)

@@ -1,0 +1,249 @@
+"""What one client of a live stream is given, piece by piece.
+
+A client has no queue, it has a place: in the ledger, or at the last state of a board that it was shown. Who takes
+slowly is given the rest from the ledger page by page, or the present state of the board, whenever they take again;
+nobody waits for them, and they hold no memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
+from typing import Protocol
+
+from laurels.application.live.messages import Message, Place, messages_of, progress_message
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.store import Store
+from laurels.application.queries.learners import Analytics
+from laurels.domain.ledger import Entry
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import StoreError, UnknownUser
+
+# Entries per read of who is behind.
+PAGE = 32
+# Entries of a watched user that are kept for all who follow closely.
+KEPT = 16
+# Seconds until a store that is away is asked again.
+AWAY_PAUSE = 0.5
+
+
+class Signal:
+    """Wakes all who wait for it, as often as it is given."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def give(self) -> None:
+        self._event.set()
+        self._event = asyncio.Event()
+
+    async def wait(self, until: float) -> bool:
+        """Whether it was given before the instant `until` (monotonic seconds)."""
+        event = self._event
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0, until - monotonic())):
+                await event.wait()
+        return event.is_set()
+
+
+class Feed(Protocol):
+    """What one client is given. `is_ended`: there will be nothing more."""
+
+    is_ended: bool
+
+    async def take(self, within: float) -> list[Message]:
+        """The next messages, as soon as there are some; none where there are none within that many seconds, or at the
+        end. Taken is told: they are not given again. Raises no StoreError: it waits for a store that is away."""
+        ...
+
+    def close(self) -> None:
+        """End it, also for who waits in `take`."""
+        ...
+
+
+class UserChannel:
+    """What is known of a watched user, for all who follow them.
+
+    `head` is the last `seq` that is known to be in the ledger. `doubts` counts how often somebody may have written of
+    whom nobody could say what: then followers look for themselves.
+    """
+
+    def __init__(self) -> None:
+        self.signal = Signal()
+        self.feeds = 0
+        self.head: int | None = None
+        self.doubts = 0
+        self._recent: deque[Entry] = deque(maxlen=KEPT)
+
+    def note(self, entry: Entry) -> None:
+        """An entry that was written."""
+        if self.head is not None and entry.seq <= self.head:
+            return
+        if self._recent and self._recent[-1].seq != entry.seq - 1:
+            self._recent.clear()
+        self._recent.append(entry)
+        self.head = entry.seq
+        self.signal.give()
+
+    def reach(self, seq: int) -> None:
+        """The ledger was read up to entry `seq`."""
+        self.head = max(self.head or 0, seq)
+
+    def doubt(self) -> None:
+        """Have every follower look into the ledger."""
+        self.doubts += 1
+        self.signal.give()
+
+    def after(self, seq: int) -> list[Entry]:
+        """The entries after `seq`, if they are kept; none otherwise."""
+        if not self._recent or self._recent[0].seq > seq + 1:
+            return []
+        return [entry for entry in self._recent if entry.seq > seq]
+
+
+class UserFeed:
+    """The messages of one user after a place, or from now on where there is none."""
+
+    def __init__(
+        self,
+        user_id: str,
+        place: Place | None,
+        channel: UserChannel,
+        *,
+        store: Store,
+        analytics: Analytics,
+        rulebook: Rulebook,
+        clock: Clock,
+        on_close: Callable[[], None],
+    ) -> None:
+        self.is_ended = False
+        self.user_id = self._user_id = user_id
+        self._place = place
+        self._is_checked = False
+        self._channel = channel
+        self._doubts_seen = -1
+        self._store = store
+        self._analytics = analytics
+        self._rulebook = rulebook
+        self._clock = clock
+        self._on_close = on_close
+
+    async def take(self, within: float) -> list[Message]:
+        until = monotonic() + within
+        while not self.is_ended:
+            try:
+                if not self._is_checked:
+                    messages = await self._begin()
+                else:
+                    messages = await self._next()
+            except StoreError:
+                await asyncio.sleep(max(0.0, min(AWAY_PAUSE, until - monotonic())))
+                messages = []
+                if monotonic() < until:
+                    continue
+            if messages:
+                return messages
+            if self._is_behind():
+                continue
+            if not await self._channel.signal.wait(until):
+                break
+        return []
+
+    def close(self) -> None:
+        if not self.is_ended:
+            self.is_ended = True
+            self._on_close()
+            self._channel.signal.give()
+
+    def _is_behind(self) -> bool:
+        channel = self._channel
+        if self._place is None or channel.doubts != self._doubts_seen:
+            return True
+        return channel.head is not None and channel.head > self._place.seq
+
+    async def _begin(self) -> list[Message]:
+        """Find the place: given, if the ledger reaches so far, else at its end."""
+        place = self._place
+        if place is not None and (
+            place.seq == 0 or await self._store.entries(self._user_id, after=place.seq - 1, limit=1)
+        ):
+            self._is_checked = True
+            return []
+        # Before reading: what is written meanwhile is then looked for.
+        self._doubts_seen = self._channel.doubts
+        try:
+            progress = await self._analytics.progress(self._user_id)
+        except UnknownUser:
+            progress = None
+        seq = 0 if progress is None else progress.seq
+        self._place = Place(seq)
+        self._channel.reach(seq)
+        self._is_checked = True
+        return [progress_message(progress, self._rulebook, now=self._clock())]
+
+    async def _next(self) -> list[Message]:
+        """The messages of the next entries, if there are any that have some."""
+        assert self._place is not None  # noqa: S101  set by _begin
+        while self._is_behind():
+            channel, place = self._channel, self._place
+            entries = channel.after(place.seq)
+            if not entries:
+                doubts, head = channel.doubts, channel.head
+                entries = await self._store.entries(self._user_id, after=place.seq, limit=PAGE)
+                if len(entries) < PAGE:
+                    self._doubts_seen = doubts
+                    channel.reach(entries[-1].seq if entries else place.seq)
+                if not entries and channel.head == head and head is not None and head > place.seq:
+                    # Not there, whoever said so; never ask without end.
+                    channel.head = place.seq
+            messages = [message for entry in entries for message in messages_of(entry, self._rulebook)]
+            if entries:
+                self._place = Place(entries[-1].seq)
+            if messages := messages[place.told :]:
+                return messages
+        return []
+
+
+class BoardChannel:
+    """The visible top of one board, for all who follow it."""
+
+    def __init__(self) -> None:
+        self.signal = Signal()
+        self.feeds = 0
+        self.message: Message | None = None
+
+    def show(self, message: Message) -> None:
+        """The board as it stands now."""
+        if self.message is None or self.message.id != message.id:
+            self.message = message
+            self.signal.give()
+
+
+class BoardFeed:
+    """The states of a board, each one as it is when it is taken: who is slow misses those in between."""
+
+    def __init__(self, last_id: str, channel: BoardChannel, *, on_close: Callable[[], None]) -> None:
+        self.is_ended = False
+        self._last_id = last_id
+        self._channel = channel
+        self._on_close = on_close
+
+    async def take(self, within: float) -> list[Message]:
+        until = monotonic() + within
+        while not self.is_ended:
+            message = self._channel.message
+            if message is not None and message.id != self._last_id:
+                self._last_id = message.id
+                return [message]
+            if not await self._channel.signal.wait(until):
+                break
+        return []
+
+    def close(self) -> None:
+        if not self.is_ended:
+            self.is_ended = True
+            self._on_close()
+            self._channel.signal.give()

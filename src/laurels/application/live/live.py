@@ -1,0 +1,259 @@
+"""Live streams: who follows which user or board, and how they learn that something was written.
+
+What this process commits is told at once, by the recorder. What other processes write the store tells of (`watch`).
+Both only say that there is something: followers read from their own place in the ledger, so nothing depends on a
+notice that came twice, late or not in order. While nobody follows, nothing of this costs anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Container, Iterable, Mapping
+from contextlib import aclosing, suppress
+from time import monotonic
+
+from laurels.application.live.feeds import BoardChannel, BoardFeed, Feed, UserChannel, UserFeed
+from laurels.application.live.messages import board_message, place_of
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.store import LATER_LIMIT, Store
+from laurels.application.queries.leaderboards import Leaderboards
+from laurels.application.queries.learners import Analytics
+from laurels.application.recording.recorder import Recorder
+from laurels.domain.events import check_id
+from laurels.domain.ledger import Entry
+from laurels.domain.periods import Timeframe
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import InvalidQuery, StoreError
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two looks at the boards that are followed, while anything is being written.
+BOARD_INTERVAL = 0.25
+# Boards follow the ledger a little later: for so long after the last notice they are looked at as often.
+BOARD_SETTLES = 3.0
+# Seconds between two looks otherwise. A day may have begun, and with it another board.
+BOARD_IDLE = 2.0
+# Seconds until a store is watched again that could not be.
+_RETRY = 1.0
+_RETRY_AFTER_FAULT = 10.0
+
+_Board = tuple[Timeframe | None, str | None, int]
+
+
+class Live:
+    """Feeds of users and boards over one store, until `end`."""
+
+    def __init__(
+        self,
+        store: Store,
+        rulebook: Rulebook,
+        clock: Clock,
+        *,
+        recorder: Recorder,
+        analytics: Analytics,
+        leaderboards: Leaderboards,
+    ) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self._clock = clock
+        self._recorder = recorder
+        self._analytics = analytics
+        self._leaderboards = leaderboards
+        self._users: dict[str, UserChannel] = {}
+        self._boards: dict[_Board, BoardChannel] = {}
+        self._feeds: set[Feed] = set()
+        self._watching: asyncio.Task[None] | None = None
+        self._showing: asyncio.Task[None] | None = None
+        self._stirred = asyncio.Event()
+        self._stirred_at = float("-inf")
+        self._is_ended = False
+
+    @property
+    def followers(self) -> int:
+        """How many feeds are open."""
+        return len(self._feeds)
+
+    def follow_user(self, user_id: str, *, last_id: str | None = None) -> Feed:
+        """The messages of a user after the one with the id `last_id`; without one where they stand and what comes then.
+
+        The user need not be known yet. Raises InvalidQuery.
+        """
+        check_id(user_id, "userId", InvalidQuery)
+        place = None if last_id is None else place_of(last_id)
+        channel = self._users.setdefault(user_id, UserChannel())
+        channel.feeds += 1
+
+        def leave() -> None:
+            channel.feeds -= 1
+            if not channel.feeds:
+                del self._users[user_id]
+            self._leave(feed)
+
+        feed = UserFeed(
+            user_id,
+            place,
+            channel,
+            store=self._store,
+            analytics=self._analytics,
+            rulebook=self._rulebook,
+            clock=self._clock,
+            on_close=leave,
+        )
+        self._join(feed)
+        return feed
+
+    async def follow_board(
+        self,
+        timeframe: Timeframe | None = None,
+        *,
+        period: str | None = None,
+        limit: int = 10,
+        last_id: str | None = None,
+    ) -> Feed:
+        """The top of a board whenever it is another than the one with the id `last_id`, and then than the last one.
+
+        See `Leaderboards.page` for the arguments and for InvalidQuery.
+        """
+        key: _Board = (timeframe, period, limit)
+        message = None
+        if key not in self._boards:
+            # Refuses what cannot be asked; a store that is away is waited for.
+            with suppress(StoreError):
+                message = board_message(await self._leaderboards.page(timeframe, period=period, limit=limit))
+        channel = self._boards.setdefault(key, BoardChannel())
+        if message is not None:
+            channel.show(message)
+        channel.feeds += 1
+
+        def leave() -> None:
+            channel.feeds -= 1
+            if not channel.feeds:
+                del self._boards[key]
+            self._leave(feed)
+
+        feed = BoardFeed(last_id or "", channel, on_close=leave)
+        self._join(feed)
+        if self._showing is None and not self._is_ended:
+            self._showing = asyncio.create_task(self._show_boards(), name="laurels-boards")
+        return feed
+
+    def end_users(self, user_ids: Container[str]) -> None:
+        """End the feeds of users who were deleted."""
+        for feed in list(self._feeds):
+            if isinstance(feed, UserFeed) and feed.user_id in user_ids:
+                feed.close()
+
+    def end(self) -> None:
+        """End all feeds, and each that is opened from now on."""
+        self._is_ended = True
+        for feed in list(self._feeds):
+            feed.close()
+
+    async def close(self) -> None:
+        """End all feeds and stop watching."""
+        self.end()
+        tasks = [task for task in (self._watching, self._showing) if task is not None]
+        self._stop()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _join(self, feed: Feed) -> None:
+        self._feeds.add(feed)
+        if self._is_ended:
+            feed.close()
+            return
+        self._recorder.on_commit = self._on_commit
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch(), name="laurels-watch")
+
+    def _leave(self, feed: Feed) -> None:
+        self._feeds.discard(feed)
+        if not self._feeds:
+            self._stop()
+        elif not self._boards and self._showing is not None:
+            self._showing.cancel()
+            self._showing = None
+
+    def _stop(self) -> None:
+        self._recorder.on_commit = None
+        for task in (self._watching, self._showing):
+            if task is not None:
+                task.cancel()
+        self._watching = self._showing = None
+
+    def _on_commit(self, entries: Iterable[Entry]) -> None:
+        self._stir()
+        if self._users:
+            for entry in entries:
+                channel = self._users.get(entry.user_id)
+                if channel is not None:
+                    channel.note(entry)
+
+    def _stir(self) -> None:
+        self._stirred_at = monotonic()
+        self._stirred.set()
+
+    async def _watch(self) -> None:
+        is_away = False
+        while True:
+            try:
+                async with aclosing(self._store.watch()) as changes:
+                    async for reached in changes:
+                        is_away = False
+                        self._stir()
+                        await self._look(reached)
+            except StoreError as error:
+                if not is_away:
+                    logger.warning("live streams wait: %s", error)
+                is_away = True
+                await asyncio.sleep(_RETRY)
+            except Exception:
+                logger.exception("live streams wait")
+                await asyncio.sleep(_RETRY_AFTER_FAULT)
+
+    async def _look(self, reached: Mapping[str, int] | None) -> None:
+        """Find out what was written of those who are followed: by one question for all of them."""
+        heads: dict[str, int | None] = {}
+        for user_id in self._users if reached is None else reached.keys() & self._users.keys():
+            channel = self._users[user_id]
+            if channel.head is None:
+                channel.doubt()
+            elif reached is None or reached[user_id] > channel.head:
+                heads[user_id] = channel.head
+        if not heads:
+            return
+        try:
+            found = await self._store.read(heads, self._rulebook.measures_version)
+        except StoreError:
+            # This notice will not come again.
+            for user_id in heads.keys() & self._users.keys():
+                self._users[user_id].doubt()
+            raise
+        self.end_users(found.deleted)
+        for user_id, entries in found.later.items():
+            channel = self._users.get(user_id)
+            if channel is None:
+                continue
+            for entry in entries:
+                channel.note(entry)
+            if len(entries) >= LATER_LIMIT:
+                channel.doubt()
+
+    async def _show_boards(self) -> None:
+        while True:
+            started = monotonic()
+            for (timeframe, period, limit), channel in list(self._boards.items()):
+                try:
+                    page = await self._leaderboards.page(timeframe, period=period, limit=limit)
+                except StoreError:
+                    continue
+                except Exception:
+                    logger.exception("a followed board cannot be shown")
+                    continue
+                channel.show(board_message(page))
+            # Where many boards are followed, most of the time is for others all the same.
+            await asyncio.sleep(max(BOARD_INTERVAL, 3 * (monotonic() - started)))
+            if monotonic() - self._stirred_at > BOARD_SETTLES:
+                self._stirred.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stirred.wait(), BOARD_IDLE)

@@ -1,0 +1,122 @@
+"""What live streams tell: from an entry of the ledger, or a board as it stands, to messages with ids.
+
+The id of a message says what a client has got with it, so that a stream goes on from there in any process and however
+much later.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from laurels.application.queries.badges import badge_view
+from laurels.application.queries.learners import event_view
+from laurels.application.queries.views import Leaderboard
+from laurels.domain.ledger import Award, Entry, EventRecorded, ProfileChanged
+from laurels.domain.progress import Progress
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import InvalidQuery
+
+MessageKind = Literal["event", "badge", "progress", "profile", "leaderboard"]
+
+_encode = msgspec.json.Encoder().encode
+_PLACE = re.compile(r"(\d{1,15})(?:\.(\d{1,4}))?")
+# What is shown of a profile elsewhere, too. Preferences are the learner's own.
+_SHOWN = ("displayName", "photoURL", "timeZone")
+
+
+class Message(Struct, frozen=True):
+    """One message of a stream. `data` is a JSON document without line breaks."""
+
+    id: str
+    kind: MessageKind
+    data: bytes
+
+
+class LiveProgress(Struct, frozen=True, rename="camel", kw_only=True):
+    """Where the user stands after an entry, or at the beginning of a stream. `daily_streak` is left out where the
+    entry does not tell."""
+
+    total_points: int
+    level: int
+    leveled_up: bool = False
+    daily_streak: int | UnsetType = UNSET
+
+
+class Place(Struct, frozen=True):
+    """How far a client has come: it has the messages of all entries up to `seq`, and `told` ones of the next."""
+
+    seq: int
+    told: int = 0
+
+
+def place_of(last_id: str) -> Place:
+    """The place that the id of a user's message stands for. Raises InvalidQuery."""
+    found = _PLACE.fullmatch(last_id)
+    if found is None or not last_id.isascii():
+        raise InvalidQuery("lastEventId", "Is not an id that this stream gave out.")
+    return Place(int(found[1]), int(found[2] or 0))
+
+
+def messages_of(entry: Entry, rulebook: Rulebook) -> list[Message]:
+    """What an entry tells. Its last message carries the id of the whole of it; the ones before count up from the id of
+    the entry before, so that a client that lost its connection in between misses and repeats none."""
+    parts = list(_parts(entry, rulebook))
+    return [
+        Message(
+            str(entry.seq) if number == len(parts) else f"{entry.seq - 1}.{number}",
+            kind,
+            _encode(data),
+        )
+        for number, (kind, data) in enumerate(parts, 1)
+    ]
+
+
+def progress_message(progress: Progress | None, rulebook: Rulebook, *, now: int) -> Message:
+    """Where a user stands, for a client that has just come; None: nothing is recorded yet."""
+    seq = 0 if progress is None else progress.seq
+    points = 0 if progress is None else progress.total_points
+    data = LiveProgress(
+        total_points=points,
+        level=rulebook.levels.level_at(points),
+        daily_streak=0 if progress is None else progress.daily_streak(now),
+    )
+    return Message(str(seq), "progress", _encode(data))
+
+
+def board_message(board: Leaderboard) -> Message:
+    """The visible top of a board. The id stands for its lines: the same lines have the same one in every process."""
+    shown = _encode((board.timeframe, board.period, board.leaderboard, board.stale is True))
+    return Message(sha256(shown).hexdigest()[:24], "leaderboard", _encode(board))
+
+
+def _parts(entry: Entry, rulebook: Rulebook) -> Iterable[tuple[MessageKind, Any]]:
+    fact = entry.fact
+    if isinstance(fact, ProfileChanged):
+        changes = {name: fact.changes[name] for name in _SHOWN if name in fact.changes}
+        if changes:
+            yield "profile", changes
+        return
+    awards: list[Award] = fact.awards if not isinstance(fact, EventRecorded) else fact.outcome.awards
+    if isinstance(fact, EventRecorded):
+        yield "event", event_view(entry, fact)
+    for award in awards:
+        yield "badge", badge_view(award, rulebook)
+    if isinstance(fact, EventRecorded):
+        outcome = fact.outcome
+        yield (
+            "progress",
+            LiveProgress(
+                total_points=outcome.total_points,
+                level=outcome.level,
+                leveled_up=outcome.leveled_up,
+                daily_streak=fact.daily_streak,
+            ),
+        )
+    else:
+        yield "progress", LiveProgress(total_points=fact.total_points, level=fact.level)

@@ -1,0 +1,1 @@
+"""Proving, rebuilding, auditing and diagnosing a store."""

@@ -1,0 +1,71 @@
+"""Goes through the ledger once and hands each event to the rules of `domain/audit.py`. Changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from heapq import heappush, heappushpop
+
+from msgspec import Struct, field
+
+from laurels.application.maintenance.rebuild import entries_of, pages_of_users
+from laurels.application.ports.store import Store
+from laurels.domain.audit import Crowd, Finding, Watch
+from laurels.domain.ledger import EventRecorded
+from laurels.domain.migration import RULES as ADOPTED
+
+# Users whose ledgers are read together: at worst `LATER_LIMIT` entries of each.
+_TOGETHER = 20
+
+
+class Audit(Struct):
+    """What an audit saw and found. `findings` are the highest scores, highest first; `found` counts all by rule."""
+
+    users: int = 0
+    events: int = 0
+    found: Counter[str] = field(default_factory=Counter[str])
+    findings: list[Finding] = field(default_factory=list[Finding])
+
+
+async def audit(
+    store: Store, *, since: int | None = None, limit: int = 1_000, on_users: Callable[[int], None] | None = None
+) -> Audit:
+    """Look at all events that were recorded at the instant `since` or later, and keep the `limit` highest findings.
+
+    Events taken over from another system are passed over: when they were told says nothing about anybody.
+    """
+    made = Audit()
+    crowd = Crowd()
+    kept: list[tuple[int, int, Finding]] = []
+
+    def keep(findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            made.found[finding.rule] += 1
+            # Of equal scores the first found stays.
+            item = (finding.score, -made.found.total(), finding)
+            if len(kept) < limit:
+                heappush(kept, item)
+            else:
+                heappushpop(kept, item)
+
+    async for users in pages_of_users(store):
+        for start in range(0, len(users), _TOGETHER):
+            some = users[start : start + _TOGETHER]
+            found = await store.read(dict.fromkeys(some, 0), "")
+            for user_id in some:
+                watch = Watch(user_id)
+                async for entry in entries_of(store, user_id, found.later.pop(user_id, [])):
+                    fact = entry.fact
+                    if not isinstance(fact, EventRecorded) or fact.outcome.rules == ADOPTED:
+                        continue
+                    if since is None or entry.recorded_at >= since:
+                        watch.see(fact, entry.recorded_at)
+                        made.events += 1
+                keep(watch.findings())
+                crowd.take(watch)
+        made.users += len(users)
+        if on_users is not None:
+            on_users(made.users)
+    keep(crowd.findings())
+    made.findings = [finding for _score, _number, finding in sorted(kept, key=lambda item: item[:2], reverse=True)]
+    return made

@@ -1,0 +1,284 @@
+"""Proof and repair: the ledger against everything that was made from it.
+
+`verify` replays every event through the engine and compares; `rebuild` makes the projections again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+import msgspec
+from msgspec import Struct, field
+
+from laurels.application.ports.store import LATER_LIMIT, Projected, Projection, Store
+from laurels.application.recording.standings import card_of, standings_of
+from laurels.domain.engine import advance
+from laurels.domain.events import LearningEvent
+from laurels.domain.folding import fold
+from laurels.domain.ledger import Award, Entry, EventRecorded, UserAdopted
+from laurels.domain.progress import Progress
+from laurels.domain.rules.rulebook import Rulebook
+
+# Users per portion of work, and of those whose ledgers are read together: at worst `LATER_LIMIT` entries of each.
+_USERS = 200
+_TOGETHER = 50
+# Seconds after which a deletion that was under way is looked at again.
+_BEING_DELETED = 1.0
+MEND = "`laurels rebuild` makes them again"
+
+
+class Difference(Struct, frozen=True):
+    """Something that does not follow from the ledger. `seq` is the entry concerned, 0 for a projection.
+
+    `board` is set where a whole board is concerned and no single user; `user_id` is empty then.
+    """
+
+    user_id: str
+    seq: int
+    what: str
+    board: str | None = None
+
+
+class Verification(Struct):
+    """What `verify` found. `behind` counts users whose projection was on its way; that is no difference."""
+
+    users: int = 0
+    entries: int = 0
+    events: int = 0
+    awards: int = 0
+    points: int = 0
+    behind: int = 0
+    differences: list[Difference] = field(default_factory=list[Difference])
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether everything follows from the ledger."""
+        return not self.differences
+
+    def add(self, part: Verification) -> None:
+        """Take in what was found of other users."""
+        self.users += part.users
+        self.entries += part.entries
+        self.events += part.events
+        self.awards += part.awards
+        self.points += part.points
+        self.behind += part.behind
+        self.differences += part.differences
+
+
+async def verify(store: Store, rulebook: Rulebook) -> Verification:
+    """Recompute every user from the ledger and compare with what is recorded and projected. Changes nothing."""
+    found = Verification()
+    async for users in pages_of_users(store):
+        found.add(await verify_users(store, rulebook, users))
+    found.differences += await verify_boards(store)
+    found.differences += await verify_deletions(store)
+    return found
+
+
+async def verify_boards(store: Store) -> list[Difference]:
+    """The part of `verify` that is about no single user."""
+    what = f"its counts do not agree with its lines; {MEND}"
+    return [Difference("", 0, what, board=board) for board in await store.miscounted()]
+
+
+async def verify_deletions(store: Store) -> list[Difference]:
+    """The part of `verify` that is about users who were deleted: nothing is left of them anywhere.
+
+    What is just being deleted is no difference.
+    """
+    found = await store.remains()
+    if found:
+        await asyncio.sleep(_BEING_DELETED)
+        still = await store.remains()
+        found = {user_id: still[user_id] for user_id in found if user_id in still}
+    return [
+        Difference(user_id, 0, f"was deleted, but something is left in {', '.join(places)}; delete them again")
+        for user_id, places in sorted(found.items())
+    ]
+
+
+async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -> Verification:
+    """The part of `verify` that is about some users."""
+    found = Verification(users=len(users))
+    projections = await store.projected(users)
+    async for user_id, ledger in _ledgers(store, rulebook, users):
+        await _verify_user(ledger, rulebook, user_id, projections.get(user_id), found)
+    if found.differences:
+        # Who is deleted meanwhile is not there as a whole any more; whether anything stays is another question.
+        deleted = await store.tombstones([difference.user_id for difference in found.differences])
+        found.differences = [each for each in found.differences if each.user_id not in deleted]
+    return found
+
+
+async def rebuild(store: Store, rulebook: Rulebook) -> int:
+    """Drop all projections and make them again from the ledger; the number of users. Boards fill as it goes."""
+    await store.clear_projections()
+    done = 0
+    async for users in pages_of_users(store):
+        done += (await rebuild_users(store, rulebook, users)).users
+    return done
+
+
+class Rebuilt(Struct, frozen=True):
+    """How many users were projected anew, and how many entries they have."""
+
+    users: int
+    entries: int
+
+
+async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -> Rebuilt:
+    """The part of `rebuild` that is about some users. What was projected of them must have been dropped before."""
+    batch: list[Progress] = []
+    async for user_id, ledger in _ledgers(store, rulebook, users):
+        progress = Progress(user_id=user_id, version=rulebook.measures_version)
+        async for entry in ledger:
+            fold(progress, entry, rulebook)
+        batch.append(progress)
+    await store.project(
+        [Projection(progress, standings_of(progress) if progress.board_days else {}) for progress in batch],
+        cards=[card_of(progress, rulebook) for progress in batch],
+    )
+    return Rebuilt(len(batch), sum(progress.seq for progress in batch))
+
+
+async def pages_of_users(store: Store) -> AsyncGenerator[list[str]]:
+    """All users of a store, in portions of work."""
+    after = ""
+    while users := await store.users(after=after, limit=_USERS):
+        after = users[-1]
+        yield users
+
+
+async def _ledgers(
+    store: Store, rulebook: Rulebook, users: Sequence[str]
+) -> AsyncIterator[tuple[str, AsyncIterator[Entry]]]:
+    """Each user with the entries of their ledger. Most ledgers are short: those of many users come in one read."""
+    for start in range(0, len(users), _TOGETHER):
+        some = users[start : start + _TOGETHER]
+        found = await store.read(dict.fromkeys(some, 0), rulebook.measures_version)
+        for user_id in some:
+            yield user_id, entries_of(store, user_id, found.later.get(user_id, []))
+
+
+async def entries_of(store: Store, user_id: str, first: Sequence[Entry]) -> AsyncIterator[Entry]:
+    """The entries of a user, of which the `first` up to `LATER_LIMIT` have been read; page by page from there."""
+    page = first
+    while page:
+        for entry in page:
+            yield entry
+        if len(page) < LATER_LIMIT:
+            return
+        page = await store.entries(user_id, after=page[-1].seq, limit=LATER_LIMIT)
+
+
+async def _verify_user(
+    ledger: AsyncIterator[Entry],
+    rulebook: Rulebook,
+    user_id: str,
+    projected: Projected | None,
+    found: Verification,
+) -> None:
+    def differs(seq: int, what: str) -> None:
+        found.differences.append(Difference(user_id, seq, what))
+
+    progress = Progress(user_id=user_id, version=rulebook.measures_version)
+    snapshot = projected.progress if projected else None
+    snapshot_seq = snapshot.seq if snapshot else 0
+    event_ids: set[str] = set()
+    async for entry in ledger:
+        found.entries += 1
+        if entry.seq != progress.seq + 1:
+            differs(entry.seq, f"the entry before it should be {entry.seq - 1} but is {progress.seq}")
+        if entry.event_id in event_ids:
+            differs(entry.seq, f"event {entry.event_id!r} is recorded twice")
+        elif entry.event_id is not None:
+            event_ids.add(entry.event_id)
+        for what in _replay(progress, entry, rulebook):
+            differs(entry.seq, what)
+        if isinstance(entry.fact, EventRecorded):
+            found.events += 1
+            found.awards += len(entry.fact.outcome.awards)
+        elif isinstance(entry.fact, UserAdopted):
+            found.awards += len(entry.fact.awards)
+        if projected and snapshot and entry.seq == snapshot_seq:
+            for what in _projection_differences(progress, snapshot, projected, rulebook):
+                differs(0, what)
+    found.points += progress.total_points
+    if projected and not snapshot:
+        # A user's projection is written whole: what is there without its snapshot came some other way.
+        differs(0, f"there is no snapshot, but the boards {', '.join(sorted(projected.standings))} have a line")
+    elif progress.seq > snapshot_seq:
+        found.behind += 1
+    elif progress.seq < snapshot_seq:
+        differs(0, f"the snapshot stands at entry {snapshot_seq}, the ledger ends at {progress.seq}")
+
+
+def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
+    """Take the entry in, and tell in what its recorded outcome differs from what its event brings."""
+    fact = entry.fact
+    if isinstance(fact, UserAdopted):
+        return _replay_adoption(progress, entry, fact, rulebook)
+    if not isinstance(fact, EventRecorded):
+        fold(progress, entry, rulebook)
+        return []
+    recorded = fact.outcome
+    problems: list[str] = []
+    problems += _awarded_again(progress, recorded.awards)
+    if recorded.rules == rulebook.fingerprint:
+        # The same rules as now: the engine must come to the same outcome.
+        event = LearningEvent(
+            user_id=entry.user_id, event_type=fact.event_type, metadata=fact.metadata, once_key=fact.once_key
+        )
+        outcome = advance(progress, event, fact.at, rulebook, offset=recorded.offset)
+        progress.stamp(entry.seq, entry.recorded_at, fact)
+        if outcome != recorded:
+            problems.append(f"recorded outcome {_short(recorded)}, recomputed {_short(outcome)}")
+    else:
+        # Other rules decided then; what they decided stands, and must add up.
+        fold(progress, entry, rulebook)
+        if progress.total_points != recorded.total_points:
+            problems.append(f"recorded total {recorded.total_points}, sum of the ledger {progress.total_points}")
+    return problems
+
+
+def _replay_adoption(progress: Progress, entry: Entry, fact: UserAdopted, rulebook: Rulebook) -> list[str]:
+    """What another system had stored is not ours to decide again; it must add up."""
+    problems = _awarded_again(progress, fact.awards)
+    fold(progress, entry, rulebook)
+    if progress.total_points != fact.total_points:
+        problems.append(f"recorded total {fact.total_points}, sum of the ledger {progress.total_points}")
+    return problems
+
+
+def _awarded_again(progress: Progress, awards: list[Award]) -> list[str]:
+    held = progress.awards.keys() & {award.badge_id for award in awards}
+    return [f"badge {badge_id!r} is awarded again" for badge_id in sorted(held)]
+
+
+def _projection_differences(
+    progress: Progress, snapshot: Progress, projected: Projected, rulebook: Rulebook
+) -> list[str]:
+    problems: list[str] = []
+    if snapshot.version == rulebook.measures_version:
+        ours, theirs = msgspec.to_builtins(progress), msgspec.to_builtins(snapshot)
+        problems += [
+            f"snapshot: {name} is {_short(theirs.get(name))}, the ledger gives {_short(ours.get(name))}"
+            for name in sorted(ours.keys() | theirs.keys())
+            if ours.get(name) != theirs.get(name)
+        ]
+    card = card_of(progress, rulebook)
+    if card != projected.card:
+        problems.append(f"card: {_short(projected.card)}, the ledger gives {_short(card)}")
+    expected = standings_of(progress) if progress.board_days else {}
+    for board in sorted(expected.keys() | projected.standings.keys()):
+        ours, theirs = expected.get(board), projected.standings.get(board)
+        if ours != theirs:
+            problems.append(f"board {board}: {_short(theirs)}, the ledger gives {_short(ours)}")
+    return problems
+
+
+def _short(value: object) -> str:
+    text = repr(value) if not isinstance(value, Struct) else msgspec.json.encode(value).decode()
+    return text if len(text) <= 200 else text[:197] + "..."

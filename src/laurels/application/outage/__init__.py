@@ -1,0 +1,1 @@
+"""What a service does while its store is away."""

@@ -1,0 +1,137 @@
+"""Takes the spool to the ledger when the store is back: in order of arrival, while new events keep arriving.
+
+An event leaves the spool when the ledger has acknowledged it, or when its user was deleted, and never before. Killed
+anywhere in between, the next process records it again and gets the first entry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+
+from laurels.application.outage.availability import Availability
+from laurels.application.outage.spooling_recorder import Intake
+from laurels.application.ports.spool import SetAside, Spool, Spooled
+from laurels.application.recording.commands import Recorded
+from laurels.errors import LaurelsError, StoreError, UserDeleted
+
+logger = logging.getLogger(__name__)
+
+BATCH = 1_000
+# Seconds between looks into an empty spool, or one that another process drains.
+LOOK_EVERY = 0.1
+# Seconds before an event is tried again that the store, though it is there, did not take.
+PAUSE = 0.5
+# How often that may happen to one event alone before it is set aside, provided that the store takes one of another
+# user: else it is the store that is not well, and it gets MOST_STRIKES.
+STRIKES = 5
+MOST_STRIKES = 50
+
+
+class Drainer:
+    """Drains while the store is available and no other process does."""
+
+    def __init__(self, intake: Intake, spool: Spool, availability: Availability) -> None:
+        self._intake = intake
+        self._spool = spool
+        self._availability = availability
+        self._size = BATCH
+        self._strikes: Counter[int] = Counter()
+        # Refused events after which the store has taken another.
+        self._compared: set[int] = set()
+        self._task = asyncio.create_task(self._run(), name="laurels-drainer")
+
+    async def close(self) -> None:
+        """Stop. What is not drained stays in the spool."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            await self._availability.wait()
+            if self._spool.is_empty or not self._spool.take_turn():
+                await asyncio.sleep(LOOK_EVERY)
+                continue
+            try:
+                await self._drain()
+            except StoreError as error:
+                logger.error("the spool cannot be drained: %s", error)
+                await asyncio.sleep(PAUSE)
+            except Exception:
+                logger.exception("the spool cannot be drained")
+                await asyncio.sleep(10 * PAUSE)
+            finally:
+                self._spool.end_turn()
+
+    async def _drain(self) -> None:
+        """Until the spool is empty or the store is away."""
+        count = 0
+        while self._availability.is_available and (waiting := await self._spool.first(self._size)):
+            results = await self._intake.record_spooled(waiting)
+            drained: list[Spooled] = []
+            refused: list[SetAside] = []
+            kept: list[tuple[Spooled, StoreError | None]] = []
+            for spooled, result in zip(waiting, results, strict=True):
+                if isinstance(result, Recorded | UserDeleted):
+                    # Of a deleted user nothing is to be kept anywhere.
+                    drained.append(spooled)
+                elif result is None or isinstance(result, StoreError):
+                    kept.append((spooled, result))
+                else:
+                    refused.append(SetAside(spooled, str(result)))
+            if kept:
+                refused += await self._ponder(kept, alone=len(waiting) == 1)
+            else:
+                self._size = min(2 * self._size, BATCH)
+                self._strikes.clear()
+                self._compared.clear()
+            for each in refused:
+                logger.error("event %d of the spool is set aside: %s", each.spooled.position, each.reason)
+            try:
+                await self._spool.settle(drained, refused)
+            except StoreError:
+                # They are recorded again, which changes nothing. Fewer at a time need less of a disk that is full.
+                self._size = max(1, self._size // 4)
+                raise
+            count += len(drained)
+        if count:
+            logger.warning("%d events of the spool are recorded", count)
+
+    async def _ponder(self, kept: list[tuple[Spooled, StoreError | None]], *, alone: bool) -> list[SetAside]:
+        """Find out whether the store was away or does not take one of these events; those that it never will."""
+        await asyncio.sleep(PAUSE)
+        if not self._availability.is_available:
+            return []
+        # It is there. Smaller and smaller batches lead to the event that it does not take.
+        self._size = max(1, self._size // 4)
+        spooled, error = kept[0]
+        if not alone or error is None:
+            return []
+        self._strikes[spooled.position] += 1
+        strikes = self._strikes[spooled.position]
+        if strikes < STRIKES:
+            return []
+        if strikes < MOST_STRIKES and spooled.position not in self._compared:
+            # The store may have been mended since: what it takes now counts if it refuses this one after that.
+            if await self._takes_another_than(spooled):
+                self._compared.add(spooled.position)
+            return []
+        return [SetAside(spooled, f"The store does not take it: {_told(error)}")]
+
+    async def _takes_another_than(self, refused: Spooled) -> bool:
+        """Whether the first event of another user can be recorded, which it then is: order per user is kept."""
+        waiting = await self._spool.first(BATCH)
+        other = next((each for each in waiting if each.event.user_id != refused.event.user_id), None)
+        if other is None:
+            return False
+        [result] = await self._intake.record_spooled([other])
+        if not isinstance(result, Recorded | UserDeleted):
+            return False
+        await self._spool.settle([other], [])
+        return True
+
+
+def _told(error: LaurelsError) -> str:
+    cause = error.__cause__
+    return f"{error} ({type(cause).__name__})" if cause is not None else str(error)

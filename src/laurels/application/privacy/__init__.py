@@ -1,0 +1,1 @@
+"""Deletion, retention and the export of personal data."""

@@ -1,0 +1,134 @@
+"""Deleting a learner: everything that is held of them, everywhere, for good.
+
+The tombstone comes first: from then on nothing is recorded for them. Then what is held is removed, by who was asked and
+a minute later once more, whatever had been on its way at that moment. Until then the tombstone keeps the id itself, by
+which every process of the service learns whom to forget; after that only its hash. So a deletion that was cut off
+anywhere is carried on by whoever runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from time import monotonic
+
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.spool import Spool
+from laurels.application.ports.store import Store
+from laurels.domain.events import check_id
+from laurels.domain.tombstones import Tombstone
+from laurels.errors import InvalidQuery, StoreError, UnknownUser
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two looks for whom others have deleted.
+LOOK_EVERY = 1.0
+# Seconds for which an id is kept: longer than what had begun before its tombstone stood can take to come in.
+GRACE = 60.0
+
+Forget = Callable[[Collection[str]], Awaitable[None]]
+Told = Callable[[str, int], Awaitable[None]]
+
+
+async def delete_user(store: Store, clock: Clock, spool: Spool | None, user_id: str) -> Tombstone:
+    """Delete a user. Deleting them again does what is left of it, and answers the same.
+
+    Raises UnknownUser for an id of whom nothing is held and nobody was deleted: a mistyped id would be closed for ever.
+    """
+    check_id(user_id, "userId", InvalidQuery)
+    found = (await store.tombstones((user_id,))).get(user_id)
+    if found is None and not await _is_held(store, spool, user_id):
+        raise UnknownUser(user_id)
+    if found is None or found.is_open:
+        found = await store.bury(user_id, clock())
+        await store.erase((user_id,))
+    if spool is not None:
+        await spool.forget((user_id,))
+    return found
+
+
+async def _is_held(store: Store, spool: Spool | None, user_id: str) -> bool:
+    if await store.entries(user_id, limit=1) or await store.projected((user_id,)):
+        return True
+    return spool is not None and any(await spool.events_of(user_id))
+
+
+class Deletion:
+    """Deletes users for one process, and follows what others delete.
+
+    `forget` drops what this process has in memory of users. `on_deleted` are called with the id and the instant, in
+    order, when this process has deleted somebody; at least once, also where a deletion is asked for again.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, *, spool: Spool | None, forget: Forget, grace: float = GRACE
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._spool = spool
+        self._forget = forget
+        self._grace = grace
+        self.on_deleted: list[Told] = []
+        # When an open tombstone was first seen (seconds, monotonic): of no clock but our own.
+        self._seen: dict[str, float] = {}
+        self._is_begun = False
+        self._task = asyncio.create_task(self._run(), name="laurels-deletion")
+
+    async def delete(self, user_id: str, *, spool: Spool | None = None) -> Tombstone:
+        """See `delete_user`; `spool` is for a process that keeps none, beside servers that do.
+
+        When this returns, nothing of the user is shown any more. Raises UnknownUser, InvalidQuery or StoreError.
+        """
+        found = await delete_user(self._store, self._clock, self._spool or spool, user_id)
+        await self._forget((user_id,))
+        if found.is_open:
+            for told in self.on_deleted:
+                await told(user_id, found.deleted_at)
+        return found
+
+    async def sweep(self) -> None:
+        """Forget whom others have deleted, carry on what was cut off, and close what nothing can come of any more.
+
+        Raises StoreError.
+        """
+        open_now = await self._store.open_tombstones()
+        now = monotonic()
+        new = [user_id for user_id in open_now if user_id not in self._seen]
+        if new:
+            await self._forget(new)
+            if self._spool is not None:
+                await self._spool.forget(new)
+        if not self._is_begun:
+            # Somebody may have been killed in the middle of it.
+            await self._store.erase(new)
+            await self._clear_set_aside()
+            self._is_begun = True
+        self._seen = {user_id: self._seen.get(user_id, now) for user_id in open_now}
+        due = [user_id for user_id, seen_at in self._seen.items() if now - seen_at >= self._grace]
+        if due:
+            left = await self._store.erase(due)
+            for user_id in due:
+                # A message of theirs may have been on its way when they were deleted.
+                await self._store.forget_deliveries(user_id)
+            await self._store.close_tombstones([user_id for user_id in due if user_id not in left])
+
+    async def close(self) -> None:
+        """Stop. What is not done is done by the next process."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _clear_set_aside(self) -> None:
+        """Who was deleted while this machine was away: what waits is refused when its turn comes, the rest is here."""
+        if self._spool is not None and (users := await self._spool.set_aside_users()):
+            await self._spool.forget(list(await self._store.tombstones(users)))
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except StoreError as error:
+                logger.debug("deletions wait: %s", error)
+            except Exception:
+                logger.exception("deletions wait")
+            await asyncio.sleep(LOOK_EVERY)

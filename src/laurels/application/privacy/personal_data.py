@@ -1,0 +1,86 @@
+"""Everything that is held of one learner, as a document to hand over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.spool import SetAside, Spool, Spooled
+from laurels.application.ports.store import Store
+from laurels.application.queries.learners import Analytics
+from laurels.domain.ledger import Entry
+from laurels.domain.periods import iso
+from laurels.errors import UnknownUser
+
+# Entries per page: an event has 16 KiB of metadata at the most.
+PAGE = 500
+_encode = msgspec.json.Encoder().encode
+
+
+async def personal_data(
+    store: Store, analytics: Analytics, clock: Clock, spool: Spool | None, user_id: str
+) -> AsyncIterator[bytes]:
+    """The document, in pieces of JSON: memory does not grow with the number of entries.
+
+    Raises UnknownUser or StoreError before the first piece.
+    """
+    waiting: list[Spooled] = []
+    aside: list[SetAside] = []
+    if spool is not None:
+        waiting, aside = await spool.events_of(user_id)
+    head: dict[str, Any] = {
+        "success": True,
+        "userId": user_id,
+        "generatedAt": iso(clock()),
+        "profile": None,
+        "progress": None,
+    }
+    try:
+        progress = await analytics.progress(user_id)
+    except UnknownUser:
+        if not waiting and not aside:
+            raise
+    else:
+        head["profile"] = analytics.user(progress)
+        head["progress"] = await analytics.export(user_id)
+    found = (await store.projected((user_id,))).get(user_id)
+    head["card"] = None if found is None else found.card
+    head["standings"] = [
+        {
+            "board": board,
+            "points": line.points,
+            "events": line.events,
+            "reachedAt": iso(line.reached_at),
+            "shown": line.is_shown,
+        }
+        for board, line in sorted(({} if found is None else found.standings).items())
+    ]
+    head["waiting"] = [_spooled(each) for each in waiting]
+    head["setAside"] = [{**_spooled(each.spooled), "reason": each.reason} for each in aside]
+    return _pieces(store, user_id, _encode(head))
+
+
+async def _pieces(store: Store, user_id: str, head: bytes) -> AsyncIterator[bytes]:
+    yield head[:-1] + b',"entries":['
+    after, separator = 0, b"\n"
+    while page := await store.entries(user_id, after=after, limit=PAGE):
+        after = page[-1].seq
+        yield separator + b",\n".join(_encode(_entry(entry)) for entry in page)
+        separator = b",\n"
+    yield b"]}"
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "seq": entry.seq,
+        "eventId": entry.event_id,
+        "recordedAt": iso(entry.recorded_at),
+        "fact": entry.fact,
+    }
+
+
+def _spooled(spooled: Spooled) -> dict[str, Any]:
+    return {"event": spooled.event, "arrivedAt": iso(spooled.arrived_at)}

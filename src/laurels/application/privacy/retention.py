@@ -1,0 +1,36 @@
+"""Who has not been active for so long that they are to be deleted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from laurels.application.maintenance.rebuild import pages_of_users
+from laurels.application.ports.store import Store
+from laurels.application.queries.learners import Analytics
+from laurels.errors import UnknownUser
+
+
+async def inactive_users(store: Store, analytics: Analytics, *, before: int) -> AsyncIterator[str]:
+    """Users whose last event happened before the instant `before`, and who came into being before it.
+
+    For one without an event the latter alone counts. An event counts by when it happened, not by when it was recorded.
+    """
+    async for users in pages_of_users(store):
+        cards = await store.cards(users)
+        for user_id in users:
+            # A card may be behind, but a later event is never taken back.
+            card = cards.get(user_id)
+            if card is not None and card.last_active_at is not None and card.last_active_at >= before:
+                continue
+            if await _is_inactive(analytics, user_id, before):
+                yield user_id
+
+
+async def _is_inactive(analytics: Analytics, user_id: str, before: int) -> bool:
+    """By the ledger itself, up to this moment."""
+    try:
+        progress = await analytics.progress(user_id)
+    except UnknownUser:
+        return False
+    last = progress.created_at if progress.last_active_at is None else progress.last_active_at
+    return max(last, progress.created_at) < before

@@ -1,0 +1,345 @@
+"""Boards: pages, a user's surroundings, and a user's rank.
+
+Boards are read from the projection, so they may lag behind the ledger by the projector's interval.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import sys
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.store import Card, Store
+from laurels.application.queries.last_known import LastKnown
+from laurels.application.queries.views import Leaderboard, LeaderboardRow, Rank
+from laurels.domain.events import MAX_LANGUAGE_LENGTH
+from laurels.domain.periods import Timeframe, board_name, iso, parse_period, period_name, period_start, previous_period
+from laurels.domain.ranking import Place, Standing, percentile, ranks_of
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import InvalidQuery, StoreError, UnknownUser
+
+MAX_LIMIT = 100
+MAX_USERS = 200
+# Cursors come back from outside: a number beyond 64 bits is none that was given out, and no store could take it.
+_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_decode_place = msgspec.json.Decoder(tuple[str, _Int64, _Int64, str]).decode
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """Which board is meant. `start` is the first day of its period, 0 for all-time."""
+
+    timeframe: Timeframe
+    start: int
+    language: str | None
+
+    @property
+    def period(self) -> str:
+        """The name of the period."""
+        return period_name(self.timeframe, self.start or 1)
+
+    @property
+    def board(self) -> str:
+        """The name of the board."""
+        return board_name(self.period, self.language)
+
+    @property
+    def before(self) -> str | None:
+        """The name of the same board in the period before; None for all-time."""
+        period = previous_period(self.timeframe, self.start)
+        return None if period is None else board_name(period, self.language)
+
+
+class Leaderboards:
+    """Reads over the boards of one store. Where it is away they give the same answer as last time, marked as stale,
+    if `last_known` is given and there was one."""
+
+    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock, *, last_known: LastKnown | None = None) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self._clock = clock
+        self._last_known = last_known
+
+    def forget_pages(self) -> None:
+        """Show no page again that was shown before now."""
+        if self._last_known is not None:
+            self._last_known.boards.clear()
+
+    def forget(self) -> None:
+        """Show no page or rank again that was shown before now."""
+        if self._last_known is not None:
+            self._last_known.forget()
+
+    async def page(
+        self,
+        timeframe: Timeframe | None = None,
+        *,
+        period: str | None = None,
+        limit: int = 10,
+        cursor: str | None = None,
+        around: str | None = None,
+        language: str | None = None,
+    ) -> Leaderboard:
+        """A page of a board: its top, what follows a cursor, or the surroundings of a user.
+
+        `period` names a closed period (`2026-W47`); without it the present one of `timeframe` is meant (default
+        all-time). `language` names a board of one language. `around` puts that user in the middle.
+        Raises InvalidQuery; UnknownUser when `around` does not stand on the board.
+        """
+        if not 1 <= limit <= MAX_LIMIT:
+            raise InvalidQuery("limit", f"Must be a whole number from 1 to {MAX_LIMIT}.")
+        if cursor is not None and around is not None:
+            raise InvalidQuery("cursor", "Cannot be combined with 'around'.")
+        asked = self._asked(timeframe, period, language)
+        if self._last_known is None:
+            return await self._page(asked, limit, cursor, around)
+        key = (asked.board, limit, cursor, around)
+        try:
+            page = await self._page(asked, limit, cursor, around)
+        except StoreError:
+            last = self._last_known.boards.get(key)
+            if last is None:
+                raise
+            return replace(last, stale=True)
+        self._last_known.boards.keep(key, page)
+        return page
+
+    async def _page(self, asked: _Asked, limit: int, cursor: str | None, around: str | None) -> Leaderboard:
+        board = asked.board
+        if around is not None:
+            standings = await self._surroundings(board, around, limit)
+        else:
+            after = None if cursor is None else _place(cursor, board)
+            standings = await self._store.standings(board, limit=limit + 1, after=after)
+        following = standings[limit] if len(standings) > limit else None
+        standings = standings[:limit]
+        is_top = around is None and cursor is None
+        asked_rows = self._rows(asked, standings, is_top=is_top)
+        if is_top and following is None:
+            # The page is the board: a count asked for by itself might be of a moment later.
+            rows, total = await asked_rows, len(standings)
+        else:
+            rows, total = await asyncio.gather(asked_rows, self._store.count(board))
+        next_cursor = None
+        if following is not None:
+            is_alias = rows[-1].user_id != standings[-1].user_id
+            place = _between(standings[-1].place, following.place) if is_alias else standings[-1].place
+            next_cursor = _cursor(place, board)
+        return Leaderboard(
+            timeframe=asked.timeframe.value,
+            period=asked.period,
+            language=UNSET if asked.language is None else asked.language,
+            leaderboard=rows,
+            total=total,
+            next=next_cursor,
+        )
+
+    async def among(
+        self,
+        user_ids: Sequence[str],
+        timeframe: Timeframe | None = None,
+        *,
+        period: str | None = None,
+        language: str | None = None,
+    ) -> Leaderboard:
+        """Those of up to 200 users who stand on a board as themselves, ranked among each other. Raises InvalidQuery."""
+        if len(user_ids) > MAX_USERS:
+            raise InvalidQuery("users", f"Must name at most {MAX_USERS} users.")
+        asked = self._asked(timeframe, period, language)
+        cards = await self._store.cards(user_ids)
+        # Who is named and appears under an alias would be given away by it.
+        named = [user_id for user_id in user_ids if user_id not in cards or cards[user_id].pseudonym is None]
+        standings = await self._store.standings_of(asked.board, named)
+        before = [] if asked.before is None else await self._store.standings_of(asked.before, named)
+        ranks = dict(zip((line.user_id for line in before), ranks_of([line.points for line in before]), strict=True))
+        return Leaderboard(
+            timeframe=asked.timeframe.value,
+            period=asked.period,
+            language=UNSET if asked.language is None else asked.language,
+            leaderboard=[
+                _row(line, rank, ranks.get(line.user_id), cards.get(line.user_id))
+                for line, rank in zip(standings, ranks_of([line.points for line in standings]), strict=True)
+            ],
+            total=len(standings),
+            next=None,
+        )
+
+    async def rank(
+        self,
+        user_id: str,
+        timeframe: Timeframe | None = None,
+        *,
+        period: str | None = None,
+        language: str | None = None,
+    ) -> Rank:
+        """A user's place on a board. Raises InvalidQuery, or UnknownUser for a user of whom nothing is recorded."""
+        asked = self._asked(timeframe, period, language)
+        board = asked.board
+        if self._last_known is None:
+            return await self._rank(user_id, asked)
+        try:
+            rank = await self._rank(user_id, asked)
+        except StoreError:
+            last = self._last_known.ranks.get((user_id, board))
+            if last is None:
+                raise
+            return replace(last, stale=True)
+        self._last_known.ranks.keep((user_id, board), rank)
+        return rank
+
+    async def _rank(self, user_id: str, asked: _Asked) -> Rank:
+        found = await self._store.ranking(asked.board, user_id)
+        if found is None:
+            if not await self._store.entries(user_id, limit=1):
+                raise UnknownUser(user_id)
+            return Rank(
+                timeframe=asked.timeframe.value,
+                period=asked.period,
+                language=UNSET if asked.language is None else asked.language,
+                rank=None,
+                of=await self._store.count(asked.board),
+                points=None,
+                percentile=None,
+                points_to_next=None,
+            )
+        points, rank = found.standing.points, 1 + found.above
+        return Rank(
+            timeframe=asked.timeframe.value,
+            period=asked.period,
+            language=UNSET if asked.language is None else asked.language,
+            rank=rank,
+            of=found.of,
+            points=points,
+            percentile=percentile(rank, found.of),
+            points_to_next=None if found.next_points is None else found.next_points - points,
+        )
+
+    def _asked(self, timeframe: Timeframe | None, period: str | None, language: str | None) -> _Asked:
+        if language is not None and not self._rulebook.keeps_language(language):
+            sentence = "The rulebook of this service keeps no boards by language."
+            if self._rulebook.board_languages:
+                sentence = "The rulebook of this service keeps no boards for this language."
+            raise InvalidQuery("language", sentence)
+        if language is not None and not (1 <= len(language) <= MAX_LANGUAGE_LENGTH and language.isprintable()):
+            raise InvalidQuery("language", f"Must be 1 to {MAX_LANGUAGE_LENGTH} printable characters.")
+        timeframe, start = self._period(timeframe, period)
+        return _Asked(timeframe, start, language)
+
+    def _period(self, timeframe: Timeframe | None, period: str | None) -> tuple[Timeframe, int]:
+        if period is not None:
+            named, start = parse_period(period)
+            if timeframe is not None and named is not timeframe:
+                raise InvalidQuery("period", f"Is not the name of a {timeframe.value} period.")
+            return named, start
+        timeframe = timeframe or Timeframe.ALL_TIME
+        today = self._rulebook.board_day(self._clock())
+        return timeframe, period_start(timeframe, today)
+
+    async def _surroundings(self, board: str, user_id: str, limit: int) -> list[Standing]:
+        own = await self._store.standing(board, user_id)
+        if own is None:
+            why = "This user does not stand on this board: they have no event in its period, or stay off the boards."
+            raise UnknownUser(user_id, why)
+        above, below = await asyncio.gather(
+            self._store.standings(board, limit=limit, before=own.place),
+            self._store.standings(board, limit=limit + 1, after=own.place),
+        )
+        # In the middle, unless one side is too short: then the other gives more.
+        take_above = max(limit // 2, limit - 1 - len(below))
+        kept = above[-take_above:] if take_above else []
+        return [*kept, own, *below][: limit + 1]
+
+    async def _ranks_before(self, asked: _Asked, user_ids: Sequence[str]) -> dict[str, int]:
+        """The ranks that users had in the period before; those who had none are left out."""
+        before = asked.before
+        if before is None:
+            return {}
+        lines = await self._store.standings_of(before, user_ids)
+        # Who had equal points had one rank: one count for all of them.
+        above = await self._store.counts_above(before, {line.points for line in lines})
+        return {line.user_id: 1 + above[line.points] for line in lines}
+
+    async def _rows(self, asked: _Asked, standings: list[Standing], *, is_top: bool) -> list[LeaderboardRow]:
+        if not standings:
+            return []
+        user_ids = [standing.user_id for standing in standings]
+        ranks, ranks_before, cards = await asyncio.gather(
+            self._ranks(asked.board, [standing.points for standing in standings], is_top=is_top),
+            self._ranks_before(asked, user_ids),
+            self._store.cards(user_ids),
+        )
+        return [
+            _row(standing, rank, ranks_before.get(standing.user_id), cards.get(standing.user_id))
+            for standing, rank in zip(standings, ranks, strict=True)
+        ]
+
+    async def _ranks(self, board: str, points: Sequence[int], *, is_top: bool) -> list[int]:
+        """The ranks of a page's lines, of which these are the points."""
+        if is_top:
+            return ranks_of(points)
+        # Lines of the pages before may share the first line's points: positions are known from the next points on.
+        ties = sum(1 for _ in takewhile(points[0].__eq__, points))
+        above = await self._store.counts_above(board, set(points[: ties + 1]))
+        below = [above[points[ties]] + rank for rank in ranks_of(points[ties:])] if ties < len(points) else []
+        return [1 + above[points[0]]] * ties + below
+
+
+def _row(standing: Standing, rank: int, previous_rank: int | None, card: Card | None) -> LeaderboardRow:
+    if card is not None and card.pseudonym is not None:
+        # Nothing by which they could be told: points and level are what a board is about.
+        card = replace(
+            card,
+            user_id=card.pseudonym,
+            display_name=card.alias,
+            photo_url=None,
+            badges=[],
+            last_active_at=None,
+        )
+    at = card.last_active_at if card else None
+    user_id = card.user_id if card else standing.user_id
+    return LeaderboardRow(
+        id=user_id,
+        rank=rank,
+        previous_rank=previous_rank,
+        user_id=user_id,
+        display_name=card.display_name if card else None,
+        photo_url=card.photo_url if card else None,
+        points=standing.points,
+        total_points=card.total_points if card else standing.points,
+        level=card.level if card else 1,
+        badges=card.badges if card else [],
+        last_active_at=None if at is None else iso(at),
+    )
+
+
+def _between(place: Place, following: Place) -> Place:
+    """A place behind `place` and before `following` that tells as little as can be of the user ids in them."""
+    if (place.points, place.reached_at) != (following.points, following.reached_at):
+        return Place(following.points, following.reached_at, "")
+    pairs = zip(place.user_id, following.user_id, strict=False)
+    common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return Place(place.points, place.reached_at, place.user_id[: common + 1] + chr(sys.maxunicode))
+
+
+def _cursor(place: Place, board: str) -> str:
+    text = msgspec.json.encode((board, place.points, place.reached_at, place.user_id))
+    return urlsafe_b64encode(text).decode().rstrip("=")
+
+
+def _place(cursor: str, board: str) -> Place:
+    try:
+        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        of_board, points, reached_at, user_id = _decode_place(text)
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        raise InvalidQuery("cursor", "Is not a cursor that this service gave out.") from None
+    if of_board != board:
+        raise InvalidQuery("cursor", "Belongs to another board; start that one without a cursor.")
+    return Place(points, reached_at, user_id)

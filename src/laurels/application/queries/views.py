@@ -1,0 +1,282 @@
+"""What reads return: documents in the shape that every surface shows, with the field names of the wire.
+
+Instants are ISO 8601 in UTC with milliseconds and `Z`, days `YYYY-MM-DD`, fractions from 0.0 to 1.0.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+from laurels.domain.ledger import Unpaid
+from laurels.domain.rules.criteria import Criterion
+from laurels.domain.rules.levels import LevelProgress
+
+
+class Document(Struct, frozen=True, rename="camel", kw_only=True):
+    """A whole answer. Clients read `success` before anything else. `stale`: the database is away, and this is the
+    last that was known."""
+
+    success: Literal[True] = True
+    stale: Literal[True] | UnsetType = UNSET
+
+
+class BadgeView(Struct, frozen=True, rename="camel", kw_only=True):
+    """A badge that a user holds."""
+
+    badge_id: str
+    name: str
+    description: str
+    icon: str
+    category: str
+    rarity: str
+    points: int
+    earned_at: str
+
+
+class BadgeStateView(Struct, frozen=True, rename="camel", kw_only=True):
+    """A badge of the rulebook and how far one user has come with it. `earned_at` is None while it is open."""
+
+    badge_id: str
+    name: str
+    description: str
+    icon: str
+    category: str
+    rarity: str
+    points: int
+    earned: bool
+    earned_at: str | None
+    current: float
+    target: int
+    fraction: float
+
+
+class BadgeDefinitionView(Struct, frozen=True, rename="camel", kw_only=True):
+    """A badge as the rulebook defines it."""
+
+    badge_id: str
+    name: str
+    description: str
+    icon: str
+    category: str
+    rarity: str
+    points: int
+    criterion: Criterion
+
+
+class EventView(Struct, frozen=True, rename="camel", kw_only=True):
+    """A recorded event. The typed fields repeat what `metadata` holds, None where it holds none.
+
+    `unpaid` is there where the event brought fewer points than its type pays, and says why.
+    """
+
+    event_id: str
+    user_id: str
+    event_type: str
+    language: str | None
+    code_length: int | None
+    session_duration: float | None
+    points: int
+    metadata: dict[str, Any]
+    timestamp: str
+    once_key: str | UnsetType = UNSET
+    unpaid: Unpaid | UnsetType = UNSET
+
+
+class ProgressView(Struct, frozen=True, rename="camel"):
+    """Where the user stood right after an event."""
+
+    total_points: int
+    level: int
+    leveled_up: bool
+    daily_streak: int
+
+
+class RecordedView(Document, frozen=True, rename="camel", kw_only=True):
+    """The answer to a recorded event; a replay gives the same answer as the first time."""
+
+    event: EventView
+    new_badges: list[BadgeView]
+    progress: ProgressView
+
+
+class QueuedEventView(Struct, frozen=True, rename="camel", kw_only=True):
+    """An event that waits to be recorded. Its points are decided then."""
+
+    event_id: str
+    user_id: str
+    event_type: str
+    language: str | None
+    code_length: int | None
+    session_duration: float | None
+    points: None = None
+    metadata: dict[str, Any]
+    timestamp: str
+    once_key: str | UnsetType = UNSET
+
+
+class QueuedView(Struct, frozen=True, rename="camel", kw_only=True):
+    """The answer to an event that is safe on the server's disk and will be recorded when the database is back."""
+
+    success: Literal[True] = True
+    queued: Literal[True] = True
+    event: QueuedEventView
+    new_badges: list[BadgeView] = []
+
+
+class UserView(Struct, frozen=True, rename="camel", kw_only=True):
+    """A user. `badges` are ids in the order of award."""
+
+    user_id: str
+    display_name: str | None
+    photo_url: str | None = field(name="photoURL")
+    total_points: int
+    level: int
+    badges: list[str]
+    last_active_at: str | None
+    created_at: str
+    time_zone: str
+    preferences: dict[str, Any] | UnsetType = UNSET
+    visibility: str | UnsetType = UNSET
+    alias: str | UnsetType | None = UNSET
+
+
+class TypeStats(Struct, frozen=True):
+    """Number and points of the events of one type."""
+
+    count: int
+    points: int
+
+
+class LanguageCount(Struct, frozen=True):
+    """How many events named a language. `_id` repeats it for pages that key on it."""
+
+    id: str = field(name="_id")
+    language: str
+    count: int
+
+
+class NextBadge(Struct, frozen=True, rename="camel"):
+    """An open badge that is near."""
+
+    badge_id: str
+    name: str
+    current: float
+    target: int
+    fraction: float
+
+
+class Dashboard(Document, frozen=True, rename="camel", kw_only=True):
+    """All that a learner's own page shows. Weekly and monthly: the last 7 and 30 local days, today included."""
+
+    user: UserView
+    total_events: int
+    monthly_events: int
+    weekly_events: int
+    daily_streak: int
+    longest_streak: int
+    event_stats: dict[str, TypeStats]
+    top_languages: list[LanguageCount]
+    badges: list[BadgeView]
+    new_badges: list[BadgeView]
+    level_progress: LevelProgress
+    next_badges: list[NextBadge]
+
+
+class ActivityDay(Struct, frozen=True):
+    """A local day with its number of events and their points (badges not included)."""
+
+    date: str
+    events: int
+    points: int
+
+
+class Activity(Document, frozen=True, rename="camel", kw_only=True):
+    """The days with activity in a range, in order. `time_zone` is the user's present one."""
+
+    time_zone: str
+    days: list[ActivityDay]
+
+
+class ExportSummary(Struct, frozen=True, rename="camel", kw_only=True):
+    """The totals of an export."""
+
+    total_events: int
+    total_points: int
+    level: int
+    daily_streak: int
+    longest_streak: int
+    badge_count: int
+
+
+class ExportedBadge(Struct, frozen=True, rename="camel", kw_only=True):
+    """A badge held, as an export shows it."""
+
+    name: str
+    description: str
+    category: str
+    rarity: str
+    points: int
+    earned_at: str
+
+
+class Export(Document, frozen=True, rename="camel", kw_only=True):
+    """A learner's whole progress in one document."""
+
+    user: UserView
+    summary: ExportSummary
+    event_stats: dict[str, TypeStats]
+    top_languages: list[LanguageCount]
+    badges: list[ExportedBadge]
+    activity: list[ActivityDay]
+    generated_at: str
+
+
+class LeaderboardRow(Struct, frozen=True, rename="camel", kw_only=True):
+    """One line of a board. `points` were earned in the period, `total_points` ever. `_id` repeats the user id.
+
+    `previous_rank` is the rank in the period before; None for who did not stand there, and on the all-time board.
+    """
+
+    id: str = field(name="_id")
+    rank: int
+    previous_rank: int | None
+    user_id: str
+    display_name: str | None
+    photo_url: str | None = field(name="photoURL")
+    points: int
+    total_points: int
+    level: int
+    badges: list[str]
+    last_active_at: str | None
+
+
+class Leaderboard(Document, frozen=True, rename="camel", kw_only=True):
+    """A page of a board. `total` counts who stands on it; `next` is the cursor of the next page, None at the end.
+
+    `language` is there on a board of one language only.
+    """
+
+    timeframe: str
+    period: str
+    language: str | UnsetType = UNSET
+    leaderboard: list[LeaderboardRow]
+    total: int
+    next: str | None
+
+
+class Rank(Document, frozen=True, rename="camel", kw_only=True):
+    """One user's place on a board. All but `of` are None for a user who does not stand on it.
+
+    `points_to_next` is what is missing to draw level with the next higher total; None for the first.
+    """
+
+    timeframe: str
+    period: str
+    language: str | UnsetType = UNSET
+    rank: int | None
+    of: int
+    points: int | None
+    percentile: float | None
+    points_to_next: int | None

@@ -1,0 +1,1 @@
+"""The way into the ledger and from there into the projections."""

@@ -1,0 +1,267 @@
+"""What callers ask of the ledger: each command decides, on a progress that is up to date, what entry it makes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from secrets import token_hex
+from typing import Any
+
+from msgspec import Struct
+from uuid_utils import uuid7
+
+from laurels.domain.engine import advance
+from laurels.domain.events import LearningEvent, is_same_content
+from laurels.domain.ledger import Entry, EventRecorded, Outcome, ProfileChanged
+from laurels.domain.migration import Differences, adopt_event, adopt_user, difference_of
+from laurels.domain.progress import Progress
+from laurels.domain.ranking import Visibility
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import EventConflict, LaurelsError
+
+
+class Recorded(Struct, frozen=True):
+    """An event that stands in the ledger. `is_replay`: it stood there before, and nothing was changed."""
+
+    entry: Entry
+    is_replay: bool
+
+    @property
+    def fact(self) -> EventRecorded:
+        """What was recorded, with its outcome."""
+        assert isinstance(self.entry.fact, EventRecorded)  # noqa: S101  only events make a Recorded
+        return self.entry.fact
+
+
+class Differing(Struct, frozen=True):
+    """An event of another system that stands in the ledger with other content, and stays so."""
+
+    fact: EventRecorded
+
+
+class GivenEvent(Struct, frozen=True):
+    """An event of another system: the points that it paid, and the badges it holds of the user with their points."""
+
+    event: LearningEvent
+    points: int
+    pays: Mapping[str, int]
+
+
+class GivenUser(Struct, frozen=True, kw_only=True):
+    """What another system stored of a user; see `UserAdopted` and `domain.adoption.adopt_user`."""
+
+    user_id: str
+    origin: str
+    at: int
+    stored_total: int | None
+    event_points: int
+    pays: Mapping[str, int]
+    created_at: int | None
+    profile: Mapping[str, Any]
+    differences: Differences
+
+
+class Adopted(Struct, frozen=True):
+    """A user who is taken over. `entry` is None where there was nothing to write; `is_first`: they were not before.
+
+    `difference`: what the stored total has more than its events and badges, kept or not.
+    """
+
+    entry: Entry | None
+    is_first: bool
+    difference: int
+
+
+class Queued(Struct, frozen=True):
+    """An event that is safe on the local disk and will be recorded when the store is back.
+
+    `event` carries the id under which that happens; `at` (milliseconds) is when it happened.
+    """
+
+    event: LearningEvent
+    at: int
+
+
+Result = Recorded | Queued | Differing | Adopted | Progress | LaurelsError
+
+
+class Group:
+    """Commands that one caller handed in together; `done` is set when each has its result, or nobody waits longer.
+
+    `results` has a slot for each thing handed in; what was refused at once has a result and no command.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.commands: list[Command] = []
+        self.results: list[Result | None] = [None] * size
+        self.open = size
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def settle(self, index: int, result: Result) -> None:
+        self.results[index] = result
+        self.open -= 1
+        if not self.open and not self.done.done():
+            self.done.set_result(None)
+
+    def overrule(self, index: int, result: Result) -> None:
+        """Settle what was given up or failed by `result`, unless it has come into the ledger at the last moment."""
+        if self.results[index] is None:
+            self.settle(index, result)
+        elif isinstance(self.results[index], LaurelsError):
+            self.results[index] = result
+
+
+class RecordEvent:
+    """Record an event that has passed `check_event` and happened at the instant `at`."""
+
+    __slots__ = ("at", "event", "event_id", "group", "index", "key", "user_id")
+
+    def __init__(self, event: LearningEvent, at: int, group: Group, index: int) -> None:
+        self.event = event
+        self.at = at
+        self.group = group
+        self.index = index
+        self.user_id = event.user_id
+        self.event_id = event.event_id or str(uuid7())
+        # An id made here is new by construction: there is nothing to look up.
+        self.key = (event.user_id, event.event_id) if event.event_id else None
+
+    def look_up(self) -> None:
+        """Have the event looked up before it is recorded: another copy of it is on its way."""
+        self.key = (self.user_id, self.event_id)
+
+    def replay(self, entry: Entry) -> Result:
+        """The answer when the event id stands in the ledger already."""
+        fact = entry.fact
+        if isinstance(fact, EventRecorded) and is_same_content(
+            self.event, event_type=fact.event_type, metadata=fact.metadata, at=fact.at, once_key=fact.once_key
+        ):
+            return Recorded(entry, is_replay=True)
+        return EventConflict(self.user_id, self.event_id)
+
+    def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
+        """What the event brings; the progress has moved on then."""
+        return advance(progress, self.event, self.at, rulebook)
+
+    def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry:
+        """Advance the progress and return the entry that says so."""
+        outcome = self.outcome(progress, rulebook)
+        fact = EventRecorded(
+            event_type=self.event.event_type,
+            at=self.at,
+            outcome=outcome,
+            metadata=self.event.metadata,
+            daily_streak=progress.daily_streak(now),
+            once_key=self.event.once_key,
+        )
+        entry = Entry(self.user_id, progress.seq + 1, self.event_id, now, fact)
+        progress.stamp(entry.seq, now, fact)
+        return entry
+
+
+class AdoptEvent(RecordEvent):
+    """Record an event of another system, which has passed `check_event`, with the points that it paid."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, given: GivenEvent, at: int, group: Group, index: int) -> None:
+        super().__init__(given.event, at, group, index)
+        self.given = given
+
+    def replay(self, entry: Entry) -> Result:
+        fact = entry.fact
+        result = super().replay(entry)
+        if isinstance(fact, EventRecorded) and (
+            isinstance(result, EventConflict) or fact.outcome.points != self.given.points
+        ):
+            return Differing(fact)
+        return result
+
+    def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
+        return adopt_event(progress, self.event, self.at, self.given.points, self.given.pays, rulebook)
+
+
+class AdoptUser:
+    """Take over what another system stored of a user, after their events."""
+
+    __slots__ = ("difference", "given", "group", "index", "is_first", "key", "user_id")
+
+    def __init__(self, given: GivenUser, group: Group, index: int) -> None:
+        self.given = given
+        self.user_id = given.user_id
+        self.group = group
+        self.index = index
+        # What is decided follows from the progress alone, which knows what was taken over.
+        self.key = None
+        self.is_first = True
+        self.difference = 0
+
+    def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
+        """The entry of what is not taken over yet; None where all of it is."""
+        given = self.given
+        self.is_first = given.origin not in progress.adopted
+        self.difference = difference_of(progress, given.stored_total, given.event_points, given.pays)
+        fact = adopt_user(
+            progress,
+            origin=given.origin,
+            at=given.at,
+            stored_total=given.stored_total,
+            event_points=given.event_points,
+            pays=given.pays,
+            differences=given.differences,
+            rulebook=rulebook,
+            created_at=given.created_at,
+            profile=given.profile,
+        )
+        if fact is None:
+            return None
+        seq = progress.seq + 1
+        # The origin is an event id, so that no two processes take a user over; corrections are told apart by place.
+        event_id = given.origin if self.is_first else f"{given.origin}:{seq}"
+        progress.stamp(seq, now, fact)
+        progress.adopt(fact)
+        return Entry(self.user_id, seq, event_id, now, fact)
+
+
+class ChangeProfile:
+    """Set fields of a profile, by wire name; the result is a copy of the progress after it."""
+
+    __slots__ = ("changes", "group", "index", "key", "user_id")
+
+    def __init__(self, user_id: str, changes: Mapping[str, Any], group: Group, index: int) -> None:
+        self.user_id = user_id
+        self.changes = changes
+        self.group = group
+        self.index = index
+        self.key = None
+
+    def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
+        """Apply the fields that differ; None where there is nothing to write."""
+        del rulebook
+        held = {
+            "displayName": progress.display_name,
+            "photoURL": progress.photo_url,
+            "timeZone": progress.time_zone,
+            "preferences": progress.preferences,
+            "visibility": progress.visibility,
+            "alias": progress.alias,
+            "suspended": progress.is_suspended,
+        }
+        changes = {name: value for name, value in self.changes.items() if held[name] != value}
+        if not changes and progress.seq:
+            return None
+        zone_from = None
+        if "timeZone" in changes and progress.events:
+            # Changing the zone moves no day that was counted, and clocks of two machines may differ a little.
+            zone_from = max(now, progress.zones[-1][0] if progress.zones else 0)
+        if changes.get("visibility") == Visibility.ALIAS:
+            # New each time: nobody can tell that it is the one who was there under another alias.
+            changes["pseudonym"] = f"~{token_hex(8)}"
+        fact = ProfileChanged(changes, zone_from)
+        progress.set_profile(fact)
+        entry = Entry(self.user_id, progress.seq + 1, None, now, fact)
+        progress.stamp(entry.seq, now, fact)
+        return entry
+
+
+Command = RecordEvent | ChangeProfile | AdoptUser

@@ -1,0 +1,183 @@
+"""Keeps the projections close behind the ledger: snapshots, cards and boards.
+
+Works behind the acknowledgement. Changes of one user within an interval are written once; whatever a process
+left behind when it died is found again in the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from time import monotonic
+
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.store import Projection, Store
+from laurels.application.recording.progress_cache import ProgressCache
+from laurels.application.recording.progress_lock import Turns
+from laurels.application.recording.standings import card_of, standings_of
+from laurels.application.recording.stats import SECONDS, Histogram
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+# Users per write: small enough that the committer never waits long for its turn. Where very many wait, more at a
+# time: users share the pages of tables and indexes, and each write puts down every page that it touches.
+CHUNK = 100
+# Seconds between looks for users that another process left behind.
+CATCH_UP_EVERY = 30.0
+# How old, in milliseconds, an entry must be before another process's projection of it is not waited for.
+GRACE_MS = 20_000
+
+
+class Projector:
+    """Projects what the recorder commits every `interval` seconds, and what others left behind now and then.
+
+    `turns` are those of the recorder that fills the same cache, `batch` the most users that one write takes.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        rulebook: Rulebook,
+        clock: Clock,
+        cache: ProgressCache,
+        *,
+        turns: Turns,
+        interval: float,
+        batch: int,
+    ) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self._clock = clock
+        self._cache = cache
+        self._turns = turns
+        self._interval = interval
+        self._batch = batch
+        self._caught_up_at = float("-inf")
+        self._flushing = asyncio.Lock()
+        self._flushing_since: float | None = None
+        self.flush_seconds = Histogram(SECONDS)
+        self._task = asyncio.create_task(self._run(), name="laurels-projector")
+
+    async def flush(self) -> None:
+        """Project everything that this process has committed so far. Raises StoreError; nothing is forgotten then."""
+        async with self._flushing:
+            if not self._cache.waiting:
+                return
+            started = monotonic()
+            since = self._flushing_since = self._cache.take_waiting_since()
+            try:
+                await self._flush()
+            except BaseException:
+                self._cache.waiting_since = since
+                raise
+            finally:
+                self._flushing_since = None
+            self.flush_seconds.observe(monotonic() - started)
+
+    @property
+    def behind_seconds(self) -> float:
+        """How long the oldest change that this process committed has waited for its projection; 0 where none does."""
+        since = self._flushing_since
+        if since is None and self._cache.waiting:
+            since = self._cache.waiting_since
+        return 0.0 if since is None else max(0.0, monotonic() - since)
+
+    async def _flush(self) -> None:
+        # Those who wait now, and no more: under load others come as fast as these go, and a flush that never
+        # ends projects a user again for each of their events.
+        waiting = self._cache.waiting
+        chunk = min(max(CHUNK, waiting * self._batch // 10_000), self._batch)
+        for start in range(0, waiting, chunk):
+            async with self._turns.settled:
+                taken = self._cache.take_dirty(min(chunk, waiting - start))
+                if not taken:
+                    return
+                progresses = [cached.progress for cached, _ in taken]
+                write = self._store.project(
+                    [
+                        Projection(cached.progress, standings_of(cached.progress, touched) if touched else {})
+                        for cached, touched in taken
+                    ],
+                    cards=[card_of(progress, self._rulebook) for progress in progresses],
+                )
+            try:
+                await write
+            except BaseException:
+                self._cache.give_back(taken)
+                raise
+            self._turns.projected.set()
+
+    async def catch_up(self, *, before: int) -> None:
+        """Project users of whom entries recorded before an instant are not projected, whoever wrote them.
+
+        Raises StoreError.
+        """
+        await self.flush()
+        while users := await self._store.behind(CHUNK, before=before):
+            async with self._turns.settled:
+                # All of what was left behind may be more than memory holds.
+                self._cache.trim()
+                await self._cache.refresh(users, (), doubted=users)
+                deleted = self._cache.deleted
+                for user_id in users:
+                    if user_id not in deleted:
+                        self._cache.mark_dirty(user_id)
+            if deleted:
+                # Written at the instant of their deletion by a process that did not live to notice.
+                await self._store.erase(deleted)
+            await self.flush()
+
+    def cancel(self) -> None:
+        """Stop at once. The next start catches up from the ledger."""
+        self._task.cancel()
+
+    async def close(self) -> None:
+        """Stop, after one last flush."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            await self.flush()
+        except StoreError as error:
+            # Nothing is lost: the ledger has it all, and the next start catches up.
+            logger.warning("projections could not be brought up to date: %s", error)
+
+    async def _run(self) -> None:
+        pause = 0.0
+        while True:
+            try:
+                if monotonic() - self._caught_up_at >= CATCH_UP_EVERY:
+                    # At the start everything that was left behind; later what others should long have projected.
+                    grace = 0 if self._caught_up_at == float("-inf") else GRACE_MS
+                    await self.catch_up(before=self._clock() - grace)
+                    self._caught_up_at = monotonic()
+                started = monotonic()
+                await self.flush()
+                # Under a load that dirties thousands of users an interval, leave most of the time to the committer.
+                pause = max(self._interval, 3 * (monotonic() - started))
+            except StoreError as error:
+                pause = min(max(2 * pause, 1.0), 10.0)
+                logger.warning("projections wait: %s", error)
+            except Exception:
+                # A fault of ours with one user must not leave the boards standing still until a restart.
+                pause = 10.0
+                logger.exception("projections wait")
+            await self._rest(pause)
+            if not self._cache.waiting:
+                self._turns.committed.clear()
+                await self._wait_for_work()
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, unless the recorder runs out of memory to work in."""
+        self._turns.crowded.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._turns.crowded.wait(), seconds)
+
+    async def _wait_for_work(self) -> None:
+        try:
+            await asyncio.wait_for(self._turns.committed.wait(), CATCH_UP_EVERY)
+        except TimeoutError:
+            return
+        # The first commit after a quiet time is projected at once.

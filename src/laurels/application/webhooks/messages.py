@@ -1,0 +1,122 @@
+"""What webhooks tell: from an entry of the ledger to signed JSON documents.
+
+The id of a message follows from what it tells, so that whoever sends it again, in any process, sends the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from laurels.application.queries.badges import badge_view
+from laurels.domain.ledger import Award, Entry, EventRecorded, ProfileChanged
+from laurels.domain.periods import Timeframe, day_name, iso
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.domain.webhooks import (
+    BADGE_AWARDED,
+    BOARD_CLOSED,
+    LEVEL_REACHED,
+    STREAK_EXTENDED,
+    STREAK_LOST,
+    USER_DELETED,
+    Delivery,
+    Endpoint,
+    message_id_of,
+)
+
+NOBODY = ""
+"""The user id of messages that are about no user: nobody can have it."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Envelope(Struct, frozen=True):
+    """The body of each message. `timestamp` is when it was recorded."""
+
+    type: str
+    timestamp: str
+    data: dict[str, Any]
+
+
+def body_of(message_type: str, at: int, data: dict[str, Any]) -> str:
+    """The body of a message about something of the instant `at`."""
+    return _encode(Envelope(message_type, iso(at), data)).decode()
+
+
+def messages_of(endpoint: Endpoint, entry: Entry, rulebook: Rulebook, *, streak_before: int) -> list[Delivery]:
+    """What an entry tells an endpoint, in order. `streak_before` is the streak that the user's event before showed.
+
+    Parts are counted whether or not the endpoint asked for their type.
+    """
+    return [
+        Delivery(
+            endpoint=endpoint.id,
+            id=message_id_of(endpoint.id, entry.user_id, entry.seq, entry.recorded_at, message_type, what),
+            type=message_type,
+            user_id=entry.user_id,
+            body=body_of(message_type, entry.recorded_at, {"userId": entry.user_id, "eventId": entry.event_id, **data}),
+            seq=entry.seq,
+            part=part,
+        )
+        for part, (message_type, what, data) in enumerate(_parts(entry, rulebook, streak_before), 1)
+        if message_type in endpoint.types
+    ]
+
+
+def deletion_of(endpoint: Endpoint, user_id: str, at: int) -> Delivery:
+    """The message that everything of a user was deleted at the instant `at`."""
+    return Delivery(
+        endpoint=endpoint.id,
+        id=message_id_of(endpoint.id, user_id, at, USER_DELETED),
+        type=USER_DELETED,
+        user_id=user_id,
+        body=body_of(USER_DELETED, at, {"userId": user_id}),
+        next_at=at,
+        at=at,
+    )
+
+
+def loss_of(endpoint: Endpoint, user_id: str, streak: int, last_day: int, lost_at: int, now: int) -> Delivery:
+    """The message that at `lost_at` a streak of so many days was lost, whose last day was `last_day`."""
+    told = {"userId": user_id, "dailyStreak": streak, "lastDay": day_name(last_day)}
+    return Delivery(
+        endpoint=endpoint.id,
+        id=message_id_of(endpoint.id, user_id, last_day, STREAK_LOST),
+        type=STREAK_LOST,
+        user_id=user_id,
+        body=body_of(STREAK_LOST, lost_at, told),
+        next_at=now,
+        at=now,
+    )
+
+
+def closing_of(endpoint: Endpoint, timeframe: Timeframe, period: str, total: int, closed_at: int, now: int) -> Delivery:
+    """The message that at `closed_at` a period ended, on whose board `total` people stand."""
+    return Delivery(
+        endpoint=endpoint.id,
+        id=message_id_of(endpoint.id, period, BOARD_CLOSED),
+        type=BOARD_CLOSED,
+        user_id=NOBODY,
+        body=body_of(BOARD_CLOSED, closed_at, {"timeframe": timeframe.value, "period": period, "total": total}),
+        next_at=now,
+        at=now,
+    )
+
+
+def _parts(entry: Entry, rulebook: Rulebook, streak_before: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    fact = entry.fact
+    if isinstance(fact, ProfileChanged):
+        return
+    awards: list[Award] = fact.outcome.awards if isinstance(fact, EventRecorded) else fact.awards
+    for award in awards:
+        badge = msgspec.to_builtins(badge_view(award, rulebook))
+        yield BADGE_AWARDED, award.badge_id, {"badge": badge}
+    if isinstance(fact, EventRecorded):
+        outcome = fact.outcome
+        if outcome.leveled_up:
+            yield LEVEL_REACHED, "", {"level": outcome.level, "totalPoints": outcome.total_points}
+        if fact.daily_streak > max(1, streak_before):
+            yield STREAK_EXTENDED, "", {"dailyStreak": fact.daily_streak}

@@ -1,0 +1,139 @@
+"""What webhooks tell because time has passed: that a streak was lost, that a period of the boards has ended.
+
+No entry of the ledger says so. A reminder says when to look at a user instead: kept when a streak grows, moved when it
+grows on, and thrown away unless the days show at that instant that the streak has ended. The boards have one of their
+own, under the user id that nobody has.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.store import Store
+from laurels.application.queries.learners import Analytics
+from laurels.application.webhooks.messages import NOBODY, closing_of, loss_of
+from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
+from laurels.domain.periods import board_name, day_start, periods_ending
+from laurels.domain.progress import Progress
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.domain.webhooks import BOARD_CLOSED, STREAK_LOST, Delivery, Endpoint
+from laurels.errors import UnknownUser
+
+# Milliseconds after its end until a period is told of: what was recorded in time stands on its boards by then.
+SETTLES = 60_000
+# Milliseconds until a user is looked at again to whom an earlier message is still on its way.
+AGAIN = 300_000
+# Users that one look takes.
+PAGE = 100
+# Users of whom is remembered up to which day they are looked after.
+_DAYS = 50_000
+
+
+class Reminders:
+    """Keeps the reminders of one endpoint, and finds out what has come of them. All methods raise StoreError."""
+
+    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock, analytics: Analytics) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self._clock = clock
+        self._analytics = analytics
+        self._days: OrderedDict[str, int] = OrderedDict()
+
+    async def note(self, endpoint: Endpoint, entry: Entry) -> None:
+        """Remember to look at the user of an entry when the streak that it extended, or began, would be lost."""
+        if STREAK_LOST not in endpoint.types:
+            return
+        fact, user_id = entry.fact, entry.user_id
+        if isinstance(fact, EventRecorded):
+            if fact.daily_streak < 2 or fact.day <= self._days.get(user_id, 0):
+                return
+        elif not (isinstance(fact, ProfileChanged) and "timeZone" in fact.changes):
+            return
+        progress = await self._progress(user_id)
+        if progress is None or _streak_of(progress) < 2:
+            return
+        lost_at = _lost_at(progress)
+        # In another zone a day ends at another time; what was lost before stays so.
+        if isinstance(fact, EventRecorded) or lost_at > self._clock():
+            await self._store.remind(endpoint.id, {user_id: lost_at})
+        self._days[user_id] = progress.last_day
+        self._days.move_to_end(user_id)
+        if len(self._days) > _DAYS:
+            self._days.popitem(last=False)
+
+    async def ring(self, endpoint: Endpoint, *, limit: int = PAGE) -> bool:
+        """Look at those whose time has come, at most `limit`; what there is to tell of them is to be sent from then on.
+
+        Whether there may be more to do at once. To be called when all that is in the ledger has been told.
+        """
+        if not endpoint.types & {BOARD_CLOSED, STREAK_LOST}:
+            return False
+        now = self._clock()
+        due = await self._store.due_reminders(endpoint.id, now=now, limit=limit)
+        if not due:
+            return False
+        told = await self._store.told(endpoint.id, due.keys())
+        messages: list[Delivery] = []
+        following: dict[str, int | None] = {}
+        for user_id, at in due.items():
+            is_blocked = user_id in told and told[user_id].is_blocked
+            if user_id == NOBODY:
+                # Its reminder says which periods are still to be told of, so it stays until they are.
+                if is_blocked:
+                    continue
+                messages += await self._closings(endpoint, at, now)
+                following[user_id] = self._day_start(self._today(now) + 1) + SETTLES
+            elif is_blocked:
+                following[user_id] = now + AGAIN
+            else:
+                loss, following[user_id] = await self._look(endpoint, user_id, now)
+                messages += loss
+        # In this order: what is cut off here is done again, and the messages are the same ones.
+        if messages:
+            await self._store.settle(messages)
+        await self._store.remind(endpoint.id, following)
+        return bool(messages) or len(due) >= limit
+
+    async def _look(self, endpoint: Endpoint, user_id: str, now: int) -> tuple[list[Delivery], int | None]:
+        progress = await self._progress(user_id)
+        if progress is None or (streak := _streak_of(progress)) < 2:
+            return [], None
+        lost_at = _lost_at(progress)
+        if lost_at > now:
+            return [], lost_at
+        return [loss_of(endpoint, user_id, streak, progress.last_day, lost_at, now)], None
+
+    async def _closings(self, endpoint: Endpoint, since: int, now: int) -> list[Delivery]:
+        """What to tell of all periods that have ended since a reminder was due, the earliest first."""
+        return [
+            closing_of(
+                endpoint, timeframe, period, await self._store.count(board_name(period)), self._day_start(day + 1), now
+            )
+            for day in range(self._today(since) - 1, self._today(now))
+            if self._day_start(day + 1) + SETTLES >= since
+            for timeframe, period in periods_ending(day)
+        ]
+
+    def _today(self, now: int) -> int:
+        """The boards' day of which the day before is to be told of by `now`."""
+        return self._rulebook.board_day(now - SETTLES)
+
+    def _day_start(self, day: int) -> int:
+        return day_start(day, self._rulebook.board_zone)
+
+    async def _progress(self, user_id: str) -> Progress | None:
+        try:
+            return await self._analytics.progress(user_id)
+        except UnknownUser:
+            return None
+
+
+def _streak_of(progress: Progress) -> int:
+    """The length of the last run of active days, lost or not."""
+    return progress.last_day - progress.run_first + 1 if progress.days else 0
+
+
+def _lost_at(progress: Progress) -> int:
+    """The end of the day after the last active one, in the user's present zone."""
+    return day_start(progress.last_day + 2, progress.time_zone)

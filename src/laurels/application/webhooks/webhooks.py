@@ -1,0 +1,241 @@
+"""Webhooks as use cases, and the task of a server that delivers them.
+
+Nothing of this runs where an event is recorded. While there is no endpoint, a server asks for one number a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+from contextlib import suppress
+from time import monotonic
+from uuid import uuid4
+
+from msgspec.structs import replace
+
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.store import Store
+from laurels.application.ports.webhooks import WebhookStore
+from laurels.application.queries.learners import Analytics
+from laurels.application.queries.lru_cache import recent_progress
+from laurels.application.webhooks.courier import Answer, Courier, Sender
+from laurels.application.webhooks.messages import NOBODY, body_of, deletion_of
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.domain.webhooks import (
+    BOARD_CLOSED,
+    ROTATION,
+    TEST,
+    USER_DELETED,
+    Delivery,
+    Endpoint,
+    State,
+    check_types,
+    check_url,
+    headers_of,
+    message_id_of,
+    new_secret,
+)
+from laurels.errors import InvalidInput, StoreError, UnknownWebhook
+
+logger = logging.getLogger(__name__)
+
+LIMIT = 50
+"""How many endpoints there may be."""
+
+# Seconds between two looks for what is to be delivered.
+INTERVAL = 0.5
+# Seconds between two questions whether endpoints changed.
+FRESH = 1.0
+# Seconds after which they are read again though no change was told.
+_REREAD = 60.0
+_RETRY_AFTER_FAULT = 10.0
+_GIVE_BACK = 2.0
+
+
+class Webhooks:
+    """Makes, shows and ends endpoints. `allow_private`: also ones on this machine and in private networks."""
+
+    def __init__(self, store: WebhookStore, clock: Clock, *, sender: Sender, allow_private: bool = False) -> None:
+        self._store = store
+        self._clock = clock
+        self._sender = sender
+        self._allow_private = allow_private
+
+    async def add(self, url: str, types: Collection[str] = ()) -> Endpoint:
+        """Make an endpoint that is told of what is recorded from now on: its id, and its secret, which is shown here
+        and by `rotate` alone. No types are all. Raises InvalidInput or StoreError."""
+        check_url(url, allow_private=self._allow_private)
+        wanted = check_types(types)
+        if len(await self._store.webhooks()) >= LIMIT:
+            raise InvalidInput("url", f"There are {LIMIT} webhooks already; remove one first.")
+        endpoint = Endpoint(
+            id=f"wh_{uuid4().hex[:20]}", url=url, types=wanted, secret=new_secret(), created_at=self._clock()
+        )
+        await self._store.add_webhook(endpoint)
+        if BOARD_CLOSED in wanted:
+            await self._store.remind(endpoint.id, {NOBODY: endpoint.created_at})
+        return endpoint
+
+    async def all(self) -> list[Endpoint]:
+        """Every endpoint, in the order of their making."""
+        return await self._store.webhooks()
+
+    async def get(self, endpoint_id: str) -> Endpoint:
+        """One endpoint. Raises UnknownWebhook."""
+        for endpoint in await self._store.webhooks():
+            if endpoint.id == endpoint_id:
+                return endpoint
+        raise UnknownWebhook(endpoint_id)
+
+    async def remove(self, endpoint_id: str) -> None:
+        """End an endpoint and forget what it is owed. Raises UnknownWebhook."""
+        if not await self._store.remove_webhook(endpoint_id):
+            raise UnknownWebhook(endpoint_id)
+
+    async def rotate(self, endpoint_id: str) -> Endpoint:
+        """Give an endpoint a new secret; the present one goes on to sign beside it for a day. Raises UnknownWebhook."""
+        known = await self.get(endpoint_id)
+        rotated = replace(
+            known, secret=new_secret(), previous_secret=known.secret, previous_until=self._clock() + ROTATION
+        )
+        if not await self._store.replace_webhook(rotated):
+            raise UnknownWebhook(endpoint_id)
+        return rotated
+
+    async def deliveries(self, endpoint_id: str, *, state: State | None = None, limit: int = 100) -> list[Delivery]:
+        """What became of an endpoint's messages, the last attempt first. Raises UnknownWebhook."""
+        await self.get(endpoint_id)
+        return await self._store.deliveries(endpoint_id, state=state, limit=limit)
+
+    async def replay(self, endpoint_id: str, message_id: str | None = None) -> int:
+        """Send once more what was given up, one message or all; how many. Raises UnknownWebhook."""
+        await self.get(endpoint_id)
+        return await self._store.revive_deliveries(endpoint_id, message_id, now=self._clock())
+
+    async def test(self, endpoint_id: str) -> Answer:
+        """Send an endpoint a message that tells nothing, now and once. Raises UnknownWebhook."""
+        endpoint = await self.get(endpoint_id)
+        now = self._clock()
+        body = body_of(TEST, now, {"endpoint": endpoint.id})
+        headers = headers_of(message_id_of(endpoint.id, TEST, now), body, endpoint.secrets_at(now), now)
+        return await self._sender.send(endpoint.url, headers, body.encode())
+
+
+async def enqueue_user_deleted(store: WebhookStore, user_id: str, at: int) -> None:
+    """Forget what is kept of a user for webhooks, and tell the endpoints that asked for it that the user was deleted at
+    the instant `at`.
+
+    To be called when the user's entries are gone, and again where that was cut off: the messages are the same ones. At
+    the return they survive the end of the process.
+    """
+    await store.forget_deliveries(user_id)
+    for endpoint in await store.webhooks():
+        if USER_DELETED in endpoint.types:
+            await store.settle([deletion_of(endpoint, user_id, at)])
+
+
+class Dispatcher:
+    """Delivers for the endpoints of a store, from `start` to `close`; of several processes one for each endpoint."""
+
+    def __init__(
+        self, store: Store, rulebook: Rulebook, clock: Clock, sender: Sender, *, interval: float = INTERVAL
+    ) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self._clock = clock
+        self._sender = sender
+        self._interval = interval
+        # One for all couriers: what it remembers of users is bounded.
+        self._analytics = Analytics(store, rulebook, clock, recent=recent_progress())
+        self._owner = uuid4().hex
+        self._version: int | None = None
+        self._asked_at = self._read_at = float("-inf")
+        self._couriers: dict[str, Courier] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._following: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._following = asyncio.create_task(self._follow(), name="laurels-webhooks")
+
+    async def close(self) -> None:
+        """Stop; another process may go on at once. What was on its way is sent again."""
+        tasks = [task for task in (self._following, *self._tasks.values()) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        # A store that hangs is not waited for: claims end by themselves.
+        with suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(_GIVE_BACK):
+                for courier in self._couriers.values():
+                    await courier.give_back()
+
+    async def work(self) -> None:
+        """Deliver once what there is to be delivered now, for each endpoint in turn. Raises StoreError."""
+        await self._refresh()
+        for courier in list(self._couriers.values()):
+            while await courier.work():
+                pass
+
+    async def _follow(self) -> None:
+        is_away = False
+        while True:
+            try:
+                if monotonic() - self._asked_at >= FRESH:
+                    await self._refresh()
+                    self._hire()
+                is_away = False
+            except StoreError as error:
+                if not is_away:
+                    logger.warning("webhooks wait: %s", error)
+                is_away = True
+            except Exception:
+                logger.exception("webhooks wait")
+                await asyncio.sleep(_RETRY_AFTER_FAULT)
+            await asyncio.sleep(FRESH)
+
+    def _hire(self) -> None:
+        """One task for each courier: a slow endpoint holds up no other one."""
+        for endpoint_id in self._tasks.keys() - self._couriers.keys():
+            self._tasks.pop(endpoint_id).cancel()
+        for endpoint_id in self._couriers.keys() - self._tasks.keys():
+            self._tasks[endpoint_id] = asyncio.create_task(self._keep_working(endpoint_id), name="laurels-webhook")
+
+    async def _keep_working(self, endpoint_id: str) -> None:
+        while True:
+            pause = self._interval
+            try:
+                if await self._couriers[endpoint_id].work():
+                    pause = 0
+            except StoreError:
+                # Told of where the endpoints are asked for.
+                pause = FRESH
+            except Exception:
+                logger.exception("webhook %s waits", endpoint_id)
+                pause = _RETRY_AFTER_FAULT
+            await asyncio.sleep(pause)
+
+    async def _refresh(self) -> None:
+        asked_at = monotonic()
+        version = await self._store.webhooks_version()
+        if version != self._version or asked_at - self._read_at > _REREAD:
+            endpoints = await self._store.webhooks()
+            kept: dict[str, Courier] = {}
+            for endpoint in endpoints:
+                courier = self._couriers.get(endpoint.id)
+                if courier is None:
+                    courier = Courier(
+                        endpoint,
+                        self._store,
+                        self._rulebook,
+                        self._clock,
+                        self._sender,
+                        analytics=self._analytics,
+                        owner=self._owner,
+                    )
+                courier.endpoint = endpoint
+                kept[endpoint.id] = courier
+            self._couriers = kept
+            self._version, self._read_at = version, asked_at
+        self._asked_at = asked_at

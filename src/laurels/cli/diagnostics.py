@@ -1,0 +1,187 @@
+"""What `laurels doctor` looks at beside the database: this machine, the rulebook, the spool, keys, a running server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Iterable
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from laurels.application.maintenance.diagnostics import Check
+from laurels.application.ports.store import Store
+from laurels.bootstrap import system_clock
+from laurels.domain.keys import ApiKey
+from laurels.domain.periods import MS_PER_DAY
+from laurels.errors import RulebookError, StoreError
+from laurels.rulebooks.loader import load_rulebook
+from laurels.settings import Settings
+
+# Days before its end that a key is worth a word.
+EXPIRING_DAYS = 14
+# How long, in milliseconds, a projection may take before it counts as behind.
+BEHIND_MS = 60_000
+# Users that are counted at the most.
+MOST_BEHIND = 1_000
+# Files that a process has open beside its connections.
+SPARE_FILES = 200
+_SECONDS = 5
+
+
+def examine_rulebook(settings: Settings) -> Check:
+    """Whether the rulebook loads."""
+    try:
+        rulebook = load_rulebook(settings.rulebook)
+    except RulebookError as error:
+        return Check("rulebook", "fail", str(error), "See laurels rulebook check.")
+    return Check("rulebook", "ok", f"{rulebook.name}: {len(rulebook.badges)} badges.")
+
+
+def examine_machine(settings: Settings) -> Iterable[Check]:
+    """Time zones and open files."""
+    try:
+        ZoneInfo("Pacific/Chatham")
+        yield Check("tzdata", "ok", f"Time zones of {version('tzdata')}.")
+    except ZoneInfoNotFoundError:
+        yield Check("tzdata", "fail", "There is no data of time zones.", "pip install tzdata")
+    try:
+        import resource  # noqa: PLC0415  not on Windows
+    except ModuleNotFoundError:
+        return
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = settings.max_connections + SPARE_FILES
+    if limit == resource.RLIM_INFINITY or limit >= needed:
+        yield Check("open files", "ok", f"A process may open {'any number' if limit < 0 else f'{limit:,}'}.")
+    else:
+        advice = "Raise the limit (ulimit -Hn, LimitNOFILE=) or lower LAURELS_MAX_CONNECTIONS."
+        detail = f"A process may open {limit:,}; {settings.max_connections:,} connections need {needed:,}."
+        yield Check("open files", "warn", detail, advice)
+
+
+async def examine_spool(settings: Settings) -> Check:
+    """Whether events can wait here, and whether any were set aside."""
+    if settings.spool_folder is None:
+        return Check("spool", "ok", "None is kept.")
+    folder = Path(settings.spool_folder)
+    if (found := _examine_folder(folder)) is not None:
+        return found
+    from laurels.storage.spool import FileSpool  # noqa: PLC0415  a driver is only loaded when asked for
+
+    try:
+        spool = await FileSpool.open(folder, limit=settings.spool_bytes)
+        try:
+            figures = await spool.figures()
+        finally:
+            await spool.close()
+    except StoreError as error:
+        return Check("spool", "fail", str(error), "See docs/outages.md.")
+    detail = f"{figures.waiting:,} events wait, {figures.set_aside:,} are set aside, {figures.bytes:,} bytes."
+    if figures.set_aside:
+        return Check("spool", "warn", detail, "See laurels spool list --set-aside.")
+    if figures.bytes > 0.8 * figures.limit:
+        return Check("spool", "warn", detail, "It is nearly full: bring the database back or raise its limit.")
+    return Check("spool", "ok", detail)
+
+
+def _examine_folder(folder: Path) -> Check | None:
+    """What there is to say of a spool's folder where no spool can be opened in it."""
+    folder = folder.absolute()
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return Check("spool", "fail", f"This user may not write in {existing}.", "Give it to the service's user.")
+    if not (folder / "spool.db").is_file():
+        return Check("spool", "ok", f"{folder} is made by the first laurels serve.")
+    return None
+
+
+async def examine_store(store: Store, settings: Settings) -> AsyncGenerator[Check]:
+    """Users whose projections are behind, and the keys. Raises StoreError."""
+    now = system_clock()
+    behind = await store.behind(MOST_BEHIND, before=now - BEHIND_MS)
+    if behind:
+        longest = await _waiting(store, behind[0], now)
+        more = "or more " if len(behind) == MOST_BEHIND else ""
+        detail = f"{len(behind):,} {more}users are behind, the first for {longest // 1_000:,} seconds."
+        advice = "A running server catches up within a minute; see its log, or run laurels rebuild."
+        yield Check("projections", "warn", detail, advice)
+    else:
+        yield Check("projections", "ok", "Nobody's are older than a minute.")
+    for check in examine_keys(await store.keys(), settings, now):
+        yield check
+
+
+async def _waiting(store: Store, user_id: str, now: int) -> int:
+    """For how many milliseconds the first entry of a user waits for its projection; 0 where none does by now."""
+    found = (await store.projected([user_id])).get(user_id)
+    progress = None if found is None else found.progress
+    entries = await store.entries(user_id, after=0 if progress is None else progress.seq, limit=1)
+    return now - entries[0].recorded_at if entries else 0
+
+
+def examine_keys(keys: Iterable[ApiKey], settings: Settings, now: int) -> Iterable[Check]:
+    """Whether anybody may call, and for how long."""
+    keys = list(keys)
+    has_tokens = settings.jwt_secret is not None or settings.jwt_jwks_url is not None
+    active = [key for key in keys if key.counts(now)]
+    if not active:
+        advice = "Make one: laurels keys create --help."
+        if has_tokens:
+            yield Check("keys", "ok", "None; end users' tokens are taken.")
+        elif keys:
+            yield Check("keys", "warn", "All are revoked or expired: nobody may call.", advice)
+        else:
+            yield Check("keys", "warn", "None: whoever is on this machine may do everything, others nothing.", advice)
+        return
+    soon = now + EXPIRING_DAYS * MS_PER_DAY
+    ending = [(key.expires_at, key) for key in active if key.expires_at is not None and key.expires_at < soon]
+    if not ending:
+        yield Check("keys", "ok", f"{len(active)} may be used.")
+    for expires_at, key in sorted(ending, key=lambda each: each[0]):
+        days = (expires_at - now) / MS_PER_DAY
+        detail = f"{key.prefix} ({key.name}) expires in {days:.1f} days."
+        yield Check("keys", "warn", detail, "Make another, hand it over, then revoke this one.")
+
+
+def examine_server(url: str, *, is_expected: bool) -> Check:
+    """Whether a server answers at `url`, can do its work, and has this version."""
+    try:
+        live, _ = _get(url, "/health/live")
+        ready, found = _get(url, "/health/ready")
+        _, description = _get(url, "/openapi.json")
+    except (OSError, HTTPException, ValueError) as error:
+        level = "fail" if is_expected else "warn"
+        return Check("server", level, f"None answers at {url}: {error}.", "Start laurels serve, or name it with --url.")
+    runs: Any = description.get("info", {}).get("version", "unknown")
+    checks: dict[str, Any] = found.get("checks", {})
+    told = ", ".join(f"{name} {state}" for name, state in checks.items())
+    detail = f"{url}: version {runs}, live {live}, ready {ready} ({found.get('status')}{': ' if told else ''}{told})."
+    if live != 200 or ready != 200:
+        return Check("server", "fail", detail, "See its log.")
+    if found.get("status") != "ok":
+        return Check("server", "warn", detail, "See its log.")
+    if runs != version("laurels"):
+        return Check("server", "warn", detail, f"This is {version('laurels')}: restart the server to update it.")
+    return Check("server", "ok", detail)
+
+
+def _get(url: str, path: str) -> tuple[int, dict[str, Any]]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("that is no http address")
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = kind(parts.hostname, parts.port, timeout=_SECONDS)
+    try:
+        connection.request("GET", parts.path.rstrip("/") + path)
+        answer = connection.getresponse()
+        try:
+            body = msgspec.json.decode(answer.read(), type=dict[str, Any])
+        except msgspec.MsgspecError:
+            body = {}
+        return answer.status, body
+    finally:
+        connection.close()

@@ -1,0 +1,147 @@
+"""`laurels import`: record the events of a file, one JSON object a line.
+
+How a platform brings its history. It can be stopped, or die, at any point: run again, it goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from time import monotonic
+from typing import Annotated
+
+import typer
+
+from laurels.bootstrap import open_store
+from laurels.cli.importing.event_lines import EventLines, open_lines
+from laurels.cli.importing.pipeline import Intake
+from laurels.cli.importing.rejects import Rejects, open_rejects
+from laurels.cli.importing.worker import Worker, for_import, local_worker, remote_workers, spare_the_collector
+from laurels.cli.options import RulebookOption, StoreOption, settings_for
+from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
+from laurels.domain.migration import Differences
+from laurels.errors import SettingsError
+from laurels.rulebooks.loader import load_rulebook
+from laurels.settings import Settings
+
+# Bytes of input, below which starting another process takes longer than what it saves.
+WORTH_STARTING = 4 << 20
+# A store has one log to write; beyond this many they mostly wait for it, and for each other.
+MOST = 4
+
+
+def import_events(
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE|-", help="NDJSON, plain or gzip; - reads standard input.", show_default=False),
+    ] = None,
+    store: StoreOption = None,
+    rulebook: RulebookOption = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the rejected lines here, as they came, to be mended and imported."),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=64,
+            help="Processes that share the work. Default: one; for a large file one a core, up to 4.",
+            show_default=False,
+        ),
+    ] = None,
+    from_mongo: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="Take over a MongoDB database of the older schema (users, learningevents, achievements) instead.",
+            show_default=False,
+        ),
+    ] = None,
+    differences: Annotated[
+        Differences,
+        typer.Option(help="With --from-mongo: keep or drop what a stored total has more than its events and badges."),
+    ] = Differences.KEEP,
+) -> None:
+    """Record the events of a file: one JSON object a line, as POST /api/progress/event takes it.
+
+    With --from-mongo, take over users, events and badges of an older database, which is only read.
+    Running it again records nothing twice: an event without an eventId gets one made of its line's number and
+    content. Exits with 0 when all lines are recorded, 1 when some were rejected, 2 when it had to stop.
+    """
+    settings = settings_for(store, rulebook)
+    if (file is None) == (from_mongo is None):
+        raise CommandFailed("Name either a FILE (- for standard input) or a database with --from-mongo.")
+    if from_mongo is not None:
+        if processes is not None:
+            raise CommandFailed("--processes shares the lines of a FILE; it does not go with --from-mongo.")
+        _take_over(from_mongo, settings, differences, rejects)
+    elif file is not None:
+        _import_file(file, settings, rejects, processes)
+
+
+def _take_over(url: str, settings: Settings, differences: Differences, rejects: Path | None) -> None:
+    try:
+        from laurels.cli.importing.mongodb import import_mongodb  # noqa: PLC0415  a driver is only loaded when asked for
+    except ModuleNotFoundError as error:
+        if error.name not in ("pymongo", "bson"):
+            raise
+        raise SettingsError("--from-mongo needs PyMongo: pip install 'laurels[mongodb]'.") from error
+    spare_the_collector()
+    import_mongodb(url, for_import(settings), differences=differences, rejects=rejects)
+
+
+def _import_file(file: str, settings: Settings, rejects: Path | None, processes: int | None) -> None:
+    started = monotonic()
+    with open_lines(file) as lines, open_rejects(rejects, file) as rejected:
+        try:
+            intake = asyncio.run(_import(lines, rejected, settings, processes))
+        except KeyboardInterrupt:
+            complain("Interrupted. Run the same command again to continue: nothing is recorded twice.")
+            raise
+        finally:
+            rejected.finish()
+    seconds = monotonic() - started
+    taken = intake.recorded + intake.replayed
+    say(
+        f"{intake.recorded:,} recorded, {intake.replayed:,} already there, {rejected.count:,} rejected "
+        f"in {seconds:,.1f} s ({taken / seconds:,.0f} events/s)"
+    )
+    if rejected.count:
+        raise typer.Exit(1)
+
+
+async def _import(lines: EventLines, rejects: Rejects, settings: Settings, processes: int | None) -> Intake:
+    if processes is None:
+        processes = _worth(lines.size)
+    settings = for_import(settings, processes)
+    async with AsyncExitStack() as workers:
+        if processes == 1:
+            recording: Sequence[Worker] = [await workers.enter_async_context(local_worker(settings))]
+        else:
+            # Whatever is wrong with the store or the rulebook is said here, once.
+            load_rulebook(settings.rulebook)
+            await (await open_store(settings.store)).close()
+            recording = await workers.enter_async_context(remote_workers(settings, processes))
+        with progress_bar("Importing", total=lines.size, is_bytes=True) as bar:
+
+            def on_progress(intake: Intake) -> None:
+                done = intake.recorded + intake.replayed
+                bar.show(lines.position, f"{done:,} events, {rejects.count:,} rejected")
+
+            intake = Intake(recording, rejects, on_progress=on_progress)
+            await intake.take_in(lines)
+        with progress_bar("Bringing the boards up to date"):
+            await workers.aclose()
+    return intake
+
+
+def _worth(size: int | None) -> int:
+    """How many processes an input of `size` bytes is worth; None where its size is not known."""
+    if size is None or size < WORTH_STARTING:
+        return 1
+    return min(os.cpu_count() or 1, MOST)

@@ -1,0 +1,115 @@
+"""What became of an older database: counted as it goes, told at the end."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Container
+from typing import NamedTuple
+
+from laurels.application.recording.commands import Adopted
+from laurels.cli.terminal import say, show_table
+from laurels.domain.ledger import UserAdopted
+from laurels.domain.migration import Differences
+
+LARGEST = 10
+REMARKS = 20
+
+
+class Difference(NamedTuple):
+    """One user's stored total against what their events and badges come to; `size` puts the largest first."""
+
+    size: int
+    user_id: str
+    points: int
+    stored_total: int
+    event_points: int
+    badge_points: int
+
+
+class Report:
+    """The counts of one run."""
+
+    def __init__(self) -> None:
+        self.read = self.recorded = self.replayed = self.rejected_events = 0
+        self.adopted = self.corrected = self.unchanged = self.rejected_users = self.merged = 0
+        self.users_without_document = self.users_without_events = 0
+        self.badges = self.repeated_badges = self.undated_badges = self.new_badges = 0
+        self.changed = 0
+        self.remarks: Counter[str] = Counter()
+        self.unknown_badges: Counter[str] = Counter()
+        self.other_pay: list[tuple[str, int, int]] = []
+        self.differences = self.sum_above = self.sum_below = 0
+        self._largest: list[Difference] = []
+
+    def count_user(self, result: Adopted, held: Container[str]) -> None:
+        """Count a user who is taken over; `held` are the badges that the older database had of them."""
+        if result.entry is None:
+            self.unchanged += 1
+            return
+        self.adopted += result.is_first
+        self.corrected += not result.is_first
+        fact = result.entry.fact
+        if isinstance(fact, UserAdopted):
+            undated = sum(award.badge_id in held for award in fact.awards)
+            self.undated_badges += undated
+            self.new_badges += len(fact.awards) - undated
+
+    def count_difference(self, difference: Difference) -> None:
+        """Count a difference, and keep it where it is among the largest."""
+        self.differences += 1
+        if difference.points > 0:
+            self.sum_above += difference.points
+        else:
+            self.sum_below += difference.points
+        if len(self._largest) < LARGEST:
+            heapq.heappush(self._largest, difference)
+        else:
+            heapq.heappushpop(self._largest, difference)
+
+    def show(self, differences: Differences, seconds: float) -> None:
+        """Tell it all on standard output."""
+        taken = self.recorded + self.replayed
+        say(
+            f"events: {self.recorded:,} recorded, {self.replayed:,} already there, {self.rejected_events:,} rejected "
+            f"in {seconds:,.1f} s ({taken / max(seconds, 0.001):,.0f} events/s)"
+        )
+        say(
+            f"users: {self.adopted:,} taken over, {self.corrected:,} corrected, {self.unchanged:,} already there, "
+            f"{self.rejected_users:,} rejected; {self.users_without_events:,} without events, "
+            f"{self.users_without_document:,} with events and no document, {self.merged:,} documents merged"
+        )
+        say(
+            f"badges: {self.badges:,} held, {self.repeated_badges:,} repetitions left out; "
+            f"{self.undated_badges:,} newly written without their criterion met, "
+            f"{self.new_badges:,} earned by the same events and not held there, at 0 points"
+        )
+        if self.unknown_badges:
+            named = ", ".join(f"{badge_id} ({count:,})" for badge_id, count in self.unknown_badges.most_common(LARGEST))
+            say(f"badges unknown to the rulebook, kept: {sum(self.unknown_badges.values()):,}: {named}")
+        for badge_id, theirs, ours in self.other_pay:
+            say(f"badge {badge_id}: defined there with {theirs:,} points, counted with the rulebook's {ours:,}")
+        if self.changed:
+            say(f"documents taken with changes: {self.changed:,}")
+            for remark, count in self.remarks.most_common(REMARKS):
+                say(f"  {count:,} x {remark}")
+        say(
+            f"differences: {self.differences:,} users, +{self.sum_above:,} and {self.sum_below:,} points, "
+            f"{'kept as adjustments' if differences is Differences.KEEP else 'dropped'}"
+        )
+        if self._largest:
+            show_table(
+                "largest differences",
+                ["user", "stored total", "events", "badges", "difference"],
+                [
+                    [
+                        difference.user_id,
+                        f"{difference.stored_total:,}",
+                        f"{difference.event_points:,}",
+                        f"{difference.badge_points:,}",
+                        f"{difference.points:+,}",
+                    ]
+                    for difference in sorted(self._largest, reverse=True)
+                ],
+                numbers=[1, 2, 3, 4],
+            )

@@ -1,0 +1,65 @@
+"""`laurels import --from-mongo`: take over a database of the older schema.
+
+How a platform moves in with its learners: events, totals and badges as they were. The older database is only read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from time import monotonic
+
+import typer
+
+from laurels.bootstrap import Laurels
+from laurels.cli.importing.event_lines import STANDARD_INPUT
+from laurels.cli.importing.migration import Takeover
+from laurels.cli.importing.migration_report import Report
+from laurels.cli.importing.rejects import Rejects, open_rejects
+from laurels.cli.terminal import CommandFailed, complain, progress_bar
+from laurels.domain.migration import Differences
+from laurels.settings import Settings
+from laurels.storage.older.database import OlderDatabase
+
+# Seconds between projections: at the end, or when memory is full.
+PROJECTION_INTERVAL = 3_600.0
+
+
+def import_mongodb(url: str, settings: Settings, *, differences: Differences, rejects: Path | None) -> None:
+    """Take over the database at `url` into the store of the settings, and report. Exits with 1 for rejects."""
+    started = monotonic()
+    with open_rejects(rejects, STANDARD_INPUT) as rejected:
+        rejected.kind = "documents"
+        try:
+            report = asyncio.run(_take_over(url, settings, differences, rejected))
+        except KeyboardInterrupt:
+            complain("Interrupted. Run the same command again to continue: nothing is recorded twice.")
+            raise
+        finally:
+            rejected.finish()
+    report.show(differences, monotonic() - started)
+    if rejected.count:
+        raise typer.Exit(1)
+
+
+async def _take_over(url: str, settings: Settings, differences: Differences, rejects: Rejects) -> Report:
+    source = await OlderDatabase.open(url)
+    try:
+        # Before the store is opened, which would make its collections there.
+        if await source.is_store(settings.store):
+            raise CommandFailed("--from-mongo and --store name the same database; let Laurels have one of its own.")
+        total = await source.count_events()
+        async with Laurels.open(settings=settings, projection_interval=PROJECTION_INTERVAL) as laurels:
+            with progress_bar("Taking over", total=total) as bar:
+
+                def on_progress(report: Report) -> None:
+                    users = report.adopted + report.corrected + report.unchanged
+                    bar.show(report.read, f"{users:,} users, {rejects.count:,} rejected")
+
+                takeover = Takeover(laurels, source, rejects, differences=differences, on_progress=on_progress)
+                await takeover.run()
+            with progress_bar("Bringing the boards up to date"):
+                await laurels.projector.flush()
+    finally:
+        await source.close()
+    return takeover.report

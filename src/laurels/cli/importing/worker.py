@@ -1,0 +1,274 @@
+"""Who records the lines of an import: this process, or several others that share the users among them.
+
+Deciding what an event brings takes far longer than reading its line, so a large file is worth every core. Nobody
+shares a user with anybody, so each worker goes on from what it knows. A worker is told of lines and answers with what
+became of them, both as msgpack behind four bytes of length; it ends when its input does, whatever ended that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from hashlib import blake2b
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from laurels.application.recording.commands import Recorded
+from laurels.bootstrap import Laurels
+from laurels.cli.terminal import CommandFailed, complain
+from laurels.domain.events import LearningEvent
+from laurels.errors import LaurelsError, StoreError
+from laurels.settings import Settings
+
+# Seconds between projections: at the end, or when memory is full. A snapshot is far larger than an event, and one
+# written every few seconds for each of many users costs more than all else.
+PROJECTION_INTERVAL = 3_600.0
+# All processes together, at about 150 bytes each: under half a gigabyte where a file's users are many.
+CACHE_WEIGHT = 3_000_000
+# Commits of an import are large: thousands of entries share the pages of the ledger's indexes that each touches.
+BATCH = 8_192
+
+_decode = msgspec.json.Decoder(LearningEvent).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Share(Struct, array_like=True):
+    """Lines for one worker, with their numbers in the input."""
+
+    numbers: list[int]
+    lines: list[bytes]
+
+
+class Taken(Struct, array_like=True):
+    """What became of a share: how many were recorded or there already; number and reason of each refused line; number
+    and reason of the first line at which the store failed."""
+
+    recorded: int = 0
+    replayed: int = 0
+    refused: list[tuple[int, str]] = []
+    failed: tuple[int, str] | None = None
+
+
+class Worker(Protocol):
+    """Records shares one after the other."""
+
+    async def take(self, share: Share) -> Taken:
+        """Record a share. Raises CommandFailed where the worker is gone."""
+        ...
+
+
+class LocalWorker:
+    """Works in this process."""
+
+    def __init__(self, laurels: Laurels) -> None:
+        self._laurels = laurels
+
+    async def take(self, share: Share) -> Taken:
+        taken = Taken()
+        numbers: list[int] = []
+        events: list[LearningEvent] = []
+        for number, line in zip(share.numbers, share.lines, strict=True):
+            try:
+                event = _decode(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                if line.strip():
+                    taken.refused.append((number, _reason(error)))
+                continue
+            if event.event_id is None:
+                event = replace(event, event_id=_id_of(number, line))
+            numbers.append(number)
+            events.append(event)
+        results = await self._laurels.record_many(events, earliest=0)
+        for number, result in zip(numbers, results, strict=True):
+            if isinstance(result, Recorded):
+                taken.recorded += not result.is_replay
+                taken.replayed += result.is_replay
+            elif isinstance(result, StoreError):
+                taken.failed = taken.failed or (number, str(result))
+            else:
+                taken.refused.append((number, str(result)))
+        return taken
+
+
+class RemoteWorker:
+    """Works in a process of its own. Made by `remote_workers`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._waiting: deque[asyncio.Future[Taken]] = deque()
+        self._reader = asyncio.create_task(self._read())
+
+    async def take(self, share: Share) -> Taken:
+        answer: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
+        self._waiting.append(answer)
+        if self._reader.done():
+            self._give_up()
+        else:
+            self.send(share)
+        return await answer
+
+    def send(self, message: object) -> None:
+        """Hand a message over; the process reads it when it gets there."""
+        assert self._process.stdin is not None  # noqa: S101  it was asked for
+        self._process.stdin.write(_framed(message))
+
+    async def finish(self) -> None:
+        """Have the worker bring the boards up to date and end. Raises CommandFailed where it cannot."""
+        assert self._process.stdin is not None  # noqa: S101  it was asked for
+        self._process.stdin.close()
+        if await self._process.wait():
+            raise CommandFailed(
+                "The events are recorded, but the boards could not be brought up to date. Run the same command again."
+            )
+
+    async def end(self) -> None:
+        """End the process, however far it has come."""
+        self._reader.cancel()
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101  it was asked for
+        decode = msgspec.msgpack.Decoder(Taken).decode
+        while (frame := await _frame(self._process.stdout)) is not None:
+            self._waiting.popleft().set_result(decode(frame))
+        self._give_up()
+
+    def _give_up(self) -> None:
+        while self._waiting:
+            answer = self._waiting.popleft()
+            if not answer.done():
+                answer.set_exception(
+                    CommandFailed(
+                        "A process of the import ended before its work was done. "
+                        "Run the same command again to continue: nothing is recorded twice."
+                    )
+                )
+
+
+@asynccontextmanager
+async def local_worker(settings: Settings) -> AsyncGenerator[LocalWorker]:
+    """A worker in this process; at the end of the block it has brought the boards up to date."""
+    spare_the_collector()
+    async with Laurels.open(settings=settings, projection_interval=PROJECTION_INTERVAL, batch=BATCH) as laurels:
+        yield LocalWorker(laurels)
+        await laurels.projector.flush()
+
+
+@asynccontextmanager
+async def remote_workers(settings: Settings, count: int) -> AsyncGenerator[Sequence[RemoteWorker]]:
+    """`count` workers in processes of their own; at the end of the block they have brought the boards up to date."""
+    workers: list[RemoteWorker] = []
+    try:
+        for _ in range(count):
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "laurels.cli.importing.worker",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            workers.append(RemoteWorker(process))
+            # Not on the command line, where everybody on the machine could read the password of a store.
+            workers[-1].send(settings)
+        yield workers
+        await asyncio.gather(*(worker.finish() for worker in workers))
+    finally:
+        for worker in workers:
+            await worker.end()
+
+
+def main() -> None:
+    """The process of a remote worker."""
+    # An interrupt from the keyboard goes to the parent as well, and what it has handed over is still recorded.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        asyncio.run(_serve())
+    except LaurelsError as error:
+        complain(str(error))
+        sys.exit(1)
+
+
+async def _serve() -> None:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
+    first = await _frame(reader)
+    if first is None:
+        return
+    settings = msgspec.msgpack.decode(first, type=Settings)
+    decode = msgspec.msgpack.Decoder(Share).decode
+    async with local_worker(settings) as worker:
+        answers: asyncio.Queue[asyncio.Task[Taken] | None] = asyncio.Queue()
+        answering = asyncio.create_task(_answer(answers))
+        while (frame := await _frame(reader)) is not None:
+            answers.put_nowait(asyncio.create_task(worker.take(decode(frame))))
+            # Lets it check and queue its events before the next share is read.
+            await asyncio.sleep(0)
+        answers.put_nowait(None)
+        await answering
+
+
+async def _answer(answers: asyncio.Queue[asyncio.Task[Taken] | None]) -> None:
+    while (task := await answers.get()) is not None:
+        frame = _framed(await task)
+        try:
+            sys.stdout.buffer.write(frame)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            # Nobody waits any more. What was handed over is recorded all the same.
+            continue
+
+
+def _framed(message: object) -> bytes:
+    body = _encode(message)
+    return len(body).to_bytes(4, "big") + body
+
+
+async def _frame(reader: asyncio.StreamReader) -> bytes | None:
+    """The next message; None where there is no more."""
+    try:
+        return await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
+    except (asyncio.IncompleteReadError, ConnectionResetError):
+        return None
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case UnicodeDecodeError():
+            return "Is not valid UTF-8 text."
+        case RecursionError():
+            return "Is nested too deeply."
+        case _:
+            return f"{error}."
+
+
+def _id_of(number: int, line: bytes) -> str:
+    """The id of an event that brings none: the same whenever the same file is imported."""
+    return "line-" + blake2b(b"%d:%b" % (number, line.strip()), digest_size=16).hexdigest()
+
+
+def for_import(settings: Settings, processes: int = 1) -> Settings:
+    """The settings of each of the processes that an import has to itself."""
+    return replace(settings, cache_weight=max(settings.cache_weight, CACHE_WEIGHT // processes))
+
+
+def spare_the_collector() -> None:
+    """Make the garbage collector look less often."""
+    # The progress of many users is millions of objects, none of them garbage: looking through them again and
+    # again takes a quarter of the time. Reference counts free all that an import lets go of.
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
+
+
+if __name__ == "__main__":
+    main()

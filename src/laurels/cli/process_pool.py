@@ -1,0 +1,126 @@
+"""Work on all users of a store, shared among processes.
+
+Recomputing a ledger is work for the processor, and no user's depends on another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import aclosing
+from multiprocessing import get_context
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from laurels.application.maintenance.rebuild import pages_of_users
+from laurels.application.ports.store import Store
+from laurels.bootstrap import open_store
+from laurels.cli.importing.worker import spare_the_collector
+from laurels.cli.terminal import CommandFailed
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import LaurelsError, StoreUnavailable
+from laurels.rulebooks.loader import load_rulebook
+
+T = TypeVar("T")
+
+Work = Callable[[Store, Rulebook, Sequence[str]], Coroutine[Any, Any, T]]
+"""What is done with a portion of the users. A function of a module, so that another process can be told of it."""
+
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        min=1,
+        max=64,
+        metavar="N",
+        help="Share the users among N processes. Default: one for each processor, up to 4, where users are many.",
+        show_default=False,
+    ),
+]
+
+# Users from which on it is worth starting other processes, and how many those are at the most.
+_MANY = 2_000
+_MOST = 4
+
+
+async def over_users(
+    work: Work[T], store: Store, rulebook: str, *, url: str, users: int, processes: int | None
+) -> AsyncGenerator[T]:
+    """The results of `work` for every portion of the users of `store` (there are about `users`), which is at `url`.
+
+    They come in any order. Raises StoreError, and CommandFailed where a process ends before its work is done.
+    """
+    if processes is None:
+        processes = min(os.cpu_count() or 1, _MOST) if users >= _MANY else 1
+    rules = load_rulebook(rulebook)
+    async with aclosing(pages_of_users(store)) as pages:
+        if processes == 1:
+            async for page in pages:
+                yield await work(store, rules, page)
+            return
+        pool = ProcessPoolExecutor(
+            processes, mp_context=get_context("spawn"), initializer=_begin, initargs=(url, rulebook)
+        )
+        under_way: set[asyncio.Future[T | _Failure]] = set()
+        try:
+            loop = asyncio.get_running_loop()
+            async for page in pages:
+                under_way.add(loop.run_in_executor(pool, _carry_out, work, page))
+                while len(under_way) >= 2 * processes:
+                    yield await _first_of(under_way)
+            while under_way:
+                yield await _first_of(under_way)
+        except BrokenProcessPool as error:
+            raise CommandFailed(
+                "A process that shared the work ended before it was done; run the command again."
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            # What the others found no longer matters, their errors included.
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+
+class _Failure:
+    """An error of the other process, as text: not every error survives being sent."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+async def _first_of(under_way: set[asyncio.Future[T | _Failure]]) -> T:
+    done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+    future = done.pop()
+    under_way.remove(future)
+    result = future.result()
+    if isinstance(result, _Failure):
+        raise StoreUnavailable(result.text)
+    return result
+
+
+class _Place:
+    """What a process that shares the work has opened."""
+
+    runner: asyncio.Runner
+    store: Store
+    rulebook: Rulebook
+
+
+def _begin(url: str, rulebook: str) -> None:
+    # An interrupt from the keyboard goes to the parent as well, which ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    spare_the_collector()
+    _Place.runner = asyncio.Runner()
+    _Place.rulebook = load_rulebook(rulebook)
+    _Place.store = _Place.runner.run(open_store(url))
+
+
+def _carry_out(work: Work[T], users: Sequence[str]) -> T | _Failure:
+    try:
+        return _Place.runner.run(work(_Place.store, _Place.rulebook, users))
+    except LaurelsError as error:
+        return _Failure(str(error))

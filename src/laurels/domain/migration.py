@@ -1,0 +1,114 @@
+"""Taking users over from another system: what it paid stays paid, what it awarded stays awarded.
+
+The rulebook does not decide about points that were given long ago. It only tells which badges the events meet, so
+that none is left open whose criterion is met; those that the other system had not awarded bring no points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from laurels.domain.engine import award
+from laurels.domain.events import LearningEvent
+from laurels.domain.folding import adjust, hold, observe_event
+from laurels.domain.ledger import Award, Outcome, UserAdopted
+from laurels.domain.progress import Progress
+from laurels.domain.rules.rulebook import Rulebook
+
+RULES = "adopted"
+"""Stands in an outcome for the fingerprint of the rules: none of ours decided its points."""
+
+
+class Differences(StrEnum):
+    """What becomes of the difference between a stored total and what its events and badges come to."""
+
+    KEEP = "keep"
+    DROP = "drop"
+
+
+def adopt_event(
+    progress: Progress, event: LearningEvent, at: int, points: int, pays: Mapping[str, int], rulebook: Rulebook
+) -> Outcome:
+    """Count an event in that another system paid `points` for. `pays` are the badges held there, with their points.
+
+    Like `engine.advance`, but for the points. A badge whose criterion is met is awarded at this event.
+    """
+    level = rulebook.levels.level_at(progress.total_points)
+    offset = progress.offset_at(at)
+    candidates = observe_event(
+        progress,
+        event_type=event.event_type,
+        metadata=event.metadata,
+        at=at,
+        offset=offset,
+        points=points,
+        rulebook=rulebook,
+    )
+    awards = award(progress, candidates, at, rulebook, pays=pays) if candidates else []
+    level_after = rulebook.levels.level_at(progress.total_points)
+    return Outcome(
+        points=points,
+        total_points=progress.total_points,
+        level=level_after,
+        rules=RULES,
+        offset=offset,
+        leveled_up=level_after > level,
+        awards=awards,
+    )
+
+
+def difference_of(progress: Progress, stored_total: int | None, event_points: int, pays: Mapping[str, int]) -> int:
+    """What `stored_total` has more than its events and badges: the points that each badge counts with, held or not."""
+    if stored_total is None:
+        return 0
+    held = progress.awards
+    return (
+        stored_total
+        - event_points
+        - sum(held[badge_id].points if badge_id in held else points for badge_id, points in pays.items())
+    )
+
+
+def adopt_user(
+    progress: Progress,
+    *,
+    origin: str,
+    at: int,
+    stored_total: int | None,
+    event_points: int,
+    pays: Mapping[str, int],
+    differences: Differences,
+    rulebook: Rulebook,
+    created_at: int | None = None,
+    profile: Mapping[str, object] | None = None,
+) -> UserAdopted | None:
+    """Take over what another system stored of a user, after their events; None where all of it is taken over.
+
+    `pays` are the badges held there, with their points. Where the user was taken over from this origin before, only
+    what is new is corrected; `created_at` and `profile` were taken then. The caller stamps the progress with the
+    entry that it makes of the fact, and then has it `adopt` the fact.
+    """
+    is_first = origin not in progress.adopted
+    wanted = difference_of(progress, stored_total, event_points, pays) if differences is Differences.KEEP else 0
+    adjustment = wanted - progress.adopted.get(origin, 0)
+    missing = [Award(badge_id, points, at) for badge_id, points in pays.items() if badge_id not in progress.awards]
+    if not is_first and not adjustment and not missing:
+        return None
+    candidates: list[int] = []
+    for awarded in missing:
+        candidates += hold(progress, awarded, rulebook, is_dated=False)
+    candidates += adjust(progress, adjustment, rulebook)
+    brought = award(progress, candidates, at, rulebook, pays={}, is_dated=False)
+    return UserAdopted(
+        origin=origin,
+        at=at,
+        total_points=progress.total_points,
+        level=rulebook.levels.level_at(progress.total_points),
+        stored_total=stored_total,
+        event_points=event_points,
+        adjustment=adjustment,
+        awards=[*missing, *brought],
+        created_at=created_at if is_first else None,
+        profile=dict(profile or {}) if is_first else {},
+    )

@@ -1,0 +1,1 @@
+"""What a rulebook is: criteria, measures, goals, points, levels, caps."""

@@ -1,0 +1,257 @@
+"""The numbers that criteria compare with their targets, and how one event moves them.
+
+A rulebook's leaves are compiled once into measures: leaves that differ only in their target share one. A
+measure keeps its value in `Progress.gauges` and, where a bare number is not enough (distinct values, windows),
+its parts in `Progress.parts`, under its index.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from operator import attrgetter
+
+from laurels.domain.progress import Progress
+from laurels.domain.rules.criteria import (
+    TIME_FIELDS,
+    Badges,
+    Count,
+    Distinct,
+    EventLeaf,
+    Leaf,
+    Level,
+    Matcher,
+    Metadata,
+    Moment,
+    Points,
+    Span,
+    Streak,
+    Sum,
+    Window,
+    matcher,
+    reader,
+)
+
+Observer = Callable[[Progress, Metadata, Moment, list[int]], None]
+"""Counts one event into a progress, and adds the rulebook positions of the badges whose target it passed."""
+
+# Sums are kept in whole thousandths, so that the order of adding cannot change the last digit.
+SUM_SCALE = 1000
+_SCALARS = (str, int, float)
+# No target lies above this, and a float past it could not be scaled.
+MAX_AMOUNT = 1_000_000_000_000
+# Characters; longer values are told apart by a digest.
+LONGEST_LABEL = 64
+
+
+class Measure:
+    """One number of a user's progress; `top` is the highest target that anything compares it with.
+
+    `badges_at` maps each target to the rulebook positions of the badges that ask for it.
+    """
+
+    scale = 1
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.top = 0
+        self.badges_at: dict[int, list[int]] = {}
+        self._targets: list[int] = []
+
+    def add_target(self, target: int, badge: int) -> None:
+        if target not in self.badges_at:
+            insort(self._targets, target)
+        self.top = self._targets[-1]
+        self.badges_at.setdefault(target, []).append(badge)
+
+    def crossed(self, before: int, after: int) -> Sequence[int]:
+        """The badges whose target lies above `before` and at or below `after`."""
+        if after == before + 1:
+            return self.badges_at.get(after, ())
+        targets = self._targets
+        first = bisect_right(targets, before)
+        if first == len(targets) or targets[first] > after:
+            return ()
+        return [badge for target in targets[first : bisect_right(targets, after)] for badge in self.badges_at[target]]
+
+    def value(self, progress: Progress) -> int:
+        """The measure's present value, in units of 1 / `scale`."""
+        return progress.gauges.get(self.index, 0)
+
+
+class EventMeasure(Measure):
+    """A measure that events of certain types move. The leaf's target plays no part here.
+
+    A total is one number. All others stop growing at the top target, where they let go of their parts: what
+    they hold stays bounded.
+    """
+
+    def __init__(self, index: int, leaf: EventLeaf) -> None:
+        super().__init__(index)
+        self.leaf = leaf
+        self.scale = SUM_SCALE if isinstance(leaf, Sum) else 1
+
+    @property
+    def asks_only_when(self) -> bool:
+        """Whether a second event of the same hour of the same day can change nothing, whatever it is."""
+        leaf = self.leaf
+        return isinstance(leaf, Distinct) and TIME_FIELDS.keys() >= {leaf.field, *leaf.where}
+
+    def observer(self) -> Observer:
+        """The function that counts one event in. To be asked for when every target is known.
+
+        Every event passes through a dozen of these, so each kind is a closure over what it needs, and none does
+        another's work.
+        """
+        leaf = self.leaf
+        matches = matcher(leaf.where)
+        if isinstance(leaf, Distinct):
+            return _distinct(self, leaf, matches)
+        if leaf.per is not None:
+            return _best(self, leaf, leaf.per, matches)
+        if isinstance(leaf, Sum):
+            return _sum(self, leaf, matches)
+        return _count(self, matches)
+
+    def raise_to(self, value: int, before: int, progress: Progress, reached: list[int]) -> None:
+        """Set the gauge to `value`, at most to the top target; it was `before`, which is less."""
+        after = min(value, self.top)
+        progress.gauges[self.index] = after
+        if after == self.top:
+            del progress.parts[self.index]
+        reached += self.crossed(before, after)
+
+
+def _count(measure: EventMeasure, matches: Matcher | None) -> Observer:
+    index, badges_at = measure.index, measure.badges_at
+
+    def count(progress: Progress, _metadata: Metadata, _moment: Moment, reached: list[int]) -> None:
+        gauges = progress.gauges
+        value = gauges[index] = gauges.get(index, 0) + 1
+        if value in badges_at:
+            reached += badges_at[value]
+
+    if matches is None:
+        return count
+
+    def count_matching(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
+        if matches(metadata, moment):
+            count(progress, metadata, moment, reached)
+
+    return count_matching
+
+
+def _sum(measure: EventMeasure, leaf: Sum, matches: Matcher | None) -> Observer:
+    index, crossed, amount_of = measure.index, measure.crossed, _amount_of(leaf)
+
+    def total(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
+        if matches is None or matches(metadata, moment):
+            amount = amount_of(metadata, moment)
+            if amount:
+                gauges = progress.gauges
+                before = gauges.get(index, 0)
+                after = gauges[index] = before + amount
+                reached += crossed(before, after)
+
+    return total
+
+
+def _best(measure: EventMeasure, leaf: Count | Sum, per: Window, matches: Matcher | None) -> Observer:
+    """The best count or sum within one day, week or month."""
+    index, top, raise_to = measure.index, measure.top, measure.raise_to
+    window_of: Callable[[Moment], int] = attrgetter(per)
+    amount_of = _amount_of(leaf) if isinstance(leaf, Sum) else None
+
+    def best(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
+        before = progress.gauges.get(index, 0)
+        if before >= top or (matches is not None and not matches(metadata, moment)):
+            return
+        amount = 1 if amount_of is None else amount_of(metadata, moment)
+        if not amount:
+            return
+        parts = progress.parts.get(index)
+        if parts is None:
+            parts = progress.parts[index] = {}
+        window = str(window_of(moment))
+        total = parts[window] = parts.get(window, 0) + amount
+        if total > before:
+            raise_to(total, before, progress, reached)
+
+    return best
+
+
+def _distinct(measure: EventMeasure, leaf: Distinct, matches: Matcher | None) -> Observer:
+    """The number of different values of a field, over all time or the best within one window."""
+    index, top, raise_to = measure.index, measure.top, measure.raise_to
+    value_of = reader(leaf.field)
+    window_of: Callable[[Moment], int] | None = attrgetter(leaf.per) if leaf.per else None
+
+    def distinct(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
+        before = progress.gauges.get(index, 0)
+        if before >= top or (matches is not None and not matches(metadata, moment)):
+            return
+        value = value_of(metadata, moment)
+        if not isinstance(value, _SCALARS):
+            return
+        parts = progress.parts.get(index)
+        if parts is None:
+            parts = progress.parts[index] = {}
+        window = "" if window_of is None else str(window_of(moment))
+        name = f"{window}={_label(value)}"
+        if name in parts:
+            return
+        parts[name] = 1
+        total = parts[window] = parts.get(window, 0) + 1
+        if total > before:
+            raise_to(total, before, progress, reached)
+
+    return distinct
+
+
+def _amount_of(leaf: Sum) -> Callable[[Metadata, Moment], int]:
+    """What an event adds to a sum, in whole thousandths; 0 where the field is no number above 0."""
+    value_of = reader(leaf.field)
+
+    def amount(metadata: Metadata, moment: Moment) -> int:
+        value = value_of(metadata, moment)
+        if not (type(value) is int or type(value) is float) or value <= 0:
+            return 0
+        return round(min(value, MAX_AMOUNT) * SUM_SCALE)
+
+    return amount
+
+
+class StateMeasure(Measure):
+    """A measure that is read off the progress: points, streak, span of days, badges held."""
+
+    def __init__(self, index: int, leaf: Points | Level | Streak | Span | Badges) -> None:
+        super().__init__(index)
+        self.leaf = leaf
+
+    def value(self, progress: Progress) -> int:
+        match self.leaf:
+            case Points() | Level():
+                return progress.total_points
+            case Streak():
+                return progress.longest_streak
+            case Span():
+                return progress.last_day - progress.first_day if progress.days else 0
+            case Badges():
+                return progress.gauges.get(self.index, 0)
+
+
+def _label(value: str | float) -> str:
+    """A short name for a distinct value, never the same for two values that differ in JSON."""
+    if type(value) is str:
+        if len(value) <= LONGEST_LABEL and ":" not in value:
+            return value
+        return "str:" + blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{type(value).__name__}:{value}"
+
+
+def measure_for(index: int, leaf: Leaf) -> EventMeasure | StateMeasure:
+    """A new measure of what `leaf` looks at."""
+    if isinstance(leaf, Count | Distinct | Sum):
+        return EventMeasure(index, leaf)
+    return StateMeasure(index, leaf)

@@ -1,0 +1,193 @@
+"""The rulebook, compiled for the engine: checked for sense, with every badge's criterion tied to measures.
+
+Adding a badge is adding data: nothing here or elsewhere knows a badge by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from hashlib import blake2b
+from itertools import pairwise
+
+import msgspec
+from msgspec import UNSET
+
+from laurels.domain.periods import day_in_zone, day_of, is_zone
+from laurels.domain.progress import SHAPE
+from laurels.domain.rules.criteria import (
+    AllOf,
+    AnyOf,
+    Badges,
+    Category,
+    Count,
+    Criterion,
+    Distinct,
+    Level,
+    Points,
+    Rarity,
+    Span,
+    Streak,
+    Sum,
+    leaves,
+    signature,
+)
+from laurels.domain.rules.goals import AllGoal, AnyGoal, Goal, LeafGoal
+from laurels.domain.rules.measures import SUM_SCALE, EventMeasure, Observer, StateMeasure, measure_for
+from laurels.domain.rules.reachability import check_reachable
+from laurels.domain.rules.rulebook_data import Badge, RulebookData
+from laurels.errors import RulebookError
+
+
+class Rulebook:
+    """A checked rulebook, ready for the engine. Raises RulebookError with the key of what cannot stand."""
+
+    def __init__(self, data: RulebookData) -> None:
+        _check_sense(data)
+        self.data = data
+        self.name = data.name
+        self.event_types = data.event_types
+        # Types of which not every event is paid. Asked for every event: those without limits cost one look.
+        self.limited = {name: rule for name, rule in data.event_types.items() if rule.is_limited}
+        self.levels = data.levels
+        self.board_zone = data.boards.zone
+        # The day of the boards' calendar on which an instant lies. Asked for every event; most boards are in UTC.
+        self.board_day: Callable[[int], int] = (
+            day_of if self.board_zone == "UTC" else partial(day_in_zone, zone=self.board_zone)
+        )
+        languages = data.boards.languages
+        # The languages with boards of their own; None for all.
+        self.board_languages: frozenset[str] | None = (
+            frozenset(languages) if isinstance(languages, list) else None if languages else frozenset()
+        )
+        self.badges = data.badges
+        self._positions = {badge.id: position for position, badge in enumerate(data.badges)}
+        self._measures: dict[str, EventMeasure | StateMeasure] = {}
+        self._event_types_of: dict[int, frozenset[str]] = {}
+        self.goals: list[Goal] = [self._tie(badge.criterion, position) for position, badge in enumerate(data.badges)]
+        check_reachable(data)
+
+        self.observers: dict[str, list[Observer]] = {name: [] for name in data.event_types}
+        # These ask for no more than when an event of whatever type was: the first one in an hour tells them all.
+        self.hour_observers: list[Observer] = []
+        self.points_measures: list[StateMeasure] = []
+        self.streak_measures: list[StateMeasure] = []
+        self.span_measures: list[StateMeasure] = []
+        self._badge_measures: list[StateMeasure] = []
+        self._badge_measures_by_kind: dict[tuple[Category, Rarity], list[StateMeasure]] = {}
+        self._sort_measures()
+
+        decisive = (
+            data.event_types,
+            data.levels,
+            [(badge.id, badge.points, badge.category, badge.rarity, badge.criterion) for badge in data.badges],
+        )
+        # What decides an event's outcome, and what decides how entries are folded. The first may change while
+        # the second stays: then no state need be folded again.
+        self.fingerprint = _digest(msgspec.json.encode(decisive, order="deterministic"))
+        # Measures of badges held keep numbers that hang on what the badges were when they were folded.
+        counted = [(badge.id, badge.category, badge.rarity) for badge in data.badges] if self._badge_measures else []
+        self.measures_version = _digest(
+            msgspec.json.encode(
+                [
+                    SHAPE,
+                    self.board_zone,
+                    counted,
+                    *((key, m.top) for key, m in self._measures.items()),
+                    *self._kept_languages(),
+                    *self._kept_pay(),
+                ]
+            )
+        )
+
+    def keeps_language(self, language: str) -> bool:
+        """Whether there are boards for `language`, which is compared code point by code point."""
+        return self.board_languages is None or language in self.board_languages
+
+    def _kept_languages(self) -> list[object]:
+        # Nothing where there are none: asking for none must not make the snapshots of older rulebooks anew.
+        languages = self.board_languages
+        return ["languages", None if languages is None else sorted(languages)] if languages != frozenset() else []
+
+    def _kept_pay(self) -> list[object]:
+        # Not how much a limit is: what is kept of a type is the same for any.
+        kept = [(name, rule.has_daily_cap, rule.cooldown is not UNSET) for name, rule in sorted(self.limited.items())]
+        return ["pay", kept] if kept else []
+
+    def badge(self, badge_id: str) -> Badge | None:
+        """The definition of a badge, or None where the rulebook no longer has it."""
+        position = self._positions.get(badge_id)
+        return None if position is None else self.badges[position]
+
+    def badge_measures_for(self, badge: Badge) -> list[StateMeasure]:
+        """The measures that grow when `badge` is awarded."""
+        return self._badge_measures_by_kind[badge.category, badge.rarity]
+
+    def _tie(self, criterion: Criterion, badge: int) -> Goal:
+        if isinstance(criterion, AllOf):
+            return AllGoal([self._tie(part, badge) for part in criterion.of])
+        if isinstance(criterion, AnyOf):
+            return AnyGoal([self._tie(part, badge) for part in criterion.of])
+        key = signature(criterion)
+        measure = self._measures.get(key)
+        if measure is None:
+            measure = self._measures[key] = measure_for(len(self._measures), criterion)
+            if isinstance(criterion, Count | Distinct | Sum):
+                named = [criterion.event] if isinstance(criterion.event, str) else criterion.event
+                self._event_types_of[measure.index] = frozenset(self.event_types if named is None else named)
+        threshold = criterion.target
+        if isinstance(criterion, Sum):
+            threshold *= SUM_SCALE
+        elif isinstance(criterion, Level):
+            threshold = self.levels.start_of(criterion.target) or 0
+        measure.add_target(threshold, badge)
+        return LeafGoal(criterion, measure, threshold, self.levels)
+
+    def _sort_measures(self) -> None:
+        for measure in self._measures.values():
+            if isinstance(measure, EventMeasure):
+                observer = measure.observer()
+                event_types = self._event_types_of[measure.index]
+                if measure.asks_only_when and event_types == self.observers.keys():
+                    self.hour_observers.append(observer)
+                    continue
+                for event_type in event_types:
+                    self.observers[event_type].append(observer)
+                continue
+            match measure.leaf:
+                case Points() | Level():
+                    self.points_measures.append(measure)
+                case Streak():
+                    self.streak_measures.append(measure)
+                case Span():
+                    self.span_measures.append(measure)
+                case Badges():
+                    self._badge_measures.append(measure)
+        for badge in self.badges:
+            self._badge_measures_by_kind[badge.category, badge.rarity] = [
+                measure
+                for measure in self._badge_measures
+                if isinstance(measure.leaf, Badges)
+                and measure.leaf.category in (None, badge.category)
+                and measure.leaf.rarity in (None, badge.rarity)
+            ]
+
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=6).hexdigest()
+
+
+def _check_sense(data: RulebookData) -> None:
+    if not is_zone(data.boards.zone):
+        raise RulebookError("boards.zone", f"{data.boards.zone!r} is not an IANA time zone.")
+    starts = getattr(data.levels, "starts", [0])
+    if starts[0] != 0 or any(a >= b for a, b in pairwise(starts)):
+        raise RulebookError("levels.starts", "Must begin with 0 and rise from level to level.")
+    seen: set[str] = set()
+    for position, badge in enumerate(data.badges):
+        if badge.id in seen:
+            raise RulebookError(f"badges[{position}].id", f"The badge id {badge.id!r} is used twice.")
+        seen.add(badge.id)
+        for key, leaf in leaves(badge.criterion, f"badges[{position}].criterion"):
+            if isinstance(leaf, Level) and data.levels.start_of(leaf.target) is None:
+                raise RulebookError(f"{key}.target", "Asks for a level past the last one.")

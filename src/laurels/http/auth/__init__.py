@@ -1,0 +1,1 @@
+"""Finds out which caller sent a request and what that caller may do."""

@@ -1,0 +1,158 @@
+"""Who may call what: a rule on each route, and the one place where it is decided.
+
+A route states its rule in `access=...`; the application refuses to start with one that states none. The direct
+routes ask by the same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Literal
+
+from litestar import Litestar
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import HTTPScope
+from msgspec import Struct
+
+from laurels.application.service import Service
+from laurels.domain.keys import ADMIN, EVENTS_BACKDATE, EVENTS_WRITE, PROGRESS_READ, SCOPES, USERS_WRITE
+from laurels.http.wire.bodies import user_id_in
+from laurels.http.wire.refusal import Refusal
+
+Shown = Literal["boards", "badges"]
+
+MS_PER_HOUR = 3_600_000
+
+
+class Access(Struct, frozen=True):
+    """What a caller needs: `scope` of a key; or to be the user whose id stands between `own` and `tail` in the path; or
+    nothing, where the operator shows `shown` to everybody. `is_open`: whoever it is may."""
+
+    scope: str = ADMIN
+    own: str | None = None
+    tail: str = ""
+    shown: Shown | None = None
+    is_open: bool = False
+
+
+OPEN = Access(is_open=True)
+ADMINS = Access(ADMIN)
+WRITE_EVENTS = Access(EVENTS_WRITE)
+WRITE_USERS = Access(USERS_WRITE)
+BOARDS = Access(PROGRESS_READ, shown="boards")
+BADGES = Access(PROGRESS_READ, shown="badges")
+
+
+def own(path: str, *, tail: str = "") -> Access:
+    """Keys that read progress, and the user themselves whose id stands between `path` and `tail`."""
+    return Access(PROGRESS_READ, own=path, tail=tail)
+
+
+class Caller(Struct, frozen=True):
+    """Who sent a request. `user_id`: an end user with a token of the platform; `key`: the prefix of a key.
+
+    `earliest_hours`: how far back its events may lie beside the scope that lifts this. `still_counts` tells whether
+    they would be let in again.
+    """
+
+    scopes: frozenset[str] = frozenset()
+    user_id: str | None = None
+    key: str | None = None
+    records_own: bool = False
+    earliest_hours: int | None = None
+    shown: frozenset[str] = frozenset()
+    still_counts: Callable[[], Awaitable[bool]] | None = None
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nothing is known of them."""
+        return self.key is None and self.user_id is None and not self.scopes
+
+
+EVERYTHING = Caller(scopes=frozenset(SCOPES))
+"""Whoever calls a service that has no keys from its own machine."""
+
+
+class Unauthenticated(Refusal):
+    """It is not known who calls, and that matters here."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(401, detail, headers={"WWW-Authenticate": 'Bearer realm="laurels"'})
+
+
+class Forbidden(Refusal):
+    """It is known who calls, and they may not do this."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(403, detail)
+
+
+def caller_of(scope: HTTPScope) -> Caller:
+    """Who sent the request."""
+    state: dict[str, Any] = scope["state"]
+    return state["caller"]
+
+
+def check(access: Access, scope: HTTPScope) -> Caller:
+    """The caller, who may do this. Raises Unauthenticated or Forbidden, whatever is stored or not."""
+    caller = caller_of(scope)
+    if access.is_open or access.scope in caller.scopes:
+        return caller
+    if access.shown is not None and (access.shown in caller.shown or caller.user_id is not None):
+        return caller
+    if caller.user_id is not None:
+        if access.own is not None and caller.user_id == user_id_in(scope, access.own, tail=access.tail):
+            return caller
+        if access.scope == EVENTS_WRITE and caller.records_own:
+            return caller
+    raise _refusal(caller, access.scope)
+
+
+def check_about(scope: HTTPScope, user_ids: Iterable[str]) -> None:
+    """Refuse who may not ask about these users by their ids: where they stand would give an alias away."""
+    caller = caller_of(scope)
+    if PROGRESS_READ in caller.scopes or all(user_id == caller.user_id for user_id in user_ids):
+        return
+    raise _refusal(caller, PROGRESS_READ)
+
+
+def check_recording(caller: Caller, user_id: str) -> None:
+    """Refuse an end user's event of somebody else."""
+    if EVENTS_WRITE not in caller.scopes and caller.user_id != user_id:
+        raise Forbidden("With this token only events of its own user can be recorded.")
+
+
+def earliest_for(caller: Caller, service: Service) -> int | None:
+    """The earliest instant that the caller's events may carry, in milliseconds; None: as it is set for all."""
+    if caller.earliest_hours is None or EVENTS_BACKDATE in caller.scopes:
+        return None
+    return max(service.earliest, service.clock() - caller.earliest_hours * MS_PER_HOUR)
+
+
+def allow(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The framework's guard: hold a request to the rule of its route."""
+    scope: Any = connection.scope
+    if not _is_of_framework(handler):
+        check(handler.opt["access"], scope)
+
+
+def check_rules(app: Litestar) -> None:
+    """Raise TypeError where a route states no rule."""
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", [getattr(route, "route_handler", None)]):
+            if not isinstance(getattr(handler, "opt", {}).get("access"), Access) and not _is_of_framework(handler):
+                raise TypeError(f"{route.path}: states no access rule in its opt")
+
+
+def _is_of_framework(handler: Any) -> bool:
+    # Answers to OPTIONS, which tell what methods there are.
+    return getattr(handler, "http_methods", None) == {"OPTIONS"}
+
+
+def _refusal(caller: Caller, scope: str) -> Refusal:
+    if caller.is_anonymous:
+        return Unauthenticated("Send an API key or a token: Authorization: Bearer ...")
+    if caller.key is not None:
+        return Forbidden(f"This key lacks the scope {scope}.")
+    return Forbidden("This token does not allow that.")

@@ -1,0 +1,150 @@
+"""Who sends a request: a key, an end user with a token, nobody known, or whoever is on this machine while there are no
+keys yet."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from functools import lru_cache, partial
+from time import time
+from urllib.parse import parse_qs
+
+from litestar.types import HTTPScope
+from msgspec import Struct
+
+from laurels.application.access.keyring import Keyring
+from laurels.domain.keys import allowed_by
+from laurels.http.auth.access import EVERYTHING, Caller, Unauthenticated
+from laurels.http.auth.tokens import Token, Tokens
+from laurels.http.wire.bodies import header
+
+KEY_PREFIX = "lrl_"
+_STREAM = "/stream"
+_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
+
+
+class Policy(Struct, frozen=True):
+    """What the operator allows: whether end users record their own events, how many hours back events of callers
+    without the scope may lie, and what everybody may see."""
+
+    records_own: bool = False
+    earliest_hours: int | None = None
+    shown: frozenset[str] = frozenset({"boards", "badges"})
+
+
+class WrongCredentials(Unauthenticated):
+    """What was sent is no key or token that counts."""
+
+    def __init__(self) -> None:
+        super().__init__("This key or token is unknown, expired or revoked.")
+
+
+class Identity:
+    """Finds out who sends a request, by the keys of one store and the tokens of one platform."""
+
+    def __init__(self, keyring: Keyring, tokens: Tokens, policy: Policy, *, has_tokens: bool) -> None:
+        self._keyring = keyring
+        self._tokens = tokens
+        self._policy = policy
+        self._has_tokens = has_tokens
+        self._anonymous = Caller(shown=policy.shown)
+        self._by_key: dict[str, Caller] = {}
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the keys are known, so that callers are."""
+        return self._keyring.is_known
+
+    async def of(self, scope: HTTPScope) -> Caller:
+        """The caller. Raises Unauthenticated, or StoreError where keys are not known yet."""
+        if not self._keyring.stay_fresh():
+            await self._keyring.refresh()
+        credentials = _credentials(scope)
+        if credentials is None:
+            if self._keyring.is_empty and not self._has_tokens and is_this_machine(scope):
+                return EVERYTHING
+            return self._anonymous
+        if credentials.startswith(KEY_PREFIX):
+            return self._of_key(credentials)
+        token = await self._tokens.check(credentials)
+        if token is None:
+            raise WrongCredentials
+        return Caller(
+            user_id=token.user_id,
+            records_own=self._policy.records_own,
+            earliest_hours=self._policy.earliest_hours,
+            shown=self._policy.shown,
+            still_counts=partial(_is_current, token),
+        )
+
+    def _of_key(self, text: str) -> Caller:
+        key = self._keyring.check(text)
+        if key is None:
+            raise WrongCredentials
+        caller = self._by_key.get(key.prefix)
+        if caller is None:
+            caller = self._by_key[key.prefix] = Caller(
+                scopes=allowed_by(key.scopes),
+                key=key.prefix,
+                earliest_hours=self._policy.earliest_hours,
+                shown=self._policy.shown,
+                still_counts=self._still(key.prefix),
+            )
+        return caller
+
+    def _still(self, prefix: str) -> Callable[[], Awaitable[bool]]:
+        async def still_counts() -> bool:
+            if not self._keyring.stay_fresh():
+                await self._keyring.refresh()
+            return self._keyring.still_counts(prefix)
+
+        return still_counts
+
+
+async def _is_current(token: Token) -> bool:
+    return time() < token.expires_at
+
+
+def _credentials(scope: HTTPScope) -> str | None:
+    given = header(scope, b"authorization", "")
+    if given:
+        kind, _, credentials = given.partition(" ")
+        if kind.lower() != "bearer" or not credentials.strip():
+            raise Unauthenticated("Send the key or token as Authorization: Bearer ...")
+        return credentials.strip()
+    if scope["query_string"] and _STREAM in scope["path"]:
+        # A page's EventSource cannot send headers. Queries stand in no log of ours.
+        found = parse_qs(scope["query_string"].decode("latin-1")).get("access_token")
+        return found[0] if found else None
+    return None
+
+
+def is_this_machine(scope: HTTPScope) -> bool:
+    """Whether a request comes from this machine itself: not through a proxy on it, and not from a page of another one
+    that somebody's browser here shows."""
+    client = scope["client"]
+    if client is None or not _is_loopback(client[0]):
+        return False
+    host = origin = ""
+    for name, value in scope["headers"]:
+        if name in _FORWARDED:
+            return False
+        if name == b"host":
+            host = value.decode("latin-1")
+        elif name == b"origin":
+            origin = value.decode("latin-1")
+    return _is_local_name(host) and (not origin or _is_local_name(origin.partition("://")[2]))
+
+
+@lru_cache(maxsize=1_000)
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=1_000)
+def _is_local_name(host: str) -> bool:
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return name.lower() == "localhost" or _is_loopback(name)

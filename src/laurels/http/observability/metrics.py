@@ -1,0 +1,190 @@
+"""The figures of a running service for Prometheus, read when they are asked for, on a port of their own.
+
+A port that only this machine reaches: whoever scrapes needs no key, and whoever calls the service sees nothing of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from laurels.application.recording.stats import Histogram
+from laurels.application.service import Service
+from laurels.errors import StoreError
+from laurels.http.observability.observing import Observer
+from laurels.http.server.edge import Edge
+from laurels.http.wire.streams import Streams
+
+logger = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+# As many workers as `serve` starts at the most.
+PORTS = 64
+# Seconds that a scrape may take to arrive and to be taken.
+_PATIENCE = 10.0
+_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """What one process tells of itself."""
+
+    def __init__(self, service: Service, edge: Edge, streams: Streams, observer: Observer) -> None:
+        self._service = service
+        self._edge = edge
+        self._streams = streams
+        self._observer = observer
+        self._of_process = CollectorRegistry()
+        ProcessCollector(registry=self._of_process)
+
+    async def page(self) -> bytes:
+        """All metrics in the text format."""
+        families = [*self._requests(), *self._events(), *self._commits(), *self._behind(), *await self._spool()]
+        return generate_latest(_Families(families)) + generate_latest(self._of_process)  # pyright: ignore[reportArgumentType]
+
+    def _requests(self) -> Iterable[Metric]:
+        labels = ("route", "method", "status")
+        requests = CounterMetricFamily("laurels_http_requests", "Requests that were answered.", labels=labels)
+        seconds = HistogramMetricFamily(
+            "laurels_http_request_seconds", "How long they took; a live stream until it began.", labels=labels
+        )
+        for seen, histogram in self._observer.requests.items():
+            requests.add_metric(seen, sum(histogram.counts))
+            _add(seconds, histogram, seen)
+        yield requests
+        yield seconds
+        yield _gauge("laurels_http_requests_under_way", "Requests that are worked on.", self._edge.under_way)
+        yield _counter("laurels_http_shed", "Requests refused because too many were under way.", self._edge.shed)
+        yield _counter("laurels_http_rate_limited", "Requests over a rate limit.", self._edge.meters.refused)
+        yield _gauge("laurels_streams_open", "Live streams that are open.", self._streams.open)
+        yield _counter("laurels_streams_refused", "Live streams that were refused.", self._streams.refused)
+
+    def _events(self) -> Iterable[Metric]:
+        figures = self._service.recorder.figures
+        events = CounterMetricFamily("laurels_events", "Events by what became of them.", labels=("outcome",))
+        events.add_metric(("recorded",), figures.recorded)
+        events.add_metric(("replayed",), figures.replayed)
+        events.add_metric(("conflict",), figures.conflicts)
+        events.add_metric(("invalid",), figures.invalid)
+        events.add_metric(("queued",), figures.queued)
+        yield events
+
+    def _commits(self) -> Iterable[Metric]:
+        recorder, fallback = self._service.recorder, self._service.fallback
+        figures = recorder.figures
+        yield _gauge("laurels_commit_queue", "Events and changes that wait for the next commit.", recorder.queue_length)
+        yield _histogram("laurels_commit_size", "Events and changes in a commit.", figures.commit_size)
+        yield _histogram("laurels_commit_seconds", "How long a commit took.", figures.commit_seconds)
+        yield _counter("laurels_commits_failed", "Commits that failed as a whole.", figures.commits_failed)
+        is_available = not figures.is_store_away if fallback is None else fallback.availability.is_available
+        yield _gauge("laurels_store_available", "1 while the store can be used, else 0.", int(is_available))
+
+    def _behind(self) -> Iterable[Metric]:
+        projector, cache = self._service.projector, self._service.recorder.cache
+        yield _gauge("laurels_projector_users_waiting", "Users whose boards lack what they did.", cache.waiting)
+        yield _gauge("laurels_projector_behind_seconds", "How long the first has waited.", projector.behind_seconds)
+        yield _histogram(
+            "laurels_projector_flush_seconds", "How long it took to write those who waited.", projector.flush_seconds
+        )
+        yield _gauge("laurels_cache_weight", "Progress in memory, in objects of about 150 bytes.", cache.weight)
+        yield _gauge("laurels_cache_users", "Users whose progress is in memory.", len(cache))
+        build = GaugeMetricFamily("laurels_build_info", "1, with the version that runs.", labels=("version",))
+        build.add_metric((version("laurels"),), 1)
+        yield build
+
+    async def _spool(self) -> Iterable[Metric]:
+        if self._service.fallback is None:
+            return ()
+        try:
+            figures = await self._service.fallback.spool.figures()
+        except StoreError:
+            # The disk does not play along: better the rest than nothing.
+            return ()
+        oldest = 0 if figures.oldest_at is None else max(0, self._service.clock() - figures.oldest_at) / 1000
+        return (
+            _gauge("laurels_spool_waiting", "Events on this disk that wait for the database.", figures.waiting),
+            _gauge("laurels_spool_oldest_seconds", "How long the first of them has waited.", oldest),
+            _gauge("laurels_spool_set_aside", "Events that the ledger did not take.", figures.set_aside),
+            _gauge("laurels_spool_bytes", "What all of them take.", figures.bytes),
+            _gauge("laurels_spool_limit_bytes", "What they may take.", figures.limit),
+            _counter("laurels_spool_queued", "Events that were queued here.", figures.queued),
+            _counter("laurels_spool_drained", "Events of them that are recorded.", figures.drained),
+        )
+
+
+class _Families:
+    """As much of a registry as the text format asks for."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _gauge(name: str, meaning: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, meaning, value=value)
+
+
+def _counter(name: str, meaning: str, value: float) -> Metric:
+    return CounterMetricFamily(name, meaning, value=value)
+
+
+def _histogram(name: str, meaning: str, histogram: Histogram) -> Metric:
+    family = HistogramMetricFamily(name, meaning)
+    _add(family, histogram, ())
+    return family
+
+
+def _add(family: HistogramMetricFamily, histogram: Histogram, labels: Iterable[str]) -> None:
+    bounds = [*(f"{bound:g}" for bound in histogram.bounds), "+Inf"]
+    counts = accumulate(histogram.counts)
+    family.add_metric(list(labels), list(zip(bounds, counts, strict=True)), histogram.total)
+
+
+@asynccontextmanager
+async def serve_metrics(port: int | None, metrics: Metrics) -> AsyncGenerator[None]:
+    """Answer `GET /metrics` on `port`, or where another worker has that, on the next one that is free, while the block
+    runs; with None nowhere."""
+    if port is None:
+        yield
+        return
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(TimeoutError, OSError, EOFError, asyncio.LimitOverrunError):
+            async with asyncio.timeout(_PATIENCE):
+                head = await reader.readuntil(b"\r\n\r\n")
+                if head.split(b" ", 2)[:2] == [b"GET", b"/metrics"]:
+                    status, kind, body = "200 OK", _TYPE, await metrics.page()
+                else:
+                    status, kind, body = "404 Not Found", "text/plain", b"GET /metrics is all that is here.\n"
+                fields = f"content-type: {kind}\r\ncontent-length: {len(body)}\r\nconnection: close"
+                writer.write(f"HTTP/1.1 {status}\r\n{fields}\r\n\r\n".encode() + body)
+                await writer.drain()
+        writer.close()
+
+    server, taken = None, port
+    for taken in range(port, min(port + PORTS, 65_536)):
+        try:
+            server = await asyncio.start_server(answer, HOST, taken)
+            break
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    if server is None:
+        logger.error("no port is free for metrics from %d on", port)
+        yield
+        return
+    logger.info("metrics at http://%s:%d/metrics", HOST, taken)
+    try:
+        yield
+    finally:
+        server.close()

@@ -1,0 +1,1 @@
+"""Around the routes: limits, deadlines, connections, stopping."""

@@ -1,0 +1,1 @@
+"""The shapes on the wire: bodies, answers, problems, streams and their description."""

@@ -1,0 +1,129 @@
+"""Reading bodies and path ids: size, type, syntax and shape, each with its own clear refusal.
+
+Bodies are decoded here rather than by the framework, which answers some malformed ones (deep nesting, bytes
+that are no UTF-8) with a 500 and cannot tell bad syntax (400) from a bad field (422).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from litestar import Request
+from litestar.exceptions import NotFoundException
+from litestar.types import HTTPScope, Receive
+
+from laurels.errors import InvalidInput, InvalidQuery
+from laurels.http.wire.refusal import Refusal
+
+T = TypeVar("T")
+# In the state of a request, once all of its body is here.
+BODY_IS_READ = "body_is_read"
+AnyRequest = Request[Any, Any, Any]
+
+JSON_TYPES = frozenset({"application/json"})
+NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+
+
+class BodyRefused(Refusal):
+    """The body as a whole cannot be taken."""
+
+
+def header(scope: HTTPScope, name: bytes, default: str) -> str:
+    """The first header called `name` (in lower case) of a request, or `default` where there is none."""
+    for given, value in scope["headers"]:
+        if given == name:
+            return value.decode("latin-1")
+    return default
+
+
+def media_type(scope: HTTPScope, accepted: frozenset[str]) -> str:
+    """The body's media type without parameters; JSON where none is named. Refuses one that is not `accepted`."""
+    name = header(scope, b"content-type", "application/json").partition(";")[0].strip().lower()
+    if name not in accepted:
+        raise BodyRefused(415, f"Send the body as {' or '.join(sorted(accepted))} and name that in Content-Type.")
+    return name
+
+
+async def read_body(scope: HTTPScope, receive: Receive, limit: int) -> bytes:
+    """The whole body, of at most `limit` bytes; stops reading where it gets larger."""
+    try:
+        announced = int(header(scope, b"content-length", "0"))
+    except ValueError:
+        raise BodyRefused(400, "Content-Length is not a number.") from None
+    if announced > limit:
+        raise BodyRefused(413, f"The body may have at most {limit} bytes.")
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise BodyRefused(400, "The connection ended before the body did.")
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size > limit:
+            raise BodyRefused(413, f"The body may have at most {limit} bytes.")
+        pieces.append(piece)
+        if not message.get("more_body", False):
+            scope["state"][BODY_IS_READ] = True
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def decode(body: bytes, decoder: msgspec.json.Decoder[T], error: type[InvalidInput]) -> T:
+    """`body` as the decoder's type. Refuses bad JSON with 400, and raises `error` naming a bad field."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as cause:
+        field, detail = explain(cause)
+        raise error(field, detail) from None
+    except RecursionError:
+        raise error("body", "Is nested too deeply.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as cause:
+        detail = f"The body is not valid JSON: {_syntax(cause)}." if body else "The body is empty."
+        raise BodyRefused(400, detail) from None
+
+
+def explain(error: msgspec.ValidationError) -> tuple[str, str]:
+    """The wire name of the field that a decoder refused, and what is wrong with it."""
+    detail, _, path = str(error).partition(" - at `$")
+    field = re.sub(r"\[\.\.\.\]", "", path.rstrip("`")).lstrip(".")
+    if named := re.search(r"(?:missing required|contains unknown) field `([^`]+)`", detail):
+        field = f"{field}.{named[1]}" if field else named[1]
+        detail = "Is required" if "missing" in detail else "Is not a field that this address takes"
+    return field or "body", f"{detail}."
+
+
+def _syntax(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    return str(error).removeprefix("JSON is malformed: ")
+
+
+def user_id_in(scope: HTTPScope, prefix: str, *, tail: str = "") -> str:
+    """The user id that follows `prefix` in the path, decoded from the raw path: an id may contain slashes.
+
+    Nothing is at a path that does not end with `tail`, which is no part of the id.
+    """
+    raw: bytes = scope["raw_path"]
+    if tail:
+        if not raw.endswith(tail.encode()):
+            raise NotFoundException
+        raw = raw.removesuffix(tail.encode())
+    _, found, rest = raw.partition(prefix.encode())
+    try:
+        user_id = unquote_to_bytes(rest).decode() if found else ""
+    except UnicodeDecodeError:
+        raise InvalidQuery("userId", "Is not UTF-8 text.") from None
+    if not user_id:
+        raise InvalidQuery("userId", "Must have 1 to 100 characters.")
+    return user_id
+
+
+def user_ids_in(listed: str) -> list[str]:
+    """The user ids of a list with commas, each percent-encoded, so that an id may hold a comma. Raises InvalidQuery."""
+    try:
+        return [unquote_to_bytes(one).decode() for one in listed.split(",") if one]
+    except UnicodeDecodeError:
+        raise InvalidQuery("users", "Is not UTF-8 text.") from None

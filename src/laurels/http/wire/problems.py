@@ -1,0 +1,215 @@
+"""From errors to answers: one table, one shape (RFC 9457, plus what existing clients read).
+
+No answer carries a stack trace, a query, a driver's message or a path: what was not raised on purpose becomes
+a bare 500, and its cause goes to the log.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Literal
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from msgspec import Struct
+
+from laurels.errors import (
+    EventConflict,
+    InvalidEvent,
+    InvalidInput,
+    InvalidProfile,
+    InvalidQuery,
+    LaurelsError,
+    RulebookError,
+    SettingsError,
+    StoreContended,
+    StoreError,
+    StoreIncompatible,
+    StoreUnavailable,
+    StoreUnreachable,
+    UnknownKey,
+    UnknownUser,
+    UnknownWebhook,
+    UserDeleted,
+)
+from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.streams import StreamRefused
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 1
+
+logger = structlog.get_logger("laurels.http")
+
+
+class FieldError(Struct, frozen=True):
+    """One wrong field, by its name on the wire, dotted for nested ones."""
+
+    field: str
+    message: str
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A refusal. `type` is stable and meant for programs, `error` is one sentence for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    success: Literal[False]
+    error: str
+    errors: list[FieldError] = []
+    fallback: bool = False
+
+
+STATUS: dict[type[LaurelsError], int] = {
+    LaurelsError: 500,
+    InvalidInput: 422,
+    InvalidEvent: 422,
+    InvalidProfile: 422,
+    InvalidQuery: 422,
+    EventConflict: 409,
+    UnknownUser: 404,
+    UserDeleted: 410,
+    UnknownKey: 404,
+    UnknownWebhook: 404,
+    RulebookError: 500,
+    SettingsError: 500,
+    StoreError: 503,
+    StoreUnavailable: 503,
+    StoreUnreachable: 503,
+    StoreContended: 503,
+    StoreIncompatible: 503,
+}
+"""The status of every error of the tree."""
+
+TITLES: dict[str, str] = {
+    "invalid-input": "Invalid input",
+    "invalid-event": "Invalid event",
+    "invalid-profile": "Invalid profile",
+    "invalid-query": "Invalid query",
+    "event-conflict": "Event id already used",
+    "unknown-user": "Unknown user",
+    "user-deleted": "User deleted",
+    "unknown-key": "Unknown key",
+    "unknown-webhook": "Unknown webhook",
+    "store-error": "Store error",
+    "store-unavailable": "Store unavailable",
+    "store-unreachable": "Store unreachable",
+    "store-contended": "Store contended",
+    "store-incompatible": "Store incompatible",
+}
+
+
+_AWAY = "The database does not answer now; nothing of this request was acknowledged. Send it again in a moment."
+
+STORE_DETAILS: dict[str, str] = {
+    "store-error": "The database did not carry out the request; the server's log has the cause.",
+    "store-unavailable": _AWAY,
+    "store-unreachable": _AWAY,
+    "store-contended": "Other writers kept recording for this user at the same moment. Send it again in a moment.",
+    "store-incompatible": "The database cannot be used by this server; the server's log has the cause.",
+}
+"""What callers read of a store's errors, whose own texts are for the operator and may name files and hosts."""
+
+
+def problem(
+    *,
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    errors: list[FieldError] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response[bytes]:
+    """An answer that refuses."""
+    headers = dict(headers or {})
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
+    body = Problem(
+        type=f"urn:laurels:problem:{code}",
+        title=title,
+        status=status,
+        detail=detail,
+        success=False,
+        error=detail,
+        errors=errors or [],
+        fallback=status == HTTPStatus.SERVICE_UNAVAILABLE,
+    )
+    return Response(msgspec.json.encode(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def sentence(error: LaurelsError) -> str:
+    """What an error says to the caller; nothing where its text is for the log alone."""
+    if isinstance(error, StoreError):
+        return STORE_DETAILS[error.code]
+    return str(error) if STATUS[type(error)] < HTTPStatus.INTERNAL_SERVER_ERROR else ""
+
+
+def on_laurels_error(request: Request[Any, Any, Any], error: LaurelsError) -> Response[bytes]:
+    """The answer to an error that was raised on purpose."""
+    status = STATUS[type(error)]
+    detail = sentence(error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        # What has no cause was refused without asking the database, which was told when that began.
+        cause = error if error.__cause__ is not None or not isinstance(error, StoreError) else None
+        logger.error("request failed", route=_route(request), code=error.code, exc_info=cause)
+    if not detail:
+        return on_fault(request, error)
+    errors = [FieldError(error.field, error.detail)] if isinstance(error, InvalidInput) else None
+    return problem(status=status, code=error.code, title=TITLES[error.code], detail=detail, errors=errors)
+
+
+def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """The answer to what the framework refuses: no such route, wrong method, a query that does not convert."""
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        found: list[Any] = error.extra
+        errors = [FieldError(str(item.get("key", "")), f"{item['message']}.") for item in found]
+        detail = " ".join(f"{each.field}: {each.message}" for each in errors)
+        return problem(status=422, code="invalid-query", title=TITLES["invalid-query"], detail=detail, errors=errors)
+    status = HTTPStatus(error.status_code)
+    if isinstance(error, Refusal):
+        code, title = status.phrase.lower().replace(" ", "-"), status.phrase
+        if isinstance(error, StreamRefused):
+            code, title = "too-many-streams", "Too many streams"
+        return problem(status=status, code=code, title=title, detail=error.detail, headers=error.headers)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return on_fault(request, error)
+    detail = _HTTP_DETAILS.get(status, f"{status.phrase}.")
+    code = status.phrase.lower().replace(" ", "-")
+    allowed = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    return problem(status=status, code=code, title=status.phrase, detail=detail, headers=allowed)
+
+
+def not_found(response: Response[Any]) -> Response[Any]:
+    """In place of a 404 that the framework answers with a page of its own."""
+    if response.status_code != HTTPStatus.NOT_FOUND:
+        return response
+    title = HTTPStatus.NOT_FOUND.phrase
+    return problem(status=404, code="not-found", title=title, detail=_HTTP_DETAILS[HTTPStatus.NOT_FOUND])
+
+
+def on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The answer to a fault of ours: what happened is for the log alone."""
+    if not isinstance(error, LaurelsError):
+        logger.error("unexpected fault", route=_route(request), exc_info=error)
+    return problem(
+        status=500,
+        code="internal",
+        title="Internal server error",
+        detail="Something went wrong on our side; the server's log has the cause.",
+    )
+
+
+_HTTP_DETAILS = {
+    HTTPStatus.NOT_FOUND: "There is nothing at this address; the API is described at /openapi.json.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that method.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than this address takes; send less at a time.",
+}
+
+
+def _route(request: Request[Any, Any, Any]) -> str:
+    # The template, not the path: paths hold user ids.
+    template: Any = dict(request.scope).get("path_template", "")
+    return f"{request.method} {template}"

@@ -1,0 +1,201 @@
+"""Server-sent events on the wire: how many may be open, how a feed is framed, and how a stream ends.
+
+Written on the raw ASGI messages. The server's own buffer of a connection (64 KiB) is all that is kept for a client:
+a piece is only made when the one before has been taken over by it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
+from random import randint
+from typing import Any
+
+from litestar import Response
+from litestar.types import HTTPScope, Receive, Send
+from msgspec import Struct
+
+from laurels.application.live.feeds import Feed
+from laurels.application.live.messages import Message
+from laurels.http.wire.refusal import Refusal
+
+MEDIA_TYPE = "text/event-stream"
+# Heartbeats that a client may leave lying before it is let go.
+PATIENCE = 4
+# Seconds that a client has for the end of its stream when the server stops.
+_LAST = 1.0
+_RETRY_AFTER_SECONDS = 10
+
+_HEADERS = [
+    (b"content-type", MEDIA_TYPE.encode()),
+    # Proxies that gather answers before they pass them on must not.
+    (b"x-accel-buffering", b"no"),
+]
+_HEARTBEAT = b":\n\n"
+_BYE = b"event: bye\ndata: {}\n\n"
+
+
+class StreamRefused(Refusal):
+    """No further stream may be opened, by this client (429) or by anybody (503)."""
+
+    def __init__(self, status_code: int, detail: str) -> None:
+        super().__init__(status_code, detail, headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
+
+
+class StreamLimits(Struct, frozen=True):
+    """`in_all` and `per_address`: how many streams may be open in this process. `heartbeat`: seconds between two
+    signs of life on a silent one."""
+
+    in_all: int = 2_000
+    per_address: int = 100
+    heartbeat: float = 15.0
+
+
+class Streams:
+    """The streams that are open in this process."""
+
+    def __init__(self, limits: StreamLimits) -> None:
+        self.limits = limits
+        self._by_address: Counter[str] = Counter()
+        self.refused = 0
+
+    def enter(self, scope: HTTPScope) -> Callable[[], None]:
+        """Count a stream of the client of `scope` in; the result counts it out again. Raises StreamRefused."""
+        client = scope["client"]
+        address = "" if client is None else client[0]
+        if self._by_address[address] >= self.limits.per_address:
+            self.refused += 1
+            raise StreamRefused(429, f"One client may have {self.limits.per_address} streams open; close one.")
+        if self._by_address.total() >= self.limits.in_all:
+            self._forget(address)
+            self.refused += 1
+            raise StreamRefused(503, "As many streams are open as this server takes; try again later.")
+        self._by_address[address] += 1
+
+        def leave() -> None:
+            self._by_address[address] -= 1
+            self._forget(address)
+
+        return leave
+
+    @property
+    def open(self) -> int:
+        """How many are open."""
+        return self._by_address.total()
+
+    def _forget(self, address: str) -> None:
+        if not self._by_address[address]:
+            del self._by_address[address]
+
+    @contextmanager
+    def entering(self, scope: HTTPScope) -> Generator[Callable[[], None]]:
+        """`enter`, undone where the block fails."""
+        leave = self.enter(scope)
+        try:
+            yield leave
+        except BaseException:
+            leave()
+            raise
+
+
+class EventStream(Response[bytes]):
+    """Sends what `feed` gives until its end, the client's, the server's or that of the caller's right. Then `leave`
+    is called."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        leave: Callable[[], None],
+        *,
+        heartbeat: float,
+        still_counts: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        super().__init__(b"", media_type=MEDIA_TYPE)
+        self._feed = feed
+        self._leave = leave
+        self._heartbeat = heartbeat
+        self._still_counts = still_counts
+
+    def to_asgi_response(self, *_args: Any, **_options: Any) -> Any:
+        return self._send
+
+    async def _send(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        del scope
+        feed = self._feed
+        vanishing = asyncio.create_task(_close_when_gone(feed, receive), name="laurels-stream-client")
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            # Spread, so that the clients of a server that was restarted do not all come at the same moment.
+            piece = b"retry: %d\n\n" % randint(1_000, 3_000)  # noqa: S311
+            while not vanishing.done():
+                await self._give(piece, send)
+                if feed.is_ended:
+                    break
+                messages = await feed.take(self._heartbeat)
+                if self._still_counts is not None and not await self._still_counts():
+                    break
+                piece = b"".join(map(_frame, messages)) or _HEARTBEAT
+            if not vanishing.done():
+                async with asyncio.timeout(_LAST):
+                    await send({"type": "http.response.body", "body": _BYE, "more_body": False})
+                    while _is_unsent(receive):  # noqa: ASYNC110  nobody tells when it was taken
+                        await asyncio.sleep(_LAST / 20)
+        except TimeoutError:
+            _abort(receive)
+            # The server would take an answer without an end for a fault, before it knows that nobody is there.
+            await asyncio.wait({vanishing}, timeout=_LAST)
+        finally:
+            feed.close()
+            self._leave()
+            vanishing.cancel()
+            with suppress(asyncio.CancelledError):
+                await vanishing
+
+    async def _give(self, piece: bytes, send: Send) -> None:
+        """Send a piece. Raises TimeoutError where the client takes nothing for too long, or at the end of the feed."""
+        sending = asyncio.ensure_future(send({"type": "http.response.body", "body": piece, "more_body": True}))
+        try:
+            # Mostly at once: the connection's buffer has room.
+            await asyncio.sleep(0)
+            until = asyncio.get_running_loop().time() + PATIENCE * self._heartbeat
+            while not sending.done():
+                left = until - asyncio.get_running_loop().time()
+                if left <= 0:
+                    raise TimeoutError
+                await asyncio.wait({sending}, timeout=min(left, _LAST))
+                if self._feed.is_ended and not sending.done():
+                    raise TimeoutError
+            await sending
+        finally:
+            sending.cancel()
+
+
+async def _close_when_gone(feed: Feed, receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    feed.close()
+
+
+def _frame(message: Message) -> bytes:
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (message.id.encode(), message.kind.encode(), message.data)
+
+
+def _is_unsent(receive: Receive) -> bool:
+    """Whether something still lies in the buffer of the connection."""
+    size = getattr(_connection_of(receive), "get_write_buffer_size", None)
+    return size is not None and size() > 0
+
+
+def _abort(receive: Receive) -> None:
+    """Cut the connection of a client that takes nothing: a server that closes in order would first wait until what is
+    in the buffer was taken."""
+    abort = getattr(_connection_of(receive), "abort", None)
+    if abort is not None:
+        abort()
+
+
+def _connection_of(receive: Receive) -> Any:
+    """The transport below, which ASGI does not show: uvicorn's side of `receive` has it. None on other servers."""
+    return getattr(getattr(receive, "__self__", None), "transport", None)

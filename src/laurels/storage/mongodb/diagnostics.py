@@ -1,0 +1,79 @@
+"""Looks at a MongoDB deployment, without changing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from time import time
+from typing import Any
+
+import pymongo
+from bson.errors import BSONError
+from pymongo.errors import PyMongoError
+
+from laurels.application.maintenance.diagnostics import Check
+from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, PATIENCE, connect, database_of, translate
+from laurels.storage.mongodb.schema import MIGRATIONS
+
+# Seconds that the clocks of this machine and of the server may differ, until somebody should look, and until events
+# are dated wrongly enough to be refused.
+SKEWED = 1.0
+WRONG = 60.0
+
+
+async def inspect(url: str) -> list[Check]:
+    """What is found of the database that the URL names. A `fail` of `store` or `schema` says that it cannot be opened;
+    a `warn` of `schema` that opening would bring it up to date. Raises SettingsError."""
+    client = await connect(url)
+    try:
+        with pymongo.timeout(PATIENCE):
+            asked_at = time()
+            hello = await client.admin.command("hello")
+            between = (asked_at + time()) / 2
+            schema = await database_of(client)["meta"].find_one({"_id": "schema"})
+    except (PyMongoError, BSONError) as error:
+        told = translate(error)
+        return [Check("store", "fail", str(told), "See docs/mongodb.md.")]
+    finally:
+        await client.close()
+    version: int = schema.get("version", 0) if schema else 0
+    return [*_server(hello), _schema(version), _clock(hello["localTime"], between)]
+
+
+def _server(hello: dict[str, Any]) -> Iterable[Check]:
+    if hello["maxWireVersion"] < OLDEST_WIRE_VERSION:
+        yield Check("store", "fail", "The MongoDB server is too old.", "Laurels needs 6.0 or newer.")
+    if hello.get("msg") == "isdbgrid":
+        yield Check("deployment", "ok", "A sharded cluster.")
+    elif name := hello.get("setName"):
+        members = len(hello.get("hosts", ()))
+        detail = f"The replica set {name} with {members} data-bearing member{'s' if members != 1 else ''}."
+        if members > 1:
+            yield Check("deployment", "ok", detail)
+        else:
+            yield Check("deployment", "warn", detail, "With three, events survive the loss of a machine.")
+    else:
+        advice = "Run a replica set of three: events then survive the loss of a machine."
+        yield Check("deployment", "warn", "One server by itself.", advice)
+
+
+def _schema(version: int) -> Check:
+    known = len(MIGRATIONS)
+    if version > known:
+        detail = f"The database has schema version {version}, this Laurels knows {known}."
+        return Check("schema", "fail", detail, "Use the newer Laurels that wrote it.")
+    if version == 0:
+        advice = "Check the store URL; the first laurels serve makes its collections."
+        return Check("schema", "warn", "The database holds nothing of Laurels.", advice)
+    if version < known:
+        detail = f"The database has schema version {version} of {known}."
+        return Check("schema", "warn", detail, "Stop older servers; the next laurels serve brings it up to date.")
+    return Check("schema", "ok", f"Version {version}.")
+
+
+def _clock(there: datetime, here: float) -> Check:
+    skew = abs(there.replace(tzinfo=UTC).timestamp() - here)
+    detail = f"This clock and that of the server differ by {skew:.1f} seconds."
+    if skew < SKEWED:
+        return Check("clock", "ok", detail)
+    return Check("clock", "fail" if skew > WRONG else "warn", detail, "Synchronize both with the same time servers.")

@@ -1,0 +1,1 @@
+"""Reads the database of the platform that people migrate from."""

@@ -1,0 +1,114 @@
+"""Looks at a SQLite file and where it lies, without changing anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+import apsw
+
+from laurels.application.maintenance.diagnostics import Check
+from laurels.storage.sqlite.connection import rows
+from laurels.storage.sqlite.schema import MIGRATIONS
+
+MOUNTS = Path("/proc/self/mountinfo")
+MIB = 1024 * 1024
+# Below these many bytes of free space it is time to act, and too late to.
+SCARCE = 1024 * MIB
+SPENT = 100 * MIB
+_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs"})
+
+
+def inspect(path: Path) -> list[Check]:
+    """What is found of the database at `path`, the most important first. A `fail` of `schema` says that it cannot be
+    opened; a `warn` that opening would bring it up to date."""
+    path = path.absolute()
+    if not path.is_file():
+        detail, advice = f"There is no database at {path}.", "Check the store URL; the first laurels serve makes one."
+        return [Check("store", "fail", detail, advice)]
+    return [*_schema(path), _room(path), _permissions(path), *_file_system(path)]
+
+
+def _schema(path: Path) -> Iterable[Check]:
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    except apsw.Error as error:
+        yield Check("schema", "fail", f"{path} cannot be opened: {error}.", "Check its permissions and its disk.")
+        return
+    try:
+        connection.set_busy_timeout(2_000)
+        [[version]] = rows(connection, "PRAGMA user_version")
+        [[mode]] = rows(connection, "PRAGMA journal_mode")
+    except apsw.Error as error:
+        yield Check("schema", "fail", f"{path} cannot be read: {error}.", "Restore it from a backup.")
+        return
+    finally:
+        connection.close()
+    yield version_check(version, len(MIGRATIONS))
+    if mode == "wal":
+        yield Check("wal", "ok", "Readers and the writer do not wait for each other.")
+    else:
+        yield Check("wal", "warn", f"The journal mode is {mode}.", "The next laurels serve sets it to WAL.")
+
+
+def version_check(version: int, known: int) -> Check:
+    """Whether a database of schema `version` suits."""
+    if version > known:
+        detail = f"The database has schema version {version}, this Laurels knows {known}."
+        return Check("schema", "fail", detail, "Use the newer Laurels that wrote it.")
+    if version < known:
+        detail = f"The database has schema version {version} of {known}."
+        return Check("schema", "warn", detail, "Back it up; the next laurels serve brings it up to date.")
+    return Check("schema", "ok", f"Version {version}.")
+
+
+def _room(path: Path) -> Check:
+    free = shutil.disk_usage(path.parent).free
+    detail = f"{free // MIB:,} MiB are free beside the database."
+    if free < SPENT:
+        return Check("disk", "fail", detail, "Free some space: events will soon be refused.")
+    return Check("disk", "warn", detail, "Free some space.") if free < SCARCE else Check("disk", "ok", detail)
+
+
+def _permissions(path: Path) -> Check:
+    name = "permissions"
+    if not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK):
+        detail = f"This user may not write {path} and its folder."
+        return Check(name, "fail", detail, "Give both to the user that runs the service.")
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & stat.S_IWOTH:
+        return Check(name, "fail", f"Everybody on this machine may write {path}.", f"chmod 600 {path}")
+    if mode & stat.S_IROTH and path.parent.stat().st_mode & stat.S_IXOTH:
+        return Check(name, "warn", f"Everybody on this machine may read {path}.", f"chmod 600 {path}*")
+    return Check(name, "ok", "The file is this user's to read and write.")
+
+
+def _file_system(path: Path) -> Iterable[Check]:
+    kind = file_system_of(path)
+    if kind is None:
+        return
+    if kind in _NETWORK:
+        detail, advice = f"The database lies on a network file system ({kind}).", "Move it to a local disk."
+        yield Check("file system", "fail", detail, f"{advice} Locks and syncs there do not keep their word.")
+    else:
+        yield Check("file system", "ok", kind)
+
+
+def file_system_of(path: Path, mounts: Path = MOUNTS) -> str | None:
+    """The kind of file system that a path lies on, such as ext4; None where the machine does not tell."""
+    try:
+        lines = mounts.read_text("utf-8").splitlines()
+    except OSError:
+        return None
+    path = path.resolve()
+    best: tuple[int, str] | None = None
+    for line in lines:
+        place, _, source = line.partition(" - ")
+        point = Path(place.split()[4].encode().decode("unicode_escape"))
+        # Of several mounts on one point the last one counts.
+        if path.is_relative_to(point) and (best is None or len(point.parts) >= best[0]):
+            best = len(point.parts), source.split()[0]
+    return None if best is None else best[1]

@@ -1,0 +1,134 @@
+"""Deleting users in SQL: tombstones, the look for them that rides on an append, and removing what is held."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import apsw
+import msgspec
+
+from laurels.domain.tombstones import Tombstone, digest_of
+from laurels.storage.sqlite import counts
+from laurels.storage.sqlite.connection import rows, transaction
+
+# Entries per transaction of an erasure: commits of others come in between.
+ENTRIES = 2_000
+# Users remembered as having no tombstone.
+_REMEMBERED = 200_000
+
+NUMBER = "(SELECT number FROM burials)"
+_FIND = """
+    SELECT asked.value ->> 0, t.deleted_at, t.user_id IS NOT NULL
+    FROM json_each(?) AS asked CROSS JOIN tombstones AS t ON t.digest = asked.value ->> 1"""
+# One key for each user, however many entries they have.
+_WALK = """
+    WITH RECURSIVE walk (user_id) AS (
+        SELECT min(user_id) FROM {table}
+        UNION ALL SELECT (SELECT min(user_id) FROM {table} WHERE user_id > walk.user_id)
+        FROM walk WHERE walk.user_id IS NOT NULL)
+    SELECT user_id FROM walk WHERE user_id IS NOT NULL"""
+_PLACES = {"ledger": "ledger", "snapshots": "progress", "boards": "standings"}
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Living:
+    """Users who were found without a tombstone when `number` users had been buried.
+
+    While nobody is buried it knows everybody, and an append asks for nothing but that number.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._users: set[str] = set()
+
+    def covers(self, user_ids: set[str]) -> bool:
+        """Whether all of them were found without a tombstone."""
+        return self.number == 0 or user_ids <= self._users
+
+    def look(self, connection: apsw.Connection, user_ids: set[str]) -> frozenset[str]:
+        """Look for tombstones, in a transaction; those who have one. The others are covered from now on."""
+        number: int = rows(connection, "SELECT number FROM burials")[0][0]
+        if number != self.number or len(self._users) > _REMEMBERED:
+            self.number = number
+            self._users.clear()
+        found = frozenset(tombstones(connection, user_ids)) if number else frozenset[str]()
+        if number:
+            self._users |= user_ids - found
+        return found
+
+
+def bury(connection: apsw.Connection, user_id: str, at: int) -> Tombstone:
+    """See `TombstoneStore.bury`."""
+    with transaction(connection, "IMMEDIATE"):
+        found = tombstones(connection, (user_id,))
+        if user_id in found:
+            return found[user_id]
+        rows(connection, "INSERT INTO tombstones VALUES (?, ?, ?)", (digest_of(user_id), at, user_id))
+        rows(connection, "UPDATE burials SET number = number + 1")
+    return Tombstone(at, is_open=True)
+
+
+def tombstones(connection: apsw.Connection, user_ids: Iterable[str]) -> dict[str, Tombstone]:
+    """See `TombstoneStore.tombstones`."""
+    asked = _encode([(user_id, digest_of(user_id)) for user_id in user_ids]).decode()
+    return {user_id: Tombstone(at, bool(is_open)) for user_id, at, is_open in rows(connection, _FIND, (asked,))}
+
+
+def erase_projection(connection: apsw.Connection, user_id: str) -> None:
+    """Remove a user's snapshot, card and lines, and count them no more."""
+    _overwrite(connection)
+    with transaction(connection, "IMMEDIATE"):
+        shown = "SELECT board, points FROM standings WHERE user_id = ? AND shown = 1"
+        lines: list[tuple[str, int]] = [(board, points) for board, points in rows(connection, shown, (user_id,))]
+        counts.apply(connection, dict.fromkeys(lines, -1))
+        rows(connection, "DELETE FROM standings WHERE user_id = ?", (user_id,))
+        rows(connection, "DELETE FROM progress WHERE user_id = ?", (user_id,))
+
+
+def erase_entries(connection: apsw.Connection, user_id: str) -> bool:
+    """Remove some of a user's entries; whether there may be more."""
+    _overwrite(connection)
+    with transaction(connection, "IMMEDIATE"):
+        rows(
+            connection,
+            "DELETE FROM ledger WHERE pos IN (SELECT pos FROM ledger WHERE user_id = ? ORDER BY seq DESC LIMIT ?)",
+            (user_id, ENTRIES),
+        )
+        removed = connection.changes()
+        # Positions at the end are given out again: what is written there next must not seem to be projected.
+        rows(connection, "UPDATE projected SET pos = min(pos, coalesce((SELECT max(pos) FROM ledger), 0))")
+    return removed == ENTRIES
+
+
+def open_tombstones(connection: apsw.Connection) -> list[str]:
+    """See `TombstoneStore.open_tombstones`."""
+    query = "SELECT user_id FROM tombstones WHERE user_id IS NOT NULL ORDER BY user_id"
+    return [user_id for (user_id,) in rows(connection, query)]
+
+
+def close_tombstones(connection: apsw.Connection, user_ids: Collection[str]) -> None:
+    """See `TombstoneStore.close_tombstones`."""
+    _overwrite(connection)
+    with transaction(connection, "IMMEDIATE"):
+        for user_id in user_ids:
+            rows(connection, "UPDATE tombstones SET user_id = NULL WHERE digest = ?", (digest_of(user_id),))
+
+
+def remains(connection: apsw.Connection) -> dict[str, list[str]]:
+    """See `TombstoneStore.remains`."""
+    with transaction(connection, "DEFERRED"):
+        digests = {digest for (digest,) in rows(connection, "SELECT digest FROM tombstones")}
+        found: dict[str, list[str]] = {}
+        if not digests:
+            return found
+        for place, table in _PLACES.items():
+            for (user_id,) in rows(connection, _WALK.format(table=table)):
+                if digest_of(user_id) in digests:
+                    found.setdefault(user_id, []).append(place)
+    return found
+
+
+def _overwrite(connection: apsw.Connection) -> None:
+    # What is removed is not merely no longer found: its bytes are overwritten. Other statements do not pay for it.
+    rows(connection, "PRAGMA secure_delete = ON")
