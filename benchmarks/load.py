@@ -5,7 +5,7 @@ general client spends more on a request than the server does, hence the few line
 
     python -m benchmarks.load PORT FILE --connections 64 --seconds 60
 
-FILE holds the requests, heads included, as a MessagePack array of binaries. Answers must name their length.
+FILE holds the requests, known_seqs included, as a MessagePack array of binaries. Answers must name their length.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from laurels import Laurels
 async def record(folder: Path) -> None:
     async with Laurels.open(f"sqlite:///{folder / 'bare.db'}") as laurels:
         recorded = await laurels.record("ada", "code_run", {"language": "python"})
-        assert [award.badge_id for award in recorded.fact.outcome.awards] == ["first_run"]
-        assert (await laurels.analytics.dashboard("ada")).total_events == 1
+        assert [award.badge_id for award in recorded.body.outcome.awards] == ["first_run"]
+        assert (await laurels.learners.dashboard("ada")).total_events == 1
 
 
 def main() -> None:

@@ -76,7 +76,7 @@ def _ledger_of(database: Path) -> tuple[list[str], list[Row]]:
             "SELECT sql FROM sqlite_schema WHERE tbl_name = 'ledger' AND sql IS NOT NULL ORDER BY rowid"
         )
         schema = [str(sql) for (sql,) in made]
-        rows = list(connection.execute("SELECT user_id, seq, event_id, recorded_at, fact FROM ledger ORDER BY pos"))
+        rows = list(connection.execute("SELECT user_id, seq, event_id, recorded_at, body FROM ledger ORDER BY pos"))
         return schema, rows
     finally:
         connection.close()
@@ -91,7 +91,7 @@ def _insert_bare(database: Path, schema: list[str], rows: list[Row]) -> float:
         connection.execute("PRAGMA cache_size = -65536")
         for statement in schema:
             connection.execute(statement)
-        insert = "INSERT INTO ledger (user_id, seq, event_id, recorded_at, fact) VALUES (?,?,?,?,?)"
+        insert = "INSERT INTO ledger (user_id, seq, event_id, recorded_at, body) VALUES (?,?,?,?,?)"
         started = perf_counter()
         for first in range(0, len(rows), BATCH):
             connection.execute("BEGIN IMMEDIATE")

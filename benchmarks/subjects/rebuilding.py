@@ -11,7 +11,7 @@ import msgspec
 
 from benchmarks.bench import HISTORY_EVENTS, Bench
 from benchmarks.figures import Figure, Ratio, in_turns
-from laurels.domain.ledger import Fact
+from laurels.domain.ledger import EntryBody
 
 ROUNDS = 3
 
@@ -42,13 +42,13 @@ def run(bench: Bench) -> list[Figure]:
 
 def _read_bare(database: Path, events: int) -> float:
     """Seconds to read every entry, user by user, and decode it."""
-    decode = msgspec.json.Decoder(Fact).decode
+    decode = msgspec.json.Decoder(EntryBody).decode
     connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         started = perf_counter()
         read = 0
-        for (fact,) in connection.execute("SELECT fact FROM ledger ORDER BY user_id, seq"):
-            decode(str(fact))
+        for (body,) in connection.execute("SELECT body FROM ledger ORDER BY user_id, seq"):
+            decode(str(body))
             read += 1
         seconds = perf_counter() - started
     finally:

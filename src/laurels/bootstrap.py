@@ -24,7 +24,7 @@ from laurels.settings import Settings, read_settings
 if TYPE_CHECKING:
     from litestar import Litestar
 
-    from laurels.http.auth.guard import Guard
+    from laurels.http.auth.guard import SecurityConfig
 
 
 def system_clock() -> int:
@@ -35,7 +35,7 @@ def system_clock() -> int:
 class Laurels(Service):
     """A running Laurels in this process: record events, read progress, badges and boards.
 
-    Made by `Laurels.open`; `analytics` and `leaderboards` hold the reads.
+    Made by `Laurels.open`; `learners` and `leaderboards` hold the reads.
     """
 
     @classmethod
@@ -139,15 +139,15 @@ def create_app(settings: Settings) -> Litestar:
     """The ASGI application: one Laurels per process, opened when serving starts and closed when it ends."""
     from laurels.http.app import build_app  # noqa: PLC0415  the library works without a web framework
     from laurels.http.observability.logs import configure_logs  # noqa: PLC0415
-    from laurels.http.observability.observing import Observing  # noqa: PLC0415
-    from laurels.http.server.connections import PatientProtocol  # noqa: PLC0415
+    from laurels.http.observability.observing import ObservabilityConfig  # noqa: PLC0415
+    from laurels.http.server.connections import SlowClientProtocol  # noqa: PLC0415
     from laurels.http.server.limits import Limits  # noqa: PLC0415
     from laurels.http.server.process import calm_collector, raise_file_limit  # noqa: PLC0415
     from laurels.http.wire.streams import StreamLimits  # noqa: PLC0415
     from laurels.web.pages import ROUTES  # noqa: PLC0415
 
     configure_logs(settings.log_level)
-    PatientProtocol.keep(head_seconds=settings.head_seconds, connections=settings.max_connections)
+    SlowClientProtocol.keep(head_seconds=settings.head_seconds, connections=settings.max_connections)
     raise_file_limit()
     limits = Limits(event_bytes=settings.max_event_bytes, batch_bytes=settings.max_batch_bytes)
     stream_limits = StreamLimits(
@@ -161,7 +161,7 @@ def create_app(settings: Settings) -> Litestar:
         pages=ROUTES,
         stream_limits=stream_limits,
         guard=_guard(settings),
-        observing=Observing(
+        observing=ObservabilityConfig(
             access_log=settings.access_log,
             log_addresses=settings.log_addresses,
             metrics_port=settings.metrics_port,
@@ -173,9 +173,9 @@ def create_app(settings: Settings) -> Litestar:
     return app
 
 
-def _guard(settings: Settings) -> Guard:
+def _guard(settings: Settings) -> SecurityConfig:
     from laurels.application.ports.keys import Bucket  # noqa: PLC0415  the library works without a web framework
-    from laurels.http.auth.guard import Guard  # noqa: PLC0415
+    from laurels.http.auth.guard import SecurityConfig  # noqa: PLC0415
     from laurels.http.auth.identity import Policy  # noqa: PLC0415
     from laurels.http.auth.tokens import TokenRules  # noqa: PLC0415
     from laurels.http.server.edge import EdgeRules, Rates  # noqa: PLC0415
@@ -184,7 +184,7 @@ def _guard(settings: Settings) -> Guard:
     def a_minute(requests: int) -> Bucket | None:
         return Bucket(requests, requests / 60) if requests else None
 
-    return Guard(
+    return SecurityConfig(
         policy=Policy(
             records_own=settings.users_record_events,
             earliest_hours=settings.backdate_hours,

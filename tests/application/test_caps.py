@@ -58,9 +58,9 @@ async def test_of_32_clients_with_one_key_one_is_paid(two: list[Laurels]) -> Non
     results = await asyncio.gather(
         *(two[number % 2].record("ada", "run", event_id=f"e{number}", once_key="task-1") for number in range(32))
     )
-    outcomes = Counter((each.fact.outcome.points, each.fact.outcome.unpaid) for each in results)
+    outcomes = Counter((each.body.outcome.points, each.body.outcome.unpaid) for each in results)
     assert outcomes == {(5, None): 1, (0, "once"): 31}
-    dashboard = await two[0].analytics.dashboard("ada")
+    dashboard = await two[0].learners.dashboard("ada")
     assert (dashboard.total_events, dashboard.event_stats["run"].points) == (32, 5)
     await assert_sound(two)
 
@@ -69,7 +69,7 @@ async def test_of_32_clients_on_a_capped_day_three_are_paid(two: list[Laurels]) 
     results = await asyncio.gather(
         *(two[number % 2].record("ada", "talk", event_id=f"e{number}") for number in range(32))
     )
-    outcomes = Counter((each.fact.outcome.points, each.fact.outcome.unpaid) for each in results)
+    outcomes = Counter((each.body.outcome.points, each.body.outcome.unpaid) for each in results)
     assert outcomes == {(10, None): 3, (0, "daily-cap"): 29}
     await assert_sound(two)
 
@@ -83,13 +83,13 @@ async def test_what_was_decided_stays_and_is_told_again(two: list[Laurels]) -> N
             at = START - timedelta(minutes=number)
             await laurels.record("ada", kind, event_id=f"{kind}-{number}", timestamp=at, once_key=f"{kind}-{number}")
         await laurels.projector.flush()
-    stats = (await one.analytics.dashboard("ada")).event_stats
+    stats = (await one.learners.dashboard("ada")).event_stats
     assert {name: (each.count, each.points) for name, each in stats.items()} == {
         "talk": (6, 30),
         "walk": (6, 10),
         "sit": (6, 6),
     }
-    capped = [each async for each in other.analytics.events("ada") if each.event_type == "walk"]
+    capped = [each async for each in other.learners.events("ada") if each.event_type == "walk"]
     assert [(each.points, each.unpaid) for each in capped[1:4]] == [
         (4, capped[0].unpaid),
         (2, "daily-cap"),
@@ -97,11 +97,11 @@ async def test_what_was_decided_stays_and_is_told_again(two: list[Laurels]) -> N
     ]
     again = await other.record("ada", "walk", event_id="walk-5", once_key="walk-5")
     assert again.is_replay
-    assert again.fact.outcome.unpaid == "daily-cap"
+    assert again.body.outcome.unpaid == "daily-cap"
     # Held back, its thing may be paid for on another day; what was paid for may not.
     later = START - timedelta(days=3)
-    assert (await one.record("ada", "walk", timestamp=later, once_key="walk-5")).fact.outcome.points == 4
-    assert (await one.record("ada", "walk", timestamp=later, once_key="walk-0")).fact.outcome.unpaid == "once"
+    assert (await one.record("ada", "walk", timestamp=later, once_key="walk-5")).body.outcome.points == 4
+    assert (await one.record("ada", "walk", timestamp=later, once_key="walk-0")).body.outcome.unpaid == "once"
     await assert_sound(two)
 
 
@@ -131,5 +131,5 @@ async def test_a_key_goes_through_the_spool(store_url: str, clock: SettableClock
             [LearningEvent(user_id="ada", event_type="run", event_id=each, once_key="task") for each in ("a", "b")]
         )
         assert all(isinstance(each, Recorded) and each.is_replay for each in replays)
-        unpaid = [each.fact.outcome.unpaid for each in replays if isinstance(each, Recorded)]
+        unpaid = [each.body.outcome.unpaid for each in replays if isinstance(each, Recorded)]
         assert unpaid == [None, "once"]

@@ -45,14 +45,14 @@ async def elsewhere(url: str, clock: SettableClock, here: Laurels) -> AsyncItera
     async with Laurels.open(url, rulebook=small_rulebook(), clock=clock, projection_interval=3600) as laurels:
         for user_id in ("ada", "bob"):
             await laurels.record(user_id, "run", event_id="elsewhere")
-            await laurels.analytics.dashboard(user_id)
+            await laurels.learners.dashboard(user_id)
         await laurels.projector.flush()
         yield laurels
 
 
 async def assert_gone(laurels: Laurels, user_id: str) -> None:
     """Neither shown nor taken, and nothing is left."""
-    for asked in (laurels.analytics.dashboard, laurels.analytics.export, laurels.analytics.badges):
+    for asked in (laurels.learners.dashboard, laurels.learners.export, laurels.learners.badges):
         with pytest.raises(UnknownUser):
             await asked(user_id)
     with pytest.raises(UnknownUser):
@@ -213,7 +213,7 @@ async def test_a_deletion_that_was_killed_in_the_middle_is_carried_on(url: str, 
     arguments = [sys.executable, str(processes / "delete_user.py"), url, "ada"]
     with start(arguments) as process:
         assert process.stdout is not None
-        assert await asyncio.to_thread(process.stdout.readline) == "buried\n"
+        assert await asyncio.to_thread(process.stdout.readline) == "deleted\n"
         process.kill()
     async with Laurels.open(url) as laurels:
         with pytest.raises(UserDeleted):

@@ -37,13 +37,13 @@ async def refused(setting: Setting, user: str) -> LaurelsError | None:
 
 async def test_what_waits_elsewhere_is_dropped_when_its_turn_comes(setting: Setting) -> None:
     await setting.accept("ada", "first")
-    await setting.store.real.bury("ada", 1)
-    await setting.store.real.erase(["ada"])
+    await setting.store.real.mark_deleted("ada", 1)
+    await setting.store.real.purge(["ada"])
     await setting.queue("ada", "late")
     await setting.queue("bob", "other")
     await setting.drained()
-    figures = await setting.spool.figures()
-    assert (figures.waiting, figures.set_aside, figures.bytes) == (0, 0, 0)
+    stats = await setting.spool.stats()
+    assert (stats.waiting, stats.set_aside, stats.bytes) == (0, 0, 0)
     assert await setting.ledger("bob") == ["other"]
     assert await setting.ledger("ada") == []
     assert await setting.store.real.remains() == {}
@@ -59,7 +59,7 @@ async def test_what_waits_and_was_set_aside_here_goes_with_them(setting: Setting
     assert len(await setting.spool.set_aside()) == 2
     await setting.service.delete_user("ada")
     assert [each.spooled.event.user_id for each in await setting.spool.set_aside()] == ["bob"]
-    assert (await setting.spool.figures()).set_aside == 1
+    assert (await setting.spool.stats()).set_aside == 1
 
 
 async def test_who_is_known_to_the_spool_alone_can_be_deleted(setting: Setting) -> None:
@@ -93,7 +93,7 @@ async def test_what_was_set_aside_while_they_were_deleted_goes_at_the_next_start
 async def test_nothing_last_known_is_shown_of_them_while_the_store_is_away(setting: Setting) -> None:
     await setting.accept("ada", "first")
     await setting.service.projector.flush()
-    await setting.service.analytics.dashboard("ada")
+    await setting.service.learners.dashboard("ada")
     await setting.service.leaderboards.rank("ada")
     await setting.service.leaderboards.page()
     await setting.service.delete_user("ada")
@@ -106,7 +106,7 @@ async def test_nothing_last_known_is_shown_of_them_while_the_store_is_away(setti
     assert isinstance(await setting.queue("bob", "now"), Queued)
     service = setting.service
     with pytest.raises(StoreUnavailable):
-        await service.analytics.dashboard("ada")
+        await service.learners.dashboard("ada")
     with pytest.raises(StoreUnavailable):
         await service.leaderboards.rank("ada")
     with pytest.raises(StoreUnavailable):

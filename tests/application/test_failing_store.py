@@ -103,7 +103,7 @@ class TestFullDisk:
         for user_id in users:
             own = sum(user == user_id for user, _ in acknowledged)
             if own:
-                assert (await laurels.analytics.progress(user_id)).events == own
+                assert (await laurels.learners.progress(user_id)).events == own
 
         # Space again: the same events go in, once.
         await limit_pages(laurels, 1_000_000)
@@ -150,7 +150,7 @@ class TestFaults:
         with pytest.raises(StoreUnavailable):
             await laurels.record("ada", "talk", event_id="e1")
         recorded = await laurels.record("ada", "run")
-        assert (recorded.entry.seq, recorded.fact.outcome.total_points) == (2, 20)
+        assert (recorded.entry.seq, recorded.body.outcome.total_points) == (2, 20)
         await laurels.close()
         assert (await verify(faulty.real, laurels.rulebook)).is_clean
 

@@ -38,7 +38,7 @@ class FaultyStore:
         return getattr(self.real, name)
 
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
-        if any(isinstance(each.fact, EventRecorded) and "poison" in each.fact.metadata for each in entries):
+        if any(isinstance(each.body, EventRecorded) and "poison" in each.body.metadata for each in entries):
             raise StoreUnavailable("It does not like one of them.")
         return await (self.faults.pop(0) if self.faults else self.real.append)(entries)
 
@@ -76,10 +76,10 @@ class Setting:
 
     async def drained(self) -> None:
         async with asyncio.timeout(10):
-            figures = await self.spool.figures()
-            while figures.drained + figures.set_aside < figures.queued:
+            stats = await self.spool.stats()
+            while stats.drained + stats.set_aside < stats.queued:
                 await asyncio.sleep(0.01)
-                figures = await self.spool.figures()
+                stats = await self.spool.stats()
 
     async def ledger(self, user: str) -> list[str | None]:
         return [entry.event_id for entry in await self.store.real.entries(user)]
@@ -137,8 +137,8 @@ async def test_an_event_whose_commit_gave_no_answer_is_recorded_once(
     assert isinstance(queued, Queued)
     await setting.drained()
     assert await setting.ledger("ada") == [queued.event.event_id]
-    figures = await setting.spool.figures()
-    assert (figures.queued, figures.drained, figures.set_aside, figures.bytes) == (1, 1, 0, 0)
+    stats = await setting.spool.stats()
+    assert (stats.queued, stats.drained, stats.set_aside, stats.bytes) == (1, 1, 0, 0)
 
 
 async def test_what_arrived_before_the_outage_goes_before_what_arrived_in_it(setting: Setting) -> None:
@@ -219,8 +219,8 @@ async def test_an_event_happened_when_it_arrived_not_when_it_was_drained(
     clock.advance(timedelta(days=3))
     await setting.drained()
     [entry] = await setting.store.real.entries("ada")
-    assert isinstance(entry.fact, EventRecorded)
-    assert entry.fact.at == arrived
+    assert isinstance(entry.body, EventRecorded)
+    assert entry.body.at == arrived
 
 
 async def test_what_is_wrong_is_told_at_once_in_an_outage_too(setting: Setting) -> None:

@@ -54,7 +54,7 @@ async def progress_after(
                     await laurels.projector.flush()
     async with Laurels.open(url, rulebook=rulebook, clock=clock) as laurels:
         assert (await verify(laurels.store, rulebook)).is_clean
-        return await laurels.analytics.progress("ada")
+        return await laurels.learners.progress("ada")
 
 
 def without_order(progress: Progress) -> dict[str, Any]:
@@ -94,8 +94,8 @@ class TestOrderOfArrival:
     async def test_a_late_event_can_join_two_streaks(self, laurels: Laurels, clock: SettableClock) -> None:
         for days in (0, 2, 1):
             recorded = await laurels.record("ada", "run", timestamp=clock.moment - timedelta(days=days))
-        assert recorded.fact.daily_streak == 3
-        dashboard = await laurels.analytics.dashboard("ada")
+        assert recorded.body.daily_streak == 3
+        dashboard = await laurels.learners.dashboard("ada")
         assert (dashboard.daily_streak, dashboard.longest_streak) == (3, 3)
         # Earned at the event that completed it, not at the newest one.
         [streak] = [badge for badge in dashboard.badges if badge.badge_id == "streak"]
@@ -110,7 +110,7 @@ class TestBatching:
         rulebook = load_rulebook("coding")
         async with Laurels.open(f"sqlite:///{tmp_path / 'at once.db'}", rulebook=rulebook, clock=clock) as laurels:
             await laurels.record_many(events)
-            at_once = await laurels.analytics.progress("ada")
+            at_once = await laurels.learners.progress("ada")
         for seed in range(4):
             assert await progress_after(tmp_path, clock, events, random.Random(seed)) == at_once
 
@@ -125,6 +125,6 @@ class TestBatching:
             for number, event in enumerate(events):
                 await (one, other)[number % 2].record_event(event)
                 await alone.record_event(event)
-            by_turns = await one.analytics.progress("ada")
-            assert by_turns == await other.analytics.progress("ada")
-            assert by_turns == await alone.analytics.progress("ada")
+            by_progress_lock = await one.learners.progress("ada")
+            assert by_progress_lock == await other.learners.progress("ada")
+            assert by_progress_lock == await alone.learners.progress("ada")

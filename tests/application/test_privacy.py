@@ -50,7 +50,7 @@ async def test_who_leaves_is_gone_at_once_and_the_ranks_close_up(laurels: Laurel
     assert (await laurels.leaderboards.among(["bob", "eve"])).total == 1
     with pytest.raises(UnknownUser):
         await laurels.leaderboards.page(around="bob")
-    assert (await laurels.analytics.dashboard("bob")).total_events == 8
+    assert (await laurels.learners.dashboard("bob")).total_events == 8
     assert (await verify(laurels.store, laurels.rulebook)).is_clean
 
 

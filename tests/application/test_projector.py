@@ -9,7 +9,7 @@ from laurels import Laurels, Settings, Timeframe
 from laurels.application.maintenance.rebuild import verify
 from laurels.application.ports.store import LATER_LIMIT, Projection, Store
 from laurels.application.recording.progress_cache import ProgressCache
-from laurels.application.recording.progress_lock import Turns
+from laurels.application.recording.progress_lock import ProgressLock
 from laurels.application.recording.projector import Projector
 from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.standings import card_of, standings_of
@@ -73,10 +73,10 @@ class TestFlush:
 
     async def test_reads_of_one_user_need_no_flush(self, laurels: Laurels) -> None:
         await laurels.record("ada", "run")
-        assert (await laurels.analytics.dashboard("ada")).total_events == 1
+        assert (await laurels.learners.dashboard("ada")).total_events == 1
         await laurels.projector.flush()
         await laurels.record("ada", "run")
-        assert (await laurels.analytics.dashboard("ada")).total_events == 2
+        assert (await laurels.learners.dashboard("ada")).total_events == 2
 
     async def test_it_happens_by_itself_within_the_interval(self, store_url: str) -> None:
         async with Laurels.open(store_url, rulebook=small_rulebook(), projection_interval=0.01) as laurels:
@@ -184,7 +184,7 @@ class TestCatchUp:
     ) -> None:
         count = 2 * LATER_LIMIT + 1
         await record_and_die(store_url, laurels.rulebook, clock, {"ada": count, "bob": LATER_LIMIT})
-        assert (await laurels.analytics.progress("ada")).events == count
+        assert (await laurels.learners.progress("ada")).events == count
         assert (await laurels.record("ada", "run")).entry.seq == count + 1
         assert (await laurels.record("bob", "run")).entry.seq == LATER_LIMIT + 1
         await laurels.projector.flush()
@@ -201,7 +201,7 @@ class TestCatchUp:
             laurels.rulebook,
             clock,
             cache,
-            turns=Turns(),
+            progress_lock=ProgressLock(),
             interval=3600,
             batch=1_000,
         )
@@ -239,7 +239,7 @@ class TestTwoHandles:
         self, laurels: Laurels, store_url: str, clock: SettableClock
     ) -> None:
         await laurels.record("ada", "talk")
-        older = await laurels.analytics.progress("ada")
+        older = await laurels.learners.progress("ada")
         async with Laurels.open(store_url, rulebook=laurels.rulebook, clock=clock) as other:
             await other.record("ada", "talk")
         newer = await laurels.store.projected(["ada"])

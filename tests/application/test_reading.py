@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from laurels import Laurels
-from laurels.application.ports.store import Consulted
-from laurels.application.queries.read_batcher import Reading
+from laurels.application.ports.store import Loaded
+from laurels.application.queries.read_batcher import ReadBatcher
 from laurels.errors import StoreError, StoreUnavailable, UnknownUser
 from laurels.testing.clocks import SettableClock
 
@@ -19,13 +19,13 @@ Heads = Mapping[str, int | None]
 
 @pytest.fixture
 def questions(laurels: Laurels, monkeypatch: pytest.MonkeyPatch) -> list[Heads]:
-    """The heads of every question that the store is asked from now on."""
+    """The `known_seqs` of every question that the store is asked from now on."""
     asked: list[Heads] = []
     read = laurels.store.read
 
-    async def listening(heads: Heads, version: str) -> Consulted:
-        asked.append(dict(heads))
-        return await read(heads, version)
+    async def listening(known_seqs: Heads, version: str) -> Loaded:
+        asked.append(dict(known_seqs))
+        return await read(known_seqs, version)
 
     monkeypatch.setattr(laurels.store, "read", listening)
     return asked
@@ -35,7 +35,7 @@ async def test_many_who_ask_at_once_share_a_few_questions(laurels: Laurels, ques
     people = [f"user-{number}" for number in range(40)]
     for user_id in people:
         await laurels.record(user_id, "talk")
-    dashboards = await asyncio.gather(*(laurels.analytics.dashboard(user_id) for user_id in people * 3))
+    dashboards = await asyncio.gather(*(laurels.learners.dashboard(user_id) for user_id in people * 3))
     assert [dashboard.user.user_id for dashboard in dashboards] == people * 3
     assert all(dashboard.total_events == 1 for dashboard in dashboards)
     assert len(questions) <= 10
@@ -47,7 +47,7 @@ async def test_an_event_that_was_acknowledged_is_always_seen(laurels: Laurels) -
     async def learn(user_id: str) -> None:
         for count in range(1, 30):
             await laurels.record(user_id, "talk")
-            seen.append((await laurels.analytics.dashboard(user_id)).total_events == count)
+            seen.append((await laurels.learners.dashboard(user_id)).total_events == count)
 
     await asyncio.gather(*(learn(f"user-{number}") for number in range(8)))
     assert len(seen) == 8 * 29
@@ -57,7 +57,7 @@ async def test_an_event_that_was_acknowledged_is_always_seen(laurels: Laurels) -
 async def test_one_who_is_unknown_is_nobody_elses_error(laurels: Laurels) -> None:
     await laurels.record("ada", "talk")
     found = await asyncio.gather(
-        *(laurels.analytics.dashboard(user_id) for user_id in ("ada", "nobody", "ada")), return_exceptions=True
+        *(laurels.learners.dashboard(user_id) for user_id in ("ada", "nobody", "ada")), return_exceptions=True
     )
     assert isinstance(found[1], UnknownUser)
     assert found[0] == found[2]
@@ -66,7 +66,7 @@ async def test_one_who_is_unknown_is_nobody_elses_error(laurels: Laurels) -> Non
 async def test_who_asks_twice_is_answered_from_the_earlier_place(laurels: Laurels, questions: list[Heads]) -> None:
     for _ in range(4):
         await laurels.record("ada", "talk")
-    reading = Reading(laurels.store, laurels.rulebook.measures_version)
+    reading = ReadBatcher(laurels.store, laurels.rulebook.measures_version)
     busy = [asyncio.create_task(reading.read(f"other-{number}", None)) for number in range(2)]
     await asyncio.sleep(0)
     found = await asyncio.gather(reading.read("ada", 3), reading.read("ada", 1), *busy)
@@ -79,19 +79,19 @@ async def test_a_store_that_fails_is_told_to_all_and_asked_again(
 ) -> None:
     await laurels.record("ada", "talk")
 
-    async def failing(heads: Heads, version: str) -> Consulted:
+    async def failing(known_seqs: Heads, version: str) -> Loaded:
         raise StoreUnavailable("a test says so")
 
     with monkeypatch.context() as patched:
         patched.setattr(laurels.store, "read", failing)
-        found = await asyncio.gather(*(laurels.analytics.dashboard("ada") for _ in range(9)), return_exceptions=True)
+        found = await asyncio.gather(*(laurels.learners.dashboard("ada") for _ in range(9)), return_exceptions=True)
         assert all(isinstance(each, StoreError) for each in found)
-    assert (await laurels.analytics.dashboard("ada")).total_events == 1
+    assert (await laurels.learners.dashboard("ada")).total_events == 1
 
 
 async def test_who_stops_waiting_holds_up_nobody(laurels: Laurels) -> None:
     await laurels.record("ada", "talk")
-    asked = [asyncio.create_task(laurels.analytics.dashboard("ada")) for _ in range(6)]
+    asked = [asyncio.create_task(laurels.learners.dashboard("ada")) for _ in range(6)]
     await asyncio.sleep(0)
     for task in asked[:3]:
         task.cancel()
@@ -100,15 +100,15 @@ async def test_who_stops_waiting_holds_up_nobody(laurels: Laurels) -> None:
 
 async def test_a_dashboard_shown_before_changes_with_time_alone(laurels: Laurels, clock: SettableClock) -> None:
     await laurels.record("ada", "run")
-    shown = await laurels.analytics.dashboard("ada")
+    shown = await laurels.learners.dashboard("ada")
     assert (shown.daily_streak, [badge.badge_id for badge in shown.new_badges]) == (1, ["first"])
-    assert await laurels.analytics.dashboard("ada") is shown
+    assert await laurels.learners.dashboard("ada") is shown
     clock.set(clock.moment + timedelta(hours=20))
-    assert (await laurels.analytics.dashboard("ada")).new_badges == shown.new_badges
+    assert (await laurels.learners.dashboard("ada")).new_badges == shown.new_badges
     clock.set(clock.moment + timedelta(hours=5))
-    later = await laurels.analytics.dashboard("ada")
+    later = await laurels.learners.dashboard("ada")
     assert (later.daily_streak, later.new_badges) == (1, [])
     clock.set(clock.moment + timedelta(days=9))
-    assert ((await laurels.analytics.dashboard("ada")).daily_streak, later.total_events) == (0, 1)
+    assert ((await laurels.learners.dashboard("ada")).daily_streak, later.total_events) == (0, 1)
     await laurels.change_profile("ada", {"displayName": "Ada"})
-    assert (await laurels.analytics.dashboard("ada")).user.display_name == "Ada"
+    assert (await laurels.learners.dashboard("ada")).user.display_name == "Ada"

@@ -256,8 +256,8 @@ async def test_real_activity_gives_what_the_rules_say(git_activity: Path, store_
 
         assert await laurels.store.users(limit=10_000) == sorted(learners)
         for user_id, learner in learners.items():
-            progress = await laurels.analytics.progress(user_id)
-            dashboard = await laurels.analytics.dashboard(user_id)
+            progress = await laurels.learners.progress(user_id)
+            dashboard = await laurels.learners.dashboard(user_id)
             assert {award.badge_id: award.earned_at for award in progress.awards.values()} == {
                 badge_id: (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
                 for badge_id, at in learner.held.items()

@@ -58,7 +58,7 @@ class TestVerifyOfTheLedger:
 
     async def test_a_sound_ledger_is_counted(self, recorded: Laurels) -> None:
         found = await verify(recorded.store, recorded.rulebook)
-        progresses = [await recorded.analytics.progress(user_id) for user_id in ("ada", "bob", "cleo")]
+        progresses = [await recorded.learners.progress(user_id) for user_id in ("ada", "bob", "cleo")]
         assert (found.users, found.entries, found.events, found.behind) == (3, 16, 15, 0)
         assert found.awards == sum(len(progress.awards) for progress in progresses) > 0
         assert found.points == sum(progress.total_points for progress in progresses) > 0
@@ -66,23 +66,23 @@ class TestVerifyOfTheLedger:
     @pytest.mark.parametrize(
         "change",
         [
-            "json_set(fact, '$.outcome.points', 500)",
-            "json_set(fact, '$.outcome.totalPoints', 500)",
-            "json_set(fact, '$.outcome.level', 9)",
-            "json_set(fact, '$.outcome.leveledUp', json('true'))",
-            "json_set(fact, '$.outcome.awards', json('[]'))",
-            "json_set(fact, '$.outcome.awards[0].points', 11)",
-            "json_set(fact, '$.outcome.awards[0].earnedAt', 0)",
-            "json_set(fact, '$.eventType', 'talk')",
-            "json_set(fact, '$.at', 0)",
+            "json_set(body, '$.outcome.points', 500)",
+            "json_set(body, '$.outcome.totalPoints', 500)",
+            "json_set(body, '$.outcome.level', 9)",
+            "json_set(body, '$.outcome.leveledUp', json('true'))",
+            "json_set(body, '$.outcome.awards', json('[]'))",
+            "json_set(body, '$.outcome.awards[0].points', 11)",
+            "json_set(body, '$.outcome.awards[0].earnedAt', 0)",
+            "json_set(body, '$.eventType', 'talk')",
+            "json_set(body, '$.at', 0)",
         ],
     )
     async def test_a_changed_fact_is_found(self, recorded: Laurels, database: Path, change: str) -> None:
         # The third run brings a badge, so there is an award to tamper with.
         tamper(
             database,
-            f"UPDATE ledger SET fact = {change} "
-            "WHERE user_id = 'bob' AND seq = 5 AND fact ->> '$.outcome.awards' IS NOT NULL",
+            f"UPDATE ledger SET body = {change} "
+            "WHERE user_id = 'bob' AND seq = 5 AND body ->> '$.outcome.awards' IS NOT NULL",
         )
         assert said_of(await verify(recorded.store, recorded.rulebook), "bob")
 
@@ -90,7 +90,7 @@ class TestVerifyOfTheLedger:
         award = '{"badgeId":"first","points":10,"earnedAt":1773489600000}'
         tamper(
             database,
-            f"UPDATE ledger SET fact = json_set(fact, '$.outcome.awards', json('[{award}]')) "
+            f"UPDATE ledger SET body = json_set(body, '$.outcome.awards', json('[{award}]')) "
             "WHERE user_id = 'bob' AND seq = 2",
         )
         assert "'first' is awarded again" in said_of(await verify(recorded.store, recorded.rulebook), "bob")
@@ -102,7 +102,7 @@ class TestVerifyOfTheLedger:
         assert (await verify(recorded.store, generous)).is_clean
         tamper(
             database,
-            "UPDATE ledger SET fact = json_set(fact, '$.outcome.points', 500) WHERE user_id = 'bob' AND seq = 3",
+            "UPDATE ledger SET body = json_set(body, '$.outcome.points', 500) WHERE user_id = 'bob' AND seq = 3",
         )
         assert "sum of the ledger" in said_of(await verify(recorded.store, generous), "bob")
 
@@ -194,7 +194,7 @@ class TestVerifyOfTheProjections:
     ) -> None:
         tamper(database, "UPDATE progress SET state = 'torn' WHERE user_id = 'bob'")
         async with Laurels.open(store_url, rulebook=recorded.rulebook, clock=clock) as other:
-            assert (await other.analytics.progress("bob")).events == 5
+            assert (await other.learners.progress("bob")).events == 5
             await other.record("bob", "run")
         found = await verify(recorded.store, recorded.rulebook)
         assert (found.is_clean, found.behind) == (True, 0)

@@ -13,12 +13,12 @@ async def test_a_user_who_is_read_again_is_shown_up_to_the_last_entry_of_any_wri
     async with Laurels.open(url) as writer, Laurels.open(url) as reader:
         for number in range(1, 41):
             await writer.record("ada", "code_run", {"language": f"language-{number % 7}"})
-            dashboard = await reader.analytics.dashboard("ada")
+            dashboard = await reader.learners.dashboard("ada")
             assert dashboard.total_events == number
         await writer.change_profile("ada", {"displayName": "Ada"})
-        assert (await reader.analytics.dashboard("ada")).user.display_name == "Ada"
+        assert (await reader.learners.dashboard("ada")).user.display_name == "Ada"
         async with Laurels.open(url) as fresh:
-            assert await fresh.analytics.badges("ada") == await reader.analytics.badges("ada")
+            assert await fresh.learners.badges("ada") == await reader.learners.badges("ada")
 
 
 async def test_readers_who_fold_the_same_entries_at_once_count_them_once(tmp_path: Path) -> None:
@@ -29,15 +29,15 @@ async def test_readers_who_fold_the_same_entries_at_once_count_them_once(tmp_pat
             for _ in range(5):
                 await writer.record("ada", "code_run")
                 recorded += 1
-            shown = await asyncio.gather(*(reader.analytics.dashboard("ada") for _ in range(8)))
+            shown = await asyncio.gather(*(reader.learners.dashboard("ada") for _ in range(8)))
             assert {dashboard.total_events for dashboard in shown} == {recorded}
 
 
 async def test_what_is_kept_stays_bounded(tmp_path: Path) -> None:
     async with Laurels.open(f"sqlite:///{tmp_path / 'laurels.db'}") as laurels:
-        recent = laurels.analytics._recent  # pyright: ignore[reportPrivateUsage]
+        recent = laurels.learners._recent  # pyright: ignore[reportPrivateUsage]
         recent._limit = 50_000  # pyright: ignore[reportPrivateUsage]
         for number in range(40):
             await laurels.record(f"user-{number}", "code_run")
-            await laurels.analytics.dashboard(f"user-{number}")
+            await laurels.learners.dashboard(f"user-{number}")
         assert 0 < len(recent._items) < 15  # pyright: ignore[reportPrivateUsage]

@@ -19,7 +19,7 @@ from laurels.testing.clocks import SettableClock
 async def ledger_of(laurels: Laurels, user_id: str = "ada") -> list[EventRecorded]:
     """The user's recorded events in order."""
     entries = await laurels.store.entries(user_id, limit=100_000)
-    return [entry.fact for entry in entries if isinstance(entry.fact, EventRecorded)]
+    return [entry.body for entry in entries if isinstance(entry.body, EventRecorded)]
 
 
 class TestRetries:
@@ -27,9 +27,9 @@ class TestRetries:
 
     async def test_fifty_at_once_make_one_entry_and_fifty_equal_answers(self, laurels: Laurels) -> None:
         results = await asyncio.gather(*(laurels.record("ada", "run", event_id="e1") for _ in range(50)))
-        assert len({id(result.entry.fact) for result in results if not result.is_replay}) == 1
+        assert len({id(result.entry.body) for result in results if not result.is_replay}) == 1
         assert Counter(result.is_replay for result in results) == {True: 49, False: 1}
-        answers = [laurels.analytics.recorded(result) for result in results]
+        answers = [laurels.learners.recorded(result) for result in results]
         assert answers == [answers[0]] * 50
         assert [badge.badge_id for badge in answers[0].new_badges] == ["first"]
         assert len(await ledger_of(laurels)) == 1
@@ -41,7 +41,7 @@ class TestRetries:
         clock.advance(timedelta(days=400))
         again = await laurels.record("ada", "run", {"language": "python"}, event_id="e1")
         assert again.is_replay
-        assert laurels.analytics.recorded(again) == laurels.analytics.recorded(first)
+        assert laurels.learners.recorded(again) == laurels.learners.recorded(first)
         assert len(await ledger_of(laurels)) == 6
 
     async def test_a_retry_may_leave_the_timestamp_out(self, laurels: Laurels, clock: SettableClock) -> None:
@@ -50,7 +50,7 @@ class TestRetries:
         clock.advance(timedelta(hours=5))
         again = await laurels.record("ada", "run", event_id="e1")
         assert again.is_replay
-        assert again.fact.at == (await ledger_of(laurels))[0].at
+        assert again.body.at == (await ledger_of(laurels))[0].at
 
     async def test_a_retry_may_not_change_anything(self, laurels: Laurels, clock: SettableClock) -> None:
         await laurels.record("ada", "run", {"codeLength": 1}, event_id="e1")
@@ -159,14 +159,14 @@ class TestManyCallers:
 
         async with Laurels.open(store_url) as laurels:
             results = [*chain(*await asyncio.gather(*(call(laurels, caller) for caller in range(32))))]
-            progress = await laurels.analytics.progress("ada")
-        awarded = [award for result in results for award in result.fact.outcome.awards]
+            progress = await laurels.learners.progress("ada")
+        awarded = [award for result in results for award in result.body.outcome.awards]
         assert Counter(award.badge_id for award in awarded) == dict.fromkeys(progress.awards, 1)
         assert {"code_runner_10", "polyglot", "mentor", "points_1000", "collaborator_25"} <= progress.awards.keys()
-        earned = sum(result.fact.outcome.points for result in results) + sum(award.points for award in awarded)
+        earned = sum(result.body.outcome.points for result in results) + sum(award.points for award in awarded)
         assert progress.total_points == earned
         assert sorted(result.entry.seq for result in results) == list(range(1, 32 * 20 + 1))
-        assert max(result.fact.outcome.total_points for result in results) == earned
+        assert max(result.body.outcome.total_points for result in results) == earned
 
     async def test_two_handles_share_one_user_without_a_gap_or_a_double(
         self, store_url: str, clock: SettableClock
@@ -207,7 +207,7 @@ class TestProfiles:
     ) -> None:
         await laurels.change_profile("ada", {"timeZone": "Pacific/Auckland"})
         await laurels.record("ada", "run", timestamp=datetime(2020, 6, 1, 12, 30, tzinfo=UTC))
-        days = (await laurels.analytics.progress("ada")).days
+        days = (await laurels.learners.progress("ada")).days
         assert list(days) == [datetime(2020, 6, 2).toordinal()]  # noqa: DTZ001  a calendar day has no zone
 
     async def test_a_later_zone_moves_no_old_day_and_decides_the_new_ones(
@@ -215,29 +215,29 @@ class TestProfiles:
     ) -> None:
         late = datetime(2026, 3, 13, 23, 30, tzinfo=UTC)
         await laurels.record("ada", "run", event_id="e1", timestamp=late)
-        before = (await laurels.analytics.progress("ada")).days
+        before = (await laurels.learners.progress("ada")).days
         await laurels.change_profile("ada", {"timeZone": "Asia/Tokyo"})
-        assert (await laurels.analytics.progress("ada")).days == before
+        assert (await laurels.learners.progress("ada")).days == before
         # A late arrival counts in the zone that held when it happened.
         await laurels.record("ada", "run", event_id="e2", timestamp=late + timedelta(minutes=1))
-        assert (await laurels.analytics.progress("ada")).days.keys() == before.keys()
+        assert (await laurels.learners.progress("ada")).days.keys() == before.keys()
         clock.set(datetime(2026, 3, 14, 23, 30, tzinfo=UTC))
         await laurels.record("ada", "run", event_id="e3")
-        activity = await laurels.analytics.activity("ada")
+        activity = await laurels.learners.activity("ada")
         assert [(day.date, day.events) for day in activity.days] == [("2026-03-13", 2), ("2026-03-15", 1)]
         assert (await verify(laurels.store, laurels.rulebook)).is_clean
 
     async def test_a_zone_replaced_before_the_first_event_leaves_no_trace(self, laurels: Laurels) -> None:
         await laurels.change_profile("ada", {"timeZone": "Asia/Tokyo"})
         await laurels.change_profile("ada", {"timeZone": "Europe/Lisbon"})
-        assert (await laurels.analytics.progress("ada")).zones == [(0, "Europe/Lisbon")]
+        assert (await laurels.learners.progress("ada")).zones == [(0, "Europe/Lisbon")]
 
     async def test_setting_what_holds_already_writes_nothing(self, laurels: Laurels) -> None:
         await laurels.change_profile("ada", {"displayName": "Ada", "preferences": {"a": 1}})
         user = await laurels.change_profile("ada", {"displayName": "Ada", "preferences": {"a": 1}})
         assert user.display_name == "Ada"
         entries = await laurels.store.entries("ada")
-        assert [entry.fact for entry in entries] == [ProfileChanged({"displayName": "Ada", "preferences": {"a": 1}})]
+        assert [entry.body for entry in entries] == [ProfileChanged({"displayName": "Ada", "preferences": {"a": 1}})]
 
     async def test_what_holds_is_asked_of_the_ledger_not_remembered(self, store_url: str) -> None:
         rulebook = small_rulebook()
@@ -246,7 +246,7 @@ class TestProfiles:
             await two.change_profile("ada", {"displayName": "Countess"})
             user = await one.change_profile("ada", {"displayName": "Ada"})
             assert user.display_name == "Ada"
-            assert (await two.analytics.progress("ada")).display_name == "Ada"
+            assert (await two.learners.progress("ada")).display_name == "Ada"
 
     async def test_the_answer_is_a_copy_that_later_events_leave_alone(self, laurels: Laurels) -> None:
         progress = await laurels.recorder.change_profile("ada", {"displayName": "Ada"})
@@ -275,4 +275,4 @@ class TestClosing:
         with pytest.raises(StoreUnavailable):
             await laurels.change_profile("ada", {"displayName": "Ada"})
         with pytest.raises(LaurelsError):
-            await laurels.analytics.dashboard("ada")
+            await laurels.learners.dashboard("ada")

@@ -32,7 +32,7 @@ async def test_gone_from_all_boards_and_back_with_all_that_happened(laurels: Lau
     await laurels.record("ada", "talk")
     await laurels.projector.flush()
     assert await shown(laurels) == [["bob", "cleo"]] * len(PERIODS)
-    assert (await laurels.analytics.dashboard("ada")).total_events == 4
+    assert (await laurels.learners.dashboard("ada")).total_events == 4
     await laurels.suspend_user("ada", is_suspended=False)
     assert await shown(laurels) == [["ada", "bob", "cleo"]] * len(PERIODS)
     assert (await verify(laurels.store, laurels.rulebook)).is_clean

@@ -26,7 +26,7 @@ def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_quick_run_ends_with_a_table_and_leaves_nothing_behind(tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    markdown = tmp_path / "figures.md"
+    markdown = tmp_path / "stats.md"
 
     done = run(temporary, "--quick", "engine", "import", "--markdown", str(markdown))
 

@@ -162,7 +162,7 @@ def look(url: str) -> dict[str, tuple[Progress, list[Entry]]]:
         async with Laurels.open(settings=Settings(store=url)) as laurels:
             users = await laurels.store.users(limit=10_000)
             return {
-                user_id: (await laurels.analytics.progress(user_id), await laurels.store.entries(user_id, limit=9_999))
+                user_id: (await laurels.learners.progress(user_id), await laurels.store.entries(user_id, limit=9_999))
                 for user_id in users
             }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from laurels import Laurels, Settings
-from laurels.domain.ledger import EventRecorded, UserAdopted
+from laurels.domain.ledger import EventRecorded, UserMigrated
 from laurels.domain.periods import to_ms
 from tests.cli import older_database as older
 from tests.cli.conftest import Run, Start, rows
@@ -39,14 +39,16 @@ class TestAWholeDatabase:
             assert progress.created_at == to_ms(person["createdAt"])
             assert (progress.display_name, progress.photo_url) == (person["displayName"], person["photoURL"])
             own = sorted((e for e in events if e["userId"] == person["userId"]), key=lambda e: e["timestamp"])
-            facts = [entry.fact for entry in entries if isinstance(entry.fact, EventRecorded)]
-            assert [(f.at, f.outcome.points) for f in facts] == [(to_ms(e["timestamp"]), int(e["points"])) for e in own]
-            adopted = entries[-1].fact
-            assert isinstance(adopted, UserAdopted)
+            bodies = [entry.body for entry in entries if isinstance(entry.body, EventRecorded)]
+            assert [(f.at, f.outcome.points) for f in bodies] == [
+                (to_ms(e["timestamp"]), int(e["points"])) for e in own
+            ]
+            migrated = entries[-1].body
+            assert isinstance(migrated, UserMigrated)
             pays = older.BADGES | older.UNKNOWN
             due = event_points(own, person["userId"]) + sum(pays[badge] for badge in set(person["badges"]))
-            assert adopted.adjustment == person["totalPoints"] - due
-            off += adopted.adjustment != 0
+            assert migrated.adjustment == person["totalPoints"] - due
+            off += migrated.adjustment != 0
         assert 10 < off < 30
         assert f"differences: {off} users, +" in done.out
         verified = run("verify", "--store", store)
@@ -105,7 +107,7 @@ class TestAWholeDatabase:
         client[name]["learningevents"].insert_one(older.plain_event())
         client[name]["users"].insert_one(older.plain_user(totalPoints=105))
         run("import", "--from-mongo", source, "--store", store_url)
-        rows(database, f"UPDATE ledger SET fact = json_set(fact, {tampering}) WHERE fact ->> 'kind' = 'adoption'")
+        rows(database, f"UPDATE ledger SET body = json_set(body, {tampering}) WHERE body ->> 'kind' = 'migration'")
         found = run("verify", "--store", store_url)
         assert found.code == 1
         assert told in found.err
@@ -121,7 +123,7 @@ class TestAWholeDatabase:
         for user_id, (progress, entries) in look(store).items():
             due = event_points(events, user_id) + sum(pays[badge] for badge in set(people[user_id]["badges"]))
             assert progress.total_points == due
-            assert all(e.fact.adjustment == 0 for e in entries if isinstance(e.fact, UserAdopted))
+            assert all(e.body.adjustment == 0 for e in entries if isinstance(e.body, UserMigrated))
         for flag, corrected in (("keep", True), ("drop", True), ("keep", True), ("keep", False)):
             done = run("import", "--from-mongo", source, "--store", store, "--differences", flag)
             assert done.code == 0
@@ -139,7 +141,7 @@ class TestAWholeDatabase:
 
         async def live() -> int:
             async with Laurels.open(settings=Settings(store=store)) as laurels:
-                outcome = (await laurels.record("ada", "ai_explain")).fact.outcome
+                outcome = (await laurels.record("ada", "ai_explain")).body.outcome
                 await laurels.change_profile("ada", {"displayName": "Countess"})
                 return outcome.points + sum(award.points for award in outcome.awards)
 

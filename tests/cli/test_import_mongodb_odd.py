@@ -43,13 +43,13 @@ class TestOddEvents:
         rejects = tmp_path / "rejects.ndjson"
         done = run("import", "--from-mongo", source, "--store", store, "--rejects", rejects)
         assert (done.code, done.err) == (0, "")
-        taken = {entry.event_id: entry.fact for entry in look(store)["ada"][1]}
+        taken = {entry.event_id: entry.body for entry in look(store)["ada"][1]}
         remarked = {json.loads(line)["document"]["_id"]: json.loads(line) for line in rejects.read_bytes().splitlines()}
         for number, (change, metadata, remark) in enumerate(changes):
-            fact = taken[f"mongo:e{number:02}"]
-            assert isinstance(fact, EventRecorded)
-            assert fact.metadata == {"language": "python", **metadata}, change
-            assert fact.outcome.points == 5
+            body = taken[f"mongo:e{number:02}"]
+            assert isinstance(body, EventRecorded)
+            assert body.metadata == {"language": "python", **metadata}, change
+            assert body.outcome.points == 5
             assert (f"e{number:02}" in remarked) == bool(remark)
             if remark:
                 assert remarked[f"e{number:02}"]["outcome"] == "changed"
@@ -67,8 +67,8 @@ class TestOddEvents:
         done = run("import", "--from-mongo", source, "--store", store_url)
         assert done.code == 0
         assert "6 x learningevents.points: not a whole number" in done.out
-        facts = [entry.fact for entry in look(store_url)["ada"][1]]
-        assert [fact.outcome.points for fact in facts if isinstance(fact, EventRecorded)] == [7, 7, 7, *[0] * 7]
+        bodies = [entry.body for entry in look(store_url)["ada"][1]]
+        assert [body.outcome.points for body in bodies if isinstance(body, EventRecorded)] == [7, 7, 7, *[0] * 7]
 
     def test_an_event_that_was_edited_since_is_rejected(
         self, run: Run, client: Client, name: str, source: str, store_url: str
@@ -93,11 +93,11 @@ class TestOddEvents:
         client[name]["learningevents"].insert_many([older.plain_event(), older.plain_event(eventType="jugling")])
         client[name]["users"].insert_one(older.plain_user(totalPoints=10))
         assert run("import", "--from-mongo", source, "--store", store).code == 1
-        assert look(store)["ada"][0].adopted.popitem()[1] == 5
+        assert look(store)["ada"][0].migrated.popitem()[1] == 5
         client[name]["learningevents"].update_many({}, {"$set": {"eventType": "code_run"}})
         assert "1 corrected" in run("import", "--from-mongo", source, "--store", store).out
         progress, _ = look(store)["ada"]
-        assert (progress.total_points, progress.events, progress.adopted.popitem()[1]) == (10, 2, 0)
+        assert (progress.total_points, progress.events, progress.migrated.popitem()[1]) == (10, 2, 0)
         assert run("verify", "--store", store).code == 0
 
 
@@ -131,7 +131,7 @@ class TestOddUsers:
         assert found.keys() == {"twice", "stray", "quiet", "no-total", "Ünal"}
         assert found["twice"].total_points == 80
         assert {"first_run", "polyglot"} <= found["twice"].awards.keys()
-        assert found["twice"].adopted.keys() == {f"mongo:user:{first}"}
+        assert found["twice"].migrated.keys() == {f"mongo:user:{first}"}
         assert (found["quiet"].total_points, found["quiet"].events) == (30, 0)
         assert found["quiet"].created_at == to_ms(older.SPRING)
         assert found["no-total"].total_points == 5

@@ -74,12 +74,12 @@ async def test_what_waits_on_this_machine_goes_too(laurels: Run, tmp_path: Path)
     laurels("users", "delete", "user-1", "--yes", env=environment)
     assert [each.event.user_id for each in await spool.first(9)] == ["bob"]
     assert [each.spooled.event.user_id for each in await spool.set_aside()] == ["bob"]
-    figures = await spool.figures()
-    assert (figures.waiting, figures.set_aside) == (1, 1)
+    stats = await spool.stats()
+    assert (stats.waiting, stats.set_aside) == (1, 1)
     # Nobody but the spool knows of bob yet.
     laurels("users", "delete", "bob", "--yes", env=environment)
-    figures = await spool.figures()
-    assert (figures.waiting, figures.set_aside, figures.bytes, spool.is_empty) == (0, 0, 0, True)
+    stats = await spool.stats()
+    assert (stats.waiting, stats.set_aside, stats.bytes, spool.is_empty) == (0, 0, 0, True)
     await spool.close()
 
 

@@ -180,7 +180,7 @@ def zone_entries(history: History) -> list[ProfileChanged]:
 
 
 def record(history: History, rulebook: Rulebook) -> tuple[Progress, list[Entry]]:
-    """A history as it is lived: every fact is decided, counted and entered, one after the other."""
+    """A history as it is lived: every body is decided, counted and entered, one after the other."""
     progress = Progress(user_id="ada", version=rulebook.measures_version)
     entries: list[Entry] = []
     for change in zone_entries(history):
@@ -190,9 +190,9 @@ def record(history: History, rulebook: Rulebook) -> tuple[Progress, list[Entry]]
     for number, one in enumerate(history.events):
         event = LearningEvent(user_id="ada", event_type=one.event_type, metadata=one.metadata)
         outcome = advance(progress, event, one.at, rulebook)
-        fact = EventRecorded(event_type=one.event_type, at=one.at, outcome=outcome, metadata=one.metadata)
-        entries.append(Entry("ada", progress.seq + 1, f"e{number}", 2_000 + number, fact))
-        progress.stamp(progress.seq + 1, 2_000 + number, fact)
+        body = EventRecorded(event_type=one.event_type, at=one.at, outcome=outcome, metadata=one.metadata)
+        entries.append(Entry("ada", progress.seq + 1, f"e{number}", 2_000 + number, body))
+        progress.stamp(progress.seq + 1, 2_000 + number, body)
     return progress, entries
 
 

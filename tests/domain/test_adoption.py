@@ -9,8 +9,8 @@ import msgspec
 
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry, EventRecorded, UserAdopted
-from laurels.domain.migration import RULES, Differences, adopt_event, adopt_user
+from laurels.domain.ledger import Entry, EventRecorded, UserMigrated
+from laurels.domain.migration import RULES, Differences, migrate_event, migrate_user
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from tests.domain.histories import History, for_each_rulebook, record
@@ -19,18 +19,18 @@ ORIGIN = "elsewhere:1"
 CREATED = 12_345
 
 
-def write(progress: Progress, entries: list[Entry], fact: EventRecorded | UserAdopted) -> None:
-    """Enter a fact that was decided on the progress."""
+def write(progress: Progress, entries: list[Entry], body: EventRecorded | UserMigrated) -> None:
+    """Enter a body that was decided on the progress."""
     now = 3_000 + len(entries)
-    entries.append(Entry("ada", progress.seq + 1, f"a{len(entries)}", now, fact))
-    progress.stamp(progress.seq + 1, now, fact)
-    if isinstance(fact, UserAdopted):
-        progress.adopt(fact)
+    entries.append(Entry("ada", progress.seq + 1, f"a{len(entries)}", now, body))
+    progress.stamp(progress.seq + 1, now, body)
+    if isinstance(body, UserMigrated):
+        progress.migrate(body)
 
 
-def adopt(progress: Progress, stored: int, paid: int, pays: dict[str, int], **more: Any) -> UserAdopted | None:
+def migrate(progress: Progress, stored: int, paid: int, pays: dict[str, int], **more: Any) -> UserMigrated | None:
     given: dict[str, Any] = {"differences": Differences.KEEP, "created_at": CREATED, **more}
-    return adopt_user(progress, origin=ORIGIN, at=9_000, stored_total=stored, event_points=paid, pays=pays, **given)
+    return migrate_user(progress, origin=ORIGIN, at=9_000, stored_total=stored, event_points=paid, pays=pays, **given)
 
 
 def take_over(history: History, rulebook: Rulebook) -> tuple[Progress, list[Entry], int, dict[str, int]]:
@@ -45,7 +45,7 @@ def take_over(history: History, rulebook: Rulebook) -> tuple[Progress, list[Entr
         event = LearningEvent(user_id="ada", event_type=one.event_type, metadata=one.metadata)
         points = chance.randrange(30)
         paid += points
-        outcome = adopt_event(progress, event, one.at, points, pays, rulebook)
+        outcome = migrate_event(progress, event, one.at, points, pays, rulebook)
         assert (outcome.points, outcome.rules, outcome.total_points) == (points, RULES, progress.total_points)
         write(
             progress,
@@ -53,13 +53,13 @@ def take_over(history: History, rulebook: Rulebook) -> tuple[Progress, list[Entr
             EventRecorded(event_type=one.event_type, at=one.at, outcome=outcome, metadata=one.metadata),
         )
     stored = chance.choice([0, paid, paid + 1_000])
-    fact = adopt(progress, stored, paid, pays, rulebook=rulebook)
-    assert fact is not None
-    write(progress, entries, fact)
+    body = migrate(progress, stored, paid, pays, rulebook=rulebook)
+    assert body is not None
+    write(progress, entries, body)
     return progress, entries, stored, pays
 
 
-class TestAnAdoption:
+class TestAnMigration:
     @for_each_rulebook(examples=60)
     def test_folds_to_exactly_the_progress_that_was_lived(self, history: History, rulebook: Rulebook) -> None:
         lived, entries, _, _ = take_over(history, rulebook)
@@ -80,19 +80,19 @@ class TestAnAdoption:
         total = here = 0
         held: list[str] = []
         for entry in entries:
-            fact = entry.fact
-            if isinstance(fact, EventRecorded):
-                brought = fact.outcome.points + sum(award.points for award in fact.outcome.awards)
-                held += [award.badge_id for award in fact.outcome.awards]
-                if fact.outcome.rules != RULES:
-                    here += fact.outcome.points + sum(
-                        award.points for award in fact.outcome.awards if award.badge_id not in pays
+            body = entry.body
+            if isinstance(body, EventRecorded):
+                brought = body.outcome.points + sum(award.points for award in body.outcome.awards)
+                held += [award.badge_id for award in body.outcome.awards]
+                if body.outcome.rules != RULES:
+                    here += body.outcome.points + sum(
+                        award.points for award in body.outcome.awards if award.badge_id not in pays
                     )
                 total += brought
-            elif isinstance(fact, UserAdopted):
-                total += fact.adjustment + sum(award.points for award in fact.awards)
-                held += [award.badge_id for award in fact.awards]
-                assert (fact.total_points, fact.level) == (total, rulebook.levels.level_at(total))
+            elif isinstance(body, UserMigrated):
+                total += body.adjustment + sum(award.points for award in body.awards)
+                held += [award.badge_id for award in body.awards]
+                assert (body.total_points, body.level) == (total, rulebook.levels.level_at(total))
         assert progress.total_points == total
         # What was stored there, and what was earned here beside it.
         assert total == stored + here
@@ -102,27 +102,27 @@ class TestAnAdoption:
     @for_each_rulebook(examples=30)
     def test_again_brings_nothing_and_a_change_brings_the_change(self, history: History, rulebook: Rulebook) -> None:
         progress, entries, stored, pays = take_over(history, rulebook)
-        last = entries[-1].fact
-        assert isinstance(last, UserAdopted)
+        last = entries[-1].body
+        assert isinstance(last, UserMigrated)
         paid = last.event_points
         before = progress.total_points
-        assert adopt(progress, stored, paid, pays, rulebook=rulebook) is None
-        dropped = adopt(progress, stored, paid, pays, rulebook=rulebook, differences=Differences.DROP)
+        assert migrate(progress, stored, paid, pays, rulebook=rulebook) is None
+        dropped = migrate(progress, stored, paid, pays, rulebook=rulebook, differences=Differences.DROP)
         assert (dropped is None) == (last.adjustment == 0)
         if dropped is not None:
             write(progress, entries, dropped)
             assert progress.total_points == before - last.adjustment
             assert dropped.created_at is None
-            kept = adopt(progress, stored, paid, pays, rulebook=rulebook)
+            kept = migrate(progress, stored, paid, pays, rulebook=rulebook)
             assert kept is not None
             write(progress, entries, kept)
         assert progress.total_points == before
-        assert progress.adopted == {ORIGIN: last.adjustment}
+        assert progress.migrated == {ORIGIN: last.adjustment}
 
     @for_each_rulebook(examples=30)
     def test_counts_in_no_period_but_all_time(self, history: History, rulebook: Rulebook) -> None:
         progress, entries, _, _ = take_over(history, rulebook)
-        last = entries[-1].fact
-        assert isinstance(last, UserAdopted)
+        last = entries[-1].body
+        assert isinstance(last, UserMigrated)
         dated = sum(day.points for day in progress.board_days.values())
         assert dated == progress.total_points - last.adjustment - sum(award.points for award in last.awards)

@@ -64,14 +64,14 @@ def live(events: list[Happened], rulebook: Rulebook = RULEBOOK) -> tuple[Progres
     for number, (kind, at, once_key, metadata) in enumerate(events, 1):
         event = LearningEvent(user_id="ada", event_type=kind, metadata=metadata, once_key=once_key)
         outcome = advance(progress, event, at, rulebook)
-        fact = EventRecorded(event_type=kind, at=at, outcome=outcome, metadata=metadata, once_key=once_key)
-        progress.stamp(number, at, fact)
-        entries.append(Entry("ada", number, str(number), at, fact))
+        body = EventRecorded(event_type=kind, at=at, outcome=outcome, metadata=metadata, once_key=once_key)
+        progress.stamp(number, at, body)
+        entries.append(Entry("ada", number, str(number), at, body))
     return progress, entries
 
 
 def outcomes(events: list[Happened], rulebook: Rulebook = RULEBOOK) -> list[Outcome]:
-    return [entry.fact.outcome for entry in live(events, rulebook)[1] if isinstance(entry.fact, EventRecorded)]
+    return [entry.body.outcome for entry in live(events, rulebook)[1] if isinstance(entry.body, EventRecorded)]
 
 
 def pays(instants: list[int], **limits: int) -> list[tuple[int, str | None]]:
@@ -108,9 +108,9 @@ class TestDailyCaps:
         assert progress.languages == {"py": 5}
         assert progress.days[next(iter(progress.days))].events == 5
         # The fourth brings no points, and the badge that asks for four.
-        fact = entries[3].fact
-        assert isinstance(fact, EventRecorded)
-        assert (fact.outcome.points, [award.badge_id for award in fact.outcome.awards]) == (0, ["many"])
+        body = entries[3].body
+        assert isinstance(body, EventRecorded)
+        assert (body.outcome.points, [award.badge_id for award in body.outcome.awards]) == (0, ["many"])
         assert progress.total_points == 6 + 7
 
     def test_a_type_that_pays_nothing_is_kept_from_nothing(self) -> None:
@@ -169,10 +169,10 @@ histories = st.lists(happened, max_size=40)
 def paid_by_day(entries: list[Entry]) -> dict[tuple[str, int], list[int]]:
     found: dict[tuple[str, int], list[int]] = defaultdict(list)
     for entry in entries:
-        fact = entry.fact
-        assert isinstance(fact, EventRecorded)
-        if fact.outcome.points:
-            found[fact.event_type, fact.day].append(fact.outcome.points)
+        body = entry.body
+        assert isinstance(body, EventRecorded)
+        if body.outcome.points:
+            found[body.event_type, body.day].append(body.outcome.points)
     return found
 
 
@@ -188,13 +188,13 @@ class TestAnyHistory:
         instants: dict[str, list[int]] = defaultdict(list)
         keys: Counter[str] = Counter()
         for entry in entries:
-            fact = entry.fact
-            assert isinstance(fact, EventRecorded)
-            full = RULEBOOK.event_types[fact.event_type].points_for(fact.metadata)
-            assert (fact.outcome.unpaid is not None) == (fact.outcome.points < full)
-            if fact.outcome.points:
-                instants[fact.event_type].append(fact.at)
-                keys.update([fact.once_key] if fact.once_key else [])
+            body = entry.body
+            assert isinstance(body, EventRecorded)
+            full = RULEBOOK.event_types[body.event_type].points_for(body.metadata)
+            assert (body.outcome.unpaid is not None) == (body.outcome.points < full)
+            if body.outcome.points:
+                instants[body.event_type].append(body.at)
+                keys.update([body.once_key] if body.once_key else [])
         assert all(count == 1 for count in keys.values())
         for kind in ("slow", "slowest"):
             cooldown = RULEBOOK.event_types[kind].cooldown
@@ -221,8 +221,8 @@ class TestAnyHistory:
                 fold(before, entry, RULEBOOK)
             for entry, (kind, at, once_key, metadata) in zip(entries[middle:], events[middle:], strict=True):
                 event = LearningEvent(user_id="ada", event_type=kind, metadata=metadata, once_key=once_key)
-                assert isinstance(entry.fact, EventRecorded)
-                assert advance(before, event, at, RULEBOOK) == entry.fact.outcome
+                assert isinstance(entry.body, EventRecorded)
+                assert advance(before, event, at, RULEBOOK) == entry.body.outcome
 
     @settings(max_examples=150, deadline=None)
     @given(histories, st.randoms(use_true_random=False))

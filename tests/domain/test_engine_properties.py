@@ -41,10 +41,10 @@ class TestAnyOrderOfArrival:
         progress, entries = record(history, rulebook)
         paid: dict[str, int] = {}
         for entry in entries:
-            if isinstance(entry.fact, EventRecorded):
-                language = entry.fact.metadata.get("language")
+            if isinstance(entry.body, EventRecorded):
+                language = entry.body.metadata.get("language")
                 if language in (rulebook.board_languages or ()):
-                    paid[f"all@{language}"] = paid.get(f"all@{language}", 0) + entry.fact.outcome.points
+                    paid[f"all@{language}"] = paid.get(f"all@{language}", 0) + entry.body.outcome.points
         found = standings_of(progress) if progress.board_days else {}
         assert {name: line.points for name, line in found.items() if name.startswith("all@")} == paid
         shuffled = random.Random(len(history.events)).sample(history.events, len(history.events))
@@ -85,14 +85,14 @@ class TestTheLedger:
         total, level = 0, 1
         held: list[str] = []
         for entry in entries:
-            if isinstance(entry.fact, EventRecorded):
-                outcome = entry.fact.outcome
+            if isinstance(entry.body, EventRecorded):
+                outcome = entry.body.outcome
                 total += outcome.points + sum(award.points for award in outcome.awards)
                 held += [award.badge_id for award in outcome.awards]
                 assert outcome.total_points == total
                 assert outcome.level == rulebook.levels.level_at(total)
                 assert outcome.leveled_up == (outcome.level > level)
-                assert all(award.earned_at == entry.fact.at for award in outcome.awards)
+                assert all(award.earned_at == entry.body.at for award in outcome.awards)
                 level = outcome.level
         assert len(held) == len(set(held))
 

@@ -50,10 +50,10 @@ def test_everything_that_is_held_comes_in_one_document(
     assert progress["summary"]["totalPoints"] == event["progress"]["totalPoints"]
     assert {line["board"] for line in data["standings"]} >= {"all", month}  # pyright: ignore
     first, second = data["entries"]  # pyright: ignore
-    assert (first["seq"], first["eventId"], first["fact"]["kind"]) == (1, "run-1", "event")
+    assert (first["seq"], first["eventId"], first["body"]["kind"]) == (1, "run-1", "event")
     assert INSTANT.fullmatch(first["recordedAt"])
-    assert first["fact"]["metadata"] == {"language": "python"}
-    assert second["fact"]["changes"] == {"displayName": "Ada", "preferences": {"a": [1]}}
+    assert first["body"]["metadata"] == {"language": "python"}
+    assert second["body"]["changes"] == {"displayName": "Ada", "preferences": {"a": [1]}}
 
 
 def test_a_long_ledger_is_streamed_whole(client: httpx2.Client, user: str) -> None:

@@ -89,7 +89,7 @@ def codes(learners: list[Learner]) -> Counter[int]:
 
 
 async def wait_until_drained(url: str, *, seconds: float = 60) -> dict[str, Any]:
-    """The spool's figures once nothing waits any more and the store is there."""
+    """The spool's stats once nothing waits any more and the store is there."""
     deadline = time.monotonic() + seconds
     async with httpx2.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
         while True:

@@ -56,12 +56,12 @@ async def outage(mongodb: Deployment, server: Any, store: str, *, learners: int,
         while codes(people)[201] == before:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.1)
-    figures = await wait_until_drained(server.url)
+    stats = await wait_until_drained(server.url)
     answered = codes(people)
     assert set(answered) == {201, 202}
     assert max(person.slowest for person in people) < 2 * LIMIT + 1.5
-    assert figures["queued"] == figures["drained"] >= answered[202]
-    assert (figures["setAside"], figures["bytes"]) == (0, 0)
+    assert stats["queued"] == stats["drained"] >= answered[202]
+    assert (stats["setAside"], stats["bytes"]) == (0, 0)
     await check_ledger(store, people)
 
 
@@ -196,9 +196,9 @@ class TestAnswersWhileAway:
             assert ready.json()["spool"]["waiting"] == ready.json()["spool"]["queued"] == 4
             assert ready.json()["spool"]["oldestSeconds"] > 0
             mongodb.nodes[0].start()
-            figures = asyncio.run(wait_until_drained(server.url))
+            stats = asyncio.run(wait_until_drained(server.url))
             # The conflict, accepted when nobody could know, is set aside; the repetition is a replay.
-            assert (figures["queued"], figures["drained"], figures["setAside"]) == (4, 3, 1)
+            assert (stats["queued"], stats["drained"], stats["setAside"]) == (4, 3, 1)
             assert "set aside" in server.log
             assert client.get(pages[0]).json()["totalEvents"] == 5
             assert "stale" not in client.get(pages[0]).json()

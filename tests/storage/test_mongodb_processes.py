@@ -65,11 +65,11 @@ async def check(url: str, acknowledged: list[str]) -> int:
         for user_id in await laurels.store.users():
             entries = await laurels.store.entries(user_id, limit=1_000_000)
             stands.update(f"{user_id} {entry.event_id}" for entry in entries)
-            awards = [award.badge_id for entry in entries for award in entry.fact.outcome.awards]  # pyright: ignore
+            awards = [award.badge_id for entry in entries for award in entry.body.outcome.awards]  # pyright: ignore
             assert len(awards) == len(set(awards))
             line = await laurels.store.standing("all", user_id)
             assert line is not None
-            assert line.points == (await laurels.analytics.progress(user_id)).total_points
+            assert line.points == (await laurels.learners.progress(user_id)).total_points
     assert set(acknowledged) <= stands.keys()
     assert set(stands.values()) == {1}
     assert (found.differences, found.behind) == ([], 0)

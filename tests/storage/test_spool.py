@@ -63,7 +63,7 @@ async def test_beyond_the_limit_a_call_is_refused_whole_and_smaller_ones_fit(spo
     await spool.append([spooled("ada", 5, text="x" * 8_500)])
     assert await spool.check() == "full"
     await spool.settle(await spool.first(10), [])
-    assert (spool.is_empty, await spool.check(), (await spool.figures()).bytes) == (True, "ok", 0)
+    assert (spool.is_empty, await spool.check(), (await spool.stats()).bytes) == (True, "ok", 0)
 
 
 async def test_another_process_sees_at_once_that_something_waits(spool: FileSpool, tmp_path: Path) -> None:
@@ -101,10 +101,10 @@ async def test_what_is_set_aside_counts_and_can_be_tried_again_or_deleted(spool:
     await spool.append([spooled("ada", number) for number in range(4)])
     first, second, third, fourth = await spool.first(10)
     await spool.settle([first], [SetAside(second, "No."), SetAside(third, "Never.")])
-    figures = await spool.figures()
-    assert (figures.waiting, figures.set_aside, figures.queued, figures.drained) == (1, 2, 4, 1)
-    assert figures.bytes > 0
-    assert figures.oldest_at == fourth.arrived_at
+    stats = await spool.stats()
+    assert (stats.waiting, stats.set_aside, stats.queued, stats.drained) == (1, 2, 4, 1)
+    assert stats.bytes > 0
+    assert stats.oldest_at == fourth.arrived_at
     assert [(each.spooled, each.reason) for each in await spool.set_aside()] == [(second, "No."), (third, "Never.")]
     await spool.settle([fourth], [])
     assert spool.is_empty
@@ -114,8 +114,8 @@ async def test_what_is_set_aside_counts_and_can_be_tried_again_or_deleted(spool:
     again = await spool.first(10)
     await spool.settle([again[0]], [SetAside(again[1], "Still not.")])
     assert await spool.discard() == 1
-    figures = await spool.figures()
-    assert (figures.waiting, figures.set_aside, figures.bytes, figures.drained) == (0, 0, 0, 3)
+    stats = await spool.stats()
+    assert (stats.waiting, stats.set_aside, stats.bytes, stats.drained) == (0, 0, 0, 3)
 
 
 async def test_a_folder_that_cannot_be_one_is_told(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ class TestSchema:
         await (await SQLiteStore.open(database)).close()
         connection = apsw.Connection(str(database))
         for condition in ("user_id = 'a' AND seq > 1", "user_id = 'a' AND event_id = 'e'"):
-            plan = connection.execute(f"EXPLAIN QUERY PLAN SELECT fact FROM ledger WHERE {condition}").fetchall()
+            plan = connection.execute(f"EXPLAIN QUERY PLAN SELECT body FROM ledger WHERE {condition}").fetchall()
             assert all("USING INDEX ledger_user" in str(step[3]) for step in plan)
         connection.close()
 
@@ -278,7 +278,7 @@ class TestProcesses:
             # What was refused may be tried again.
             for number in range(400):
                 await laurels.record("ada", "code_run", {"text": "x" * 2000}, event_id=f"e{number}")
-            assert (await laurels.analytics.progress("ada")).events == 400
+            assert (await laurels.learners.progress("ada")).events == 400
         assert found.is_clean
         assert set(acknowledged) <= set(stands)
         assert len(stands) == len(set(stands)) < 400
@@ -296,11 +296,11 @@ class TestProcesses:
             users = await laurels.store.users()
             for user_id in users:
                 entries = await laurels.store.entries(user_id, limit=10_000)
-                outcomes = [entry.fact.outcome for entry in entries]  # pyright: ignore[reportAttributeAccessIssue]
+                outcomes = [entry.body.outcome for entry in entries]  # pyright: ignore[reportAttributeAccessIssue]
                 awards = [award.badge_id for outcome in outcomes for award in outcome.awards]
                 assert len(awards) == len(set(awards))
                 earned = sum(outcome.points + sum(award.points for award in outcome.awards) for outcome in outcomes)
-                assert (await laurels.analytics.progress(user_id)).total_points == earned
+                assert (await laurels.learners.progress(user_id)).total_points == earned
                 line = await laurels.store.standing("all", user_id)
                 assert line is not None
                 assert line.points == earned

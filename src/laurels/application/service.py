@@ -11,7 +11,7 @@ from typing import Any
 from laurels.application.live.live import Live
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.draining import Drainer
-from laurels.application.outage.spooling_recorder import Intake
+from laurels.application.outage.spooling_recorder import SpoolingRecorder
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.spool import Spool
 from laurels.application.ports.store import Store
@@ -19,7 +19,7 @@ from laurels.application.privacy.deletion import Deletion
 from laurels.application.privacy.personal_data import personal_data
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.leaderboards import Leaderboards
-from laurels.application.queries.learners import Analytics
+from laurels.application.queries.learners import Learners
 from laurels.application.queries.lru_cache import recent_progress
 from laurels.application.queries.views import UserView
 from laurels.application.recording.commands import Queued, Recorded
@@ -45,7 +45,7 @@ class Fallback:
 class Service:
     """Records events and answers questions over one store, until `close`.
 
-    `analytics` and `leaderboards` hold the reads, `live` the streams. `cache_weight` bounds the progress kept in
+    `learners` and `leaderboards` hold the reads, `live` the streams. `cache_weight` bounds the progress kept in
     memory, in objects of about 150 bytes; `projection_interval` is in seconds; `batch` is the most events that one
     commit takes. With a `fallback` the store may go away meanwhile: `accept_event` and `accept_many` then queue events,
     and reads show the last known state.
@@ -74,27 +74,27 @@ class Service:
             rulebook,
             clock,
             cache,
-            turns=self.recorder.turns,
+            progress_lock=self.recorder.progress_lock,
             interval=projection_interval,
             batch=batch,
         )
         self.fallback = fallback
-        self._intake: Intake | None = None
+        self._intake: SpoolingRecorder | None = None
         self._drainer: Drainer | None = None
         recent = recent_progress()
         last_known: LastKnown | None = None
         if fallback is not None:
             last_known = LastKnown(self.recorder, recent)
-            self._intake = Intake(self.recorder, fallback.spool, fallback.availability, clock)
+            self._intake = SpoolingRecorder(self.recorder, fallback.spool, fallback.availability, clock)
             self._drainer = Drainer(self._intake, fallback.spool, fallback.availability)
-        self.analytics = Analytics(store, rulebook, clock, recent=recent, last_known=last_known)
+        self.learners = Learners(store, rulebook, clock, recent=recent, last_known=last_known)
         self.leaderboards = Leaderboards(store, rulebook, clock, last_known=last_known)
         self.live = Live(
             store,
             rulebook,
             clock,
             recorder=self.recorder,
-            analytics=self.analytics,
+            learners=self.learners,
             leaderboards=self.leaderboards,
         )
         self.deletion = Deletion(store, clock, spool=fallback.spool if fallback else None, forget=self._forget)
@@ -177,7 +177,7 @@ class Service:
         or StoreError.
         """
         way = self._intake or self.recorder
-        changed = self.analytics.user(await way.change_profile(user_id, changes))
+        changed = self.learners.user(await way.change_profile(user_id, changes))
         if "visibility" in changes:
             self.leaderboards.forget_pages()
             # Recorded it is; where the store goes away just now, the boards follow when it is back.
@@ -197,7 +197,7 @@ class Service:
 
         Raises UnknownUser, UserDeleted or StoreError.
         """
-        await self.analytics.progress(user_id)
+        await self.learners.progress(user_id)
         await self.recorder.suspend(user_id, is_suspended=is_suspended)
         self.leaderboards.forget_pages()
         await self.projector.flush()
@@ -205,16 +205,16 @@ class Service:
     async def personal_data(self, user_id: str) -> AsyncIterator[bytes]:
         """Everything that is held of a user, as the pieces of one JSON document. Raises UnknownUser or StoreError."""
         spool = None if self.fallback is None else self.fallback.spool
-        return await personal_data(self.store, self.analytics, self.clock, spool, user_id)
+        return await personal_data(self.store, self.learners, self.clock, spool, user_id)
 
     async def _tell_deleted(self, user_id: str, at: int) -> None:
         await enqueue_user_deleted(self.store, user_id, at)
 
     async def _forget(self, user_ids: Collection[str]) -> None:
         """Drop what this process has in memory of users who were deleted, and end their streams."""
-        async with self.recorder.turns.settled:
+        async with self.recorder.progress_lock.settled:
             self.recorder.cache.drop(user_ids)
-        self.analytics.forget(user_ids)
+        self.learners.forget(user_ids)
         self.leaderboards.forget()
         self.live.end_users(user_ids)
 

@@ -115,4 +115,4 @@ async def _record(laurels: Laurels, batch: list[LearningEvent], loaded: Loaded) 
             loaded.replayed += 1
         else:
             loaded.recorded += 1
-            loaded.badges += len(result.fact.outcome.awards)
+            loaded.badges += len(result.body.outcome.awards)

@@ -75,15 +75,15 @@ async def examine_spool(settings: Settings) -> Check:
     try:
         spool = await FileSpool.open(folder, limit=settings.spool_bytes)
         try:
-            figures = await spool.figures()
+            stats = await spool.stats()
         finally:
             await spool.close()
     except StoreError as error:
         return Check("spool", "fail", str(error), "See docs/outages.md.")
-    detail = f"{figures.waiting:,} events wait, {figures.set_aside:,} are set aside, {figures.bytes:,} bytes."
-    if figures.set_aside:
+    detail = f"{stats.waiting:,} events wait, {stats.set_aside:,} are set aside, {stats.bytes:,} bytes."
+    if stats.set_aside:
         return Check("spool", "warn", detail, "See laurels spool list --set-aside.")
-    if figures.bytes > 0.8 * figures.limit:
+    if stats.bytes > 0.8 * stats.limit:
         return Check("spool", "warn", detail, "It is nearly full: bring the database back or raise its limit.")
     return Check("spool", "ok", detail)
 

@@ -61,7 +61,7 @@ def serve(
         "host": host,
         "port": port,
         "loop": "uvloop",
-        "http": "laurels.http.server.connections:PatientProtocol",
+        "http": "laurels.http.server.connections:SlowClientProtocol",
         "ws": "none",
         "access_log": False,
         # The application configures logging, uvicorn's included.

@@ -33,13 +33,13 @@ SpoolOption = Annotated[
 @app.command()
 def show(spool: SpoolOption = None) -> None:
     """Say how much waits, since when, and what went through. Exits with 1 when events were set aside."""
-    figures = _run(spool, lambda opened: opened.figures())
-    since = "" if figures.oldest_at is None else f", the first since {iso(figures.oldest_at)}"
-    say(f"{figures.waiting:,} events wait{since}")
-    say(f"{figures.bytes:,} of {figures.limit:,} bytes are used")
-    say(f"{figures.queued:,} were queued, {figures.drained:,} of them are recorded")
-    say(f"{figures.set_aside:,} are set aside")
-    if figures.set_aside:
+    stats = _run(spool, lambda opened: opened.stats())
+    since = "" if stats.oldest_at is None else f", the first since {iso(stats.oldest_at)}"
+    say(f"{stats.waiting:,} events wait{since}")
+    say(f"{stats.bytes:,} of {stats.limit:,} bytes are used")
+    say(f"{stats.queued:,} were queued, {stats.drained:,} of them are recorded")
+    say(f"{stats.set_aside:,} are set aside")
+    if stats.set_aside:
         raise typer.Exit(1)
 
 
@@ -51,7 +51,7 @@ def list_events(
     """Print the events that wait, or were set aside, as JSON lines in order of arrival."""
 
     async def waiting(opened: FileSpool) -> None:
-        for each in await opened.first((await opened.figures()).waiting):
+        for each in await opened.first((await opened.stats()).waiting):
             _print(msgspec.to_builtins(each))
 
     async def set_aside(opened: FileSpool) -> None:

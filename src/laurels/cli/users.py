@@ -35,7 +35,7 @@ def data(user: UserArgument, store: StoreOption = None) -> None:
     """Print everything that is held of a learner, as one JSON document."""
 
     async def work(laurels: Laurels, spool: Spool | None) -> None:
-        async for piece in await personal_data(laurels.store, laurels.analytics, system_clock, spool, user):
+        async for piece in await personal_data(laurels.store, laurels.learners, system_clock, spool, user):
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.write(b"\n")
         sys.stdout.buffer.flush()
@@ -94,7 +94,7 @@ def expire(
     async def work(laurels: Laurels, spool: Spool | None) -> int:
         count = 0
         before = system_clock() - days * MS_PER_DAY
-        async for user in inactive_users(laurels.store, laurels.analytics, before=before):
+        async for user in inactive_users(laurels.store, laurels.learners, before=before):
             if dry_run:
                 say(user)
             else:

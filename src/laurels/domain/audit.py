@@ -87,25 +87,25 @@ class Watch:
         self._late_days: dict[int, set[int]] = {}
         self._first: list[int] = []
 
-    def see(self, fact: EventRecorded, recorded_at: int) -> None:
+    def see(self, body: EventRecorded, recorded_at: int) -> None:
         """Take in an event that was recorded at the instant `recorded_at`."""
-        day = day_of(fact.at, fact.outcome.offset)
-        self.points[day] = self.points.get(day, 0) + fact.outcome.points
-        self._hours[day] = self._hours.get(day, 0) | 1 << hour_of(fact.at, fact.outcome.offset)
-        _count(self._minutes, fact.at // MS_PER_MINUTE)
-        _count(self._per_hour, fact.at // MS_PER_HOUR)
-        if any(type(value) in (int, float) for value in fact.metadata.values()):
+        day = day_of(body.at, body.outcome.offset)
+        self.points[day] = self.points.get(day, 0) + body.outcome.points
+        self._hours[day] = self._hours.get(day, 0) | 1 << hour_of(body.at, body.outcome.offset)
+        _count(self._minutes, body.at // MS_PER_MINUTE)
+        _count(self._per_hour, body.at // MS_PER_HOUR)
+        if any(type(value) in (int, float) for value in body.metadata.values()):
             self._numbered += 1
-            _count(self._same, _encode([fact.event_type, fact.metadata])[:200])
-        if recorded_at - fact.at > LATE_MS:
+            _count(self._same, _encode([body.event_type, body.metadata])[:200])
+        if recorded_at - body.at > LATE_MS:
             minute = recorded_at // MS_PER_MINUTE
             if minute in self._late or len(self._late) < _KEPT:
                 late = self._late.setdefault(minute, [0, 0])
                 late[0] += 1
-                late[1] = max(late[1], recorded_at - fact.at)
+                late[1] = max(late[1], recorded_at - body.at)
                 self._late_days.setdefault(minute, set()).add(day)
         if len(self._first) <= GAPS:
-            self._first.append(fact.at)
+            self._first.append(body.at)
 
     @property
     def timing(self) -> int | None:

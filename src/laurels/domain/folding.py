@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from laurels.domain.ledger import Award, Entry, EventRecorded, UserAdopted
+from laurels.domain.ledger import Award, Entry, EventRecorded, UserMigrated
 from laurels.domain.periods import day_of
 from laurels.domain.progress import BoardDay, DayTotals, Progress, TypeTotals
 from laurels.domain.rules.caps import note
@@ -22,29 +22,29 @@ def fold(progress: Progress, entry: Entry, rulebook: Rulebook) -> None:
 
     The entry must be the next one of this user (`seq` + 1).
     """
-    fact = entry.fact
-    progress.stamp(entry.seq, entry.recorded_at, fact)
-    if isinstance(fact, EventRecorded):
-        outcome = fact.outcome
+    body = entry.body
+    progress.stamp(entry.seq, entry.recorded_at, body)
+    if isinstance(body, EventRecorded):
+        outcome = body.outcome
         observe_event(
             progress,
-            event_type=fact.event_type,
-            metadata=fact.metadata,
-            at=fact.at,
+            event_type=body.event_type,
+            metadata=body.metadata,
+            at=body.at,
             offset=outcome.offset,
             points=outcome.points,
             rulebook=rulebook,
-            once_key=fact.once_key,
+            once_key=body.once_key,
         )
         for award in outcome.awards:
             hold(progress, award, rulebook)
-    elif isinstance(fact, UserAdopted):
-        progress.adopt(fact)
-        for award in fact.awards:
+    elif isinstance(body, UserMigrated):
+        progress.migrate(body)
+        for award in body.awards:
             hold(progress, award, rulebook, is_dated=False)
-        adjust(progress, fact.adjustment, rulebook)
+        adjust(progress, body.adjustment, rulebook)
     else:
-        progress.set_profile(fact)
+        progress.set_profile(body)
 
 
 def observe_event(

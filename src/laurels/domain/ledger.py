@@ -1,6 +1,6 @@
 """The lines of the ledger.
 
-An entry is one fact about one user and everything that it brought, written in one atomic write at
+An entry is one body about one user and everything that it brought, written in one atomic write at
 (`user_id`, `seq`). Entries are never changed; whatever is shown can be folded from them again.
 """
 
@@ -70,14 +70,14 @@ class ProfileChanged(Struct, frozen=True, rename="camel", omit_defaults=True, ta
     zone_from: int | None = None
 
 
-class UserAdopted(Struct, frozen=True, rename="camel", omit_defaults=True, tag="adoption", tag_field="kind"):
+class UserMigrated(Struct, frozen=True, rename="camel", omit_defaults=True, tag="migration", tag_field="kind"):
     """A user was taken over from another system, after the events that it held of them.
 
     `origin` names the user there; `at` is their last activity there. `stored_total` is the total that it stored (None:
     it had none that can be used), `event_points` the points of its events. `awards` are badges held there whose
     criterion the events did not meet, and badges that all this brings in turn. `adjustment` is what was added to the
     total so that it comes to `stored_total`; it and the awards count on the all-time board only, since nobody knows
-    when they were earned. `total_points` and `level` stand after it. A later adoption from the same origin corrects
+    when they were earned. `total_points` and `level` stand after it. A later migration from the same origin corrects
     the earlier one.
     """
 
@@ -93,7 +93,7 @@ class UserAdopted(Struct, frozen=True, rename="camel", omit_defaults=True, tag="
     profile: dict[str, Any] = {}
 
 
-Fact = EventRecorded | ProfileChanged | UserAdopted
+EntryBody = EventRecorded | ProfileChanged | UserMigrated
 
 
 class Entry(Struct, frozen=True):
@@ -103,4 +103,4 @@ class Entry(Struct, frozen=True):
     seq: int
     event_id: str | None
     recorded_at: int
-    fact: Fact
+    body: EntryBody

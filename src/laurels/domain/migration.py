@@ -12,11 +12,11 @@ from enum import StrEnum
 from laurels.domain.engine import award
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import adjust, hold, observe_event
-from laurels.domain.ledger import Award, Outcome, UserAdopted
+from laurels.domain.ledger import Award, Outcome, UserMigrated
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 
-RULES = "adopted"
+RULES = "migrated"
 """Stands in an outcome for the fingerprint of the rules: none of ours decided its points."""
 
 
@@ -27,7 +27,7 @@ class Differences(StrEnum):
     DROP = "drop"
 
 
-def adopt_event(
+def migrate_event(
     progress: Progress, event: LearningEvent, at: int, points: int, pays: Mapping[str, int], rulebook: Rulebook
 ) -> Outcome:
     """Count an event in that another system paid `points` for. `pays` are the badges held there, with their points.
@@ -70,7 +70,7 @@ def difference_of(progress: Progress, stored_total: int | None, event_points: in
     )
 
 
-def adopt_user(
+def migrate_user(
     progress: Progress,
     *,
     origin: str,
@@ -82,16 +82,16 @@ def adopt_user(
     rulebook: Rulebook,
     created_at: int | None = None,
     profile: Mapping[str, object] | None = None,
-) -> UserAdopted | None:
+) -> UserMigrated | None:
     """Take over what another system stored of a user, after their events; None where all of it is taken over.
 
     `pays` are the badges held there, with their points. Where the user was taken over from this origin before, only
     what is new is corrected; `created_at` and `profile` were taken then. The caller stamps the progress with the
-    entry that it makes of the fact, and then has it `adopt` the fact.
+    entry that it makes of the body, and then has it `migrate` the body.
     """
-    is_first = origin not in progress.adopted
+    is_first = origin not in progress.migrated
     wanted = difference_of(progress, stored_total, event_points, pays) if differences is Differences.KEEP else 0
-    adjustment = wanted - progress.adopted.get(origin, 0)
+    adjustment = wanted - progress.migrated.get(origin, 0)
     missing = [Award(badge_id, points, at) for badge_id, points in pays.items() if badge_id not in progress.awards]
     if not is_first and not adjustment and not missing:
         return None
@@ -100,7 +100,7 @@ def adopt_user(
         candidates += hold(progress, awarded, rulebook, is_dated=False)
     candidates += adjust(progress, adjustment, rulebook)
     brought = award(progress, candidates, at, rulebook, pays={}, is_dated=False)
-    return UserAdopted(
+    return UserMigrated(
         origin=origin,
         at=at,
         total_points=progress.total_points,

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from laurels.domain.ledger import Award, EventRecorded, Fact, ProfileChanged, UserAdopted
+from laurels.domain.ledger import Award, EntryBody, EventRecorded, ProfileChanged, UserMigrated
 from laurels.domain.periods import day_of, utc_offset
 from laurels.domain.ranking import Visibility
 from laurels.domain.streaks import streak_around
@@ -56,7 +56,7 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     `pseudonym` stands on the boards in the place of the user id while `visibility` is an alias. Who `is_suspended` by
     the operator stands on none, whatever their visibility.
     `run_first` is where the run of consecutive active days that ends on `last_day` begins.
-    `zones` is the history of time zones: (from, name), the first from the beginning of time. `adopted` holds, by
+    `zones` is the history of time zones: (from, name), the first from the beginning of time. `migrated` holds, by
     origin, the sum of the adjustments that came with it. `language_days` holds, of the languages that have boards of
     their own, what `board_days` holds of all, without badges. `gauges` and `parts` belong to the measures of the
     rulebook whose `measures_version` is `version`; so do, of the types that it limits, `paid` (by type and day) and
@@ -89,7 +89,7 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     pseudonym: str | None = None
     is_suspended: bool = False
     zones: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
-    adopted: dict[str, int] = field(default_factory=dict[str, int])
+    migrated: dict[str, int] = field(default_factory=dict[str, int])
     gauges: dict[int, int] = field(default_factory=dict[int, int])
     parts: dict[int, dict[str, int]] = field(default_factory=dict[int, dict[str, int]])
     # Empty by a literal, which snapshots then leave out.
@@ -126,24 +126,24 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
             return last - self.run_first + 1
         return streak_around(self.days, today)
 
-    def stamp(self, seq: int, recorded_at: int, fact: Fact) -> None:
+    def stamp(self, seq: int, recorded_at: int, body: EntryBody) -> None:
         """Advance to entry `seq`. A user exists since the first thing known of them, imported history included."""
         self.seq = seq
-        known_at = min(recorded_at, fact.at) if isinstance(fact, EventRecorded) else recorded_at
+        known_at = min(recorded_at, body.at) if isinstance(body, EventRecorded) else recorded_at
         if not self.created_at or known_at < self.created_at:
             self.created_at = known_at
 
-    def adopt(self, fact: UserAdopted) -> None:
-        """Take in what an adoption says of the user; its points and badges are folded in elsewhere."""
-        self.adopted[fact.origin] = self.adopted.get(fact.origin, 0) + fact.adjustment
-        if fact.created_at is not None:
-            self.created_at = fact.created_at
-        if fact.profile:
-            self.set_profile(ProfileChanged(fact.profile))
+    def migrate(self, body: UserMigrated) -> None:
+        """Take in what a migration says of the user; its points and badges are folded in elsewhere."""
+        self.migrated[body.origin] = self.migrated.get(body.origin, 0) + body.adjustment
+        if body.created_at is not None:
+            self.created_at = body.created_at
+        if body.profile:
+            self.set_profile(ProfileChanged(body.profile))
 
-    def set_profile(self, fact: ProfileChanged) -> None:
+    def set_profile(self, body: ProfileChanged) -> None:
         """Take in the fields that a profile change sets."""
-        changes = fact.changes
+        changes = body.changes
         if "displayName" in changes:
             self.display_name = changes["displayName"]
         if "photoURL" in changes:
@@ -159,7 +159,7 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
         if "suspended" in changes:
             self.is_suspended = changes["suspended"]
         if "timeZone" in changes:
-            if fact.zone_from is None:
+            if body.zone_from is None:
                 self.zones = [(0, changes["timeZone"])]
             else:
-                self.zones = [*(self.zones or [(0, "UTC")]), (fact.zone_from, changes["timeZone"])]
+                self.zones = [*(self.zones or [(0, "UTC")]), (body.zone_from, changes["timeZone"])]

@@ -26,9 +26,9 @@ from laurels.application.service import Service
 from laurels.application.webhooks.webhooks import Webhooks
 from laurels.errors import LaurelsError
 from laurels.http.auth.access import OPEN, allow, check_rules
-from laurels.http.auth.guard import Guard
+from laurels.http.auth.guard import SecurityConfig
 from laurels.http.observability.metrics import Metrics, serve_metrics
-from laurels.http.observability.observing import Observer, Observing
+from laurels.http.observability.observing import ObservabilityConfig, Observer
 from laurels.http.routes import boards, events, exports, health, learners, personal_data, streams, webhooks
 from laurels.http.server.direct import DirectRoutes
 from laurels.http.server.edge import Edge
@@ -94,8 +94,8 @@ def build_app(
     *,
     pages: Sequence[ControllerRouterHandler] = (),
     stream_limits: StreamLimits | None = None,
-    guard: Guard | None = None,
-    observing: Observing | None = None,
+    guard: SecurityConfig | None = None,
+    observing: ObservabilityConfig | None = None,
     webhook_private: bool = False,
     routes: Sequence[ControllerRouterHandler] = ROUTES,
 ) -> Litestar:
@@ -103,8 +103,8 @@ def build_app(
     opened: list[Service] = []
     edges: list[Edge] = []
     hooks: list[Webhooks] = []
-    guard = guard or Guard()
-    observing = observing or Observing()
+    guard = guard or SecurityConfig()
+    observing = observing or ObservabilityConfig()
     observer = Observer(observing)
     streams_open = Streams(stream_limits or StreamLimits())
 

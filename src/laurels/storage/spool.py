@@ -17,7 +17,7 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from laurels.application.ports.spool import SetAside, SpoolCheck, Spooled, SpoolFigures
+from laurels.application.ports.spool import SetAside, SpoolCheck, Spooled, SpoolStats
 from laurels.domain.events import LearningEvent
 from laurels.errors import StoreError, StoreIncompatible, StoreUnavailable
 from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
@@ -323,14 +323,14 @@ class FileSpool:
         if not self._closed:
             fcntl.flock(self._turn, fcntl.LOCK_UN)
 
-    async def figures(self) -> SpoolFigures:
-        def work(connection: apsw.Connection) -> SpoolFigures:
+    async def stats(self) -> SpoolStats:
+        def work(connection: apsw.Connection) -> SpoolStats:
             query = (
                 "SELECT waiting, aside, bytes, queued, drained, "
                 "(SELECT arrived_at FROM queue ORDER BY position LIMIT 1) FROM totals"
             )
             [(waiting, aside, size, queued, drained, oldest_at)] = rows(connection, query)
-            return SpoolFigures(waiting, aside, size, self._limit, oldest_at, queued, drained)
+            return SpoolStats(waiting, aside, size, self._limit, oldest_at, queued, drained)
 
         return await self._reader.run(work)
 

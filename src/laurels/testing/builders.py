@@ -14,7 +14,7 @@ import msgspec
 from laurels.application.ports.store import Card, Projection, Store
 from laurels.domain.events import LearningEvent
 from laurels.domain.keys import ApiKey
-from laurels.domain.ledger import Award, Entry, EventRecorded, Outcome, ProfileChanged, UserAdopted
+from laurels.domain.ledger import Award, Entry, EventRecorded, Outcome, ProfileChanged, UserMigrated
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
 from laurels.domain.ranking import Standing
@@ -52,8 +52,8 @@ def event_entry(
 ) -> Entry:
     """A ledger entry that says an event was recorded; its event id is `e<seq>` unless given."""
     outcome = Outcome(points=points, total_points=points * seq, level=1, rules="rules", awards=list(awards))
-    fact = EventRecorded(event_type="run", at=at, outcome=outcome, metadata=dict(metadata or {}), daily_streak=1)
-    return Entry(user_id, seq, f"e{seq}" if event_id is None else event_id, at + 7, fact)
+    body = EventRecorded(event_type="run", at=at, outcome=outcome, metadata=dict(metadata or {}), daily_streak=1)
+    return Entry(user_id, seq, f"e{seq}" if event_id is None else event_id, at + 7, body)
 
 
 def profile_entry(user_id: str = "ada", seq: int = 1, *, zone_from: int | None = None, **changes: Any) -> Entry:
@@ -61,10 +61,10 @@ def profile_entry(user_id: str = "ada", seq: int = 1, *, zone_from: int | None =
     return Entry(user_id, seq, None, NOON + 7, ProfileChanged(changes or {"displayName": "Ada"}, zone_from))
 
 
-def adoption_entry(user_id: str = "ada", seq: int = 1, **fields: Any) -> Entry:
-    """A ledger entry that says a user was taken over from elsewhere; `fields` are those of the fact."""
+def migration_entry(user_id: str = "ada", seq: int = 1, **fields: Any) -> Entry:
+    """A ledger entry that says a user was taken over from elsewhere; `fields` are those of the body."""
     given: dict[str, Any] = {"origin": "elsewhere:1", "at": NOON, "total_points": 5, "level": 1, **fields}
-    return Entry(user_id, seq, given["origin"], NOON + 7, UserAdopted(**given))
+    return Entry(user_id, seq, given["origin"], NOON + 7, UserMigrated(**given))
 
 
 def history(user_id: str = "ada", length: int = 3, *, first: int = 1) -> list[Entry]:

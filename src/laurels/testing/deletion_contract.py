@@ -46,8 +46,8 @@ class DeletionContract:
     async def test_nothing_is_left_and_others_keep_all(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
         await record(one, "bob", "ada", "cleo")
-        await one.bury("ada", NOON)
-        assert await one.erase(["ada"]) == frozenset()
+        await one.mark_deleted("ada", NOON)
+        assert await one.purge(["ada"]) == frozenset()
         for store in (one, other):
             await assert_nothing_is_left(store, "ada")
             assert await store.users() == ["bob", "cleo"]
@@ -59,18 +59,18 @@ class DeletionContract:
 
     async def test_the_first_tombstone_stays(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
-        assert await one.bury("ada", NOON) == Tombstone(NOON, is_open=True)
-        assert await other.bury("ada", NOON + 9) == Tombstone(NOON, is_open=True)
+        assert await one.mark_deleted("ada", NOON) == Tombstone(NOON, is_open=True)
+        assert await other.mark_deleted("ada", NOON + 9) == Tombstone(NOON, is_open=True)
         assert await other.tombstones(["ada", "Ada"]) == {"ada": Tombstone(NOON, is_open=True)}
 
     async def test_a_closed_one_keeps_no_id(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
-        await one.bury("cleo", NOON)
-        await one.bury("ada", NOON)
+        await one.mark_deleted("cleo", NOON)
+        await one.mark_deleted("ada", NOON)
         assert await other.open_tombstones() == ["ada", "cleo"]
         await other.close_tombstones(["ada", "nobody"])
         assert await one.open_tombstones() == ["cleo"]
-        assert await one.bury("ada", NOON + 9) == Tombstone(NOON, is_open=False)
+        assert await one.mark_deleted("ada", NOON + 9) == Tombstone(NOON, is_open=False)
         assert await one.open_tombstones() == ["cleo"]
 
     async def test_every_handle_tells_of_it(self, open_store: OpenStore) -> None:
@@ -78,17 +78,17 @@ class DeletionContract:
         await record(one, "ada", "bob")
         # Both have looked before.
         for store in (one, other):
-            assert (await store.consult({"ada": None}, (), VERSION)).deleted == frozenset()
-        await one.bury("ada", NOON)
+            assert (await store.load({"ada": None}, (), VERSION)).deleted == frozenset()
+        await one.mark_deleted("ada", NOON)
         for store in (one, other):
             for head in (None, 0, 3):
-                found = await store.consult({"ada": head, "bob": head}, (), VERSION)
+                found = await store.load({"ada": head, "bob": head}, (), VERSION)
                 assert found.deleted == {"ada"}
                 assert "ada" not in found.later.keys() | found.snapshots.keys()
                 assert (await store.read({"ada": head, "bob": 0}, VERSION)).deleted == {"ada"}
-        await one.erase(["ada"])
+        await one.purge(["ada"])
         await one.close_tombstones(["ada"])
-        assert (await other.consult({"ada": None}, (), VERSION)).deleted == {"ada"}
+        assert (await other.load({"ada": None}, (), VERSION)).deleted == {"ada"}
 
     async def test_ids_are_compared_code_point_by_code_point(self, open_store: OpenStore) -> None:
         store = await open_store()
@@ -96,25 +96,25 @@ class DeletionContract:
             await store.append([event_entry(user_id)])
         for user_id in AWKWARD_IDS[1::2][:4]:
             await store.append([event_entry(user_id)])
-            await store.bury(user_id, NOON)
-            assert await store.erase([user_id]) == frozenset()
+            await store.mark_deleted(user_id, NOON)
+            assert await store.purge([user_id]) == frozenset()
         assert await store.users() == sorted(AWKWARD_IDS[::2])
-        found = await store.consult(dict.fromkeys(AWKWARD_IDS), (), VERSION)
+        found = await store.load(dict.fromkeys(AWKWARD_IDS), (), VERSION)
         assert found.deleted == set(AWKWARD_IDS[1::2][:4])
 
     async def test_who_is_not_buried_is_not_erased(self, open_store: OpenStore) -> None:
         store = await open_store()
         await record(store, "ada")
-        assert await store.erase(["ada"]) == frozenset()
+        assert await store.purge(["ada"]) == frozenset()
         assert await store.entries("ada") == history("ada", 3)
         assert await store.count("all") == 1
 
     async def test_an_append_that_comes_late_does_not_stay(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
         await record(one, "ada", "bob")
-        await other.consult({"ada": 3, "bob": 3}, (), VERSION)
-        await one.bury("ada", NOON)
-        await one.erase(["ada"])
+        await other.load({"ada": 3, "bob": 3}, (), VERSION)
+        await one.mark_deleted("ada", NOON)
+        await one.purge(["ada"])
         # Decided before, by a process that knew her head; a store may refuse it, or remove it at the projection.
         refused = await other.append([event_entry("ada", 4), event_entry("bob", 4)])
         assert refused <= {"ada"}
@@ -125,9 +125,9 @@ class DeletionContract:
     async def test_a_projection_that_comes_late_does_not_stay(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
         await record(one, "ada", "bob")
-        await one.bury("ada", NOON)
+        await one.mark_deleted("ada", NOON)
         await project(other, "ada", 9, boards=BOARDS)
-        await one.erase(["ada"])
+        await one.purge(["ada"])
         await project(other, "ada", 10, points=1_000, boards=BOARDS)
         await project(one, "ada", 11, points=1_000, boards=BOARDS)
         await assert_nothing_is_left(other, "ada")
@@ -137,9 +137,9 @@ class DeletionContract:
         store = await open_store()
         await record(store, "ada")
         await store.append([profile_entry("ada", 4)])
-        await store.bury("ada", NOON)
+        await store.mark_deleted("ada", NOON)
         for _ in range(3):
-            assert await store.erase(["ada"]) == frozenset()
+            assert await store.purge(["ada"]) == frozenset()
         await assert_nothing_is_left(store, "ada")
 
     async def test_hidden_lines_go_too_and_are_not_counted_twice(self, open_store: OpenStore) -> None:
@@ -147,8 +147,8 @@ class DeletionContract:
         await record(store, "ada", "bob")
         await project(store, "ada", 4, boards=("all",), is_shown=False)
         assert await store.count("all") == 1
-        await store.bury("ada", NOON)
-        await store.erase(["ada"])
+        await store.mark_deleted("ada", NOON)
+        await store.purge(["ada"])
         await assert_nothing_is_left(store, "ada")
         assert await store.count("all") == 1
 
@@ -157,8 +157,8 @@ class DeletionContract:
         await record(store, "ada", "bob")
         # All is known to be projected up to here.
         assert await store.behind(10, before=NOON + 1_000) == []
-        await store.bury("bob", NOON)
-        await store.erase(["bob"])
+        await store.mark_deleted("bob", NOON)
+        await store.purge(["bob"])
         await store.append([event_entry("cleo")])
         assert await store.behind(10, before=NOON + 1_000) == ["cleo"]
 
@@ -166,13 +166,13 @@ class DeletionContract:
         one, other = await open_store(), await open_store()
         for first in range(1, 6_001, 1_000):
             await one.append(history("ada", 1_000, first=first))
-        await one.bury("ada", NOON)
+        await one.mark_deleted("ada", NOON)
 
         async def write() -> None:
             for seq in range(1, 40):
                 assert await other.append([event_entry("bob", seq)]) == frozenset()
 
-        await asyncio.gather(one.erase(["ada"]), write())
+        await asyncio.gather(one.purge(["ada"]), write())
         await assert_nothing_is_left(one, "ada")
         assert len(await one.entries("bob")) == 39
 
@@ -182,15 +182,15 @@ class DeletionContract:
 
         async def hammer(store: Store, user_id: str) -> None:
             for seq in range(1, 12):
-                found = await store.consult({user_id: None}, (), VERSION)
+                found = await store.load({user_id: None}, (), VERSION)
                 if user_id in found.deleted:
                     return
                 await store.append([event_entry(user_id, seq)])
                 await project(store, user_id, seq, points=seq, boards=BOARDS)
 
         async def delete(user_id: str) -> None:
-            await one.bury(user_id, NOON)
-            await one.erase([user_id])
+            await one.mark_deleted(user_id, NOON)
+            await one.purge([user_id])
 
         hammering = [hammer(store, user_id) for user_id in users for store in (one, other)]
         await asyncio.gather(*hammering, *(delete(user_id) for user_id in users[:3]))

@@ -30,7 +30,7 @@ async def _project(store: Store) -> None:
 
 
 CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
-    "consult": lambda store: store.consult({"ada": None}, [("ada", "e1")], VERSION),
+    "load": lambda store: store.load({"ada": None}, [("ada", "e1")], VERSION),
     "read": lambda store: store.read({"ada": None}, VERSION),
     "append": lambda store: store.append([event_entry(seq=9)]),
     "watch": lambda store: anext(store.watch()),

@@ -12,9 +12,9 @@ from laurels.domain.ledger import Award, EventRecorded
 from laurels.testing.builders import (
     NOON,
     VERSION,
-    adoption_entry,
     event_entry,
     history,
+    migration_entry,
     profile_entry,
     progress,
     project,
@@ -25,7 +25,7 @@ ROUNDS = 60
 
 
 class LedgerContract:
-    """`append`, `entries`, `consult` and `read`."""
+    """`append`, `entries`, `load` and `read`."""
 
     # append: what was written stands
 
@@ -50,19 +50,19 @@ class LedgerContract:
         }
         first = event_entry(at=NOON + 1, awards=[Award("first", 10, NOON + 1)], metadata=metadata)
         second = profile_entry(seq=2, zone_from=NOON + 999, timeZone="Asia/Kathmandu", preferences={"a": {"b": [1.5]}})
-        assert isinstance(first.fact, EventRecorded)
-        unpaid = replace(first.fact.outcome, points=0, unpaid="once")
-        third = replace(event_entry(seq=3), fact=replace(first.fact, outcome=unpaid, once_key="task \N{SNOWMAN}"))
+        assert isinstance(first.body, EventRecorded)
+        unpaid = replace(first.body.outcome, points=0, unpaid="once")
+        third = replace(event_entry(seq=3), body=replace(first.body, outcome=unpaid, once_key="task \N{SNOWMAN}"))
         await store.append([first, second, third])
         assert await store.entries("ada") == [first, second, third]
-        kept = (await store.entries("ada"))[0].fact
+        kept = (await store.entries("ada"))[0].body
         # To Python 1, 1.0 and True are equal; to a caller they are not.
         assert isinstance(kept, EventRecorded)
         assert [type(value) for value in kept.metadata.values()] == [type(value) for value in metadata.values()]
 
-    async def test_an_adoption_comes_back_whole_and_is_found_by_its_origin(self, open_store: OpenStore) -> None:
+    async def test_an_migration_comes_back_whole_and_is_found_by_its_origin(self, open_store: OpenStore) -> None:
         store = await open_store()
-        entry = adoption_entry(
+        entry = migration_entry(
             adjustment=-35,
             stored_total=70,
             event_points=95,
@@ -72,9 +72,9 @@ class LedgerContract:
         )
         assert await store.append([entry, event_entry(seq=2)]) == frozenset()
         assert (await store.entries("ada"))[0] == entry
-        found = await store.consult({}, [("ada", "elsewhere:1")], VERSION)
+        found = await store.load({}, [("ada", "elsewhere:1")], VERSION)
         assert found.known == {("ada", "elsewhere:1"): entry}
-        assert await store.append([adoption_entry(seq=3)]) == {"ada"}
+        assert await store.append([migration_entry(seq=3)]) == {"ada"}
 
     async def test_what_was_appended_outlives_the_handle(self, open_store: OpenStore) -> None:
         store = await open_store()
@@ -190,20 +190,20 @@ class LedgerContract:
         assert await store.append(batch) == frozenset()
         for entry in batch:
             assert await store.entries(entry.user_id) == [entry]
-        found = await store.consult(dict.fromkeys(AWKWARD_IDS), [], VERSION)
+        found = await store.load(dict.fromkeys(AWKWARD_IDS), [], VERSION)
         assert found.later == {entry.user_id: [entry] for entry in batch}
 
     async def test_event_ids_are_compared_code_point_by_code_point(self, open_store: OpenStore) -> None:
         store = await open_store()
         batch = [event_entry("ada", seq, event_id=event_id) for seq, event_id in enumerate(AWKWARD_IDS, 1)]
         assert await store.append(batch) == frozenset()
-        found = await store.consult({}, [("ada", event_id) for event_id in AWKWARD_IDS], VERSION)
+        found = await store.load({}, [("ada", event_id) for event_id in AWKWARD_IDS], VERSION)
         assert found.known == {("ada", entry.event_id): entry for entry in batch}
 
     async def test_an_event_id_belongs_to_its_user_only(self, open_store: OpenStore) -> None:
         store = await open_store()
         assert await store.append([event_entry("ada", event_id="e"), event_entry("bob", event_id="e")]) == frozenset()
-        found = await store.consult({}, [("cleo", "e")], VERSION)
+        found = await store.load({}, [("cleo", "e")], VERSION)
         assert found.known == {}
 
     # entries
@@ -220,12 +220,12 @@ class LedgerContract:
         assert await store.entries("ada", after=30) == []
         assert await store.entries("nobody") == []
 
-    # consult and read
+    # load and read
 
     async def test_consult_gives_what_lies_beyond_a_known_head(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
         await one.append([*history("ada", 5), *history("bob", 2), *history("cleo", 1)])
-        found = await other.consult({"ada": 3, "bob": 2, "nobody": 0}, [], VERSION)
+        found = await other.load({"ada": 3, "bob": 2, "nobody": 0}, [], VERSION)
         assert found.later == {"ada": history("ada", 5)[3:]}
         assert found.snapshots == {}
 
@@ -234,7 +234,7 @@ class LedgerContract:
         await store.append([*history("ada", 5), *history("bob", 2)])
         await project(store, "ada", 3)
         await project(store, "cleo", 4)
-        found = await store.consult({"ada": None, "bob": None, "cleo": 4}, [], VERSION)
+        found = await store.load({"ada": None, "bob": None, "cleo": 4}, [], VERSION)
         assert found.snapshots == {"ada": progress("ada", 3)}
         assert found.later == {"ada": history("ada", 5)[3:], "bob": history("bob", 2)}
 
@@ -242,7 +242,7 @@ class LedgerContract:
         store = await open_store()
         await store.append(history("ada", 5))
         await project(store, "ada", 3)
-        for found in (await store.consult({"ada": None}, [], "v2"), await store.read({"ada": None}, "v2")):
+        for found in (await store.load({"ada": None}, [], "v2"), await store.read({"ada": None}, "v2")):
             assert found.snapshots == {}
             assert found.later == {"ada": history("ada", 5)}
 
@@ -251,16 +251,16 @@ class LedgerContract:
         ledger = history("ada", LATER_LIMIT + 10)
         await store.append(ledger)
         await store.append(history("bob", 1))
-        unknown = await store.consult({"ada": None, "bob": None}, [], VERSION)
+        unknown = await store.load({"ada": None, "bob": None}, [], VERSION)
         assert unknown.later == {"ada": ledger[:LATER_LIMIT], "bob": history("bob", 1)}
-        assert (await store.consult({"ada": LATER_LIMIT}, [], VERSION)).later == {"ada": ledger[LATER_LIMIT:]}
+        assert (await store.load({"ada": LATER_LIMIT}, [], VERSION)).later == {"ada": ledger[LATER_LIMIT:]}
         assert (await store.read({"ada": None}, VERSION)).later == {"ada": ledger[:LATER_LIMIT]}
 
     async def test_consult_gives_the_entries_behind_known_event_ids(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
         await one.append([*history("ada", 3), *history("bob", 1)])
         asked = [("ada", "e2"), ("bob", "e1"), ("bob", "e2"), ("nobody", "e1"), ("ada", "E2")]
-        found = await other.consult({}, asked, VERSION)
+        found = await other.load({}, asked, VERSION)
         assert found.known == {("ada", "e2"): event_entry("ada", 2), ("bob", "e1"): event_entry("bob", 1)}
         assert found.later == {}
 
@@ -269,14 +269,14 @@ class LedgerContract:
         for seq in range(1, ROUNDS + 1):
             writer, asker = (one, other) if seq % 2 else (other, one)
             await writer.append([event_entry(seq=seq)])
-            found = await asker.consult({"ada": seq - 1}, [("ada", f"e{seq}")], VERSION)
+            found = await asker.load({"ada": seq - 1}, [("ada", f"e{seq}")], VERSION)
             assert found.later == {"ada": [event_entry(seq=seq)]}
             assert found.known == {("ada", f"e{seq}"): event_entry(seq=seq)}
 
     async def test_asking_nothing_gives_nothing(self, open_store: OpenStore) -> None:
         store = await open_store()
         await store.append(history())
-        for found in (await store.consult({}, [], VERSION), await store.read({}, VERSION)):
+        for found in (await store.load({}, [], VERSION), await store.read({}, VERSION)):
             assert (found.snapshots, found.later, found.known) == ({}, {}, {})
 
     async def test_a_reader_sees_snapshot_and_later_entries_as_one(self, open_store: OpenStore) -> None:
@@ -306,8 +306,8 @@ class LedgerContract:
 
     async def test_the_mark_changes_once_another_handles_write_was_seen(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
-        await one.consult({"ada": None}, [], VERSION)
+        await one.load({"ada": None}, [], VERSION)
         before = one.mark
         await other.append(history("ada", 1))
-        await one.consult({"ada": None}, [], VERSION)
+        await one.load({"ada": None}, [], VERSION)
         assert one.mark is None or one.mark != before

@@ -49,7 +49,7 @@ class _Purse:
         self.asking: asyncio.Task[None] | None = None
 
 
-class Meters:
+class RateLimiter:
     """The buckets of one store. While it is away each process counts for itself."""
 
     def __init__(self, store: CallerStore, clock: Clock) -> None:

@@ -17,7 +17,7 @@ from typing import Protocol
 from laurels.application.live.messages import Message, Place, messages_of, progress_message
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners import Analytics
+from laurels.application.queries.learners import Learners
 from laurels.domain.ledger import Entry
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError, UnknownUser
@@ -114,7 +114,7 @@ class UserFeed:
         channel: UserChannel,
         *,
         store: Store,
-        analytics: Analytics,
+        learners: Learners,
         rulebook: Rulebook,
         clock: Clock,
         on_close: Callable[[], None],
@@ -126,7 +126,7 @@ class UserFeed:
         self._channel = channel
         self._doubts_seen = -1
         self._store = store
-        self._analytics = analytics
+        self._analytics = learners
         self._rulebook = rulebook
         self._clock = clock
         self._on_close = on_close

@@ -18,7 +18,7 @@ from laurels.application.live.messages import board_message, place_of
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import LATER_LIMIT, Store
 from laurels.application.queries.leaderboards import Leaderboards
-from laurels.application.queries.learners import Analytics
+from laurels.application.queries.learners import Learners
 from laurels.application.recording.recorder import Recorder
 from laurels.domain.events import check_id
 from laurels.domain.ledger import Entry
@@ -51,14 +51,14 @@ class Live:
         clock: Clock,
         *,
         recorder: Recorder,
-        analytics: Analytics,
+        learners: Learners,
         leaderboards: Leaderboards,
     ) -> None:
         self._store = store
         self._rulebook = rulebook
         self._clock = clock
         self._recorder = recorder
-        self._analytics = analytics
+        self._analytics = learners
         self._leaderboards = leaderboards
         self._users: dict[str, UserChannel] = {}
         self._boards: dict[_Board, BoardChannel] = {}
@@ -95,7 +95,7 @@ class Live:
             place,
             channel,
             store=self._store,
-            analytics=self._analytics,
+            learners=self._analytics,
             rulebook=self._rulebook,
             clock=self._clock,
             on_close=leave,
@@ -213,20 +213,20 @@ class Live:
 
     async def _look(self, reached: Mapping[str, int] | None) -> None:
         """Find out what was written of those who are followed: by one question for all of them."""
-        heads: dict[str, int | None] = {}
+        known_seqs: dict[str, int | None] = {}
         for user_id in self._users if reached is None else reached.keys() & self._users.keys():
             channel = self._users[user_id]
             if channel.head is None:
                 channel.doubt()
             elif reached is None or reached[user_id] > channel.head:
-                heads[user_id] = channel.head
-        if not heads:
+                known_seqs[user_id] = channel.head
+        if not known_seqs:
             return
         try:
-            found = await self._store.read(heads, self._rulebook.measures_version)
+            found = await self._store.read(known_seqs, self._rulebook.measures_version)
         except StoreError:
             # This notice will not come again.
-            for user_id in heads.keys() & self._users.keys():
+            for user_id in known_seqs.keys() & self._users.keys():
                 self._users[user_id].doubt()
             raise
         self.end_users(found.deleted)

@@ -96,27 +96,27 @@ def board_message(board: Leaderboard) -> Message:
 
 
 def _parts(entry: Entry, rulebook: Rulebook) -> Iterable[tuple[MessageKind, Any]]:
-    fact = entry.fact
-    if isinstance(fact, ProfileChanged):
-        changes = {name: fact.changes[name] for name in _SHOWN if name in fact.changes}
+    body = entry.body
+    if isinstance(body, ProfileChanged):
+        changes = {name: body.changes[name] for name in _SHOWN if name in body.changes}
         if changes:
             yield "profile", changes
         return
-    awards: list[Award] = fact.awards if not isinstance(fact, EventRecorded) else fact.outcome.awards
-    if isinstance(fact, EventRecorded):
-        yield "event", event_view(entry, fact)
+    awards: list[Award] = body.awards if not isinstance(body, EventRecorded) else body.outcome.awards
+    if isinstance(body, EventRecorded):
+        yield "event", event_view(entry, body)
     for award in awards:
         yield "badge", badge_view(award, rulebook)
-    if isinstance(fact, EventRecorded):
-        outcome = fact.outcome
+    if isinstance(body, EventRecorded):
+        outcome = body.outcome
         yield (
             "progress",
             LiveProgress(
                 total_points=outcome.total_points,
                 level=outcome.level,
                 leveled_up=outcome.leveled_up,
-                daily_streak=fact.daily_streak,
+                daily_streak=body.daily_streak,
             ),
         )
     else:
-        yield "progress", LiveProgress(total_points=fact.total_points, level=fact.level)
+        yield "progress", LiveProgress(total_points=body.total_points, level=body.level)

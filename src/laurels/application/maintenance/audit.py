@@ -12,7 +12,7 @@ from laurels.application.maintenance.rebuild import entries_of, pages_of_users
 from laurels.application.ports.store import Store
 from laurels.domain.audit import Crowd, Finding, Watch
 from laurels.domain.ledger import EventRecorded
-from laurels.domain.migration import RULES as ADOPTED
+from laurels.domain.migration import RULES as MIGRATED
 
 # Users whose ledgers are read together: at worst `LATER_LIMIT` entries of each.
 _TOGETHER = 20
@@ -55,11 +55,11 @@ async def audit(
             for user_id in some:
                 watch = Watch(user_id)
                 async for entry in entries_of(store, user_id, found.later.pop(user_id, [])):
-                    fact = entry.fact
-                    if not isinstance(fact, EventRecorded) or fact.outcome.rules == ADOPTED:
+                    body = entry.body
+                    if not isinstance(body, EventRecorded) or body.outcome.rules == MIGRATED:
                         continue
                     if since is None or entry.recorded_at >= since:
-                        watch.see(fact, entry.recorded_at)
+                        watch.see(body, entry.recorded_at)
                         made.events += 1
                 keep(watch.findings())
                 crowd.take(watch)

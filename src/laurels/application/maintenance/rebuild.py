@@ -16,7 +16,7 @@ from laurels.application.recording.standings import card_of, standings_of
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Award, Entry, EventRecorded, UserAdopted
+from laurels.domain.ledger import Award, Entry, EventRecorded, UserMigrated
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 
@@ -197,11 +197,11 @@ async def _verify_user(
             event_ids.add(entry.event_id)
         for what in _replay(progress, entry, rulebook):
             differs(entry.seq, what)
-        if isinstance(entry.fact, EventRecorded):
+        if isinstance(entry.body, EventRecorded):
             found.events += 1
-            found.awards += len(entry.fact.outcome.awards)
-        elif isinstance(entry.fact, UserAdopted):
-            found.awards += len(entry.fact.awards)
+            found.awards += len(entry.body.outcome.awards)
+        elif isinstance(entry.body, UserMigrated):
+            found.awards += len(entry.body.awards)
         if projected and snapshot and entry.seq == snapshot_seq:
             for what in _projection_differences(progress, snapshot, projected, rulebook):
                 differs(0, what)
@@ -217,22 +217,22 @@ async def _verify_user(
 
 def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
     """Take the entry in, and tell in what its recorded outcome differs from what its event brings."""
-    fact = entry.fact
-    if isinstance(fact, UserAdopted):
-        return _replay_adoption(progress, entry, fact, rulebook)
-    if not isinstance(fact, EventRecorded):
+    body = entry.body
+    if isinstance(body, UserMigrated):
+        return _replay_migration(progress, entry, body, rulebook)
+    if not isinstance(body, EventRecorded):
         fold(progress, entry, rulebook)
         return []
-    recorded = fact.outcome
+    recorded = body.outcome
     problems: list[str] = []
     problems += _awarded_again(progress, recorded.awards)
     if recorded.rules == rulebook.fingerprint:
         # The same rules as now: the engine must come to the same outcome.
         event = LearningEvent(
-            user_id=entry.user_id, event_type=fact.event_type, metadata=fact.metadata, once_key=fact.once_key
+            user_id=entry.user_id, event_type=body.event_type, metadata=body.metadata, once_key=body.once_key
         )
-        outcome = advance(progress, event, fact.at, rulebook, offset=recorded.offset)
-        progress.stamp(entry.seq, entry.recorded_at, fact)
+        outcome = advance(progress, event, body.at, rulebook, offset=recorded.offset)
+        progress.stamp(entry.seq, entry.recorded_at, body)
         if outcome != recorded:
             problems.append(f"recorded outcome {_short(recorded)}, recomputed {_short(outcome)}")
     else:
@@ -243,12 +243,12 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
     return problems
 
 
-def _replay_adoption(progress: Progress, entry: Entry, fact: UserAdopted, rulebook: Rulebook) -> list[str]:
+def _replay_migration(progress: Progress, entry: Entry, body: UserMigrated, rulebook: Rulebook) -> list[str]:
     """What another system had stored is not ours to decide again; it must add up."""
-    problems = _awarded_again(progress, fact.awards)
+    problems = _awarded_again(progress, body.awards)
     fold(progress, entry, rulebook)
-    if progress.total_points != fact.total_points:
-        problems.append(f"recorded total {fact.total_points}, sum of the ledger {progress.total_points}")
+    if progress.total_points != body.total_points:
+        problems.append(f"recorded total {body.total_points}, sum of the ledger {progress.total_points}")
     return problems
 
 

@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 
 from laurels.application.outage.availability import Availability
-from laurels.application.outage.spooling_recorder import Intake
+from laurels.application.outage.spooling_recorder import SpoolingRecorder
 from laurels.application.ports.spool import SetAside, Spool, Spooled
 from laurels.application.recording.commands import Recorded
 from laurels.errors import LaurelsError, StoreError, UserDeleted
@@ -32,7 +32,7 @@ MOST_STRIKES = 50
 class Drainer:
     """Drains while the store is available and no other process does."""
 
-    def __init__(self, intake: Intake, spool: Spool, availability: Availability) -> None:
+    def __init__(self, intake: SpoolingRecorder, spool: Spool, availability: Availability) -> None:
         self._intake = intake
         self._spool = spool
         self._availability = availability

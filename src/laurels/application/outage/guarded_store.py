@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from laurels.application.outage.availability import Availability
 from laurels.application.ports.keys import Bucket, Grant
-from laurels.application.ports.store import Card, Consulted, Projected, Projection, Store
+from laurels.application.ports.store import Card, Loaded, Projected, Projection, Store
 from laurels.application.ports.webhooks import Told, Written
 from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Entry
@@ -42,10 +42,10 @@ class GuardedStore:
     def mark(self) -> object | None:
         return None if self._opened is None else self._opened.mark
 
-    async def consult(
-        self, heads: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
-    ) -> Consulted:
-        return await self._store.consult(heads, event_ids, version)
+    async def load(
+        self, known_seqs: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
+    ) -> Loaded:
+        return await self._store.load(known_seqs, event_ids, version)
 
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
         return await self._store.append(entries)
@@ -60,8 +60,8 @@ class GuardedStore:
     def watch(self) -> AsyncGenerator[Mapping[str, int] | None]:
         return self._store.watch()
 
-    async def read(self, heads: Mapping[str, int | None], version: str) -> Consulted:
-        return await self._ask(lambda store: store.read(heads, version))
+    async def read(self, known_seqs: Mapping[str, int | None], version: str) -> Loaded:
+        return await self._ask(lambda store: store.read(known_seqs, version))
 
     async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
         return await self._ask(lambda store: store.entries(user_id, after=after, limit=limit))
@@ -122,12 +122,12 @@ class GuardedStore:
     async def take_tokens(self, name: str, bucket: Bucket, wanted: int, now: int) -> Grant:
         return await self._ask(lambda store: store.take_tokens(name, bucket, wanted, now))
 
-    async def bury(self, user_id: str, at: int) -> Tombstone:
-        return await self._ask(lambda store: store.bury(user_id, at))
+    async def mark_deleted(self, user_id: str, at: int) -> Tombstone:
+        return await self._ask(lambda store: store.mark_deleted(user_id, at))
 
-    async def erase(self, user_ids: Collection[str]) -> frozenset[str]:
+    async def purge(self, user_ids: Collection[str]) -> frozenset[str]:
         # As long as it takes: whose caller gives up is erased all the same.
-        return await self._store.erase(user_ids)
+        return await self._store.purge(user_ids)
 
     async def tombstones(self, user_ids: Collection[str]) -> dict[str, Tombstone]:
         return await self._ask(lambda store: store.tombstones(user_ids))

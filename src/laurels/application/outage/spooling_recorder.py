@@ -21,7 +21,7 @@ from laurels.domain.progress import Progress
 from laurels.errors import LaurelsError, StoreError, StoreUnavailable
 
 
-class Intake:
+class SpoolingRecorder:
     """Takes events in over one recorder, which it withdraws them from when the store goes away."""
 
     def __init__(self, recorder: Recorder, spool: Spool, availability: Availability, clock: Clock) -> None:
@@ -120,7 +120,7 @@ class Intake:
             for command, _ in queued:
                 command.group.overrule(command.index, error)
             return
-        self._recorder.figures.queued += len(queued)
+        self._recorder.stats.queued += len(queued)
         for command, result in queued:
             command.group.overrule(command.index, result)
 

@@ -29,7 +29,7 @@ class SetAside(Struct, frozen=True):
     reason: str
 
 
-class SpoolFigures(Struct, frozen=True, rename="camel"):
+class SpoolStats(Struct, frozen=True, rename="camel"):
     """What a spool holds now, and what went through it since it was made.
 
     `bytes` is what the waiting events and those set aside take, of `limit` at the most; `oldest_at` (milliseconds)
@@ -98,7 +98,7 @@ class Spool(Protocol):
         """Let another process drain."""
         ...
 
-    async def figures(self) -> SpoolFigures:
+    async def stats(self) -> SpoolStats:
         """What it holds and what went through it."""
         ...
 

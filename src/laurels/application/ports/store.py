@@ -20,16 +20,16 @@ from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rules.rulebook_data import Badge
 
 LATER_LIMIT = 2_000
-"""How many entries of one user `consult` and `read` return at the most."""
+"""How many entries of one user `load` and `read` return at the most."""
 
 
-class Consulted(Struct):
+class Loaded(Struct):
     """What a store knew when it was asked.
 
     `snapshots`: the stored progress of users asked for with an unknown head. `later`: per user, entries after
     the head (or after the snapshot, or from the start), in order of `seq`, at most `LATER_LIMIT`. `known`: the
     entries behind the (user id, event id) pairs asked for, where there are any. `deleted`: those of the users who are
-    buried, of whom nothing else is told.
+    deleted, of whom nothing else is told.
     """
 
     snapshots: dict[str, Progress] = field(default_factory=dict[str, Progress])
@@ -84,25 +84,25 @@ class Store(CallerStore, TombstoneStore, WebhookStore, Protocol):
         """
         ...
 
-    async def consult(
-        self, heads: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
-    ) -> Consulted:
-        """What the ledger holds beyond `heads` (user id -> last `seq` known; None: not known), and behind event ids.
+    async def load(
+        self, known_seqs: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
+    ) -> Loaded:
+        """What the ledger holds beyond `known_seqs` (user id -> last `seq` known, or None) and behind event ids.
 
         Sees every append that any store on this database acknowledged before the call. Only snapshots whose
         `version` is the one given count; others are left out, as if they were not there.
         """
         ...
 
-    async def read(self, heads: Mapping[str, int | None], version: str) -> Consulted:
-        """The same for readers, without event ids: what lies beyond `heads`, from one consistent view."""
+    async def read(self, known_seqs: Mapping[str, int | None], version: str) -> Loaded:
+        """The same for readers, without event ids: what lies beyond `known_seqs`, from one consistent view."""
         ...
 
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
         """Write entries to the ledger; return the users whose entries were refused, none of which stands then.
 
         The entries of one user come in order of `seq`. A user is refused when another entry holds one of the
-        same `seq` or event ids, and when the store knows them to be buried; the other users' entries are written all
+        same `seq` or event ids, and when the store knows them to be deleted; the other users' entries are written all
         the same. What was written survives
         the end of the process and of the machine's power at the moment of return. Raises StoreUnavailable
         when it is not known whether the entries stand; asking again by event id settles it.
@@ -129,8 +129,8 @@ class Store(CallerStore, TombstoneStore, WebhookStore, Protocol):
 
         A snapshot and its card also replace those of the same `seq` and another `version`.
         Takes all that it needs before it returns its awaitable: the progress may move on meanwhile. Each user's
-        part is written whole or not at all. Nothing stays of users who are buried. Survives a clean end of the process;
-        after a crash it may be gone.
+        part is written whole or not at all. Nothing stays of deleted users. Survives a clean end of the
+        process; after a crash it may be gone.
         """
         ...
 

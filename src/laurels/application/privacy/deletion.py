@@ -41,8 +41,8 @@ async def delete_user(store: Store, clock: Clock, spool: Spool | None, user_id: 
     if found is None and not await _is_held(store, spool, user_id):
         raise UnknownUser(user_id)
     if found is None or found.is_open:
-        found = await store.bury(user_id, clock())
-        await store.erase((user_id,))
+        found = await store.mark_deleted(user_id, clock())
+        await store.purge((user_id,))
     if spool is not None:
         await spool.forget((user_id,))
     return found
@@ -101,13 +101,13 @@ class Deletion:
                 await self._spool.forget(new)
         if not self._is_begun:
             # Somebody may have been killed in the middle of it.
-            await self._store.erase(new)
+            await self._store.purge(new)
             await self._clear_set_aside()
             self._is_begun = True
         self._seen = {user_id: self._seen.get(user_id, now) for user_id in open_now}
         due = [user_id for user_id, seen_at in self._seen.items() if now - seen_at >= self._grace]
         if due:
-            left = await self._store.erase(due)
+            left = await self._store.purge(due)
             for user_id in due:
                 # A message of theirs may have been on its way when they were deleted.
                 await self._store.forget_deliveries(user_id)

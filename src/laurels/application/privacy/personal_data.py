@@ -10,7 +10,7 @@ import msgspec
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.spool import SetAside, Spool, Spooled
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners import Analytics
+from laurels.application.queries.learners import Learners
 from laurels.domain.ledger import Entry
 from laurels.domain.periods import iso
 from laurels.errors import UnknownUser
@@ -21,7 +21,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def personal_data(
-    store: Store, analytics: Analytics, clock: Clock, spool: Spool | None, user_id: str
+    store: Store, learners: Learners, clock: Clock, spool: Spool | None, user_id: str
 ) -> AsyncIterator[bytes]:
     """The document, in pieces of JSON: memory does not grow with the number of entries.
 
@@ -39,13 +39,13 @@ async def personal_data(
         "progress": None,
     }
     try:
-        progress = await analytics.progress(user_id)
+        progress = await learners.progress(user_id)
     except UnknownUser:
         if not waiting and not aside:
             raise
     else:
-        head["profile"] = analytics.user(progress)
-        head["progress"] = await analytics.export(user_id)
+        head["profile"] = learners.user(progress)
+        head["progress"] = await learners.export(user_id)
     found = (await store.projected((user_id,))).get(user_id)
     head["card"] = None if found is None else found.card
     head["standings"] = [
@@ -78,7 +78,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "seq": entry.seq,
         "eventId": entry.event_id,
         "recordedAt": iso(entry.recorded_at),
-        "fact": entry.fact,
+        "body": entry.body,
     }
 
 

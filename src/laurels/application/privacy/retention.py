@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 from laurels.application.maintenance.rebuild import pages_of_users
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners import Analytics
+from laurels.application.queries.learners import Learners
 from laurels.errors import UnknownUser
 
 
-async def inactive_users(store: Store, analytics: Analytics, *, before: int) -> AsyncIterator[str]:
+async def inactive_users(store: Store, learners: Learners, *, before: int) -> AsyncIterator[str]:
     """Users whose last event happened before the instant `before`, and who came into being before it.
 
     For one without an event the latter alone counts. An event counts by when it happened, not by when it was recorded.
@@ -22,14 +22,14 @@ async def inactive_users(store: Store, analytics: Analytics, *, before: int) -> 
             card = cards.get(user_id)
             if card is not None and card.last_active_at is not None and card.last_active_at >= before:
                 continue
-            if await _is_inactive(analytics, user_id, before):
+            if await _is_inactive(learners, user_id, before):
                 yield user_id
 
 
-async def _is_inactive(analytics: Analytics, user_id: str, before: int) -> bool:
+async def _is_inactive(learners: Learners, user_id: str, before: int) -> bool:
     """By the ledger itself, up to this moment."""
     try:
-        progress = await analytics.progress(user_id)
+        progress = await learners.progress(user_id)
     except UnknownUser:
         return False
     last = progress.created_at if progress.last_active_at is None else progress.last_active_at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from laurels.application.queries.lru_cache import Recent
+from laurels.application.queries.lru_cache import LruCache
 from laurels.application.queries.views import Leaderboard, Rank
 from laurels.application.recording.recorder import Recorder
 from laurels.domain.progress import Progress
@@ -13,11 +13,11 @@ BOARDS_BYTES = 8 * 1024 * 1024
 class LastKnown:
     """The progress of users who were read or who wrote in this process, and the boards that were asked for."""
 
-    def __init__(self, recorder: Recorder, users: Recent[Progress]) -> None:
+    def __init__(self, recorder: Recorder, users: LruCache[Progress]) -> None:
         self._recorder = recorder
         self._users = users
-        self.boards: Recent[Leaderboard] = Recent(BOARDS_BYTES, _board_bytes)
-        self.ranks: Recent[Rank] = Recent(BOARDS_BYTES, lambda _: 400)
+        self.boards: LruCache[Leaderboard] = LruCache(BOARDS_BYTES, _board_bytes)
+        self.ranks: LruCache[Rank] = LruCache(BOARDS_BYTES, lambda _: 400)
 
     def forget(self) -> None:
         """Show nothing again that was shown before now: somebody was deleted, and may stand in any of it."""

@@ -14,8 +14,8 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import LATER_LIMIT, Store
 from laurels.application.queries.badges import badge_states, badge_view, next_badges
 from laurels.application.queries.last_known import LastKnown
-from laurels.application.queries.lru_cache import Recent
-from laurels.application.queries.read_batcher import Reading
+from laurels.application.queries.lru_cache import LruCache
+from laurels.application.queries.read_batcher import ReadBatcher
 from laurels.application.queries.views import (
     Activity,
     ActivityDay,
@@ -64,7 +64,7 @@ class _Shown(Struct, frozen=True):
     dashboard: Dashboard
 
 
-class Analytics:
+class Learners:
     """Reads over one store. Where it is away they show what is `last_known`, if that is given.
 
     `recent` keeps what was read: from there on only later entries are asked for, so that showing a user again costs
@@ -77,13 +77,13 @@ class Analytics:
         rulebook: Rulebook,
         clock: Clock,
         *,
-        recent: Recent[Progress],
+        recent: LruCache[Progress],
         last_known: LastKnown | None = None,
     ) -> None:
         self._store = store
-        self._reading = Reading(store, rulebook.measures_version)
+        self._reading = ReadBatcher(store, rulebook.measures_version)
         self._recent = recent
-        self._dashboards: Recent[_Shown] = Recent(DASHBOARDS_BYTES, _shown_bytes)
+        self._dashboards: LruCache[_Shown] = LruCache(DASHBOARDS_BYTES, _shown_bytes)
         self._rulebook = rulebook
         self._clock = clock
         self._last_known = last_known
@@ -236,17 +236,17 @@ class Analytics:
         while page := await self._store.entries(user_id, after=after, limit=_PAGE):
             after = page[-1].seq
             for entry in page:
-                if isinstance(entry.fact, EventRecorded):
-                    yield event_view(entry, entry.fact)
+                if isinstance(entry.body, EventRecorded):
+                    yield event_view(entry, entry.body)
 
     def recorded(self, recorded: Recorded) -> RecordedView:
         """The answer to a recorded event."""
-        fact = recorded.fact
-        outcome = fact.outcome
+        body = recorded.body
+        outcome = body.outcome
         return RecordedView(
-            event=event_view(recorded.entry, fact),
+            event=event_view(recorded.entry, body),
             new_badges=[badge_view(award, self._rulebook) for award in outcome.awards],
-            progress=ProgressView(outcome.total_points, outcome.level, outcome.leveled_up, fact.daily_streak),
+            progress=ProgressView(outcome.total_points, outcome.level, outcome.leveled_up, body.daily_streak),
         )
 
     def queued(self, queued: Queued) -> QueuedView:
@@ -294,21 +294,21 @@ def user_view(progress: Progress, rulebook: Rulebook, *, with_preferences: bool 
     )
 
 
-def event_view(entry: Entry, fact: EventRecorded) -> EventView:
+def event_view(entry: Entry, body: EventRecorded) -> EventView:
     """The event of an entry."""
-    metadata = fact.metadata
+    metadata = body.metadata
     return EventView(
         event_id=entry.event_id or "",
         user_id=entry.user_id,
-        event_type=fact.event_type,
+        event_type=body.event_type,
         language=metadata.get("language"),
         code_length=metadata.get("codeLength"),
         session_duration=metadata.get("sessionDuration"),
-        points=fact.outcome.points,
+        points=body.outcome.points,
         metadata=metadata,
-        timestamp=iso(fact.at),
-        once_key=fact.once_key or UNSET,
-        unpaid=fact.outcome.unpaid or UNSET,
+        timestamp=iso(body.at),
+        once_key=body.once_key or UNSET,
+        unpaid=body.outcome.unpaid or UNSET,
     )
 
 

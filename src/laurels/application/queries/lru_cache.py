@@ -13,7 +13,7 @@ T = TypeVar("T")
 USERS_BYTES = 32 * 1024 * 1024
 
 
-class Recent(Generic[T]):
+class LruCache(Generic[T]):
     """Values by key, least recently used out first while the sum of their sizes is beyond `limit` bytes."""
 
     def __init__(self, limit: int, size_of: Callable[[T], int]) -> None:
@@ -48,10 +48,10 @@ class Recent(Generic[T]):
         return found[0]
 
 
-def recent_progress() -> Recent[Progress]:
+def recent_progress() -> LruCache[Progress]:
     """Progress by user id, as it was read. Whoever reads a user again folds on what is here, so it only moves forward;
     it is to be used before the next await."""
-    return Recent(USERS_BYTES, _progress_bytes)
+    return LruCache(USERS_BYTES, _progress_bytes)
 
 
 def _progress_bytes(progress: Progress) -> int:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 
-from laurels.application.ports.store import Consulted, Store
+from laurels.application.ports.store import Loaded, Store
 
 # Questions under way at once, and users in each: as many as a store's readers can work on.
 _QUESTIONS = 2
 _USERS = 64
 
-_Asked = tuple[int | None, "asyncio.Future[Consulted]"]
+_Asked = tuple[int | None, "asyncio.Future[Loaded]"]
 
 
-class Reading:
+class ReadBatcher:
     """Asks one store about users, as of snapshots of `version`."""
 
     def __init__(self, store: Store, version: str) -> None:
@@ -26,9 +26,9 @@ class Reading:
         self._waiting: dict[str, list[_Asked]] = {}
         self._under_way: set[asyncio.Task[None]] = set()
 
-    async def read(self, user_id: str, head: int | None) -> Consulted:
+    async def read(self, user_id: str, head: int | None) -> Loaded:
         """What `Store.read` tells of one user beyond `head`, and perhaps of others. Raises StoreError."""
-        answer: asyncio.Future[Consulted] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Loaded] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(user_id, []).append((head, answer))
         self._ask()
         return await answer
@@ -47,13 +47,13 @@ class Reading:
 
     async def _answer(self, asked: dict[str, list[_Asked]]) -> None:
         # Of one who is asked about twice, from the earlier place: entries that a reader has are passed over.
-        heads = {
+        known_seqs = {
             user_id: None if any(head is None for head, _ in each) else min(head or 0 for head, _ in each)
             for user_id, each in asked.items()
         }
         answers = [answer for each in asked.values() for _, answer in each]
         try:
-            found = await self._store.read(heads, self._version)
+            found = await self._store.read(known_seqs, self._version)
         except BaseException as error:
             for answer in answers:
                 if not answer.done():

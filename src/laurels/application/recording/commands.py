@@ -13,7 +13,7 @@ from uuid_utils import uuid7
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent, is_same_content
 from laurels.domain.ledger import Entry, EventRecorded, Outcome, ProfileChanged
-from laurels.domain.migration import Differences, adopt_event, adopt_user, difference_of
+from laurels.domain.migration import Differences, difference_of, migrate_event, migrate_user
 from laurels.domain.progress import Progress
 from laurels.domain.ranking import Visibility
 from laurels.domain.rules.rulebook import Rulebook
@@ -27,16 +27,16 @@ class Recorded(Struct, frozen=True):
     is_replay: bool
 
     @property
-    def fact(self) -> EventRecorded:
+    def body(self) -> EventRecorded:
         """What was recorded, with its outcome."""
-        assert isinstance(self.entry.fact, EventRecorded)  # noqa: S101  only events make a Recorded
-        return self.entry.fact
+        assert isinstance(self.entry.body, EventRecorded)  # noqa: S101  only events make a Recorded
+        return self.entry.body
 
 
 class Differing(Struct, frozen=True):
     """An event of another system that stands in the ledger with other content, and stays so."""
 
-    fact: EventRecorded
+    body: EventRecorded
 
 
 class GivenEvent(Struct, frozen=True):
@@ -48,7 +48,7 @@ class GivenEvent(Struct, frozen=True):
 
 
 class GivenUser(Struct, frozen=True, kw_only=True):
-    """What another system stored of a user; see `UserAdopted` and `domain.adoption.adopt_user`."""
+    """What another system stored of a user; see `UserMigrated` and `domain.migration.migrate_user`."""
 
     user_id: str
     origin: str
@@ -61,7 +61,7 @@ class GivenUser(Struct, frozen=True, kw_only=True):
     differences: Differences
 
 
-class Adopted(Struct, frozen=True):
+class Migrated(Struct, frozen=True):
     """A user who is taken over. `entry` is None where there was nothing to write; `is_first`: they were not before.
 
     `difference`: what the stored total has more than its events and badges, kept or not.
@@ -82,7 +82,7 @@ class Queued(Struct, frozen=True):
     at: int
 
 
-Result = Recorded | Queued | Differing | Adopted | Progress | LaurelsError
+Result = Recorded | Queued | Differing | Migrated | Progress | LaurelsError
 
 
 class Group:
@@ -132,9 +132,9 @@ class RecordEvent:
 
     def replay(self, entry: Entry) -> Result:
         """The answer when the event id stands in the ledger already."""
-        fact = entry.fact
-        if isinstance(fact, EventRecorded) and is_same_content(
-            self.event, event_type=fact.event_type, metadata=fact.metadata, at=fact.at, once_key=fact.once_key
+        body = entry.body
+        if isinstance(body, EventRecorded) and is_same_content(
+            self.event, event_type=body.event_type, metadata=body.metadata, at=body.at, once_key=body.once_key
         ):
             return Recorded(entry, is_replay=True)
         return EventConflict(self.user_id, self.event_id)
@@ -146,7 +146,7 @@ class RecordEvent:
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry:
         """Advance the progress and return the entry that says so."""
         outcome = self.outcome(progress, rulebook)
-        fact = EventRecorded(
+        body = EventRecorded(
             event_type=self.event.event_type,
             at=self.at,
             outcome=outcome,
@@ -154,12 +154,12 @@ class RecordEvent:
             daily_streak=progress.daily_streak(now),
             once_key=self.event.once_key,
         )
-        entry = Entry(self.user_id, progress.seq + 1, self.event_id, now, fact)
-        progress.stamp(entry.seq, now, fact)
+        entry = Entry(self.user_id, progress.seq + 1, self.event_id, now, body)
+        progress.stamp(entry.seq, now, body)
         return entry
 
 
-class AdoptEvent(RecordEvent):
+class MigrateEvent(RecordEvent):
     """Record an event of another system, which has passed `check_event`, with the points that it paid."""
 
     __slots__ = ("given",)
@@ -169,19 +169,19 @@ class AdoptEvent(RecordEvent):
         self.given = given
 
     def replay(self, entry: Entry) -> Result:
-        fact = entry.fact
+        body = entry.body
         result = super().replay(entry)
-        if isinstance(fact, EventRecorded) and (
-            isinstance(result, EventConflict) or fact.outcome.points != self.given.points
+        if isinstance(body, EventRecorded) and (
+            isinstance(result, EventConflict) or body.outcome.points != self.given.points
         ):
-            return Differing(fact)
+            return Differing(body)
         return result
 
     def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
-        return adopt_event(progress, self.event, self.at, self.given.points, self.given.pays, rulebook)
+        return migrate_event(progress, self.event, self.at, self.given.points, self.given.pays, rulebook)
 
 
-class AdoptUser:
+class MigrateUser:
     """Take over what another system stored of a user, after their events."""
 
     __slots__ = ("difference", "given", "group", "index", "is_first", "key", "user_id")
@@ -199,9 +199,9 @@ class AdoptUser:
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
         """The entry of what is not taken over yet; None where all of it is."""
         given = self.given
-        self.is_first = given.origin not in progress.adopted
+        self.is_first = given.origin not in progress.migrated
         self.difference = difference_of(progress, given.stored_total, given.event_points, given.pays)
-        fact = adopt_user(
+        body = migrate_user(
             progress,
             origin=given.origin,
             at=given.at,
@@ -213,14 +213,14 @@ class AdoptUser:
             created_at=given.created_at,
             profile=given.profile,
         )
-        if fact is None:
+        if body is None:
             return None
         seq = progress.seq + 1
         # The origin is an event id, so that no two processes take a user over; corrections are told apart by place.
         event_id = given.origin if self.is_first else f"{given.origin}:{seq}"
-        progress.stamp(seq, now, fact)
-        progress.adopt(fact)
-        return Entry(self.user_id, seq, event_id, now, fact)
+        progress.stamp(seq, now, body)
+        progress.migrate(body)
+        return Entry(self.user_id, seq, event_id, now, body)
 
 
 class ChangeProfile:
@@ -257,11 +257,11 @@ class ChangeProfile:
         if changes.get("visibility") == Visibility.ALIAS:
             # New each time: nobody can tell that it is the one who was there under another alias.
             changes["pseudonym"] = f"~{token_hex(8)}"
-        fact = ProfileChanged(changes, zone_from)
-        progress.set_profile(fact)
-        entry = Entry(self.user_id, progress.seq + 1, None, now, fact)
-        progress.stamp(entry.seq, now, fact)
+        body = ProfileChanged(changes, zone_from)
+        progress.set_profile(body)
+        entry = Entry(self.user_id, progress.seq + 1, None, now, body)
+        progress.stamp(entry.seq, now, body)
         return entry
 
 
-Command = RecordEvent | ChangeProfile | AdoptUser
+Command = RecordEvent | ChangeProfile | MigrateUser

@@ -70,31 +70,31 @@ class ProgressCache:
         """
         self.deleted = set()
         mark = self._store.mark
-        heads: dict[str, int | None] = {}
+        known_seqs: dict[str, int | None] = {}
         for user_id in user_ids:
             cached = self._items.get(user_id)
             if cached is None:
-                heads[user_id] = None
+                known_seqs[user_id] = None
             elif mark is None or cached.mark != mark or user_id in doubted:
-                heads[user_id] = cached.progress.seq
+                known_seqs[user_id] = cached.progress.seq
         known: dict[tuple[str, str], Entry] = {}
-        while heads or event_ids:
-            found = await self._store.consult(heads, event_ids, self._rulebook.measures_version)
+        while known_seqs or event_ids:
+            found = await self._store.load(known_seqs, event_ids, self._rulebook.measures_version)
             known.update(found.known)
             event_ids = ()
             if found.deleted:
                 self.deleted |= found.deleted
                 self.drop(found.deleted)
-                heads = {user_id: head for user_id, head in heads.items() if user_id not in found.deleted}
-            heads = self._take_in(heads, found.snapshots, found.later)
+                known_seqs = {user_id: head for user_id, head in known_seqs.items() if user_id not in found.deleted}
+            known_seqs = self._take_in(known_seqs, found.snapshots, found.later)
         return known
 
     def _take_in(
-        self, heads: dict[str, int | None], snapshots: dict[str, Progress], later: dict[str, list[Entry]]
+        self, known_seqs: dict[str, int | None], snapshots: dict[str, Progress], later: dict[str, list[Entry]]
     ) -> dict[str, int | None]:
         mark = self._store.mark
         unfinished: dict[str, int | None] = {}
-        for user_id in heads:
+        for user_id in known_seqs:
             cached = self._items.get(user_id)
             if cached is None:
                 progress = snapshots.get(user_id) or Progress(user_id=user_id, version=self._rulebook.measures_version)
@@ -121,11 +121,11 @@ class ProgressCache:
 
     def touch(self, cached: Cached, entry: Entry) -> None:
         """Note that an entry was folded in and waits to be projected."""
-        fact = entry.fact
-        if isinstance(fact, EventRecorded):
-            cached.touched.add(self._rulebook.board_day(fact.at))
-        elif isinstance(fact, ProfileChanged):
-            if fact.changes.keys() & {"visibility", "suspended"}:
+        body = entry.body
+        if isinstance(body, EventRecorded):
+            cached.touched.add(self._rulebook.board_day(body.at))
+        elif isinstance(body, ProfileChanged):
+            if body.changes.keys() & {"visibility", "suspended"}:
                 cached.touched.update(cached.progress.board_days)
         else:
             # Changes the all-time board alone, and that one goes with any day.

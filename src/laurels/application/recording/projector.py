@@ -14,7 +14,7 @@ from time import monotonic
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Projection, Store
 from laurels.application.recording.progress_cache import ProgressCache
-from laurels.application.recording.progress_lock import Turns
+from laurels.application.recording.progress_lock import ProgressLock
 from laurels.application.recording.standings import card_of, standings_of
 from laurels.application.recording.stats import SECONDS, Histogram
 from laurels.domain.rules.rulebook import Rulebook
@@ -34,7 +34,7 @@ GRACE_MS = 20_000
 class Projector:
     """Projects what the recorder commits every `interval` seconds, and what others left behind now and then.
 
-    `turns` are those of the recorder that fills the same cache, `batch` the most users that one write takes.
+    `progress_lock` are those of the recorder that fills the same cache, `batch` the most users that one write takes.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Projector:
         clock: Clock,
         cache: ProgressCache,
         *,
-        turns: Turns,
+        progress_lock: ProgressLock,
         interval: float,
         batch: int,
     ) -> None:
@@ -52,7 +52,7 @@ class Projector:
         self._rulebook = rulebook
         self._clock = clock
         self._cache = cache
-        self._turns = turns
+        self._progress_lock = progress_lock
         self._interval = interval
         self._batch = batch
         self._caught_up_at = float("-inf")
@@ -91,7 +91,7 @@ class Projector:
         waiting = self._cache.waiting
         chunk = min(max(CHUNK, waiting * self._batch // 10_000), self._batch)
         for start in range(0, waiting, chunk):
-            async with self._turns.settled:
+            async with self._progress_lock.settled:
                 taken = self._cache.take_dirty(min(chunk, waiting - start))
                 if not taken:
                     return
@@ -108,7 +108,7 @@ class Projector:
             except BaseException:
                 self._cache.give_back(taken)
                 raise
-            self._turns.projected.set()
+            self._progress_lock.projected.set()
 
     async def catch_up(self, *, before: int) -> None:
         """Project users of whom entries recorded before an instant are not projected, whoever wrote them.
@@ -117,7 +117,7 @@ class Projector:
         """
         await self.flush()
         while users := await self._store.behind(CHUNK, before=before):
-            async with self._turns.settled:
+            async with self._progress_lock.settled:
                 # All of what was left behind may be more than memory holds.
                 self._cache.trim()
                 await self._cache.refresh(users, (), doubted=users)
@@ -127,7 +127,7 @@ class Projector:
                         self._cache.mark_dirty(user_id)
             if deleted:
                 # Written at the instant of their deletion by a process that did not live to notice.
-                await self._store.erase(deleted)
+                await self._store.purge(deleted)
             await self.flush()
 
     def cancel(self) -> None:
@@ -166,18 +166,18 @@ class Projector:
                 logger.exception("projections wait")
             await self._rest(pause)
             if not self._cache.waiting:
-                self._turns.committed.clear()
+                self._progress_lock.committed.clear()
                 await self._wait_for_work()
 
     async def _rest(self, seconds: float) -> None:
         """Wait, unless the recorder runs out of memory to work in."""
-        self._turns.crowded.clear()
+        self._progress_lock.crowded.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._turns.crowded.wait(), seconds)
+            await asyncio.wait_for(self._progress_lock.crowded.wait(), seconds)
 
     async def _wait_for_work(self) -> None:
         try:
-            await asyncio.wait_for(self._turns.committed.wait(), CATCH_UP_EVERY)
+            await asyncio.wait_for(self._progress_lock.committed.wait(), CATCH_UP_EVERY)
         except TimeoutError:
             return
         # The first commit after a quiet time is projected at once.

@@ -18,17 +18,17 @@ import msgspec
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.recording.commands import (
-    Adopted,
-    AdoptUser,
     ChangeProfile,
     Command,
     Group,
+    Migrated,
+    MigrateUser,
     Recorded,
     RecordEvent,
 )
 from laurels.application.recording.progress_cache import ProgressCache
-from laurels.application.recording.progress_lock import Turns
-from laurels.application.recording.stats import Figures
+from laurels.application.recording.progress_lock import ProgressLock
+from laurels.application.recording.stats import RecorderStats
 from laurels.domain.events import LearningEvent, check_event
 from laurels.domain.ledger import Entry
 from laurels.domain.profiles import check_profile
@@ -53,15 +53,15 @@ class Recorder:
         self, store: Store, rulebook: Rulebook, clock: Clock, cache: ProgressCache, *, batch: int = BATCH
     ) -> None:
         self._store = store
-        self._rulebook = rulebook
-        self._clock = clock
+        self.rulebook = rulebook
+        self.clock = clock
         self.cache = cache
         self._queue: deque[Command] = deque()
         self._arrived = asyncio.Event()
         self._closing = False
         self._batch = batch
-        self.turns = Turns()
-        self.figures = Figures()
+        self.progress_lock = ProgressLock()
+        self.stats = RecorderStats()
         # When the store was asked for what is under way (seconds, monotonic); None between batches.
         self.asked_at: float | None = None
         # Called when a commit finds the store unavailable, before anything else is committed.
@@ -93,14 +93,14 @@ class Recorder:
         `arrivals` (milliseconds) tells of each event when it arrived, where that was not just now.
         """
         group = Group(len(events))
-        now = self._clock()
-        types = self._rulebook.event_types
+        now = self.clock()
+        types = self.rulebook.event_types
         for index, event in enumerate(events):
             try:
                 arrived = now if arrivals is None else arrivals[index]
                 at = check_event(event, types, now=arrived, earliest=earliest)
             except LaurelsError as error:
-                self.figures.invalid += 1
+                self.stats.invalid += 1
                 group.settle(index, error)
             else:
                 group.commands.append(RecordEvent(event, at, group, index))
@@ -178,32 +178,32 @@ class Recorder:
                 await self._wait_for_projections()
             batch = [self._queue.popleft() for _ in range(min(self._batch, len(self._queue)))]
             started = self.asked_at = monotonic()
-            async with self.turns.settled:
+            async with self.progress_lock.settled:
                 self._under_way = batch
                 try:
                     await self._commit(batch)
-                    self.figures.is_store_away = False
+                    self.stats.is_store_away = False
                 except (StoreUnavailable, StoreContended) as error:
-                    self.figures.commits_failed += 1
-                    self.figures.is_store_away = isinstance(error, StoreUnavailable)
+                    self.stats.commits_failed += 1
+                    self.stats.is_store_away = isinstance(error, StoreUnavailable)
                     self._fail(batch, error)
                     if self.on_outage is not None and isinstance(error, StoreUnavailable):
                         self.on_outage()
                 except Exception:
-                    self.figures.commits_failed += 1
+                    self.stats.commits_failed += 1
                     await self._commit_singly(batch)
                 finally:
                     self._under_way, self.asked_at = [], None
                     self.cache.trim()
-            self.figures.committed(len(batch), monotonic() - started)
-            self.turns.committed.set()
+            self.stats.committed(len(batch), monotonic() - started)
+            self.progress_lock.committed.set()
 
     async def _wait_for_projections(self) -> None:
         """Let the projector catch up a little, so that memory stays bounded; but go on without it if it cannot."""
-        self.turns.projected.clear()
-        self.turns.crowded.set()
+        self.progress_lock.projected.clear()
+        self.progress_lock.crowded.set()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.turns.projected.wait(), LONGEST_WAIT)
+            await asyncio.wait_for(self.progress_lock.projected.wait(), LONGEST_WAIT)
         self.cache.trim()
 
     async def _commit_singly(self, batch: list[Command]) -> None:
@@ -232,7 +232,7 @@ class Recorder:
             self.asked_at = monotonic()
             users = {command.user_id: None for command in batch}
             # These may find that there is nothing to write, and then no append corrects it.
-            doubted = {command.user_id for command in batch if isinstance(command, ChangeProfile | AdoptUser)}
+            doubted = {command.user_id for command in batch if isinstance(command, ChangeProfile | MigrateUser)}
             keys = {command.key for command in batch if command.key and self._looks_up(command)}
             known = await self.cache.refresh(users, keys, doubted=doubted)
             if self.cache.deleted:
@@ -286,7 +286,7 @@ class Recorder:
                 made.append((command, found, False))
                 continue
             cached = self.cache.get(command.user_id)
-            entry = command.decide(cached.progress, self._rulebook, self._clock())
+            entry = command.decide(cached.progress, self.rulebook, self.clock())
             made.append((command, entry, entry is not None))
             if entry is not None:
                 self.cache.touch(cached, entry)
@@ -297,18 +297,18 @@ class Recorder:
     def _acknowledge(self, command: Command, entry: Entry | None, *, is_new: bool) -> None:
         if isinstance(command, ChangeProfile):
             result = _copy(self.cache.get(command.user_id).progress)
-        elif isinstance(command, AdoptUser):
-            result = Adopted(entry, command.is_first, command.difference)
+        elif isinstance(command, MigrateUser):
+            result = Migrated(entry, command.is_first, command.difference)
         elif entry is not None and is_new:
             result = Recorded(entry, is_replay=False)
-            self.figures.recorded += 1
+            self.stats.recorded += 1
         else:
             assert entry is not None  # noqa: S101  an event always has one
             result = command.replay(entry)
             if isinstance(result, EventConflict):
-                self.figures.conflicts += 1
+                self.stats.conflicts += 1
             else:
-                self.figures.replayed += 1
+                self.stats.replayed += 1
         command.group.settle(command.index, result)
 
 

@@ -26,7 +26,7 @@ class Histogram:
         self.total += value
 
 
-class Figures:
+class RecorderStats:
     """What one recorder has done. The events only grow; those that were queued are recorded later, and count then,
     too. `is_store_away`: the last commit found the store unavailable."""
 

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.ports.webhooks import Told
-from laurels.application.queries.learners import Analytics
+from laurels.application.queries.learners import Learners
 from laurels.application.webhooks.messages import messages_of
 from laurels.application.webhooks.reminders import Reminders
 from laurels.domain.ledger import Entry, EventRecorded
@@ -78,14 +78,14 @@ class Courier:
         clock: Clock,
         sender: Sender,
         *,
-        analytics: Analytics,
+        learners: Learners,
         owner: str,
     ) -> None:
         self.endpoint = endpoint
         self._store = store
         self._rulebook = rulebook
         self._clock = clock
-        self._reminders = Reminders(store, rulebook, clock, analytics)
+        self._reminders = Reminders(store, rulebook, clock, learners)
         self._sender = sender
         self._owner = owner
         self._claimed_at: int | None = None
@@ -253,13 +253,13 @@ class Courier:
 
     async def _streak_before(self, entry: Entry) -> int:
         """The streak that the event before this entry showed; 0 where it does not matter."""
-        fact = entry.fact
-        if STREAK_EXTENDED not in self.endpoint.types or not isinstance(fact, EventRecorded):
+        body = entry.body
+        if STREAK_EXTENDED not in self.endpoint.types or not isinstance(body, EventRecorded):
             return 0
         seq, streak = self._streaks.get(entry.user_id, (0, 0))
-        if seq != entry.seq - 1 and fact.daily_streak > 1:
+        if seq != entry.seq - 1 and body.daily_streak > 1:
             streak = await self._read_streak(entry)
-        self._streaks[entry.user_id] = (entry.seq, fact.daily_streak)
+        self._streaks[entry.user_id] = (entry.seq, body.daily_streak)
         self._streaks.move_to_end(entry.user_id)
         if len(self._streaks) > _STREAKS:
             self._streaks.popitem(last=False)
@@ -271,8 +271,8 @@ class Courier:
             after = max(0, before - 1 - _STEP)
             found = await self._store.entries(entry.user_id, after=after, limit=before - 1 - after)
             for each in reversed(found):
-                if isinstance(each.fact, EventRecorded):
-                    return each.fact.daily_streak
+                if isinstance(each.body, EventRecorded):
+                    return each.body.daily_streak
             before = after + 1
         return 0
 

@@ -107,16 +107,16 @@ def closing_of(endpoint: Endpoint, timeframe: Timeframe, period: str, total: int
 
 
 def _parts(entry: Entry, rulebook: Rulebook, streak_before: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    fact = entry.fact
-    if isinstance(fact, ProfileChanged):
+    body = entry.body
+    if isinstance(body, ProfileChanged):
         return
-    awards: list[Award] = fact.outcome.awards if isinstance(fact, EventRecorded) else fact.awards
+    awards: list[Award] = body.outcome.awards if isinstance(body, EventRecorded) else body.awards
     for award in awards:
         badge = msgspec.to_builtins(badge_view(award, rulebook))
         yield BADGE_AWARDED, award.badge_id, {"badge": badge}
-    if isinstance(fact, EventRecorded):
-        outcome = fact.outcome
+    if isinstance(body, EventRecorded):
+        outcome = body.outcome
         if outcome.leveled_up:
             yield LEVEL_REACHED, "", {"level": outcome.level, "totalPoints": outcome.total_points}
-        if fact.daily_streak > max(1, streak_before):
-            yield STREAK_EXTENDED, "", {"dailyStreak": fact.daily_streak}
+        if body.daily_streak > max(1, streak_before):
+            yield STREAK_EXTENDED, "", {"dailyStreak": body.daily_streak}

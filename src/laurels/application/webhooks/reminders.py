@@ -11,7 +11,7 @@ from collections import OrderedDict
 
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners import Analytics
+from laurels.application.queries.learners import Learners
 from laurels.application.webhooks.messages import NOBODY, closing_of, loss_of
 from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
 from laurels.domain.periods import board_name, day_start, periods_ending
@@ -33,29 +33,29 @@ _DAYS = 50_000
 class Reminders:
     """Keeps the reminders of one endpoint, and finds out what has come of them. All methods raise StoreError."""
 
-    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock, analytics: Analytics) -> None:
+    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock, learners: Learners) -> None:
         self._store = store
         self._rulebook = rulebook
         self._clock = clock
-        self._analytics = analytics
+        self._analytics = learners
         self._days: OrderedDict[str, int] = OrderedDict()
 
     async def note(self, endpoint: Endpoint, entry: Entry) -> None:
         """Remember to look at the user of an entry when the streak that it extended, or began, would be lost."""
         if STREAK_LOST not in endpoint.types:
             return
-        fact, user_id = entry.fact, entry.user_id
-        if isinstance(fact, EventRecorded):
-            if fact.daily_streak < 2 or fact.day <= self._days.get(user_id, 0):
+        body, user_id = entry.body, entry.user_id
+        if isinstance(body, EventRecorded):
+            if body.daily_streak < 2 or body.day <= self._days.get(user_id, 0):
                 return
-        elif not (isinstance(fact, ProfileChanged) and "timeZone" in fact.changes):
+        elif not (isinstance(body, ProfileChanged) and "timeZone" in body.changes):
             return
         progress = await self._progress(user_id)
         if progress is None or _streak_of(progress) < 2:
             return
         lost_at = _lost_at(progress)
         # In another zone a day ends at another time; what was lost before stays so.
-        if isinstance(fact, EventRecorded) or lost_at > self._clock():
+        if isinstance(body, EventRecorded) or lost_at > self._clock():
             await self._store.remind(endpoint.id, {user_id: lost_at})
         self._days[user_id] = progress.last_day
         self._days.move_to_end(user_id)

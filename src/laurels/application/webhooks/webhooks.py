@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.ports.webhooks import WebhookStore
-from laurels.application.queries.learners import Analytics
+from laurels.application.queries.learners import Learners
 from laurels.application.queries.lru_cache import recent_progress
 from laurels.application.webhooks.courier import Answer, Courier, Sender
 from laurels.application.webhooks.messages import NOBODY, body_of, deletion_of
@@ -147,7 +147,7 @@ class Dispatcher:
         self._sender = sender
         self._interval = interval
         # One for all couriers: what it remembers of users is bounded.
-        self._analytics = Analytics(store, rulebook, clock, recent=recent_progress())
+        self._analytics = Learners(store, rulebook, clock, recent=recent_progress())
         self._owner = uuid4().hex
         self._version: int | None = None
         self._asked_at = self._read_at = float("-inf")
@@ -231,7 +231,7 @@ class Dispatcher:
                         self._rulebook,
                         self._clock,
                         self._sender,
-                        analytics=self._analytics,
+                        learners=self._analytics,
                         owner=self._owner,
                     )
                 courier.endpoint = endpoint

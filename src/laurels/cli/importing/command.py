@@ -17,7 +17,7 @@ import typer
 
 from laurels.bootstrap import open_store
 from laurels.cli.importing.event_lines import EventLines, open_lines
-from laurels.cli.importing.pipeline import Intake
+from laurels.cli.importing.pipeline import ImportPipeline
 from laurels.cli.importing.rejects import Rejects, open_rejects
 from laurels.cli.importing.worker import Worker, for_import, local_worker, remote_workers, spare_the_collector
 from laurels.cli.options import RulebookOption, StoreOption, settings_for
@@ -115,7 +115,7 @@ def _import_file(file: str, settings: Settings, rejects: Path | None, processes:
         raise typer.Exit(1)
 
 
-async def _import(lines: EventLines, rejects: Rejects, settings: Settings, processes: int | None) -> Intake:
+async def _import(lines: EventLines, rejects: Rejects, settings: Settings, processes: int | None) -> ImportPipeline:
     if processes is None:
         processes = _worth(lines.size)
     settings = for_import(settings, processes)
@@ -129,11 +129,11 @@ async def _import(lines: EventLines, rejects: Rejects, settings: Settings, proce
             recording = await workers.enter_async_context(remote_workers(settings, processes))
         with progress_bar("Importing", total=lines.size, is_bytes=True) as bar:
 
-            def on_progress(intake: Intake) -> None:
+            def on_progress(intake: ImportPipeline) -> None:
                 done = intake.recorded + intake.replayed
                 bar.show(lines.position, f"{done:,} events, {rejects.count:,} rejected")
 
-            intake = Intake(recording, rejects, on_progress=on_progress)
+            intake = ImportPipeline(recording, rejects, on_progress=on_progress)
             await intake.take_in(lines)
         with progress_bar("Bringing the boards up to date"):
             await workers.aclose()

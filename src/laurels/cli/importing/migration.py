@@ -13,8 +13,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from laurels.application.recording.commands import Adopted, Differing, GivenEvent, GivenUser, Recorded
-from laurels.application.recording.migration import adopt_events, adopt_users
+from laurels.application.recording.commands import Differing, GivenEvent, GivenUser, Migrated, Recorded
+from laurels.application.recording.migration import migrate_events, migrate_users
 from laurels.bootstrap import Laurels
 from laurels.cli.importing.migration_report import Difference, Report
 from laurels.cli.importing.rejects import Rejects
@@ -53,7 +53,7 @@ class Batch:
         return len(self.events) >= BATCH or len(self.finished) >= BATCH
 
 
-class Takeover:
+class Migration:
     """Takes an older database over and counts what became of it in `report`."""
 
     def __init__(
@@ -195,7 +195,7 @@ class Takeover:
         given = [GivenEvent(event.event, event.points, tally.pays) for event, _, tally in batch.events]
         failure: StoreError | None = None
         for (event, document, tally), result in zip(
-            batch.events, await adopt_events(self._laurels, given), strict=True
+            batch.events, await migrate_events(self._laurels.recorder, given), strict=True
         ):
             if isinstance(result, StoreError):
                 failure = failure or result
@@ -203,25 +203,25 @@ class Takeover:
                 self._reject(EVENTS, document, str(result))
             elif isinstance(result, Differing):
                 # What stands counts, with the points that it has.
-                tally.event_points += result.fact.outcome.points
-                tally.last_at = max(tally.last_at or 0, result.fact.at)
+                tally.event_points += result.body.outcome.points
+                tally.last_at = max(tally.last_at or 0, result.body.at)
                 self._reject(EVENTS, document, "Was taken over before with other content, which stays.")
             else:
                 self._count_event(event, document, tally, result)
         if failure is not None:
             raise failure
         given_users = [self._given_of(tally, tally.user) for tally in batch.finished if tally.user is not None]
-        for one, result in zip(given_users, await adopt_users(self._laurels, given_users), strict=True):
+        for one, result in zip(given_users, await migrate_users(self._laurels.recorder, given_users), strict=True):
             if isinstance(result, LaurelsError):
                 raise result
             self._count_user(one, result)
 
     def _count_event(self, event: OlderEvent, document: Document, tally: Tally, result: Recorded) -> None:
         tally.event_points += event.points
-        tally.last_at = max(tally.last_at or 0, result.fact.at)
+        tally.last_at = max(tally.last_at or 0, result.body.at)
         self.report.replayed += result.is_replay
         self.report.recorded += not result.is_replay
-        awards = result.fact.outcome.awards
+        awards = result.body.outcome.awards
         self.report.new_badges += sum(award.badge_id not in tally.pays for award in awards)
         self._note(EVENTS, document, event.remarks)
 
@@ -241,7 +241,7 @@ class Takeover:
             differences=self._differences,
         )
 
-    def _count_user(self, given: GivenUser, result: Adopted) -> None:
+    def _count_user(self, given: GivenUser, result: Migrated) -> None:
         self.report.count_user(result, given.pays)
         if result.difference:
             badge_points = (given.stored_total or 0) - given.event_points - result.difference

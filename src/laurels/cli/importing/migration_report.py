@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Container
 from typing import NamedTuple
 
-from laurels.application.recording.commands import Adopted
+from laurels.application.recording.commands import Migrated
 from laurels.cli.terminal import say, show_table
-from laurels.domain.ledger import UserAdopted
+from laurels.domain.ledger import UserMigrated
 from laurels.domain.migration import Differences
 
 LARGEST = 10
@@ -32,7 +32,7 @@ class Report:
 
     def __init__(self) -> None:
         self.read = self.recorded = self.replayed = self.rejected_events = 0
-        self.adopted = self.corrected = self.unchanged = self.rejected_users = self.merged = 0
+        self.migrated = self.corrected = self.unchanged = self.rejected_users = self.merged = 0
         self.users_without_document = self.users_without_events = 0
         self.badges = self.repeated_badges = self.undated_badges = self.new_badges = 0
         self.changed = 0
@@ -42,18 +42,18 @@ class Report:
         self.differences = self.sum_above = self.sum_below = 0
         self._largest: list[Difference] = []
 
-    def count_user(self, result: Adopted, held: Container[str]) -> None:
+    def count_user(self, result: Migrated, held: Container[str]) -> None:
         """Count a user who is taken over; `held` are the badges that the older database had of them."""
         if result.entry is None:
             self.unchanged += 1
             return
-        self.adopted += result.is_first
+        self.migrated += result.is_first
         self.corrected += not result.is_first
-        fact = result.entry.fact
-        if isinstance(fact, UserAdopted):
-            undated = sum(award.badge_id in held for award in fact.awards)
+        body = result.entry.body
+        if isinstance(body, UserMigrated):
+            undated = sum(award.badge_id in held for award in body.awards)
             self.undated_badges += undated
-            self.new_badges += len(fact.awards) - undated
+            self.new_badges += len(body.awards) - undated
 
     def count_difference(self, difference: Difference) -> None:
         """Count a difference, and keep it where it is among the largest."""
@@ -75,7 +75,7 @@ class Report:
             f"in {seconds:,.1f} s ({taken / max(seconds, 0.001):,.0f} events/s)"
         )
         say(
-            f"users: {self.adopted:,} taken over, {self.corrected:,} corrected, {self.unchanged:,} already there, "
+            f"users: {self.migrated:,} taken over, {self.corrected:,} corrected, {self.unchanged:,} already there, "
             f"{self.rejected_users:,} rejected; {self.users_without_events:,} without events, "
             f"{self.users_without_document:,} with events and no document, {self.merged:,} documents merged"
         )

@@ -13,7 +13,7 @@ import typer
 
 from laurels.bootstrap import Laurels
 from laurels.cli.importing.event_lines import STANDARD_INPUT
-from laurels.cli.importing.migration import Takeover
+from laurels.cli.importing.migration import Migration
 from laurels.cli.importing.migration_report import Report
 from laurels.cli.importing.rejects import Rejects, open_rejects
 from laurels.cli.terminal import CommandFailed, complain, progress_bar
@@ -53,13 +53,13 @@ async def _take_over(url: str, settings: Settings, differences: Differences, rej
             with progress_bar("Taking over", total=total) as bar:
 
                 def on_progress(report: Report) -> None:
-                    users = report.adopted + report.corrected + report.unchanged
+                    users = report.migrated + report.corrected + report.unchanged
                     bar.show(report.read, f"{users:,} users, {rejects.count:,} rejected")
 
-                takeover = Takeover(laurels, source, rejects, differences=differences, on_progress=on_progress)
-                await takeover.run()
+                migration = Migration(laurels, source, rejects, differences=differences, on_progress=on_progress)
+                await migration.run()
             with progress_bar("Bringing the boards up to date"):
                 await laurels.projector.flush()
     finally:
         await source.close()
-    return takeover.report
+    return migration.report

@@ -41,10 +41,12 @@ class _Chunk:
         self.taking = taking
 
 
-class Intake:
+class ImportPipeline:
     """Has the lines of an input recorded by workers and counts what became of them."""
 
-    def __init__(self, workers: Sequence[Worker], rejects: Rejects, *, on_progress: Callable[[Intake], None]) -> None:
+    def __init__(
+        self, workers: Sequence[Worker], rejects: Rejects, *, on_progress: Callable[[ImportPipeline], None]
+    ) -> None:
         self.recorded = 0
         self.replayed = 0
         self.rejects = rejects

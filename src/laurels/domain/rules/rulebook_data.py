@@ -1,6 +1,7 @@
 """A rulebook as its file says it: event types, points, levels and badges, all of them data.
 
-Kept apart from what the engine makes of it (`domain/rules/rulebook.py`), so that the shape of the file is one short read.
+Kept apart from what the engine makes of it (`domain/rules/rulebook.py`), so that the shape of the file is one short
+read.
 """
 
 from __future__ import annotations

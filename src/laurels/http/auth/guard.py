@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from msgspec import Struct
 
 from laurels.application.access.keyring import Keyring, RememberedKeys
-from laurels.application.access.rate_limiter import Meters
+from laurels.application.access.rate_limiter import RateLimiter
 from laurels.application.service import Service
 from laurels.errors import StoreError
 from laurels.http.auth.identity import Identity, Policy
@@ -16,7 +16,7 @@ from laurels.http.auth.tokens import TokenRules, Tokens
 from laurels.http.server.edge import Edge, EdgeRules, Rates
 
 
-class Guard(Struct, frozen=True):
+class SecurityConfig(Struct, frozen=True):
     """The operator's rules. `remembered`: how a server that starts while its database is away knows the keys."""
 
     policy: Policy = Policy()
@@ -29,7 +29,7 @@ class Guard(Struct, frozen=True):
         """The edge of a service, as long as the block runs."""
         keyring = Keyring(service.store, service.clock, remembered=self.remembered)
         tokens = Tokens(self.tokens)
-        meters = Meters(service.store, service.clock)
+        meters = RateLimiter(service.store, service.clock)
         identity = Identity(keyring, tokens, self.policy, has_tokens=self.tokens.are_given)
         # Where the store is away, requests say so until it is there.
         with suppress(StoreError):

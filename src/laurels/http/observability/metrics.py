@@ -68,23 +68,23 @@ class Metrics:
         yield _counter("laurels_streams_refused", "Live streams that were refused.", self._streams.refused)
 
     def _events(self) -> Iterable[Metric]:
-        figures = self._service.recorder.figures
+        stats = self._service.recorder.stats
         events = CounterMetricFamily("laurels_events", "Events by what became of them.", labels=("outcome",))
-        events.add_metric(("recorded",), figures.recorded)
-        events.add_metric(("replayed",), figures.replayed)
-        events.add_metric(("conflict",), figures.conflicts)
-        events.add_metric(("invalid",), figures.invalid)
-        events.add_metric(("queued",), figures.queued)
+        events.add_metric(("recorded",), stats.recorded)
+        events.add_metric(("replayed",), stats.replayed)
+        events.add_metric(("conflict",), stats.conflicts)
+        events.add_metric(("invalid",), stats.invalid)
+        events.add_metric(("queued",), stats.queued)
         yield events
 
     def _commits(self) -> Iterable[Metric]:
         recorder, fallback = self._service.recorder, self._service.fallback
-        figures = recorder.figures
+        stats = recorder.stats
         yield _gauge("laurels_commit_queue", "Events and changes that wait for the next commit.", recorder.queue_length)
-        yield _histogram("laurels_commit_size", "Events and changes in a commit.", figures.commit_size)
-        yield _histogram("laurels_commit_seconds", "How long a commit took.", figures.commit_seconds)
-        yield _counter("laurels_commits_failed", "Commits that failed as a whole.", figures.commits_failed)
-        is_available = not figures.is_store_away if fallback is None else fallback.availability.is_available
+        yield _histogram("laurels_commit_size", "Events and changes in a commit.", stats.commit_size)
+        yield _histogram("laurels_commit_seconds", "How long a commit took.", stats.commit_seconds)
+        yield _counter("laurels_commits_failed", "Commits that failed as a whole.", stats.commits_failed)
+        is_available = not stats.is_store_away if fallback is None else fallback.availability.is_available
         yield _gauge("laurels_store_available", "1 while the store can be used, else 0.", int(is_available))
 
     def _behind(self) -> Iterable[Metric]:
@@ -104,19 +104,19 @@ class Metrics:
         if self._service.fallback is None:
             return ()
         try:
-            figures = await self._service.fallback.spool.figures()
+            stats = await self._service.fallback.spool.stats()
         except StoreError:
             # The disk does not play along: better the rest than nothing.
             return ()
-        oldest = 0 if figures.oldest_at is None else max(0, self._service.clock() - figures.oldest_at) / 1000
+        oldest = 0 if stats.oldest_at is None else max(0, self._service.clock() - stats.oldest_at) / 1000
         return (
-            _gauge("laurels_spool_waiting", "Events on this disk that wait for the database.", figures.waiting),
+            _gauge("laurels_spool_waiting", "Events on this disk that wait for the database.", stats.waiting),
             _gauge("laurels_spool_oldest_seconds", "How long the first of them has waited.", oldest),
-            _gauge("laurels_spool_set_aside", "Events that the ledger did not take.", figures.set_aside),
-            _gauge("laurels_spool_bytes", "What all of them take.", figures.bytes),
-            _gauge("laurels_spool_limit_bytes", "What they may take.", figures.limit),
-            _counter("laurels_spool_queued", "Events that were queued here.", figures.queued),
-            _counter("laurels_spool_drained", "Events of them that are recorded.", figures.drained),
+            _gauge("laurels_spool_set_aside", "Events that the ledger did not take.", stats.set_aside),
+            _gauge("laurels_spool_bytes", "What all of them take.", stats.bytes),
+            _gauge("laurels_spool_limit_bytes", "What they may take.", stats.limit),
+            _counter("laurels_spool_queued", "Events that were queued here.", stats.queued),
+            _counter("laurels_spool_drained", "Events of them that are recorded.", stats.drained),
         )
 
 

@@ -50,7 +50,7 @@ class Templates(Protocol):
     def handler(self, scope: HTTPScope) -> tuple[str, Any] | None: ...
 
 
-class Observing(Struct, frozen=True):
+class ObservabilityConfig(Struct, frozen=True):
     """`access_log`: off, errors or all. `metrics_port`: on the loopback interface; None for none. `otlp_endpoint`: the
     collector that spans are sent to."""
 
@@ -69,11 +69,11 @@ class Observing(Struct, frozen=True):
 
         telemetry = Telemetry(self.otlp_endpoint)
         observer.traces = telemetry
-        service.recorder.figures.on_committed = telemetry.commit
+        service.recorder.stats.on_committed = telemetry.commit
         try:
             yield
         finally:
-            observer.traces = service.recorder.figures.on_committed = None
+            observer.traces = service.recorder.stats.on_committed = None
             await telemetry.close()
 
 
@@ -83,7 +83,7 @@ class Observer:
 
     direct: Templates
 
-    def __init__(self, observing: Observing) -> None:
+    def __init__(self, observing: ObservabilityConfig) -> None:
         self._errors_only = observing.access_log == "errors"
         self._is_silent = observing.access_log == "off"
         self._names_addresses = observing.log_addresses

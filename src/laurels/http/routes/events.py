@@ -43,8 +43,8 @@ async def record_event(
     """
     recorded = await receive_event(request.scope, request.receive, service, limits_of(request))
     if isinstance(recorded, Queued):
-        return Response(service.analytics.queued(recorded), status_code=202)
-    answer = service.analytics.recorded(recorded)
+        return Response(service.learners.queued(recorded), status_code=202)
+    answer = service.learners.recorded(recorded)
     if recorded.is_replay:
         return Response(answer, status_code=200, headers=REPLAYED)
     return Response(answer, status_code=201)
@@ -57,7 +57,7 @@ async def receive_event(scope: HTTPScope, receive: Receive, service: Service, li
     try:
         event = decode(body, _event, InvalidEvent)
     except InvalidEvent:
-        service.recorder.figures.invalid += 1
+        service.recorder.stats.invalid += 1
         raise
     caller = caller_of(scope)
     check_recording(caller, event.user_id)
@@ -80,7 +80,7 @@ async def record_events(request: Request[Any, Any, Any], service: NamedDependenc
         raise BodyRefused(413, f"A batch may have at most {MAX_BATCH} events; this one has {len(lines)}.")
     parsed = [_parse(line) for line in lines]
     events = [event for event in parsed if isinstance(event, LearningEvent)]
-    service.recorder.figures.invalid += len(parsed) - len(events)
+    service.recorder.stats.invalid += len(parsed) - len(events)
     caller = caller_of(request.scope)
     for event in events:
         check_recording(caller, event.user_id)
@@ -113,7 +113,7 @@ def _result(event: LearningEvent, outcome: Recorded | Queued | LaurelsError) -> 
         return BatchResult("queued", outcome.event.event_id)
     if isinstance(outcome, Recorded):
         status = "replayed" if outcome.is_replay else "recorded"
-        brought = outcome.fact.outcome
+        brought = outcome.body.outcome
         return BatchResult(status, outcome.entry.event_id, points=brought.points, unpaid=brought.unpaid or UNSET)
     if isinstance(outcome, StoreError):
         # The batch as a whole can be sent again: what is recorded by then is replayed.

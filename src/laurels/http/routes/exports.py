@@ -51,16 +51,16 @@ async def export(
     """The whole progress as one document, or with `format=csv` every event, streamed in the order of recording."""
     user_id = user_id_in(request.scope, "/export/")
     if format == "csv":
-        await service.analytics.progress(user_id)
+        await service.learners.progress(user_id)
         return _csv(service, user_id)  # pyright: ignore[reportReturnType]  described for JSON, streamed for CSV
     if format != "json":
         raise InvalidQuery("format", "Must be json or csv.")
-    return await service.analytics.export(user_id)
+    return await service.learners.export(user_id)
 
 
 def _csv(service: Service, user_id: str) -> Response[Any]:
     return Stream(
-        _csv_chunks(service.analytics.events(user_id)),
+        _csv_chunks(service.learners.events(user_id)),
         # As a header: the route's own media type would win over the response's.
         headers={"Content-Type": CSV_TYPE, "Content-Disposition": 'attachment; filename="events.csv"'},
     )

@@ -12,7 +12,7 @@ from litestar.params import QueryParameter
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from laurels.application.ports.spool import SpoolFigures
+from laurels.application.ports.spool import SpoolStats
 from laurels.application.service import Fallback, Service
 from laurels.errors import StoreError
 from laurels.http.auth.access import OPEN
@@ -71,22 +71,22 @@ async def _ready_with_fallback(service: Service, fallback: Fallback, *, are_queu
     takes = spool == "ok"
     status = "ok" if is_available else "degraded" if takes else "unavailable"
     try:
-        state = _spool_state(await fallback.spool.figures(), service.clock())
+        state = _spool_state(await fallback.spool.stats(), service.clock())
     except StoreError:
         state = UNSET
     answer = Ready(status, {"store": "ok" if is_available else "unavailable", "spool": spool}, state)
     return 200 if is_available or (takes and are_queued_enough) else 503, answer
 
 
-def _spool_state(figures: SpoolFigures, now: int) -> SpoolState:
+def _spool_state(stats: SpoolStats, now: int) -> SpoolState:
     return SpoolState(
-        waiting=figures.waiting,
-        oldest_seconds=0.0 if figures.oldest_at is None else max(0, now - figures.oldest_at) / 1000,
-        bytes=figures.bytes,
-        limit_bytes=figures.limit,
-        queued=figures.queued,
-        drained=figures.drained,
-        set_aside=figures.set_aside,
+        waiting=stats.waiting,
+        oldest_seconds=0.0 if stats.oldest_at is None else max(0, now - stats.oldest_at) / 1000,
+        bytes=stats.bytes,
+        limit_bytes=stats.limit,
+        queued=stats.queued,
+        drained=stats.drained,
+        set_aside=stats.set_aside,
     )
 
 

@@ -44,7 +44,7 @@ async def dashboard(
     user_id = user_id_in(request.scope, "/dashboard/")
     if since is not None and since.tzinfo is None:
         raise InvalidQuery("since", "Must carry an offset, such as Z or +02:00.")
-    return await service.analytics.dashboard(user_id, since=None if since is None else to_ms(since))
+    return await service.learners.dashboard(user_id, since=None if since is None else to_ms(since))
 
 
 @get(
@@ -55,7 +55,7 @@ async def dashboard(
 )
 async def badges(request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId) -> UserBadges:
     """Every badge of the rulebook, held or open, with the learner's progress towards it."""
-    known = await service.analytics.known(user_id_in(request.scope, "/badges/"))
+    known = await service.learners.known(user_id_in(request.scope, "/badges/"))
     return UserBadges(stale=known.stale, badges=badge_states(known.progress, service.rulebook))
 
 
@@ -77,7 +77,7 @@ async def activity(
     ] = None,
 ) -> Activity:
     """Events and their points on each local day with activity; the range spans at most 3,660 days."""
-    return await service.analytics.activity(
+    return await service.learners.activity(
         user_id_in(request.scope, "/activity/"),
         first=None if first is None else parse_day(first, "from"),
         last=None if last is None else parse_day(last, "to"),

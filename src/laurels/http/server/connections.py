@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
-class Gathering:
+class CoalescingTransport:
     """A transport that holds what is written until the end of the event loop's turn, or until more comes: the head of
     an answer for its body."""
 
@@ -52,7 +52,7 @@ class Gathering:
         return getattr(self._transport, name)
 
 
-class PatientProtocol(HttpToolsProtocol):
+class SlowClientProtocol(HttpToolsProtocol):
     """uvicorn's protocol, which gives a client some seconds for the head of a request, and keeps so many connections
     open at the most."""
 
@@ -67,7 +67,7 @@ class PatientProtocol(HttpToolsProtocol):
         cls.head_seconds, cls.most = head_seconds, connections
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(Gathering(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(CoalescingTransport(transport, self.loop))  # type: ignore[arg-type]
         if len(self.connections) > self.most:
             transport.write(_BUSY)
             transport.close()

@@ -76,15 +76,15 @@ class DirectRoutes:
         check(WRITE_EVENTS, scope)
         recorded = await receive_event(scope, receive, service, self._limits)
         if isinstance(recorded, Queued):
-            return 202, [_TYPE], _encode(service.analytics.queued(recorded))
-        body = _encode(service.analytics.recorded(recorded))
+            return 202, [_TYPE], _encode(service.learners.queued(recorded))
+        body = _encode(service.learners.recorded(recorded))
         if recorded.is_replay:
             return 200, [_TYPE, *_REPLAYED], body
         return 201, [_TYPE], body
 
     async def _dashboard(self, scope: HTTPScope, _receive: Receive) -> Answer:
         check(_DASHBOARD, scope)
-        dashboard = await self._service().analytics.dashboard(user_id_in(scope, "/dashboard/"))
+        dashboard = await self._service().learners.dashboard(user_id_in(scope, "/dashboard/"))
         return 200, [_TYPE], _encode(dashboard)
 
     async def _rank(self, scope: HTTPScope, _receive: Receive) -> Answer:

@@ -16,7 +16,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import HTTPScope, Message, Receive, Send
 from msgspec import Struct
 
-from laurels.application.access.rate_limiter import Left, Meters
+from laurels.application.access.rate_limiter import Left, RateLimiter
 from laurels.application.ports.keys import Bucket
 from laurels.errors import LaurelsError
 from laurels.http.auth.access import Caller
@@ -76,7 +76,7 @@ class EdgeRules(Struct, frozen=True):
 class Edge:
     """Surrounds an application whose service runs."""
 
-    def __init__(self, rules: EdgeRules, identity: Identity, meters: Meters) -> None:
+    def __init__(self, rules: EdgeRules, identity: Identity, meters: RateLimiter) -> None:
         self._rules = rules
         self.identity = identity
         self.meters = meters

@@ -40,7 +40,7 @@ class PersonalData(Document, frozen=True, kw_only=True):
     """Everything that is held of a learner. `profile`, `progress` and `card` are null where nothing is recorded yet.
 
     `standings` are their lines on the boards, `waiting` and `set_aside` events that are not in the ledger, `entries`
-    the ledger's, in order: `seq`, `eventId`, `recordedAt` and the `fact`.
+    the ledger's, in order: `seq`, `eventId`, `recordedAt` and the `body`.
     """
 
     user_id: str

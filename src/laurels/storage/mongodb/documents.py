@@ -1,6 +1,6 @@
 """Between the domain's values and the documents of the database.
 
-A document has two readers. People get fields with plain values and dates; Laurels gets the exact fact, or the exact
+A document has two readers. People get fields with plain values and dates; Laurels gets the exact body, or the exact
 state, as one JSON text: metadata may hold keys with dots and dollars and integers beyond 64 bits, which BSON takes
 badly or not at all. Only fields of the first kind that are the exact value themselves are read back.
 """
@@ -15,13 +15,13 @@ from bson import Timestamp
 from bson.datetime_ms import DatetimeMS
 
 from laurels.application.ports.store import Card
-from laurels.domain.ledger import Entry, EventRecorded, Fact
+from laurels.domain.ledger import Entry, EntryBody, EventRecorded
 from laurels.domain.progress import Progress
 from laurels.domain.ranking import Standing
 from laurels.storage.mongodb.connection import Document
 
 _encode = msgspec.json.Encoder().encode
-_decode_fact = msgspec.json.Decoder(Fact).decode
+_decode_body = msgspec.json.Decoder(EntryBody).decode
 _decode_state = msgspec.json.Decoder(Progress).decode
 
 # The server puts its own time and a counter in the place of a zero timestamp that it is given to insert.
@@ -48,24 +48,24 @@ def slip_of(entries: Sequence[Entry]) -> Document:
 
 
 def _line_of(entry: Entry) -> Document:
-    fact = entry.fact
+    body = entry.body
     line: Document = {"seq": entry.seq, "eventId": entry.event_id, "recordedAt": DatetimeMS(entry.recorded_at)}
-    if isinstance(fact, EventRecorded):
-        line["eventType"] = fact.event_type
-        line["language"] = fact.metadata.get("language")
-        line["points"] = fact.outcome.points
-        line["badges"] = [award.badge_id for award in fact.outcome.awards]
-        line["totalPoints"] = fact.outcome.total_points
-        line["level"] = fact.outcome.level
-        line["timestamp"] = DatetimeMS(fact.at)
-    line["fact"] = _encode(fact).decode()
+    if isinstance(body, EventRecorded):
+        line["eventType"] = body.event_type
+        line["language"] = body.metadata.get("language")
+        line["points"] = body.outcome.points
+        line["badges"] = [award.badge_id for award in body.outcome.awards]
+        line["totalPoints"] = body.outcome.total_points
+        line["level"] = body.outcome.level
+        line["timestamp"] = DatetimeMS(body.at)
+    line["body"] = _encode(body).decode()
     return line
 
 
 def entry_of(slip: Document, line: Document) -> Entry:
     """One entry of a slip."""
-    fact = _decode_fact(line["fact"])
-    return Entry(slip["userId"], line["seq"], line["eventId"], int(line["recordedAt"]), fact)
+    body = _decode_body(line["body"])
+    return Entry(slip["userId"], line["seq"], line["eventId"], int(line["recordedAt"]), body)
 
 
 def user_of(progress: Progress, card: Card) -> Document:

@@ -13,12 +13,12 @@ from itertools import islice
 import msgspec
 from pymongo.errors import BulkWriteError
 
-from laurels.application.ports.store import LATER_LIMIT, Consulted
+from laurels.application.ports.store import LATER_LIMIT, Loaded
 from laurels.domain.ledger import Entry
 from laurels.errors import StoreUnavailable
 from laurels.storage.mongodb.connection import Database, Document, duplicates
 from laurels.storage.mongodb.documents import entry_of, progress_of, slip_of
-from laurels.storage.mongodb.tombstones import Living
+from laurels.storage.mongodb.tombstones import DeletionCache
 
 # A document holds 16 MiB. An entry takes its JSON, the fields for people and room for both; a slip ends before it
 # would grow beyond these, which one user's share of a batch does only with the largest metadata there is.
@@ -35,20 +35,20 @@ USERS_INDEX = "ledger_users"
 _BRANCHES = 100
 
 
-async def consult(
+async def load(
     database: Database,
-    heads: Mapping[str, int | None],
+    known_seqs: Mapping[str, int | None],
     event_ids: Collection[tuple[str, str]],
     version: str,
-    living: Living,
-) -> Consulted:
-    """See `Store.consult`."""
-    consulted = Consulted()
+    living: DeletionCache,
+) -> Loaded:
+    """See `Store.load`."""
+    consulted = Loaded()
     by_user: dict[str, list[str]] = {}
     for user_id, event_id in event_ids:
         by_user.setdefault(user_id, []).append(event_id)
     known, _, consulted.deleted = await asyncio.gather(
-        _known(database, by_user), _fill_later(database, heads, version, consulted), living.buried(heads)
+        _known(database, by_user), _fill_later(database, known_seqs, version, consulted), living.deleted(known_seqs)
     )
     for user_id in consulted.deleted:
         # Part of them may be there, as long as they are being removed.
@@ -63,10 +63,12 @@ async def consult(
     return consulted
 
 
-async def _fill_later(database: Database, heads: Mapping[str, int | None], version: str, consulted: Consulted) -> None:
+async def _fill_later(
+    database: Database, known_seqs: Mapping[str, int | None], version: str, consulted: Loaded
+) -> None:
     """Snapshots first and entries second: what is written between the two lies beyond the snapshot, and is seen."""
-    unknown = [user_id for user_id, seq in heads.items() if seq is None]
-    from_seq = {user_id: seq or 0 for user_id, seq in heads.items()}
+    unknown = [user_id for user_id, seq in known_seqs.items() if seq is None]
+    from_seq = {user_id: seq or 0 for user_id, seq in known_seqs.items()}
     if unknown:
         async for user in database["users"].find(
             {"userId": {"$in": unknown}, "version": version}, {"userId": 1, "seq": 1, "state": 1}
@@ -119,7 +121,7 @@ async def append(database: Database, entries: Sequence[Entry]) -> frozenset[str]
     """See `Store.append`.
 
     Where the server refuses a slip because of another one, it still waits until a majority holds that other one:
-    who was refused finds it at the next `consult`.
+    who was refused finds it at the next `load`.
     """
     by_user: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -171,7 +173,7 @@ def _shares(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
     share: list[Entry] = []
     size = 0
     for entry in entries:
-        grows_by = len(msgspec.json.encode(entry.fact)) + _LINE_BYTES
+        grows_by = len(msgspec.json.encode(entry.body)) + _LINE_BYTES
         if share and (size + grows_by > SLIP_BYTES or len(share) >= SLIP_ENTRIES):
             yield share
             share, size = [], 0

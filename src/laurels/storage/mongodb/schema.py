@@ -105,12 +105,12 @@ LEDGER_SCHEMA: Document = {
             "minItems": 1,
             "items": {
                 "bsonType": "object",
-                "required": ["seq", "eventId", "recordedAt", "fact"],
+                "required": ["seq", "eventId", "recordedAt", "body"],
                 "properties": {
                     "seq": _COUNT,
                     "eventId": {"bsonType": ["string", "null"]},
                     "recordedAt": {"bsonType": "date"},
-                    "fact": {"bsonType": "string"},
+                    "body": {"bsonType": "string"},
                 },
             },
         },
@@ -138,7 +138,7 @@ LEARNING_EVENTS: list[dict[str, Any]] = [
                     "level",
                     "timestamp",
                     "recordedAt",
-                    "fact",
+                    "body",
                 )
             },
         }

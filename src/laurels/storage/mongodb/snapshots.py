@@ -28,7 +28,7 @@ from laurels.storage.mongodb.documents import (
     standing_of,
     user_of,
 )
-from laurels.storage.mongodb.tombstones import Living, remove
+from laurels.storage.mongodb.tombstones import DeletionCache, remove
 
 # Where there is at least one line: an object with nothing in it is the smallest.
 PENDING: Document = {"pending": {"$gt": {}}}
@@ -62,7 +62,7 @@ def pack(projections: Sequence[Projection], cards: Sequence[Card]) -> list[Packe
     ]
 
 
-async def keep(database: Database, projections: Sequence[Packed], living: Living) -> None:
+async def keep(database: Database, projections: Sequence[Packed], living: DeletionCache) -> None:
     """See `Store.project`."""
     await _write_where_newer(
         database["users"],
@@ -96,13 +96,13 @@ async def keep(database: Database, projections: Sequence[Packed], living: Living
     await _remove_buried(database, [packed.user_id for packed in projections], living)
 
 
-async def _remove_buried(database: Database, user_ids: Collection[str], living: Living) -> None:
+async def _remove_buried(database: Database, user_ids: Collection[str], living: DeletionCache) -> None:
     """After writing: either this finds the tombstone, or what was written stood before it and is removed with it."""
-    if buried := await living.buried(user_ids, now=True):
-        await remove(database, buried)
+    if deleted := await living.deleted(user_ids, now=True):
+        await remove(database, deleted)
 
 
-async def finish(database: Database, living: Living) -> None:
+async def finish(database: Database, living: DeletionCache) -> None:
     """Put lines on the boards that a process took along in users' documents and did not live to put there, and count
     what it did not live to count."""
     wanted = {"userId": 1, "seq": 1, "version": 1, "pending": 1}

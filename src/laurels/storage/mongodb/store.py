@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequence
 
 from laurels.application.ports.keys import Bucket, Grant
-from laurels.application.ports.store import Card, Consulted, Projected, Projection
+from laurels.application.ports.store import Card, Loaded, Projected, Projection
 from laurels.application.ports.webhooks import Told, Written
 from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Entry
@@ -44,7 +44,7 @@ class MongoStore:
         self._client = client
         self._database = database_of(client)
         self._session = Session(client.options.timeout)
-        self._living = tombstones.Living(self._database)
+        self._living = tombstones.DeletionCache(self._database)
         self._counting = Counting(self._database, self._session)
 
     @classmethod
@@ -68,13 +68,15 @@ class MongoStore:
         """None: the server tells nobody of the writes of others."""
         return None
 
-    async def consult(
-        self, heads: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
-    ) -> Consulted:
-        return await self._session.run(lambda: ledger.consult(self._database, heads, event_ids, version, self._living))
+    async def load(
+        self, known_seqs: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
+    ) -> Loaded:
+        return await self._session.run(
+            lambda: ledger.load(self._database, known_seqs, event_ids, version, self._living)
+        )
 
-    async def read(self, heads: Mapping[str, int | None], version: str) -> Consulted:
-        return await self._session.run(lambda: ledger.consult(self._database, heads, (), version, self._living))
+    async def read(self, known_seqs: Mapping[str, int | None], version: str) -> Loaded:
+        return await self._session.run(lambda: ledger.load(self._database, known_seqs, (), version, self._living))
 
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
         return await self._session.run(lambda: ledger.append(self._database, entries))
@@ -158,11 +160,11 @@ class MongoStore:
     async def take_tokens(self, name: str, bucket: Bucket, wanted: int, now: int) -> Grant:
         return await self._session.run(lambda: callers.take_tokens(self._database, name, bucket, wanted, now))
 
-    async def bury(self, user_id: str, at: int) -> Tombstone:
-        return await self._session.run(lambda: tombstones.bury(self._database, user_id, at))
+    async def mark_deleted(self, user_id: str, at: int) -> Tombstone:
+        return await self._session.run(lambda: tombstones.mark_deleted(self._database, user_id, at))
 
-    async def erase(self, user_ids: Collection[str]) -> frozenset[str]:
-        return await self._session.run(lambda: tombstones.erase(self._database, user_ids), within=EACH_OPERATION)
+    async def purge(self, user_ids: Collection[str]) -> frozenset[str]:
+        return await self._session.run(lambda: tombstones.purge(self._database, user_ids), within=EACH_OPERATION)
 
     async def tombstones(self, user_ids: Collection[str]) -> dict[str, Tombstone]:
         return await self._session.run(lambda: tombstones.tombstones(self._database, user_ids))

@@ -1,9 +1,10 @@
 """Deleting users without transactions.
 
-An insertion cannot ask whether somebody is buried, so two looks enclose it. Who records looks for tombstones before,
-as part of `consult`; whether anybody was buried lately is known for `BELIEF` seconds, so this costs ten small questions
-a second at the most, and `bury` returns when nobody can believe otherwise any more. What had passed that look comes to
-its projection a moment later, and whoever projects looks after having written, and removes again what is of a buried
+An insertion cannot ask whether somebody is deleted, so two looks enclose it. Who records looks for tombstones before,
+as part of `load`; whether anybody was deleted lately is known for `BELIEF` seconds, so this costs ten small questions
+a second at the most, and `mark_deleted` returns when every process's cached answer has expired. What had passed that
+look comes to
+its projection a moment later, and whoever projects looks after having written, and removes again what is of a deleted
 user. Of a tombstone, a removal, a writing and a look after it, in any order, nothing stays.
 """
 
@@ -20,7 +21,7 @@ from laurels.domain.tombstones import Tombstone, digest_of
 from laurels.storage.mongodb.connection import Database, Document
 from laurels.storage.mongodb.counts import count_fresh
 
-# Seconds for which a process goes on believing that nobody was buried since it last asked.
+# Seconds for which a process goes on believing that nobody was deleted since it last asked.
 BELIEF = 0.1
 # More than any line's own: nothing that is projected late takes its place.
 _LAST_SEQ = 2**62
@@ -35,8 +36,8 @@ _TOGETHER = 1_000
 _PLACES = {"ledger": "ledger", "snapshots": "users", "boards": "standings"}
 
 
-class Living:
-    """Users who were found without a tombstone when `number` users had been buried."""
+class DeletionCache:
+    """Users who were found without a tombstone when `number` users had been deleted."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -44,8 +45,8 @@ class Living:
         self._asked_at = float("-inf")
         self._users: set[str] = set()
 
-    async def buried(self, user_ids: Collection[str], *, now: bool = False) -> frozenset[str]:
-        """Who of some users is buried; `now`: whatever was believed a moment ago."""
+    async def deleted(self, user_ids: Collection[str], *, now: bool = False) -> frozenset[str]:
+        """Who of some users is deleted; `now`: whatever was believed a moment ago."""
         if not user_ids:
             return frozenset()
         if now or monotonic() - self._asked_at > BELIEF:
@@ -62,14 +63,14 @@ class Living:
         unknown = set(user_ids) - users
         if not unknown:
             return frozenset()
-        buried = frozenset(await tombstones(self._database, unknown))
-        # Into the set of that time: somebody may have been buried since, and then another one is in use.
-        users |= unknown - buried
-        return buried
+        deleted = frozenset(await tombstones(self._database, unknown))
+        # Into the set of that time: somebody may have been deleted since, and then another one is in use.
+        users |= unknown - deleted
+        return deleted
 
 
-async def bury(database: Database, user_id: str, at: int) -> Tombstone:
-    """See `TombstoneStore.bury`."""
+async def mark_deleted(database: Database, user_id: str, at: int) -> Tombstone:
+    """See `TombstoneStore.mark_deleted`."""
     try:
         await database["tombstones"].insert_one(
             {"_id": digest_of(user_id), "deletedAt": DatetimeMS(at), "userId": user_id}
@@ -98,18 +99,18 @@ async def tombstones(database: Database, user_ids: Collection[str]) -> dict[str,
     return {by_digest[each["_id"]]: Tombstone(int(each["deletedAt"]), "userId" in each) for each in found}
 
 
-async def erase(database: Database, user_ids: Collection[str]) -> frozenset[str]:
-    """See `TombstoneStore.erase`."""
-    buried = list(await tombstones(database, user_ids))
-    if not buried:
+async def purge(database: Database, user_ids: Collection[str]) -> frozenset[str]:
+    """See `TombstoneStore.purge`."""
+    deleted = list(await tombstones(database, user_ids))
+    if not deleted:
         return frozenset()
     await _announce(database)
-    return await remove(database, buried)
+    return await remove(database, deleted)
 
 
-async def remove(database: Database, buried: Collection[str]) -> frozenset[str]:
-    """Remove what is held of buried users; of whom something is left."""
-    theirs: Document = {"userId": {"$in": list(buried)}}
+async def remove(database: Database, deleted: Collection[str]) -> frozenset[str]:
+    """Remove what is held of deleted users; of whom something is left."""
+    theirs: Document = {"userId": {"$in": list(deleted)}}
     # First off the boards, where a line without its card would show the id.
     await _hide(database, theirs)
     await database["users"].delete_many(theirs)

@@ -15,13 +15,13 @@ from bson.datetime_ms import DatetimeMS
 
 from laurels.storage.mongodb.connection import Database, Document
 from laurels.storage.mongodb.snapshots import finish
-from laurels.storage.mongodb.tombstones import Living
+from laurels.storage.mongodb.tombstones import DeletionCache
 
 # Seconds; twice as long as an insertion may take at the most.
 MARGIN = 60
 
 
-async def behind(database: Database, limit: int, before: int, living: Living) -> list[str]:
+async def behind(database: Database, limit: int, before: int, living: DeletionCache) -> list[str]:
     """See `Store.behind`. Finishes on the way what another process left half done on the boards."""
     await finish(database, living)
     ledger, meta = database["ledger"], database["meta"]

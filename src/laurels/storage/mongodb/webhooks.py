@@ -111,7 +111,7 @@ async def settle(database: Database, deliveries: Sequence[Delivery]) -> None:
     kept = [each for each in deliveries if each.endpoint in known]
     if not kept:
         return
-    turn = await _turns(database, len(kept))
+    turn = await _progress_lock(database, len(kept))
     # The cursors first: what was given up or arrived and is found once more is only sent once more.
     cursors = [_moving_on(each) for each in kept if each.state != "pending" and each.seq]
     if cursors:
@@ -148,9 +148,9 @@ def _moving_on(delivery: Delivery) -> UpdateOne:
     return UpdateOne(key, [{"$set": moved}], upsert=True)
 
 
-async def _turns(database: Database, count: int) -> int:
+async def _progress_lock(database: Database, count: int) -> int:
     found: Any = await database["meta"].find_one_and_update(
-        {"_id": "webhook_turns"}, {"$inc": {"turn": count}}, upsert=True
+        {"_id": "webhook_progress_lock"}, {"$inc": {"turn": count}}, upsert=True
     )
     return found["turn"] if found else 0
 

@@ -10,24 +10,24 @@ from typing import Any
 import apsw
 import msgspec
 
-from laurels.application.ports.store import LATER_LIMIT, Consulted
-from laurels.domain.ledger import Entry, Fact
+from laurels.application.ports.store import LATER_LIMIT, Loaded
+from laurels.domain.ledger import Entry, EntryBody
 from laurels.domain.progress import Progress
 from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
-from laurels.storage.sqlite.tombstones import NUMBER, Living, tombstones
+from laurels.storage.sqlite.tombstones import NUMBER, DeletionCache, tombstones
 
 Row = tuple[str, int, str | None, int, str]
 
 _BY_SEQ = attrgetter("seq")
 
-_encode_fact = msgspec.json.Encoder().encode
-_decode_fact = msgspec.json.Decoder(Fact).decode
+_encode_body = msgspec.json.Encoder().encode
+_decode_body = msgspec.json.Decoder(EntryBody).decode
 _decode_state = msgspec.json.Decoder(Progress).decode
 
 # Only if nobody was deleted since it was last known who was: in the statement itself, where nobody can come in between.
-_INSERT = MultiRowInsert("INSERT INTO ledger (user_id, seq, event_id, recorded_at, fact)", 5, guard=f"{NUMBER} = ?")
+_INSERT = MultiRowInsert("INSERT INTO ledger (user_id, seq, event_id, recorded_at, body)", 5, guard=f"{NUMBER} = ?")
 
-_COLUMNS = "l.user_id, l.seq, l.event_id, l.recorded_at, l.fact"
+_COLUMNS = "l.user_id, l.seq, l.event_id, l.recorded_at, l.body"
 _SNAPSHOTS = """
     SELECT p.user_id, p.seq, p.state FROM json_each(?) AS asked
     JOIN progress AS p ON p.user_id = asked.value WHERE p.version = ?"""
@@ -46,21 +46,21 @@ _ENTRIES = f"SELECT {_COLUMNS} FROM ledger AS l WHERE user_id = ? AND seq > ? OR
 
 def entry_of(row: tuple[Any, ...]) -> Entry:
     """The entry that a row of the ledger holds."""
-    user_id, seq, event_id, recorded_at, fact = row
-    return Entry(user_id, seq, event_id, recorded_at, _decode_fact(fact))
+    user_id, seq, event_id, recorded_at, body = row
+    return Entry(user_id, seq, event_id, recorded_at, _decode_body(body))
 
 
-def consult(
+def load(
     connection: apsw.Connection,
-    heads: Mapping[str, int | None],
+    known_seqs: Mapping[str, int | None],
     event_ids: Collection[tuple[str, str]],
     version: str,
-) -> Consulted:
-    """See `Store.consult`."""
-    consulted = Consulted()
-    if heads:
-        unknown = [user_id for user_id, seq in heads.items() if seq is None]
-        from_seq = {user_id: seq or 0 for user_id, seq in heads.items()}
+) -> Loaded:
+    """See `Store.load`."""
+    consulted = Loaded()
+    if known_seqs:
+        unknown = [user_id for user_id, seq in known_seqs.items() if seq is None]
+        from_seq = {user_id: seq or 0 for user_id, seq in known_seqs.items()}
         if unknown:
             for user_id, seq, state in rows(connection, _SNAPSHOTS, (_json(unknown), version)):
                 # A snapshot that cannot be read is as good as none: the ledger has it all.
@@ -70,7 +70,7 @@ def consult(
         found = rows(connection, _LATER, (_json(sorted(from_seq.items())),))
         if found and found[0][0] is None:
             del found[0]
-            consulted.deleted = frozenset(tombstones(connection, heads))
+            consulted.deleted = frozenset(tombstones(connection, known_seqs))
         for row in found:
             consulted.later.setdefault(row[0], []).append(entry_of(row))
         for own in consulted.later.values():
@@ -86,10 +86,10 @@ def consult(
     return consulted
 
 
-def append(connection: apsw.Connection, entries: Sequence[Entry], living: Living) -> frozenset[str]:
+def append(connection: apsw.Connection, entries: Sequence[Entry], living: DeletionCache) -> frozenset[str]:
     """See `Store.append`. `living` is what the store knows of users without a tombstone."""
     lines = [
-        (entry.user_id, entry.seq, entry.event_id, entry.recorded_at, _encode_fact(entry.fact).decode())
+        (entry.user_id, entry.seq, entry.event_id, entry.recorded_at, _encode_body(entry.body).decode())
         for entry in entries
     ]
     # Neighbours in the indexes follow each other: a batch then walks through their pages once.
@@ -106,7 +106,7 @@ def append(connection: apsw.Connection, entries: Sequence[Entry], living: Living
     return refused
 
 
-def _write(connection: apsw.Connection, lines: list[Row], living: Living) -> bool:
+def _write(connection: apsw.Connection, lines: list[Row], living: DeletionCache) -> bool:
     if _INSERT.takes_one_statement(len(lines)):
         return _INSERT.run(connection, lines, (living.number,))
     with transaction(connection, "IMMEDIATE"):

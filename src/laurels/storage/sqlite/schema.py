@@ -40,7 +40,7 @@ MIGRATIONS = (
         seq         INTEGER NOT NULL,
         event_id    TEXT,
         recorded_at INTEGER NOT NULL,
-        fact        TEXT    NOT NULL
+        body        TEXT    NOT NULL
     ) STRICT;
     -- A user's entries in order; two writers cannot both make a user's next entry.
     CREATE UNIQUE INDEX ledger_user_seq ON ledger (user_id, seq);

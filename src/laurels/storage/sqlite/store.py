@@ -11,7 +11,7 @@ from typing import TypeVar
 import apsw
 
 from laurels.application.ports.keys import Bucket, Grant
-from laurels.application.ports.store import Card, Consulted, Projected, Projection
+from laurels.application.ports.store import Card, Loaded, Projected, Projection
 from laurels.application.ports.webhooks import Told, Written
 from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Entry
@@ -46,7 +46,7 @@ class SQLiteStore:
         self._version_seen: int | None = None
         self._foreign_writes = 0
         # Of the writer's thread alone.
-        self._living = tombstones.Living()
+        self._living = tombstones.DeletionCache()
         self._closed = False
 
     @classmethod
@@ -66,20 +66,20 @@ class SQLiteStore:
     def mark(self) -> object | None:
         return self._foreign_writes
 
-    async def consult(
-        self, heads: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
-    ) -> Consulted:
-        def work(connection: apsw.Connection) -> Consulted:
+    async def load(
+        self, known_seqs: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
+    ) -> Loaded:
+        def work(connection: apsw.Connection) -> Loaded:
             # Before the queries: what is written between is then seen by them, and asked for once more later.
             self._notice_foreign_writes(connection)
-            return ledger.consult(connection, heads, event_ids, version)
+            return ledger.load(connection, known_seqs, event_ids, version)
 
         return await self._writer.run(work)
 
-    async def read(self, heads: Mapping[str, int | None], version: str) -> Consulted:
-        def work(connection: apsw.Connection) -> Consulted:
+    async def read(self, known_seqs: Mapping[str, int | None], version: str) -> Loaded:
+        def work(connection: apsw.Connection) -> Loaded:
             with transaction(connection, "DEFERRED"):
-                return ledger.consult(connection, heads, (), version)
+                return ledger.load(connection, known_seqs, (), version)
 
         return await self._read(work)
 
@@ -177,10 +177,10 @@ class SQLiteStore:
     async def take_tokens(self, name: str, bucket: Bucket, wanted: int, now: int) -> Grant:
         return await self._projector.run(lambda c: keys.take_tokens(c, name, bucket, wanted, now))
 
-    async def bury(self, user_id: str, at: int) -> Tombstone:
-        return await self._writer.run(lambda c: tombstones.bury(c, user_id, at))
+    async def mark_deleted(self, user_id: str, at: int) -> Tombstone:
+        return await self._writer.run(lambda c: tombstones.mark_deleted(c, user_id, at))
 
-    async def erase(self, user_ids: Collection[str]) -> frozenset[str]:
+    async def purge(self, user_ids: Collection[str]) -> frozenset[str]:
         for user_id in await self.tombstones(user_ids):
             await self._writer.run(partial(tombstones.erase_projection, user_id=user_id))
             while await self._writer.run(partial(tombstones.erase_entries, user_id=user_id)):

@@ -32,10 +32,10 @@ _PLACES = {"ledger": "ledger", "snapshots": "progress", "boards": "standings"}
 _encode = msgspec.json.Encoder().encode
 
 
-class Living:
-    """Users who were found without a tombstone when `number` users had been buried.
+class DeletionCache:
+    """Users who were found without a tombstone when `number` users had been deleted.
 
-    While nobody is buried it knows everybody, and an append asks for nothing but that number.
+    While nobody is deleted it knows everybody, and an append asks for nothing but that number.
     """
 
     def __init__(self) -> None:
@@ -58,8 +58,8 @@ class Living:
         return found
 
 
-def bury(connection: apsw.Connection, user_id: str, at: int) -> Tombstone:
-    """See `TombstoneStore.bury`."""
+def mark_deleted(connection: apsw.Connection, user_id: str, at: int) -> Tombstone:
+    """See `TombstoneStore.mark_deleted`."""
     with transaction(connection, "IMMEDIATE"):
         found = tombstones(connection, (user_id,))
         if user_id in found:
