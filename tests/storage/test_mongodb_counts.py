@@ -35,7 +35,7 @@ class Death(monitoring.CommandListener):
 
 monitoring.register(Death())
 
-from laurels.application.ports import Projection
+from laurels.application.ports.store import Projection
 from laurels.bootstrap import open_store
 from laurels.testing.builders import card, progress, standing
 

@@ -137,7 +137,7 @@ KEEP = """
 import asyncio, os, sys
 from pathlib import Path
 from laurels import LearningEvent
-from laurels.application.ports import Spooled
+from laurels.application.ports.spool import Spooled
 from laurels.storage.spool import FileSpool
 
 async def main():
