@@ -10,7 +10,7 @@ import pytest
 
 from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
-from tests.http.streams import BOARD, USER, follow, post, seqs
+from tests.http.stream_client import BOARD, USER, follow, post, seqs
 from tests.mongod import Deployment
 
 Two = tuple[ServerProcess, ServerProcess]

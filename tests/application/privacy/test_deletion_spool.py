@@ -14,7 +14,7 @@ from laurels.domain.events import LearningEvent
 from laurels.errors import LaurelsError, StoreUnavailable, UserDeleted
 from laurels.storage.spool import FileSpool
 from laurels.testing.clocks import SettableClock
-from tests.application.test_intake import Setting, opened
+from tests.application.outage.test_spooling_recorder import Setting, opened
 
 
 @pytest.fixture

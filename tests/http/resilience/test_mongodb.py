@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.http.conftest import StartServer
-from tests.http.test_races import EVENT, assert_told_once, post_all
+from tests.http.resilience.test_races import EVENT, assert_told_once, post_all
 
 TYPES = ("code_run", "ai_debug", "session_join", "visualize", "ai_explain", "challenge_complete")
 

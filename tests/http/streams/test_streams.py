@@ -12,7 +12,7 @@ import pytest
 from tests.http.answers import BADGE, EVENT, assert_refused
 from tests.http.conftest import Record, StartServer
 from tests.http.server_process import ServerProcess
-from tests.http.streams import BOARD, USER, follow, post, post_many, seqs
+from tests.http.stream_client import BOARD, USER, follow, post, post_many, seqs
 
 
 class TestUserStream:

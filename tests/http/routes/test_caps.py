@@ -14,8 +14,8 @@ import pytest
 
 from tests.http.answers import EVENT, assert_refused
 from tests.http.conftest import Record, StartServer
+from tests.http.resilience.test_races import post_all
 from tests.http.server_process import ServerProcess
-from tests.http.test_races import post_all
 
 URL = "/api/progress/event"
 BATCH = "/api/progress/events"

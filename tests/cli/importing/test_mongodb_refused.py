@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from tests.cli import older_database as older
 from tests.cli.conftest import Run, Start
-from tests.cli.older_database import Client, digest, wait_for_entries
+from tests.cli.importing import older_database as older
+from tests.cli.importing.older_database import Client, digest, wait_for_entries
 from tests.mongod import Deployment, deploy
 
 

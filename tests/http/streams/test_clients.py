@@ -14,7 +14,7 @@ import pytest
 from tests.http.answers import assert_refused
 from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
-from tests.http.streams import BOARD, SOON, USER, follow, post, seqs
+from tests.http.stream_client import BOARD, SOON, USER, follow, post, seqs
 
 IDLE = 500
 # Bytes. Without a bound each slow client would hold the whole ledger of its user.

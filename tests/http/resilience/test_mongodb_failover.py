@@ -14,8 +14,8 @@ import httpx2
 import pytest
 
 from tests.http.conftest import StartServer
+from tests.http.resilience.test_races import EVENT
 from tests.http.server_process import ServerProcess
-from tests.http.test_races import EVENT
 from tests.mongod import Deployment
 from tests.storage.test_mongodb_processes import check
 

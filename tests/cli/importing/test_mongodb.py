@@ -11,9 +11,9 @@ import pytest
 from laurels import Laurels, Settings
 from laurels.domain.ledger import EventRecorded, UserMigrated
 from laurels.domain.periods import to_ms
-from tests.cli import older_database as older
 from tests.cli.conftest import Run, Start, rows
-from tests.cli.older_database import Client, boards, digest, event_points, look, wait_for_entries
+from tests.cli.importing import older_database as older
+from tests.cli.importing.older_database import Client, boards, digest, event_points, look, wait_for_entries
 from tests.mongod import Deployment
 
 

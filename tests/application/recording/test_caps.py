@@ -15,7 +15,7 @@ from laurels import EventConflict, InvalidEvent, Laurels, LearningEvent, Recorde
 from laurels.application.maintenance.rebuild import rebuild, verify
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
-from tests.application.test_intake import opened
+from tests.application.outage.test_spooling_recorder import opened
 
 CAPPED = small_rulebook(
     event_types={

@@ -26,7 +26,7 @@ from tests.http.server_process import ServerProcess
 from tests.mongod import free_port
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
-DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOY = Path(__file__).parents[3] / "deploy"
 SECRET_PARTS = ("hidden-user", "hidden-query", "hidden-language", "hidden-token")
 
 
@@ -262,7 +262,7 @@ class TestMetrics:
 
     def test_every_metric_stands_on_the_page(self, seen: ServerProcess, metrics_port: int) -> None:
         assert seen.pid
-        page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+        page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text("utf-8")
         names = {re.sub("_(bucket|count|sum)$", "", name) for name, _ in scrape(metrics_port)}
         assert len(names) > 20
         ours = {name for name in names if name.startswith("laurels_")}

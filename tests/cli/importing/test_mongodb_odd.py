@@ -9,9 +9,9 @@ from bson import Int64, ObjectId
 
 from laurels.domain.ledger import EventRecorded
 from laurels.domain.periods import to_ms
-from tests.cli import older_database as older
 from tests.cli.conftest import Run
-from tests.cli.older_database import Client, look
+from tests.cli.importing import older_database as older
+from tests.cli.importing.older_database import Client, look
 
 
 class TestOddEvents:
