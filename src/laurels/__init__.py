@@ -13,6 +13,7 @@ from laurels.domain.periods import Timeframe
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import (
     EventConflict,
+    InternalFault,
     InvalidEvent,
     InvalidInput,
     InvalidProfile,
@@ -35,6 +36,7 @@ from laurels.settings import Settings
 
 __all__ = [
     "EventConflict",
+    "InternalFault",
     "InvalidEvent",
     "InvalidInput",
     "InvalidProfile",

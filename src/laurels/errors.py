@@ -14,6 +14,7 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
     ├── UnknownWebhook          there is no webhook with this id
     ├── RulebookError           a rulebook cannot be used; names file, line and key
     ├── SettingsError           an environment setting cannot be used
+    ├── InternalFault           a fault of Laurels itself; trying again does not help
     └── StoreError
         ├── StoreUnavailable    the store cannot answer now; trying again may help
         │   └── StoreUnreachable    nobody answers at the store's address, or not in time; waiting helps
@@ -131,6 +132,15 @@ class SettingsError(LaurelsError):
     """An environment setting cannot be used. The text names the variable and what it takes."""
 
     code = "settings-error"
+
+
+class InternalFault(LaurelsError):
+    """Laurels itself is at fault. The log has the traceback, as the cause of this; it is never taken for an outage.
+
+    What was asked for is not done, unless the fault came after it was.
+    """
+
+    code = "internal"
 
 
 class StoreError(LaurelsError):

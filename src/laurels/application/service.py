@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
+from laurels.application.background import BackgroundTask
 from laurels.application.live.live import Live
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.draining import Drainer
@@ -26,7 +27,8 @@ from laurels.application.recording.commands import Queued, Recorded
 from laurels.application.recording.progress_cache import ProgressCache
 from laurels.application.recording.projector import Projector
 from laurels.application.recording.recorder import BATCH, Recorder
-from laurels.application.webhooks.webhooks import enqueue_user_deleted
+from laurels.application.webhooks.courier import Sender
+from laurels.application.webhooks.webhooks import Dispatcher, Webhooks, enqueue_user_deleted
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import MS_PER_DAY
 from laurels.domain.rules.rulebook import Rulebook
@@ -81,6 +83,7 @@ class Service:
         self.fallback = fallback
         self._intake: SpoolingRecorder | None = None
         self._drainer: Drainer | None = None
+        self._dispatcher: Dispatcher | None = None
         recent = recent_progress()
         last_known: LastKnown | None = None
         if fallback is not None:
@@ -99,6 +102,29 @@ class Service:
         )
         self.deletion = Deletion(store, clock, spool=fallback.spool if fallback else None, forget=self._forget)
         self.deletion.on_deleted.append(self._tell_deleted)
+
+    @property
+    def tasks(self) -> list[BackgroundTask]:
+        """What runs in the background now."""
+        tasks = [self.recorder.task, self.projector.task, self.deletion.task, *self.live.tasks]
+        if self.fallback is not None:
+            tasks += self.fallback.availability.tasks
+        if self._drainer is not None:
+            tasks.append(self._drainer.task)
+        if self._dispatcher is not None:
+            tasks += self._dispatcher.tasks
+        return tasks
+
+    @asynccontextmanager
+    async def delivering(self, sender: Sender, *, allow_private: bool) -> AsyncGenerator[Webhooks]:
+        """Deliver webhooks through `sender` as long as the block runs, which gets the means to make them."""
+        self._dispatcher = Dispatcher(self.store, self.rulebook, self.clock, sender)
+        self._dispatcher.start()
+        try:
+            yield Webhooks(self.store, self.clock, sender=sender, allow_private=allow_private)
+        finally:
+            dispatcher, self._dispatcher = self._dispatcher, None
+            await dispatcher.close()
 
     @property
     def earliest(self) -> int:

@@ -17,7 +17,7 @@ import httpx2
 
 from laurels.application.service import Service
 from laurels.application.webhooks.courier import Answer
-from laurels.application.webhooks.webhooks import Dispatcher, Webhooks
+from laurels.application.webhooks.webhooks import Webhooks
 from laurels.domain.webhooks import check_url, is_delivered, is_public
 from laurels.errors import InvalidInput
 
@@ -130,12 +130,10 @@ class WebhookSender:
 async def delivering(service: Service, *, allow_private: bool) -> AsyncGenerator[Webhooks]:
     """Deliver a service's webhooks as long as the block runs, which gets the means to make them."""
     sender = WebhookSender(allow_private=allow_private)
-    dispatcher = Dispatcher(service.store, service.rulebook, service.clock, sender)
-    dispatcher.start()
     try:
-        yield Webhooks(service.store, service.clock, sender=sender, allow_private=allow_private)
+        async with service.delivering(sender, allow_private=allow_private) as webhooks:
+            yield webhooks
     finally:
-        await dispatcher.close()
         await sender.close()
 
 

@@ -93,7 +93,7 @@ async def test_nothing_runs_while_nobody_follows(laurels: Laurels) -> None:
     def watching() -> set[str]:
         return {task.get_name() for task in asyncio.all_tasks()} & {"laurels-watch", "laurels-boards"}
 
-    assert (watching(), laurels.recorder.on_commit) == (set(), None)
+    assert (watching(), bool(laurels.recorder.on_commit)) == (set(), False)
     feeds = [
         laurels.live.follow_user("ada"),
         laurels.live.follow_user("ada"),
@@ -101,7 +101,7 @@ async def test_nothing_runs_while_nobody_follows(laurels: Laurels) -> None:
         await laurels.live.follow_board(),
     ]
     assert watching() == {"laurels-watch", "laurels-boards"}
-    assert laurels.recorder.on_commit is not None
+    assert laurels.recorder.on_commit
     feeds.pop().close()
     await asyncio.sleep(0)
     assert watching() == {"laurels-watch"}
@@ -109,7 +109,7 @@ async def test_nothing_runs_while_nobody_follows(laurels: Laurels) -> None:
         feed.close()
         feed.close()
     await asyncio.sleep(0.1)
-    assert (watching(), laurels.recorder.on_commit, laurels.live.followers) == (set(), None, 0)
+    assert (watching(), bool(laurels.recorder.on_commit), laurels.live.followers) == (set(), False, 0)
 
 
 async def test_at_the_end_everybody_who_waits_is_told_and_who_comes_later_too(laurels: Laurels) -> None:

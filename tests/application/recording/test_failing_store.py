@@ -53,9 +53,6 @@ class FaultyStore:
         await self.real.append(entries)
         raise StoreUnavailable("Gone before it could say that all is well.")
 
-    async def breaks(self, _entries: Sequence[Entry]) -> frozenset[str]:
-        raise ZeroDivisionError
-
 
 @pytest.fixture
 async def faulty(store_url: str) -> Any:
@@ -177,19 +174,6 @@ class TestFaults:
         assert told == [True] * 20 + [False] * 5
         await laurels.close()
         assert (await verify(faulty.real, laurels.rulebook)).events == 25
-
-    async def test_a_fault_of_ours_stops_neither_the_others_nor_those_who_come_after(
-        self, faulty: FaultyStore, clock: SettableClock
-    ) -> None:
-        laurels = service(faulty, clock)
-        # The batch breaks, and then its first event alone.
-        faulty.faults = [faulty.breaks, faulty.breaks]
-        results = await laurels.record_many([learning_event(f"user {n}", event_id="e") for n in range(4)])
-        assert [type(result) for result in results] == [StoreUnavailable, Recorded, Recorded, Recorded]
-        assert not (await laurels.record("user 0", "run", event_id="e")).is_replay
-        await laurels.close()
-        found = await verify(faulty.real, laurels.rulebook)
-        assert (found.is_clean, found.events, found.behind) == (True, 4, 0)
 
     async def test_a_failed_profile_change_is_told_and_leaves_no_trace(
         self, faulty: FaultyStore, clock: SettableClock

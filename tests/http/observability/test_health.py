@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -59,6 +60,23 @@ class TestHealth:
             wait_until(lambda: readiness() == behind)
             other.execute("ALTER TABLE elsewhere RENAME TO standings")
             wait_until(lambda: readiness() == ready)
+
+    async def test_a_server_whose_committer_has_ended_is_not_ready_and_refuses_events(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path}/laurels.db"
+        headers = {"authorization": f"Bearer {await asyncio.to_thread(make_key, url, 'admin')}"}
+        app = create_app(Settings(store=url))
+        transport = httpx2.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]  its scope is typed more narrowly
+        async with app.lifespan(), httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            assert (await client.get("/health/ready")).status_code == 200
+            [committer] = [task for task in asyncio.all_tasks() if task.get_name() == "laurels-committer"]
+            committer.cancel()
+            body = {"userId": "ada", "eventType": "code_run"}
+            async with asyncio.timeout(5):
+                refused = await client.post("/api/progress/event", json=body, headers=headers)
+            assert_refused(refused, 500, code=":internal")
+            answer = await client.get("/health/ready")
+        assert answer.status_code == 503
+        assert answer.json() == {"status": "unavailable", "checks": {"store": "ok", "tasks": "dead"}}
 
     def test_a_server_that_is_stopping_is_not_ready(self, start_server: StartServer) -> None:
         port = free_port()

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from time import monotonic
 from typing import Protocol
 
+from laurels.application.background import BackgroundTask
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.keys import CallerStore
 from laurels.domain.keys import (
@@ -66,7 +66,7 @@ class Keyring:
         self._reading: asyncio.Task[None] | None = None
         self._touched: dict[str, int] = {}
         self._touching: asyncio.Task[None] | None = None
-        self._learning: asyncio.Task[None] | None = None
+        self.learning = BackgroundTask("laurels-keys-first", self._learn, retry=FRESH)
         self.is_known = False
 
     @property
@@ -85,13 +85,10 @@ class Keyring:
     def learn(self) -> None:
         """Go on asking for the keys, in a task, until they are known once."""
         if not self.is_known:
-            self._learning = asyncio.create_task(self._learn(), name="laurels-keys-first")
+            self.learning.start()
 
     async def _learn(self) -> None:
-        while not self.is_known:
-            await asyncio.sleep(FRESH)
-            with suppress(StoreError):
-                await self.refresh()
+        await self.refresh()
 
     async def refresh(self) -> None:
         """Make what is known young enough. While the store is away or hangs, what was known last goes on to count:
@@ -107,6 +104,9 @@ class Keyring:
                 await asyncio.shield(reading)
             if began or not reading.done():
                 # Begun after this call, so good enough for it, however long it took.
+                if reading.done():
+                    # A fault is not taken for an outage, in which the keys that were known last would count.
+                    reading.result()
                 return
 
     async def _read(self) -> None:
@@ -167,8 +167,7 @@ class Keyring:
 
     async def close(self) -> None:
         """Finish what is under way."""
-        if self._learning is not None:
-            self._learning.cancel()
+        await self.learning.close()
         pending = [task for task in (self._reading, self._touching) if task is not None]
         await asyncio.gather(*pending, return_exceptions=True)
 

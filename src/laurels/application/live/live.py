@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping, Sequence
 from contextlib import aclosing, suppress
 from time import monotonic
 
+from laurels.application.background import BackgroundTask
 from laurels.application.live.feeds import BoardChannel, BoardFeed, Feed, UserChannel, UserFeed
 from laurels.application.live.messages import board_message, place_of
 from laurels.application.ports.clock import Clock
@@ -34,9 +35,6 @@ BOARD_INTERVAL = 0.25
 BOARD_SETTLES = 3.0
 # Seconds between two looks otherwise. A day may have begun, and with it another board.
 BOARD_IDLE = 2.0
-# Seconds until a store is watched again that could not be.
-_RETRY = 1.0
-_RETRY_AFTER_FAULT = 10.0
 
 _Board = tuple[Timeframe | None, str | None, int]
 
@@ -63,8 +61,8 @@ class Live:
         self._users: dict[str, UserChannel] = {}
         self._boards: dict[_Board, BoardChannel] = {}
         self._feeds: set[Feed] = set()
-        self._watching: asyncio.Task[None] | None = None
-        self._showing: asyncio.Task[None] | None = None
+        self._watching: BackgroundTask | None = None
+        self._showing: BackgroundTask | None = None
         self._stirred = asyncio.Event()
         self._stirred_at = float("-inf")
         self._is_ended = False
@@ -73,6 +71,11 @@ class Live:
     def followers(self) -> int:
         """How many feeds are open."""
         return len(self._feeds)
+
+    @property
+    def tasks(self) -> list[BackgroundTask]:
+        """What runs now."""
+        return [task for task in (self._watching, self._showing) if task is not None]
 
     def follow_user(self, user_id: str, *, last_id: str | None = None) -> Feed:
         """The messages of a user after the one with the id `last_id`; without one where they stand and what comes then.
@@ -135,7 +138,8 @@ class Live:
         feed = BoardFeed(last_id or "", channel, on_close=leave)
         self._join(feed)
         if self._showing is None and not self._is_ended:
-            self._showing = asyncio.create_task(self._show_boards(), name="laurels-boards")
+            self._showing = BackgroundTask("laurels-boards", self._show_boards)
+            self._showing.start()
         return feed
 
     def end_users(self, user_ids: Container[str]) -> None:
@@ -153,18 +157,20 @@ class Live:
     async def close(self) -> None:
         """End all feeds and stop watching."""
         self.end()
-        tasks = [task for task in (self._watching, self._showing) if task is not None]
+        tasks = self.tasks
         self._stop()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            await task.close()
 
     def _join(self, feed: Feed) -> None:
         self._feeds.add(feed)
         if self._is_ended:
             feed.close()
             return
-        self._recorder.on_commit = self._on_commit
         if self._watching is None:
-            self._watching = asyncio.create_task(self._watch(), name="laurels-watch")
+            self._recorder.on_commit.subscribe(self._on_commit)
+            self._watching = BackgroundTask("laurels-watch", self._watch)
+            self._watching.start()
 
     def _leave(self, feed: Feed) -> None:
         self._feeds.discard(feed)
@@ -175,13 +181,12 @@ class Live:
             self._showing = None
 
     def _stop(self) -> None:
-        self._recorder.on_commit = None
-        for task in (self._watching, self._showing):
-            if task is not None:
-                task.cancel()
+        self._recorder.on_commit.unsubscribe(self._on_commit)
+        for task in self.tasks:
+            task.cancel()
         self._watching = self._showing = None
 
-    def _on_commit(self, entries: Iterable[Entry]) -> None:
+    def _on_commit(self, entries: Sequence[Entry]) -> None:
         self._stir()
         if self._users:
             for entry in entries:
@@ -193,23 +198,13 @@ class Live:
         self._stirred_at = monotonic()
         self._stirred.set()
 
-    async def _watch(self) -> None:
-        is_away = False
-        while True:
-            try:
-                async with aclosing(self._store.watch()) as changes:
-                    async for reached in changes:
-                        is_away = False
-                        self._stir()
-                        await self._look(reached)
-            except StoreError as error:
-                if not is_away:
-                    logger.warning("live streams wait: %s", error)
-                is_away = True
-                await asyncio.sleep(_RETRY)
-            except Exception:
-                logger.exception("live streams wait")
-                await asyncio.sleep(_RETRY_AFTER_FAULT)
+    async def _watch(self) -> float:
+        """Follow what the store tells, for as long as it does."""
+        async with aclosing(self._store.watch()) as changes:
+            async for reached in changes:
+                self._stir()
+                await self._look(reached)
+        return 0
 
     async def _look(self, reached: Mapping[str, int] | None) -> None:
         """Find out what was written of those who are followed: by one question for all of them."""
@@ -239,21 +234,23 @@ class Live:
             if len(entries) >= LATER_LIMIT:
                 channel.doubt()
 
-    async def _show_boards(self) -> None:
-        while True:
-            started = monotonic()
-            for (timeframe, period, limit), channel in list(self._boards.items()):
-                try:
-                    page = await self._leaderboards.page(timeframe, period=period, limit=limit)
-                except StoreError:
-                    continue
-                except Exception:
-                    logger.exception("a followed board cannot be shown")
-                    continue
-                channel.show(board_message(page))
-            # Where many boards are followed, most of the time is for others all the same.
-            await asyncio.sleep(max(BOARD_INTERVAL, 3 * (monotonic() - started)))
-            if monotonic() - self._stirred_at > BOARD_SETTLES:
-                self._stirred.clear()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stirred.wait(), BOARD_IDLE)
+    async def _show_boards(self) -> float:
+        """Look at every followed board, and wait until they are to be looked at again."""
+        started = monotonic()
+        for (timeframe, period, limit), channel in list(self._boards.items()):
+            try:
+                page = await self._leaderboards.page(timeframe, period=period, limit=limit)
+            except StoreError:
+                continue
+            except Exception:
+                # The others are shown all the same.
+                logger.exception("a followed board cannot be shown")
+                continue
+            channel.show(board_message(page))
+        # Where many boards are followed, most of the time is for others all the same.
+        await asyncio.sleep(max(BOARD_INTERVAL, 3 * (monotonic() - started)))
+        if monotonic() - self._stirred_at > BOARD_SETTLES:
+            self._stirred.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stirred.wait(), BOARD_IDLE)
+        return 0

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from time import monotonic
 
+from laurels.application.background import BackgroundTask, Observers
 from laurels.errors import StoreError, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -24,14 +25,18 @@ class Availability:
     def __init__(self, *, interval: float, limit: float) -> None:
         self.limit = limit
         self.is_available = False
-        self.on_away: Callable[[], None] | None = None
+        # Told when the store goes away, before anything else happens.
+        self.on_away: Observers[[]] = Observers("outages")
         self._interval = interval
         self._check: Callable[[], Awaitable[None]] | None = None
         self._asked_at: Callable[[], float | None] = lambda: None
         self._pending: asyncio.Task[None] | None = None
         self._back = asyncio.Event()
         self._doubted = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self.tasks = [
+            BackgroundTask("laurels-heartbeat", self._turn, is_vital=True),
+            BackgroundTask("laurels-commit-watch", self._watch, is_vital=True),
+        ]
 
     async def start(self, check: Callable[[], Awaitable[None]]) -> None:
         """Have `check` called regularly from now on, the first time before this returns.
@@ -47,10 +52,8 @@ class Availability:
             self._believe()
         else:
             logger.warning("the store is away: %s", error)
-        self._tasks = [
-            asyncio.create_task(self._run(), name="laurels-heartbeat"),
-            asyncio.create_task(self._watch(), name="laurels-commit-watch"),
-        ]
+        for task in self.tasks:
+            task.start()
 
     def watch(self, asked_at: Callable[[], float | None]) -> None:
         """Watch commits too: `asked_at` tells when the one under way began (seconds, monotonic), None for none."""
@@ -63,8 +66,7 @@ class Availability:
             logger.warning("the store is away: %s", why)
             self.is_available = False
             self._back.clear()
-            if self.on_away is not None:
-                self.on_away()
+            self.on_away.tell()
 
     def doubt(self) -> None:
         """Have the next heartbeat now: a reader has met with an error."""
@@ -76,9 +78,8 @@ class Availability:
 
     async def close(self) -> None:
         """Stop asking."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for task in self.tasks:
+            await task.close()
         if self._pending is not None:
             # Not waited for: it may hang. Nobody else takes its error.
             self._pending.cancel()
@@ -88,20 +89,21 @@ class Availability:
         self.is_available = True
         self._back.set()
 
-    async def _run(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._doubted.wait(), self._interval)
+    async def _turn(self) -> float:
+        """Wait for the next heartbeat, and go by what it tells."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._doubted.wait(), self._interval)
+        self._doubted.clear()
+        error = await self._beat(self.limit)
+        if error is not None:
+            self.suspect(str(error))
             self._doubted.clear()
-            error = await self._beat(self.limit)
-            if error is not None:
-                self.suspect(str(error))
-                self._doubted.clear()
-                # A refusal comes at once: not to ask again in the same instant is what the interval is for.
-                await asyncio.sleep(min(self._interval, 0.1))
-            elif not self.is_available and not self._hangs():
-                logger.warning("the store is back")
-                self._believe()
+            # A refusal comes at once: not to ask again in the same instant is what the interval is for.
+            return min(self._interval, 0.1)
+        if not self.is_available and not self._hangs():
+            logger.warning("the store is back")
+            self._believe()
+        return 0
 
     async def _beat(self, limit: float) -> Exception | None:
         """What the check raised; None when it succeeded. One check at a time, however long it takes: they must not
@@ -124,11 +126,10 @@ class Availability:
         asked_at = self._asked_at()
         return asked_at is not None and monotonic() - asked_at > self.limit
 
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(self.limit / 10)
-            if self.is_available and self._hangs():
-                self.suspect(f"a commit has taken more than {self.limit:g} seconds")
+    async def _watch(self) -> float:
+        if self.is_available and self._hangs():
+            self.suspect(f"a commit has taken more than {self.limit:g} seconds")
+        return self.limit / 10
 
 
 async def _call(check: Callable[[], Awaitable[None]]) -> None:

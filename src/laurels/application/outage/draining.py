@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import Counter
 
+from laurels.application.background import BackgroundTask
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.spooling_recorder import SpoolingRecorder
 from laurels.application.ports.spool import SetAside, Spool, Spooled
@@ -40,29 +41,22 @@ class Drainer:
         self._strikes: Counter[int] = Counter()
         # Refused events after which the store has taken another.
         self._compared: set[int] = set()
-        self._task = asyncio.create_task(self._run(), name="laurels-drainer")
+        self.task = BackgroundTask("laurels-drainer", self._turn, retry=PAUSE)
+        self.task.start()
 
     async def close(self) -> None:
         """Stop. What is not drained stays in the spool."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await self.task.close()
 
-    async def _run(self) -> None:
-        while True:
-            await self._availability.wait()
-            if self._spool.is_empty or not self._spool.take_turn():
-                await asyncio.sleep(LOOK_EVERY)
-                continue
-            try:
-                await self._drain()
-            except StoreError as error:
-                logger.error("the spool cannot be drained: %s", error)
-                await asyncio.sleep(PAUSE)
-            except Exception:
-                logger.exception("the spool cannot be drained")
-                await asyncio.sleep(10 * PAUSE)
-            finally:
-                self._spool.end_turn()
+    async def _turn(self) -> float:
+        await self._availability.wait()
+        if self._spool.is_empty or not self._spool.take_turn():
+            return LOOK_EVERY
+        try:
+            await self._drain()
+        finally:
+            self._spool.end_turn()
+        return 0
 
     async def _drain(self) -> None:
         """Until the spool is empty or the store is away."""
@@ -81,7 +75,7 @@ class Drainer:
                 else:
                     refused.append(SetAside(spooled, str(result)))
             if kept:
-                refused += await self._ponder(kept, alone=len(waiting) == 1)
+                refused += await self._isolate_poison_event(kept, alone=len(waiting) == 1)
             else:
                 self._size = min(2 * self._size, BATCH)
                 self._strikes.clear()
@@ -98,8 +92,10 @@ class Drainer:
         if count:
             logger.warning("%d events of the spool are recorded", count)
 
-    async def _ponder(self, kept: list[tuple[Spooled, StoreError | None]], *, alone: bool) -> list[SetAside]:
-        """Find out whether the store was away or does not take one of these events; those that it never will."""
+    async def _isolate_poison_event(
+        self, kept: list[tuple[Spooled, StoreError | None]], *, alone: bool
+    ) -> list[SetAside]:
+        """Find out whether the store was away or refuses one of these events; those that it will never take."""
         await asyncio.sleep(PAUSE)
         if not self._availability.is_available:
             return []

@@ -18,7 +18,7 @@ from laurels.application.recording.commands import Command, Group, Queued, Recor
 from laurels.application.recording.recorder import Recorder, changed
 from laurels.domain.events import LearningEvent
 from laurels.domain.progress import Progress
-from laurels.errors import LaurelsError, StoreError, StoreUnavailable
+from laurels.errors import InternalFault, LaurelsError, StoreError, StoreUnavailable
 
 
 class SpoolingRecorder:
@@ -32,9 +32,9 @@ class SpoolingRecorder:
         # In order of arrival: in that order they go into the spool when the store goes away.
         self._under_way: dict[Group, None] = {}
         self._withdrawn: StoreError | None = None
-        availability.on_away = self._give_up
+        availability.on_away.subscribe(self._give_up)
         availability.watch(lambda: recorder.asked_at)
-        recorder.on_outage = availability.suspect
+        recorder.on_outage.subscribe(availability.suspect)
 
     async def accept_many(
         self, events: Sequence[LearningEvent], *, earliest: int
@@ -72,6 +72,9 @@ class SpoolingRecorder:
         )
         if group.open:
             await self._settle(group, group.commands)
+        if self._recorder.task.is_dead:
+            # Whatever the results say: another process is to record these.
+            raise InternalFault("The recorder of this process has ended; the spool is drained by another one.")
         return [None if result is self._withdrawn else result for result in group.results]  # pyright: ignore[reportReturnType]
 
     async def change_profile(self, user_id: str, changes: Mapping[str, Any]) -> Progress:

@@ -8,19 +8,16 @@ anywhere is carried on by whoever runs.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Collection
 from time import monotonic
 
+from laurels.application.background import BackgroundTask
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.spool import Spool
 from laurels.application.ports.store import Store
 from laurels.domain.events import check_id
 from laurels.domain.tombstones import Tombstone
-from laurels.errors import InvalidQuery, StoreError, UnknownUser
-
-logger = logging.getLogger(__name__)
+from laurels.errors import InvalidQuery, UnknownUser
 
 # Seconds between two looks for whom others have deleted.
 LOOK_EVERY = 1.0
@@ -73,7 +70,8 @@ class Deletion:
         # When an open tombstone was first seen (seconds, monotonic): of no clock but our own.
         self._seen: dict[str, float] = {}
         self._is_begun = False
-        self._task = asyncio.create_task(self._run(), name="laurels-deletion")
+        self.task = BackgroundTask("laurels-deletion", self._turn)
+        self.task.start()
 
     async def delete(self, user_id: str, *, spool: Spool | None = None) -> Tombstone:
         """See `delete_user`; `spool` is for a process that keeps none, beside servers that do.
@@ -115,20 +113,13 @@ class Deletion:
 
     async def close(self) -> None:
         """Stop. What is not done is done by the next process."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await self.task.close()
 
     async def _clear_set_aside(self) -> None:
         """Who was deleted while this machine was away: what waits is refused when its turn comes, the rest is here."""
         if self._spool is not None and (users := await self._spool.set_aside_users()):
             await self._spool.forget(list(await self._store.tombstones(users)))
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.sweep()
-            except StoreError as error:
-                logger.debug("deletions wait: %s", error)
-            except Exception:
-                logger.exception("deletions wait")
-            await asyncio.sleep(LOOK_EVERY)
+    async def _turn(self) -> float:
+        await self.sweep()
+        return LOOK_EVERY

@@ -111,23 +111,39 @@ class Group:
             self.results[index] = result
 
 
-class RecordEvent:
-    """Record an event that has passed `check_event` and happened at the instant `at`."""
+class _Command:
+    """What one slot of a group waits for. `key`: the event id by which it is looked up before it is decided."""
 
-    __slots__ = ("at", "event", "event_id", "group", "index", "key", "user_id")
+    __slots__ = ("group", "index", "key", "user_id")
 
-    def __init__(self, event: LearningEvent, at: int, group: Group, index: int) -> None:
-        self.event = event
-        self.at = at
+    def __init__(self, user_id: str, key: tuple[str, str] | None, group: Group, index: int) -> None:
+        self.user_id = user_id
+        self.key = key
         self.group = group
         self.index = index
-        self.user_id = event.user_id
-        self.event_id = event.event_id or str(uuid7())
-        # An id made here is new by construction: there is nothing to look up.
-        self.key = (event.user_id, event.event_id) if event.event_id else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has no result yet."""
+        return self.group.results[self.index] is None
 
     def look_up(self) -> None:
-        """Have the event looked up before it is recorded: another copy of it is on its way."""
+        """Have an event looked up before it is recorded: another copy of it may stand already."""
+
+
+class RecordEvent(_Command):
+    """Record an event that has passed `check_event` and happened at the instant `at`."""
+
+    __slots__ = ("at", "event", "event_id")
+
+    def __init__(self, event: LearningEvent, at: int, group: Group, index: int) -> None:
+        # An id made here is new by construction: there is nothing to look up.
+        super().__init__(event.user_id, (event.user_id, event.event_id) if event.event_id else None, group, index)
+        self.event = event
+        self.at = at
+        self.event_id = event.event_id or str(uuid7())
+
+    def look_up(self) -> None:
         self.key = (self.user_id, self.event_id)
 
     def replay(self, entry: Entry) -> Result:
@@ -181,18 +197,15 @@ class MigrateEvent(RecordEvent):
         return migrate_event(progress, self.event, self.at, self.given.points, self.given.pays, rulebook)
 
 
-class MigrateUser:
+class MigrateUser(_Command):
     """Take over what another system stored of a user, after their events."""
 
-    __slots__ = ("difference", "given", "group", "index", "is_first", "key", "user_id")
+    __slots__ = ("difference", "given", "is_first")
 
     def __init__(self, given: GivenUser, group: Group, index: int) -> None:
-        self.given = given
-        self.user_id = given.user_id
-        self.group = group
-        self.index = index
         # What is decided follows from the progress alone, which knows what was taken over.
-        self.key = None
+        super().__init__(given.user_id, None, group, index)
+        self.given = given
         self.is_first = True
         self.difference = 0
 
@@ -223,17 +236,14 @@ class MigrateUser:
         return Entry(self.user_id, seq, event_id, now, body)
 
 
-class ChangeProfile:
+class ChangeProfile(_Command):
     """Set fields of a profile, by wire name; the result is a copy of the progress after it."""
 
-    __slots__ = ("changes", "group", "index", "key", "user_id")
+    __slots__ = ("changes",)
 
     def __init__(self, user_id: str, changes: Mapping[str, Any], group: Group, index: int) -> None:
-        self.user_id = user_id
+        super().__init__(user_id, None, group, index)
         self.changes = changes
-        self.group = group
-        self.index = index
-        self.key = None
 
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
         """Apply the fields that differ; None where there is nothing to write."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from contextlib import suppress
 from time import monotonic
 
+from laurels.application.background import BackgroundTask
 from laurels.application.ports.clock import Clock
-from laurels.application.ports.store import Projection, Store
-from laurels.application.recording.progress_cache import ProgressCache
+from laurels.application.ports.store import Card, Projection, Store
+from laurels.application.recording.progress_cache import Cached, ProgressCache
 from laurels.application.recording.progress_lock import ProgressLock
 from laurels.application.recording.standings import card_of, standings_of
 from laurels.application.recording.stats import SECONDS, Histogram
@@ -59,7 +61,8 @@ class Projector:
         self._flushing = asyncio.Lock()
         self._flushing_since: float | None = None
         self.flush_seconds = Histogram(SECONDS)
-        self._task = asyncio.create_task(self._run(), name="laurels-projector")
+        self.task = BackgroundTask("laurels-projector", self._turn)
+        self.task.start()
 
     async def flush(self) -> None:
         """Project everything that this process has committed so far. Raises StoreError; nothing is forgotten then."""
@@ -95,20 +98,30 @@ class Projector:
                 taken = self._cache.take_dirty(min(chunk, waiting - start))
                 if not taken:
                     return
-                progresses = [cached.progress for cached, _ in taken]
-                write = self._store.project(
-                    [
-                        Projection(cached.progress, standings_of(cached.progress, touched) if touched else {})
-                        for cached, touched in taken
-                    ],
-                    cards=[card_of(progress, self._rulebook) for progress in progresses],
-                )
+                write = self._write(taken)
             try:
                 await write
             except BaseException:
                 self._cache.give_back(taken)
                 raise
             self._progress_lock.projected.set()
+
+    def _write(self, taken: list[tuple[Cached, set[int]]]) -> Awaitable[None]:
+        """Begin to write what was taken. A user whose projection cannot be made is left out: the ledger shows that they
+        are behind, so each `catch_up` tries them again."""
+        projections: list[Projection] = []
+        cards: list[Card] = []
+        for cached, touched in taken:
+            progress = cached.progress
+            try:
+                standings = standings_of(progress, touched) if touched else {}
+                card = card_of(progress, self._rulebook)
+            except Exception:
+                logger.exception("a user cannot be projected")
+                continue
+            projections.append(Projection(progress, standings))
+            cards.append(card)
+        return self._store.project(projections, cards=cards)
 
     async def catch_up(self, *, before: int) -> None:
         """Project users of whom entries recorded before an instant are not projected, whoever wrote them.
@@ -132,52 +145,44 @@ class Projector:
 
     def cancel(self) -> None:
         """Stop at once. The next start catches up from the ledger."""
-        self._task.cancel()
+        self.task.cancel()
 
     async def close(self) -> None:
         """Stop, after one last flush."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await self.task.close()
         try:
             await self.flush()
         except StoreError as error:
             # Nothing is lost: the ledger has it all, and the next start catches up.
             logger.warning("projections could not be brought up to date: %s", error)
 
-    async def _run(self) -> None:
-        pause = 0.0
-        while True:
-            try:
-                if monotonic() - self._caught_up_at >= CATCH_UP_EVERY:
-                    # At the start everything that was left behind; later what others should long have projected.
-                    grace = 0 if self._caught_up_at == float("-inf") else GRACE_MS
-                    await self.catch_up(before=self._clock() - grace)
-                    self._caught_up_at = monotonic()
-                started = monotonic()
-                await self.flush()
-                # Under a load that dirties thousands of users an interval, leave most of the time to the committer.
-                pause = max(self._interval, 3 * (monotonic() - started))
-            except StoreError as error:
-                pause = min(max(2 * pause, 1.0), 10.0)
-                logger.warning("projections wait: %s", error)
-            except Exception:
-                # A fault of ours with one user must not leave the boards standing still until a restart.
-                pause = 10.0
-                logger.exception("projections wait")
-            await self._rest(pause)
-            if not self._cache.waiting:
-                self._progress_lock.committed.clear()
-                await self._wait_for_work()
+    async def _turn(self) -> float:
+        """Wait until there is something to project, or another process may have left something behind; project it."""
+        if not self._is_due and not self._cache.waiting:
+            self._progress_lock.committed.clear()
+            # The first commit after a quiet time is projected at once.
+            await self._wait_for_work()
+        self._progress_lock.crowded.clear()
+        if self._is_due:
+            # At the start everything that was left behind; later what others should long have projected.
+            grace = 0 if self._caught_up_at == float("-inf") else GRACE_MS
+            await self.catch_up(before=self._clock() - grace)
+            self._caught_up_at = monotonic()
+        started = monotonic()
+        await self.flush()
+        # Under a load that dirties thousands of users an interval, leave most of the time to the committer.
+        await self._rest(max(self._interval, 3 * (monotonic() - started)))
+        return 0
+
+    @property
+    def _is_due(self) -> bool:
+        return monotonic() - self._caught_up_at >= CATCH_UP_EVERY
 
     async def _rest(self, seconds: float) -> None:
         """Wait, unless the recorder runs out of memory to work in."""
-        self._progress_lock.crowded.clear()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._progress_lock.crowded.wait(), seconds)
 
     async def _wait_for_work(self) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._progress_lock.committed.wait(), CATCH_UP_EVERY)
-        except TimeoutError:
-            return
-        # The first commit after a quiet time is projected at once.

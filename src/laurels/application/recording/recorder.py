@@ -7,14 +7,16 @@ event alone goes at once, a thousand at a time share one durable write.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 import msgspec
 
+from laurels.application.background import BackgroundTask, Observers
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.recording.commands import (
@@ -34,12 +36,24 @@ from laurels.domain.ledger import Entry
 from laurels.domain.profiles import check_profile
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.errors import EventConflict, LaurelsError, StoreContended, StoreError, StoreUnavailable, UserDeleted
+from laurels.errors import (
+    EventConflict,
+    InternalFault,
+    LaurelsError,
+    StoreContended,
+    StoreError,
+    StoreUnavailable,
+    UserDeleted,
+)
+
+logger = logging.getLogger(__name__)
 
 BATCH = 1_000
 ATTEMPTS = 50
 # Seconds that a batch waits for projections while memory is full of users who need one.
 LONGEST_WAIT = 1.0
+
+_DEAD = "This process can record nothing any more because of a fault of its own; its log has the cause. Restart it."
 
 
 class Recorder:
@@ -64,13 +78,14 @@ class Recorder:
         self.stats = RecorderStats()
         # When the store was asked for what is under way (seconds, monotonic); None between batches.
         self.asked_at: float | None = None
-        # Called when a commit finds the store unavailable, before anything else is committed.
-        self.on_outage: Callable[[], None] | None = None
-        # Called with what a commit has written, while somebody listens.
-        self.on_commit: Callable[[Iterable[Entry]], None] | None = None
+        # Told when a commit finds the store unavailable, before anything else is committed.
+        self.on_outage: Observers[[]] = Observers("outages")
+        # Told of the entries that a commit has written.
+        self.on_commit: Observers[[Sequence[Entry]]] = Observers("entries")
         self._under_way: list[Command] = []
         self._expects_replays = False
-        self._task = asyncio.create_task(self._run(), name="laurels-committer")
+        self.task = BackgroundTask("laurels-committer", self._turn, is_vital=True, on_death=self._fail_all)
+        self.task.start()
 
     async def record_many(self, events: Sequence[LearningEvent], *, earliest: int) -> list[Recorded | LaurelsError]:
         """Record events in order; one result each, an error where an event could not be recorded.
@@ -107,13 +122,18 @@ class Recorder:
         return group
 
     def submit(self, commands: Iterable[Command]) -> None:
-        """Have commands committed, in order; each settles in its group. Raises StoreUnavailable after `close`."""
+        """Have commands committed, in order; each settles in its group.
+
+        Raises StoreUnavailable after `close`, and InternalFault when nothing will ever be committed again.
+        """
+        if self.task.is_dead:
+            raise InternalFault(_DEAD)
         if self._closing:
             raise StoreUnavailable("Laurels is shutting down; nothing was recorded. Try again in a moment.")
         self._queue.extend(commands)
         self._arrived.set()
 
-    def withdraw(self, error: StoreError) -> None:
+    def withdraw(self, error: LaurelsError) -> None:
         """Settle all that no commit has begun with by `error`."""
         commands, self._queue = self._queue, deque()
         for command in commands:
@@ -164,39 +184,34 @@ class Recorder:
         """Commit what was accepted, then stop. Later calls are refused."""
         self._closing = True
         self._arrived.set()
-        await self._task
+        await self.task.wait()
 
-    async def _run(self) -> None:
-        while True:
-            if not self._queue:
-                if self._closing:
-                    return
-                self._arrived.clear()
-                await self._arrived.wait()
-                continue
-            if self.cache.is_crowded:
-                await self._wait_for_projections()
-            batch = [self._queue.popleft() for _ in range(min(self._batch, len(self._queue)))]
-            started = self.asked_at = monotonic()
-            async with self.progress_lock.settled:
-                self._under_way = batch
-                try:
-                    await self._commit(batch)
-                    self.stats.is_store_away = False
-                except (StoreUnavailable, StoreContended) as error:
-                    self.stats.commits_failed += 1
-                    self.stats.is_store_away = isinstance(error, StoreUnavailable)
-                    self._fail(batch, error)
-                    if self.on_outage is not None and isinstance(error, StoreUnavailable):
-                        self.on_outage()
-                except Exception:
-                    self.stats.commits_failed += 1
-                    await self._commit_singly(batch)
-                finally:
-                    self._under_way, self.asked_at = [], None
-                    self.cache.trim()
-            self.stats.committed(len(batch), monotonic() - started)
-            self.progress_lock.committed.set()
+    async def _turn(self) -> float | None:
+        """Commit one batch of what has queued; wait for the first command where nothing has."""
+        if not self._queue:
+            if self._closing:
+                return None
+            self._arrived.clear()
+            await self._arrived.wait()
+            return 0
+        if self.cache.is_crowded:
+            await self._wait_for_projections()
+        batch = [self._queue.popleft() for _ in range(min(self._batch, len(self._queue)))]
+        started = self.asked_at = monotonic()
+        async with self.progress_lock.settled:
+            self._under_way = batch
+            try:
+                await self._commit_or_fail(batch)
+            except BaseException:
+                # The task is at its end.
+                self._fail(batch, InternalFault(_DEAD))
+                raise
+            finally:
+                self._under_way, self.asked_at = [], None
+                self.cache.trim()
+        self.stats.committed(len(batch), monotonic() - started)
+        self.progress_lock.committed.set()
+        return 0
 
     async def _wait_for_projections(self) -> None:
         """Let the projector catch up a little, so that memory stays bounded; but go on without it if it cannot."""
@@ -206,26 +221,48 @@ class Recorder:
             await asyncio.wait_for(self.progress_lock.projected.wait(), LONGEST_WAIT)
         self.cache.trim()
 
-    async def _commit_singly(self, batch: list[Command]) -> None:
-        """After a fault of ours: one command that cannot be decided must not take the others down with it."""
-        self.cache.drop({command.user_id for command in batch})
-        for command in batch:
-            if command.group.results[command.index] is not None:
-                continue
-            try:
-                await self._commit([command])
-            except StoreError as error:
-                self._fail([command], error)
-            except Exception as error:
-                failure = StoreUnavailable("The event could not be recorded because of an internal fault.")
-                failure.__cause__ = error
-                self._fail([command], failure)
+    async def _commit_or_fail(self, batch: list[Command]) -> None:
+        """Commit, or give each command of the batch the error that kept it out. Raises no Exception.
 
-    def _fail(self, batch: Iterable[Command], error: StoreError) -> None:
-        self.cache.drop({command.user_id for command in batch})
-        for command in batch:
-            if command.group.results[command.index] is None:
-                command.group.settle(command.index, error)
+        A fault of ours is narrowed down by halves to the commands that cause it, so that the others are recorded.
+        """
+        try:
+            await self._commit(batch)
+            self.stats.is_store_away = False
+        except StoreError as error:
+            self.stats.commits_failed += 1
+            self.stats.is_store_away = isinstance(error, StoreUnavailable)
+            self._fail(batch, error)
+            if isinstance(error, StoreUnavailable):
+                self.on_outage.tell()
+        except Exception as fault:
+            self.cache.drop({command.user_id for command in batch})
+            left = [command for command in batch if command.is_open]
+            if len(left) > 1:
+                # It may have come when the entries stood already: then they are found, and answered as they are.
+                for command in left:
+                    command.look_up()
+                await self._commit_or_fail(left[: len(left) // 2])
+                await self._commit_or_fail(left[len(left) // 2 :])
+            elif left:
+                self._fail_by_fault(left[0], fault)
+
+    def _fail_by_fault(self, command: Command, fault: Exception) -> None:
+        self.stats.faults += 1
+        logger.error("%s cannot be carried out", type(command).__name__, exc_info=fault)
+        error = InternalFault("Laurels could not carry this out because of a fault of its own; its log has the cause.")
+        error.__cause__ = fault
+        self._fail([command], error)
+
+    def _fail_all(self) -> None:
+        """The committer has ended, and nobody is to wait for it."""
+        self.withdraw(InternalFault(_DEAD))
+
+    def _fail(self, batch: Iterable[Command], error: LaurelsError) -> None:
+        left = [command for command in batch if command.is_open]
+        self.cache.drop({command.user_id for command in left})
+        for command in left:
+            command.group.settle(command.index, error)
 
     async def _commit(self, batch: list[Command]) -> None:
         for _ in range(ATTEMPTS):
@@ -251,8 +288,8 @@ class Recorder:
             for command, entry, is_new in made:
                 if command.user_id not in refused:
                     self._acknowledge(command, entry, is_new=is_new)
-            if self.on_commit is not None:
-                self.on_commit(entry for entry in entries if entry.user_id not in refused)
+            if self.on_commit:
+                self.on_commit.tell([entry for entry in entries if entry.user_id not in refused])
             batch = [command for command in batch if command.user_id in refused]
             if not batch:
                 return

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+
+from laurels.application.background import Observers
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SIZES = (1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0)
@@ -35,6 +36,7 @@ class RecorderStats:
         "commit_size",
         "commits_failed",
         "conflicts",
+        "faults",
         "invalid",
         "is_store_away",
         "on_committed",
@@ -48,17 +50,18 @@ class RecorderStats:
         self.replayed = 0
         self.conflicts = 0
         self.invalid = 0
+        self.faults = 0
         self.queued = 0
         self.commit_size = Histogram(SIZES)
         self.commit_seconds = Histogram(SECONDS)
         self.commits_failed = 0
         self.is_store_away = False
-        # Called with the size and the seconds of each commit, while somebody listens.
-        self.on_committed: Callable[[int, float], None] | None = None
+        # Told of the size and the seconds of each commit.
+        self.on_committed: Observers[[int, float]] = Observers("commits")
 
     def committed(self, size: int, seconds: float) -> None:
         """Count a commit in that took so many commands and so long."""
         self.commit_size.observe(size)
         self.commit_seconds.observe(seconds)
-        if self.on_committed is not None:
-            self.on_committed(size, seconds)
+        if self.on_committed:
+            self.on_committed.tell(size, seconds)

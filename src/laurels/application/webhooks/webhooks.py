@@ -6,14 +6,15 @@ Nothing of this runs where an event is recorded. While there is no endpoint, a s
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Collection
 from contextlib import suppress
+from functools import partial
 from time import monotonic
 from uuid import uuid4
 
 from msgspec.structs import replace
 
+from laurels.application.background import BackgroundTask
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.ports.webhooks import WebhookStore
@@ -38,8 +39,6 @@ from laurels.domain.webhooks import (
 )
 from laurels.errors import InvalidInput, StoreError, UnknownWebhook
 
-logger = logging.getLogger(__name__)
-
 LIMIT = 50
 """How many endpoints there may be."""
 
@@ -49,7 +48,6 @@ INTERVAL = 0.5
 FRESH = 1.0
 # Seconds after which they are read again though no change was told.
 _REREAD = 60.0
-_RETRY_AFTER_FAULT = 10.0
 _GIVE_BACK = 2.0
 
 
@@ -152,19 +150,25 @@ class Dispatcher:
         self._version: int | None = None
         self._asked_at = self._read_at = float("-inf")
         self._couriers: dict[str, Courier] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._following: asyncio.Task[None] | None = None
+        self._workers: dict[str, BackgroundTask] = {}
+        self._following = BackgroundTask("laurels-webhooks", self._follow, retry=FRESH)
+
+    @property
+    def tasks(self) -> list[BackgroundTask]:
+        """What runs now."""
+        return [self._following, *self._workers.values()]
 
     def start(self) -> None:
         """Begin to deliver."""
-        self._following = asyncio.create_task(self._follow(), name="laurels-webhooks")
+        self._following.start()
 
     async def close(self) -> None:
         """Stop; another process may go on at once. What was on its way is sent again."""
-        tasks = [task for task in (self._following, *self._tasks.values()) if task is not None]
+        tasks = self.tasks
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            await task.wait()
         # A store that hangs is not waited for: claims end by themselves.
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(_GIVE_BACK):
@@ -178,43 +182,24 @@ class Dispatcher:
             while await courier.work():
                 pass
 
-    async def _follow(self) -> None:
-        is_away = False
-        while True:
-            try:
-                if monotonic() - self._asked_at >= FRESH:
-                    await self._refresh()
-                    self._hire()
-                is_away = False
-            except StoreError as error:
-                if not is_away:
-                    logger.warning("webhooks wait: %s", error)
-                is_away = True
-            except Exception:
-                logger.exception("webhooks wait")
-                await asyncio.sleep(_RETRY_AFTER_FAULT)
-            await asyncio.sleep(FRESH)
+    async def _follow(self) -> float:
+        """Look whether endpoints came, went or changed."""
+        if monotonic() - self._asked_at >= FRESH:
+            await self._refresh()
+            self._sync_workers()
+        return FRESH
 
-    def _hire(self) -> None:
+    def _sync_workers(self) -> None:
         """One task for each courier: a slow endpoint holds up no other one."""
-        for endpoint_id in self._tasks.keys() - self._couriers.keys():
-            self._tasks.pop(endpoint_id).cancel()
-        for endpoint_id in self._couriers.keys() - self._tasks.keys():
-            self._tasks[endpoint_id] = asyncio.create_task(self._keep_working(endpoint_id), name="laurels-webhook")
+        for endpoint_id in self._workers.keys() - self._couriers.keys():
+            self._workers.pop(endpoint_id).cancel()
+        for endpoint_id in self._couriers.keys() - self._workers.keys():
+            work = partial(self._deliver, endpoint_id)
+            self._workers[endpoint_id] = worker = BackgroundTask(f"laurels-webhook {endpoint_id}", work, retry=FRESH)
+            worker.start()
 
-    async def _keep_working(self, endpoint_id: str) -> None:
-        while True:
-            pause = self._interval
-            try:
-                if await self._couriers[endpoint_id].work():
-                    pause = 0
-            except StoreError:
-                # Told of where the endpoints are asked for.
-                pause = FRESH
-            except Exception:
-                logger.exception("webhook %s waits", endpoint_id)
-                pause = _RETRY_AFTER_FAULT
-            await asyncio.sleep(pause)
+    async def _deliver(self, endpoint_id: str) -> float:
+        return 0 if await self._couriers[endpoint_id].work() else self._interval
 
     async def _refresh(self) -> None:
         asked_at = monotonic()

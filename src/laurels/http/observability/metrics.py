@@ -75,6 +75,7 @@ class Metrics:
         events.add_metric(("conflict",), stats.conflicts)
         events.add_metric(("invalid",), stats.invalid)
         events.add_metric(("queued",), stats.queued)
+        events.add_metric(("fault",), stats.faults)
         yield events
 
     def _commits(self) -> Iterable[Metric]:
@@ -96,6 +97,13 @@ class Metrics:
         )
         yield _gauge("laurels_cache_weight", "Progress in memory, in objects of about 150 bytes.", cache.weight)
         yield _gauge("laurels_cache_users", "Users whose progress is in memory.", len(cache))
+        faults = CounterMetricFamily("laurels_task_faults", "Faults of tasks in the background.", labels=("task",))
+        dead = GaugeMetricFamily("laurels_task_dead", "1 for a task that has ended.", labels=("task",))
+        for task in self._service.tasks:
+            faults.add_metric((task.name,), task.faults)
+            dead.add_metric((task.name,), int(task.is_dead))
+        yield faults
+        yield dead
         build = GaugeMetricFamily("laurels_build_info", "1, with the version that runs.", labels=("version",))
         build.add_metric((version("laurels"),), 1)
         yield build

@@ -69,11 +69,12 @@ class ObservabilityConfig(Struct, frozen=True):
 
         telemetry = Telemetry(self.otlp_endpoint)
         observer.traces = telemetry
-        service.recorder.stats.on_committed = telemetry.commit
+        service.recorder.stats.on_committed.subscribe(telemetry.commit)
         try:
             yield
         finally:
-            observer.traces = service.recorder.stats.on_committed = None
+            observer.traces = None
+            service.recorder.stats.on_committed.unsubscribe(telemetry.commit)
             await telemetry.close()
 
 

@@ -15,7 +15,7 @@ from laurels.application.queries.views import QueuedView, RecordedView
 from laurels.application.recording.commands import Queued, Recorded
 from laurels.application.service import Service
 from laurels.domain.events import LearningEvent
-from laurels.errors import EventConflict, InvalidEvent, LaurelsError, StoreError
+from laurels.errors import EventConflict, InternalFault, InvalidEvent, LaurelsError, StoreError
 from laurels.http.auth.access import WRITE_EVENTS, caller_of, check_recording, earliest_for
 from laurels.http.server.limits import Limits, limits_of
 from laurels.http.wire.bodies import JSON_TYPES, NDJSON_TYPES, BodyRefused, decode, explain, media_type, read_body
@@ -115,7 +115,7 @@ def _result(event: LearningEvent, outcome: Recorded | Queued | LaurelsError) -> 
         status = "replayed" if outcome.is_replay else "recorded"
         brought = outcome.body.outcome
         return BatchResult(status, outcome.entry.event_id, points=brought.points, unpaid=brought.unpaid or UNSET)
-    if isinstance(outcome, StoreError):
+    if isinstance(outcome, StoreError | InternalFault):
         # The batch as a whole can be sent again: what is recorded by then is replayed.
         raise outcome
     status = "conflict" if isinstance(outcome, EventConflict) else "invalid"

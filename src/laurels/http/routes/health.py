@@ -50,10 +50,25 @@ async def ready(
         answer.checks["projections"] = "behind"
         if answer.status == "ok":
             answer = replace(answer, status="degraded")
+    status, answer = _with_tasks(service, status, answer)
     # Asked at the end: it may have begun meanwhile. No balancer is to send anything more here.
     if state["is_stopping"]:
         status, answer = 503, replace(answer, status="stopping")
     return Response(answer, status_code=status)
+
+
+def _with_tasks(service: Service, status: int, answer: Ready) -> tuple[int, Ready]:
+    """Tell of tasks that do not do their work. One that has ended only runs again in another process."""
+    tasks = service.tasks
+    if any(task.is_dead for task in tasks):
+        answer.checks["tasks"] = "dead"
+    elif any(task.health == "failing" for task in tasks):
+        answer.checks["tasks"] = "failing"
+    else:
+        return status, answer
+    if any(task.is_dead or (task.is_vital and task.health == "failing") for task in tasks):
+        return 503, replace(answer, status="unavailable")
+    return status, replace(answer, status="degraded") if answer.status == "ok" else answer
 
 
 async def _ready_alone(service: Service, state: State) -> tuple[int, Ready]:

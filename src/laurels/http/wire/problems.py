@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from laurels.errors import (
     EventConflict,
+    InternalFault,
     InvalidEvent,
     InvalidInput,
     InvalidProfile,
@@ -76,6 +77,7 @@ STATUS: dict[type[LaurelsError], int] = {
     UnknownWebhook: 404,
     RulebookError: 500,
     SettingsError: 500,
+    InternalFault: 500,
     StoreError: 503,
     StoreUnavailable: 503,
     StoreUnreachable: 503,
@@ -152,8 +154,10 @@ def on_laurels_error(request: Request[Any, Any, Any], error: LaurelsError) -> Re
     status = STATUS[type(error)]
     detail = sentence(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        # What has no cause was refused without asking the database, which was told when that began.
-        cause = error if error.__cause__ is not None or not isinstance(error, StoreError) else None
+        # A store's error without a cause was refused without asking the database, and the log told when that began.
+        # A fault was logged with its traceback where it happened.
+        is_logged = isinstance(error, InternalFault) or (isinstance(error, StoreError) and error.__cause__ is None)
+        cause = None if is_logged else error
         logger.error("request failed", route=_route(request), code=error.code, exc_info=cause)
     if not detail:
         return on_fault(request, error)

@@ -117,11 +117,11 @@ class SpoolState(Struct, frozen=True, rename="camel"):
 
 class Ready(Struct, frozen=True):
     """Whether the process can do its work, and each thing that it needs for that. `degraded`: the database is away,
-    and events are taken all the same, or boards are far `behind`. `stopping`: the process is about to end. The spool is
-    told of where there is one."""
+    and events are taken all the same, or boards are far `behind`, or `tasks` in the background are `failing`.
+    `stopping`: the process is about to end. The spool is told of where there is one."""
 
     status: Literal["ok", "degraded", "unavailable", "stopping"]
-    checks: dict[str, SpoolCheck | Literal["behind"]]
+    checks: dict[str, SpoolCheck | Literal["behind", "failing", "dead"]]
     spool: SpoolState | UnsetType = UNSET
 
 

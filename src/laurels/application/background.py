@@ -1,0 +1,158 @@
+"""The one loop that every endless task is, and the one way in which observers are told.
+
+A task that ends by an exception nobody awaits ends in silence: what it did is not done any more, and those who wait
+for it wait for ever. So each task is a turn of work that is repeated here, under supervision. An observer, in turn, is
+told of what happened and can stop nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Generic, Literal, ParamSpec
+
+from laurels.errors import StoreError
+
+P = ParamSpec("P")
+Health = Literal["ok", "failing", "dead"]
+
+# Faults in a row after which a task is failing rather than unlucky.
+FAILING_AFTER = 3
+# Seconds between two turns that end by a fault, at the most.
+LONGEST_PAUSE = 10.0
+# A turn that ran for so many seconds was well for a while: what ends it begins a series of its own.
+LONG_TURN = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+class BackgroundTask:
+    """Repeats a turn of work until it is closed.
+
+    `turn` does one piece of work and returns the seconds until the next one, or None when there will be none. A turn
+    that raises is repeated. A StoreError is an outage: it is logged when it begins, and the next turn comes after
+    `retry` seconds. Anything else is a fault of ours: each is logged with its traceback, and the pause doubles from
+    `retry` up to ten seconds.
+
+    `is_vital`: without it no event can be recorded. `on_death` is called when the task has ended though nobody closed
+    it and its work was not done; it will not run again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        turn: Callable[[], Awaitable[float | None]],
+        *,
+        retry: float = 1.0,
+        is_vital: bool = False,
+        on_death: Callable[[], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.is_vital = is_vital
+        self.is_dead = False
+        self.faults = 0
+        self._turn = turn
+        self._retry = retry
+        self._on_death = on_death
+        self._faults_in_a_row = 0
+        self._is_closing = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def health(self) -> Health:
+        """`failing`: the last turns all ended by a fault of ours. `dead`: it has ended, and only a restart helps."""
+        if self.is_dead:
+            return "dead"
+        return "failing" if self._faults_in_a_row >= FAILING_AFTER else "ok"
+
+    def start(self) -> None:
+        """Begin with the first turn."""
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    def cancel(self) -> None:
+        """Stop at once, in the middle of a turn."""
+        self._is_closing = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def close(self) -> None:
+        """Stop in the middle of a turn, and return when it has stopped."""
+        self.cancel()
+        await self.wait()
+
+    async def wait(self) -> None:
+        """Return when the task has ended, however that came about."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        is_done = False
+        try:
+            await self._repeat()
+            is_done = True
+        finally:
+            if not is_done and not self._is_closing:
+                self.is_dead = True
+                logger.error("%s has ended; restart the process", self.name)
+                if self._on_death is not None:
+                    self._on_death()
+
+    async def _repeat(self) -> None:
+        is_store_away = False
+        while True:
+            started = monotonic()
+            try:
+                pause = await self._turn()
+            except Exception as error:
+                if monotonic() - started > LONG_TURN:
+                    is_store_away, self._faults_in_a_row = False, 0
+                if isinstance(error, StoreError):
+                    if not is_store_away:
+                        logger.warning("%s waits: %s", self.name, error)
+                    is_store_away, self._faults_in_a_row = True, 0
+                    pause = self._retry
+                else:
+                    self.faults += 1
+                    self._faults_in_a_row += 1
+                    pause = self._pause_after_fault()
+                    logger.exception("%s failed; it goes on in %g seconds", self.name, pause)
+            else:
+                is_store_away, self._faults_in_a_row = False, 0
+                if pause is None:
+                    return
+            if pause > 0:
+                await asyncio.sleep(pause)
+
+    def _pause_after_fault(self) -> float:
+        return max(self._retry, min(self._retry * 2.0 ** min(self._faults_in_a_row - 1, 20), LONGEST_PAUSE))
+
+
+class Observers(Generic[P]):
+    """Callbacks that are told of something, in the order of their subscription. One that raises is logged and holds up
+    nobody. False while there is none."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._callbacks: list[Callable[P, object]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._callbacks)
+
+    def subscribe(self, callback: Callable[P, object]) -> None:
+        """Tell `callback` from now on."""
+        self._callbacks.append(callback)
+
+    def unsubscribe(self, callback: Callable[P, object]) -> None:
+        """Tell `callback` no more. Does nothing where it is not told now."""
+        if callback in self._callbacks:
+            self._callbacks.remove(callback)
+
+    def tell(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Call every callback. Raises nothing."""
+        for callback in tuple(self._callbacks):
+            try:
+                callback(*args, **kwargs)
+            except Exception:
+                logger.exception("an observer of %s failed", self._name)
