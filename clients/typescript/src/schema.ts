@@ -1,0 +1,718 @@
+// Generated from the server's OpenAPI document by `npm run schema`. Do not edit.
+export interface paths {
+    "/api/badges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All badges */
+        get: operations["ApiBadgesBadgeCatalogue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/progress/activity/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A learner's activity by day */
+        get: operations["ApiProgressActivityUserIdActivity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/progress/badges/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A learner's badges */
+        get: operations["ApiProgressBadgesUserIdBadges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/progress/dashboard/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A learner's dashboard */
+        get: operations["ApiProgressDashboardUserIdDashboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/progress/event": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Record an event */
+        post: operations["ApiProgressEventRecordEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/progress/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Record many events */
+        post: operations["ApiProgressEventsRecordEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/progress/leaderboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A leaderboard */
+        get: operations["ApiProgressLeaderboardLeaderboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/progress/rank/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A learner's rank */
+        get: operations["ApiProgressRankUserIdRank"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        Activity: {
+            days: components["schemas"]["ActivityDay"][];
+            stale?: true;
+            /**
+             * @default true
+             * @constant
+             */
+            success?: true;
+            timeZone: string;
+        };
+        ActivityDay: {
+            date: string;
+            events: number;
+            points: number;
+        };
+        AllOf: {
+            /** @constant */
+            kind: "all";
+            of: (components["schemas"]["Count"] | components["schemas"]["Distinct"] | components["schemas"]["Sum"] | components["schemas"]["Points"] | components["schemas"]["Level"] | components["schemas"]["Streak"] | components["schemas"]["Span"] | components["schemas"]["Badges"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"])[];
+        };
+        AnyOf: {
+            /** @constant */
+            kind: "any";
+            of: (components["schemas"]["Count"] | components["schemas"]["Distinct"] | components["schemas"]["Sum"] | components["schemas"]["Points"] | components["schemas"]["Level"] | components["schemas"]["Streak"] | components["schemas"]["Span"] | components["schemas"]["Badges"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"])[];
+        };
+        BadgeCatalogue: {
+            badges: components["schemas"]["BadgeDefinitionView"][];
+            stale?: true;
+            /**
+             * @default true
+             * @constant
+             */
+            success?: true;
+            total: number;
+        };
+        BadgeDefinitionView: {
+            badgeId: string;
+            category: string;
+            criterion: components["schemas"]["Count"] | components["schemas"]["Distinct"] | components["schemas"]["Sum"] | components["schemas"]["Points"] | components["schemas"]["Level"] | components["schemas"]["Streak"] | components["schemas"]["Span"] | components["schemas"]["Badges"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"];
+            description: string;
+            icon: string;
+            name: string;
+            points: number;
+            rarity: string;
+        };
+        Badges: {
+            /** @enum {null|string} */
+            category?: "coding" | "learning" | "social" | "milestone" | "streak" | null;
+            /** @constant */
+            kind: "badges";
+            /** @enum {null|string} */
+            rarity?: "common" | "rare" | "epic" | "legendary" | null;
+            target: number;
+        };
+        BadgeStateView: {
+            badgeId: string;
+            category: string;
+            current: number;
+            description: string;
+            earned: boolean;
+            earnedAt: string | null;
+            fraction: number;
+            icon: string;
+            name: string;
+            points: number;
+            rarity: string;
+            target: number;
+        };
+        BadgeView: {
+            badgeId: string;
+            category: string;
+            description: string;
+            earnedAt: string;
+            icon: string;
+            name: string;
+            points: number;
+            rarity: string;
+        };
+        BatchAnswer: {
+            queued?: number;
+            recorded: number;
+            rejected: number;
+            replayed: number;
+            results: components["schemas"]["BatchResult"][];
+            stale?: true;
+            /**
+             * @default true
+             * @constant
+             */
+            success?: true;
+        };
+        BatchResult: {
+            error?: string;
+            eventId: string | null;
+            points?: number;
+            /** @enum {string} */
+            status: "recorded" | "replayed" | "queued" | "conflict" | "invalid";
+            unpaid?: "once" | "cooldown" | "daily-cap";
+        };
+        Count: {
+            event?: string | string[] | null;
+            /** @constant */
+            kind: "count";
+            /** @enum {null|string} */
+            per?: "day" | "week" | "month" | null;
+            target: number;
+            where?: {
+                [key: string]: string | number | boolean | (string | number | boolean)[] | components["schemas"]["Range"];
+            };
+        };
+        Dashboard: {
+            badges: components["schemas"]["BadgeView"][];
+            dailyStreak: number;
+            eventStats: {
+                [key: string]: components["schemas"]["TypeStats"];
+            };
+            levelProgress: components["schemas"]["LevelProgress"];
+            longestStreak: number;
+            monthlyEvents: number;
+            newBadges: components["schemas"]["BadgeView"][];
+            nextBadges: components["schemas"]["NextBadge"][];
+            stale?: true;
+            /**
+             * @default true
+             * @constant
+             */
+            success?: true;
+            topLanguages: components["schemas"]["LanguageCount"][];
+            totalEvents: number;
+            user: components["schemas"]["UserView"];
+            weeklyEvents: number;
+        };
+        Distinct: {
+            event?: string | string[] | null;
+            field: string;
+            /** @constant */
+            kind: "distinct";
+            /** @enum {null|string} */
+            per?: "day" | "week" | "month" | null;
+            target: number;
+            where?: {
+                [key: string]: string | number | boolean | (string | number | boolean)[] | components["schemas"]["Range"];
+            };
+        };
+        EventView: {
+            codeLength: number | null;
+            eventId: string;
+            eventType: string;
+            language: string | null;
+            metadata: {
+                [key: string]: unknown;
+            };
+            onceKey?: string;
+            points: number;
+            sessionDuration: number | null;
+            timestamp: string;
+            unpaid?: "once" | "cooldown" | "daily-cap";
+            userId: string;
+        };
+        FieldError: {
+            field: string;
+            message: string;
+        };
+        LanguageCount: {
+            _id: string;
+            count: number;
+            language: string;
+        };
+        Leaderboard: {
+            language?: string;
+            leaderboard: components["schemas"]["LeaderboardRow"][];
+            next: string | null;
+            period: string;
+            stale?: true;
+            /**
+             * @default true
+             * @constant
+             */
+            success?: true;
+            timeframe: string;
+            total: number;
+        };
+        LeaderboardRow: {
+            _id: string;
+            badges: string[];
+            displayName: string | null;
+            lastActiveAt: string | null;
+            level: number;
+            photoURL: string | null;
+            points: number;
+            previousRank: number | null;
+            rank: number;
+            totalPoints: number;
+            userId: string;
+        };
+        LearningEvent: {
+            /** @default null */
+            eventId?: string | null;
+            eventType: string;
+            /** @default {} */
+            metadata?: Record<string, unknown>;
+            /** @default null */
+            onceKey?: string | null;
+            /** @default null */
+            timestamp?: string | null;
+            userId: string;
+        };
+        Level: {
+            /** @constant */
+            kind: "level";
+            target: number;
+        };
+        LevelProgress: {
+            fraction: number;
+            level: number;
+            nextLevelAt: number | null;
+            points: number;
+        };
+        NextBadge: {
+            badgeId: string;
+            current: number;
+            fraction: number;
+            name: string;
+            target: number;
+        };
+        Points: {
+            /** @constant */
+            kind: "points";
+            target: number;
+        };
+        Problem: {
+            detail: string;
+            error: string;
+            /** @default [] */
+            errors?: components["schemas"]["FieldError"][];
+            /** @default false */
+            fallback?: boolean;
+            status: number;
+            /** @enum {unknown} */
+            success: false;
+            title: string;
+            type: string;
+        };
+        ProgressView: {
+            dailyStreak: number;
+            level: number;
+            leveledUp: boolean;
+            totalPoints: number;
+        };
+        QueuedEventView: {
+            codeLength: number | null;
+            eventId: string;
+            eventType: string;
+            language: string | null;
+            metadata: {
+                [key: string]: unknown;
+            };
+            onceKey?: string;
+            points?: null;
+            sessionDuration: number | null;
+            timestamp: string;
+            userId: string;
+        };
+        QueuedView: {
+            event: components["schemas"]["QueuedEventView"];
+            newBadges?: components["schemas"]["BadgeView"][];
+            /**
+             * @default true
+             * @constant
+             */
+            queued?: true;
+            /**
+             * @default true
+             * @constant
+             */
+            success?: true;
+        };
+        Range: {
+            max?: number | null;
+            min?: number | null;
+        };
+        Rank: {
+            language?: string;
+            of: number;
+            percentile: number | null;
+            period: string;
+            points: number | null;
+            pointsToNext: number | null;
+            rank: number | null;
+            stale?: true;
+            /**
+             * @default true
+             * @constant
+             */
+            success?: true;
+            timeframe: string;
+        };
+        RecordedView: {
+            event: components["schemas"]["EventView"];
+            newBadges: components["schemas"]["BadgeView"][];
+            progress: components["schemas"]["ProgressView"];
+            stale?: true;
+            /**
+             * @default true
+             * @constant
+             */
+            success?: true;
+        };
+        Span: {
+            /** @constant */
+            kind: "span";
+            target: number;
+        };
+        Streak: {
+            /** @constant */
+            kind: "streak";
+            target: number;
+        };
+        Sum: {
+            event?: string | string[] | null;
+            field: string;
+            /** @constant */
+            kind: "sum";
+            /** @enum {null|string} */
+            per?: "day" | "week" | "month" | null;
+            target: number;
+            where?: {
+                [key: string]: string | number | boolean | (string | number | boolean)[] | components["schemas"]["Range"];
+            };
+        };
+        /** @enum {string} */
+        Timeframe: "all-time" | "monthly" | "weekly" | "daily";
+        TypeStats: {
+            count: number;
+            points: number;
+        };
+        UserBadges: {
+            badges: components["schemas"]["BadgeStateView"][];
+            stale?: true;
+            /**
+             * @default true
+             * @constant
+             */
+            success?: true;
+        };
+        UserView: {
+            alias?: string | null;
+            badges: string[];
+            createdAt: string;
+            displayName: string | null;
+            lastActiveAt: string | null;
+            level: number;
+            photoURL: string | null;
+            preferences?: {
+                [key: string]: unknown;
+            };
+            timeZone: string;
+            totalPoints: number;
+            userId: string;
+            visibility?: string;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    ApiBadgesBadgeCatalogue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BadgeCatalogue"];
+                };
+            };
+        };
+    };
+    ApiProgressActivityUserIdActivity: {
+        parameters: {
+            query?: {
+                from?: string | null;
+                to?: string | null;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Activity"];
+                };
+            };
+        };
+    };
+    ApiProgressBadgesUserIdBadges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserBadges"];
+                };
+            };
+        };
+    };
+    ApiProgressDashboardUserIdDashboard: {
+        parameters: {
+            query?: {
+                since?: string | null;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+        };
+    };
+    ApiProgressEventRecordEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LearningEvent"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "Idempotent-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordedView"] | components["schemas"]["QueuedView"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordedView"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueuedView"];
+                };
+            };
+        };
+    };
+    ApiProgressEventsRecordEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LearningEvent"][];
+                "application/jsonl": string;
+                "application/ndjson": string;
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchAnswer"];
+                };
+            };
+        };
+    };
+    ApiProgressLeaderboardLeaderboard: {
+        parameters: {
+            query?: {
+                around?: string | null;
+                cursor?: string | null;
+                language?: string | null;
+                limit?: number;
+                period?: string | null;
+                timeframe?: components["schemas"]["Timeframe"] | null;
+                users?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Leaderboard"];
+                };
+            };
+        };
+    };
+    ApiProgressRankUserIdRank: {
+        parameters: {
+            query?: {
+                language?: string | null;
+                period?: string | null;
+                timeframe?: components["schemas"]["Timeframe"] | null;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rank"];
+                };
+            };
+        };
+    };
+}
