@@ -1,6 +1,6 @@
 // A machine whose clock is wrong: events must still be recorded, and on the day on which they happened.
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, it } from "node:test";
+import { afterEach, before, describe, it } from "node:test";
 import { createClient } from "../dist/index.js";
 import { startProxy, startServer, tokenFor } from "./support/server.mjs";
 
@@ -12,10 +12,6 @@ let proxy;
 before(async () => {
   server = await startServer();
   proxy = await startProxy(server);
-});
-after(async () => {
-  proxy.end();
-  await server.stop();
 });
 afterEach(() => {
   Date.now = trueNow;

@@ -10,11 +10,7 @@ before(async () => {
   server = await startServer();
   proxy = await startProxy(server);
 });
-after(async () => {
-  await Promise.all(clients.map((client) => client.close()));
-  proxy.end();
-  await server.stop();
-});
+after(() => Promise.all(clients.map((client) => client.close())));
 
 /** A client of a new learner behind the proxy, and what its callbacks got. */
 const clients = [];
@@ -116,11 +112,12 @@ describe("track", () => {
   it("costs less than 20 microseconds", async () => {
     const { client } = newClient({ flushInterval: 60_000, maxEvents: 20_000, onAccepted: undefined });
     const rounds = Array.from({ length: 6 }, () => {
-      const start = performance.now();
+      const start = process.cpuUsage();
       for (let at = 0; at < 1_000; at++) client.track("code_run", { metadata: { codeLength: at } });
-      return performance.now() - start;
+      const { user, system } = process.cpuUsage(start);
+      return (user + system) / 1_000;
     });
-    // In microseconds. The best round: others share their time with whatever else the machine does.
+    // Of the processor, in the best round: the first ones are compiled on the way.
     const each = Math.min(...rounds);
     await client.flush();
     assert.ok(each < 20, `${each.toFixed(1)} us`);
@@ -177,18 +174,21 @@ describe("a server that fails", () => {
   });
 
   it("answers 429, since a learner's calls are used up: it waits as long as it is told", async () => {
-    const limited = await startServer({ USER_RATE: 60 });
+    const limited = await startServer({ USER_RATE: 20 });
     const { client, userId, told } = newClient({ url: limited.url });
-    const reads = await Promise.allSettled(Array.from({ length: 80 }, () => client.badges()));
-    assert.ok(reads.some(({ reason }) => reason?.status === 429));
-    client.track("code_run");
+    const ids = [];
+    // One call comes back every three seconds, so on a slow machine it may take some turns.
+    while (!told.errors.length) {
+      while (await client.catalogue().catch((error) => error.status !== 429));
+      ids.push(client.track("code_run"));
+      await client.flush();
+    }
+    const [{ error, retryIn }] = told.errors;
+    assert.equal(error.status, 429);
+    assert.ok(error.retryAfter >= 1_000 && retryIn >= error.retryAfter);
     await until(() => client.pending === 0);
-    assert.equal(told.errors[0].error.status, 429);
-    assert.ok(told.errors[0].retryIn >= told.errors[0].error.retryAfter);
-    assert.ok(told.errors.length <= 2);
-    await client.close();
-    await until(async () => (await limited.eventIdsOf(userId)).length === 1);
-    await limited.stop();
+    assert.equal(told.errors.length, 1);
+    await until(async () => (await limited.eventIdsOf(userId)).length === ids.length);
   });
 
   it("queues on its own disk while its database is locked: that is enough", async () => {
@@ -200,7 +200,6 @@ describe("a server that fails", () => {
     assert.deepEqual(told.accepted.map(({ status }) => status), ["queued"]);
     await unlock();
     await until(async () => (await busy.eventIdsOf(userId)).includes(id));
-    await busy.stop();
   });
 
   it("waits longer after each failure, and never the same time", async () => {
@@ -238,7 +237,6 @@ describe("a server that fails", () => {
     client.track("code_run");
     assert.equal(await client.flush(), 1);
     assert.equal(told.errors[0].error.status, 403);
-    await client.close();
   });
 });
 

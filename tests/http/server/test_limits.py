@@ -161,6 +161,7 @@ class TestHeaders:
             read = client.get("/api/badges", headers={"origin": origin})
             assert read.headers["access-control-allow-origin"] == origin
             assert read.headers["vary"] == "Origin"
+            assert {"date", "retry-after"} <= set(read.headers["access-control-expose-headers"].split(", "))
             other = client.get("/api/badges", headers={"origin": "https://evil.example"})
             assert "access-control-allow-origin" not in other.headers
 

@@ -5,12 +5,13 @@ import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { atEnd } from "./server.mjs";
 
-const EXECUTABLE = process.env.LAURELS_CHROMIUM ?? "/usr/bin/chromium";
+const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** Why tests in a browser cannot run here; false where they can. CI must have one. */
 export const withoutBrowser =
-  existsSync(EXECUTABLE) || process.env.CI ? false : `there is no ${EXECUTABLE}; name one in LAURELS_CHROMIUM`;
+  existsSync(EXECUTABLE) || process.env.CI ? false : `there is no ${EXECUTABLE}; name one in CHROMIUM`;
 
 /** Serves an empty page that runs the script `entry` (a file beside this one). */
 export async function startSite(entry) {
@@ -29,14 +30,16 @@ export async function startSite(entry) {
   site.listen(0, "127.0.0.1");
   await once(site, "listening");
   site.origin = `http://127.0.0.1:${site.address().port}`;
-  site.end = () => {
+  atEnd(() => {
     site.closeAllConnections();
     site.close();
-  };
+  });
   return site;
 }
 
-export function startBrowser() {
+export async function startBrowser() {
   // CI is root, for whom the sandbox does not start.
-  return chromium.launch({ executablePath: EXECUTABLE, args: ["--no-sandbox"] });
+  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ["--no-sandbox"] });
+  atEnd(() => browser.close());
+  return browser;
 }

@@ -7,20 +7,31 @@ import { createServer, request } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
+import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 
-const COMMAND = process.env.LAURELS_COMMAND ?? fileURLToPath(new URL("../../../../.venv/bin/laurels", import.meta.url));
+const COMMAND = process.env.SERVER_COMMAND ?? fileURLToPath(new URL("../../../../.venv/bin/laurels", import.meta.url));
 const SECRET = "a secret of these tests that has 32 bytes or more";
+
+/** What ends after the tests of a file, whatever became of them: nothing may outlive them. The last begun ends first. */
+const ends = [];
+export const atEnd = (end) => ends.unshift(end);
+after(async () => {
+  for (const end of ends) await end();
+});
 
 /** Starts a server. Settings are named as in the environment, without LAURELS_. */
 export async function startServer(settings = {}) {
   const folder = await mkdtemp(join(tmpdir(), "laurels-client-"));
-  const env = { ...process.env, LAURELS_STORE: `sqlite:///${join(folder, "laurels.db")}`, LAURELS_JWT_SECRET: SECRET };
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("LAURELS_")));
+  env.LAURELS_STORE = `sqlite:///${join(folder, "laurels.db")}`;
+  env.LAURELS_JWT_SECRET = SECRET;
   env.LAURELS_USERS_RECORD_EVENTS = "true";
   env.LAURELS_PROJECTION_INTERVAL_MS = "10";
   for (const [name, value] of Object.entries(settings)) env[`LAURELS_${name}`] = String(value);
   const server = { url: "", port: 0, folder, start, kill, stop, lock, tokenFor, eventIdsOf };
   let child;
+  atEnd(stop);
 
   async function start() {
     child = spawn(COMMAND, ["serve", "--port", String(server.port)], { env, cwd: folder });
@@ -42,14 +53,14 @@ export async function startServer(settings = {}) {
 
   /** As the kernel would: at once. */
   async function kill(signal = "SIGKILL") {
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
     child.kill(signal);
     await once(child, "exit");
   }
 
   async function stop() {
     await kill("SIGTERM");
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true });
   }
 
   /** Locks the database as a program does that writes to it and does not end. The result unlocks it. */
@@ -57,6 +68,7 @@ export async function startServer(settings = {}) {
     const program = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('BEGIN IMMEDIATE'); print(); input()";
     const holder = spawn(join(dirname(COMMAND), "python"), ["-uc", program, join(folder, "laurels.db")]);
     await once(holder.stdout, "data");
+    atEnd(() => holder.kill());
     return async () => {
       holder.kill();
       await once(holder, "exit");
@@ -105,15 +117,15 @@ export async function startProxy(server, interfere) {
   proxy.listen(0, "127.0.0.1");
   await once(proxy, "listening");
   proxy.url = `http://127.0.0.1:${proxy.address().port}`;
-  proxy.end = () => {
+  atEnd(() => {
     proxy.closeAllConnections();
     proxy.close();
-  };
+  });
   return proxy;
 }
 
 /** Waits until `condition` gives something true, and returns that. */
-export async function until(condition, seconds = 10) {
+export async function until(condition, seconds = 30) {
   const end = performance.now() + seconds * 1000;
   for (;;) {
     const found = await condition();

@@ -50,7 +50,10 @@ _PAGE: Headers = [
 _NOBODY = Caller()
 _CORS_METHODS = b"GET, POST, PUT, DELETE"
 _CORS_HEADERS = b"authorization, content-type, last-event-id, x-request-id"
-_CORS_EXPOSED = b"idempotent-replayed, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-request-id"
+# `date` is there for clients whose own clock is wrong.
+_CORS_EXPOSED = (
+    b"date, idempotent-replayed, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-request-id"
+)
 
 
 class Rates(Struct, frozen=True):
