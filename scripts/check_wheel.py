@@ -10,9 +10,9 @@ from laurels import Laurels
 
 async def record(folder: Path) -> None:
     async with Laurels.open(f"sqlite:///{folder / 'bare.db'}") as laurels:
-        recorded = await laurels.record("ada", "code_run", {"language": "python"})
-        assert [award.badge_id for award in recorded.body.outcome.awards] == ["first_run"]
-        assert (await laurels.learners.dashboard("ada")).total_events == 1
+        recorded = await laurels.record("ada", "code_run", language="python")
+        assert [badge.badge_id for badge in recorded.badges] == ["first_run"]
+        assert (await laurels.dashboard("ada")).total_events == 1
 
 
 def main() -> None:

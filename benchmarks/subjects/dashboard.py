@@ -16,7 +16,10 @@ from benchmarks.figures import Figure, Ratio, in_turns
 from benchmarks.floor_app import ANSWER
 from benchmarks.history import Learners
 from benchmarks.servers import FLOOR, Server, get, laurels, serving
-from laurels import Laurels, LearningEvent, Recorded
+from laurels import LearningEvent
+from laurels.application.recording.commands import Recorded
+from laurels.application.service import Service
+from laurels.bootstrap import open_service
 
 EVENTS = 1_000_000
 DAYS = 1_095
@@ -94,13 +97,13 @@ async def _fill(database: Path, count: int) -> None:
     """Record `count` events of the learner `many`, up to today, and a few of the learner `few`."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     made = Learners(1).events(count, first=midnight - timedelta(days=DAYS), days=DAYS)
-    async with Laurels.open(f"sqlite:///{database}", projection_interval=PROJECTION_INTERVAL) as service:
+    async with open_service(f"sqlite:///{database}", projection_interval=PROJECTION_INTERVAL) as service:
         await _record(service, (replace(event, user_id="many") for event in made))
         few = Learners(1).events(FEW, first=midnight - timedelta(days=FEW), days=FEW)
         await _record(service, (replace(event, user_id="few") for event in few))
 
 
-async def _record(service: Laurels, events: Iterator[LearningEvent]) -> None:
+async def _record(service: Service, events: Iterator[LearningEvent]) -> None:
     while batch := list(islice(events, BATCH)):
         results = await service.record_many(batch, earliest=0)
         if not all(isinstance(result, Recorded) for result in results):

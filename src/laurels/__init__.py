@@ -1,15 +1,19 @@
 """Laurels: progress, points, badges, streaks and leaderboards on a ledger that can be checked.
 
     async with Laurels.open("sqlite:///laurels.db") as laurels:
-        recorded = await laurels.record("ada", "code_run", {"language": "python"})
+        recorded = await laurels.record("ada", "code_run", language="python")
+        print(recorded.points, recorded.total_points, recorded.level)
 
 Importing this loads no web framework and no database driver.
 """
 
-from laurels.application.recording.commands import Queued, Recorded
-from laurels.bootstrap import Laurels
+from laurels.application.queries.history import HistoryEvent
+from laurels.application.queries.views import NextBadge, TypeStats
+from laurels.client import Laurels, SyncLaurels
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import Timeframe
+from laurels.domain.ranking import Visibility
+from laurels.domain.rules.levels import LevelProgress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import (
     EventConflict,
@@ -31,20 +35,50 @@ from laurels.errors import (
     UnknownWebhook,
     UserDeleted,
 )
+from laurels.results import (
+    Activity,
+    ActivityDay,
+    BadgeProgress,
+    Dashboard,
+    EarnedBadge,
+    HistoryEntry,
+    LanguageCount,
+    Leaderboard,
+    LeaderboardRow,
+    Profile,
+    Queued,
+    Rank,
+    Recorded,
+    User,
+)
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
 
 __all__ = [
+    "Activity",
+    "ActivityDay",
+    "BadgeProgress",
+    "Dashboard",
+    "EarnedBadge",
     "EventConflict",
+    "HistoryEntry",
+    "HistoryEvent",
     "InternalFault",
     "InvalidEvent",
     "InvalidInput",
     "InvalidProfile",
     "InvalidQuery",
+    "LanguageCount",
     "Laurels",
     "LaurelsError",
+    "Leaderboard",
+    "LeaderboardRow",
     "LearningEvent",
+    "LevelProgress",
+    "NextBadge",
+    "Profile",
     "Queued",
+    "Rank",
     "Recorded",
     "Rulebook",
     "RulebookError",
@@ -55,10 +89,14 @@ __all__ = [
     "StoreIncompatible",
     "StoreUnavailable",
     "StoreUnreachable",
+    "SyncLaurels",
     "Timeframe",
+    "TypeStats",
     "UnknownKey",
     "UnknownUser",
     "UnknownWebhook",
+    "User",
     "UserDeleted",
+    "Visibility",
     "load_rulebook",
 ]

@@ -32,54 +32,46 @@ def system_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Laurels(Service):
-    """A running Laurels in this process: record events, read progress, badges and boards.
+@asynccontextmanager
+async def open_service(
+    url: str | None = None,
+    *,
+    rulebook: Rulebook | str | Path | None = None,
+    settings: Settings | None = None,
+    clock: Clock = system_clock,
+    projection_interval: float | None = None,
+    batch: int = BATCH,
+    spool: str | Path | None = None,
+    publish: bool = False,
+) -> AsyncGenerator[Service]:
+    """Open the store at `url` and serve it until the block ends; then everything accepted is committed and projected.
 
-    Made by `Laurels.open`; `learners` and `leaderboards` hold the reads.
+    `rulebook` is a rulebook, a built-in name or a TOML file; `settings` default to the built-in ones (the environment
+    is not read). `projection_interval` is in seconds, `batch` the most events that one commit takes. With a `spool`, a
+    folder on the local disk, the store may be away, even now: `accept_event` and `accept_many` then queue there.
+    `publish` writes the rulebook's badges into the database, for people who look into it. Raises StoreError,
+    RulebookError or SettingsError.
     """
-
-    @classmethod
-    @asynccontextmanager
-    async def open(
-        cls,
-        url: str | None = None,
-        *,
-        rulebook: Rulebook | str | Path | None = None,
-        settings: Settings | None = None,
-        clock: Clock = system_clock,
-        projection_interval: float | None = None,
-        batch: int = BATCH,
-        spool: str | Path | None = None,
-        publish: bool = False,
-    ) -> AsyncGenerator[Laurels]:
-        """Open the store at `url` and run until the block ends; then everything accepted is committed and projected.
-
-        `rulebook` is a rulebook, a built-in name or a TOML file; `settings` default to the built-in ones (the
-        environment is not read). `projection_interval` is in seconds, `batch` the most events that one commit takes.
-        With a `spool`, a folder on the local disk, the store may be away, even now: `accept_event` and `accept_many`
-        then queue there. `publish` writes the rulebook's badges into the database, for whoever looks into it. Raises
-        StoreError, RulebookError or SettingsError.
-        """
-        settings = settings or Settings()
-        if not isinstance(rulebook, Rulebook):
-            rulebook = load_rulebook(rulebook or settings.rulebook)
-        if projection_interval is None:
-            projection_interval = settings.projection_interval_ms / 1000
-        async with AsyncExitStack() as stack:
-            badges = rulebook.badges if publish else []
-            store, fallback = await _open(stack, lambda: _open_store(url or settings.store, badges), spool, settings)
-            laurels = cls(
-                store,
-                rulebook,
-                clock,
-                max_backdate_days=settings.max_backdate_days,
-                cache_weight=settings.cache_weight,
-                projection_interval=projection_interval,
-                batch=batch,
-                fallback=fallback,
-            )
-            stack.push_async_callback(laurels.close)
-            yield laurels
+    settings = settings or Settings()
+    if not isinstance(rulebook, Rulebook):
+        rulebook = load_rulebook(rulebook or settings.rulebook)
+    if projection_interval is None:
+        projection_interval = settings.projection_interval_ms / 1000
+    async with AsyncExitStack() as stack:
+        badges = rulebook.badges if publish else []
+        store, fallback = await _open(stack, lambda: _open_store(url or settings.store, badges), spool, settings)
+        service = Service(
+            store,
+            rulebook,
+            clock,
+            max_backdate_days=settings.max_backdate_days,
+            cache_weight=settings.cache_weight,
+            projection_interval=projection_interval,
+            batch=batch,
+            fallback=fallback,
+        )
+        stack.push_async_callback(service.close)
+        yield service
 
 
 async def _open_store(url: str, publishing: Sequence[Badge]) -> Store:
@@ -136,7 +128,7 @@ async def open_store(url: str) -> Store:
 
 
 def create_app(settings: Settings) -> Litestar:
-    """The ASGI application: one Laurels per process, opened when serving starts and closed when it ends."""
+    """The ASGI application: one service per process, opened when serving starts and closed when it ends."""
     from laurels.http.app import build_app  # noqa: PLC0415  the library works without a web framework
     from laurels.http.observability.logs import configure_logs  # noqa: PLC0415
     from laurels.http.observability.observing import ObservabilityConfig  # noqa: PLC0415
@@ -156,7 +148,7 @@ def create_app(settings: Settings) -> Litestar:
         heartbeat=settings.stream_heartbeat_ms / 1000,
     )
     app = build_app(
-        lambda: Laurels.open(settings=settings, spool=settings.spool_folder, publish=True),
+        lambda: open_service(settings=settings, spool=settings.spool_folder, publish=True),
         limits,
         pages=ROUTES,
         stream_limits=stream_limits,

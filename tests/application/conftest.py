@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from laurels import Laurels
+from laurels.application.service import Service
+from laurels.bootstrap import open_service
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
 
@@ -19,7 +20,7 @@ def clock() -> SettableClock:
 
 
 @pytest.fixture
-async def laurels(store_url: str, clock: SettableClock) -> AsyncIterator[Laurels]:
+async def laurels(store_url: str, clock: SettableClock) -> AsyncIterator[Service]:
     """A Laurels with the small rulebook on a fresh database, which projects only when told to flush."""
-    async with Laurels.open(store_url, rulebook=small_rulebook(), clock=clock, projection_interval=3600) as laurels:
+    async with open_service(store_url, rulebook=small_rulebook(), clock=clock, projection_interval=3600) as laurels:
         yield laurels

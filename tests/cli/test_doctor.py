@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from laurels import LearningEvent
 from laurels.application.ports.spool import SetAside, Spooled
-from laurels.bootstrap import Laurels, system_clock
+from laurels.bootstrap import open_service, system_clock
 from laurels.cli.app import app
 from laurels.domain.periods import MS_PER_DAY
 from laurels.storage.spool import FileSpool
@@ -40,7 +40,7 @@ def made(store_url: str, database: Path) -> str:
 
 def make(store_url: str) -> None:
     async def fill() -> None:
-        async with Laurels.open(store_url) as laurels:
+        async with open_service(store_url) as laurels:
             await laurels.record("ada", "code_run", event_id="one")
 
     asyncio.run(fill())

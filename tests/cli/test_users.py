@@ -10,8 +10,10 @@ import apsw
 import msgspec
 import pytest
 
-from laurels import Laurels, LearningEvent, Recorded
+from laurels import LearningEvent
 from laurels.application.ports.spool import SetAside, Spooled
+from laurels.application.recording.commands import Recorded
+from laurels.bootstrap import open_service
 from laurels.storage.spool import FileSpool
 from tests.cli.conftest import Ran, Run, event, ledger, ndjson, rows
 
@@ -25,7 +27,7 @@ async def laurels(run: Run, store_url: str) -> Run:
         assert ran.code == code, ran.err
         return ran
 
-    async with Laurels.open(store_url) as opened:
+    async with open_service(store_url) as opened:
         events = [msgspec.convert(event(number), LearningEvent) for number in range(28)]
         assert all(isinstance(each, Recorded) for each in await opened.record_many(events))
     return laurels

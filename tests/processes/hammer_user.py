@@ -13,12 +13,12 @@ import os
 import sys
 from itertools import count
 
-from laurels import Laurels
+from laurels.bootstrap import open_service
 from laurels.errors import UserDeleted
 
 
 async def main(url: str, user_id: str, name: str) -> None:
-    async with Laurels.open(url, projection_interval=0.02) as laurels:
+    async with open_service(url, projection_interval=0.02) as laurels:
         for number in count(1):
             try:
                 await laurels.record(user_id, "code_run", event_id=f"{name}-{number}")

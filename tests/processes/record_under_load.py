@@ -14,7 +14,10 @@ import os
 import sys
 from itertools import count, islice
 
-from laurels import Laurels, LearningEvent, Recorded
+from laurels import LearningEvent
+from laurels.application.recording.commands import Recorded
+from laurels.application.service import Service
+from laurels.bootstrap import open_service
 from laurels.errors import LaurelsError
 
 KINDS = ("code_run", "ai_debug", "session_join", "challenge_complete", "visualize")
@@ -38,7 +41,7 @@ def acknowledge(recorded: Recorded | LaurelsError) -> None:
     os.write(sys.stdout.fileno(), f"{recorded.entry.user_id} {recorded.entry.event_id}\n".encode())
 
 
-async def call(laurels: Laurels, caller: int, first: int, last: int, users: int) -> None:
+async def call(laurels: Service, caller: int, first: int, last: int, users: int) -> None:
     """Record one by one, and every tenth time a handful at once."""
     numbers = iter(range(first, last + 1) if last else count(first))
     for number in numbers:
@@ -50,7 +53,7 @@ async def call(laurels: Laurels, caller: int, first: int, last: int, users: int)
 
 
 async def main(url: str, first: int, last: int, callers: int, users: int) -> None:
-    async with Laurels.open(url, projection_interval=0.02) as laurels, asyncio.TaskGroup() as group:
+    async with open_service(url, projection_interval=0.02) as laurels, asyncio.TaskGroup() as group:
         for caller in range(callers):
             group.create_task(call(laurels, caller, first, last, users))
 

@@ -12,9 +12,9 @@ from pymongo.errors import (
     WriteError,
 )
 
-from laurels import Laurels
 from laurels.application.maintenance.rebuild import rebuild, verify
 from laurels.application.ports.store import Projection
+from laurels.bootstrap import open_service
 from laurels.domain.ranking import Place
 from laurels.errors import StoreUnavailable
 from laurels.storage.mongodb import MongoStore, boards, ledger, schema, snapshots, watermark, webhooks
@@ -196,12 +196,12 @@ class TestRestoring:
 
     async def test_the_ledger_alone_brings_everything_back(self, mongodb_alone: Deployment) -> None:
         source, target = mongodb_alone.fresh(), mongodb_alone.fresh()
-        async with Laurels.open(mongodb_alone.url(source)) as laurels:
+        async with open_service(mongodb_alone.url(source)) as laurels:
             for number in range(30):
                 await laurels.record(f"user {number % 3}", "code_run", {"codeLength": 40 * number})
         with mongodb_alone.client() as client:
             client[target].ledger.insert_many(client[source].ledger.find())
-        async with Laurels.open(mongodb_alone.url(source)) as one, Laurels.open(mongodb_alone.url(target)) as other:
+        async with open_service(mongodb_alone.url(source)) as one, open_service(mongodb_alone.url(target)) as other:
             await rebuild(other.store, other.rulebook)
             found = await verify(other.store, other.rulebook)
             assert (found.events, found.differences, found.behind) == (30, [], 0)

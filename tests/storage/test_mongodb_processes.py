@@ -7,9 +7,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from laurels import Laurels
 from laurels.application.maintenance.rebuild import verify
-from laurels.bootstrap import open_store
+from laurels.bootstrap import open_service, open_store
 
 # Processes that open one new database at the same moment, and append to it.
 OPEN_AT_ONCE = """
@@ -58,7 +57,7 @@ def finish(process: subprocess.Popen[str]) -> list[str]:
 
 async def check(url: str, acknowledged: list[str]) -> int:
     """Everything acknowledged stands once, nothing else does twice, and all follows from it; how many events."""
-    async with Laurels.open(url) as laurels:
+    async with open_service(url) as laurels:
         await laurels.projector.catch_up(before=laurels.clock() + 1)
         found = await verify(laurels.store, laurels.rulebook)
         stands: Counter[str] = Counter()

@@ -10,9 +10,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from laurels import Laurels, StoreError, StoreIncompatible, StoreUnavailable
+from laurels import StoreError, StoreIncompatible, StoreUnavailable
 from laurels.application.maintenance.rebuild import verify
-from laurels.bootstrap import open_store
+from laurels.bootstrap import open_service, open_store
 from laurels.domain.counts import LEVELS
 from laurels.storage.sqlite import SQLiteStore, counts
 from laurels.storage.sqlite.schema import MIGRATIONS
@@ -53,11 +53,12 @@ sys.exit(any(process.exitcode for process in running))
 # The kernel refuses to let any file grow past the limit, as a full disk would.
 RECORD_UNTIL_FULL = """
 import asyncio, resource, sys
-from laurels import Laurels, StoreUnavailable
+from laurels import StoreUnavailable
+from laurels.bootstrap import open_service
 
 async def main(url, limit):
     refused = 0
-    async with Laurels.open(url) as laurels:
+    async with open_service(url) as laurels:
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
         for number in range(400):
             try:
@@ -272,7 +273,7 @@ class TestProcesses:
     async def test_a_full_disk_loses_nothing_that_was_acknowledged(self, store_url: str) -> None:
         acknowledged = finish(start(RECORD_UNTIL_FULL, store_url, 400_000)).split()
         assert acknowledged
-        async with Laurels.open(store_url) as laurels:
+        async with open_service(store_url) as laurels:
             found = await verify(laurels.store, laurels.rulebook)
             stands = [entry.event_id for entry in await laurels.store.entries("ada")]
             # What was refused may be tried again.
@@ -291,7 +292,7 @@ class TestProcesses:
         running = [start(program, store_url, first, last, 8, 4) for first, last in ((1, 120), (60, 180))]
         acknowledged = [line for process in running for line in finish(process).splitlines()]
         assert Counter(Counter(acknowledged).values()) == {1: 8 * 119, 2: 8 * 61}
-        async with Laurels.open(store_url) as laurels:
+        async with open_service(store_url) as laurels:
             found = await verify(laurels.store, laurels.rulebook)
             users = await laurels.store.users()
             for user_id in users:

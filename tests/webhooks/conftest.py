@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
-from laurels import Laurels
 from laurels.application.ports.store import Store
+from laurels.application.service import Service
 from laurels.application.webhooks.webhooks import Dispatcher, Webhooks
-from laurels.bootstrap import open_store
+from laurels.bootstrap import open_service, open_store
 from laurels.http.webhook_sender import WebhookSender
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
@@ -40,8 +40,8 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def laurels(url: str, clock: SettableClock) -> AsyncIterator[Laurels]:
-    async with Laurels.open(url, rulebook=RULEBOOK, clock=clock, projection_interval=3_600) as laurels:
+async def laurels(url: str, clock: SettableClock) -> AsyncIterator[Service]:
+    async with open_service(url, rulebook=RULEBOOK, clock=clock, projection_interval=3_600) as laurels:
         yield laurels
 
 
@@ -53,7 +53,7 @@ async def sender() -> AsyncIterator[WebhookSender]:
 
 
 @pytest.fixture
-def webhooks(laurels: Laurels, sender: WebhookSender, clock: SettableClock) -> Webhooks:
+def webhooks(laurels: Service, sender: WebhookSender, clock: SettableClock) -> Webhooks:
     return Webhooks(laurels.store, clock, sender=sender, allow_private=True)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from laurels import Laurels
+from laurels.application.service import Service
 from laurels.application.webhooks import courier
 from laurels.application.webhooks import webhooks as use_cases
 from laurels.application.webhooks.webhooks import Dispatcher, Webhooks
@@ -26,7 +26,7 @@ DAY = timedelta(days=1)
 LATER = [timedelta(seconds=delay * 1.2) for delay in DELAYS]
 
 
-async def third_runs(laurels: Laurels, *users: str) -> None:
+async def third_runs(laurels: Service, *users: str) -> None:
     """Each user's first three runs: two badges each."""
     await laurels.record_many([learning_event(user) for _ in range(3) for user in users])
 
@@ -43,7 +43,7 @@ def badges_of(receiver: Receiver, user_id: str, *, once: bool = True) -> list[st
 
 
 async def test_a_badge_is_told_signed(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     await third_runs(laurels, "before")
     clock.advance(timedelta(milliseconds=1))
@@ -82,7 +82,7 @@ async def test_a_badge_is_told_signed(
 
 
 async def test_levels_and_streaks_are_told_when_they_grow(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     await webhooks.add(receiver.url, [LEVEL_REACHED, STREAK_EXTENDED])
     dispatcher = await hire()
@@ -110,7 +110,7 @@ async def test_levels_and_streaks_are_told_when_they_grow(
 
 
 async def test_an_import_of_many_is_told_whole(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver
 ) -> None:
     await webhooks.add(receiver.url, ["badge.awarded"])
     users = [f"user {n}" for n in range(60)]
@@ -123,7 +123,7 @@ async def test_an_import_of_many_is_told_whole(
 
 
 async def test_what_fails_for_a_day_waits_in_order_and_arrives(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     endpoint = await webhooks.add(receiver.url, ["badge.awarded"])
     dispatcher = await hire()
@@ -147,7 +147,7 @@ async def test_what_fails_for_a_day_waits_in_order_and_arrives(
 
 
 async def test_what_is_given_up_is_listed_and_can_be_replayed(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     endpoint = await webhooks.add(receiver.url, ["badge.awarded"])
     dispatcher = await hire()
@@ -171,7 +171,7 @@ async def test_what_is_given_up_is_listed_and_can_be_replayed(
 
 
 async def test_an_endpoint_that_is_away_is_left_alone_and_loses_nothing(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     await webhooks.add(receiver.url, ["badge.awarded"])
     dispatcher = await hire()
@@ -195,7 +195,7 @@ async def test_an_endpoint_that_is_away_is_left_alone_and_loses_nothing(
 
 
 async def test_whoever_is_stopped_in_the_middle_is_followed_by_another(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     await webhooks.add(receiver.url, ["badge.awarded"])
     users = [f"user {n}" for n in range(60)]
@@ -214,7 +214,7 @@ async def test_whoever_is_stopped_in_the_middle_is_followed_by_another(
 
 
 async def test_who_waited_is_not_forgotten_when_the_one_who_goes_on_with_them_is_stopped(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     await webhooks.add(receiver.url, ["badge.awarded"])
     receiver.answers = lambda message: 500 if message["data"]["userId"] == "ada" else 204
@@ -247,7 +247,7 @@ async def test_who_waited_is_not_forgotten_when_the_one_who_goes_on_with_them_is
 
 
 async def test_two_dispatchers_share_the_endpoints_and_double_nothing(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     for _ in range(3):
         await webhooks.add(receiver.url, ["badge.awarded"])
@@ -265,7 +265,7 @@ async def test_two_dispatchers_share_the_endpoints_and_double_nothing(
 
 
 async def test_while_a_secret_is_replaced_both_sign(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock, monkeypatch: Any
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(use_cases, "ROTATION", 3_000)
     old = await webhooks.add(receiver.url)
@@ -286,7 +286,7 @@ async def test_while_a_secret_is_replaced_both_sign(
 
 
 async def test_a_deletion_is_told_and_leaves_nothing_else(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     endpoint = await webhooks.add(receiver.url, [USER_DELETED])
     await webhooks.add(receiver.url, [LEVEL_REACHED])
@@ -305,7 +305,7 @@ async def test_a_deletion_is_told_and_leaves_nothing_else(
     assert len(set(receiver.ids)) == 1
 
 
-async def test_what_cannot_be_an_endpoint_is_refused(webhooks: Webhooks, laurels: Laurels, sender: Any) -> None:
+async def test_what_cannot_be_an_endpoint_is_refused(webhooks: Webhooks, laurels: Service, sender: Any) -> None:
     strict = Webhooks(laurels.store, laurels.clock, sender=sender)
     for url in ("http://a.example/", "https://127.0.0.1/", "https://[::1]/", "https://localhost/", "https://a:b@c.d/"):
         with pytest.raises(InvalidInput):
@@ -331,7 +331,7 @@ async def test_what_cannot_be_an_endpoint_is_refused(webhooks: Webhooks, laurels
 
 
 async def test_one_who_was_away_is_asked_again_though_the_next_entries_tell_nothing(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     endpoint = await webhooks.add(receiver.url, ["badge.awarded"])
     dispatcher = await hire()
@@ -353,7 +353,7 @@ async def test_one_who_was_away_is_asked_again_though_the_next_entries_tell_noth
 
 
 async def test_a_running_dispatcher_learns_of_endpoints_and_of_their_end(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, monkeypatch: Any
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(use_cases, "FRESH", 0.02)
     dispatcher = await hire()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from laurels import Laurels
+from laurels.application.service import Service
 from laurels.application.webhooks.webhooks import Dispatcher, Webhooks
 from laurels.bootstrap import open_store
 from laurels.domain.webhooks import BADGE_AWARDED, BOARD_CLOSED, STREAK_EXTENDED, STREAK_LOST
@@ -33,7 +33,7 @@ def told(receiver: Receiver, message_type: str = STREAK_LOST) -> list[dict[str, 
     return [message["data"] for message in by_id.values() if message["type"] == message_type]
 
 
-async def days_of(laurels: Laurels, clock: SettableClock, user: str, days: int) -> None:
+async def days_of(laurels: Service, clock: SettableClock, user: str, days: int) -> None:
     """Be active now and on the days before, as if it had been recorded then; it is now again afterwards."""
     now = clock.moment
     for ago in range(days - 1, -1, -1):
@@ -42,7 +42,7 @@ async def days_of(laurels: Laurels, clock: SettableClock, user: str, days: int) 
 
 
 async def test_a_streak_is_lost_at_the_local_midnight_after_a_day_without_an_event(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     clock.set(NOON - 5 * DAY)
     await webhooks.add(receiver.url, [STREAK_LOST])
@@ -70,7 +70,7 @@ async def test_a_streak_is_lost_at_the_local_midnight_after_a_day_without_an_eve
 
 
 async def test_a_streak_that_goes_on_and_a_single_day_are_not_told(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     await webhooks.add(receiver.url, [STREAK_LOST, STREAK_EXTENDED])
     dispatcher = await hire()
@@ -95,7 +95,7 @@ async def test_a_streak_that_goes_on_and_a_single_day_are_not_told(
 
 
 async def test_a_late_event_that_mends_a_streak_is_told_and_its_loss_anew(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     clock.set(NOON - 2 * DAY)
     await webhooks.add(receiver.url, [STREAK_LOST, STREAK_EXTENDED])
@@ -115,7 +115,7 @@ async def test_a_late_event_that_mends_a_streak_is_told_and_its_loss_anew(
 
 
 async def test_a_move_to_another_zone_moves_the_end_of_the_day(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     clock.set(NOON - DAY)
     await webhooks.add(receiver.url, [STREAK_LOST])
@@ -140,7 +140,7 @@ async def test_a_move_to_another_zone_moves_the_end_of_the_day(
 
 
 async def test_a_loss_waits_behind_what_did_not_arrive(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     await webhooks.add(receiver.url, [STREAK_LOST, STREAK_EXTENDED])
     dispatcher = await hire()
@@ -166,7 +166,7 @@ async def test_a_loss_waits_behind_what_did_not_arrive(
 
 
 async def test_what_was_lost_while_nobody_delivered_is_told_and_what_was_long_lost_is_not(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     clock.set(NOON - 3 * DAY)
     await webhooks.add(receiver.url, [STREAK_LOST])
@@ -180,7 +180,7 @@ async def test_what_was_lost_while_nobody_delivered_is_told_and_what_was_long_lo
 
 
 async def test_a_deleted_user_is_not_told_of(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     clock.set(NOON - DAY)
     endpoint = await webhooks.add(receiver.url, [STREAK_LOST])
@@ -197,7 +197,7 @@ async def test_a_deleted_user_is_not_told_of(
 
 
 async def test_periods_that_end_are_told_a_minute_later_once(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     endpoint = await webhooks.add(receiver.url, [BOARD_CLOSED])
     await webhooks.add(receiver.url, [BADGE_AWARDED])
@@ -228,7 +228,7 @@ async def test_periods_that_end_are_told_a_minute_later_once(
 
 
 async def test_periods_that_ended_while_nothing_arrived_are_told_in_order(
-    laurels: Laurels, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     await webhooks.add(receiver.url, [BOARD_CLOSED])
     await laurels.record("ada", "talk")

@@ -14,7 +14,8 @@ from typing import Annotated
 import typer
 
 from laurels.application.recording.commands import Recorded
-from laurels.bootstrap import Laurels
+from laurels.application.service import Service
+from laurels.bootstrap import open_service
 from laurels.cli.demo_data import Learner, events_of, learners
 from laurels.cli.options import RulebookOption, StoreOption, settings_for
 from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
@@ -83,7 +84,7 @@ def _end(until: str | None) -> datetime:
 
 async def _load(everyone: list[Learner], end: datetime, settings: Settings) -> Loaded:
     loaded = Loaded()
-    async with Laurels.open(settings=settings, projection_interval=PROJECTION_INTERVAL) as laurels:
+    async with open_service(settings=settings, projection_interval=PROJECTION_INTERVAL) as laurels:
         # Before their first event: it decides on which day that one counts.
         await asyncio.gather(
             *(
@@ -106,7 +107,7 @@ async def _load(everyone: list[Learner], end: datetime, settings: Settings) -> L
     return loaded
 
 
-async def _record(laurels: Laurels, batch: list[LearningEvent], loaded: Loaded) -> None:
+async def _record(laurels: Service, batch: list[LearningEvent], loaded: Loaded) -> None:
     for event, result in zip(batch, await laurels.record_many(batch, earliest=0), strict=True):
         if not isinstance(result, Recorded):
             complain(f"{event.event_type} of {event.user_id}: {result}")

@@ -14,7 +14,8 @@ import typer
 from laurels.application.ports.spool import Spool
 from laurels.application.privacy.personal_data import personal_data
 from laurels.application.privacy.retention import inactive_users
-from laurels.bootstrap import Laurels, system_clock
+from laurels.application.service import Service
+from laurels.bootstrap import open_service, system_clock
 from laurels.cli.options import StoreOption, check_exists, settings_for
 from laurels.cli.terminal import CommandFailed, complain, say
 from laurels.domain.periods import MS_PER_DAY, iso
@@ -34,7 +35,7 @@ UserArgument = Annotated[str, typer.Argument(metavar="USER", help="The learner's
 def data(user: UserArgument, store: StoreOption = None) -> None:
     """Print everything that is held of a learner, as one JSON document."""
 
-    async def work(laurels: Laurels, spool: Spool | None) -> None:
+    async def work(laurels: Service, spool: Spool | None) -> None:
         async for piece in await personal_data(laurels.store, laurels.learners, system_clock, spool, user):
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.write(b"\n")
@@ -53,7 +54,7 @@ def delete(
     if not is_sure:
         raise CommandFailed("This deletes everything that is held of the learner, for good; add --yes if you mean it.")
 
-    async def work(laurels: Laurels, spool: Spool | None) -> int:
+    async def work(laurels: Service, spool: Spool | None) -> int:
         return (await laurels.deletion.delete(user, spool=spool)).deleted_at
 
     # Not the id: what this prints may be kept.
@@ -73,7 +74,7 @@ def restore(user: UserArgument, store: StoreOption = None) -> None:
 
 
 def _suspend(user: str, store: str | None, *, is_suspended: bool) -> None:
-    async def work(laurels: Laurels, _spool: Spool | None) -> None:
+    async def work(laurels: Service, _spool: Spool | None) -> None:
         await laurels.suspend_user(user, is_suspended=is_suspended)
 
     _run(settings_for(store), work)
@@ -91,7 +92,7 @@ def expire(
     if days is None:
         raise CommandFailed("LAURELS_RETENTION_DAYS is not set: learners are kept for ever.")
 
-    async def work(laurels: Laurels, spool: Spool | None) -> int:
+    async def work(laurels: Service, spool: Spool | None) -> int:
         count = 0
         before = system_clock() - days * MS_PER_DAY
         async for user in inactive_users(laurels.store, laurels.learners, before=before):
@@ -110,11 +111,11 @@ def expire(
         say(f"{told} are deleted")
 
 
-def _run(settings: Settings, work: Callable[[Laurels, Spool | None], Awaitable[T]]) -> T:
+def _run(settings: Settings, work: Callable[[Service, Spool | None], Awaitable[T]]) -> T:
     check_exists(settings.store)
 
     async def run() -> T:
-        async with Laurels.open(settings=settings) as laurels, _spool_of(settings) as spool:
+        async with open_service(settings=settings) as laurels, _spool_of(settings) as spool:
             return await work(laurels, spool)
 
     return asyncio.run(run())

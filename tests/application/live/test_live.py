@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from laurels import Laurels
 from laurels.application.live.feeds import KEPT, PAGE, Feed
 from laurels.application.live.messages import Message
+from laurels.application.service import Service
+from laurels.bootstrap import open_service
 from laurels.errors import InvalidQuery
 from laurels.storage.sqlite import store as sqlite_store
 from laurels.testing.builders import learning_event, small_rulebook
@@ -18,15 +19,15 @@ SOON = 5.0
 
 
 @pytest.fixture
-async def laurels(store_url: str) -> AsyncIterator[Laurels]:
-    async with Laurels.open(store_url, rulebook=small_rulebook(), projection_interval=0.01) as laurels:
+async def laurels(store_url: str) -> AsyncIterator[Service]:
+    async with open_service(store_url, rulebook=small_rulebook(), projection_interval=0.01) as laurels:
         yield laurels
 
 
 @pytest.fixture
-async def elsewhere(store_url: str, laurels: Laurels) -> AsyncIterator[Laurels]:
+async def elsewhere(store_url: str, laurels: Service) -> AsyncIterator[Service]:
     """Another process, as far as the database knows."""
-    async with Laurels.open(store_url, rulebook=small_rulebook(), projection_interval=60, batch=10_000) as other:
+    async with open_service(store_url, rulebook=small_rulebook(), projection_interval=60, batch=10_000) as other:
         yield other
 
 
@@ -43,12 +44,12 @@ def seqs(messages: Sequence[Message]) -> list[int]:
     return [int(message.id) for message in messages if "." not in message.id]
 
 
-async def record(laurels: Laurels, count: int) -> None:
+async def record(laurels: Service, count: int) -> None:
     for _ in range(count):
         await laurels.record("ada", "talk")
 
 
-async def test_what_this_process_records_is_told_at_once(laurels: Laurels, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_this_process_records_is_told_at_once(laurels: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     # Who looks for the writes of others comes too late to be the one who told.
     monkeypatch.setattr(sqlite_store, "WATCH_INTERVAL", 3_600)
     feed = laurels.live.follow_user("ada")
@@ -60,7 +61,7 @@ async def test_what_this_process_records_is_told_at_once(laurels: Laurels, monke
     feed.close()
 
 
-async def test_what_two_processes_record_in_turn_comes_in_order(laurels: Laurels, elsewhere: Laurels) -> None:
+async def test_what_two_processes_record_in_turn_comes_in_order(laurels: Service, elsewhere: Service) -> None:
     feed = laurels.live.follow_user("ada")
     await take(feed, "0")
     taken = asyncio.create_task(take(feed, "30"))
@@ -71,7 +72,7 @@ async def test_what_two_processes_record_in_turn_comes_in_order(laurels: Laurels
 
 
 @pytest.mark.parametrize("missed", [1, KEPT, KEPT + 1, PAGE, PAGE + 1, 3 * PAGE])
-async def test_who_takes_late_gets_all(laurels: Laurels, missed: int) -> None:
+async def test_who_takes_late_gets_all(laurels: Service, missed: int) -> None:
     feed = laurels.live.follow_user("ada", last_id="0")
     await record(laurels, 1)
     await take(feed, "1")
@@ -81,7 +82,7 @@ async def test_who_takes_late_gets_all(laurels: Laurels, missed: int) -> None:
     feed.close()
 
 
-async def test_more_than_one_look_returns_comes_all_the_same(laurels: Laurels, elsewhere: Laurels) -> None:
+async def test_more_than_one_look_returns_comes_all_the_same(laurels: Service, elsewhere: Service) -> None:
     feed = laurels.live.follow_user("ada")
     await take(feed, "0")
     await elsewhere.record_many([learning_event(event_type="talk") for _ in range(5_000)])
@@ -89,7 +90,7 @@ async def test_more_than_one_look_returns_comes_all_the_same(laurels: Laurels, e
     feed.close()
 
 
-async def test_nothing_runs_while_nobody_follows(laurels: Laurels) -> None:
+async def test_nothing_runs_while_nobody_follows(laurels: Service) -> None:
     def watching() -> set[str]:
         return {task.get_name() for task in asyncio.all_tasks()} & {"laurels-watch", "laurels-boards"}
 
@@ -112,7 +113,7 @@ async def test_nothing_runs_while_nobody_follows(laurels: Laurels) -> None:
     assert (watching(), bool(laurels.recorder.on_commit), laurels.live.followers) == (set(), False, 0)
 
 
-async def test_at_the_end_everybody_who_waits_is_told_and_who_comes_later_too(laurels: Laurels) -> None:
+async def test_at_the_end_everybody_who_waits_is_told_and_who_comes_later_too(laurels: Service) -> None:
     feeds = [laurels.live.follow_user("ada", last_id="0"), await laurels.live.follow_board()]
     await feeds[1].take(SOON)
     waiting = [asyncio.create_task(feed.take(60)) for feed in feeds]
@@ -125,7 +126,7 @@ async def test_at_the_end_everybody_who_waits_is_told_and_who_comes_later_too(la
     assert await late.take(60) == []
 
 
-async def test_an_id_that_cannot_be_one_is_refused(laurels: Laurels) -> None:
+async def test_an_id_that_cannot_be_one_is_refused(laurels: Service) -> None:
     for user_id, last_id in (("", None), ("a\nb", None), ("a" * 101, None), ("ada", "later"), ("ada", "١")):
         with pytest.raises(InvalidQuery):
             laurels.live.follow_user(user_id, last_id=last_id)

@@ -8,15 +8,16 @@ from pathlib import Path
 import apsw
 import pytest
 
-from laurels import Laurels
 from laurels.application.maintenance.rebuild import Verification, rebuild, rebuild_users, verify, verify_users
 from laurels.application.ports.store import Projected
+from laurels.application.service import Service
+from laurels.bootstrap import open_service
 from laurels.testing.builders import learning_event, project, small_rulebook
 from laurels.testing.clocks import SettableClock
 
 
 @pytest.fixture
-async def recorded(laurels: Laurels, clock: SettableClock) -> Laurels:
+async def recorded(laurels: Service, clock: SettableClock) -> Service:
     """Three users over several days, projected, one of them with a profile."""
     await laurels.change_profile("ada", {"displayName": "Ada", "timeZone": "Asia/Tokyo"})
     await laurels.record_many(
@@ -49,14 +50,14 @@ def said_of(found: Verification, user_id: str) -> str:
     return "\n".join(difference.what for difference in of_users)
 
 
-async def projections(laurels: Laurels) -> dict[str, Projected]:
+async def projections(laurels: Service) -> dict[str, Projected]:
     return await laurels.store.projected(await laurels.store.users())
 
 
 class TestVerifyOfTheLedger:
     """Entries that do not follow from those before them."""
 
-    async def test_a_sound_ledger_is_counted(self, recorded: Laurels) -> None:
+    async def test_a_sound_ledger_is_counted(self, recorded: Service) -> None:
         found = await verify(recorded.store, recorded.rulebook)
         progresses = [await recorded.learners.progress(user_id) for user_id in ("ada", "bob", "cleo")]
         assert (found.users, found.entries, found.events, found.behind) == (3, 16, 15, 0)
@@ -77,7 +78,7 @@ class TestVerifyOfTheLedger:
             "json_set(body, '$.at', 0)",
         ],
     )
-    async def test_a_changed_fact_is_found(self, recorded: Laurels, database: Path, change: str) -> None:
+    async def test_a_changed_fact_is_found(self, recorded: Service, database: Path, change: str) -> None:
         # The third run brings a badge, so there is an award to tamper with.
         tamper(
             database,
@@ -86,7 +87,7 @@ class TestVerifyOfTheLedger:
         )
         assert said_of(await verify(recorded.store, recorded.rulebook), "bob")
 
-    async def test_an_award_that_was_made_before_is_found(self, recorded: Laurels, database: Path) -> None:
+    async def test_an_award_that_was_made_before_is_found(self, recorded: Service, database: Path) -> None:
         award = '{"badgeId":"first","points":10,"earnedAt":1773489600000}'
         tamper(
             database,
@@ -96,7 +97,7 @@ class TestVerifyOfTheLedger:
         assert "'first' is awarded again" in said_of(await verify(recorded.store, recorded.rulebook), "bob")
 
     async def test_under_other_rules_than_at_the_time_totals_must_still_add_up(
-        self, recorded: Laurels, database: Path
+        self, recorded: Service, database: Path
     ) -> None:
         generous = small_rulebook(event_types={"run": {"points": 50}, "talk": {"points": 10}})
         assert (await verify(recorded.store, generous)).is_clean
@@ -108,23 +109,23 @@ class TestVerifyOfTheLedger:
 
     @pytest.mark.parametrize("seq", [1, 3, 5])
     async def test_a_missing_entry_is_found_wherever_it_stood(
-        self, recorded: Laurels, database: Path, seq: int
+        self, recorded: Service, database: Path, seq: int
     ) -> None:
         tamper(database, f"DELETE FROM ledger WHERE user_id = 'bob' AND seq = {seq}")
         assert said_of(await verify(recorded.store, recorded.rulebook), "bob")
 
-    async def test_a_missing_entry_is_found_even_if_all_else_adds_up(self, recorded: Laurels, database: Path) -> None:
+    async def test_a_missing_entry_is_found_even_if_all_else_adds_up(self, recorded: Service, database: Path) -> None:
         # A profile change brings no points, and without projections nothing is left that remembers it.
         tamper(database, "DELETE FROM ledger WHERE user_id = 'ada' AND seq = 1")
         await recorded.store.clear_projections()
         found = await verify(recorded.store, recorded.rulebook)
         assert said_of(found, "ada") == "the entry before it should be 1 but is 0"
 
-    async def test_a_user_whose_whole_ledger_is_missing_is_found(self, recorded: Laurels, database: Path) -> None:
+    async def test_a_user_whose_whole_ledger_is_missing_is_found(self, recorded: Service, database: Path) -> None:
         tamper(database, "DELETE FROM ledger WHERE user_id = 'bob'")
         assert "the ledger ends at 0" in said_of(await verify(recorded.store, recorded.rulebook), "bob")
 
-    async def test_an_event_that_stands_twice_is_found(self, recorded: Laurels, database: Path) -> None:
+    async def test_an_event_that_stands_twice_is_found(self, recorded: Service, database: Path) -> None:
         tamper(database, "DROP INDEX ledger_user_event; UPDATE ledger SET event_id = 'e0' WHERE user_id = 'bob'")
         assert "'e0' is recorded twice" in said_of(await verify(recorded.store, recorded.rulebook), "bob")
 
@@ -146,7 +147,7 @@ class TestVerifyOfTheProjections:
             "seq = seq + 1",
         ],
     )
-    async def test_a_changed_snapshot_or_card_is_found(self, recorded: Laurels, database: Path, change: str) -> None:
+    async def test_a_changed_snapshot_or_card_is_found(self, recorded: Service, database: Path, change: str) -> None:
         tamper(database, f"UPDATE progress SET {change} WHERE user_id = 'bob'")
         assert said_of(await verify(recorded.store, recorded.rulebook), "bob")
 
@@ -161,39 +162,39 @@ class TestVerifyOfTheProjections:
         ],
     )
     async def test_a_changed_missing_or_extra_standing_is_found(
-        self, recorded: Laurels, database: Path, statement: str
+        self, recorded: Service, database: Path, statement: str
     ) -> None:
         tamper(database, statement)
         assert "board " in said_of(await verify(recorded.store, recorded.rulebook), "bob")
 
-    async def test_a_standing_of_nobody_is_found(self, recorded: Laurels, database: Path) -> None:
+    async def test_a_standing_of_nobody_is_found(self, recorded: Service, database: Path) -> None:
         tamper(database, "INSERT INTO standings VALUES ('2026-03', 'ghost', 5, 1, 0, 1, 1)")
         assert "2026-03" in said_of(await verify(recorded.store, recorded.rulebook), "ghost")
 
-    async def test_a_projection_of_nobody_is_found(self, recorded: Laurels) -> None:
+    async def test_a_projection_of_nobody_is_found(self, recorded: Service) -> None:
         await project(recorded.store, "ghost", 2)
         assert "the ledger ends at 0" in said_of(await verify(recorded.store, recorded.rulebook), "ghost")
 
-    async def test_standings_without_their_snapshot_are_found(self, recorded: Laurels, database: Path) -> None:
+    async def test_standings_without_their_snapshot_are_found(self, recorded: Service, database: Path) -> None:
         tamper(database, "DELETE FROM progress WHERE user_id = 'bob'")
         assert "no snapshot" in said_of(await verify(recorded.store, recorded.rulebook), "bob")
 
-    async def test_a_projection_that_is_on_its_way_is_no_difference(self, recorded: Laurels) -> None:
+    async def test_a_projection_that_is_on_its_way_is_no_difference(self, recorded: Service) -> None:
         await recorded.record("bob", "run")
         await recorded.record("dora", "run")
         found = await verify(recorded.store, recorded.rulebook)
         assert (found.is_clean, found.behind) == (True, 2)
 
-    async def test_a_snapshot_for_other_measures_is_not_compared(self, recorded: Laurels) -> None:
+    async def test_a_snapshot_for_other_measures_is_not_compared(self, recorded: Service) -> None:
         longer = small_rulebook(badges=[])
         assert longer.measures_version != recorded.rulebook.measures_version
         assert (await verify(recorded.store, longer)).is_clean
 
     async def test_an_unreadable_snapshot_keeps_nobody_from_recording(
-        self, recorded: Laurels, store_url: str, database: Path, clock: SettableClock
+        self, recorded: Service, store_url: str, database: Path, clock: SettableClock
     ) -> None:
         tamper(database, "UPDATE progress SET state = 'torn' WHERE user_id = 'bob'")
-        async with Laurels.open(store_url, rulebook=recorded.rulebook, clock=clock) as other:
+        async with open_service(store_url, rulebook=recorded.rulebook, clock=clock) as other:
             assert (await other.learners.progress("bob")).events == 5
             await other.record("bob", "run")
         found = await verify(recorded.store, recorded.rulebook)
@@ -203,7 +204,7 @@ class TestVerifyOfTheProjections:
 class TestRebuild:
     """Everything but the ledger, made again."""
 
-    async def test_it_makes_the_same_projections_again(self, recorded: Laurels) -> None:
+    async def test_it_makes_the_same_projections_again(self, recorded: Service) -> None:
         before = await projections(recorded)
         assert await rebuild(recorded.store, recorded.rulebook) == 3
         assert await projections(recorded) == before
@@ -223,7 +224,7 @@ class TestRebuild:
         ],
     )
     async def test_it_repairs_whatever_happened_to_the_projections(
-        self, recorded: Laurels, database: Path, statement: str
+        self, recorded: Service, database: Path, statement: str
     ) -> None:
         before = await projections(recorded)
         tamper(database, statement)
@@ -232,20 +233,20 @@ class TestRebuild:
         found = await verify(recorded.store, recorded.rulebook)
         assert (found.is_clean, found.behind) == (True, 0)
 
-    async def test_it_brings_the_projections_of_another_rulebook_up_to_date(self, recorded: Laurels) -> None:
+    async def test_it_brings_the_projections_of_another_rulebook_up_to_date(self, recorded: Service) -> None:
         moved = small_rulebook(boards={"zone": "Pacific/Kiritimati"})
         assert not (await verify(recorded.store, moved)).is_clean
         await rebuild(recorded.store, moved)
         assert (await verify(recorded.store, moved)).is_clean
 
-    async def test_it_takes_more_users_and_entries_than_a_page(self, recorded: Laurels) -> None:
+    async def test_it_takes_more_users_and_entries_than_a_page(self, recorded: Service) -> None:
         await recorded.record_many([learning_event("busy") for _ in range(2_100)])
         await recorded.record_many([learning_event(f"user {n}") for n in range(450)])
         await rebuild(recorded.store, recorded.rulebook)
         found = await verify(recorded.store, recorded.rulebook)
         assert (found.is_clean, found.behind, found.users) == (True, 0, 454)
 
-    async def test_recording_may_go_on_meanwhile(self, recorded: Laurels, clock: SettableClock) -> None:
+    async def test_recording_may_go_on_meanwhile(self, recorded: Service, clock: SettableClock) -> None:
         for _ in range(10):
             await rebuild(recorded.store, recorded.rulebook)
             await recorded.record("bob", "run", timestamp=clock.moment - timedelta(days=9))
@@ -253,7 +254,7 @@ class TestRebuild:
         found = await verify(recorded.store, recorded.rulebook)
         assert (found.is_clean, found.behind) == (True, 0)
 
-    async def test_some_users_at_a_time_come_to_the_same(self, recorded: Laurels) -> None:
+    async def test_some_users_at_a_time_come_to_the_same(self, recorded: Service) -> None:
         before = await projections(recorded)
         await recorded.store.clear_projections()
         parts = [await rebuild_users(recorded.store, recorded.rulebook, [user_id]) for user_id in sorted(before)]

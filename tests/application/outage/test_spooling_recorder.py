@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from laurels import EventConflict, InvalidEvent, LearningEvent, Recorded, StoreUnavailable
+from laurels import EventConflict, InvalidEvent, LearningEvent, StoreUnavailable
 from laurels.application.outage import draining
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.guarded_store import GuardedStore
 from laurels.application.ports.store import Store
-from laurels.application.recording.commands import Queued
+from laurels.application.recording.commands import Queued, Recorded
 from laurels.application.service import Fallback, Service
 from laurels.bootstrap import open_store
 from laurels.domain.ledger import Entry, EventRecorded

@@ -12,9 +12,12 @@ from pathlib import Path
 import apsw
 import pytest
 
-from laurels import Laurels, LearningEvent, Recorded
+from laurels import LearningEvent
 from laurels.application.maintenance.rebuild import rebuild, verify
 from laurels.application.privacy.deletion import Deletion
+from laurels.application.recording.commands import Recorded
+from laurels.application.service import Service
+from laurels.bootstrap import open_service
 from laurels.domain.tombstones import digest_of
 from laurels.errors import UnknownUser, UserDeleted
 from laurels.testing.builders import event_entry, small_rulebook
@@ -29,8 +32,8 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def here(url: str, clock: SettableClock) -> AsyncIterator[Laurels]:
-    async with Laurels.open(url, rulebook=small_rulebook(), clock=clock, projection_interval=3600) as laurels:
+async def here(url: str, clock: SettableClock) -> AsyncIterator[Service]:
+    async with open_service(url, rulebook=small_rulebook(), clock=clock, projection_interval=3600) as laurels:
         for user_id, times in (("ada", 5), ("bob", 3), ("cleo", 3), ("dan", 1)):
             await laurels.change_profile(user_id, {"displayName": user_id.title()})
             for number in range(times):
@@ -40,9 +43,9 @@ async def here(url: str, clock: SettableClock) -> AsyncIterator[Laurels]:
 
 
 @pytest.fixture
-async def elsewhere(url: str, clock: SettableClock, here: Laurels) -> AsyncIterator[Laurels]:
+async def elsewhere(url: str, clock: SettableClock, here: Service) -> AsyncIterator[Service]:
     """Another process, which has everybody in its memory."""
-    async with Laurels.open(url, rulebook=small_rulebook(), clock=clock, projection_interval=3600) as laurels:
+    async with open_service(url, rulebook=small_rulebook(), clock=clock, projection_interval=3600) as laurels:
         for user_id in ("ada", "bob"):
             await laurels.record(user_id, "run", event_id="elsewhere")
             await laurels.learners.dashboard(user_id)
@@ -50,7 +53,7 @@ async def elsewhere(url: str, clock: SettableClock, here: Laurels) -> AsyncItera
         yield laurels
 
 
-async def assert_gone(laurels: Laurels, user_id: str) -> None:
+async def assert_gone(laurels: Service, user_id: str) -> None:
     """Neither shown nor taken, and nothing is left."""
     for asked in (laurels.learners.dashboard, laurels.learners.export, laurels.learners.badges):
         with pytest.raises(UnknownUser):
@@ -77,7 +80,7 @@ def start(arguments: list[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
 
 
-async def test_gone_here_and_elsewhere_at_once(here: Laurels, elsewhere: Laurels) -> None:
+async def test_gone_here_and_elsewhere_at_once(here: Service, elsewhere: Service) -> None:
     await here.delete_user("ada")
     await assert_gone(here, "ada")
     await assert_gone(elsewhere, "ada")
@@ -89,14 +92,14 @@ async def test_gone_here_and_elsewhere_at_once(here: Laurels, elsewhere: Laurels
     assert (await verify(here.store, here.rulebook)).is_clean
 
 
-async def test_of_a_batch_only_their_events_are_refused(here: Laurels, elsewhere: Laurels) -> None:
+async def test_of_a_batch_only_their_events_are_refused(here: Service, elsewhere: Service) -> None:
     await elsewhere.delete_user("ada")
     events = [LearningEvent(user_id=user_id, event_type="run") for user_id in ("bob", "ada", "new", "ada")]
     results = await here.record_many(events)
     assert [type(result) for result in results] == [Recorded, UserDeleted, Recorded, UserDeleted]
 
 
-async def test_deleting_again_answers_the_same(here: Laurels, elsewhere: Laurels, clock: SettableClock) -> None:
+async def test_deleting_again_answers_the_same(here: Service, elsewhere: Service, clock: SettableClock) -> None:
     first = await here.delete_user("ada")
     clock.advance(timedelta(days=1))
     assert await elsewhere.delete_user("ada") == first
@@ -104,13 +107,13 @@ async def test_deleting_again_answers_the_same(here: Laurels, elsewhere: Laurels
     assert (await elsewhere.delete_user("ada")).deleted_at == first.deleted_at
 
 
-async def test_an_id_of_whom_nothing_is_held_is_not_closed(here: Laurels) -> None:
+async def test_an_id_of_whom_nothing_is_held_is_not_closed(here: Service) -> None:
     with pytest.raises(UnknownUser):
         await here.delete_user("adda")
     await here.record("adda", "run")
 
 
-async def test_others_are_told(here: Laurels) -> None:
+async def test_others_are_told(here: Service) -> None:
     told: list[tuple[str, int]] = []
 
     async def tell(user_id: str, at: int) -> None:
@@ -121,14 +124,14 @@ async def test_others_are_told(here: Laurels) -> None:
     assert told == [("ada", here.clock())]
 
 
-async def test_rebuilding_revives_nobody(here: Laurels) -> None:
+async def test_rebuilding_revives_nobody(here: Service) -> None:
     await here.delete_user("ada")
     await rebuild(here.store, here.rulebook)
     await assert_gone(here, "ada")
     assert (await verify(here.store, here.rulebook)).is_clean
 
 
-async def test_what_others_delete_leaves_the_memory_and_ends_the_streams(here: Laurels, elsewhere: Laurels) -> None:
+async def test_what_others_delete_leaves_the_memory_and_ends_the_streams(here: Service, elsewhere: Service) -> None:
     feed, other = elsewhere.live.follow_user("ada"), elsewhere.live.follow_user("bob")
     assert await feed.take(5)
     waiting = asyncio.create_task(feed.take(30))
@@ -142,7 +145,7 @@ async def test_what_others_delete_leaves_the_memory_and_ends_the_streams(here: L
     other.close()
 
 
-async def test_what_was_on_its_way_is_found_and_then_the_id_is_forgotten(here: Laurels) -> None:
+async def test_what_was_on_its_way_is_found_and_then_the_id_is_forgotten(here: Service) -> None:
     await here.delete_user("ada")
     deletion = Deletion(here.store, here.clock, spool=None, forget=here._forget, grace=0)  # pyright: ignore[reportPrivateUsage]
     await deletion.sweep()
@@ -152,7 +155,7 @@ async def test_what_was_on_its_way_is_found_and_then_the_id_is_forgotten(here: L
 
 
 async def test_verify_reports_what_is_left(store_url: str, database: Path, clock: SettableClock) -> None:
-    async with Laurels.open(store_url, rulebook=small_rulebook(), clock=clock) as laurels:
+    async with open_service(store_url, rulebook=small_rulebook(), clock=clock) as laurels:
         await laurels.record("ada", "run")
         await laurels.record("bob", "run")
         await laurels.projector.flush()
@@ -172,7 +175,7 @@ async def test_verify_reports_what_is_left(store_url: str, database: Path, clock
 
 async def test_no_byte_of_them_is_left_in_the_file(store_url: str, database: Path, clock: SettableClock) -> None:
     who = "a-very-particular-learner"
-    async with Laurels.open(store_url, rulebook=small_rulebook(), clock=clock) as laurels:
+    async with open_service(store_url, rulebook=small_rulebook(), clock=clock) as laurels:
         for number in range(200):
             await laurels.record(who, "run", {"language": "Volapyk", "number": number})
             await laurels.record("bob", "run")
@@ -191,7 +194,7 @@ async def test_no_byte_of_them_is_left_in_the_file(store_url: str, database: Pat
 async def test_two_processes_that_hammer_a_user_who_is_deleted(url: str, processes: Path) -> None:
     program = processes / "hammer_user.py"
     running = [start([sys.executable, str(program), url, "ada", str(number)]) for number in range(2)]
-    async with Laurels.open(url) as laurels:
+    async with open_service(url) as laurels:
         for process in running:
             assert process.stdout is not None
             # Both are at it.
@@ -207,7 +210,7 @@ async def test_two_processes_that_hammer_a_user_who_is_deleted(url: str, process
 
 
 async def test_a_deletion_that_was_killed_in_the_middle_is_carried_on(url: str, processes: Path) -> None:
-    async with Laurels.open(url) as laurels:
+    async with open_service(url) as laurels:
         for first in range(1, 12_001, 2_000):
             await laurels.store.append([event_entry("ada", seq) for seq in range(first, first + 2_000)])
     arguments = [sys.executable, str(processes / "delete_user.py"), url, "ada"]
@@ -215,7 +218,7 @@ async def test_a_deletion_that_was_killed_in_the_middle_is_carried_on(url: str, 
         assert process.stdout is not None
         assert await asyncio.to_thread(process.stdout.readline) == "deleted\n"
         process.kill()
-    async with Laurels.open(url) as laurels:
+    async with open_service(url) as laurels:
         with pytest.raises(UserDeleted):
             await laurels.record("ada", "code_run")
         await laurels.deletion.sweep()

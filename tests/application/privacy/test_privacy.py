@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from laurels import Laurels
 from laurels.application.maintenance.rebuild import rebuild, verify
 from laurels.application.queries.views import Leaderboard
+from laurels.application.service import Service
 from laurels.errors import InvalidProfile, UnknownUser
 from laurels.testing.clocks import SettableClock
 
@@ -18,7 +18,7 @@ EVENTS = (("ada", 5), ("bob", 4), ("cleo", 3), ("dan", 3), ("eve", 1))
 
 
 @pytest.fixture(autouse=True)
-async def _recorded(laurels: Laurels, clock: SettableClock) -> None:
+async def _recorded(laurels: Service, clock: SettableClock) -> None:
     for user_id, count in EVENTS:
         await laurels.change_profile(user_id, {"displayName": user_id.title(), "photoURL": "https://a.test/1.png"})
         for _ in range(count):
@@ -31,7 +31,7 @@ def lines(page: Leaderboard) -> list[tuple[int, str]]:
     return [(row.rank, row.user_id) for row in page.leaderboard]
 
 
-async def test_who_leaves_is_gone_at_once_and_the_ranks_close_up(laurels: Laurels) -> None:
+async def test_who_leaves_is_gone_at_once_and_the_ranks_close_up(laurels: Service) -> None:
     await laurels.change_profile("bob", {"visibility": "hidden"})
     for period in ("all", "2026-03", "2026-W11", "2026-03-14", "2026-02"):
         page = await laurels.leaderboards.page(period=period)
@@ -54,7 +54,7 @@ async def test_who_leaves_is_gone_at_once_and_the_ranks_close_up(laurels: Laurel
     assert (await verify(laurels.store, laurels.rulebook)).is_clean
 
 
-async def test_who_comes_back_is_on_every_board_with_all_that_happened_meanwhile(laurels: Laurels) -> None:
+async def test_who_comes_back_is_on_every_board_with_all_that_happened_meanwhile(laurels: Service) -> None:
     await laurels.change_profile("eve", {"visibility": "hidden"})
     for _ in range(9):
         await laurels.record("eve", "talk")
@@ -67,14 +67,14 @@ async def test_who_comes_back_is_on_every_board_with_all_that_happened_meanwhile
     assert (await verify(laurels.store, laurels.rulebook)).is_clean
 
 
-async def test_who_never_was_on_a_board_stays_off_it(laurels: Laurels) -> None:
+async def test_who_never_was_on_a_board_stays_off_it(laurels: Service) -> None:
     await laurels.change_profile("new", {"visibility": "hidden"})
     await laurels.record("new", "talk")
     await laurels.projector.flush()
     assert (await laurels.leaderboards.page()).total == len(EVENTS)
 
 
-async def test_an_alias_has_neither_name_nor_photo_nor_id(laurels: Laurels) -> None:
+async def test_an_alias_has_neither_name_nor_photo_nor_id(laurels: Service) -> None:
     user = await laurels.change_profile("bob", {"visibility": "alias", "alias": "Night Owl"})
     assert (user.visibility, user.alias) == ("alias", "Night Owl")
     page = await laurels.leaderboards.page()
@@ -93,7 +93,7 @@ async def test_an_alias_has_neither_name_nor_photo_nor_id(laurels: Laurels) -> N
     assert (await laurels.leaderboards.page()).leaderboard[1].user_id not in ("bob", row.user_id)
 
 
-async def test_rebuilding_keeps_to_it(laurels: Laurels) -> None:
+async def test_rebuilding_keeps_to_it(laurels: Service) -> None:
     await laurels.change_profile("bob", {"visibility": "alias", "alias": "Night Owl"})
     await laurels.change_profile("cleo", {"visibility": "hidden"})
     before = await laurels.leaderboards.page()
@@ -103,7 +103,7 @@ async def test_rebuilding_keeps_to_it(laurels: Laurels) -> None:
 
 
 @pytest.mark.parametrize("tied", [False, True])
-async def test_a_cursor_does_not_give_an_alias_away(laurels: Laurels, clock: SettableClock, tied: bool) -> None:
+async def test_a_cursor_does_not_give_an_alias_away(laurels: Service, clock: SettableClock, tied: bool) -> None:
     owls = [f"the-owl-{number}" for number in range(3)]
     for number, user_id in enumerate(owls):
         # Equal points at the same instant: then only the ids decide.
@@ -135,7 +135,7 @@ async def test_a_cursor_does_not_give_an_alias_away(laurels: Laurels, clock: Set
         ({"pseudonym": "~1"}, "pseudonym"),
     ],
 )
-async def test_what_makes_no_sense_is_refused(laurels: Laurels, changes: dict[str, object], field: str) -> None:
+async def test_what_makes_no_sense_is_refused(laurels: Service, changes: dict[str, object], field: str) -> None:
     with pytest.raises(InvalidProfile) as refused:
         await laurels.change_profile("ada", changes)
     assert refused.value.field == field

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from laurels import Laurels
 from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.service import Service
+from laurels.bootstrap import open_service
 from laurels.domain.ranking import ranks_of
 from laurels.errors import UnknownUser, UserDeleted
 from laurels.testing.builders import small_rulebook
@@ -57,7 +58,7 @@ BOARDS = [
 ]
 
 
-async def do(laurels: Laurels, step: Step, name: dict[str, str]) -> None:
+async def do(laurels: Service, step: Step, name: dict[str, str]) -> None:
     match step:
         case Event():
             at = NOW - timedelta(days=step.days_ago)
@@ -79,7 +80,7 @@ async def do(laurels: Laurels, step: Step, name: dict[str, str]) -> None:
             await laurels.projector.flush()
 
 
-async def walk(laurels: Laurels, period: str, language: str | None, limit: int) -> list[tuple[int, str, int]]:
+async def walk(laurels: Service, period: str, language: str | None, limit: int) -> list[tuple[int, str, int]]:
     lines: list[tuple[int, str, int]] = []
     cursor = None
     while True:
@@ -91,7 +92,7 @@ async def walk(laurels: Laurels, period: str, language: str | None, limit: int) 
             return lines
 
 
-async def check(laurels: Laurels) -> None:
+async def check(laurels: Service) -> None:
     """Every board against the lines that follow from everybody's progress, sorted."""
     projected = await laurels.store.projected(await laurels.store.users())
     for period, language in BOARDS:
@@ -133,7 +134,7 @@ async def test_every_board_is_what_sorting_everyone_gives(
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True)
 @given(steps=_STEPS)
 async def test_every_board_is_so_on_mongodb(mongodb_url: str, clock: SettableClock, steps: list[Step]) -> None:
-    async with Laurels.open(mongodb_url, rulebook=RULEBOOK, clock=clock) as laurels:
+    async with open_service(mongodb_url, rulebook=RULEBOOK, clock=clock) as laurels:
         await laurels.store.clear_projections()
     await go_through(mongodb_url, clock, steps)
 
@@ -142,7 +143,7 @@ async def go_through(url: str, clock: SettableClock, steps: list[Step]) -> None:
     # One database may serve several examples: each has people of its own, and the boards hold all.
     run = uuid4().hex[:6]
     name = {person: f"{person}-{run}" for person in PEOPLE}
-    async with Laurels.open(url, rulebook=RULEBOOK, clock=clock, projection_interval=3_600) as laurels:
+    async with open_service(url, rulebook=RULEBOOK, clock=clock, projection_interval=3_600) as laurels:
         for step in steps:
             await do(laurels, step, name)
         await laurels.projector.flush()
@@ -153,7 +154,7 @@ async def go_through(url: str, clock: SettableClock, steps: list[Step]) -> None:
 
 
 async def test_walking_the_pages_meets_everyone_once_while_others_arrive(tmp_path: Path, clock: SettableClock) -> None:
-    async with Laurels.open(f"sqlite:///{tmp_path}/l.db", rulebook=RULEBOOK, clock=clock) as laurels:
+    async with open_service(f"sqlite:///{tmp_path}/l.db", rulebook=RULEBOOK, clock=clock) as laurels:
         present = [f"user-{number:03d}" for number in range(60)]
         for number, user in enumerate(present):
             for _ in range(1 + number % 7):
@@ -197,7 +198,7 @@ async def drain(steps: AsyncIterator[None]) -> None:
 
 async def test_a_page_that_holds_the_whole_board_agrees_with_its_total(tmp_path: Path, clock: SettableClock) -> None:
     url = f"sqlite:///{tmp_path}/l.db"
-    async with Laurels.open(url, rulebook=RULEBOOK, clock=clock, projection_interval=0.001) as laurels:
+    async with open_service(url, rulebook=RULEBOOK, clock=clock, projection_interval=0.001) as laurels:
 
         async def arrive() -> None:
             for number in range(90):

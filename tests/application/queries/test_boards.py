@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from laurels import Laurels
 from laurels.application.maintenance.rebuild import verify
+from laurels.application.service import Service
+from laurels.bootstrap import open_service
 from laurels.errors import InvalidQuery
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
@@ -18,7 +19,7 @@ class TestBoardsOfOneLanguage:
         self, store_url: str, clock: SettableClock
     ) -> None:
         rulebook = small_rulebook(boards={"languages": ["py", "node.js"]})
-        async with Laurels.open(store_url, rulebook=rulebook, clock=clock, projection_interval=3600) as laurels:
+        async with open_service(store_url, rulebook=rulebook, clock=clock, projection_interval=3600) as laurels:
             for user, language, times in (("ada", "py", 3), ("bob", "py", 1), ("ada", "node.js", 1), ("bob", "c", 9)):
                 for _ in range(times):
                     await laurels.record(user, "run", metadata={"language": language})
@@ -44,7 +45,7 @@ class TestBoardsOfOneLanguage:
 
 
 class TestAPeriodThatIsOver:
-    async def test_counts_a_late_event(self, laurels: Laurels, clock: SettableClock) -> None:
+    async def test_counts_a_late_event(self, laurels: Service, clock: SettableClock) -> None:
         await laurels.record("ada", "talk")
         await laurels.projector.flush()
         clock.set(datetime(2026, 4, 20, 12, tzinfo=UTC))

@@ -5,25 +5,25 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from laurels import Laurels
+from laurels.bootstrap import open_service
 
 
 async def test_a_user_who_is_read_again_is_shown_up_to_the_last_entry_of_any_writer(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'laurels.db'}"
-    async with Laurels.open(url) as writer, Laurels.open(url) as reader:
+    async with open_service(url) as writer, open_service(url) as reader:
         for number in range(1, 41):
             await writer.record("ada", "code_run", {"language": f"language-{number % 7}"})
             dashboard = await reader.learners.dashboard("ada")
             assert dashboard.total_events == number
         await writer.change_profile("ada", {"displayName": "Ada"})
         assert (await reader.learners.dashboard("ada")).user.display_name == "Ada"
-        async with Laurels.open(url) as fresh:
+        async with open_service(url) as fresh:
             assert await fresh.learners.badges("ada") == await reader.learners.badges("ada")
 
 
 async def test_readers_who_fold_the_same_entries_at_once_count_them_once(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'laurels.db'}"
-    async with Laurels.open(url, projection_interval=3_600.0) as writer, Laurels.open(url) as reader:
+    async with open_service(url, projection_interval=3_600.0) as writer, open_service(url) as reader:
         recorded = 0
         for _ in range(30):
             for _ in range(5):
@@ -34,7 +34,7 @@ async def test_readers_who_fold_the_same_entries_at_once_count_them_once(tmp_pat
 
 
 async def test_what_is_kept_stays_bounded(tmp_path: Path) -> None:
-    async with Laurels.open(f"sqlite:///{tmp_path / 'laurels.db'}") as laurels:
+    async with open_service(f"sqlite:///{tmp_path / 'laurels.db'}") as laurels:
         recent = laurels.learners._recent  # pyright: ignore[reportPrivateUsage]
         recent._limit = 50_000  # pyright: ignore[reportPrivateUsage]
         for number in range(40):

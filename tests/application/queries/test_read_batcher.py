@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from laurels import Laurels
 from laurels.application.ports.store import Loaded
 from laurels.application.queries.read_batcher import ReadBatcher
+from laurels.application.service import Service
 from laurels.errors import StoreError, StoreUnavailable, UnknownUser
 from laurels.testing.clocks import SettableClock
 
@@ -18,7 +18,7 @@ Heads = Mapping[str, int | None]
 
 
 @pytest.fixture
-def questions(laurels: Laurels, monkeypatch: pytest.MonkeyPatch) -> list[Heads]:
+def questions(laurels: Service, monkeypatch: pytest.MonkeyPatch) -> list[Heads]:
     """The `known_seqs` of every question that the store is asked from now on."""
     asked: list[Heads] = []
     read = laurels.store.read
@@ -31,7 +31,7 @@ def questions(laurels: Laurels, monkeypatch: pytest.MonkeyPatch) -> list[Heads]:
     return asked
 
 
-async def test_many_who_ask_at_once_share_a_few_questions(laurels: Laurels, questions: list[Heads]) -> None:
+async def test_many_who_ask_at_once_share_a_few_questions(laurels: Service, questions: list[Heads]) -> None:
     people = [f"user-{number}" for number in range(40)]
     for user_id in people:
         await laurels.record(user_id, "talk")
@@ -41,7 +41,7 @@ async def test_many_who_ask_at_once_share_a_few_questions(laurels: Laurels, ques
     assert len(questions) <= 10
 
 
-async def test_an_event_that_was_acknowledged_is_always_seen(laurels: Laurels) -> None:
+async def test_an_event_that_was_acknowledged_is_always_seen(laurels: Service) -> None:
     seen: list[bool] = []
 
     async def learn(user_id: str) -> None:
@@ -54,7 +54,7 @@ async def test_an_event_that_was_acknowledged_is_always_seen(laurels: Laurels) -
     assert all(seen)
 
 
-async def test_one_who_is_unknown_is_nobody_elses_error(laurels: Laurels) -> None:
+async def test_one_who_is_unknown_is_nobody_elses_error(laurels: Service) -> None:
     await laurels.record("ada", "talk")
     found = await asyncio.gather(
         *(laurels.learners.dashboard(user_id) for user_id in ("ada", "nobody", "ada")), return_exceptions=True
@@ -63,7 +63,7 @@ async def test_one_who_is_unknown_is_nobody_elses_error(laurels: Laurels) -> Non
     assert found[0] == found[2]
 
 
-async def test_who_asks_twice_is_answered_from_the_earlier_place(laurels: Laurels, questions: list[Heads]) -> None:
+async def test_who_asks_twice_is_answered_from_the_earlier_place(laurels: Service, questions: list[Heads]) -> None:
     for _ in range(4):
         await laurels.record("ada", "talk")
     reading = ReadBatcher(laurels.store, laurels.rulebook.measures_version)
@@ -75,7 +75,7 @@ async def test_who_asks_twice_is_answered_from_the_earlier_place(laurels: Laurel
 
 
 async def test_a_store_that_fails_is_told_to_all_and_asked_again(
-    laurels: Laurels, monkeypatch: pytest.MonkeyPatch
+    laurels: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await laurels.record("ada", "talk")
 
@@ -89,7 +89,7 @@ async def test_a_store_that_fails_is_told_to_all_and_asked_again(
     assert (await laurels.learners.dashboard("ada")).total_events == 1
 
 
-async def test_who_stops_waiting_holds_up_nobody(laurels: Laurels) -> None:
+async def test_who_stops_waiting_holds_up_nobody(laurels: Service) -> None:
     await laurels.record("ada", "talk")
     asked = [asyncio.create_task(laurels.learners.dashboard("ada")) for _ in range(6)]
     await asyncio.sleep(0)
@@ -98,7 +98,7 @@ async def test_who_stops_waiting_holds_up_nobody(laurels: Laurels) -> None:
     assert [(await task).total_events for task in asked[3:]] == [1, 1, 1]
 
 
-async def test_a_dashboard_shown_before_changes_with_time_alone(laurels: Laurels, clock: SettableClock) -> None:
+async def test_a_dashboard_shown_before_changes_with_time_alone(laurels: Service, clock: SettableClock) -> None:
     await laurels.record("ada", "run")
     shown = await laurels.learners.dashboard("ada")
     assert (shown.daily_streak, [badge.badge_id for badge in shown.new_badges]) == (1, ["first"])

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from laurels import EventConflict, InvalidEvent, Laurels, LearningEvent, Recorded
+from laurels import EventConflict, InvalidEvent, LearningEvent
 from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.recording.commands import Recorded
+from laurels.application.service import Service
+from laurels.bootstrap import open_service
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
 from tests.application.outage.test_spooling_recorder import opened
@@ -29,19 +32,19 @@ START = datetime(2026, 3, 14, 12, tzinfo=UTC)
 
 
 @pytest.fixture(params=["store_url", "mongodb_url"])
-async def two(request: pytest.FixtureRequest, clock: SettableClock) -> AsyncIterator[list[Laurels]]:
+async def two(request: pytest.FixtureRequest, clock: SettableClock) -> AsyncIterator[list[Service]]:
     """Two that know nothing of each other, on one database."""
     url = request.getfixturevalue(request.param)
     async with AsyncExitStack() as stack:
         yield [
             await stack.enter_async_context(
-                Laurels.open(url, rulebook=CAPPED, clock=clock, projection_interval=3_600, publish=False)
+                open_service(url, rulebook=CAPPED, clock=clock, projection_interval=3_600, publish=False)
             )
             for _ in range(2)
         ]
 
 
-async def assert_sound(both: list[Laurels]) -> None:
+async def assert_sound(both: list[Service]) -> None:
     """Assert that the ledger proves itself, as projected and after it is projected anew."""
     for each in both:
         await each.projector.flush()
@@ -54,7 +57,7 @@ async def assert_sound(both: list[Laurels]) -> None:
     assert (await verify(laurels.store, rulebook)).is_clean
 
 
-async def test_of_32_clients_with_one_key_one_is_paid(two: list[Laurels]) -> None:
+async def test_of_32_clients_with_one_key_one_is_paid(two: list[Service]) -> None:
     results = await asyncio.gather(
         *(two[number % 2].record("ada", "run", event_id=f"e{number}", once_key="task-1") for number in range(32))
     )
@@ -65,7 +68,7 @@ async def test_of_32_clients_with_one_key_one_is_paid(two: list[Laurels]) -> Non
     await assert_sound(two)
 
 
-async def test_of_32_clients_on_a_capped_day_three_are_paid(two: list[Laurels]) -> None:
+async def test_of_32_clients_on_a_capped_day_three_are_paid(two: list[Service]) -> None:
     results = await asyncio.gather(
         *(two[number % 2].record("ada", "talk", event_id=f"e{number}") for number in range(32))
     )
@@ -74,7 +77,7 @@ async def test_of_32_clients_on_a_capped_day_three_are_paid(two: list[Laurels]) 
     await assert_sound(two)
 
 
-async def test_what_was_decided_stays_and_is_told_again(two: list[Laurels]) -> None:
+async def test_what_was_decided_stays_and_is_told_again(two: list[Service]) -> None:
     one, other = two
     # Each in turn goes on from what the other wrote, and from its own snapshot after a rebuild.
     for number in range(6):
@@ -105,7 +108,7 @@ async def test_what_was_decided_stays_and_is_told_again(two: list[Laurels]) -> N
     await assert_sound(two)
 
 
-async def test_the_key_is_part_of_what_an_event_id_stands_for(laurels: Laurels) -> None:
+async def test_the_key_is_part_of_what_an_event_id_stands_for(laurels: Service) -> None:
     await laurels.record("ada", "run", event_id="e1", once_key="a")
     assert (await laurels.record("ada", "run", event_id="e1", once_key="a")).is_replay
     for other in (None, "b"):
@@ -114,7 +117,7 @@ async def test_the_key_is_part_of_what_an_event_id_stands_for(laurels: Laurels) 
 
 
 @pytest.mark.parametrize("key", ["", "x" * 101, "a\nb", "\u202e"])
-async def test_a_key_is_an_id(laurels: Laurels, key: str) -> None:
+async def test_a_key_is_an_id(laurels: Service, key: str) -> None:
     with pytest.raises(InvalidEvent, match="onceKey"):
         await laurels.record("ada", "run", once_key=key)
 

@@ -10,18 +10,19 @@ from typing import Any, cast
 import apsw
 import pytest
 
-from laurels import Laurels, Recorded, StoreUnavailable
+from laurels import StoreUnavailable
 from laurels.application.maintenance.rebuild import verify
 from laurels.application.ports.store import Store
+from laurels.application.recording.commands import Recorded
 from laurels.application.service import Service
-from laurels.bootstrap import open_store
+from laurels.bootstrap import open_service, open_store
 from laurels.domain.ledger import Entry
 from laurels.storage.sqlite import SQLiteStore
 from laurels.testing.builders import learning_event, small_rulebook
 from laurels.testing.clocks import SettableClock
 
 
-async def limit_pages(laurels: Laurels, pages: int) -> None:
+async def limit_pages(laurels: Service, pages: int) -> None:
     """Let the database grow to so many pages and no further, as on a full disk. Never below its present size."""
     store = laurels.store
     assert isinstance(store, SQLiteStore)
@@ -75,7 +76,7 @@ def service(store: FaultyStore, clock: SettableClock) -> Service:
 class TestFullDisk:
     """The file cannot grow."""
 
-    async def test_callers_are_told_and_nothing_acknowledged_is_lost(self, laurels: Laurels, store_url: str) -> None:
+    async def test_callers_are_told_and_nothing_acknowledged_is_lost(self, laurels: Service, store_url: str) -> None:
         acknowledged: set[tuple[str, str]] = set()
 
         async def call(user_id: str) -> list[str]:
@@ -109,7 +110,7 @@ class TestFullDisk:
         found = await verify(laurels.store, laurels.rulebook)
         assert (found.is_clean, found.events, found.behind) == (True, 16 * 60, 0)
 
-    async def test_projections_that_found_no_space_are_made_later(self, laurels: Laurels) -> None:
+    async def test_projections_that_found_no_space_are_made_later(self, laurels: Service) -> None:
         await laurels.record_many([learning_event(f"user {n}") for n in range(300)])
         await limit_pages(laurels, 1)
         with pytest.raises(StoreUnavailable):
@@ -124,12 +125,12 @@ class TestFullDisk:
         self, store_url: str, clock: SettableClock, caplog: pytest.LogCaptureFixture
     ) -> None:
         rulebook = small_rulebook()
-        async with Laurels.open(store_url, rulebook=rulebook, clock=clock, projection_interval=3600) as laurels:
+        async with open_service(store_url, rulebook=rulebook, clock=clock, projection_interval=3600) as laurels:
             await laurels.record_many([learning_event(f"user {n}") for n in range(300)])
             await limit_pages(laurels, 1)
         assert "could not be brought up to date" in caplog.text
         clock.now += 1
-        async with Laurels.open(store_url, rulebook=rulebook, clock=clock) as laurels:
+        async with open_service(store_url, rulebook=rulebook, clock=clock) as laurels:
             await laurels.projector.catch_up(before=clock())
             found = await verify(laurels.store, rulebook)
         assert (found.is_clean, found.events, found.behind) == (True, 300, 0)

@@ -10,10 +10,9 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from laurels import Laurels
 from laurels.application.maintenance.rebuild import verify
 from laurels.application.service import Service
-from laurels.bootstrap import open_store
+from laurels.bootstrap import open_service, open_store
 
 KILLS = 24
 CALLERS = 12
@@ -63,7 +62,7 @@ async def test_every_acknowledged_event_stands_once_after_many_kills(store_url: 
         # The next process repeats some of what this one may have had in its hands, as clients do.
         reached = max((int(event_id.partition("-")[2]) for _, event_id in acknowledged), default=1)
         first = max(1, reached - draw.randrange(30))
-    async with Laurels.open(store_url) as laurels:
+    async with open_service(store_url) as laurels:
         await laurels.projector.catch_up(before=laurels.clock() + 1)
         stands = await event_ids(laurels)
         found = await verify(laurels.store, laurels.rulebook)

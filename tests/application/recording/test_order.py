@@ -10,8 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from laurels import Laurels, LearningEvent, Recorded, load_rulebook
+from laurels import LearningEvent, load_rulebook
 from laurels.application.maintenance.rebuild import verify
+from laurels.application.recording.commands import Recorded
+from laurels.application.service import Service
+from laurels.bootstrap import open_service
 from laurels.domain.progress import Progress
 from laurels.testing.builders import learning_event, small_rulebook
 from laurels.testing.clocks import SettableClock
@@ -44,7 +47,7 @@ async def progress_after(
     rulebook = load_rulebook("coding")
     while waiting:
         # Each round is a process of its own: what it knows comes from the database.
-        async with Laurels.open(url, rulebook=rulebook, clock=clock, projection_interval=3600) as laurels:
+        async with open_service(url, rulebook=rulebook, clock=clock, projection_interval=3600) as laurels:
             for _ in range(draw.randrange(1, 6)):
                 size = draw.choice((1, 2, 7, 60))
                 results = await laurels.record_many(waiting[:size])
@@ -52,7 +55,7 @@ async def progress_after(
                 del waiting[:size]
                 if draw.randrange(2):
                     await laurels.projector.flush()
-    async with Laurels.open(url, rulebook=rulebook, clock=clock) as laurels:
+    async with open_service(url, rulebook=rulebook, clock=clock) as laurels:
         assert (await verify(laurels.store, rulebook)).is_clean
         return await laurels.learners.progress("ada")
 
@@ -91,7 +94,7 @@ class TestOrderOfArrival:
             found = await progress_after(tmp_path, clock, order, draw)
             assert without_order(found) == without_order(expected)
 
-    async def test_a_late_event_can_join_two_streaks(self, laurels: Laurels, clock: SettableClock) -> None:
+    async def test_a_late_event_can_join_two_streaks(self, laurels: Service, clock: SettableClock) -> None:
         for days in (0, 2, 1):
             recorded = await laurels.record("ada", "run", timestamp=clock.moment - timedelta(days=days))
         assert recorded.body.daily_streak == 3
@@ -108,7 +111,7 @@ class TestBatching:
     async def test_batches_processes_and_flushes_leave_no_trace(self, tmp_path: Path, clock: SettableClock) -> None:
         events = some_events(clock, 99)
         rulebook = load_rulebook("coding")
-        async with Laurels.open(f"sqlite:///{tmp_path / 'at once.db'}", rulebook=rulebook, clock=clock) as laurels:
+        async with open_service(f"sqlite:///{tmp_path / 'at once.db'}", rulebook=rulebook, clock=clock) as laurels:
             await laurels.record_many(events)
             at_once = await laurels.learners.progress("ada")
         for seed in range(4):
@@ -118,9 +121,9 @@ class TestBatching:
         rulebook = small_rulebook()
         events = [learning_event("ada", ("run", "talk")[n % 3 == 0], event_id=f"e{n}") for n in range(60)]
         async with (
-            Laurels.open(store_url, rulebook=rulebook, clock=clock, projection_interval=0.01) as one,
-            Laurels.open(store_url, rulebook=rulebook, clock=clock, projection_interval=0.01) as other,
-            Laurels.open(f"{store_url}.alone", rulebook=rulebook, clock=clock) as alone,
+            open_service(store_url, rulebook=rulebook, clock=clock, projection_interval=0.01) as one,
+            open_service(store_url, rulebook=rulebook, clock=clock, projection_interval=0.01) as other,
+            open_service(f"{store_url}.alone", rulebook=rulebook, clock=clock) as alone,
         ):
             for number, event in enumerate(events):
                 await (one, other)[number % 2].record_event(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from laurels import Laurels, Settings, Timeframe
+from laurels import Settings, Timeframe
 from laurels.application.maintenance.rebuild import verify
 from laurels.application.ports.store import LATER_LIMIT, Projection, Store
 from laurels.application.recording.progress_cache import ProgressCache
@@ -13,7 +13,8 @@ from laurels.application.recording.progress_lock import ProgressLock
 from laurels.application.recording.projector import Projector
 from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.standings import card_of, standings_of
-from laurels.bootstrap import open_store
+from laurels.application.service import Service
+from laurels.bootstrap import open_service, open_store
 from laurels.domain.ranking import Standing
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.testing.builders import learning_event, small_rulebook
@@ -32,13 +33,13 @@ async def record_and_die(
     await store.close()
 
 
-async def board(laurels: Laurels, timeframe: Timeframe = Timeframe.ALL_TIME) -> list[tuple[int, str, int]]:
+async def board(laurels: Service, timeframe: Timeframe = Timeframe.ALL_TIME) -> list[tuple[int, str, int]]:
     """Rank, user and points of each line of a board."""
     page = await laurels.leaderboards.page(timeframe, limit=100)
     return [(row.rank, row.user_id, row.points) for row in page.leaderboard]
 
 
-async def until_projected(laurels: Laurels, *, seconds: float = 10) -> None:
+async def until_projected(laurels: Service, *, seconds: float = 10) -> None:
     """Return when nobody is behind; a timeout fails the test."""
     async with asyncio.timeout(seconds):
         while await laurels.store.behind(1, before=laurels.clock() + 1):  # noqa: ASYNC110  a store sends no event
@@ -48,7 +49,7 @@ async def until_projected(laurels: Laurels, *, seconds: float = 10) -> None:
 class TestFlush:
     """What this process recorded."""
 
-    async def test_boards_and_cards_show_it_after_a_flush(self, laurels: Laurels, clock: SettableClock) -> None:
+    async def test_boards_and_cards_show_it_after_a_flush(self, laurels: Service, clock: SettableClock) -> None:
         await laurels.record("ada", "run")
         await laurels.record("bob", "talk")
         await laurels.record("bob", "talk", timestamp=clock.moment - timedelta(days=20))
@@ -62,7 +63,7 @@ class TestFlush:
         self, store_url: str, clock: SettableClock
     ) -> None:
         rulebook = small_rulebook(event_types={"run": {"points": 5}, "talk": {"points": 0}})
-        async with Laurels.open(store_url, rulebook=rulebook, clock=clock) as laurels:
+        async with open_service(store_url, rulebook=rulebook, clock=clock) as laurels:
             ran_at = clock() - 86_400_000
             await laurels.record("ada", "run", timestamp=clock.moment - timedelta(days=1))
             await laurels.record("ada", "talk")
@@ -71,7 +72,7 @@ class TestFlush:
                 assert await laurels.store.standing(name, "ada") == Standing("ada", 15, 2, ran_at)
             assert await laurels.store.standing("2026-03-14", "ada") == Standing("ada", 0, 1, 0)
 
-    async def test_reads_of_one_user_need_no_flush(self, laurels: Laurels) -> None:
+    async def test_reads_of_one_user_need_no_flush(self, laurels: Service) -> None:
         await laurels.record("ada", "run")
         assert (await laurels.learners.dashboard("ada")).total_events == 1
         await laurels.projector.flush()
@@ -79,20 +80,20 @@ class TestFlush:
         assert (await laurels.learners.dashboard("ada")).total_events == 2
 
     async def test_it_happens_by_itself_within_the_interval(self, store_url: str) -> None:
-        async with Laurels.open(store_url, rulebook=small_rulebook(), projection_interval=0.01) as laurels:
+        async with open_service(store_url, rulebook=small_rulebook(), projection_interval=0.01) as laurels:
             for number in range(3):
                 await laurels.record("ada", "talk")
                 await until_projected(laurels)
                 assert await board(laurels) == [(1, "ada", 10 * (number + 1))]
 
-    async def test_a_profile_change_reaches_the_card(self, laurels: Laurels) -> None:
+    async def test_a_profile_change_reaches_the_card(self, laurels: Service) -> None:
         await laurels.record("ada", "run")
         await laurels.projector.flush()
         await laurels.change_profile("ada", {"displayName": "Ada"})
         await laurels.projector.flush()
         assert (await laurels.store.cards(["ada"]))["ada"].display_name == "Ada"
 
-    async def test_a_flush_while_recording_goes_on_shows_no_more_than_was_acknowledged(self, laurels: Laurels) -> None:
+    async def test_a_flush_while_recording_goes_on_shows_no_more_than_was_acknowledged(self, laurels: Service) -> None:
         stop = False
 
         async def flush() -> None:
@@ -119,7 +120,7 @@ class TestCatchUp:
         # More users than one write takes.
         await record_and_die(store_url, rulebook, clock, {f"user {n:03}": 1 + n % 5 for n in range(230)})
         clock.advance(timedelta(seconds=1))
-        async with Laurels.open(store_url, rulebook=rulebook, clock=clock) as laurels:
+        async with open_service(store_url, rulebook=rulebook, clock=clock) as laurels:
             await until_projected(laurels)
             found = await verify(laurels.store, rulebook)
             lines = await board(laurels)
@@ -136,7 +137,7 @@ class TestCatchUp:
             clock.set(datetime(2026, 3, day, 12, tzinfo=UTC))
             await record_and_die(store_url, rulebook, clock, {"ada": day}, kind="talk")
         clock.advance(timedelta(seconds=1))
-        async with Laurels.open(store_url, rulebook=rulebook, clock=clock) as laurels:
+        async with open_service(store_url, rulebook=rulebook, clock=clock) as laurels:
             await until_projected(laurels)
             for period, points in (("2026-03-01", 10), ("2026-03-02", 20), ("2026-03-20", 225), ("2026-W10", 20)):
                 page = await laurels.leaderboards.page(period=period)
@@ -144,7 +145,7 @@ class TestCatchUp:
             assert (await verify(laurels.store, rulebook)).is_clean
 
     async def test_a_process_that_goes_on_projects_what_another_left_behind(
-        self, laurels: Laurels, store_url: str, clock: SettableClock
+        self, laurels: Service, store_url: str, clock: SettableClock
     ) -> None:
         # It holds ada's progress and has no way to know that it is out of date.
         for _ in range(5):
@@ -156,7 +157,7 @@ class TestCatchUp:
         assert (await verify(laurels.store, laurels.rulebook)).behind == 0
 
     async def test_writing_on_after_another_died_leaves_no_board_behind(
-        self, laurels: Laurels, store_url: str, clock: SettableClock
+        self, laurels: Service, store_url: str, clock: SettableClock
     ) -> None:
         await laurels.record("ada", "talk", timestamp=clock.moment - timedelta(days=40))
         await laurels.projector.flush()
@@ -168,7 +169,7 @@ class TestCatchUp:
         assert (found.is_clean, found.behind) == (True, 0)
 
     async def test_boards_that_were_dropped_fill_again_whole(
-        self, laurels: Laurels, store_url: str, clock: SettableClock
+        self, laurels: Service, store_url: str, clock: SettableClock
     ) -> None:
         for days in (0, 1, 40):
             await laurels.record("ada", "talk", timestamp=clock.moment - timedelta(days=days))
@@ -180,7 +181,7 @@ class TestCatchUp:
         assert await laurels.store.projected(["ada"]) == before
 
     async def test_more_entries_than_one_answer_holds_are_all_counted(
-        self, laurels: Laurels, store_url: str, clock: SettableClock
+        self, laurels: Service, store_url: str, clock: SettableClock
     ) -> None:
         count = 2 * LATER_LIMIT + 1
         await record_and_die(store_url, laurels.rulebook, clock, {"ada": count, "bob": LATER_LIMIT})
@@ -192,7 +193,7 @@ class TestCatchUp:
         assert (found.is_clean, found.behind) == (True, 0)
 
     async def test_memory_does_not_grow_with_what_was_left_behind(
-        self, laurels: Laurels, store_url: str, clock: SettableClock
+        self, laurels: Service, store_url: str, clock: SettableClock
     ) -> None:
         await record_and_die(store_url, laurels.rulebook, clock, {f"user {n}": 1 for n in range(500)})
         cache = ProgressCache(laurels.store, laurels.rulebook, limit=1_000)
@@ -219,7 +220,7 @@ class TestMemory:
         self, store_url: str, clock: SettableClock
     ) -> None:
         settings = Settings(cache_weight=1_000)
-        async with Laurels.open(
+        async with open_service(
             store_url, rulebook=small_rulebook(), settings=settings, clock=clock, projection_interval=3600
         ) as laurels:
             largest = 0
@@ -236,11 +237,11 @@ class TestTwoHandles:
     """Two processes that project the same users."""
 
     async def test_a_late_older_projection_changes_nothing(
-        self, laurels: Laurels, store_url: str, clock: SettableClock
+        self, laurels: Service, store_url: str, clock: SettableClock
     ) -> None:
         await laurels.record("ada", "talk")
         older = await laurels.learners.progress("ada")
-        async with Laurels.open(store_url, rulebook=laurels.rulebook, clock=clock) as other:
+        async with open_service(store_url, rulebook=laurels.rulebook, clock=clock) as other:
             await other.record("ada", "talk")
         newer = await laurels.store.projected(["ada"])
         kept = Projection(older, standings_of(older))
@@ -251,7 +252,7 @@ class TestTwoHandles:
     async def test_points_on_a_board_never_fall_while_both_write(self, store_url: str, clock: SettableClock) -> None:
         rulebook = small_rulebook()
 
-        async def write(laurels: Laurels) -> None:
+        async def write(laurels: Service) -> None:
             for number in range(60):
                 await laurels.record("ada", "talk", timestamp=clock.moment - timedelta(days=number % 4))
                 await asyncio.sleep(0.002)
@@ -265,15 +266,15 @@ class TestTwoHandles:
             return seen
 
         async with (
-            Laurels.open(store_url, rulebook=rulebook, clock=clock, projection_interval=0.003) as one,
-            Laurels.open(store_url, rulebook=rulebook, clock=clock, projection_interval=0.007) as other,
+            open_service(store_url, rulebook=rulebook, clock=clock, projection_interval=0.003) as one,
+            open_service(store_url, rulebook=rulebook, clock=clock, projection_interval=0.007) as other,
         ):
             writing = asyncio.gather(write(one), write(other))
             seen = await watch(one.store, writing)
             await writing
         assert seen == sorted(seen)
         assert len(set(seen)) > 5
-        async with Laurels.open(store_url, rulebook=rulebook, clock=clock) as laurels:
+        async with open_service(store_url, rulebook=rulebook, clock=clock) as laurels:
             found = await verify(laurels.store, rulebook)
             # 120 events, a streak of three days, a hundred points.
             assert await board(laurels) == [(1, "ada", 1_200 + 30 + 25)]

@@ -19,8 +19,11 @@ from typing import Any
 
 import msgspec
 
-from laurels import Laurels, LearningEvent, Recorded, Timeframe
+from laurels import LearningEvent, Timeframe
 from laurels.application.maintenance.rebuild import verify
+from laurels.application.recording.commands import Recorded
+from laurels.application.service import Service
+from laurels.bootstrap import open_service
 
 POINTS = {
     "code_run": 5,
@@ -231,7 +234,7 @@ def board_of(learners: dict[str, Learner], month: str | None) -> list[tuple[int,
     return [(ranks[points], user_id, -points) for points, _, user_id in lines]
 
 
-async def board_in(laurels: Laurels, timeframe: Timeframe, period: str) -> tuple[int, list[tuple[int, str, int]]]:
+async def board_in(laurels: Service, timeframe: Timeframe, period: str) -> tuple[int, list[tuple[int, str, int]]]:
     """The `total` and all lines of a board, page by page."""
     page = await laurels.leaderboards.page(timeframe, period=period, limit=11)
     lines = page.leaderboard
@@ -245,7 +248,7 @@ async def test_real_activity_gives_what_the_rules_say(git_activity: Path, store_
     raw = read(git_activity)
     learners = compute(raw)
     events = msgspec.convert(raw, list[LearningEvent])
-    async with Laurels.open(store_url) as laurels:
+    async with open_service(store_url) as laurels:
         results = await laurels.record_many(events, earliest=0)
         assert [result.entry.event_id for result in results if isinstance(result, Recorded)] == [
             event["eventId"] for event in raw

@@ -9,14 +9,17 @@ from itertools import chain
 
 import pytest
 
-from laurels import EventConflict, InvalidEvent, Laurels, LaurelsError, Recorded, StoreUnavailable
+from laurels import EventConflict, InvalidEvent, LaurelsError, StoreUnavailable
 from laurels.application.maintenance.rebuild import verify
+from laurels.application.recording.commands import Recorded
+from laurels.application.service import Service
+from laurels.bootstrap import open_service
 from laurels.domain.ledger import EventRecorded, ProfileChanged
 from laurels.testing.builders import learning_event, small_rulebook
 from laurels.testing.clocks import SettableClock
 
 
-async def ledger_of(laurels: Laurels, user_id: str = "ada") -> list[EventRecorded]:
+async def ledger_of(laurels: Service, user_id: str = "ada") -> list[EventRecorded]:
     """The user's recorded events in order."""
     entries = await laurels.store.entries(user_id, limit=100_000)
     return [entry.body for entry in entries if isinstance(entry.body, EventRecorded)]
@@ -25,7 +28,7 @@ async def ledger_of(laurels: Laurels, user_id: str = "ada") -> list[EventRecorde
 class TestRetries:
     """The same event id again."""
 
-    async def test_fifty_at_once_make_one_entry_and_fifty_equal_answers(self, laurels: Laurels) -> None:
+    async def test_fifty_at_once_make_one_entry_and_fifty_equal_answers(self, laurels: Service) -> None:
         results = await asyncio.gather(*(laurels.record("ada", "run", event_id="e1") for _ in range(50)))
         assert len({id(result.entry.body) for result in results if not result.is_replay}) == 1
         assert Counter(result.is_replay for result in results) == {True: 49, False: 1}
@@ -34,7 +37,7 @@ class TestRetries:
         assert [badge.badge_id for badge in answers[0].new_badges] == ["first"]
         assert len(await ledger_of(laurels)) == 1
 
-    async def test_a_retry_much_later_gives_the_first_answer(self, laurels: Laurels, clock: SettableClock) -> None:
+    async def test_a_retry_much_later_gives_the_first_answer(self, laurels: Service, clock: SettableClock) -> None:
         first = await laurels.record("ada", "run", {"language": "python"}, event_id="e1")
         for number in range(5):
             await laurels.record("ada", "run", event_id=f"other {number}")
@@ -44,7 +47,7 @@ class TestRetries:
         assert laurels.learners.recorded(again) == laurels.learners.recorded(first)
         assert len(await ledger_of(laurels)) == 6
 
-    async def test_a_retry_may_leave_the_timestamp_out(self, laurels: Laurels, clock: SettableClock) -> None:
+    async def test_a_retry_may_leave_the_timestamp_out(self, laurels: Service, clock: SettableClock) -> None:
         at = clock.moment - timedelta(days=3)
         await laurels.record("ada", "run", event_id="e1", timestamp=at)
         clock.advance(timedelta(hours=5))
@@ -52,7 +55,7 @@ class TestRetries:
         assert again.is_replay
         assert again.body.at == (await ledger_of(laurels))[0].at
 
-    async def test_a_retry_may_not_change_anything(self, laurels: Laurels, clock: SettableClock) -> None:
+    async def test_a_retry_may_not_change_anything(self, laurels: Service, clock: SettableClock) -> None:
         await laurels.record("ada", "run", {"codeLength": 1}, event_id="e1")
         for event in (
             learning_event("ada", "talk", event_id="e1", codeLength=1),
@@ -65,19 +68,19 @@ class TestRetries:
                 await laurels.record_event(event)
         assert len(await ledger_of(laurels)) == 1
 
-    async def test_a_number_and_a_truth_value_are_other_content(self, laurels: Laurels) -> None:
+    async def test_a_number_and_a_truth_value_are_other_content(self, laurels: Service) -> None:
         await laurels.record("ada", "run", {"value": 1}, event_id="e1")
         for value in (True, 1.0, "1"):
             with pytest.raises(EventConflict):
                 await laurels.record("ada", "run", {"value": value}, event_id="e1")
 
-    async def test_of_different_contents_that_race_for_an_id_one_is_recorded(self, laurels: Laurels) -> None:
+    async def test_of_different_contents_that_race_for_an_id_one_is_recorded(self, laurels: Service) -> None:
         tries = [laurels.record("ada", "run", {"codeLength": n}, event_id="e1") for n in range(20)]
         results = await asyncio.gather(*tries, return_exceptions=True)
         assert Counter(type(result) for result in results) == {Recorded: 1, EventConflict: 19}
         assert len(await ledger_of(laurels)) == 1
 
-    async def test_the_same_id_of_another_user_is_another_event(self, laurels: Laurels) -> None:
+    async def test_the_same_id_of_another_user_is_another_event(self, laurels: Service) -> None:
         results = await asyncio.gather(*(laurels.record(user, "run", event_id="e1") for user in ("ada", "Ada", "bob")))
         assert [result.is_replay for result in results] == [False] * 3
 
@@ -86,7 +89,7 @@ class TestBatches:
     """Several events in one call."""
 
     async def test_a_duplicate_within_the_batch_is_a_replay_and_a_changed_one_a_conflict(
-        self, laurels: Laurels
+        self, laurels: Service
     ) -> None:
         results = await laurels.record_many(
             [
@@ -101,7 +104,7 @@ class TestBatches:
         assert told == [False, False, True, EventConflict, False]
         assert len(await ledger_of(laurels)) == 2
 
-    async def test_a_wrong_line_spoils_no_other(self, laurels: Laurels, clock: SettableClock) -> None:
+    async def test_a_wrong_line_spoils_no_other(self, laurels: Service, clock: SettableClock) -> None:
         wrong = [
             learning_event("ada", "no such type"),
             learning_event("", "run"),
@@ -113,13 +116,13 @@ class TestBatches:
         assert [type(result) for result in results] == [InvalidEvent, Recorded] * 4
         assert len(await ledger_of(laurels)) == 4
 
-    async def test_a_batch_without_a_valid_line_and_an_empty_one_answer_at_once(self, laurels: Laurels) -> None:
+    async def test_a_batch_without_a_valid_line_and_an_empty_one_answer_at_once(self, laurels: Service) -> None:
         assert await laurels.record_many([]) == []
         [result] = await laurels.record_many([learning_event("ada", "no such type")])
         assert isinstance(result, InvalidEvent)
         assert await laurels.store.users() == []
 
-    async def test_events_are_recorded_in_the_order_of_the_batch(self, laurels: Laurels) -> None:
+    async def test_events_are_recorded_in_the_order_of_the_batch(self, laurels: Service) -> None:
         events = [learning_event(f"user {n % 3}", event_id=f"e{n}") for n in range(2_500)]
         results = await laurels.record_many(events)
         assert all(isinstance(result, Recorded) for result in results)
@@ -128,7 +131,7 @@ class TestBatches:
             assert [entry.event_id for entry in entries] == [f"e{n}" for n in range(user, 2_500, 3)]
         assert (await verify(laurels.store, laurels.rulebook)).is_clean
 
-    async def test_a_batch_of_replays_writes_nothing(self, laurels: Laurels) -> None:
+    async def test_a_batch_of_replays_writes_nothing(self, laurels: Service) -> None:
         events = [learning_event(f"user {n % 40}", event_id=f"e{n}") for n in range(1_500)]
         first = await laurels.record_many(events)
         again = await laurels.record_many(events)
@@ -153,11 +156,11 @@ class TestManyCallers:
             ("snippet_create", {"language": "sql"}),
         ]
 
-        async def call(laurels: Laurels, caller: int) -> list[Recorded]:
+        async def call(laurels: Service, caller: int) -> list[Recorded]:
             mine = [kinds[(caller + n) % len(kinds)] for n in range(20)]
             return [await laurels.record("ada", kind, metadata) for kind, metadata in mine]
 
-        async with Laurels.open(store_url) as laurels:
+        async with open_service(store_url) as laurels:
             results = [*chain(*await asyncio.gather(*(call(laurels, caller) for caller in range(32))))]
             progress = await laurels.learners.progress("ada")
         awarded = [award for result in results for award in result.body.outcome.awards]
@@ -173,12 +176,12 @@ class TestManyCallers:
     ) -> None:
         rulebook = small_rulebook()
 
-        async def call(laurels: Laurels, caller: int) -> list[Recorded]:
+        async def call(laurels: Service, caller: int) -> list[Recorded]:
             return [await laurels.record("ada", "run", event_id=f"{caller} {n // 2}") for n in range(40)]
 
         async with (
-            Laurels.open(store_url, rulebook=rulebook, clock=clock, projection_interval=0.01) as one,
-            Laurels.open(store_url, rulebook=rulebook, clock=clock, projection_interval=0.01) as other,
+            open_service(store_url, rulebook=rulebook, clock=clock, projection_interval=0.01) as one,
+            open_service(store_url, rulebook=rulebook, clock=clock, projection_interval=0.01) as other,
         ):
             callers = [call((one, other)[caller % 2], caller // 2) for caller in range(12)]
             results = [*chain(*await asyncio.gather(*callers))]
@@ -188,7 +191,7 @@ class TestManyCallers:
         assert found.events == 6 * 20
         assert Counter(result.is_replay for result in results) == {False: 120, True: 360}
 
-    async def test_a_caller_who_stops_waiting_takes_nothing_with_them(self, laurels: Laurels) -> None:
+    async def test_a_caller_who_stops_waiting_takes_nothing_with_them(self, laurels: Service) -> None:
         waiting = [asyncio.create_task(laurels.record("ada", "run", event_id=f"e{n}")) for n in range(20)]
         await asyncio.sleep(0)
         for task in waiting[::2]:
@@ -203,7 +206,7 @@ class TestProfiles:
     """Profile changes, and the days that they decide."""
 
     async def test_a_zone_set_before_the_first_event_holds_from_the_beginning(
-        self, laurels: Laurels, clock: SettableClock
+        self, laurels: Service, clock: SettableClock
     ) -> None:
         await laurels.change_profile("ada", {"timeZone": "Pacific/Auckland"})
         await laurels.record("ada", "run", timestamp=datetime(2020, 6, 1, 12, 30, tzinfo=UTC))
@@ -211,7 +214,7 @@ class TestProfiles:
         assert list(days) == [datetime(2020, 6, 2).toordinal()]  # noqa: DTZ001  a calendar day has no zone
 
     async def test_a_later_zone_moves_no_old_day_and_decides_the_new_ones(
-        self, laurels: Laurels, clock: SettableClock
+        self, laurels: Service, clock: SettableClock
     ) -> None:
         late = datetime(2026, 3, 13, 23, 30, tzinfo=UTC)
         await laurels.record("ada", "run", event_id="e1", timestamp=late)
@@ -227,12 +230,12 @@ class TestProfiles:
         assert [(day.date, day.events) for day in activity.days] == [("2026-03-13", 2), ("2026-03-15", 1)]
         assert (await verify(laurels.store, laurels.rulebook)).is_clean
 
-    async def test_a_zone_replaced_before_the_first_event_leaves_no_trace(self, laurels: Laurels) -> None:
+    async def test_a_zone_replaced_before_the_first_event_leaves_no_trace(self, laurels: Service) -> None:
         await laurels.change_profile("ada", {"timeZone": "Asia/Tokyo"})
         await laurels.change_profile("ada", {"timeZone": "Europe/Lisbon"})
         assert (await laurels.learners.progress("ada")).zones == [(0, "Europe/Lisbon")]
 
-    async def test_setting_what_holds_already_writes_nothing(self, laurels: Laurels) -> None:
+    async def test_setting_what_holds_already_writes_nothing(self, laurels: Service) -> None:
         await laurels.change_profile("ada", {"displayName": "Ada", "preferences": {"a": 1}})
         user = await laurels.change_profile("ada", {"displayName": "Ada", "preferences": {"a": 1}})
         assert user.display_name == "Ada"
@@ -241,14 +244,14 @@ class TestProfiles:
 
     async def test_what_holds_is_asked_of_the_ledger_not_remembered(self, store_url: str) -> None:
         rulebook = small_rulebook()
-        async with Laurels.open(store_url, rulebook=rulebook) as one, Laurels.open(store_url, rulebook=rulebook) as two:
+        async with open_service(store_url, rulebook=rulebook) as one, open_service(store_url, rulebook=rulebook) as two:
             await one.change_profile("ada", {"displayName": "Ada"})
             await two.change_profile("ada", {"displayName": "Countess"})
             user = await one.change_profile("ada", {"displayName": "Ada"})
             assert user.display_name == "Ada"
             assert (await two.learners.progress("ada")).display_name == "Ada"
 
-    async def test_the_answer_is_a_copy_that_later_events_leave_alone(self, laurels: Laurels) -> None:
+    async def test_the_answer_is_a_copy_that_later_events_leave_alone(self, laurels: Service) -> None:
         progress = await laurels.recorder.change_profile("ada", {"displayName": "Ada"})
         await laurels.record("ada", "run")
         assert (progress.seq, progress.events) == (1, 0)
@@ -259,16 +262,16 @@ class TestClosing:
 
     async def test_what_was_accepted_is_recorded_before_the_end(self, store_url: str, clock: SettableClock) -> None:
         rulebook = small_rulebook()
-        async with Laurels.open(store_url, rulebook=rulebook, clock=clock) as laurels:
+        async with open_service(store_url, rulebook=rulebook, clock=clock) as laurels:
             waiting = [asyncio.create_task(laurels.record("ada", "run", event_id=f"e{n}")) for n in range(100)]
             await asyncio.sleep(0)
         assert not any(result.is_replay for result in await asyncio.gather(*waiting))
-        async with Laurels.open(store_url, rulebook=rulebook, clock=clock) as laurels:
+        async with open_service(store_url, rulebook=rulebook, clock=clock) as laurels:
             found = await verify(laurels.store, rulebook)
         assert (found.is_clean, found.events, found.behind) == (True, 100, 0)
 
     async def test_later_calls_are_refused(self, store_url: str) -> None:
-        async with Laurels.open(store_url, rulebook=small_rulebook()) as laurels:
+        async with open_service(store_url, rulebook=small_rulebook()) as laurels:
             pass
         with pytest.raises(StoreUnavailable):
             await laurels.record("ada", "run")

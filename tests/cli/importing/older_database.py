@@ -13,7 +13,8 @@ from typing import Any
 from bson import Binary, Decimal128, Int64, ObjectId
 from pymongo import MongoClient
 
-from laurels import Laurels, Settings
+from laurels import Settings
+from laurels.bootstrap import open_service
 from laurels.domain.ledger import Entry
 from laurels.domain.progress import Progress
 from laurels.errors import StoreError
@@ -159,7 +160,7 @@ def look(url: str) -> dict[str, tuple[Progress, list[Entry]]]:
     """What a store holds of each user: folded from the ledger, and the ledger."""
 
     async def read() -> dict[str, tuple[Progress, list[Entry]]]:
-        async with Laurels.open(settings=Settings(store=url)) as laurels:
+        async with open_service(settings=Settings(store=url)) as laurels:
             users = await laurels.store.users(limit=10_000)
             return {
                 user_id: (await laurels.learners.progress(user_id), await laurels.store.entries(user_id, limit=9_999))
@@ -173,7 +174,7 @@ def boards(url: str) -> dict[str, list[tuple[str, int, int]]]:
     """The lines of the all-time board and of the month of the events."""
 
     async def read() -> dict[str, list[tuple[str, int, int]]]:
-        async with Laurels.open(settings=Settings(store=url)) as laurels:
+        async with open_service(settings=Settings(store=url)) as laurels:
             return {
                 board: [
                     (line.user_id, line.points, line.events) for line in await laurels.store.standings(board, limit=99)

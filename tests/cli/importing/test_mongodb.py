@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from laurels import Laurels, Settings
+from laurels import Settings
+from laurels.bootstrap import open_service
 from laurels.domain.ledger import EventRecorded, UserMigrated
 from laurels.domain.periods import to_ms
 from tests.cli.conftest import Run, Start, rows
@@ -140,7 +141,7 @@ class TestAWholeDatabase:
         run("import", "--from-mongo", source, "--store", store)
 
         async def live() -> int:
-            async with Laurels.open(settings=Settings(store=store)) as laurels:
+            async with open_service(settings=Settings(store=store)) as laurels:
                 outcome = (await laurels.record("ada", "ai_explain")).body.outcome
                 await laurels.change_profile("ada", {"displayName": "Countess"})
                 return outcome.points + sum(award.points for award in outcome.awards)

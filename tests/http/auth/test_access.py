@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from litestar import Litestar, get
 
-from laurels.bootstrap import Laurels, create_app
+from laurels.bootstrap import create_app, open_service
 from laurels.domain.keys import SCOPES
 from laurels.http.app import build_app
 from laurels.http.auth.access import Access
@@ -125,7 +125,7 @@ def test_a_route_without_a_rule_keeps_the_application_from_starting() -> None:
         """Nobody said who may."""
 
     with pytest.raises(TypeError, match="/api/forgotten: states no access rule"):
-        build_app(Laurels.open, Limits(1, 1), routes=[forgotten])
+        build_app(open_service, Limits(1, 1), routes=[forgotten])
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=" ".join)

@@ -9,7 +9,7 @@ import pytest
 from litestar import get
 from litestar.exceptions import HTTPException, NotAuthorizedException, ValidationException
 
-from laurels.bootstrap import Laurels
+from laurels.bootstrap import open_service
 from laurels.errors import (
     EventConflict,
     InvalidInput,
@@ -55,7 +55,7 @@ async def answer_to(error: Exception) -> httpx2.Response:
 
     with TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/laurels.db"
-        app = build_app(lambda: Laurels.open(url), Limits(1_000, 1_000), pages=[fail])
+        app = build_app(lambda: open_service(url), Limits(1_000, 1_000), pages=[fail])
         transport = httpx2.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]  its scope is typed more narrowly
         async with app.lifespan(), httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.get("/raise")

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from laurels.application.recording.commands import Differing, GivenEvent, GivenUser, Migrated, Recorded
 from laurels.application.recording.migration import migrate_events, migrate_users
-from laurels.bootstrap import Laurels
+from laurels.application.service import Service
 from laurels.cli.importing.migration_report import Difference, Report
 from laurels.cli.importing.rejects import Rejects
 from laurels.cli.terminal import CommandFailed
@@ -58,7 +58,7 @@ class Migration:
 
     def __init__(
         self,
-        laurels: Laurels,
+        laurels: Service,
         source: OlderDatabase,
         rejects: Rejects,
         *,

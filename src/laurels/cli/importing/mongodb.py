@@ -11,7 +11,7 @@ from time import monotonic
 
 import typer
 
-from laurels.bootstrap import Laurels
+from laurels.bootstrap import open_service
 from laurels.cli.importing.event_lines import STANDARD_INPUT
 from laurels.cli.importing.migration import Migration
 from laurels.cli.importing.migration_report import Report
@@ -49,7 +49,7 @@ async def _take_over(url: str, settings: Settings, differences: Differences, rej
         if await source.is_store(settings.store):
             raise CommandFailed("--from-mongo and --store name the same database; let Laurels have one of its own.")
         total = await source.count_events()
-        async with Laurels.open(settings=settings, projection_interval=PROJECTION_INTERVAL) as laurels:
+        async with open_service(settings=settings, projection_interval=PROJECTION_INTERVAL) as laurels:
             with progress_bar("Taking over", total=total) as bar:
 
                 def on_progress(report: Report) -> None:

@@ -22,7 +22,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from laurels.application.recording.commands import Recorded
-from laurels.bootstrap import Laurels
+from laurels.application.service import Service
+from laurels.bootstrap import open_service
 from laurels.cli.terminal import CommandFailed, complain
 from laurels.domain.events import LearningEvent
 from laurels.errors import LaurelsError, StoreError
@@ -68,7 +69,7 @@ class Worker(Protocol):
 class LocalWorker:
     """Works in this process."""
 
-    def __init__(self, laurels: Laurels) -> None:
+    def __init__(self, laurels: Service) -> None:
         self._laurels = laurels
 
     async def take(self, share: Share) -> Taken:
@@ -159,7 +160,7 @@ class RemoteWorker:
 async def local_worker(settings: Settings) -> AsyncGenerator[LocalWorker]:
     """A worker in this process; at the end of the block it has brought the boards up to date."""
     spare_the_collector()
-    async with Laurels.open(settings=settings, projection_interval=PROJECTION_INTERVAL, batch=BATCH) as laurels:
+    async with open_service(settings=settings, projection_interval=PROJECTION_INTERVAL, batch=BATCH) as laurels:
         yield LocalWorker(laurels)
         await laurels.projector.flush()
 

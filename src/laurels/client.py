@@ -1,0 +1,350 @@
+"""The library's front: flat verbs on one object, with Python's names and times.
+
+`Laurels` has a service, and gives its answers as `laurels.results`. `SyncLaurels` is the same object behind a thread,
+for code that is not asynchronous. Surfaces inside (HTTP, command line) use the service itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import date, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from msgspec import UNSET, UnsetType
+
+from laurels.application.ports.clock import Clock
+from laurels.application.queries.history import history
+from laurels.application.recording.recorder import BATCH
+from laurels.application.service import Service
+from laurels.arguments import as_day, as_instant, as_object, as_timeframe, as_user_id, check_types
+from laurels.bootstrap import open_service, system_clock
+from laurels.domain.events import LearningEvent
+from laurels.domain.periods import Timeframe, to_datetime
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import InvalidEvent, InvalidQuery, LaurelsError
+from laurels.loop_thread import LoopThread
+from laurels.results import (
+    Activity,
+    BadgeProgress,
+    Dashboard,
+    HistoryEntry,
+    Leaderboard,
+    Profile,
+    Queued,
+    Rank,
+    Recorded,
+    recorded_of,
+    result_of,
+)
+from laurels.settings import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Laurels:
+    """A running Laurels in this process; made by `Laurels.open`, or by `Laurels.open_sync` for code without `await`.
+
+    Many tasks may use one at the same time; what they record at once shares one write. All errors are those of
+    `laurels.errors`. A method that reads raises UnknownUser for a user without any entry.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        url: str | None = None,
+        *,
+        rulebook: Rulebook | str | Path | None = None,
+        settings: Settings | None = None,
+        clock: Clock = system_clock,
+        projection_interval: float | None = None,
+        batch: int = BATCH,
+        spool: str | Path | None = None,
+        publish: bool = False,
+    ) -> AsyncGenerator[Self]:
+        """Open the store at `url` and run until the block ends; then everything accepted is committed and projected.
+
+        `rulebook` is a rulebook, a built-in name or a TOML file; `settings` default to the built-in ones (the
+        environment is not read). `projection_interval` is in seconds: by so much boards may be behind. `batch` is the
+        most events that one commit takes. With a `spool`, a folder on the local disk, the store may be away, even now:
+        events are `Queued` then. `publish` writes the rulebook's badges into the database, for people who look into it.
+        Raises StoreError, RulebookError or SettingsError.
+        """
+        async with open_service(
+            url,
+            rulebook=rulebook,
+            settings=settings,
+            clock=clock,
+            projection_interval=projection_interval,
+            batch=batch,
+            spool=spool,
+            publish=publish,
+        ) as service:
+            yield cls(service)
+
+    @classmethod
+    def open_sync(
+        cls,
+        url: str | None = None,
+        *,
+        rulebook: Rulebook | str | Path | None = None,
+        settings: Settings | None = None,
+        clock: Clock = system_clock,
+        projection_interval: float | None = None,
+        batch: int = BATCH,
+        spool: str | Path | None = None,
+        publish: bool = False,
+    ) -> SyncLaurels:
+        """The same for code that is not asynchronous, and for notebooks: open until `close`, or as a `with` block.
+
+        The arguments are those of `open`. May be used from many threads; each process opens its own.
+        """
+        opening = cls.open(
+            url,
+            rulebook=rulebook,
+            settings=settings,
+            clock=clock,
+            projection_interval=projection_interval,
+            batch=batch,
+            spool=spool,
+            publish=publish,
+        )
+        return SyncLaurels(opening)
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """The rules in force."""
+        return self.service.rulebook
+
+    async def record(
+        self,
+        user_id: str,
+        event_type: str,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        language: str | None = None,
+        code_length: int | None = None,
+        session_duration: float | None = None,
+        event_id: str | None = None,
+        timestamp: datetime | None = None,
+        once_key: str | None = None,
+    ) -> Recorded | Queued:
+        """Record one event. When this returns, it is on disk.
+
+        `metadata` is kept with the event; `language`, `code_length` (characters) and `session_duration` (seconds) go
+        into it. `event_id` is an idempotency key: the same event again is a replay. `timestamp` is when it happened
+        (with a time zone; default now). `once_key` names the thing that is done: it is paid for once. Raises
+        InvalidEvent, EventConflict, UserDeleted or StoreError; after StoreUnavailable it is not known whether the event
+        stands, and repeating it with its `event_id` settles that.
+        """
+        typed = {"language": language, "codeLength": code_length, "sessionDuration": session_duration}
+        named = {name: value for name, value in typed.items() if value is not None}
+        event = LearningEvent(
+            user_id=user_id,
+            event_type=event_type,
+            metadata={**as_object(metadata), **named},
+            event_id=event_id,
+            timestamp=timestamp,
+            once_key=once_key,
+        )
+        check_types(event)
+        return recorded_of(await self.service.accept_event(event), self.rulebook)
+
+    async def record_many(self, events: Iterable[LearningEvent]) -> list[Recorded | Queued | LaurelsError]:
+        """Record events in order; one result each, an error where an event could not be recorded.
+
+        One that is wrong spoils no other. What `record` raises stands in the results.
+        """
+        results: list[Recorded | Queued | LaurelsError | None] = []
+        accepted: list[LearningEvent] = []
+        for event in events:
+            try:
+                check_types(event)
+            except InvalidEvent as error:
+                results.append(error)
+            else:
+                results.append(None)
+                accepted.append(event)
+        outcomes = iter(await self.service.accept_many(accepted) if accepted else ())
+        for index, result in enumerate(results):
+            if result is None:
+                outcome = next(outcomes)
+                results[index] = outcome if isinstance(outcome, LaurelsError) else recorded_of(outcome, self.rulebook)
+        return results  # pyright: ignore[reportReturnType]  every slot holds a result
+
+    async def dashboard(self, user_id: str, *, since: datetime | None = None) -> Dashboard:
+        """All that a learner's own page shows. `since`: when badges start to count as new (default 24 hours ago)."""
+        at = as_instant(since, "since")
+        return result_of(await self.service.learners.dashboard(as_user_id(user_id), since=at), Dashboard)
+
+    async def profile(self, user_id: str) -> Profile:
+        """A user with all that they can set."""
+        learners = self.service.learners
+        return result_of(learners.user(await learners.progress(as_user_id(user_id))), Profile)
+
+    async def badges(self, user_id: str) -> list[BadgeProgress]:
+        """Every badge of the rulebook, with how far the user has come with it."""
+        return [result_of(each, BadgeProgress) for each in await self.service.learners.badges(as_user_id(user_id))]
+
+    async def activity(self, user_id: str, *, first: date | None = None, last: date | None = None) -> Activity:
+        """Events and points on the user's local days from `first` to `last`, both included; at most 3,660 days.
+
+        By default the 365 days up to today, or up to `last`. Raises InvalidQuery.
+        """
+        found = await self.service.learners.activity(
+            as_user_id(user_id), first=as_day(first, "first"), last=as_day(last, "last")
+        )
+        return result_of(found, Activity)
+
+    async def history(self, user_id: str) -> AsyncIterator[HistoryEntry]:
+        """Every line of the user's ledger, newest first; their points and badges add up to the user's total.
+
+        For `async for`; read page by page, so memory does not grow with the number of lines.
+        """
+        last = (await self.service.learners.progress(as_user_id(user_id))).seq
+        async for view in history(self.service.store, self.rulebook, user_id, last):
+            yield result_of(view, HistoryEntry)
+
+    async def leaderboard(
+        self,
+        timeframe: Timeframe | str | None = None,
+        *,
+        period: str | None = None,
+        limit: int = 10,
+        cursor: str | None = None,
+        around: str | None = None,
+        language: str | None = None,
+        users: Sequence[str] | None = None,
+    ) -> Leaderboard:
+        """A page of a board: its top, what follows a `cursor`, or the surroundings of the user `around`.
+
+        `timeframe` is all-time, monthly, weekly or daily; `period` names a closed one (2026-11, 2026-W47, 2026-11-23).
+        `language` asks for the board of one language, where the rulebook keeps them. `users` ranks up to 200 users
+        among each other instead. Raises InvalidQuery; UnknownUser where `around` does not stand on the board.
+        """
+        boards, kind = self.service.leaderboards, as_timeframe(timeframe)
+        if users is not None:
+            if cursor is not None or around is not None:
+                raise InvalidQuery("users", "Cannot be combined with 'cursor' or 'around'.")
+            return result_of(await boards.among(users, kind, period=period, language=language), Leaderboard)
+        page = await boards.page(kind, period=period, limit=limit, cursor=cursor, around=around, language=language)
+        return result_of(page, Leaderboard)
+
+    async def rank(
+        self,
+        user_id: str,
+        timeframe: Timeframe | str | None = None,
+        *,
+        period: str | None = None,
+        language: str | None = None,
+    ) -> Rank:
+        """A user's place on a board; see `leaderboard` for the arguments."""
+        found = await self.service.leaderboards.rank(
+            as_user_id(user_id), as_timeframe(timeframe), period=period, language=language
+        )
+        return result_of(found, Rank)
+
+    async def set_profile(
+        self,
+        user_id: str,
+        *,
+        display_name: str | UnsetType | None = UNSET,
+        photo_url: str | UnsetType | None = UNSET,
+        time_zone: str | UnsetType = UNSET,
+        preferences: Mapping[str, Any] | UnsetType = UNSET,
+        visibility: str | UnsetType = UNSET,
+        alias: str | UnsetType | None = UNSET,
+    ) -> Profile:
+        """Set what is named of a user's profile and return all of it; an unknown user is created.
+
+        `time_zone` is an IANA name and holds from now on: no day moves that was counted. `visibility` is public, alias
+        (with an `alias` to appear under) or hidden. Raises InvalidProfile, UserDeleted or StoreError.
+        """
+        given = {
+            "displayName": display_name,
+            "photoURL": photo_url,
+            "timeZone": time_zone,
+            "preferences": preferences if isinstance(preferences, UnsetType) else dict(preferences),
+            "visibility": visibility,
+            "alias": alias,
+        }
+        changes = {name: value for name, value in given.items() if value is not UNSET}
+        return result_of(await self.service.change_profile(user_id, changes), Profile)
+
+    async def delete_user(self, user_id: str) -> datetime:
+        """Delete everything that is held of a user, for good, and return when they were deleted. May be repeated.
+
+        From then on nothing is recorded for them. Raises UnknownUser for an id that nothing is held of.
+        """
+        return to_datetime((await self.service.delete_user(user_id)).deleted_at)
+
+    async def flush(self) -> None:
+        """Bring the boards up to date with all that was recorded; by themselves they follow within the interval."""
+        await self.service.projector.flush()
+
+
+def _sync(
+    method: Callable[Concatenate[Laurels, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[SyncLaurels, P], R]:
+    """A method of `Laurels` that waits for the result."""
+
+    @wraps(method)
+    def call(self: SyncLaurels, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.loop_thread.run(method(self.loop_thread.opened, *args, **kwargs))
+
+    return call
+
+
+def _sync_iterator(
+    method: Callable[Concatenate[Laurels, P], AsyncIterator[R]],
+) -> Callable[Concatenate[SyncLaurels, P], Iterator[R]]:
+    @wraps(method)
+    def call(self: SyncLaurels, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+        return self.loop_thread.iterate(method(self.loop_thread.opened, *args, **kwargs))
+
+    return call
+
+
+class SyncLaurels:
+    """`Laurels` for code that is not asynchronous: the same methods, which return when the answer is there.
+
+    Made by `Laurels.open_sync`. May be used from many threads at once; `close` it at the end, or use a `with` block.
+    """
+
+    def __init__(self, opening: AbstractAsyncContextManager[Laurels]) -> None:
+        self.loop_thread = LoopThread(opening)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """The rules in force."""
+        return self.loop_thread.opened.rulebook
+
+    record = _sync(Laurels.record)
+    record_many = _sync(Laurels.record_many)
+    dashboard = _sync(Laurels.dashboard)
+    profile = _sync(Laurels.profile)
+    badges = _sync(Laurels.badges)
+    activity = _sync(Laurels.activity)
+    history = _sync_iterator(Laurels.history)
+    leaderboard = _sync(Laurels.leaderboard)
+    rank = _sync(Laurels.rank)
+    set_profile = _sync(Laurels.set_profile)
+    delete_user = _sync(Laurels.delete_user)
+    flush = _sync(Laurels.flush)
+
+    def close(self) -> None:
+        """Commit and project all that was accepted, then close. A second call does nothing."""
+        self.loop_thread.close()

@@ -1,0 +1,102 @@
+"""An event loop in a thread of its own, so that code without `await` can use what needs one."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures.thread
+import os
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any, Generic, TypeVar
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+_not_closed: set[LoopThread[Any]] = set()
+
+
+def _close_all() -> None:
+    for loop_thread in list(_not_closed):
+        # The program ends: what was acknowledged is on disk, whatever happens now.
+        with suppress(Exception):
+            loop_thread.close()
+
+
+# What `atexit` calls comes too late: thread pools take nothing any more then, and a store needs one. This runs before
+# the pools end, since their module was imported first. Where the private function is gone, a program that forgets to
+# close leaves projections behind that the next one makes.
+_ = concurrent.futures.thread
+getattr(threading, "_register_atexit", atexit.register)(_close_all)
+
+
+class LoopThread(Generic[T]):
+    """Keeps what an asynchronous context manager opens, and runs its coroutines for callers of any thread.
+
+    A thread does not survive a fork, so each process makes its own: any other use raises RuntimeError.
+    """
+
+    def __init__(self, opening: AbstractAsyncContextManager[T]) -> None:
+        """Open it. Raises what opening raises."""
+        self._opening = opening
+        self._process = os.getpid()
+        self._is_closed = False
+        self._lock = threading.Lock()
+        self._loop = asyncio.new_event_loop()
+        # As a daemon: a program that forgets to close can still end.
+        self._thread = threading.Thread(target=self._loop.run_forever, name="laurels-loop", daemon=True)
+        self._thread.start()
+        try:
+            self.opened = self.run(opening.__aenter__())
+        except BaseException:
+            self._is_closed = True
+            self._stop()
+            raise
+        _not_closed.add(self)
+
+    def run(self, coroutine: Coroutine[Any, Any, R]) -> R:
+        """The result of a coroutine, which runs in the loop; raises what it raises."""
+        if self._is_closed or self._process != os.getpid():
+            coroutine.close()
+            if self._is_closed:
+                raise RuntimeError("This Laurels is closed; open another one.")
+            raise RuntimeError("This Laurels was opened in another process; open one in each process, after the fork.")
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            # The caller was interrupted: nobody waits for it any more.
+            future.cancel()
+            raise
+
+    def iterate(self, items: AsyncIterator[R]) -> Iterator[R]:
+        """The items, each asked for when the one before was taken."""
+        end = object()
+        while (item := self.run(_next(items, end))) is not end:
+            yield item  # pyright: ignore[reportReturnType]  all but the end are items
+
+    def close(self) -> None:
+        """Close what was opened, and the loop. A second call does nothing."""
+        with self._lock:
+            if self._is_closed or self._process != os.getpid():
+                return
+            try:
+                self.run(_leave(self._opening))
+            finally:
+                self._is_closed = True
+                _not_closed.discard(self)
+                self._stop()
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _next(items: AsyncIterator[R], end: object) -> R | object:
+    return await anext(items, end)
+
+
+async def _leave(opened: AbstractAsyncContextManager[Any]) -> None:
+    await opened.__aexit__(None, None, None)

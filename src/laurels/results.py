@@ -1,0 +1,263 @@
+"""What the library answers with: plain values with Python's names, `datetime` and `date`.
+
+The service answers in the words of the wire; `result_of` and `recorded_of` turn that into these.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Struct, field
+
+from laurels.application.queries.badges import badge_view
+from laurels.application.queries.history import HistoryEvent
+from laurels.application.queries.views import NextBadge, TypeStats
+from laurels.application.recording import commands
+from laurels.domain.ledger import Unpaid
+from laurels.domain.periods import Timeframe, to_datetime
+from laurels.domain.ranking import Visibility
+from laurels.domain.rules.levels import LevelProgress
+from laurels.domain.rules.rulebook import Rulebook
+
+T = TypeVar("T", bound=Struct)
+
+
+class EarnedBadge(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A badge that a user holds. `earned_at` is the instant of the event that met its criterion."""
+
+    badge_id: str
+    name: str
+    description: str
+    icon: str
+    category: str
+    rarity: str
+    points: int
+    earned_at: datetime
+
+
+class BadgeProgress(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A badge of the rulebook and how far one user has come with it; `earned_at` is None while it is open."""
+
+    badge_id: str
+    name: str
+    description: str
+    icon: str
+    category: str
+    rarity: str
+    points: int
+    earned: bool
+    earned_at: datetime | None
+    current: float
+    target: int
+    fraction: float
+
+
+class Recorded(Struct, frozen=True, kw_only=True):
+    """An event that stands in the ledger, and what it brought.
+
+    `points` are those of the event itself; `badges` are the ones that it earned, whose own points count in
+    `total_points`. `total_points`, `level` and `daily_streak` stood after it. `unpaid` says why the event brought fewer
+    points than its type pays, if it did. `is_replay`: the event stood there before, and nothing was changed.
+    """
+
+    user_id: str
+    event_id: str
+    event_type: str
+    timestamp: datetime
+    points: int
+    badges: list[EarnedBadge]
+    total_points: int
+    level: int
+    leveled_up: bool
+    daily_streak: int
+    unpaid: Unpaid | None
+    is_replay: bool
+    is_queued: Literal[False] = False
+
+
+class Queued(Struct, frozen=True, kw_only=True):
+    """An event that is safe on this machine's disk and will be recorded, once, when the database is back.
+
+    What it brings is decided then: here its numbers are None.
+    """
+
+    user_id: str
+    event_id: str
+    event_type: str
+    timestamp: datetime
+    points: None = None
+    badges: list[EarnedBadge] = []
+    total_points: None = None
+    level: None = None
+    leveled_up: Literal[False] = False
+    daily_streak: None = None
+    unpaid: None = None
+    is_replay: Literal[False] = False
+    is_queued: Literal[True] = True
+
+
+class User(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A user. `badges` are ids in the order of award; `last_active_at` is None without an event."""
+
+    user_id: str
+    display_name: str | None
+    photo_url: str | None = field(name="photoURL")
+    total_points: int
+    level: int
+    badges: list[str]
+    last_active_at: datetime | None
+    created_at: datetime
+    time_zone: str
+
+
+class Profile(User, frozen=True, kw_only=True, rename="camel"):
+    """A user with all that they can set. `visibility` says how they appear on boards."""
+
+    preferences: dict[str, Any]
+    visibility: Visibility
+    alias: str | None
+
+
+class LanguageCount(Struct, frozen=True, kw_only=True):
+    """How many events named a language."""
+
+    language: str
+    count: int
+
+
+class Dashboard(Struct, frozen=True, kw_only=True, rename="camel"):
+    """All that a learner's own page shows. Weekly and monthly: the last 7 and 30 local days, today included.
+
+    `new_badges` were earned in the last 24 hours, or since the instant asked for. `is_stale`: the database is away, and
+    this is the last that was known.
+    """
+
+    user: User
+    total_events: int
+    monthly_events: int
+    weekly_events: int
+    daily_streak: int
+    longest_streak: int
+    event_stats: dict[str, TypeStats]
+    top_languages: list[LanguageCount]
+    badges: list[EarnedBadge]
+    new_badges: list[EarnedBadge]
+    level_progress: LevelProgress
+    next_badges: list[NextBadge]
+    is_stale: bool = field(name="stale", default=False)
+
+
+class ActivityDay(Struct, frozen=True, kw_only=True):
+    """A local day with its number of events and their points (badges not included)."""
+
+    date: date
+    events: int
+    points: int
+
+
+class Activity(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The days with activity in a range, in order. `time_zone` is the user's present one."""
+
+    time_zone: str
+    days: list[ActivityDay]
+    is_stale: bool = field(name="stale", default=False)
+
+
+class LeaderboardRow(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One user on a board. `points` were earned in its period, `total_points` ever.
+
+    `previous_rank` is the rank in the period before; None for users without one, and on the all-time board.
+    """
+
+    rank: int
+    previous_rank: int | None
+    user_id: str
+    display_name: str | None
+    photo_url: str | None = field(name="photoURL")
+    points: int
+    total_points: int
+    level: int
+    badges: list[str]
+    last_active_at: datetime | None
+
+
+class Leaderboard(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A page of a board. `total` counts the users on it; `next` is the cursor of the next page, None at the end."""
+
+    timeframe: Timeframe
+    period: str
+    language: str | None = None
+    rows: list[LeaderboardRow] = field(name="leaderboard")
+    total: int
+    next: str | None
+    is_stale: bool = field(name="stale", default=False)
+
+
+class Rank(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One user's place on a board. All but `of` are None for a user who does not stand on it.
+
+    `percentile` goes from 0 to 100; `points_to_next` are missing to draw level with the next higher total, None for the
+    first.
+    """
+
+    timeframe: Timeframe
+    period: str
+    language: str | None = None
+    rank: int | None
+    of: int
+    points: int | None
+    percentile: float | None
+    points_to_next: int | None
+    is_stale: bool = field(name="stale", default=False)
+
+
+class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One line of a user's ledger. `points` and the points of `badges`, summed over all lines, are the user's total.
+
+    `kind` is event, profile or migration. `at` is when it happened, `recorded_at` when it was written; `event` is
+    None where the line is of another kind. `reason` is there where a person gave one.
+    """
+
+    seq: int
+    kind: str
+    at: datetime
+    recorded_at: datetime
+    event: HistoryEvent | None = None
+    points: int
+    badges: list[EarnedBadge] = field(name="awards")
+    reason: str | None = None
+
+
+def result_of(view: object, kind: type[T]) -> T:
+    """A view of the service as a value of the library."""
+    return msgspec.convert(msgspec.to_builtins(view), kind)
+
+
+def recorded_of(result: commands.Recorded | commands.Queued, rulebook: Rulebook) -> Recorded | Queued:
+    """What became of an event, as a value of the library."""
+    if isinstance(result, commands.Queued):
+        event = result.event
+        return Queued(
+            user_id=event.user_id,
+            event_id=event.event_id or "",
+            event_type=event.event_type,
+            timestamp=to_datetime(result.at),
+        )
+    body = result.body
+    outcome = body.outcome
+    return Recorded(
+        user_id=result.entry.user_id,
+        event_id=result.entry.event_id or "",
+        event_type=body.event_type,
+        timestamp=to_datetime(body.at),
+        points=outcome.points,
+        badges=[result_of(badge_view(award, rulebook), EarnedBadge) for award in outcome.awards],
+        total_points=outcome.total_points,
+        level=outcome.level,
+        leveled_up=outcome.leveled_up,
+        daily_streak=body.daily_streak,
+        unpaid=outcome.unpaid,
+        is_replay=result.is_replay,
+    )
