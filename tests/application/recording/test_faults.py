@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from laurels import InternalFault, Laurels, LearningEvent, Recorded, Rulebook
+from laurels import InternalFault, LearningEvent, Rulebook
 from laurels.application.maintenance.rebuild import verify
 from laurels.application.ports.spool import Spool
-from laurels.application.recording.commands import Queued
+from laurels.application.recording.commands import Queued, Recorded
+from laurels.application.service import Service
+from laurels.bootstrap import open_service
 from laurels.domain.ledger import Entry
 from laurels.testing.builders import learning_event, small_rulebook
 from laurels.testing.clocks import SettableClock
@@ -49,13 +51,13 @@ def kinds(results: Sequence[object]) -> list[type]:
 
 @pytest.fixture
 async def laurels(store_url: str, clock: SettableClock) -> Any:
-    async with Laurels.open(store_url, rulebook=faulty_rulebook(), clock=clock, projection_interval=3600) as laurels:
+    async with open_service(store_url, rulebook=faulty_rulebook(), clock=clock, projection_interval=3600) as laurels:
         yield laurels
 
 
 class TestOneEventThatBreaksTheEngine:
     async def test_its_caller_gets_an_internal_fault_and_the_log_a_traceback(
-        self, laurels: Laurels, caplog: pytest.LogCaptureFixture
+        self, laurels: Service, caplog: pytest.LogCaptureFixture
     ) -> None:
         with pytest.raises(InternalFault) as raised:
             await laurels.record_event(bad("ada"))
@@ -65,7 +67,7 @@ class TestOneEventThatBreaksTheEngine:
         assert "Traceback" in caplog.text
         assert "ada" not in logged.getMessage()
 
-    async def test_others_of_the_batch_are_recorded_those_of_the_same_user_included(self, laurels: Laurels) -> None:
+    async def test_others_of_the_batch_are_recorded_those_of_the_same_user_included(self, laurels: Service) -> None:
         events = [learning_event(f"user {n % 3}", event_id=f"e{n}") for n in range(30)]
         events[10:10] = [bad("user 1"), bad("user 2", "worse")]
         results = await laurels.record_many(events)
@@ -78,19 +80,19 @@ class TestOneEventThatBreaksTheEngine:
         found = await verify(laurels.store, small_rulebook())
         assert (found.is_clean, found.events) == (True, 30)
 
-    async def test_events_without_an_id_are_recorded_once_beside_it(self, laurels: Laurels) -> None:
+    async def test_events_without_an_id_are_recorded_once_beside_it(self, laurels: Service) -> None:
         results = await laurels.record_many([learning_event("ada"), bad("bob"), learning_event("ada")])
         assert kinds(results) == [Recorded, InternalFault, Recorded]
         assert [entry.seq for entry in await laurels.store.entries("ada")] == [1, 2]
 
-    async def test_who_comes_after_it_is_served(self, laurels: Laurels) -> None:
+    async def test_who_comes_after_it_is_served(self, laurels: Service) -> None:
         calls = [laurels.record_event(event) for event in (bad("ada"), learning_event("ada"), learning_event("bob"))]
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert kinds(results) == [InternalFault, Recorded, Recorded]
         recorded = await laurels.record("ada", "run")
         assert (recorded.entry.seq, recorded.body.outcome.total_points) == (2, 20)
 
-    async def test_of_a_batch_that_breaks_altogether_every_caller_is_told(self, laurels: Laurels) -> None:
+    async def test_of_a_batch_that_breaks_altogether_every_caller_is_told(self, laurels: Service) -> None:
         results = await laurels.record_many([bad(f"user {n}") for n in range(17)])
         assert kinds(results) == [InternalFault] * 17
         assert laurels.recorder.stats.faults == 17
@@ -99,7 +101,7 @@ class TestOneEventThatBreaksTheEngine:
         self, store_url: str, clock: SettableClock, tmp_path: Path
     ) -> None:
         rulebook = faulty_rulebook()
-        async with Laurels.open(store_url, rulebook=rulebook, clock=clock, spool=tmp_path / "spool") as laurels:
+        async with open_service(store_url, rulebook=rulebook, clock=clock, spool=tmp_path / "spool") as laurels:
             results = await laurels.accept_many([learning_event("ada", event_id="1"), bad("ada")])
             assert kinds(results) == [Recorded, InternalFault]
             assert laurels.fallback is not None
@@ -110,7 +112,7 @@ class TestOneEventThatBreaksTheEngine:
         self, store_url: str, clock: SettableClock, tmp_path: Path
     ) -> None:
         rulebook = faulty_rulebook()
-        async with Laurels.open(store_url, rulebook=rulebook, clock=clock, spool=tmp_path / "spool") as laurels:
+        async with open_service(store_url, rulebook=rulebook, clock=clock, spool=tmp_path / "spool") as laurels:
             assert laurels.fallback is not None
             laurels.fallback.availability.suspect("a test says so")
             events = [learning_event("ada", event_id="1"), bad("ada"), learning_event("ada", event_id="2")]
@@ -124,7 +126,7 @@ class TestOneEventThatBreaksTheEngine:
 
 class TestObserversThatRaise:
     async def test_neither_a_commit_nor_another_observer_is_stopped(
-        self, laurels: Laurels, caplog: pytest.LogCaptureFixture
+        self, laurels: Service, caplog: pytest.LogCaptureFixture
     ) -> None:
         seen: list[int] = []
 
@@ -148,7 +150,7 @@ class TestObserversThatRaise:
 class TestACommitterThatHasEnded:
     """It should never happen; who waits for it is told all the same."""
 
-    async def test_who_waits_and_who_comes_later_gets_an_internal_fault(self, laurels: Laurels) -> None:
+    async def test_who_waits_and_who_comes_later_gets_an_internal_fault(self, laurels: Service) -> None:
         [committer] = [task for task in asyncio.all_tasks() if task.get_name() == "laurels-committer"]
         # Asks the store first, so that the end comes while the caller waits.
         calls = [asyncio.create_task(laurels.record("ada", "run")) for _ in range(3)]
