@@ -132,11 +132,13 @@ def create_app(settings: Settings) -> Litestar:
     from laurels.http.app import build_app  # noqa: PLC0415  the library works without a web framework
     from laurels.http.observability.logs import configure_logs  # noqa: PLC0415
     from laurels.http.observability.observing import ObservabilityConfig  # noqa: PLC0415
+    from laurels.http.page_host import PageHost  # noqa: PLC0415  the library works without a web framework
     from laurels.http.server.connections import SlowClientProtocol  # noqa: PLC0415
     from laurels.http.server.limits import Limits  # noqa: PLC0415
     from laurels.http.server.process import calm_collector, raise_file_limit  # noqa: PLC0415
     from laurels.http.wire.streams import StreamLimits  # noqa: PLC0415
-    from laurels.web.pages import ROUTES  # noqa: PLC0415
+    from laurels.web.pages import page_routes  # noqa: PLC0415
+    from laurels.web.report.document import Reports  # noqa: PLC0415
 
     configure_logs(settings.log_level)
     SlowClientProtocol.keep(head_seconds=settings.head_seconds, connections=settings.max_connections)
@@ -150,7 +152,7 @@ def create_app(settings: Settings) -> Litestar:
     app = build_app(
         lambda: open_service(settings=settings, spool=settings.spool_folder, publish=True),
         limits,
-        pages=ROUTES,
+        pages=(page_routes(PageHost(), frame_ancestors=settings.listed("frame_ancestors")),),
         stream_limits=stream_limits,
         guard=_guard(settings),
         observing=ObservabilityConfig(
@@ -160,6 +162,7 @@ def create_app(settings: Settings) -> Litestar:
             otlp_endpoint=settings.otlp_endpoint,
         ),
         webhook_private=settings.webhook_private,
+        reports=Reports(settings.public_url or ""),
     )
     calm_collector()
     return app

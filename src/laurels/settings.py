@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from laurels.errors import SettingsError
 
 PREFIX = "LAURELS_"
-PUBLIC = frozenset({"boards", "badges"})
+PUBLIC = frozenset({"boards", "badges", "profiles"})
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -102,8 +102,18 @@ class Settings(Struct, frozen=True, kw_only=True):
         bool, Meta(description="Whether end users may record events of their own with their token: true or false.")
     ] = False
     public: Annotated[
-        str, Meta(description="What everybody may see without a key or token, with commas: boards, badges. Or none.")
+        str,
+        Meta(
+            description="What everybody may see without a key or token, with commas: boards, badges, profiles. Or none."
+        ),
     ] = "boards,badges"
+    public_url: Annotated[
+        str | None,
+        Meta(description="Address under which readers reach this server, for links in reports."),
+    ] = None
+    frame_ancestors: Annotated[
+        str | None, Meta(description="Origins whose pages may show /embed/USER in a frame, with commas.")
+    ] = None
     key_rate: Annotated[
         int, Meta(ge=0, le=10_000_000, description="Requests a minute that one API key may send; 0: no limit.")
     ] = 600_000
@@ -229,10 +239,12 @@ def _check_lists(settings: Settings) -> None:
             ip_network(proxy, strict=False)
         except ValueError:
             raise SettingsError(f"LAURELS_TRUSTED_PROXIES: {proxy} is no address and no network.") from None
-    for origin in settings.listed("cors_origins"):
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}" or not parts.hostname:
-            raise SettingsError(f"LAURELS_CORS_ORIGINS: {origin} is no origin, such as https://learn.example.")
+    for name in ("cors_origins", "frame_ancestors", "public_url"):
+        for origin in settings.listed(name):
+            parts = urlsplit(origin)
+            is_plain = origin == f"{parts.scheme}://{parts.netloc}" and not set(origin) & set(" ;'\"\\")
+            if parts.scheme not in ("http", "https") or not is_plain or not parts.hostname:
+                raise SettingsError(f"LAURELS_{name.upper()}: {origin} is no origin, such as https://learn.example.")
     if settings.jwt_jwks_url is not None and urlsplit(settings.jwt_jwks_url).scheme not in ("http", "https"):
         raise SettingsError("LAURELS_JWT_JWKS_URL: must be an http or https address.")
     if settings.otlp_endpoint is not None and urlsplit(settings.otlp_endpoint).scheme not in ("http", "https"):

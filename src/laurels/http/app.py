@@ -50,6 +50,7 @@ ROUTES = (
     personal_data.personal_data,
     personal_data.delete_user,
     exports.export,
+    exports.year_review,
     boards.leaderboard,
     streams.user_stream,
     streams.leaderboard_stream,
@@ -97,6 +98,7 @@ def build_app(
     guard: SecurityConfig | None = None,
     observing: ObservabilityConfig | None = None,
     webhook_private: bool = False,
+    reports: exports.Reports | None = None,
     routes: Sequence[ControllerRouterHandler] = ROUTES,
 ) -> Litestar:
     """The ASGI application. The service is opened when serving starts and closed when it ends."""
@@ -135,6 +137,7 @@ def build_app(
                 "limits": limits,
                 "streams": streams_open,
                 "is_stopping": False,
+                "reports": reports,
                 "callers_known": lambda: edges[0].identity.is_ready,
             }
         ),

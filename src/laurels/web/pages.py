@@ -1,20 +1,31 @@
-"""The pages that a person opens."""
+"""The addresses of the pages that a person opens."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
 
-from litestar import MediaType, get
+from litestar import MediaType, Request, Response, Router, get
+from litestar.di import NamedDependency
 from litestar.response import Redirect
-from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]
+from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]  untyped there
 
-STATIC = Path(__file__).parent / "static"
+from laurels.application.live.feeds import Feed
+from laurels.application.service import Service
+from laurels.web.badge_pages import badge_page, badges_page
+from laurels.web.board_page import board_page, timeframe_of
+from laurels.web.embed_routes import EMBEDS
+from laurels.web.host import Host
+from laurels.web.learner_page import learner_page
+from laurels.web.rendering import STATIC
+from laurels.web.viewing import closed, host_of, may_see, nobody, nothing, query_of
 
 
 @get("/", include_in_schema=False, sync_to_thread=False)
 def root() -> Redirect:
     """The first thing to see."""
-    return Redirect("/docs")
+    return Redirect("/leaderboard")
 
 
 @get("/docs", media_type=MediaType.HTML, include_in_schema=False, sync_to_thread=False)
@@ -23,5 +34,65 @@ def docs() -> bytes:
     return (STATIC / "docs.html").read_bytes()
 
 
-ROUTES = (root, docs, create_static_files_router(path="/static", directories=[STATIC], include_in_schema=False))
-"""What a server adds to serve them."""
+@get("/u/{user_id:path}", include_in_schema=False)
+async def learner(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[str]:
+    user_id = host_of(request).user_id(request, "/u/")
+    if not await may_see(request, service, user_id):
+        return nobody(request)
+    name = quote(user_id, safe="")
+    return await learner_page(
+        request, service, user_id, address=f"/u/{name}{query_of(request)}", live=f"/stream/u/{name}"
+    )
+
+
+@get("/stream/u/{user_id:path}", include_in_schema=False)
+async def learner_stream(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[Any]:
+    user_id = host_of(request).user_id(request, "/stream/u/")
+    if not await may_see(request, service, user_id):
+        return nobody(request)
+
+    async def follow() -> Feed:
+        return service.live.follow_user(user_id, last_id=request.headers.get("last-event-id") or None)
+
+    return await host_of(request).stream(request, follow)
+
+
+@get("/leaderboard", include_in_schema=False)
+async def board(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[str]:
+    viewer = host_of(request).viewer(request)
+    return await board_page(request, service, viewer) if viewer.sees("boards") else closed(request)
+
+
+@get("/stream/leaderboard", include_in_schema=False)
+async def board_stream(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[Any]:
+    if not host_of(request).viewer(request).sees("boards"):
+        return closed(request)
+    query = request.query_params
+    timeframe = timeframe_of(query.get("timeframe"))
+
+    async def follow() -> Feed:
+        last_id = request.headers.get("last-event-id") or None
+        if period := query.get("period"):
+            return await service.live.follow_board(period=period, last_id=last_id)
+        return await service.live.follow_board(timeframe, last_id=last_id)
+
+    return await host_of(request).stream(request, follow)
+
+
+@get("/badges", include_in_schema=False, sync_to_thread=False)
+def badges(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[str]:
+    return badges_page(request, service) if host_of(request).viewer(request).sees("badges") else closed(request)
+
+
+@get("/badges/{badge_id:str}", include_in_schema=False, sync_to_thread=False)
+def badge(request: Request[Any, Any, Any], service: NamedDependency[Service], badge_id: str) -> Response[str]:
+    if not host_of(request).viewer(request).sees("badges"):
+        return closed(request)
+    return badge_page(request, service, badge_id) or nothing(request)
+
+
+def page_routes(host: Host, *, frame_ancestors: Sequence[str] = ()) -> Router:
+    """What a server adds to show the pages. `frame_ancestors`: origins whose pages may hold /embed in a frame."""
+    static = create_static_files_router(path="/static", directories=[STATIC], include_in_schema=False)
+    pages = (root, docs, learner, learner_stream, board, board_stream, badges, badge, *EMBEDS, static)
+    return Router("/", route_handlers=pages, opt={"host": host, "frame_ancestors": tuple(frame_ancestors)})

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import LATER_LIMIT, Store
@@ -16,6 +17,7 @@ from laurels.application.queries.badges import badge_states, badge_view, next_ba
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.lru_cache import LruCache
 from laurels.application.queries.read_batcher import ReadBatcher
+from laurels.application.queries.review import Review, review
 from laurels.application.queries.views import (
     Activity,
     ActivityDay,
@@ -195,6 +197,11 @@ class Learners:
         if last - first >= MAX_ACTIVITY_DAYS:
             raise InvalidQuery("from", f"The range may span at most {MAX_ACTIVITY_DAYS} days.")
         return Activity(stale=known.stale, time_zone=progress.time_zone, days=_activity(progress, first, last))
+
+    async def review(self, user_id: str, year: int) -> Review:
+        """The user's year by their own days. Raises InvalidQuery, UnknownUser or StoreError."""
+        known = await self.known(user_id)
+        return replace(review(known.progress, self._rulebook, year), stale=known.stale)
 
     async def export(self, user_id: str) -> Export:
         """The user's whole progress in one document."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from litestar import Request, Response, get
@@ -13,12 +13,13 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
+from laurels.application.queries.review import Review
 from laurels.application.queries.views import EventView, Export
 from laurels.application.service import Service
 from laurels.errors import InvalidQuery
 from laurels.http.auth.access import own
 from laurels.http.routes.learners import UserId
-from laurels.http.wire.bodies import user_id_in
+from laurels.http.wire.bodies import ANY_SEGMENT, user_id_in
 
 COLUMNS = (
     "eventId",
@@ -35,6 +36,8 @@ COLUMNS = (
 CSV_TYPE = "text/csv; charset=utf-8"
 _ROWS_PER_CHUNK = 500
 
+Lang = Annotated[str | None, QueryParameter(description="The language of a PDF; default by Accept-Language.")]
+
 
 @get(
     "/api/progress/export/{user_id:path}",
@@ -46,16 +49,77 @@ async def export(
     request: Request[Any, Any, Any],
     service: NamedDependency[Service],
     user_id: UserId,
-    format: Annotated[str, QueryParameter(description="json (default) or csv.")] = "json",  # noqa: A002  the wire's name
+    format: Annotated[  # noqa: A002  the wire's name
+        str, QueryParameter(description="json (default), csv or pdf.")
+    ] = "json",
+    lang: Lang = None,
 ) -> Export:
-    """The whole progress as one document, or with `format=csv` every event, streamed in the order of recording."""
+    """The whole progress as one document; with `format=csv` every event, streamed in the order of recording; with
+    `format=pdf` the finished report."""
     user_id = user_id_in(request.scope, "/export/")
+    if format == "pdf":
+        made = await reports_of(request).report(service, user_id, lang, request.headers.get("accept-language", ""))
+        return _pdf(made, "report.pdf")  # pyright: ignore[reportReturnType]  described for JSON, sent as PDF
     if format == "csv":
         await service.learners.progress(user_id)
         return _csv(service, user_id)  # pyright: ignore[reportReturnType]  described for JSON, streamed for CSV
     if format != "json":
-        raise InvalidQuery("format", "Must be json or csv.")
+        raise InvalidQuery("format", "Must be json, csv or pdf.")
     return await service.learners.export(user_id)
+
+
+@get(
+    "/api/progress/review/{user_id:path}",
+    access=own("/review/", tail=ANY_SEGMENT),
+    summary="A learner's year in review",
+    tags=["learners"],
+)
+async def year_review(
+    request: Request[Any, Any, Any],
+    service: NamedDependency[Service],
+    user_id: UserId,
+    format: Annotated[str, QueryParameter(description="json (default) or pdf.")] = "json",  # noqa: A002  the wire's name
+    lang: Lang = None,
+) -> Review:
+    """What a year brought, by the learner's own days. The path ends with the year: `/api/progress/review/ada/2026`."""
+    user_id = user_id_in(request.scope, "/review/", tail=ANY_SEGMENT)
+    year = _year(request.scope["raw_path"].rpartition(b"/")[2])
+    if format == "pdf":
+        made = await reports_of(request).review(
+            service, user_id, year, lang, request.headers.get("accept-language", "")
+        )
+        return _pdf(made, f"{year}.pdf")  # pyright: ignore[reportReturnType]  described for JSON, sent as PDF
+    if format != "json":
+        raise InvalidQuery("format", "Must be json or pdf.")
+    return await service.learners.review(user_id, year)
+
+
+class Reports(Protocol):
+    """What makes the PDF documents. Raises UnknownUser, StoreError, InvalidQuery; SettingsError where it cannot."""
+
+    async def report(self, service: Service, user_id: str, asked: str | None, accepted: str) -> bytes:
+        """A learner's report, in the language asked for or accepted."""
+        ...
+
+    async def review(self, service: Service, user_id: str, year: int, asked: str | None, accepted: str) -> bytes:
+        """A learner's year."""
+        ...
+
+
+def reports_of(request: Request[Any, Any, Any]) -> Reports:
+    """What makes the documents of the application that serves `request`."""
+    return request.app.state.reports
+
+
+def _year(segment: bytes) -> int:
+    if len(segment) == 4 and segment.isdigit():
+        return int(segment)
+    raise InvalidQuery("year", "Must be a year of four digits, such as 2026.")
+
+
+def _pdf(document: bytes, name: str) -> Response[Any]:
+    headers = {"Content-Type": "application/pdf", "Content-Disposition": f'inline; filename="{name}"'}
+    return Response(document, headers=headers)
 
 
 def _csv(service: Service, user_id: str) -> Response[Any]:

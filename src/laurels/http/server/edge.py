@@ -47,6 +47,7 @@ _PAGE: Headers = [
         b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
 ]
+_OPTIONAL = frozenset({b"content-security-policy", b"x-frame-options", b"cache-control"})
 _NOBODY = Caller()
 _CORS_METHODS = b"GET, POST, PUT, DELETE"
 _CORS_HEADERS = b"authorization, content-type, last-event-id, x-request-id"
@@ -102,7 +103,14 @@ class Edge:
             if message["type"] == "http.response.start":
                 has_begun = True
                 self._deadlines.end(deadline)
-                message["headers"] = [*message.get("headers", ()), *headers]
+                given = list(message.get("headers", ()))
+                # A page that may stand in a frame, or a picture with its own style, says its own rules. An empty one
+                # takes a rule away.
+                stated = {name.lower() for name, _ in given}
+                message["headers"] = [
+                    *((name, value) for name, value in given if value or name not in _OPTIONAL),
+                    *(header for header in headers if header[0] not in stated or header[0] not in _OPTIONAL),
+                ]
                 if holds_place and "/stream" in path:
                     # Streams have a limit of their own.
                     holds_place = False

@@ -27,6 +27,9 @@ JSON_TYPES = frozenset({"application/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 
 
+ANY_SEGMENT = "/*"
+
+
 class BodyRefused(Refusal):
     """The body as a whole cannot be taken."""
 
@@ -104,10 +107,13 @@ def _syntax(error: Exception) -> str:
 def user_id_in(scope: HTTPScope, prefix: str, *, tail: str = "") -> str:
     """The user id that follows `prefix` in the path, decoded from the raw path: an id may contain slashes.
 
-    Nothing is at a path that does not end with `tail`, which is no part of the id.
+    Nothing is at a path that does not end with `tail`, which is no part of the id; ANY_SEGMENT stands for any last
+    segment.
     """
     raw: bytes = scope["raw_path"]
-    if tail:
+    if tail == ANY_SEGMENT:
+        raw = raw.rpartition(b"/")[0]
+    elif tail:
         if not raw.endswith(tail.encode()):
             raise NotFoundException
         raw = raw.removesuffix(tail.encode())

@@ -1,0 +1,145 @@
+"""The page of the leaderboard: periods, languages, a learner's surroundings, what moved."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from litestar import Request, Response
+from markupsafe import Markup
+
+from laurels.application.queries.views import Leaderboard, LeaderboardRow
+from laurels.application.service import Service
+from laurels.domain.periods import Timeframe
+from laurels.errors import InvalidQuery, UnknownUser
+from laurels.web.host import Viewer
+from laurels.web.languages import Language
+from laurels.web.names import initial_of, shown_name
+from laurels.web.rendering import language_of, page
+
+ROWS = 50
+_FOLLOWED = 10
+
+
+async def board_page(request: Request[Any, Any, Any], service: Service, viewer: Viewer) -> Response[str]:
+    """The page that the query asks for. A board that cannot be shown is said in words on the page itself."""
+    language = language_of(request)
+    _ = language.text
+    query = {name: value for name, value in request.query_params.items() if value}
+    timeframe = timeframe_of(query.get("timeframe"))
+    period, board, around = query.get("period"), query.get("language"), query.get("around")
+    if around and not (viewer.is_reader or viewer.user_id == around):
+        around = None
+    shown: Leaderboard | None = None
+    notice = ""
+    try:
+        shown = await service.leaderboards.page(
+            None if period else timeframe,
+            period=period,
+            limit=ROWS,
+            cursor=None if around else query.get("cursor"),
+            around=around,
+            language=board,
+        )
+    except UnknownUser:
+        notice = _("This learner does not stand on this board.")
+    except InvalidQuery as error:
+        notice = str(error)
+    given = {
+        "timeframe": None if period else timeframe.value,
+        "period": period,
+        "language": board,
+        "lang": query.get("lang"),
+    }
+    keep = {name: value for name, value in given.items() if value}
+    is_top = shown is not None and "cursor" not in query and not around
+    live = {name: value for name, value in keep.items() if name in ("timeframe", "period")}
+    return page(
+        request,
+        "leaderboard.html",
+        language=language,
+        status=404 if shown is None else 200,
+        page=shown,
+        notice=notice,
+        tabs=_tabs(timeframe, period, keep, language),
+        board_languages=_languages(service, board, keep, language),
+        can_search=viewer.is_reader or viewer.user_id is not None,
+        around=around,
+        keep=list(keep.items()),
+        podium=[] if shown is None or not is_top else shown.leaderboard[:3],
+        person=partial(_person, viewer=viewer, language=language),
+        moved=partial(_moved, language=language),
+        following=None if shown is None or shown.next is None else _address({**keep, "cursor": shown.next}),
+        address=_address({**keep, **{name: query[name] for name in ("cursor", "around") if name in query}}),
+        live=f"/stream/leaderboard?{urlencode(live)}" if is_top and board is None else "",
+    )
+
+
+def timeframe_of(name: str | None) -> Timeframe:
+    """The timeframe of this name; all-time for any other."""
+    try:
+        return Timeframe(name or Timeframe.ALL_TIME)
+    except ValueError:
+        return Timeframe.ALL_TIME
+
+
+def _address(query: dict[str, str]) -> str:
+    return f"/leaderboard?{urlencode(query)}" if query else "/leaderboard"
+
+
+def _tabs(timeframe: Timeframe, period: str | None, keep: dict[str, str], language: Language) -> list[dict[str, Any]]:
+    _ = language.text
+    names = {
+        Timeframe.DAILY: _("Today"),
+        Timeframe.WEEKLY: _("This week"),
+        Timeframe.MONTHLY: _("This month"),
+        Timeframe.ALL_TIME: _("All time"),
+    }
+    rest = {name: value for name, value in keep.items() if name in ("language", "lang")}
+    tabs = [
+        {
+            "name": name,
+            "address": _address({"timeframe": each.value, **rest}),
+            "current": not period and each is timeframe,
+        }
+        for each, name in names.items()
+    ]
+    if period:
+        tabs.append({"name": period, "address": _address(keep), "current": True})
+    return tabs
+
+
+def _languages(service: Service, board: str | None, keep: dict[str, str], language: Language) -> list[dict[str, Any]]:
+    kept = sorted(service.rulebook.board_languages or ())
+    if not kept and board is None:
+        return []
+    rest = {name: value for name, value in keep.items() if name != "language"}
+    chips = [{"name": language.text("All languages"), "address": _address(rest), "current": board is None}]
+    chips.extend(
+        {"name": name, "address": _address({**rest, "language": name}), "current": name == board}
+        for name in kept or [board or ""]
+    )
+    return chips
+
+
+def _person(row: LeaderboardRow, *, viewer: Viewer, language: Language) -> Markup:
+    inner = Markup('<span class="avatar small" aria-hidden="true">{}</span><span dir="auto">{}</span>').format(
+        initial_of(row, language), shown_name(row, language)
+    )
+    # An alias leads nowhere: its page would tell who it is.
+    if row.user_id.startswith("~") or not viewer.sees("profiles"):
+        return Markup('<span class="person">{}</span>').format(inner)
+    return Markup('<a class="person" href="/u/{}">{}</a>').format(quote(row.user_id, safe=""), inner)
+
+
+def _moved(row: LeaderboardRow, *, language: Language) -> Markup:
+    _ = language.text
+    if row.previous_rank is None:
+        return Markup("")
+    steps = row.previous_rank - row.rank
+    if steps > 0:
+        return Markup('<span class="up" title="{}">▲ {}</span>').format(_("up"), language.number(steps))
+    if steps < 0:
+        return Markup('<span class="down" title="{}">▼ {}</span>').format(_("down"), language.number(-steps))
+    return Markup("")

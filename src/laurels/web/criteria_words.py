@@ -1,0 +1,78 @@
+"""A criterion in words: data of the rulebook, said so that a learner knows what to do."""
+
+from __future__ import annotations
+
+from laurels.domain.rules.criteria import (
+    AllOf,
+    AnyOf,
+    Badges,
+    Condition,
+    Count,
+    Criterion,
+    Distinct,
+    Level,
+    Points,
+    Range,
+    Span,
+    Streak,
+    Sum,
+)
+from laurels.web.languages import Language
+
+
+def words_of(criterion: Criterion, language: Language) -> list[str]:
+    """One sentence for each part that has to be met; alternatives share a sentence."""
+    if isinstance(criterion, AllOf):
+        return [line for part in criterion.of for line in words_of(part, language)]
+    if isinstance(criterion, AnyOf):
+        joint = language.text(" or ")
+        return [joint.join(line for part in criterion.of for line in words_of(part, language))]
+    return [_leaf(criterion, language)]
+
+
+def _leaf(leaf: Count | Distinct | Sum | Points | Level | Streak | Span | Badges, language: Language) -> str:
+    _, plural, target = language.text, language.plural, leaf.target
+    match leaf:
+        case Points():
+            return plural("{count} point in all", "{count} points in all", target)
+        case Level():
+            return _("level {level}", level=language.number(target))
+        case Streak():
+            return plural("{count} day in a row", "{count} days in a row", target)
+        case Span():
+            return plural("{count} day since the first one", "{count} days since the first one", target)
+        case Badges():
+            kind = leaf.rarity or leaf.category
+            text = plural("{count} badge", "{count} badges", target)
+            return text if kind is None else f"{text} ({kind})"
+        case Count():
+            text = plural("{count} × {event}", "{count} × {event}", target, event=_event(leaf.event, language))
+        case Distinct():
+            text = plural(
+                "{count} different {field}", "{count} different {field}", target, field=leaf.field.replace("_", " ")
+            )
+        case Sum():
+            text = _("{field} of {target} in sum", field=leaf.field.replace("_", " "), target=language.number(target))
+    if leaf.where:
+        text += ", " + ", ".join(f"{name} {_condition(value)}" for name, value in leaf.where.items())
+    if leaf.per is not None:
+        windows = {"day": _("within one day"), "week": _("within one week"), "month": _("within one month")}
+        text += " " + windows.get(str(leaf.per), str(leaf.per))
+    return text
+
+
+def _event(event: str | list[str] | None, language: Language) -> str:
+    if event is None:
+        return language.text("any event")
+    names = [event] if isinstance(event, str) else event
+    return language.text(" or ").join(name.replace("_", " ") for name in names)
+
+
+def _condition(value: Condition) -> str:
+    if isinstance(value, Range):
+        low = "" if value.min is None else f"≥ {value.min:g}"
+        high = "" if value.max is None else f"≤ {value.max:g}"
+        return " ".join(filter(None, (low, high)))
+    if isinstance(value, list):
+        return "/".join(map(str, value))
+    return f"= {value}"

@@ -1,0 +1,53 @@
+"""The addresses of what is embedded elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+
+from laurels.application.service import Service
+from laurels.web.embed_pages import PICTURES, badge_picture, framed_by, learner_picture
+from laurels.web.learner_page import learner_page
+from laurels.web.rendering import STATIC
+from laurels.web.viewing import closed, host_of, may_see, nobody, nothing, query_of
+
+
+@get("/embed/badge/{name:str}", include_in_schema=False, sync_to_thread=False)
+def badge_image(request: Request[Any, Any, Any], service: NamedDependency[Service], name: str) -> Response[Any]:
+    if not host_of(request).viewer(request).sees("badges"):
+        return closed(request)
+    badge_id, dot, _ = name.rpartition(".svg")
+    return (badge_picture(request, service, badge_id) if dot else None) or nothing(request)
+
+
+@get("/embed/{user_id:path}", include_in_schema=False)
+async def embedded(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[Any]:
+    kind = next((one for one in PICTURES if request.scope["raw_path"].endswith(f"/{one}.svg".encode())), None)
+    user_id = host_of(request).user_id(request, "/embed/", tail=f"/{kind}.svg" if kind else "")
+    if not await may_see(request, service, user_id):
+        return nobody(request)
+    if kind is not None:
+        return await learner_picture(request, service, user_id, kind)
+    name = quote(user_id, safe="")
+    address = f"/embed/{name}{query_of(request)}"
+    return await learner_page(
+        request,
+        service,
+        user_id,
+        address=address,
+        live=f"/stream/u/{name}",
+        template="embed.html",
+        headers=framed_by(request.route_handler.opt["frame_ancestors"]),
+    )
+
+
+@get("/laurels.js", media_type="text/javascript; charset=utf-8", include_in_schema=False, sync_to_thread=False)
+def element() -> Response[bytes]:
+    headers = {"cache-control": "public, max-age=3600", "cross-origin-resource-policy": "cross-origin"}
+    return Response((STATIC / "embed.js").read_bytes(), headers=headers)
+
+
+EMBEDS = (badge_image, embedded, element)

@@ -1,0 +1,50 @@
+"""What pages need of the server that shows them: which requests may see what, and how a stream is sent.
+
+Pages and the HTTP interface do not know each other; whoever joins them hands a `Host` over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Protocol
+
+from litestar import Request, Response
+
+from laurels.application.live.feeds import Feed
+
+
+class Viewer(Protocol):
+    """What the sender of a request may see.
+
+    `is_reader` may see every learner, `is_admin` may also change things. `user_id` is set for an end user with a token
+    of the platform. `shown` is what the operator shows to everybody: `boards`, `badges`, `profiles`.
+    """
+
+    @property
+    def is_reader(self) -> bool: ...
+    @property
+    def is_admin(self) -> bool: ...
+    @property
+    def user_id(self) -> str | None: ...
+    @property
+    def shown(self) -> Collection[str]: ...
+
+    def sees(self, part: str) -> bool:
+        """Whether `boards`, `badges` or `profiles` may be shown to this viewer."""
+        ...
+
+
+class Host(Protocol):
+    """The server around the pages."""
+
+    def viewer(self, request: Request[Any, Any, Any]) -> Viewer:
+        """What the sender of `request` may see."""
+        ...
+
+    def user_id(self, request: Request[Any, Any, Any], prefix: str, *, tail: str = "") -> str:
+        """The user id between `prefix` and `tail` in the path, which may hold any character. Raises InvalidQuery."""
+        ...
+
+    async def stream(self, request: Request[Any, Any, Any], follow: Callable[[], Awaitable[Feed]]) -> Response[bytes]:
+        """What `follow` gives as server-sent events, within the server's limits on streams."""
+        ...

@@ -1,0 +1,190 @@
+"""A learner's page: everything that the dashboard's JSON holds, to be looked at."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from litestar import Request, Response
+from msgspec import UNSET, Struct
+from msgspec.structs import asdict
+
+from laurels.application.queries.lru_cache import LruCache
+from laurels.application.queries.views import Activity, BadgeStateView, Dashboard, UserView
+from laurels.application.service import Service
+from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
+from laurels.domain.periods import iso
+from laurels.domain.progress import Progress
+from laurels.web import drawing
+from laurels.web.languages import Language
+from laurels.web.names import initial_of, shown_name
+from laurels.web.rendering import language_of, page_of, render
+
+RECENT = 12
+# A page says how long ago something was: for so many milliseconds it may say the same.
+_KEPT_MS = 30_000
+_KEPT_BYTES = 16 * 1024 * 1024
+MEDAL = 72
+SMALL_MEDAL = 44
+
+
+# Pages by all that they show: the same is asked for again and again, and drawing it costs more than all else.
+_kept: LruCache[str] = LruCache(_KEPT_BYTES, lambda html: 2 * len(html))
+
+
+class Learner(Struct, frozen=True):
+    """What is read for one learner's page."""
+
+    dashboard: Dashboard
+    activity: Activity
+    badges: list[BadgeStateView]
+    recent: list[Entry]
+    progress: Progress
+    now: int
+
+
+async def read_learner(service: Service, user_id: str) -> Learner:
+    """Everything for the page of `user_id`. Raises UnknownUser or StoreError."""
+    dashboard = await service.learners.dashboard(user_id)
+    activity = await service.learners.activity(user_id)
+    badges = await service.learners.badges(user_id)
+    known = await service.learners.known(user_id)
+    after = max(0, known.progress.seq - RECENT)
+    recent = [] if known.stale is not UNSET else await service.store.entries(user_id, after=after, limit=RECENT)
+    return Learner(dashboard, activity, badges, recent[::-1], known.progress, service.clock())
+
+
+async def learner_page(
+    request: Request[Any, Any, Any],
+    service: Service,
+    user_id: str,
+    *,
+    address: str,
+    live: str,
+    template: str = "learner.html",
+    headers: dict[str, str] | None = None,
+) -> Response[str]:
+    """The page. `address` is where it can be had again, `live` its stream. Raises UnknownUser or StoreError."""
+    language = language_of(request)
+    known = await service.learners.known(user_id)
+    now = service.clock()
+    rules = service.rulebook
+    key = (
+        template,
+        user_id,
+        language.code,
+        address,
+        id(rules),
+        known.progress.seq,
+        now // _KEPT_MS,
+        known.stale is UNSET,
+    )
+    html = _kept.get(key)
+    if html is None:
+        shown = await read_learner(service, user_id)
+        html = _html(shown, language, template=template, path=request.url.path, address=address, live=live)
+        _kept.keep(key, html)
+    return page_of(html, headers=headers)
+
+
+def _html(learner: Learner, language: Language, *, template: str, path: str, address: str, live: str) -> str:
+    user = learner.dashboard.user
+    zone = ZoneInfo(user.time_zone)
+    today = datetime.fromtimestamp(learner.now / 1000, zone).date()
+    badges = [_badge(state, language, zone) for state in learner.badges]
+    earned = sorted((badge for badge in badges if badge["earned"]), key=lambda badge: badge["earned_at"], reverse=True)
+    opened = sorted((badge for badge in badges if not badge["earned"]), key=lambda badge: -badge["fraction"])
+    by_id = {badge["badge_id"]: badge for badge in badges}
+    return render(
+        template,
+        path=path,
+        language=language,
+        user=user,
+        name=shown_name(user, language),
+        initial=initial_of(user, language),
+        since=language.date(_day(user.created_at, zone)),
+        last_active=_ago(user, learner.now, language),
+        time_zone=user.time_zone,
+        dashboard=learner.dashboard,
+        active_days=len(learner.activity.days),
+        earned=earned,
+        opened=opened,
+        nearest=[
+            {**asdict(near), "medal": by_id[near.badge_id]["small"]}
+            for near in learner.dashboard.next_badges
+            if near.badge_id in by_id
+        ],
+        recent=[_line(entry, service_names=by_id, language=language, zone=zone) for entry in learner.recent],
+        ring=drawing.ring(learner.dashboard, language),
+        flame=drawing.flame(learner.dashboard, learner.activity, today, language),
+        heatmap=drawing.year(learner.activity, today, language),
+        chart=drawing.weeks(learner.activity, today, language),
+        languages_picture=drawing.language_bars(learner.dashboard, language),
+        address=address,
+        live=live,
+    )
+
+
+def _badge(state: BadgeStateView, language: Language, zone: ZoneInfo) -> dict[str, Any]:
+    shown = asdict(state)
+    shown["medal"] = drawing.medal(state, MEDAL, language)
+    shown["small"] = drawing.medal(state, SMALL_MEDAL, language)
+    shown["date"] = "" if state.earned_at is None else language.date(_day(state.earned_at, zone))
+    return shown
+
+
+def _day(instant: str, zone: ZoneInfo) -> date:
+    return datetime.fromisoformat(instant).astimezone(zone).date()
+
+
+def _ago(user: UserView, now: int, language: Language) -> str:
+    if user.last_active_at is None:
+        return ""
+    return language.ago(now / 1000 - datetime.fromisoformat(user.last_active_at).timestamp())
+
+
+def _line(
+    entry: Entry, *, service_names: dict[str, dict[str, Any]], language: Language, zone: ZoneInfo
+) -> dict[str, Any]:
+    """An entry of the ledger in words: what happened, what it brought, and why."""
+    _ = language.text
+    body = entry.body
+    at = body.at if isinstance(body, EventRecorded) else entry.recorded_at
+    line: dict[str, Any] = {
+        "at": iso(at),
+        "when": language.instant(datetime.fromtimestamp(at / 1000, UTC), zone),
+        "points": "",
+        "why": [],
+    }
+    awards = []
+    if isinstance(body, EventRecorded):
+        line["what"] = body.event_type.replace("_", " ")
+        line["points"] = _points(body.outcome.points, language)
+        awards = body.outcome.awards
+        if body.metadata.get("language"):
+            line["why"].append(str(body.metadata["language"])[:40])
+        if body.outcome.unpaid is not None:
+            line["why"].append(_unpaid(body.outcome.unpaid, language))
+    elif isinstance(body, ProfileChanged):
+        line["what"] = _("Profile changed")
+    else:
+        line["what"] = _("Brought along from another system")
+        awards = body.awards
+    for award in awards:
+        name = service_names.get(award.badge_id, {}).get("name", award.badge_id)
+        line["why"].append(_("badge {name}: {points}", name=name, points=_points(award.points, language)))
+    return line
+
+
+def _points(points: int, language: Language) -> str:
+    return ("+" if points > 0 else "") + language.number(points)
+
+
+def _unpaid(reason: str, language: Language) -> str:
+    _ = language.text
+    return {
+        "once": _("paid once before"),
+        "cooldown": _("too soon after the one before"),
+        "daily-cap": _("the day had brought its most"),
+    }.get(reason, reason)

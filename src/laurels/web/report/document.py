@@ -1,0 +1,193 @@
+"""A learner's report as PDF: the numbers of the export, with the pictures of the page.
+
+Made by typst from `report.typ`: tagged for screen readers (PDF/UA-1) and fit for archives (PDF/A-2b).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import msgspec
+from markupsafe import Markup
+
+from laurels.application.queries.review import Review
+from laurels.application.queries.views import Activity, BadgeStateView, Dashboard
+from laurels.application.service import Service
+from laurels.errors import SettingsError
+from laurels.web import drawing
+from laurels.web.languages import Language, negotiate
+from laurels.web.names import shown_name
+from laurels.web.standalone import standalone
+
+REPORT = Path(__file__).with_name("report.typ")
+REVIEW = Path(__file__).with_name("review.typ")
+MEDAL = 40
+STANDARDS: Any = ["ua-1", "a-2b"]
+
+# One at a time: a document takes a processor for a tenth of a second, and events go first.
+_AT_ONCE = 1
+
+
+class Reports:
+    """Makes documents, a bounded number at once. `address` is how a reader reaches this server; empty: no links."""
+
+    def __init__(self, address: str = "") -> None:
+        self._address = address.rstrip("/")
+        self._places = asyncio.Semaphore(_AT_ONCE)
+
+    async def report(self, service: Service, user_id: str, asked: str | None, accepted: str) -> bytes:
+        """The report of a learner, in the language asked for or accepted.
+
+        Raises UnknownUser, StoreError, or SettingsError where typst is not installed.
+        """
+        language = negotiate(asked, accepted)
+        dashboard = await service.learners.dashboard(user_id)
+        activity = await service.learners.activity(user_id)
+        badges = await service.learners.badges(user_id)
+        now = service.clock()
+        async with self._places:
+            return await asyncio.to_thread(
+                lambda: compiled(REPORT, document_of(dashboard, activity, badges, now, language, address=self._address))
+            )
+
+    async def review(self, service: Service, user_id: str, year: int, asked: str | None, accepted: str) -> bytes:
+        """A learner's year. Raises the same, and InvalidQuery for a year that there is not."""
+        language = negotiate(asked, accepted)
+        seen = await service.learners.review(user_id, year)
+        first, last = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
+        activity = await service.learners.activity(user_id, first=first, last=last)
+        now = datetime.fromtimestamp(service.clock() / 1000, UTC)
+        async with self._places:
+            return await asyncio.to_thread(lambda: compiled(REVIEW, review_document(seen, activity, now, language)))
+
+
+def compiled(template: Path, data: dict[str, Any]) -> bytes:
+    """The PDF of a template. Raises SettingsError where typst is not installed."""
+    try:
+        import typst  # noqa: PLC0415  an extra of its own: only documents need it
+    except ModuleNotFoundError as error:
+        raise SettingsError("Documents as PDF need typst: pip install 'laurels[pdf]'.") from error
+    return typst.compile(
+        template,
+        root=template.parent,
+        format="pdf",
+        sys_inputs={"data": msgspec.json.encode(data).decode()},
+        pdf_standards=STANDARDS,
+    )
+
+
+def document_of(
+    dashboard: Dashboard,
+    activity: Activity,
+    badges: list[BadgeStateView],
+    now: int,
+    language: Language,
+    *,
+    address: str,
+) -> dict[str, Any]:
+    """What the template needs, every text translated and every picture drawn."""
+    _, user = language.text, dashboard.user
+    zone = ZoneInfo(user.time_zone)
+    made = datetime.fromtimestamp(now / 1000, zone)
+    name = shown_name(user, language)
+    earned = sorted((one for one in badges if one.earned), key=lambda one: one.earned_at or "")
+    return {
+        "language": language.code,
+        "rtl": language.direction == "rtl",
+        "title": _("Report of {name}", name=name),
+        "name": name,
+        "subtitle": _("Learning progress up to {date}", date=language.date(made.date())),
+        "footer": _("Made by Laurels from the ledger of this service"),
+        "made": {"year": made.year, "month": made.month, "day": made.day},
+        "words": {
+            "summary": _("Summary"),
+            "activity": _("Activity"),
+            "languages": _("Languages"),
+            "badges": _("Badges"),
+            "badge": _("Badge"),
+            "medal": _("Medal"),
+            "earned": _("Earned"),
+            "verify": _("Is this true?"),
+            "verify_text": _("The page of this learner is made from the same ledger. Compare it here:"),
+        },
+        "summary": [
+            [_("Points"), language.number(user.total_points)],
+            [_("Level"), language.number(user.level)],
+            [_("Events"), language.number(dashboard.total_events)],
+            [_("Badges"), language.number(len(earned))],
+            [_("Streak"), language.plural("{count} day", "{count} days", dashboard.daily_streak)],
+            [_("Longest streak"), language.plural("{count} day", "{count} days", dashboard.longest_streak)],
+        ],
+        "languages": [[one.language, language.number(one.count)] for one in dashboard.top_languages],
+        "ring": _picture(drawing.ring(dashboard, language), _("Level {level}", level=user.level)),
+        "flame": _picture(
+            drawing.flame(dashboard, activity, made.date(), language),
+            language.plural("{count} day in a row", "{count} days in a row", dashboard.daily_streak),
+        ),
+        "heatmap": _picture(drawing.year(activity, made.date(), language), _heatmap_text(activity, language)),
+        "badges": [
+            {
+                "name": one.name,
+                "description": one.description,
+                "date": language.date(datetime.fromisoformat(one.earned_at or "").astimezone(zone).date()),
+                "medal": _picture(drawing.medal(one, MEDAL, language), one.name),
+            }
+            for one in earned
+        ],
+        "verify": f"{address}/u/{quote(user.user_id, safe='')}" if address else None,
+    }
+
+
+def review_document(seen: Review, activity: Activity, now: datetime, language: Language) -> dict[str, Any]:
+    """What the template of a year needs."""
+    _ = language.text
+    name = shown_name(seen, language)
+    months = [
+        [language.month(date(seen.year, one.month, 1)), language.number(one.points), one.points] for one in seen.months
+    ]
+    lines = [
+        [_("Events"), language.number(seen.events)],
+        [_("Points"), language.number(seen.points + seen.badge_points)],
+        [_("Active days"), language.number(seen.active_days)],
+        [_("Longest streak"), language.plural("{count} day", "{count} days", seen.longest_streak)],
+        [_("Badges"), language.number(len(seen.badges))],
+    ]
+    if seen.best_day is not None:
+        lines.append([_("Best day"), language.date(date.fromisoformat(seen.best_day.date))])
+    last = date(seen.year, 12, 31)
+    return {
+        "language": language.code,
+        "rtl": language.direction == "rtl",
+        "title": _("{year} of {name}", year=seen.year, name=name),
+        "made": {"year": now.year, "month": now.month, "day": now.day},
+        "year": str(seen.year),
+        "name": name,
+        "footer": _("Made by Laurels from the ledger of this service"),
+        "words": {"months": _("Points by month"), "badges": _("Badges"), "activity": _("Activity")},
+        "lines": lines,
+        "months": months,
+        "heatmap": _picture(drawing.year(activity, last, language), _heatmap_text(activity, language)),
+        "badges": [
+            {
+                "name": one.name,
+                "date": language.date(datetime.fromisoformat(one.earned_at).date(), short=True),
+                "medal": _picture(drawing.held_medal(one, MEDAL), one.name),
+            }
+            for one in seen.badges
+        ],
+    }
+
+
+def _heatmap_text(activity: Activity, language: Language) -> str:
+    return language.plural(
+        "{count} active day in the last year", "{count} active days in the last year", len(activity.days)
+    )
+
+
+def _picture(picture: Markup, alt: str) -> dict[str, str]:
+    return {"svg": standalone(picture, theme="light"), "alt": alt}

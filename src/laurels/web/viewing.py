@@ -1,0 +1,64 @@
+"""Which pages a request may see, and what it gets instead of those that it may not.
+
+A page of a person is shown where the operator shows profiles or the person allows it; anybody else gets the same answer
+as for a person who does not exist.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from litestar import Request, Response
+
+from laurels.application.service import Service
+from laurels.domain.ranking import Visibility
+from laurels.errors import UnknownUser
+from laurels.web.host import Host
+from laurels.web.rendering import language_of, page
+
+
+def host_of(request: Request[Any, Any, Any]) -> Host:
+    """The server that shows the page."""
+    return request.route_handler.opt["host"]
+
+
+async def may_see(request: Request[Any, Any, Any], service: Service, user_id: str) -> bool:
+    """Whether there is a learner with this id whom the viewer may see."""
+    try:
+        known = await service.learners.known(user_id)
+    except UnknownUser:
+        return False
+    viewer = host_of(request).viewer(request)
+    if viewer.is_reader or viewer.user_id == user_id:
+        return True
+    progress = known.progress
+    # Someone under an alias or off the boards has said that they do not want to be seen under their id.
+    is_public = progress.visibility is Visibility.PUBLIC and not progress.is_suspended
+    return is_public and ("profiles" in viewer.shown or progress.preferences.get("publicPage") is True)
+
+
+def query_of(request: Request[Any, Any, Any]) -> str:
+    lang = request.query_params.get("lang")
+    return f"?lang={quote(lang)}" if lang else ""
+
+
+def _problem(request: Request[Any, Any, Any], status: int, title: str, text: str) -> Response[str]:
+    return page(request, "problem.html", status=status, title=title, text=text)
+
+
+def nobody(request: Request[Any, Any, Any]) -> Response[str]:
+    _ = language_of(request).text
+    text = _("There is no page of a learner here, or it is not public.")
+    return _problem(request, 404, _("Nobody to see"), text)
+
+
+def nothing(request: Request[Any, Any, Any]) -> Response[str]:
+    _ = language_of(request).text
+    return _problem(request, 404, _("Nothing here"), _("There is no badge with this id."))
+
+
+def closed(request: Request[Any, Any, Any]) -> Response[str]:
+    _ = language_of(request).text
+    text = _("This page is not public. Ask the operator of this service.")
+    return _problem(request, 401, _("Not public"), text)
