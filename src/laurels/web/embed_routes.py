@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from laurels.application.service import Service
 from laurels.web.embed_pages import PICTURES, badge_picture, framed_by, learner_picture
@@ -16,7 +17,9 @@ from laurels.web.viewing import closed, host_of, may_see, nobody, nothing, query
 
 
 @get("/embed/badge/{name:str}", include_in_schema=False, sync_to_thread=False)
-def badge_image(request: Request[Any, Any, Any], service: NamedDependency[Service], name: str) -> Response[Any]:
+def badge_image(
+    request: Request[Any, Any, Any], service: NamedDependency[Service], name: FromPath[str]
+) -> Response[Any]:
     if not host_of(request).viewer(request).sees("badges"):
         return closed(request)
     badge_id, dot, _ = name.rpartition(".svg")

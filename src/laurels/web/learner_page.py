@@ -10,7 +10,6 @@ from litestar import Request, Response
 from msgspec import UNSET, Struct
 from msgspec.structs import asdict
 
-from laurels.application.queries.lru_cache import LruCache
 from laurels.application.queries.views import Activity, BadgeStateView, Dashboard, UserView
 from laurels.application.service import Service
 from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
@@ -19,18 +18,13 @@ from laurels.domain.progress import Progress
 from laurels.web import drawing
 from laurels.web.languages import Language
 from laurels.web.names import initial_of, shown_name
-from laurels.web.rendering import language_of, page_of, render
+from laurels.web.rendering import kept_of, language_of, page_of, render
 
 RECENT = 12
 # A page says how long ago something was: for so many milliseconds it may say the same.
 _KEPT_MS = 30_000
-_KEPT_BYTES = 16 * 1024 * 1024
 MEDAL = 72
 SMALL_MEDAL = 44
-
-
-# Pages by all that they show: the same is asked for again and again, and drawing it costs more than all else.
-_kept: LruCache[str] = LruCache(_KEPT_BYTES, lambda html: 2 * len(html))
 
 
 class Learner(Struct, frozen=True):
@@ -70,6 +64,7 @@ async def learner_page(
     known = await service.learners.known(user_id)
     now = service.clock()
     rules = service.rulebook
+    kept = kept_of(request)
     key = (
         template,
         user_id,
@@ -80,11 +75,11 @@ async def learner_page(
         now // _KEPT_MS,
         known.stale is UNSET,
     )
-    html = _kept.get(key)
+    html = kept.get(key)
     if html is None:
         shown = await read_learner(service, user_id)
         html = _html(shown, language, template=template, path=request.url.path, address=address, live=live)
-        _kept.keep(key, html)
+        kept.keep(key, html)
     return page_of(html, headers=headers)
 
 

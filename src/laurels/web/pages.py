@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from litestar import MediaType, Request, Response, Router, get
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Redirect
 from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]  untyped there
 
@@ -18,7 +19,7 @@ from laurels.web.board_page import board_page, timeframe_of
 from laurels.web.embed_routes import EMBEDS
 from laurels.web.host import Host
 from laurels.web.learner_page import learner_page
-from laurels.web.rendering import STATIC
+from laurels.web.rendering import STATIC, kept_pages
 from laurels.web.viewing import closed, host_of, may_see, nobody, nothing, query_of
 
 
@@ -85,7 +86,7 @@ def badges(request: Request[Any, Any, Any], service: NamedDependency[Service]) -
 
 
 @get("/badges/{badge_id:str}", include_in_schema=False, sync_to_thread=False)
-def badge(request: Request[Any, Any, Any], service: NamedDependency[Service], badge_id: str) -> Response[str]:
+def badge(request: Request[Any, Any, Any], service: NamedDependency[Service], badge_id: FromPath[str]) -> Response[str]:
     if not host_of(request).viewer(request).sees("badges"):
         return closed(request)
     return badge_page(request, service, badge_id) or nothing(request)
@@ -95,4 +96,5 @@ def page_routes(host: Host, *, frame_ancestors: Sequence[str] = ()) -> Router:
     """What a server adds to show the pages. `frame_ancestors`: origins whose pages may hold /embed in a frame."""
     static = create_static_files_router(path="/static", directories=[STATIC], include_in_schema=False)
     pages = (root, docs, learner, learner_stream, board, board_stream, badges, badge, *EMBEDS, static)
-    return Router("/", route_handlers=pages, opt={"host": host, "frame_ancestors": tuple(frame_ancestors)})
+    shared = {"host": host, "frame_ancestors": tuple(frame_ancestors), "kept": kept_pages()}
+    return Router("/", route_handlers=pages, opt=shared)

@@ -14,10 +14,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Request, Response
 
+from laurels.application.queries.lru_cache import LruCache
 from laurels.web.languages import Language, available, negotiate
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+KEPT_BYTES = 16 * 1024 * 1024
 
 
 @lru_cache(maxsize=1)
@@ -45,6 +47,16 @@ def asset(name: str) -> str:
 def language_of(request: Request[Any, Any, Any]) -> Language:
     """The language that a request asks for."""
     return negotiate(request.query_params.get("lang"), request.headers.get("accept-language", ""))
+
+
+def kept_pages() -> LruCache[str]:
+    """Pages by all that they show: the same is asked for again and again, and drawing it costs more than all else."""
+    return LruCache(KEPT_BYTES, lambda html: 2 * len(html))
+
+
+def kept_of(request: Request[Any, Any, Any]) -> LruCache[str]:
+    """The pages that the server of `request` keeps."""
+    return request.route_handler.opt["kept"]
 
 
 def render(template: str, *, language: Language, path: str, **values: Any) -> str:

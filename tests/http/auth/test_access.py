@@ -35,7 +35,8 @@ def rules(app: Litestar) -> dict[tuple[str, str], Access]:
         handlers: list[Any] = getattr(route, "route_handlers", [])
         for handler in handlers:
             for method in sorted(getattr(handler, "http_methods", ())):
-                if method != "OPTIONS":
+                # Pages are open to all and look at each viewer themselves; tests/web holds them to it.
+                if method != "OPTIONS" and "host" not in handler.opt:
                     found[method, route.path] = handler.opt["access"]
     return found
 
@@ -94,6 +95,8 @@ def client(guarded: ServerProcess, admin: str) -> Iterator[httpx2.Client]:
 def ask(client: httpx2.Client, route: tuple[str, str], credentials: str | None, user: str = "ada") -> int:
     """The status of a sensible request; of a stream only its head is read."""
     method, path = route
+    if path.startswith("/api/progress/review/"):
+        user = f"{user}/2026"
     path = (
         path.replace("{user_id:path}", user)
         .replace("{file_path:path}", "docs.js")

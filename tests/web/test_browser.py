@@ -1,0 +1,106 @@
+"""The pages in a real browser: live, without errors, narrow and wide, in both themes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.http.server_process import ServerProcess
+
+AXE = Path(__file__).parent / "axe" / "axe.min.js"
+ADDRESSES = ("/u/ada", "/u/bob", "/u/cem", "/leaderboard", "/badges", "/badges/mentor", "/embed/ada", "/u/nobody")
+
+
+@pytest.fixture
+def page(browser: Browser, pages: ServerProcess) -> Iterator[Page]:
+    """A new page. No error may be told on its console, and no request may leave the server."""
+    context = browser.new_context(viewport={"width": 1024, "height": 800})
+    page = context.new_page()
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("request", lambda request: told.append(request.url) if not request.url.startswith(pages.url) else None)
+    yield page
+    context.close()
+    assert [line for line in told if "404 (Not Found)" not in line] == []
+
+
+def test_a_badge_appears_on_the_open_page_without_a_reload(
+    page: Page, pages: ServerProcess, client: httpx2.Client
+) -> None:
+    client.post("/api/progress/event", json={"userId": "live", "eventType": "visualize"})
+    page.goto(f"{pages.url}/u/live")
+    page.wait_for_timeout(300)
+    page.evaluate("window.isSame = true")
+    client.post("/api/progress/event", json={"userId": "live", "eventType": "code_run"})
+    page.wait_for_selector("[data-badge=first_run]", timeout=2_000)
+    assert page.evaluate("window.isSame")
+    assert "First Steps" in page.locator("#celebration").inner_text()
+    points = client.get("/api/progress/dashboard/live").json()["user"]["totalPoints"]
+    page.wait_for_selector(f'[data-total-points="{points}"]', timeout=2_000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_an_accessibility_violation(browser: Browser, pages: ServerProcess, scheme: str) -> None:
+    context = browser.new_context(color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
+    page = context.new_page()
+    found: list[str] = []
+    for address in ADDRESSES:
+        page.goto(pages.url + address)
+        page.add_script_tag(path=AXE)
+        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found += [
+            f"{address} {scheme}: {one['id']}: {one['nodes'][0]['html'][:150]} {one['nodes'][0]['failureSummary']}"
+            for one in result["violations"]
+        ]
+    context.close()
+    assert found == []
+
+
+def test_no_page_is_wider_than_a_phone(browser: Browser, pages: ServerProcess) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    for address in ADDRESSES:
+        page.goto(pages.url + address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, address
+    context.close()
+
+
+def test_everything_is_there_without_scripts(browser: Browser, pages: ServerProcess) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{pages.url}/u/ada")
+    assert page.locator("[data-badge=first_run]").count() == 1
+    page.goto(f"{pages.url}/leaderboard")
+    assert page.locator("table.rows tbody tr").count() >= 4
+    context.close()
+
+
+def test_the_keyboard_reaches_the_content_first(page: Page, pages: ServerProcess) -> None:
+    page.goto(f"{pages.url}/leaderboard")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#main")
+
+
+def test_the_element_shows_a_picture(page: Page, pages: ServerProcess) -> None:
+    page.goto(f"{pages.url}/leaderboard")
+    page.evaluate(
+        """() => new Promise((done) => {
+            const script = document.createElement("script");
+            script.src = "/laurels.js";
+            script.onload = () => {
+                const element = document.createElement("laurels-progress");
+                element.setAttribute("user", "ada");
+                document.body.append(element);
+                element.querySelector("img").addEventListener("load", done);
+            };
+            document.head.append(script);
+        })"""
+    )
+    assert page.evaluate("document.querySelector('laurels-progress img').naturalWidth") > 0

@@ -1,0 +1,64 @@
+"""Every text of the pages stands in every language, with the same places to fill."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import laurels.web
+from laurels.web.languages import DEFAULT, available, language, negotiate
+
+WEB = Path(laurels.web.__file__).parent
+_TEXT = r"(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)')"
+ONE = re.compile(r"(?:\b_|\.text)\(\s*" + _TEXT)
+TWO = re.compile(r"(?:\b_n|plural)\(\s*" + _TEXT + r",\s*" + _TEXT)
+
+
+def sources() -> str:
+    files = [*WEB.rglob("*.py"), *WEB.rglob("*.html")]
+    return "\n".join(path.read_text("utf-8") for path in files)
+
+
+@pytest.mark.parametrize("code", [code for code in available() if code != DEFAULT])
+def test_every_text_is_translated(code: str) -> None:
+    catalogue = language(code).catalogue
+    text = sources()
+    missing = [found for match in ONE.finditer(text) if catalogue.gettext(found := match[1] or match[2]) is found]
+    for match in TWO.finditer(text):
+        one, many = match[1] or match[2], match[3] or match[4]
+        missing += [found for n, found in ((1, one), (2, many)) if catalogue.ngettext(one, many, n) is found]
+    assert missing == []
+
+
+@pytest.mark.parametrize("code", [code for code in available() if code != DEFAULT])
+def test_a_translation_fills_the_same_places(code: str) -> None:
+    catalogue = language(code).catalogue
+    for match in ONE.finditer(sources()):
+        text = match[1] or match[2]
+        assert set(re.findall(r"\{\w+\}", catalogue.gettext(text))) == set(re.findall(r"\{\w+\}", text))
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepted", "expected"),
+    [
+        (None, "", "en"),
+        (None, "de-CH, en;q=0.9", "de"),
+        (None, "fr, de;q=0.4, en;q=0.3", "de"),
+        (None, "de;q=0", "en"),
+        (None, "de;q=x", "en"),
+        ("de", "en", "de"),
+        ("../../x", "de", "de"),
+    ],
+)
+def test_the_language_is_what_the_reader_prefers(asked: str | None, accepted: str, expected: str) -> None:
+    assert negotiate(asked, accepted).code == expected
+
+
+def test_numbers_and_percentages_are_written_as_there() -> None:
+    german = language("de")
+    assert german.number(1234567) == "1.234.567"
+    assert german.plural("{count} point", "{count} points", 1) == "1 Punkt"
+    assert german.percent(0.999).startswith("99")
+    assert german.percent(0.0001).startswith("1")

@@ -1,0 +1,128 @@
+"""The pages as they come over HTTP: what they hold, who sees them, what hostile text does to them."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+import httpx2
+import pytest
+
+from tests.http.conftest import StartServer
+
+PICTURES = ("streak", "level", "heatmap", "card")
+
+
+class TestLearnerPage:
+    def test_it_shows_what_the_dashboard_says(self, client: httpx2.Client) -> None:
+        dashboard = client.get("/api/progress/dashboard/ada").json()
+        text = client.get("/u/ada").text
+        assert f'data-total-points="{dashboard["user"]["totalPoints"]}"' in text
+        earned = re.findall(r'data-badge="([^"]+)"', text)
+        assert sorted(earned) == sorted(badge["badgeId"] for badge in dashboard["badges"])
+
+    def test_nothing_hostile_gets_into_it(self, client: httpx2.Client) -> None:
+        for address in ("/u/bob", "/leaderboard", "/embed/bob", "/embed/bob/card.svg"):
+            text = client.get(address).text
+            assert "&lt;script&gt;" in text
+            assert "<script>alert" not in text
+
+    def test_it_holds_no_inline_script_or_style(self, client: httpx2.Client) -> None:
+        for address in ("/u/ada", "/leaderboard", "/badges", "/badges/mentor", "/u/nobody"):
+            text = client.get(address).text
+            assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*src=)", text), address
+
+    def test_an_unknown_learner_is_not_found(self, client: httpx2.Client) -> None:
+        assert client.get("/u/nobody").status_code == 404
+
+    def test_a_learner_without_a_name_is_not_called_by_their_id(self, client: httpx2.Client) -> None:
+        page = client.get("/u/nameless%40example.org")
+        assert "nameless@example.org" not in re.sub(r'data-user="[^"]*"', "", page.text)
+
+    def test_it_speaks_german_where_that_is_asked_for(self, client: httpx2.Client) -> None:
+        by_header = client.get("/u/ada", headers={"Accept-Language": "de-AT,en;q=0.5"}).text
+        assert '<html lang="de"' in by_header
+        assert "Punkte" in by_header
+        assert '<html lang="de"' in client.get("/u/ada?lang=de").text
+        assert '<html lang="en"' in client.get("/u/ada?lang=xx", headers={"Accept-Language": "xx"}).text
+
+    def test_its_weight_stays_below_sixty_kilobytes(self, client: httpx2.Client) -> None:
+        import gzip
+
+        page = client.get("/u/ada").text
+        parts = [page, *(client.get(path).text for path in re.findall(r'(?:src|href)="(/static/[^"]+)"', page))]
+        assert sum(len(gzip.compress(part.encode())) for part in parts) < 60 * 1024
+
+
+class TestWhoSees:
+    def test_a_stranger_cannot_tell_a_private_learner_from_none(self, start_server: StartServer) -> None:
+        token = _token("ada")
+        closed = start_server(jwt_secret="s" * 32, public="boards", users_record_events="true")
+        with closed.client() as client:
+            own = {"Authorization": f"Bearer {token}"}
+            event = {"userId": "ada", "eventType": "code_run"}
+            assert client.post("/api/progress/event", json=event, headers=own).is_success
+            for address in ("/u/{}", "/embed/{}", "/embed/{}/card.svg", "/stream/u/{}"):
+                there, none = (client.get(address.format(name)) for name in ("ada", "zoe"))
+                assert (there.status_code, there.text.replace("ada", "zoe")) == (none.status_code, none.text)
+                assert there.status_code == 404
+            assert client.get("/badges").status_code == 401
+            assert client.get("/leaderboard").status_code == 200
+            assert client.get("/u/ada", headers=own).status_code == 200
+            assert client.get("/u/zoe", headers=own).status_code == 404
+
+
+def _token(user: str) -> str:
+    import time
+
+    from joserfc import jwt
+    from joserfc.jwk import OctKey
+
+    claims = {"sub": user, "exp": int(time.time()) + 600}
+    return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key("s" * 32))
+
+
+class TestPictures:
+    @pytest.mark.parametrize("kind", PICTURES)
+    @pytest.mark.parametrize("theme", ["auto", "light", "dark"])
+    def test_each_is_a_document_of_its_own(self, client: httpx2.Client, kind: str, theme: str) -> None:
+        answer = client.get(f"/embed/bob/{kind}.svg?theme={theme}&width=300")
+        assert answer.headers["content-type"].startswith("image/svg+xml")
+        root = ET.fromstring(answer.content)
+        assert root.get("width") == "300"
+        assert "var(" not in answer.text
+
+    def test_it_is_not_sent_again_while_it_is_the_same(self, client: httpx2.Client) -> None:
+        first = client.get("/embed/ada/level.svg")
+        again = client.get("/embed/ada/level.svg", headers={"If-None-Match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        assert first.headers["cache-control"] == "public, max-age=60"
+
+    def test_a_badge_has_one_and_a_wrong_name_none(self, client: httpx2.Client) -> None:
+        assert client.get("/embed/badge/mentor.svg").status_code == 200
+        assert client.get("/embed/badge/none.svg").status_code == 404
+        assert client.get("/embed/badge/mentor").status_code == 404
+
+    def test_an_iframe_may_hold_a_page_where_the_setting_says_so(self, client: httpx2.Client) -> None:
+        answer = client.get("/embed/ada")
+        assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
+        assert "x-frame-options" not in answer.headers
+        assert client.get("/u/ada").headers["x-frame-options"] == "DENY"
+
+
+class TestDocuments:
+    def test_the_report_is_a_tagged_pdf(self, client: httpx2.Client) -> None:
+        answer = client.get("/api/progress/export/bob?format=pdf")
+        assert answer.headers["content-type"] == "application/pdf"
+        assert answer.content.startswith(b"%PDF-1.7")
+        assert b"/MarkInfo" in answer.content
+
+    def test_a_year_is_a_document_and_a_pdf(self, client: httpx2.Client) -> None:
+        year = client.get("/api/progress/review/ada/2026").json()
+        assert year["activeDays"] >= 9
+        assert sum(month["events"] for month in year["months"]) == year["events"] == 24
+        assert client.get("/api/progress/review/ada/2026?format=pdf&lang=de").content.startswith(b"%PDF")
+
+    @pytest.mark.parametrize("year", ["26", "20 26", "0000", "２０２６"])
+    def test_what_is_no_year_is_refused(self, client: httpx2.Client, year: str) -> None:
+        assert client.get(f"/api/progress/review/ada/{year}").status_code == 422
