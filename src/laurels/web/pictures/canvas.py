@@ -1,0 +1,199 @@
+"""What all pictures share: theme, language, the side from which they are read, the frame, the name for a screen reader.
+
+A picture in a language that is read from the right is laid out mirrored: positions are counted from the side where
+reading starts. Text anchors are written out for that side, and the direction of the document is always left to right,
+since programs that print SVG do not know `direction`; the letters are ordered by marks inside the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from laurels.web.pictures.labels import ENGLISH, Labels
+from laurels.web.pictures.svg import Markup, element, identifier, number
+from laurels.web.pictures.text import clean, fit, isolate, right_to_left, width_of
+from laurels.web.pictures.theme import Theme, embedded_style, paint
+
+Anchor = Literal["start", "middle", "end"]
+
+_RTL_LANGUAGES = frozenset(["ar", "arc", "ckb", "dv", "fa", "he", "ks", "nqo", "ps", "sd", "syr", "ug", "ur", "yi"])
+_MIRRORED: dict[Anchor, Anchor] = {"start": "end", "middle": "middle", "end": "start"}
+_FONTS = "system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, Ubuntu, Helvetica, Arial, sans-serif"
+
+
+class PictureOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How pictures are drawn. One object serves all pictures of a page, unless two of them need ids of their own."""
+
+    theme: Theme = "page"
+    lang: str = "en"
+    """A BCP 47 tag; the direction follows from it."""
+    labels: Labels = ENGLISH
+    panel: bool = False
+    """Whether a background with a border is drawn: for a picture that stands in somebody else's page."""
+    id_prefix: str = ""
+    """Put before each id: two heatmaps in one document need different ones. ASCII letters, digits, '-' and '_'."""
+    font: str | None = None
+    """The font families; None is the page's own, and in a file the system's."""
+
+    @property
+    def rtl(self) -> bool:
+        """Whether the language is read from the right."""
+        return self.lang.replace("_", "-").split("-")[0].lower() in _RTL_LANGUAGES
+
+    def paint(self, name: str) -> str:
+        """The palette's colour `name` as an attribute's value."""
+        return paint(name, self.theme)
+
+    def id(self, name: str) -> str:
+        """An id for an element. Raises ValueError where `id_prefix` may not stand in one."""
+        return identifier(self.id_prefix + name)
+
+    def isolate(self, text: str) -> str:
+        """`text` that somebody chose, cleaned, unable to reorder what stands beside it."""
+        return isolate(clean(text), rtl=self.rtl)
+
+
+DEFAULTS = PictureOptions()
+"""For a page in English."""
+
+
+class _Line(NamedTuple):
+    content: str
+    place: dict[str, str | float | None]
+
+
+class Canvas:
+    """The coordinates of one picture: `width` x `height` units, x counted from the side where reading starts."""
+
+    def __init__(self, width: float, height: float, options: PictureOptions) -> None:
+        self.width = width
+        self.height = height
+        self.options = options
+
+    def x(self, start: float, width: float = 0) -> float:
+        """The left edge of what is `width` wide and begins `start` units after the side where reading starts."""
+        return self.width - start - width if self.options.rtl else start
+
+    def text(
+        self,
+        content: str,
+        x: float,
+        y: float,
+        *,
+        size: float,
+        fill: str = "ink",
+        weight: int | None = None,
+        anchor: Anchor = "start",
+        width: float | None = None,
+        smallest: float | None = None,
+        chosen: bool = False,
+    ) -> Markup:
+        """A line of text with its baseline at `y`; wider than `width` it shrinks to `smallest`, then it is cut.
+
+        `fill` is a colour of the palette. `chosen` text comes from a person and has a direction of its own.
+        """
+        bold = (weight or 400) >= 600
+        if smallest is not None and width is not None:
+            needed = width_of(clean(content), size, bold=bold)
+            size = max(smallest, min(size, round(size * width / max(needed, 1), 1)))
+        line = self._line(content, x, y, size, bold=bold, anchor=anchor, width=width, chosen=chosen)
+        return element(
+            "text", line.content, **line.place, font_size=size, font_weight=weight, fill=self.options.paint(fill)
+        )
+
+    def texts(
+        self, lines: Iterable[tuple[str, float, float]], *, size: float, fill: str, width: float | None = None
+    ) -> Markup:
+        """Lines that look alike, each with its x and y, in fewer characters than by `text`."""
+        placed = [self._line(content, x, y, size, width=width) for content, x, y in lines]
+        return element(
+            "g",
+            *(element("text", line.content, **line.place) for line in placed),
+            font_size=size,
+            fill=self.options.paint(fill),
+        )
+
+    def rect(
+        self, x: float, y: float, width: float, height: float, *, radius: float = 0, fill: str, title: str | None = None
+    ) -> Markup:
+        """A box; `fill` is a colour of the palette, `title` its tooltip."""
+        return element(
+            "rect",
+            *([element("title", title)] if title is not None else []),
+            x=self.x(x, width),
+            y=y,
+            width=width,
+            height=height,
+            rx=radius or None,
+            fill=self.options.paint(fill),
+        )
+
+    def picture(
+        self,
+        *content: Markup,
+        title: str,
+        description: str = "",
+        width: float | None = None,
+        height: float | None = None,
+        panel: bool | None = None,
+    ) -> Markup:
+        """The whole SVG. `width` and `height` are the size shown, in CSS pixels: one of them keeps the proportions.
+
+        `title` is the name that a screen reader says, `description` what it says after it.
+        """
+        if width is None:
+            width = self.width if height is None else height * self.width / self.height
+        if height is None:
+            height = width * self.height / self.width
+        options = self.options
+        return element(
+            "svg",
+            element("title", title),
+            element("desc", description) if description else Markup(),
+            element("style", Markup(embedded_style())) if options.theme == "auto" else Markup(),
+            self._panel() if (options.panel if panel is None else panel) else Markup(),
+            *content,
+            xmlns="http://www.w3.org/2000/svg",
+            viewBox=f"0 0 {number(self.width)} {number(self.height)}",
+            width=width,
+            height=height,
+            role="img",
+            lang=clean(options.lang),
+            direction="ltr",
+            font_family=options.font or (None if options.theme == "page" else _FONTS),
+        )
+
+    def _line(
+        self,
+        content: str,
+        x: float,
+        y: float,
+        size: float,
+        *,
+        bold: bool = False,
+        anchor: Anchor = "start",
+        width: float | None = None,
+        chosen: bool = False,
+    ) -> _Line:
+        content = fit(content, width=width or self.width, size=size, bold=bold)
+        if chosen:
+            content = isolate(content, rtl=self.options.rtl)
+        elif self.options.rtl:
+            content = right_to_left(content)
+        side = _MIRRORED[anchor] if self.options.rtl else anchor
+        return _Line(content, {"x": self.x(x), "y": y, "text_anchor": None if side == "start" else side})
+
+    def _panel(self) -> Markup:
+        return element(
+            "rect",
+            x=0.5,
+            y=0.5,
+            width=self.width - 1,
+            height=self.height - 1,
+            rx=12,
+            fill=self.options.paint("panel"),
+            stroke=self.options.paint("line"),
+        )
