@@ -12,7 +12,18 @@ from playwright.sync_api import Browser, Page
 from tests.http.server_process import ServerProcess
 
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
-ADDRESSES = ("/u/ada", "/u/bob", "/u/cem", "/leaderboard", "/badges", "/badges/mentor", "/embed/ada", "/u/nobody")
+ADDRESSES = (
+    "/admin",
+    "/admin?user=ada",
+    "/u/ada",
+    "/u/bob",
+    "/u/cem",
+    "/leaderboard",
+    "/badges",
+    "/badges/mentor",
+    "/embed/ada",
+    "/u/nobody",
+)
 
 
 @pytest.fixture

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
+from urllib.parse import parse_qsl
 
 from litestar import Request, Response
 from msgspec import Struct
 
 from laurels.application.live.feeds import Feed
+from laurels.application.service import Service
 from laurels.domain.keys import ADMIN, PROGRESS_READ
+from laurels.http.auth import sessions
 from laurels.http.auth.access import caller_of
 from laurels.http.routes.streams import streams_of
-from laurels.http.wire.bodies import user_id_in
+from laurels.http.wire.bodies import read_body, user_id_in
 from laurels.http.wire.streams import EventStream
+
+FORM_BYTES = 512 * 1024
 
 
 class Viewer(Struct, frozen=True):
@@ -47,3 +54,32 @@ class PageHost:
         with streams.entering(request.scope) as leave:
             still_counts = caller_of(request.scope).still_counts
             return EventStream(await follow(), leave, heartbeat=streams.limits.heartbeat, still_counts=still_counts)
+
+    async def sign_in(self, request: Request[Any, Any, Any], service: Service, key: str) -> str | None:
+        """The header that sets a session, for a caller with this admin key; None where it is no such key."""
+        session = await sessions.sign_in(service.store, service.clock, key)
+        if session is None:
+            return None
+        return sessions.cookie_of(session, is_secure=request.scope["scheme"] == "https")
+
+    async def sign_out(self, request: Request[Any, Any, Any], service: Service) -> str:
+        """End the session of a request; the header that takes its cookie away."""
+        session = sessions.session_in(request.scope)
+        if session is not None:
+            await sessions.sign_out(service.store, service.clock, session)
+        return sessions.cookie_of("", is_secure=request.scope["scheme"] == "https")
+
+    def form_token(self, request: Request[Any, Any, Any]) -> str:
+        """What forms of this session carry: a page of another origin cannot know it."""
+        session = sessions.session_in(request.scope) or ""
+        return hmac.new(session.encode(), b"form", hashlib.sha256).hexdigest()
+
+    async def form(self, request: Request[Any, Any, Any]) -> dict[str, str] | None:
+        """The fields of a form that one of our own pages sent; None for any other."""
+        body = await read_body(request.scope, request.receive, FORM_BYTES)
+        fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50))
+        origin = request.headers.get("origin", "")
+        is_own = bool(origin) and origin.partition("://")[2] == request.headers.get("host")
+        if not is_own or not hmac.compare_digest(fields.get("token", ""), self.form_token(request)):
+            return None
+        return fields

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from litestar import Request, Response
 
 from laurels.application.live.feeds import Feed
+from laurels.application.service import Service
 
 
 class Viewer(Protocol):
@@ -47,4 +48,20 @@ class Host(Protocol):
 
     async def stream(self, request: Request[Any, Any, Any], follow: Callable[[], Awaitable[Feed]]) -> Response[bytes]:
         """What `follow` gives as server-sent events, within the server's limits on streams."""
+        ...
+
+    async def sign_in(self, request: Request[Any, Any, Any], service: Service, key: str) -> str | None:
+        """The header that sets a session, for a caller with this admin key; None where it is no such key."""
+        ...
+
+    async def sign_out(self, request: Request[Any, Any, Any], service: Service) -> str:
+        """End the session of a request; the header that takes its cookie away."""
+        ...
+
+    def form_token(self, request: Request[Any, Any, Any]) -> str:
+        """What the forms of a page carry in the field `token`."""
+        ...
+
+    async def form(self, request: Request[Any, Any, Any]) -> dict[str, str] | None:
+        """The fields of a form that one of our own pages sent; None for any other."""
         ...

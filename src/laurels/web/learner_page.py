@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -110,7 +110,7 @@ def _html(learner: Learner, language: Language, *, template: str, path: str, add
             for near in learner.dashboard.next_badges
             if near.badge_id in by_id
         ],
-        recent=[_line(entry, service_names=by_id, language=language, zone=zone) for entry in learner.recent],
+        recent=[ledger_line(entry, names=by_id, language=language, zone=zone) for entry in learner.recent],
         ring=drawing.ring(learner.dashboard, language),
         flame=drawing.flame(learner.dashboard, learner.activity, today, language),
         heatmap=drawing.year(learner.activity, today, language),
@@ -139,9 +139,7 @@ def _ago(user: UserView, now: int, language: Language) -> str:
     return language.ago(now / 1000 - datetime.fromisoformat(user.last_active_at).timestamp())
 
 
-def _line(
-    entry: Entry, *, service_names: dict[str, dict[str, Any]], language: Language, zone: ZoneInfo
-) -> dict[str, Any]:
+def ledger_line(entry: Entry, *, names: dict[str, dict[str, Any]], language: Language, zone: tzinfo) -> dict[str, Any]:
     """An entry of the ledger in words: what happened, what it brought, and why."""
     _ = language.text
     body = entry.body
@@ -167,7 +165,7 @@ def _line(
         line["what"] = _("Brought along from another system")
         awards = body.awards
     for award in awards:
-        name = service_names.get(award.badge_id, {}).get("name", award.badge_id)
+        name = names.get(award.badge_id, {}).get("name", award.badge_id)
         line["why"].append(_("badge {name}: {points}", name=name, points=_points(award.points, language)))
     return line
 

@@ -14,6 +14,7 @@ from litestar.static_files import create_static_files_router  # pyright: ignore[
 
 from laurels.application.live.feeds import Feed
 from laurels.application.service import Service
+from laurels.web.admin_routes import ADMIN
 from laurels.web.badge_pages import badge_page, badges_page
 from laurels.web.board_page import board_page, timeframe_of
 from laurels.web.embed_routes import EMBEDS
@@ -95,6 +96,6 @@ def badge(request: Request[Any, Any, Any], service: NamedDependency[Service], ba
 def page_routes(host: Host, *, frame_ancestors: Sequence[str] = ()) -> Router:
     """What a server adds to show the pages. `frame_ancestors`: origins whose pages may hold /embed in a frame."""
     static = create_static_files_router(path="/static", directories=[STATIC], include_in_schema=False)
-    pages = (root, docs, learner, learner_stream, board, board_stream, badges, badge, *EMBEDS, static)
+    pages = (root, docs, learner, learner_stream, board, board_stream, badges, badge, *EMBEDS, *ADMIN, static)
     shared = {"host": host, "frame_ancestors": tuple(frame_ancestors), "kept": kept_pages()}
     return Router("/", route_handlers=pages, opt=shared)

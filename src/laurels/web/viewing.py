@@ -62,3 +62,10 @@ def closed(request: Request[Any, Any, Any]) -> Response[str]:
     _ = language_of(request).text
     text = _("This page is not public. Ask the operator of this service.")
     return _problem(request, 401, _("Not public"), text)
+
+
+def refused_form(request: Request[Any, Any, Any]) -> Response[str]:
+    """What a form gets that none of our own pages sent."""
+    _ = language_of(request).text
+    text = _("The form is too old, or another page sent it. Open the page again.")
+    return _problem(request, 403, _("Not sent from here"), text)

@@ -15,6 +15,7 @@ from msgspec import Struct
 from laurels.application.access.keyring import Keyring
 from laurels.domain.keys import allowed_by
 from laurels.http.auth.access import EVERYTHING, Caller, Unauthenticated
+from laurels.http.auth.sessions import parent_of, session_in
 from laurels.http.auth.tokens import Token, Tokens
 from laurels.http.wire.bodies import header
 
@@ -60,6 +61,8 @@ class Identity:
         if not self._keyring.stay_fresh():
             await self._keyring.refresh()
         credentials = _credentials(scope)
+        if credentials is None and (session := session_in(scope)) is not None:
+            return self._of_session(session)
         if credentials is None:
             if self._keyring.is_empty and not self._has_tokens and is_this_machine(scope):
                 return EVERYTHING
@@ -76,6 +79,14 @@ class Identity:
             shown=self._policy.shown,
             still_counts=partial(_is_current, token),
         )
+
+    def _of_session(self, text: str) -> Caller:
+        """A session counts as long as the key that it was made from; a cookie that does not count is none."""
+        key = self._keyring.check(text)
+        parent = None if key is None else parent_of(key)
+        if parent is None or not self._keyring.still_counts(parent):
+            return self._anonymous
+        return self._of_key(text)
 
     def _of_key(self, text: str) -> Caller:
         key = self._keyring.check(text)

@@ -1,0 +1,71 @@
+"""Sign-in on the operator's page: an admin key is given once, and a cookie carries a key of its own from then on.
+
+A session is an API key that was made from another one and lives for hours: every process knows it, only its hash is
+kept, it can be revoked like any other, and it counts no longer than the key that it was made from.
+"""
+
+from __future__ import annotations
+
+from http.cookies import CookieError, SimpleCookie
+
+from litestar.types import HTTPScope
+
+from laurels.application.access.keyring import create_key, revoke_key
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.store import Store
+from laurels.domain.keys import ADMIN, ApiKey, fits, prefix_of
+from laurels.errors import UnknownKey
+from laurels.http.wire.bodies import header
+
+COOKIE = "laurels_session"
+HOURS = 12
+_NAME = "session of "
+# Addresses of the pages: a cookie says nothing anywhere else, so that no foreign page can make the API do anything.
+_PAGES = ("/admin", "/u/", "/stream/", "/embed/", "/leaderboard", "/badges")
+
+
+async def sign_in(store: Store, clock: Clock, text: str) -> str | None:
+    """The cookie's value for a caller who has the admin key `text`; None where it is no such key. Raises StoreError."""
+    prefix, now = prefix_of(text), clock()
+    for key in await store.keys():
+        if key.prefix == prefix and fits(text, key.digest) and key.counts(now) and ADMIN in key.scopes:
+            expires_at = now + HOURS * 3_600_000
+            if key.expires_at is not None:
+                expires_at = min(expires_at, key.expires_at)
+            session, _ = await create_key(store, clock, name=f"{_NAME}{prefix}", scopes=[ADMIN], expires_at=expires_at)
+            return session
+    return None
+
+
+async def sign_out(store: Store, clock: Clock, session: str) -> None:
+    """End a session; one that does not exist is ended already. Raises StoreError."""
+    prefix = prefix_of(session)
+    if prefix is not None:
+        try:
+            await revoke_key(store, clock, prefix)
+        except UnknownKey:
+            return
+
+
+def session_in(scope: HTTPScope) -> str | None:
+    """The session that a request to a page carries."""
+    if not scope["path"].startswith(_PAGES):
+        return None
+    try:
+        cookies = SimpleCookie(header(scope, b"cookie", "")[:8_192])
+    except CookieError:
+        return None
+    found = cookies.get(COOKIE)
+    return None if found is None else found.value
+
+
+def parent_of(key: ApiKey) -> str | None:
+    """The prefix of the key that a session was made from; None for a key that is no session."""
+    return key.name.removeprefix(_NAME) if key.name.startswith(_NAME) else None
+
+
+def cookie_of(session: str, *, is_secure: bool) -> str:
+    """The header that sets the session, or with an empty one ends it."""
+    age = HOURS * 3_600 if session else 0
+    secure = "; Secure" if is_secure else ""
+    return f"{COOKIE}={session}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
