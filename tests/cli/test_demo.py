@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from laurels import load_rulebook
-from laurels.cli.demo_data import TWIN_EVERY, events_of, learners
+from laurels.cli.demo.learners import TWIN_EVERY, events_of, learners
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import is_zone
 from tests.cli.conftest import Run, ledger, rows

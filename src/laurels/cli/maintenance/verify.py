@@ -14,8 +14,8 @@ from laurels.application.maintenance import rebuild as proof
 from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store
 from laurels.cli.importing.worker import spare_the_collector
+from laurels.cli.maintenance.process_pool import ProcessesOption, over_users
 from laurels.cli.options import RulebookOption, StoreOption, check_exists, settings_for
-from laurels.cli.process_pool import ProcessesOption, over_users
 from laurels.cli.terminal import complain, progress_bar, say
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings

@@ -16,7 +16,7 @@ import typer
 
 from laurels.application.maintenance.diagnostics import Check
 from laurels.bootstrap import open_store
-from laurels.cli.diagnostics import examine_machine, examine_rulebook, examine_server, examine_spool, examine_store
+from laurels.cli.doctor.checks import examine_machine, examine_rulebook, examine_server, examine_spool, examine_store
 from laurels.cli.options import StoreOption, settings_for
 from laurels.cli.terminal import say
 from laurels.errors import LaurelsError, SettingsError, StoreError

@@ -16,7 +16,7 @@ import typer
 from laurels.application.recording.commands import Recorded
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
-from laurels.cli.demo_data import Learner, events_of, learners
+from laurels.cli.demo.learners import Learner, events_of, learners
 from laurels.cli.options import RulebookOption, StoreOption, settings_for
 from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
 from laurels.domain.events import LearningEvent

@@ -11,9 +11,9 @@ import typer
 from laurels.application.maintenance.audit import Audit
 from laurels.application.maintenance.audit import audit as look_through
 from laurels.bootstrap import open_store, system_clock
+from laurels.cli.maintenance.verify import count_users
 from laurels.cli.options import StoreOption, check_exists, settings_for
 from laurels.cli.terminal import progress_bar, say, show_table
-from laurels.cli.verify import count_users
 from laurels.domain.audit import RULES
 from laurels.domain.periods import MS_PER_DAY
 

@@ -11,10 +11,10 @@ from contextlib import aclosing
 from laurels.application.maintenance import rebuild as repair
 from laurels.bootstrap import open_store
 from laurels.cli.importing.worker import spare_the_collector
+from laurels.cli.maintenance.process_pool import ProcessesOption, over_users
+from laurels.cli.maintenance.verify import count_users
 from laurels.cli.options import RulebookOption, StoreOption, check_exists, settings_for
-from laurels.cli.process_pool import ProcessesOption, over_users
 from laurels.cli.terminal import progress_bar, say
-from laurels.cli.verify import count_users
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
 

@@ -1,0 +1,1 @@
+"""Looking at everything that a service needs."""

@@ -1,0 +1,1 @@
+"""Proving, rebuilding and auditing what a store holds."""
