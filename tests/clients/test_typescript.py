@@ -29,8 +29,8 @@ def npm() -> str:
     return found
 
 
-def run(*command: str) -> None:
-    environment = {**os.environ, "SERVER_COMMAND": str(Path(sys.executable).with_name("laurels"))}
+def run(*command: str, **settings: str) -> None:
+    environment = {**os.environ, "SERVER_COMMAND": str(Path(sys.executable).with_name("laurels")), **settings}
     # A group of its own: what it has started must not outlive a test that is given up.
     with subprocess.Popen(
         command, cwd=PACKAGE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0
@@ -54,3 +54,9 @@ def test_it_compiles_and_its_own_tests_pass(npm: str) -> None:
     # Most of the time the tests wait for servers.
     files = sorted(str(file) for file in (PACKAGE / "tests").glob("*.test.mjs"))
     run("node", "--test", "--test-reporter=spec", "--test-concurrency=3", "--test-timeout=90000", *files)
+
+
+@pytest.mark.long
+def test_a_page_that_is_offline_for_a_minute_loses_and_doubles_nothing(npm: str) -> None:
+    run(npm, "run", "build")
+    run("node", "--test", "--test-name-pattern=a thousand events", "tests/browser.test.mjs", OFFLINE_SECONDS="60")

@@ -1,4 +1,5 @@
 /** The client: one object with everything that a page or a program does with Laurels. */
+import { LaurelsError } from "./errors.js";
 import { Queue } from "./queue.js";
 import { Sender } from "./sender.js";
 import { follow, type RawMessage } from "./stream.js";
@@ -63,7 +64,10 @@ export function createClient(options: ClientOptions = {}): Client {
   const storage = options.storage === undefined ? defaultStorage() : options.storage;
   // Quotes end the parts, so no name is the beginning of another user's.
   const name = JSON.stringify([transport.url, options.userId ?? ""]);
-  const queue = new Queue(name, storage, options.maxEvents ?? 5_000);
+  const queue = new Queue(name, storage, options.maxEvents ?? 5_000, (cause) => {
+    const error = new LaurelsError(`Events wait in memory alone: ${cause}`, 0, "not-stored");
+    tell(() => options.onError?.(error, null), undefined);
+  });
   const sender = new Sender(name, queue, transport, storage, options);
   const streams = new Set<() => void>();
 

@@ -2,7 +2,7 @@ import type { components } from "./schema.js";
 
 type Problem = components["schemas"]["Problem"];
 
-/** A request that failed. `status` is 0 where no answer came, and `code` is then "unreachable". */
+/** What failed. `status` is 0 where no answer came, and `code` is then "unreachable". */
 export class LaurelsError extends Error {
   override readonly name = "LaurelsError";
 

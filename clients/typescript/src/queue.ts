@@ -24,11 +24,14 @@ export class Queue {
   private readonly origin = Math.random().toString(36).slice(2, 10);
   private count = 0;
   private refreshedAt = 0;
+  private isUnstored = false;
 
   constructor(
     name: string,
     private readonly storage: QueueStorage | null,
     private readonly maxEvents: number,
+    /** Called when an event cannot be stored, and again only after one could. */
+    private readonly onUnstored: (cause: unknown) => void,
   ) {
     this.prefix = `laurels-queue:${name}:`;
     this.refresh();
@@ -58,11 +61,15 @@ export class Queue {
 
   /** Write an entry that is new or has changed. Where the storage is full or forbidden it stays in memory. */
   save(entry: Entry): void {
+    if (!this.storage) return;
     try {
-      this.storage?.setItem(entry.key, JSON.stringify([entry.event, entry.at, entry.isRestamped]));
-      if (this.storage) this.stored.add(entry.key);
-    } catch {
-      // What was stored before, if anything was, is still there.
+      this.storage.setItem(entry.key, JSON.stringify([entry.event, entry.at, entry.isRestamped]));
+      this.stored.add(entry.key);
+      this.isUnstored = false;
+    } catch (cause) {
+      // An entry that was stored before is still there as it was.
+      if (!this.isUnstored) this.onUnstored(cause);
+      this.isUnstored = true;
     }
   }
 

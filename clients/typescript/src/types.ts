@@ -118,8 +118,9 @@ export interface ClientOptions {
   onRejected?: ((result: Rejected) => void) | undefined;
   /** Events were dropped because more than `maxEvents` waited. */
   onDropped?: ((events: TrackedEvent[]) => void) | undefined;
-  /** Sending failed and is tried again in `retryIn` milliseconds. */
-  onError?: ((error: LaurelsError, retryIn: number) => void) | undefined;
+  /** Sending failed and is tried again in `retryIn` milliseconds. With the code "not-stored" and null: the storage is
+   * full, and events that are tracked now would not survive a reload. */
+  onError?: ((error: LaurelsError, retryIn: number | null) => void) | undefined;
   /** Used instead of the global `fetch`. */
   fetch?: typeof fetch | undefined;
 }

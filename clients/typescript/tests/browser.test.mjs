@@ -5,6 +5,9 @@ import { createClient } from "../dist/index.js";
 import { startBrowser, startSite, withoutBrowser } from "./support/pages.mjs";
 import { startProxy, startServer, tokenFor, until } from "./support/server.mjs";
 
+/** A minute, where it may take so long. */
+const OFFLINE_SECONDS = Number(process.env.OFFLINE_SECONDS ?? 0);
+
 describe("a page", { skip: withoutBrowser }, () => {
   let browser;
   let context;
@@ -57,6 +60,7 @@ describe("a page", { skip: withoutBrowser }, () => {
     assert.equal(await pending(first), 300);
     assert.equal(await first.evaluate(() => window.told.errors[0]), "unreachable");
     await server.kill();
+    await new Promise((resolve) => setTimeout(resolve, 1_000 * OFFLINE_SECONDS));
     await context.setOffline(false);
 
     await first.reload();

@@ -114,4 +114,38 @@ describe("a clock", () => {
     assert.equal(client.pending, 0);
     assert.equal((await timesOf("repeated")).length, 1);
   });
+
+  it("that is wrong does not let two tabs give one event two times", async () => {
+    const held = {};
+    const storage = {
+      get length() {
+        return Object.keys(held).length;
+      },
+      key: (at) => Object.keys(held)[at],
+      getItem: (key) => held[key] ?? null,
+      setItem: (key, value) => void (held[key] = value),
+      removeItem: (key) => void delete held[key],
+    };
+    const lose = async (_incoming, answer) => answer.destroy();
+    const pass = async (_incoming, _answer, passOn) => (await passOn())();
+    const one = newClient("tabs", { storage });
+    const other = newClient("tabs", { storage });
+    setClock(DAY);
+    one.client.track("code_run");
+    // The other tab has seen the event before it was sent, and has another idea of the server's time.
+    proxy.interfere = lose;
+    await other.client.flush();
+    proxy.interfere = async (incoming, answer, passOn) => {
+      const respond = await passOn();
+      if (incoming.url.startsWith("/api/progress/events")) answer.destroy();
+      else respond();
+    };
+    await one.client.flush();
+    setClock(DAY + 90_000);
+    proxy.interfere = pass;
+    await other.client.flush();
+    assert.deepEqual([...one.rejected, ...other.rejected], []);
+    assert.equal(other.client.pending, 0);
+    assert.equal((await timesOf("tabs")).length, 1);
+  });
 });

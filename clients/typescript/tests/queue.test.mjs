@@ -202,6 +202,18 @@ describe("a server that fails", () => {
     await until(async () => (await busy.eventIdsOf(userId)).includes(id));
   });
 
+  it("is not asked again at once because more is tracked", async () => {
+    const { client } = newClient();
+    interfereWithBatches((answer) => answer.destroy());
+    client.track("code_run");
+    await client.flush();
+    client.track("ai_explain");
+    // Half a second is the shortest pause after a failure, and ten milliseconds the interval of this client.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.equal(batches().length, 1);
+    await until(() => client.pending === 0);
+  });
+
   it("waits longer after each failure, and never the same time", async () => {
     const { client, told } = newClient();
     interfereWithBatches(...Array(6).fill((answer) => answer.destroy()));
@@ -215,8 +227,12 @@ describe("a server that fails", () => {
 
   it("is hidden behind a network's page, which is no acknowledgement", async () => {
     const { client, userId } = newClient();
-    interfereWithBatches((answer) => answer.writeHead(200, { "content-type": "text/html" }).end("<h1>Welcome</h1>"));
+    interfereWithBatches(
+      (answer) => answer.writeHead(200, { "content-type": "text/html" }).end("<h1>Welcome</h1>"),
+      (answer) => answer.writeHead(200, { "content-type": "application/json" }).end('{"success":true,"results":[]}'),
+    );
     client.track("code_run");
+    assert.equal(await client.flush(), 1);
     assert.equal(await client.flush(), 1);
     await client.flush();
     assert.equal((await server.eventIdsOf(userId)).length, 1);
@@ -331,12 +347,20 @@ describe("a storage", () => {
     assert.equal(storage.length, 0);
   });
 
-  it("that is full leaves events in memory, from where they are sent", async () => {
-    const storage = { ...newStorage(), setItem: () => { throw new Error("QuotaExceededError"); } };
-    const { client, userId } = newClient({ storage });
+  it("that is full leaves events in memory, from where they are sent, and says so once", async () => {
+    const storage = newStorage();
+    const { setItem } = storage;
+    storage.setItem = () => {
+      throw new Error("QuotaExceededError");
+    };
+    const { client, userId, told } = newClient({ storage, flushInterval: 60_000 });
     client.track("code_run");
+    client.track("ai_explain");
+    assert.deepEqual(told.errors.map(({ error, retryIn }) => [error.code, retryIn]), [["not-stored", null]]);
+    storage.setItem = setItem;
     await client.flush();
-    assert.equal((await server.eventIdsOf(userId)).length, 1);
+    assert.equal((await server.eventIdsOf(userId)).length, 2);
+    assert.equal(storage.length, 0);
   });
 
   it("with an entry that somebody spoiled goes on with the others", async () => {

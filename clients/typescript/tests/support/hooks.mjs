@@ -34,6 +34,6 @@ function Page() {
 }
 
 window.begin = (options) => {
-  const client = createClient({ flushInterval: 10, ...options });
+  const client = (window.client = createClient({ flushInterval: 10, ...options }));
   createRoot(document.querySelector("main")).render(h(StrictMode, null, h(LaurelsProvider, { client }, h(Page))));
 };
