@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import laurels.web
+from laurels.web.drawing import labels_of
 from laurels.web.languages import DEFAULT, available, language, negotiate
 
 WEB = Path(laurels.web.__file__).parent
@@ -25,10 +26,10 @@ def sources() -> str:
 def test_every_text_is_translated(code: str) -> None:
     catalogue = language(code).catalogue
     text = sources()
-    missing = [found for match in ONE.finditer(text) if catalogue.gettext(found := match[1] or match[2]) is found]
+    missing = [found for match in ONE.finditer(text) if not catalogue.knows(found := match[1] or match[2])]
     for match in TWO.finditer(text):
         one, many = match[1] or match[2], match[3] or match[4]
-        missing += [found for n, found in ((1, one), (2, many)) if catalogue.ngettext(one, many, n) is found]
+        missing += [form for number, form in enumerate((one, many)) if not catalogue.knows(one, number)]
     assert missing == []
 
 
@@ -54,6 +55,13 @@ def test_a_translation_fills_the_same_places(code: str) -> None:
 )
 def test_the_language_is_what_the_reader_prefers(asked: str | None, accepted: str, expected: str) -> None:
     assert negotiate(asked, accepted).code == expected
+
+
+def test_the_pictures_speak_it_too() -> None:
+    labels = labels_of("de")
+    assert labels.points(1) == "1 Punkt"
+    assert labels.months[2] == "März"
+    assert labels.to_next.format(points="5", level="2") == "5 bis Stufe 2"
 
 
 def test_numbers_and_percentages_are_written_as_there() -> None:

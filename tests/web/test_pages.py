@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import httpx2
 import pytest
 
+import laurels.web
+from laurels.web.pictures.theme import stylesheet
 from tests.http.conftest import StartServer
 
 PICTURES = ("streak", "level", "heatmap", "card")
@@ -90,7 +93,7 @@ class TestPictures:
         assert answer.headers["content-type"].startswith("image/svg+xml")
         root = ET.fromstring(answer.content)
         assert root.get("width") == "300"
-        assert "var(" not in answer.text
+        assert ("var(" in answer.text) is (theme == "auto")
 
     def test_it_is_not_sent_again_while_it_is_the_same(self, client: httpx2.Client) -> None:
         first = client.get("/embed/ada/level.svg")
@@ -108,6 +111,11 @@ class TestPictures:
         assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
         assert "x-frame-options" not in answer.headers
         assert client.get("/u/ada").headers["x-frame-options"] == "DENY"
+
+
+def test_the_stylesheet_holds_the_palette_of_the_pictures() -> None:
+    text = (Path(laurels.web.__file__).parent / "static" / "pictures.css").read_text("utf-8")
+    assert text.partition("\n")[2] == stylesheet()
 
 
 class TestDocuments:

@@ -11,26 +11,27 @@ from msgspec.structs import asdict
 from laurels.application.queries.badges import catalogue
 from laurels.application.queries.views import BadgeDefinitionView
 from laurels.application.service import Service
-from laurels.web import drawing
 from laurels.web.criteria_words import words_of
+from laurels.web.drawing import LARGE_MEDAL, Pen
 from laurels.web.languages import Language
+from laurels.web.pictures import Markup
 from laurels.web.rendering import language_of, page
-
-MEDAL = 72
-LARGE_MEDAL = 160
 
 
 def badges_page(request: Request[Any, Any, Any], service: Service) -> Response[str]:
     """All badges by category, in the order of the rulebook."""
     language = language_of(request)
-    badges = catalogue(service.rulebook)
+    badges, pen = catalogue(service.rulebook), Pen(language)
     order = list(dict.fromkeys(badge.category for badge in badges))
     grouped = groupby(sorted(badges, key=lambda badge: order.index(badge.category)), key=lambda badge: badge.category)
     groups = [
-        {"name": category_name(category, language), "badges": [_shown(badge, MEDAL, language) for badge in members]}
+        {
+            "name": category_name(category, language),
+            "badges": [_shown(badge, pen.catalogue_medal(badge), language) for badge in members],
+        }
         for category, members in grouped
     ]
-    return page(request, "badges.html", language=language, groups=groups, total=len(badges))
+    return page(request, "badges.html", language=language, groups=groups, total=len(badges), sprite=pen.sprite(badges))
 
 
 def badge_page(request: Request[Any, Any, Any], service: Service, badge_id: str) -> Response[str] | None:
@@ -39,7 +40,7 @@ def badge_page(request: Request[Any, Any, Any], service: Service, badge_id: str)
     found = next((badge for badge in catalogue(service.rulebook) if badge.badge_id == badge_id), None)
     if found is None:
         return None
-    badge = _shown(found, LARGE_MEDAL, language)
+    badge = _shown(found, Pen(language).single_medal(found, LARGE_MEDAL), language)
     return page(
         request, "badge.html", language=language, badge=badge, takes=words_of(found.criterion, language), held=""
     )
@@ -65,9 +66,9 @@ def rarity_name(rarity: str, language: Language) -> str:
     )
 
 
-def _shown(badge: BadgeDefinitionView, size: int, language: Language) -> dict[str, Any]:
+def _shown(badge: BadgeDefinitionView, medal: Markup, language: Language) -> dict[str, Any]:
     shown = asdict(badge)
-    shown["medal"] = drawing.definition_medal(badge, size, language)
+    shown["medal"] = medal
     shown["category_name"] = category_name(badge.category, language)
     shown["rarity_name"] = rarity_name(badge.rarity, language)
     return shown

@@ -12,20 +12,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from litestar import Request, Response
-from markupsafe import Markup
 
 from laurels.application.queries.badges import catalogue
 from laurels.application.service import Service
-from laurels.web import drawing
-from laurels.web.languages import Language
-from laurels.web.names import initial_of, shown_name
+from laurels.web.drawing import LARGE_MEDAL, Pen
+from laurels.web.names import shown_name
+from laurels.web.pictures import Markup
+from laurels.web.pictures.theme import Theme, embedded_style_hash
 from laurels.web.rendering import language_of
-from laurels.web.standalone import standalone, theme_of
 
 PICTURES = ("streak", "level", "heatmap", "card")
 WIDEST = 2_000
 SECONDS = 60
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 def framed_by(origins: Sequence[str]) -> dict[str, str]:
@@ -43,50 +41,56 @@ async def learner_picture(
     request: Request[Any, Any, Any], service: Service, user_id: str, kind: str
 ) -> Response[bytes]:
     """The picture `kind` of a learner. Raises UnknownUser or StoreError."""
-    language = language_of(request)
+    pen, width = Pen(language_of(request), theme_of(request)), _width(request)
     dashboard = await service.learners.dashboard(user_id)
     activity = await service.learners.activity(user_id)
     today = datetime.fromtimestamp(service.clock() / 1000, ZoneInfo(dashboard.user.time_zone)).date()
     match kind:
         case "streak":
-            picture = drawing.flame(dashboard, activity, today, language)
+            picture = pen.streak(dashboard, activity, today, width)
         case "level":
-            picture = drawing.ring(dashboard, language)
+            picture = pen.level(dashboard, width)
         case "heatmap":
-            picture = drawing.year(activity, today, language)
+            picture = pen.year(activity, today, width)
         case _:
-            states = await service.learners.badges(user_id)
-            newest = sorted((state for state in states if state.earned), key=lambda state: state.earned_at or "")[-5:]
-            medals = [drawing.medal(state, 40, language) for state in reversed(newest)]
-            name, initial = shown_name(dashboard.user, language), initial_of(dashboard.user, language)
-            picture = drawing.card(dashboard, medals, name, initial, language)
-    return _image(request, picture, language)
+            badges = await service.learners.badges(user_id)
+            picture = pen.card(dashboard, badges, shown_name(dashboard.user, pen.language), width)
+    return _image(request, picture)
 
 
 def badge_picture(request: Request[Any, Any, Any], service: Service, badge_id: str) -> Response[bytes] | None:
     """The medal of a badge; None where there is none with this id."""
-    language = language_of(request)
     found = next((badge for badge in catalogue(service.rulebook) if badge.badge_id == badge_id), None)
     if found is None:
         return None
-    return _image(request, drawing.definition_medal(found, 160, language), language)
+    pen = Pen(language_of(request), theme_of(request))
+    return _image(request, pen.single_medal(found, _width(request) or LARGE_MEDAL))
 
 
-def _image(request: Request[Any, Any, Any], picture: Markup, language: Language) -> Response[bytes]:
-    theme = request.query_params.get("theme", "auto")
+def theme_of(request: Request[Any, Any, Any]) -> Theme:
+    """The theme that a request asks for; `auto` for any other."""
+    match request.query_params.get("theme"):
+        case "light":
+            return "light"
+        case "dark":
+            return "dark"
+        case _:
+            return "auto"
+
+
+def _width(request: Request[Any, Any, Any]) -> int | None:
     width = request.query_params.get("width", "")
-    body = standalone(
-        picture,
-        theme=theme_of(theme),
-        width=int(width) if width.isascii() and width.isdigit() and 0 < int(width[:5]) <= WIDEST else None,
-        language=language.code,
-    ).encode()
+    return int(width) if width.isascii() and width.isdigit() and 0 < int(width[:5]) <= WIDEST else None
+
+
+def _image(request: Request[Any, Any, Any], picture: Markup) -> Response[bytes]:
+    body = picture.encode()
     tag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
     headers = {
         "etag": tag,
         "cache-control": f"public, max-age={SECONDS}",
         "vary": "accept-language",
-        "content-security-policy": _POLICY,
+        "content-security-policy": f"default-src 'none'; style-src {embedded_style_hash()}; sandbox",
         "cross-origin-resource-policy": "cross-origin",
     }
     if tag in request.headers.get("if-none-match", ""):

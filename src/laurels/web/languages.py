@@ -41,6 +41,10 @@ class Catalogue(NullTranslations):
             elif texts:
                 self._texts[message.id, None] = texts
 
+    def knows(self, message: str, number: int | None = None) -> bool:
+        """Whether there is a translation: of a text, or of the form `number` (0 for one thing) of a plural."""
+        return (message, number) in self._texts
+
     def gettext(self, message: str) -> str:
         return self._texts.get((message, None), message)
 
@@ -91,6 +95,10 @@ class Language:
     def month(self, value: date) -> str:
         """A month's short name."""
         return _date(value, "LLL", self.code)
+
+    def month_and_year(self, value: date) -> str:
+        """A month with its year."""
+        return _date(value, "LLL y", self.code)
 
     def weekday(self, value: date) -> str:
         """A weekday's short name."""

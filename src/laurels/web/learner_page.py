@@ -15,7 +15,7 @@ from laurels.application.service import Service
 from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
 from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
-from laurels.web import drawing
+from laurels.web.drawing import HEATMAP, SMALL_MEDAL, Pen
 from laurels.web.languages import Language
 from laurels.web.names import initial_of, shown_name
 from laurels.web.rendering import kept_of, language_of, page_of, render
@@ -23,8 +23,6 @@ from laurels.web.rendering import kept_of, language_of, page_of, render
 RECENT = 12
 # A page says how long ago something was: for so many milliseconds it may say the same.
 _KEPT_MS = 30_000
-MEDAL = 72
-SMALL_MEDAL = 44
 
 
 class Learner(Struct, frozen=True):
@@ -87,7 +85,8 @@ def _html(learner: Learner, language: Language, *, template: str, path: str, add
     user = learner.dashboard.user
     zone = ZoneInfo(user.time_zone)
     today = datetime.fromtimestamp(learner.now / 1000, zone).date()
-    badges = [_badge(state, language, zone) for state in learner.badges]
+    pen = Pen(language)
+    badges = [_badge(state, pen, zone) for state in learner.badges]
     earned = sorted((badge for badge in badges if badge["earned"]), key=lambda badge: badge["earned_at"], reverse=True)
     opened = sorted((badge for badge in badges if not badge["earned"]), key=lambda badge: -badge["fraction"])
     by_id = {badge["badge_id"]: badge for badge in badges}
@@ -111,21 +110,22 @@ def _html(learner: Learner, language: Language, *, template: str, path: str, add
             if near.badge_id in by_id
         ],
         recent=[ledger_line(entry, names=by_id, language=language, zone=zone) for entry in learner.recent],
-        ring=drawing.ring(learner.dashboard, language),
-        flame=drawing.flame(learner.dashboard, learner.activity, today, language),
-        heatmap=drawing.year(learner.activity, today, language),
-        chart=drawing.weeks(learner.activity, today, language),
-        languages_picture=drawing.language_bars(learner.dashboard, language),
+        sprite=pen.sprite(learner.badges),
+        ring=pen.level(learner.dashboard),
+        flame=pen.streak(learner.dashboard, learner.activity, today),
+        heatmap=pen.year(learner.activity, today, HEATMAP),
+        chart=pen.points(learner.activity, today),
+        languages_picture=pen.languages(learner.dashboard),
         address=address,
         live=live,
     )
 
 
-def _badge(state: BadgeStateView, language: Language, zone: ZoneInfo) -> dict[str, Any]:
+def _badge(state: BadgeStateView, pen: Pen, zone: ZoneInfo) -> dict[str, Any]:
     shown = asdict(state)
-    shown["medal"] = drawing.medal(state, MEDAL, language)
-    shown["small"] = drawing.medal(state, SMALL_MEDAL, language)
-    shown["date"] = "" if state.earned_at is None else language.date(_day(state.earned_at, zone))
+    shown["medal"] = pen.medal(state)
+    shown["small"] = pen.medal(state, SMALL_MEDAL)
+    shown["date"] = "" if state.earned_at is None else pen.language.date(_day(state.earned_at, zone))
     return shown
 
 

@@ -13,16 +13,15 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import msgspec
-from markupsafe import Markup
 
 from laurels.application.queries.review import Review
 from laurels.application.queries.views import Activity, BadgeStateView, Dashboard
 from laurels.application.service import Service
 from laurels.errors import SettingsError
-from laurels.web import drawing
+from laurels.web.drawing import Pen
 from laurels.web.languages import Language, negotiate
 from laurels.web.names import shown_name
-from laurels.web.standalone import standalone
+from laurels.web.pictures import Markup
 
 REPORT = Path(__file__).with_name("report.typ")
 REVIEW = Path(__file__).with_name("review.typ")
@@ -95,6 +94,7 @@ def document_of(
     zone = ZoneInfo(user.time_zone)
     made = datetime.fromtimestamp(now / 1000, zone)
     name = shown_name(user, language)
+    pen = Pen(language, "light", is_print=True)
     earned = sorted((one for one in badges if one.earned), key=lambda one: one.earned_at or "")
     return {
         "language": language.code,
@@ -124,18 +124,18 @@ def document_of(
             [_("Longest streak"), language.plural("{count} day", "{count} days", dashboard.longest_streak)],
         ],
         "languages": [[one.language, language.number(one.count)] for one in dashboard.top_languages],
-        "ring": _picture(drawing.ring(dashboard, language), _("Level {level}", level=user.level)),
+        "ring": _picture(pen.level(dashboard), _("Level {level}", level=user.level)),
         "flame": _picture(
-            drawing.flame(dashboard, activity, made.date(), language),
+            pen.streak(dashboard, activity, made.date()),
             language.plural("{count} day in a row", "{count} days in a row", dashboard.daily_streak),
         ),
-        "heatmap": _picture(drawing.year(activity, made.date(), language), _heatmap_text(activity, language)),
+        "heatmap": _picture(pen.year(activity, made.date()), _heatmap_text(activity, language)),
         "badges": [
             {
                 "name": one.name,
                 "description": one.description,
                 "date": language.date(datetime.fromisoformat(one.earned_at or "").astimezone(zone).date()),
-                "medal": _picture(drawing.medal(one, MEDAL, language), one.name),
+                "medal": _picture(pen.single_medal(one, MEDAL), one.name),
             }
             for one in earned
         ],
@@ -159,7 +159,7 @@ def review_document(seen: Review, activity: Activity, now: datetime, language: L
     ]
     if seen.best_day is not None:
         lines.append([_("Best day"), language.date(date.fromisoformat(seen.best_day.date))])
-    last = date(seen.year, 12, 31)
+    pen = Pen(language, "light", is_print=True)
     return {
         "language": language.code,
         "rtl": language.direction == "rtl",
@@ -171,12 +171,12 @@ def review_document(seen: Review, activity: Activity, now: datetime, language: L
         "words": {"months": _("Points by month"), "badges": _("Badges"), "activity": _("Activity")},
         "lines": lines,
         "months": months,
-        "heatmap": _picture(drawing.year(activity, last, language), _heatmap_text(activity, language)),
+        "heatmap": _picture(pen.calendar_year(activity, seen.year), _heatmap_text(activity, language)),
         "badges": [
             {
                 "name": one.name,
                 "date": language.date(datetime.fromisoformat(one.earned_at).date(), short=True),
-                "medal": _picture(drawing.held_medal(one, MEDAL), one.name),
+                "medal": _picture(pen.single_medal(one, MEDAL), one.name),
             }
             for one in seen.badges
         ],
@@ -190,4 +190,4 @@ def _heatmap_text(activity: Activity, language: Language) -> str:
 
 
 def _picture(picture: Markup, alt: str) -> dict[str, str]:
-    return {"svg": standalone(picture, theme="light"), "alt": alt}
+    return {"svg": str(picture), "alt": alt}
