@@ -1,25 +1,23 @@
-"""Laurels without its edge: nobody is asked who they are, nothing is limited. The floor of what guarding costs."""
+"""Laurels without its guard: nobody is asked who they are, nothing is limited. The floor of what guarding costs."""
 
 from __future__ import annotations
 
-from typing import cast
+from litestar.types import ASGIApp, Receive, Scope, Send
 
-from litestar import Litestar
-from litestar.types import HTTPScope, Receive, Send
-
-from laurels.bootstrap import create_app_from_environment
-from laurels.http.app import LaurelsApp
+from laurels.bootstrap.server import compose
 from laurels.http.auth.access import EVERYTHING
-from laurels.http.server.edge import Edge, Inner
+from laurels.http.server.lifespan import Lifespan
+from laurels.settings import read_settings
 
 
-async def _pass(scope: HTTPScope, receive: Receive, send: Send, inner: Inner) -> None:
-    scope["state"]["caller"] = EVERYTHING
-    await inner(scope, receive, send)
+def _open_to_all(app: ASGIApp) -> ASGIApp:
+    async def pass_on(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["caller"] = EVERYTHING
+        await app(scope, receive, send)
+
+    return pass_on
 
 
-def create_app() -> Litestar:
+def create_app() -> Lifespan:
     """The application with the settings of the environment."""
-    app = cast("LaurelsApp", create_app_from_environment())
-    app.edge = lambda: cast("Edge", _pass)
-    return app
+    return compose(read_settings(), guard=_open_to_all)

@@ -17,11 +17,11 @@ import pytest
 import yaml
 
 import laurels.errors
-from laurels.bootstrap import create_app
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.progress import Progress
 from laurels.domain.webhooks import DELAYS, TYPES, headers_of, new_secret
+from laurels.http.app import build_app
 from laurels.http.wire.openapi import complete
 from laurels.rulebooks.loader import parse_rulebook
 from laurels.settings import PREFIX, Settings, read_settings
@@ -192,7 +192,7 @@ class TestRulebookPage:
 
 class TestReference:
     def test_every_route_stands_on_the_http_page(self) -> None:
-        app = create_app(Settings())
+        app = build_app()
         page = read(DOCS / "http.md")
         described = complete(app.openapi_schema.to_schema())["paths"]
         assert len(described) >= 12

@@ -1,9 +1,8 @@
-"""The application over HTTP: routes, errors and description around one service per process."""
+"""The framework's application: every route with its rule, errors and description, around a service that runs."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from litestar import Litestar, Router
@@ -11,33 +10,18 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
-from litestar.types import (
-    ControllerRouterHandler,
-    HTTPScope,
-    LifeSpanReceive,
-    LifeSpanScope,
-    LifeSpanSend,
-    Receive,
-    Scope,
-    Send,
-)
+from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
+from msgspec import Struct
 
 from laurels.application.service import Service
 from laurels.application.webhooks.webhooks import Webhooks
 from laurels.errors import LaurelsError
-from laurels.http.auth.access import OPEN, allow, check_rules
-from laurels.http.auth.guard import SecurityConfig
-from laurels.http.observability.metrics import Metrics, serve_metrics
-from laurels.http.observability.observing import ObservabilityConfig, Observer
+from laurels.http.auth.access import OPEN, allow
 from laurels.http.routes import boards, events, exports, health, learners, personal_data, streams, webhooks
-from laurels.http.server.direct import DirectRoutes
-from laurels.http.server.edge import Edge
 from laurels.http.server.limits import Limits
-from laurels.http.server.stopping import told_of_stopping
-from laurels.http.webhook_sender import delivering
 from laurels.http.wire.openapi import DescriptionPlugin, description
 from laurels.http.wire.problems import not_found, on_fault, on_http_exception, on_laurels_error
-from laurels.http.wire.streams import StreamLimits, Streams
+from laurels.http.wire.streams import Streams
 
 ROUTES = (
     events.record_event,
@@ -62,88 +46,40 @@ ROUTES = (
 )
 
 
-class LaurelsApp(Litestar):
-    """The framework's application, with ids of slashes alone kept addressable and a shorter way for what comes most."""
+class Running(Struct):
+    """What the routes work with while the process serves. `callers_known` says whether keys were read yet."""
 
-    direct: DirectRoutes
-    edge: Callable[[], Edge]
-    observer: Observer
-
-    async def __call__(
-        self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
-    ) -> None:
-        if scope["type"] == "http":
-            await self.observer(scope, receive, send, self.edge(), self._answer)
-        else:
-            await super().__call__(scope, receive, send)
-
-    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        if (found := self.direct.handler(scope)) is not None:
-            scope["path_template"] = found[0]
-            await self.direct.answer(*found, scope, receive, send)
-            return
-        # The router drops empty segments, and with them a user id such as "/". The id itself is read from the raw
-        # path, so any name in its place finds the route.
-        if scope["path"].endswith("//"):
-            scope["path"] = scope["path"].rstrip("/") + "/-"
-        await super().__call__(scope, receive, send)
+    service: Service
+    webhooks: Webhooks
+    limits: Limits
+    streams: Streams
+    reports: exports.Reports | None = None
+    callers_known: Callable[[], bool] = lambda: True
 
 
 def build_app(
-    open_service: Callable[[], AbstractAsyncContextManager[Service]],
-    limits: Limits,
+    running: Running | None = None,
     *,
     pages: Sequence[ControllerRouterHandler] = (),
-    stream_limits: StreamLimits | None = None,
-    guard: SecurityConfig | None = None,
-    observing: ObservabilityConfig | None = None,
-    webhook_private: bool = False,
-    reports: exports.Reports | None = None,
     routes: Sequence[ControllerRouterHandler] = ROUTES,
 ) -> Litestar:
-    """The ASGI application. The service is opened when serving starts and closed when it ends."""
-    opened: list[Service] = []
-    edges: list[Edge] = []
-    hooks: list[Webhooks] = []
-    guard = guard or SecurityConfig()
-    observing = observing or ObservabilityConfig()
-    observer = Observer(observing)
-    streams_open = Streams(stream_limits or StreamLimits())
+    """The application around what runs; around nothing it can be described, and answers no request."""
+    state = State({"is_stopping": False})
+    if running is not None:
+        state.update(limits=running.limits, streams=running.streams, callers_known=running.callers_known)
+        state["reports"] = running.reports
 
-    @asynccontextmanager
-    async def lifespan(_app: Litestar) -> AsyncGenerator[None]:
-        async with open_service() as service:
-            opened[:] = [service]
-            async with (
-                guard.edge_of(service) as edge,
-                delivering(service, allow_private=webhook_private) as hook,
-            ):
-                edges[:], hooks[:] = [edge], [hook]
+    def what_runs() -> Running:
+        if running is None:
+            raise RuntimeError("This application was built to be described; it has no service.")
+        return running
 
-                def stop() -> None:
-                    app.state["is_stopping"] = True
-                    service.live.end()
-
-                metrics = Metrics(service, edge, streams_open, observer)
-                async with observing.tracing(observer, service), serve_metrics(observing.metrics_port, metrics):
-                    with told_of_stopping(stop):
-                        yield
-
-    app = LaurelsApp(
+    return Litestar(
         [*routes, Router("/", route_handlers=pages, opt={"access": OPEN})],
-        lifespan=[lifespan],
-        state=State(
-            {
-                "limits": limits,
-                "streams": streams_open,
-                "is_stopping": False,
-                "reports": reports,
-                "callers_known": lambda: edges[0].identity.is_ready,
-            }
-        ),
+        state=state,
         dependencies={
-            "service": Provide(lambda: opened[0], sync_to_thread=False),
-            "webhooks": Provide(lambda: hooks[0], sync_to_thread=False),
+            "service": Provide(lambda: what_runs().service, sync_to_thread=False),
+            "webhooks": Provide(lambda: what_runs().webhooks, sync_to_thread=False),
         },
         signature_types=[Service, Webhooks],
         exception_handlers={
@@ -169,9 +105,16 @@ def build_app(
         # Bodies are limited where they are read, each route by its own setting.
         request_max_body_size=None,
     )
-    check_rules(app)
-    app.edge = lambda: edges[0]
-    app.direct = DirectRoutes(lambda: opened[0], limits)
-    app.observer = observer
-    observer.direct = app.direct
-    return app
+
+
+class SlashIds:
+    """Keeps user ids of slashes alone addressable: the framework's router drops empty segments, and with them a user id
+    such as "/". The id itself is read from the raw path, so any name in its place finds the route."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].endswith("//"):
+            scope["path"] = scope["path"].rstrip("/") + "/-"
+        await self._app(scope, receive, send)

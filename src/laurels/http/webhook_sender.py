@@ -9,15 +9,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import httpx2
 
-from laurels.application.service import Service
 from laurels.application.webhooks.courier import Answer
-from laurels.application.webhooks.webhooks import Webhooks
 from laurels.domain.webhooks import check_url, is_delivered, is_public
 from laurels.errors import InvalidInput
 
@@ -124,17 +121,6 @@ class WebhookSender:
                 if size >= ANSWER_BYTES:
                     break
             return answer.status_code
-
-
-@asynccontextmanager
-async def delivering(service: Service, *, allow_private: bool) -> AsyncGenerator[Webhooks]:
-    """Deliver a service's webhooks as long as the block runs, which gets the means to make them."""
-    sender = WebhookSender(allow_private=allow_private)
-    try:
-        async with service.delivering(sender, allow_private=allow_private) as webhooks:
-            yield webhooks
-    finally:
-        await sender.close()
 
 
 def _is_tls(error: BaseException | None) -> bool:

@@ -47,7 +47,7 @@ async def learner(request: Request[Any, Any, Any], service: NamedDependency[Serv
     )
 
 
-@get("/stream/u/{user_id:path}", include_in_schema=False)
+@get("/stream/u/{user_id:path}", is_stream=True, include_in_schema=False)
 async def learner_stream(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[Any]:
     user_id = host_of(request).user_id(request, "/stream/u/")
     if not await may_see(request, service, user_id):
@@ -65,7 +65,7 @@ async def board(request: Request[Any, Any, Any], service: NamedDependency[Servic
     return await board_page(request, service, viewer) if viewer.sees("boards") else closed(request)
 
 
-@get("/stream/leaderboard", include_in_schema=False)
+@get("/stream/leaderboard", is_stream=True, include_in_schema=False)
 async def board_stream(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[Any]:
     if not host_of(request).viewer(request).sees("boards"):
         return closed(request)

@@ -10,16 +10,16 @@ import httpx2
 import pytest
 from litestar import Litestar, get
 
-from laurels.bootstrap import create_app, open_service
 from laurels.domain.keys import SCOPES
 from laurels.http.app import build_app
 from laurels.http.auth.access import Access
-from laurels.http.server.limits import Limits
-from laurels.settings import Settings
+from laurels.http.page_host import PageHost
+from laurels.http.server.routing import RouteTable
+from laurels.web.pages import page_routes
 from tests.http.callers import SECRET, bearer, make_key, revoke, token
 from tests.http.server_process import ServerProcess
 
-APP = create_app(Settings())
+APP = build_app(pages=[page_routes(PageHost())])
 EVENT = {"userId": "ada", "eventType": "code_run"}
 # Who is deleted, again and again.
 GONE = "gone"
@@ -128,7 +128,7 @@ def test_a_route_without_a_rule_keeps_the_application_from_starting() -> None:
         """Nobody said who may."""
 
     with pytest.raises(TypeError, match="/api/forgotten: states no access rule"):
-        build_app(open_service, Limits(1, 1), routes=[forgotten])
+        RouteTable(build_app(routes=[forgotten]))
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=" ".join)

@@ -227,8 +227,8 @@ class TestMetrics:
         assert after.keys() - before.keys() == set()
         assert "path-" not in str(after.keys())
 
-    def test_nothing_else_is_answered_there(self, seen: ServerProcess, metrics_port: int) -> None:
-        assert httpx2.get(f"http://127.0.0.1:{metrics_port}/", trust_env=False).status_code == 404
+    def test_they_are_answered_on_their_own_port_alone(self, seen: ServerProcess, metrics_port: int) -> None:
+        assert httpx2.post(f"http://127.0.0.1:{metrics_port}/metrics", trust_env=False).status_code == 405
         with seen.client() as client:
             assert client.get("/metrics").status_code == 404
 

@@ -12,8 +12,9 @@ import httpx2
 import pytest
 from litestar.routes import HTTPRoute
 
-from laurels.bootstrap import create_app
-from laurels.settings import Settings
+from laurels.http.app import build_app
+from laurels.http.page_host import PageHost
+from laurels.web.pages import page_routes
 from tests.http.answers import EVENT
 from tests.http.conftest import StartServer
 
@@ -98,7 +99,7 @@ class TestDescription:
     def test_every_route_of_the_application_is_described(self, description: dict[str, Any]) -> None:
         routes = {
             (method, route.path_format)
-            for route in create_app(Settings()).routes
+            for route in build_app(pages=[page_routes(PageHost())]).routes
             if isinstance(route, HTTPRoute) and not any("host" in handler.opt for handler in route.route_handlers)
             for method in route.methods - {"OPTIONS"}
         }

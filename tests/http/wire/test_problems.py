@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx2
 import pytest
 from litestar import get
 from litestar.exceptions import HTTPException, NotAuthorizedException, ValidationException
 
-from laurels.bootstrap import open_service
 from laurels.errors import (
     EventConflict,
     InvalidInput,
@@ -21,7 +20,11 @@ from laurels.errors import (
     UserDeleted,
 )
 from laurels.http.app import build_app
-from laurels.http.server.limits import Limits
+from laurels.http.auth.access import Caller
+from laurels.http.observability.observing import Observer
+from laurels.http.server.headers import SecurityHeaders
+from laurels.http.server.refusals import Refusals
+from laurels.http.server.routing import RouteTable
 from laurels.http.wire.problems import STATUS, STORE_DETAILS, TITLES
 from tests.http.answers import assert_refused
 
@@ -49,16 +52,30 @@ def raised(kind: type[LaurelsError]) -> LaurelsError:
 
 
 async def answer_to(error: Exception) -> httpx2.Response:
+    """What a client gets where a route raises; a layer around the routes that raises must answer the same."""
+
     @get("/raise", include_in_schema=False)
     async def fail() -> None:
         raise error
 
-    with TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/laurels.db"
-        app = build_app(lambda: open_service(url), Limits(1_000, 1_000), pages=[fail])
-        transport = httpx2.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]  its scope is typed more narrowly
-        async with app.lifespan(), httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.get("/raise")
+    framework = build_app(pages=[fail])
+
+    async def route(scope: Any, receive: Any, send: Any) -> None:
+        scope["state"]["caller"] = Caller()
+        await framework(scope, receive, send)
+
+    async def layer(_scope: Any, _receive: Any, _send: Any) -> None:
+        raise error
+
+    answers: list[httpx2.Response] = []
+    for app in (route, layer):
+        whole = Observer(SecurityHeaders(Refusals(app)), RouteTable(framework))
+        transport = httpx2.ASGITransport(app=whole)  # pyright: ignore[reportArgumentType]  its scope is typed more narrowly
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            answers.append(await client.get("/raise"))
+    of_route, of_layer = answers
+    assert (of_route.status_code, of_route.content) == (of_layer.status_code, of_layer.content)
+    return of_route
 
 
 class TestTables:

@@ -17,13 +17,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from laurels.bootstrap import create_app
+from laurels.http.app import build_app
 from laurels.http.wire.openapi import complete
-from laurels.settings import Settings
 from tests.http.callers import SECRET, bearer, make_key
 from tests.http.server_process import ServerProcess
 
-DESCRIPTION = json.loads(json.dumps(complete(create_app(Settings()).openapi_schema.to_schema()), default=str))
+DESCRIPTION = json.loads(json.dumps(complete(build_app().openapi_schema.to_schema()), default=str))
 # Streams have no end to wait for; they have tests of their own.
 SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION).exclude(path_regex="/stream")
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)

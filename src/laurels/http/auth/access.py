@@ -1,7 +1,6 @@
 """Who may call what: a rule on each route, and the one place where it is decided.
 
-A route states its rule in `access=...`; the application refuses to start with one that states none. The direct
-routes ask by the same rules.
+A route states its rule in `access=...`; the application refuses to start with one that states none.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Literal
 
-from litestar import Litestar
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import HTTPScope
@@ -135,14 +133,6 @@ def allow(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHand
     scope: Any = connection.scope
     if not _is_of_framework(handler):
         check(handler.opt["access"], scope)
-
-
-def check_rules(app: Litestar) -> None:
-    """Raise TypeError where a route states no rule."""
-    for route in app.routes:
-        for handler in getattr(route, "route_handlers", [getattr(route, "route_handler", None)]):
-            if not isinstance(getattr(handler, "opt", {}).get("access"), Access) and not _is_of_framework(handler):
-                raise TypeError(f"{route.path}: states no access rule in its opt")
 
 
 def _is_of_framework(handler: Any) -> bool:

@@ -9,19 +9,21 @@ import asyncio
 import errno
 import logging
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
+from laurels.application.access.rate_limiter import RateLimiter
 from laurels.application.recording.stats import Histogram
 from laurels.application.service import Service
 from laurels.errors import StoreError
 from laurels.http.observability.observing import Observer
-from laurels.http.server.edge import Edge
+from laurels.http.server.capacity import Capacity
 from laurels.http.wire.streams import Streams
 
 logger = logging.getLogger(__name__)
@@ -29,26 +31,29 @@ logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 # As many workers as `serve` starts at the most.
 PORTS = 64
-# Seconds that a scrape may take to arrive and to be taken.
+# Seconds that a scrape waits for an event loop with much to do.
 _PATIENCE = 10.0
-_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Metrics:
+class Metrics(Collector):
     """What one process tells of itself."""
 
-    def __init__(self, service: Service, edge: Edge, streams: Streams, observer: Observer) -> None:
+    def __init__(
+        self, service: Service, capacity: Capacity, limiter: RateLimiter, streams: Streams, observer: Observer
+    ) -> None:
         self._service = service
-        self._edge = edge
+        self._capacity = capacity
+        self._limiter = limiter
         self._streams = streams
         self._observer = observer
-        self._of_process = CollectorRegistry()
-        ProcessCollector(registry=self._of_process)
+        self._loop = asyncio.get_running_loop()
 
-    async def page(self) -> bytes:
-        """All metrics in the text format."""
-        families = [*self._requests(), *self._events(), *self._commits(), *self._behind(), *await self._spool()]
-        return generate_latest(_Families(families)) + generate_latest(self._of_process)  # pyright: ignore[reportArgumentType]
+    def collect(self) -> Iterable[Metric]:
+        """All metrics as they are now, read in the event loop; called in another thread."""
+        return asyncio.run_coroutine_threadsafe(self._read(), self._loop).result(_PATIENCE)
+
+    async def _read(self) -> list[Metric]:
+        return [*self._requests(), *self._events(), *self._commits(), *self._behind(), *await self._spool()]
 
     def _requests(self) -> Iterable[Metric]:
         labels = ("route", "method", "status")
@@ -61,9 +66,9 @@ class Metrics:
             _add(seconds, histogram, seen)
         yield requests
         yield seconds
-        yield _gauge("laurels_http_requests_under_way", "Requests that are worked on.", self._edge.under_way)
-        yield _counter("laurels_http_shed", "Requests refused because too many were under way.", self._edge.shed)
-        yield _counter("laurels_http_rate_limited", "Requests over a rate limit.", self._edge.meters.refused)
+        yield _gauge("laurels_http_requests_under_way", "Requests that are worked on.", self._capacity.under_way)
+        yield _counter("laurels_http_shed", "Requests refused because too many were under way.", self._capacity.shed)
+        yield _counter("laurels_http_rate_limited", "Requests over a rate limit.", self._limiter.refused)
         yield _gauge("laurels_streams_open", "Live streams that are open.", self._streams.open)
         yield _counter("laurels_streams_refused", "Live streams that were refused.", self._streams.refused)
 
@@ -128,16 +133,6 @@ class Metrics:
         )
 
 
-class _Families:
-    """As much of a registry as the text format asks for."""
-
-    def __init__(self, families: Iterable[Metric]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Metric]:
-        return self._families
-
-
 def _gauge(name: str, meaning: str, value: float) -> Metric:
     return GaugeMetricFamily(name, meaning, value=value)
 
@@ -165,34 +160,26 @@ async def serve_metrics(port: int | None, metrics: Metrics) -> AsyncGenerator[No
     if port is None:
         yield
         return
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(TimeoutError, OSError, EOFError, asyncio.LimitOverrunError):
-            async with asyncio.timeout(_PATIENCE):
-                head = await reader.readuntil(b"\r\n\r\n")
-                if head.split(b" ", 2)[:2] == [b"GET", b"/metrics"]:
-                    status, kind, body = "200 OK", _TYPE, await metrics.page()
-                else:
-                    status, kind, body = "404 Not Found", "text/plain", b"GET /metrics is all that is here.\n"
-                fields = f"content-type: {kind}\r\ncontent-length: {len(body)}\r\nconnection: close"
-                writer.write(f"HTTP/1.1 {status}\r\n{fields}\r\n\r\n".encode() + body)
-                await writer.drain()
-        writer.close()
-
-    server, taken = None, port
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(metrics)
+    ProcessCollector(registry=registry)
+    started = None
     for taken in range(port, min(port + PORTS, 65_536)):
         try:
-            server = await asyncio.start_server(answer, HOST, taken)
+            started = start_http_server(taken, HOST, registry)
             break
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-    if server is None:
+    if started is None:
         logger.error("no port is free for metrics from %d on", port)
         yield
         return
-    logger.info("metrics at http://%s:%d/metrics", HOST, taken)
+    server, thread = started
+    logger.info("metrics at http://%s:%d/metrics", HOST, server.server_port)
     try:
         yield
     finally:
-        server.close()
+        await asyncio.to_thread(server.shutdown)
+        server.server_close()
+        await asyncio.to_thread(thread.join)

@@ -18,6 +18,8 @@ from laurels.domain.events import LearningEvent
 from laurels.errors import EventConflict, InternalFault, InvalidEvent, LaurelsError, StoreError
 from laurels.http.auth.access import WRITE_EVENTS, caller_of, check_recording, earliest_for
 from laurels.http.server.limits import Limits, limits_of
+from laurels.http.server.routing import Answer
+from laurels.http.server.short_way import JSON, json_answer
 from laurels.http.wire.bodies import JSON_TYPES, NDJSON_TYPES, BodyRefused, decode, explain, media_type, read_body
 from laurels.http.wire.problems import sentence
 from laurels.http.wire.schemas import BatchAnswer, BatchResult
@@ -25,11 +27,21 @@ from laurels.http.wire.schemas import BatchAnswer, BatchResult
 MAX_BATCH = 10_000
 REPLAYED = {"Idempotent-Replayed": "true"}
 
+_REPLAYED = [*JSON, *((name.lower().encode(), value.encode()) for name, value in REPLAYED.items())]
 _event = msgspec.json.Decoder(LearningEvent)
 _raw_events = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-@post("/api/progress/event", access=WRITE_EVENTS, summary="Record an event", tags=["events"])
+async def answer_event(scope: HTTPScope, receive: Receive, service: Service, limits: Limits) -> Answer:
+    """The short way of `record_event`."""
+    recorded = await receive_event(scope, receive, service, limits)
+    if isinstance(recorded, Queued):
+        return json_answer(service.learners.queued(recorded), 202)
+    answer = service.learners.recorded(recorded)
+    return json_answer(answer, 200, _REPLAYED) if recorded.is_replay else json_answer(answer, 201)
+
+
+@post("/api/progress/event", access=WRITE_EVENTS, short=answer_event, summary="Record an event", tags=["events"])
 async def record_event(
     request: Request[Any, Any, Any], service: NamedDependency[Service]
 ) -> Response[RecordedView | QueuedView]:

@@ -23,13 +23,13 @@ CHECK_SECONDS = 2.0
 BEHIND_SECONDS = 60.0
 
 
-@get("/health/live", access=OPEN, summary="Liveness", tags=["health"])
+@get("/health/live", access=OPEN, is_probe=True, summary="Liveness", tags=["health"])
 async def live() -> Live:
     """Answers as long as the process runs."""
     return Live("ok")
 
 
-@get("/health/ready", access=OPEN, summary="Readiness", tags=["health"])
+@get("/health/ready", access=OPEN, is_probe=True, summary="Readiness", tags=["health"])
 async def ready(
     service: NamedDependency[Service],
     state: State,

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Request, get, put
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
+from litestar.types import HTTPScope, Receive
 
 from laurels.application.queries.badges import badge_states
 from laurels.application.queries.views import Activity, Dashboard, Rank
@@ -16,7 +17,9 @@ from laurels.application.service import Service
 from laurels.domain.periods import Timeframe, parse_day, to_ms
 from laurels.errors import InvalidProfile, InvalidQuery
 from laurels.http.auth.access import WRITE_USERS, own
-from laurels.http.server.limits import limits_of
+from laurels.http.server.limits import Limits, limits_of
+from laurels.http.server.routing import Answer
+from laurels.http.server.short_way import json_answer
 from laurels.http.wire.bodies import JSON_TYPES, decode, media_type, read_body, user_id_in
 from laurels.http.wire.schemas import ProfileChange, UserAnswer, UserBadges
 
@@ -25,9 +28,20 @@ UserId = Annotated[str, PathParameter(description="The learner's id, percent-enc
 _profile = msgspec.json.Decoder(ProfileChange)
 
 
+async def answer_dashboard(scope: HTTPScope, _receive: Receive, service: Service, _limits: Limits) -> Answer:
+    """The short way of `dashboard`."""
+    return json_answer(await service.learners.dashboard(user_id_in(scope, "/dashboard/")))
+
+
+async def answer_rank(scope: HTTPScope, _receive: Receive, service: Service, _limits: Limits) -> Answer:
+    """The short way of `rank`."""
+    return json_answer(await service.leaderboards.rank(user_id_in(scope, "/rank/")))
+
+
 @get(
     "/api/progress/dashboard/{user_id:path}",
     access=own("/dashboard/"),
+    short=answer_dashboard,
     summary="A learner's dashboard",
     tags=["learners"],
 )
@@ -84,7 +98,13 @@ async def activity(
     )
 
 
-@get("/api/progress/rank/{user_id:path}", access=own("/rank/"), summary="A learner's rank", tags=["boards"])
+@get(
+    "/api/progress/rank/{user_id:path}",
+    access=own("/rank/"),
+    short=answer_rank,
+    summary="A learner's rank",
+    tags=["boards"],
+)
 async def rank(
     request: Request[Any, Any, Any],
     service: NamedDependency[Service],

@@ -30,6 +30,7 @@ Query = Annotated[
 @get(
     "/api/progress/stream/{user_id:path}",
     access=own("/stream/"),
+    is_stream=True,
     summary="What a learner does, live",
     tags=["streams"],
 )
@@ -55,6 +56,7 @@ async def user_stream(
 @get(
     "/api/progress/leaderboard/stream",
     access=BOARDS,
+    is_stream=True,
     summary="The top of a leaderboard, live",
     tags=["streams"],
 )

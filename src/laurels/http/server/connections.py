@@ -8,11 +8,36 @@ and wakes the client twice.
 from __future__ import annotations
 
 import asyncio
+from importlib.metadata import requires
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from laurels.errors import SettingsError
+
+# What is used here of uvicorn's classes and is no public interface. `pyproject.toml` names the versions that have it.
+_USED = {
+    HttpToolsProtocol: ("connection_made", "connection_lost", "data_received", "on_headers_complete"),
+    RequestResponseCycle: ("run_asgi", "send", "receive"),
+}
+_IN_PROTOCOL = {"connections", "cycle", "flow", "loop", "parser", "pipeline", "tasks", "transport"}
+_IN_CYCLE = {"keep_alive", "message_event", "response_complete", "transport"}
 
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+def check_server() -> None:
+    """Raise SettingsError where the uvicorn that is installed is built otherwise than this module needs it."""
+    missing = [f"{kind.__name__}.{name}" for kind, names in _USED.items() for name in names if not hasattr(kind, name)]
+    for kind, attributes in ((HttpToolsProtocol, _IN_PROTOCOL), (RequestResponseCycle, _IN_CYCLE)):
+        missing += [f"{kind.__name__}.{name}" for name in sorted(attributes - set(kind.__init__.__code__.co_names))]
+    if missing:
+        needed = next(each for each in requires("laurels") or () if each.startswith("uvicorn"))
+        raise SettingsError(
+            f"uvicorn {uvicorn.__version__} cannot be used: it lacks {', '.join(missing)}. "
+            f"Install {needed.partition(';')[0].strip()}."
+        )
 
 
 class CoalescingTransport:

@@ -35,6 +35,7 @@ from laurels.errors import (
     UnknownWebhook,
     UserDeleted,
 )
+from laurels.http.server.routing import address_of
 from laurels.http.wire.refusal import Refusal
 from laurels.http.wire.streams import StreamRefused
 
@@ -215,5 +216,5 @@ _HTTP_DETAILS = {
 
 def _route(request: Request[Any, Any, Any]) -> str:
     # The template, not the path: paths hold user ids.
-    template: Any = dict(request.scope).get("path_template", "")
-    return f"{request.method} {template}"
+    address = address_of(request.scope)
+    return f"{request.method} {'' if address is None else address.template}"

@@ -22,9 +22,7 @@ from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from litestar import Litestar
-
-    from laurels.http.auth.guard import SecurityConfig
+    from laurels.http.server.lifespan import Lifespan
 
 
 def system_clock() -> int:
@@ -127,86 +125,13 @@ async def open_store(url: str) -> Store:
     )
 
 
-def create_app(settings: Settings) -> Litestar:
+def create_app(settings: Settings) -> Lifespan:
     """The ASGI application: one service per process, opened when serving starts and closed when it ends."""
-    from laurels.http.app import build_app  # noqa: PLC0415  the library works without a web framework
-    from laurels.http.observability.logs import configure_logs  # noqa: PLC0415
-    from laurels.http.observability.observing import ObservabilityConfig  # noqa: PLC0415
-    from laurels.http.page_host import PageHost  # noqa: PLC0415  the library works without a web framework
-    from laurels.http.server.connections import SlowClientProtocol  # noqa: PLC0415
-    from laurels.http.server.limits import Limits  # noqa: PLC0415
-    from laurels.http.server.process import calm_collector, raise_file_limit  # noqa: PLC0415
-    from laurels.http.wire.streams import StreamLimits  # noqa: PLC0415
-    from laurels.web.pages import page_routes  # noqa: PLC0415
-    from laurels.web.report.document import Reports  # noqa: PLC0415
+    from laurels.bootstrap.server import compose  # noqa: PLC0415  the library works without a web framework
 
-    configure_logs(settings.log_level)
-    SlowClientProtocol.keep(head_seconds=settings.head_seconds, connections=settings.max_connections)
-    raise_file_limit()
-    limits = Limits(event_bytes=settings.max_event_bytes, batch_bytes=settings.max_batch_bytes)
-    stream_limits = StreamLimits(
-        in_all=settings.max_streams,
-        per_address=settings.max_streams_per_address,
-        heartbeat=settings.stream_heartbeat_ms / 1000,
-    )
-    app = build_app(
-        lambda: open_service(settings=settings, spool=settings.spool_folder, publish=True),
-        limits,
-        pages=(page_routes(PageHost(), frame_ancestors=settings.listed("frame_ancestors")),),
-        stream_limits=stream_limits,
-        guard=_guard(settings),
-        observing=ObservabilityConfig(
-            access_log=settings.access_log,
-            log_addresses=settings.log_addresses,
-            metrics_port=settings.metrics_port,
-            otlp_endpoint=settings.otlp_endpoint,
-        ),
-        webhook_private=settings.webhook_private,
-        reports=Reports(settings.public_url or ""),
-    )
-    calm_collector()
-    return app
+    return compose(settings)
 
 
-def _guard(settings: Settings) -> SecurityConfig:
-    from laurels.application.ports.keys import Bucket  # noqa: PLC0415  the library works without a web framework
-    from laurels.http.auth.guard import SecurityConfig  # noqa: PLC0415
-    from laurels.http.auth.identity import Policy  # noqa: PLC0415
-    from laurels.http.auth.tokens import TokenRules  # noqa: PLC0415
-    from laurels.http.server.edge import EdgeRules, Rates  # noqa: PLC0415
-    from laurels.storage.key_file import KeyFile  # noqa: PLC0415
-
-    def a_minute(requests: int) -> Bucket | None:
-        return Bucket(requests, requests / 60) if requests else None
-
-    return SecurityConfig(
-        policy=Policy(
-            records_own=settings.users_record_events,
-            earliest_hours=settings.backdate_hours,
-            shown=frozenset(settings.listed("public")),
-        ),
-        tokens=TokenRules(
-            secret=settings.jwt_secret,
-            jwks_url=settings.jwt_jwks_url,
-            algorithms=settings.listed("jwt_algorithms"),
-            issuer=settings.jwt_issuer,
-            audience=settings.jwt_audience,
-        ),
-        rules=EdgeRules(
-            Rates(
-                key=a_minute(settings.key_rate),
-                user=a_minute(settings.user_rate),
-                address=a_minute(settings.address_rate),
-                failures=a_minute(settings.failure_rate),
-            ),
-            requests=settings.max_requests,
-            seconds=settings.request_seconds,
-            origins=frozenset(settings.listed("cors_origins")),
-        ),
-        remembered=None if settings.spool_folder is None else KeyFile(Path(settings.spool_folder)),
-    )
-
-
-def create_app_from_environment() -> Litestar:
+def create_app_from_environment() -> Lifespan:
     """The ASGI application with the settings of the environment, for servers that want a factory."""
     return create_app(read_settings())

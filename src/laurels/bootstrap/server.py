@@ -1,0 +1,168 @@
+"""Joins the service and everything around it to the application that a server runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+
+from litestar.types import ASGIApp
+
+from laurels.application.access.keyring import Keyring
+from laurels.application.access.rate_limiter import RateLimiter
+from laurels.application.ports.keys import Bucket
+from laurels.application.service import Service
+from laurels.application.webhooks.webhooks import Webhooks
+from laurels.bootstrap import open_service
+from laurels.errors import StoreError
+from laurels.http.app import Running, SlashIds, build_app
+from laurels.http.auth.guard import Guard, Rates
+from laurels.http.auth.identity import Identity, Policy
+from laurels.http.auth.tokens import TokenRules, Tokens
+from laurels.http.observability.logs import configure_logs
+from laurels.http.observability.metrics import Metrics, serve_metrics
+from laurels.http.observability.observing import Observer, Traces
+from laurels.http.page_host import PageHost
+from laurels.http.server.capacity import Capacity
+from laurels.http.server.connections import SlowClientProtocol, check_server
+from laurels.http.server.cors import Cors, origins_allowed
+from laurels.http.server.headers import SecurityHeaders
+from laurels.http.server.lifespan import Lifespan
+from laurels.http.server.limits import Limits
+from laurels.http.server.process import calm_collector, raise_file_limit
+from laurels.http.server.refusals import Refusals
+from laurels.http.server.routing import RouteTable
+from laurels.http.server.short_way import ShortWay
+from laurels.http.server.stopping import told_of_stopping
+from laurels.http.webhook_sender import WebhookSender
+from laurels.http.wire.streams import StreamLimits, Streams
+from laurels.settings import Settings
+from laurels.storage.key_file import KeyFile
+from laurels.web.pages import page_routes
+from laurels.web.report.document import Reports
+
+Layer = Callable[[ASGIApp], ASGIApp]
+
+
+def compose(settings: Settings, *, guard: Layer | None = None) -> Lifespan:
+    """The ASGI application: one service per process, opened when serving starts and closed when it ends.
+
+    `guard` stands in the place of the one that asks for keys; only what measures or describes has another one. Raises
+    SettingsError.
+    """
+    check_server()
+    configure_logs(settings.log_level)
+    SlowClientProtocol.keep(head_seconds=settings.head_seconds, connections=settings.max_connections)
+    raise_file_limit()
+    tokens = TokenRules(
+        secret=settings.jwt_secret,
+        jwks_url=settings.jwt_jwks_url,
+        algorithms=settings.listed("jwt_algorithms"),
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+    )
+    app = Lifespan(lambda: _serving(settings, tokens, guard))
+    calm_collector()
+    return app
+
+
+@asynccontextmanager
+async def _serving(settings: Settings, tokens: TokenRules, guard: Layer | None) -> AsyncGenerator[ASGIApp]:
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(
+            open_service(settings=settings, spool=settings.spool_folder, publish=True)
+        )
+        limiter = RateLimiter(service.store, service.clock)
+        stack.push_async_callback(limiter.close)
+        identity = await _identity(stack, settings, service, tokens)
+        running = Running(
+            service=service,
+            webhooks=await _webhooks(stack, settings, service),
+            limits=Limits(event_bytes=settings.max_event_bytes, batch_bytes=settings.max_batch_bytes),
+            streams=Streams(
+                StreamLimits(
+                    in_all=settings.max_streams,
+                    per_address=settings.max_streams_per_address,
+                    heartbeat=settings.stream_heartbeat_ms / 1000,
+                )
+            ),
+            reports=Reports(settings.public_url or ""),
+            callers_known=lambda: identity.is_ready,
+        )
+        pages = page_routes(PageHost(), frame_ancestors=settings.listed("frame_ancestors"))
+        framework = build_app(running, pages=[pages])
+        await stack.enter_async_context(framework.lifespan())
+
+        # Each layer knows the one inside it; a request passes them from the bottom of this list to its top.
+        app: ASGIApp = ShortWay(SlashIds(framework), service, running.limits)
+        app = guard(app) if guard else Guard(app, identity=identity, limiter=limiter, rates=_rates(settings))
+        app = capacity = Capacity(app, requests=settings.max_requests, seconds=settings.request_seconds)
+        app = Refusals(app)
+        if origins := settings.listed("cors_origins"):
+            app = Cors(app, origins_allowed(origins))
+        app = SecurityHeaders(app)
+        app = observer = Observer(
+            app,
+            RouteTable(framework),
+            access_log=settings.access_log,
+            log_addresses=settings.log_addresses,
+            traces=_traces(stack, settings, service),
+        )
+        stack.callback(capacity.close)
+        metrics = Metrics(service, capacity, limiter, running.streams, observer)
+        await stack.enter_async_context(serve_metrics(settings.metrics_port, metrics))
+
+        def stop() -> None:
+            framework.state["is_stopping"] = True
+            service.live.end()
+
+        stack.enter_context(told_of_stopping(stop))
+        yield app
+
+
+async def _identity(stack: AsyncExitStack, settings: Settings, service: Service, rules: TokenRules) -> Identity:
+    """How callers are known. A server that starts while its database is away reads the keys from a file."""
+    remembered = None if settings.spool_folder is None else KeyFile(Path(settings.spool_folder))
+    keyring = Keyring(service.store, service.clock, remembered=remembered)
+    stack.push_async_callback(keyring.close)
+    tokens = Tokens(rules)
+    stack.push_async_callback(tokens.close)
+    # Where the store is away, requests say so until it is there.
+    with suppress(StoreError):
+        await keyring.refresh()
+    keyring.learn()
+    policy = Policy(
+        records_own=settings.users_record_events,
+        earliest_hours=settings.backdate_hours,
+        shown=frozenset(settings.listed("public")),
+    )
+    return Identity(keyring, tokens, policy, has_tokens=rules.are_given)
+
+
+async def _webhooks(stack: AsyncExitStack, settings: Settings, service: Service) -> Webhooks:
+    sender = WebhookSender(allow_private=settings.webhook_private)
+    stack.push_async_callback(sender.close)
+    return await stack.enter_async_context(service.delivering(sender, allow_private=settings.webhook_private))
+
+
+def _traces(stack: AsyncExitStack, settings: Settings, service: Service) -> Traces | None:
+    if settings.otlp_endpoint is None:
+        return None
+    from laurels.http.observability.telemetry import Telemetry  # noqa: PLC0415  nothing of it is loaded without a collector
+
+    telemetry = Telemetry(settings.otlp_endpoint)
+    stack.push_async_callback(telemetry.close)
+    service.recorder.stats.on_committed.subscribe(telemetry.commit)
+    return telemetry
+
+
+def _rates(settings: Settings) -> Rates:
+    def a_minute(requests: int) -> Bucket | None:
+        return Bucket(requests, requests / 60) if requests else None
+
+    return Rates(
+        key=a_minute(settings.key_rate),
+        user=a_minute(settings.user_rate),
+        address=a_minute(settings.address_rate),
+        failures=a_minute(settings.failure_rate),
+    )

@@ -1,0 +1,70 @@
+"""How many requests are worked on at once, and how long each may take until its answer begins."""
+
+from __future__ import annotations
+
+import asyncio
+
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from laurels.http.server.deadlines import Deadlines
+from laurels.http.server.routing import route_of
+from laurels.http.wire.bodies import BODY_IS_READ
+from laurels.http.wire.refusal import Refusal
+
+
+class Capacity:
+    """Lets `requests` of them through to `app`, each for `seconds`. `under_way` and `shed` count those that are worked
+    on and those that were refused."""
+
+    def __init__(self, app: ASGIApp, *, requests: int, seconds: float) -> None:
+        self._app = app
+        self._requests = requests
+        self._seconds = seconds
+        self._deadlines = Deadlines(seconds)
+        self.under_way = 0
+        self.shed = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"  # noqa: S101  nothing else comes here
+        if self.under_way >= self._requests:
+            self.shed += 1
+            raise Refusal(503, "The server has as much to do as it takes; try again in a moment.")
+        route = route_of(scope)
+        is_stream = route is not None and route.is_stream
+        has_begun, holds_place = False, True
+        self.under_way += 1
+        deadline = self._deadlines.begin()
+
+        async def answer(message: Message) -> None:
+            nonlocal has_begun, holds_place
+            if message["type"] == "http.response.start":
+                has_begun = True
+                self._deadlines.end(deadline)
+                if is_stream and holds_place:
+                    # Streams have a limit of their own.
+                    holds_place = False
+                    self.under_way -= 1
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except asyncio.CancelledError:
+            # Somebody else may have cancelled it as well, such as a server that stops.
+            if not deadline.passed or deadline.task.uncancel() or has_begun:
+                raise
+            raise self._too_slow(scope) from None
+        finally:
+            self._deadlines.end(deadline)
+            if holds_place:
+                self.under_way -= 1
+
+    def close(self) -> None:
+        """Limit nothing any more."""
+        self._deadlines.close()
+
+    def _too_slow(self, scope: HTTPScope) -> Refusal:
+        closing = {"Connection": "close"}
+        if scope["method"] in ("GET", "HEAD") or BODY_IS_READ in scope["state"]:
+            detail = f"The request was not carried out within {self._seconds:g} seconds; try again."
+            return Refusal(503, detail, headers=closing)
+        return Refusal(408, f"The body did not arrive within {self._seconds:g} seconds.", headers=closing)

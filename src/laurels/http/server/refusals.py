@@ -1,0 +1,43 @@
+"""What the layers around the framework refuse, and what goes wrong in them, as the same answers that routes give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from laurels.errors import LaurelsError
+from laurels.http.wire.problems import on_fault, on_http_exception, on_laurels_error
+
+
+class Refusals:
+    """Answers with the error's own document where `app` raises one before its answer began."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = False
+
+        async def answer(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            if has_begun:
+                raise
+            request = Request[Any, Any, Any](scope, receive, send)
+            match error:
+                case LaurelsError():
+                    response = on_laurels_error(request, error)
+                case HTTPException():
+                    response = on_http_exception(request, error)
+                case _:
+                    response = on_fault(request, error)
+            refuse = response.to_asgi_response(None, request)  # pyright: ignore[reportUnknownMemberType]  untyped there
+            await refuse(scope, receive, send)

@@ -1,0 +1,116 @@
+"""The one table of addresses: what each route declares beside its handler, found by the path of a request.
+
+The framework holds the routes; this reads them once, so that the layers around it (guard, short way, metrics) know
+the address of a request before the framework does, and nobody repeats what a route is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from litestar import Litestar
+from litestar.types import HTTPScope, Receive
+from msgspec import Struct
+
+from laurels.application.service import Service
+from laurels.http.auth.access import Access
+from laurels.http.server.limits import Limits
+
+Headers = list[tuple[bytes, bytes]]
+Answer = tuple[int, Headers, bytes]
+ShortHandler = Callable[[HTTPScope, Receive, Service, Limits], Coroutine[Any, Any, Answer]]
+"""Answers from the raw ASGI messages: status, headers and body. See `ShortWay`."""
+
+
+class Route(Struct, frozen=True):
+    """One method of an address. `short`: the handler of the short way. `is_stream`: its answer has no end. `is_probe`:
+    it tells how the process is, so it needs no caller and no place among the requests."""
+
+    access: Access
+    short: ShortHandler | None = None
+    is_stream: bool = False
+    is_probe: bool = False
+
+
+class Address(Struct, frozen=True):
+    """A path of the description, `/api/progress/rank/{user_id}`, with its routes by method."""
+
+    template: str
+    routes: dict[str, Route]
+
+    @property
+    def allow(self) -> str:
+        """Its methods, as the header `Allow` names them."""
+        return ", ".join(sorted({*self.routes, "OPTIONS"}))
+
+
+class RouteTable:
+    """The addresses of an application. Raises TypeError where a route declares no access rule."""
+
+    def __init__(self, app: Litestar) -> None:
+        self._exact: dict[str, Address] = {}
+        # By what stands before the first parameter, with what stands after it; longer ends first.
+        self._open: dict[str, list[tuple[str, Address]]] = {}
+        for address in _addresses(app):
+            head, parameter, tail = address.template.partition("{")
+            if not parameter:
+                self._exact[address.template] = address
+                continue
+            ends = self._open.setdefault(head, [])
+            ends.append((tail.partition("}")[2], address))
+            ends.sort(key=lambda end: -len(end[0]))
+
+    def find(self, path: str) -> Address | None:
+        """The address that a path has; None where nothing is."""
+        if (found := self._exact.get(path)) is not None:
+            return found
+        slash = path.find("/", 1)
+        while slash > 0:
+            ends = self._open.get(path[: slash + 1])
+            if ends is not None and len(path) > slash + 1:
+                for tail, address in ends:
+                    if path.endswith(tail):
+                        found = address
+                        break
+            slash = path.find("/", slash + 1)
+        return found or self._exact.get(path.rstrip("/") or "/")
+
+    def __iter__(self) -> Iterable[Address]:
+        yield from self._exact.values()
+        for ends in self._open.values():
+            for _, address in ends:
+                yield address
+
+
+def address_of(scope: HTTPScope) -> Address | None:
+    """The address of a request, as it was found when the request came."""
+    state: dict[str, Any] = scope["state"]
+    return state.get("address")
+
+
+def route_of(scope: HTTPScope) -> Route | None:
+    """The route of a request; None where its address does not take its method, or where it has none."""
+    address = address_of(scope)
+    return None if address is None else address.routes.get(scope["method"])
+
+
+def _addresses(app: Litestar) -> Iterable[Address]:
+    for route in app.routes:
+        found: dict[str, Route] = {}
+        for handler in getattr(route, "route_handlers", None) or [getattr(route, "route_handler", None)]:
+            methods: set[str] = set(getattr(handler, "http_methods", None) or {"GET"}) - {"OPTIONS"}
+            if not methods:
+                # The framework's own answer to OPTIONS.
+                continue
+            opt: dict[str, Any] = getattr(handler, "opt", {})
+            if not isinstance(opt.get("access"), Access):
+                raise TypeError(f"{route.path}: states no access rule in its opt")
+            declared = Route(
+                opt["access"],
+                opt.get("short"),
+                is_stream=opt.get("is_stream", False),
+                is_probe=opt.get("is_probe", False),
+            )
+            found |= dict.fromkeys(methods, declared)
+        yield Address(route.path_format, found)

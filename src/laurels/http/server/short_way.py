@@ -1,0 +1,48 @@
+"""The short way of the requests that come most: from the raw messages to the answer, past the framework.
+
+The framework spends more on routing, injecting and wrapping such a request than all else that happens to it
+(docs/decisions has the figures). A route declares its short handler beside the long one; it answers requests without a
+query, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from laurels.application.service import Service
+from laurels.http.auth.access import check
+from laurels.http.server.limits import Limits
+from laurels.http.server.routing import Answer, Headers, route_of
+
+JSON: Headers = [(b"content-type", b"application/json")]
+
+_encode = msgspec.json.Encoder().encode
+
+
+def json_answer(value: Any, status: int = 200, headers: Headers = JSON) -> Answer:
+    """An answer with a document; `headers` name its type."""
+    return status, headers, _encode(value)
+
+
+class ShortWay:
+    """Answers what has a short handler; `app`, the framework, answers the rest."""
+
+    def __init__(self, app: ASGIApp, service: Service, limits: Limits) -> None:
+        self._app = app
+        self._service = service
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"  # noqa: S101  nothing else comes here
+        route = route_of(scope)
+        if route is None or route.short is None or scope["query_string"]:
+            await self._app(scope, receive, send)
+            return
+        check(route.access, scope)
+        status, headers, body = await route.short(scope, receive, self._service, self._limits)
+        headers = [*headers, (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
