@@ -28,6 +28,12 @@ SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION).exclude(path_regex="/stream
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 
 
+@schemathesis.serializer("application/x-ndjson", "application/ndjson", "application/jsonl")
+def lines(_context: Any, value: Any) -> bytes:
+    """What is sent as lines: the description says no more than that it is text."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server whose ledger must agree at the end."""
