@@ -53,7 +53,7 @@ def test_it_compiles_and_its_own_tests_pass(npm: str) -> None:
     run(npm, "run", "check")
     # Most of the time the tests wait for servers.
     files = sorted(str(file) for file in (PACKAGE / "tests").glob("*.test.mjs"))
-    run("node", "--test", "--test-reporter=spec", "--test-concurrency=3", "--test-timeout=90000", *files)
+    run("node", "--test", "--test-reporter=spec", "--test-concurrency=3", "--test-timeout=200000", *files)
 
 
 @pytest.mark.long

@@ -98,6 +98,16 @@ describe("a page", { skip: withoutBrowser }, () => {
     assert.ok(most <= 2, `${most} requests at once, the preflight included`);
   });
 
+  it("open twice in a browser without locks loses and doubles nothing", async () => {
+    context = await browser.newContext();
+    await context.addInitScript(() => Object.defineProperty(navigator, "locks", { value: undefined }));
+    const tabs = [await openTab("lockless"), await openTab("lockless")];
+    const ids = (await Promise.all([0, 1, 2, 3, 4, 5].map((turn) => track(tabs[turn % 2], 50)))).flat();
+    await until(async () => (await stored(tabs[0])) === 0);
+    assert.deepEqual((await server.eventIdsOf("lockless")).sort(), ids.sort());
+    for (const tab of tabs) assert.deepEqual(await tab.evaluate(() => window.told.rejected), []);
+  });
+
   it("that is closed sends what it has", async () => {
     context = await browser.newContext();
     const page = await openTab("leaving", { flushInterval: 60_000 });
