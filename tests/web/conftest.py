@@ -70,7 +70,8 @@ def client(pages: ServerProcess) -> Iterator[httpx2.Client]:
         yield client
 
 
-@pytest.fixture(scope="session")
+# Of one module: while it runs, its thread has an event loop, and no other test could start one.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium. scripts/setup installs it where CI runs."""
     if CHROMIUM is None:
