@@ -10,6 +10,8 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
     ├── EventConflict           the same event id came before with other content
     ├── UnknownUser             nothing is recorded for this user
     ├── UserDeleted             this user was deleted, and stays so
+    ├── UnknownEvent            this user has no such event
+    ├── UnknownBadge            the rulebook, or the user, has no such badge
     ├── UnknownKey              there is no API key with this prefix
     ├── UnknownWebhook          there is no webhook with this id
     ├── RulebookError           a rulebook cannot be used; names file, line and key
@@ -94,6 +96,21 @@ class UserDeleted(LaurelsError):
 
     def __init__(self) -> None:
         super().__init__("This user was deleted; nothing is recorded under this userId any more.")
+
+
+class UnknownEvent(LaurelsError):
+    """The user has no event with this id."""
+
+    code = "unknown-event"
+
+    def __init__(self) -> None:
+        super().__init__("This user has no event with this eventId; look for it in the history.")
+
+
+class UnknownBadge(LaurelsError):
+    """The rulebook has no badge with this id, or the user does not hold it."""
+
+    code = "unknown-badge"
 
 
 class UnknownKey(LaurelsError):

@@ -10,6 +10,7 @@ from typing import Any
 
 from laurels.application.background import BackgroundTask
 from laurels.application.live.live import Live
+from laurels.application.maintenance.corrections import Corrections
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.draining import Drainer
 from laurels.application.outage.spooling_recorder import SpoolingRecorder
@@ -90,6 +91,7 @@ class Service:
             last_known = LastKnown(self.recorder, recent)
             self._intake = SpoolingRecorder(self.recorder, fallback.spool, fallback.availability, clock)
             self._drainer = Drainer(self._intake, fallback.spool, fallback.availability)
+        self.corrections = Corrections(store, rulebook, clock, self.recorder)
         self.learners = Learners(store, rulebook, clock, recent=recent, last_known=last_known)
         self.leaderboards = Leaderboards(store, rulebook, clock, last_known=last_known)
         self.live = Live(

@@ -78,7 +78,9 @@ def award(
         # In rulebook order, so that a replay awards in the same order.
         for position in sorted(set(candidates)):
             badge = rulebook.badges[position]
-            if badge.id in progress.awards or not rulebook.goals[position].is_met(progress):
+            if badge.id in progress.awards or badge.id in progress.revoked:
+                continue
+            if not rulebook.goals[position].is_met(progress):
                 continue
             awarded = Award(badge.id, badge.points if pays is None else pays.get(badge.id, 0), at)
             awards.append(awarded)

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from laurels.domain.ledger import Award, Entry, EventRecorded, UserMigrated
+from laurels.domain.ledger import (
+    Award,
+    BadgeRevoked,
+    BadgesGiven,
+    Entry,
+    EventRecorded,
+    EventRetracted,
+    ProfileChanged,
+    UserMigrated,
+    awards_of,
+)
 from laurels.domain.periods import day_of
 from laurels.domain.progress import BoardDay, DayTotals, Progress, TypeTotals
 from laurels.domain.rules.caps import note
@@ -17,34 +27,112 @@ from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.streaks import run_through
 
 
-def fold(progress: Progress, entry: Entry, rulebook: Rulebook) -> None:
+class Revisions:
+    """What later entries of one user took back of earlier ones: events by `seq`, awards by `seq` and badge.
+
+    A state after such an entry is that of all entries up to it, folded from the start without what is in here. So
+    nothing has to be undone: what was taken back has never been folded in.
+    """
+
+    __slots__ = ("awards", "banned", "events", "given", "held")
+
+    def __init__(self) -> None:
+        self.events: set[int] = set()
+        self.awards: set[tuple[int, str]] = set()
+        # Of each badge the entry that awarded it last, and of those that are held now the award.
+        self.given: dict[str, int] = {}
+        self.held: dict[str, Award] = {}
+        # Taken back by hand, and not granted since.
+        self.banned: set[str] = set()
+
+    def see(self, entry: Entry) -> None:
+        """Take in the next entry of the user."""
+        body = entry.body
+        for award in awards_of(body):
+            self.given[award.badge_id] = entry.seq
+            self.held[award.badge_id] = award
+            self.banned.discard(award.badge_id)
+        if isinstance(body, EventRetracted):
+            self.events.add(body.event_seq)
+            for award in body.revoked:
+                self._revoke(award.badge_id)
+        elif isinstance(body, BadgeRevoked):
+            self._revoke(body.award.badge_id)
+            self.banned.add(body.award.badge_id)
+
+    def _revoke(self, badge_id: str) -> None:
+        self.awards.add((self.given[badge_id], badge_id))
+        del self.held[badge_id]
+
+
+NO_REVISIONS = Revisions()
+
+
+def is_revision(entry: Entry) -> bool:
+    """Whether the entry takes back something of earlier ones, so that the state after it is folded from the start."""
+    return isinstance(entry.body, EventRetracted | BadgeRevoked)
+
+
+def fold(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisions = NO_REVISIONS) -> None:
     """Take in one entry of the ledger: what it says happened, whatever the present rules would make of it.
 
-    The entry must be the next one of this user (`seq` + 1).
+    The entry must be the next one of this user (`seq` + 1). What `revisions` hold of it is passed over; to fold a
+    revision (`is_revision`) they must hold what it takes back, from the first entry on.
     """
     body = entry.body
     progress.stamp(entry.seq, entry.recorded_at, body)
-    if isinstance(body, EventRecorded):
-        outcome = body.outcome
-        observe_event(
-            progress,
-            event_type=body.event_type,
-            metadata=body.metadata,
-            at=body.at,
-            offset=outcome.offset,
-            points=outcome.points,
-            rulebook=rulebook,
-            once_key=body.once_key,
-        )
-        for award in outcome.awards:
-            hold(progress, award, rulebook)
-    elif isinstance(body, UserMigrated):
-        progress.migrate(body)
-        for award in body.awards:
-            hold(progress, award, rulebook, is_dated=False)
-        adjust(progress, body.adjustment, rulebook)
-    else:
-        progress.set_profile(body)
+    match body:
+        case EventRecorded():
+            if entry.seq in revisions.events:
+                _leave_out(progress, body, rulebook)
+            else:
+                outcome = body.outcome
+                observe_event(
+                    progress,
+                    event_type=body.event_type,
+                    metadata=body.metadata,
+                    at=body.at,
+                    offset=outcome.offset,
+                    points=outcome.points,
+                    rulebook=rulebook,
+                    once_key=body.once_key,
+                )
+            if body.outcome.awards:
+                _take_awards(progress, entry, rulebook, revisions)
+        case UserMigrated():
+            progress.migrate(body)
+            _take_awards(progress, entry, rulebook, revisions)
+            adjust(progress, body.adjustment, rulebook)
+        case BadgesGiven():
+            given = {award.badge_id for award in body.awards}
+            progress.revoked = [badge_id for badge_id in progress.revoked if badge_id not in given]
+            _take_awards(progress, entry, rulebook, revisions)
+        case BadgeRevoked():
+            progress.revoked = sorted({*progress.revoked, body.award.badge_id})
+        case ProfileChanged():
+            progress.set_profile(body)
+        case EventRetracted():
+            # All that it says is in `revisions`.
+            pass
+
+
+def _take_awards(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisions) -> None:
+    is_dated = not isinstance(entry.body, UserMigrated)
+    for award in awards_of(entry.body):
+        if (entry.seq, award.badge_id) not in revisions.awards:
+            hold(progress, award, rulebook, is_dated=is_dated)
+        elif is_dated:
+            # See `_leave_out`.
+            _board_day(progress, award.earned_at, rulebook)
+
+
+def _leave_out(progress: Progress, body: EventRecorded, rulebook: Rulebook) -> None:
+    """An event that was taken back leaves nothing but empty days of the boards: their lines, which may have been
+    written, are then written anew as lines that nobody sees."""
+    _board_day(progress, body.at, rulebook)
+    language = body.metadata.get("language")
+    if language is not None and rulebook.keeps_language(language):
+        progress.language_days.setdefault(language, {}).setdefault(rulebook.board_day(body.at), BoardDay())
 
 
 def observe_event(

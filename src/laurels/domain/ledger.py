@@ -93,7 +93,61 @@ class UserMigrated(Struct, frozen=True, rename="camel", omit_defaults=True, tag=
     profile: dict[str, Any] = {}
 
 
-EntryBody = EventRecorded | ProfileChanged | UserMigrated
+Cause = Literal["backfill", "grant"]
+Notify = Literal["none", "digest", "each"]
+"""What webhooks and streams tell of awards made later: nothing, one message for all of them, one for each."""
+
+
+class BadgesGiven(Struct, frozen=True, rename="camel", omit_defaults=True, tag="award", tag_field="kind"):
+    """Badges were awarded without a new event: after a change of the rules (backfill), or by hand (grant).
+
+    The `earned_at` of each award of a backfill is the instant of the event that met the criterion; `crossings` holds
+    the ids of these events by badge. `rules` is the fingerprint of the rules that decided. `total_points` and `level`
+    stand after it.
+    """
+
+    cause: Cause
+    awards: list[Award]
+    total_points: int
+    level: int
+    rules: str
+    crossings: dict[str, str] = {}
+    notify: Notify = "each"
+    reason: str | None = None
+    caller: str | None = None
+
+
+class BadgeRevoked(Struct, frozen=True, rename="camel", omit_defaults=True, tag="revocation", tag_field="kind"):
+    """A badge was taken back by hand, with its points; no rule awards it again, only a grant does.
+
+    `award` is what was held. `total_points` and `level` stand after it.
+    """
+
+    award: Award
+    total_points: int
+    level: int
+    reason: str
+    caller: str | None = None
+
+
+class EventRetracted(Struct, frozen=True, rename="camel", omit_defaults=True, tag="retraction", tag_field="kind"):
+    """The event of the entry `event_seq` does not count any more: from here on all is as if it had never been.
+
+    `points` is what it had brought, `revoked` are the revocable badges that do not hold without it. Other badges stay,
+    even those that came with it. `total_points` and `level` stand after it.
+    """
+
+    event_id: str
+    event_seq: int
+    points: int
+    total_points: int
+    level: int
+    reason: str
+    revoked: list[Award] = []
+    caller: str | None = None
+
+
+EntryBody = EventRecorded | ProfileChanged | UserMigrated | BadgesGiven | BadgeRevoked | EventRetracted
 
 
 class Entry(Struct, frozen=True):
@@ -104,3 +158,14 @@ class Entry(Struct, frozen=True):
     event_id: str | None
     recorded_at: int
     body: EntryBody
+
+
+def awards_of(body: EntryBody) -> list[Award]:
+    """The badges that an entry brought."""
+    match body:
+        case EventRecorded():
+            return body.outcome.awards
+        case UserMigrated() | BadgesGiven():
+            return body.awards
+        case _:
+            return []

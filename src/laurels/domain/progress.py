@@ -96,6 +96,8 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     paid: dict[str, dict[int, DayPay]] = {}
     paid_at: dict[str, list[int]] = {}
     once: bytes = b""
+    # Badges that were taken back by hand: no rule awards them again.
+    revoked: list[str] = []
 
     @property
     def time_zone(self) -> str:
@@ -140,6 +142,11 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
             self.created_at = body.created_at
         if body.profile:
             self.set_profile(ProfileChanged(body.profile))
+
+    def become(self, other: Progress) -> None:
+        """Take over everything from another progress of the same user."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(other, name))
 
     def set_profile(self, body: ProfileChanged) -> None:
         """Take in the fields that a profile change sets."""

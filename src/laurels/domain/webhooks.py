@@ -20,6 +20,9 @@ from msgspec import Struct
 from laurels.errors import InvalidInput
 
 BADGE_AWARDED = "badge.awarded"
+BADGE_REVOKED = "badge.revoked"
+BADGES_BACKFILLED = "badges.backfilled"
+EVENT_RETRACTED = "event.retracted"
 BOARD_CLOSED = "board.closed"
 LEVEL_REACHED = "level.reached"
 STREAK_EXTENDED = "streak.extended"
@@ -27,7 +30,17 @@ STREAK_LOST = "streak.lost"
 USER_DELETED = "user.deleted"
 TEST = "webhook.test"
 
-TYPES = (BADGE_AWARDED, BOARD_CLOSED, LEVEL_REACHED, STREAK_EXTENDED, STREAK_LOST, USER_DELETED)
+TYPES = (
+    BADGE_AWARDED,
+    BADGE_REVOKED,
+    BADGES_BACKFILLED,
+    BOARD_CLOSED,
+    EVENT_RETRACTED,
+    LEVEL_REACHED,
+    STREAK_EXTENDED,
+    STREAK_LOST,
+    USER_DELETED,
+)
 """What an endpoint can ask for. `TEST` is only sent when somebody asks for it by hand."""
 
 DELAYS = (5, 30, 120, 600, 3_600, 3 * 3_600, 8 * 3_600, 20 * 3_600, 40 * 3_600)

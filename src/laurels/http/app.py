@@ -17,7 +17,7 @@ from laurels.application.service import Service
 from laurels.application.webhooks.webhooks import Webhooks
 from laurels.errors import LaurelsError
 from laurels.http.auth.access import OPEN, allow
-from laurels.http.routes import boards, events, exports, health, learners, personal_data, streams, webhooks
+from laurels.http.routes import boards, corrections, events, exports, health, learners, personal_data, streams, webhooks
 from laurels.http.server.limits import Limits
 from laurels.http.wire.openapi import DescriptionPlugin, description
 from laurels.http.wire.problems import not_found, on_fault, on_http_exception, on_laurels_error
@@ -40,6 +40,7 @@ ROUTES = (
     streams.leaderboard_stream,
     boards.badge_catalogue,
     *webhooks.ROUTES,
+    *corrections.ROUTES,
     health.live,
     health.ready,
     description,

@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 
 from laurels.application.queries.views import Activity, BadgeStateView, Dashboard, UserView
 from laurels.application.service import Service
-from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
+from laurels.domain.ledger import BadgeRevoked, BadgesGiven, Entry, EventRecorded, EventRetracted, ProfileChanged
 from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
 from laurels.web.drawing import HEATMAP, SMALL_MEDAL, Pen
@@ -161,6 +161,15 @@ def ledger_line(entry: Entry, *, names: dict[str, dict[str, Any]], language: Lan
             line["why"].append(_unpaid(body.outcome.unpaid, language))
     elif isinstance(body, ProfileChanged):
         line["what"] = _("Profile changed")
+    elif isinstance(body, BadgesGiven):
+        line["what"] = _("Badges awarded later")
+        awards = body.awards
+    elif isinstance(body, BadgeRevoked):
+        line["what"] = _("Badge taken back")
+        line["points"] = _points(-body.award.points, language)
+    elif isinstance(body, EventRetracted):
+        line["what"] = _("Event taken back")
+        line["points"] = _points(-body.points - sum(award.points for award in body.revoked), language)
     else:
         line["what"] = _("Brought along from another system")
         awards = body.awards

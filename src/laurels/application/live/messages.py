@@ -17,7 +17,7 @@ from msgspec import UNSET, Struct, UnsetType
 from laurels.application.queries.badges import badge_view
 from laurels.application.queries.learners import event_view
 from laurels.application.queries.views import Leaderboard
-from laurels.domain.ledger import Award, Entry, EventRecorded, ProfileChanged
+from laurels.domain.ledger import BadgesGiven, Entry, EventRecorded, ProfileChanged, awards_of
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidQuery
@@ -102,7 +102,8 @@ def _parts(entry: Entry, rulebook: Rulebook) -> Iterable[tuple[MessageKind, Any]
         if changes:
             yield "profile", changes
         return
-    awards: list[Award] = body.awards if not isinstance(body, EventRecorded) else body.outcome.awards
+    is_quiet = isinstance(body, BadgesGiven) and body.notify != "each"
+    awards = [] if is_quiet else awards_of(body)
     if isinstance(body, EventRecorded):
         yield "event", event_view(entry, body)
     for award in awards:

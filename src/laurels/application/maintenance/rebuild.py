@@ -12,11 +12,12 @@ import msgspec
 from msgspec import Struct, field
 
 from laurels.application.ports.store import LATER_LIMIT, Projected, Projection, Store
+from laurels.application.recording.refolding import refold
 from laurels.application.recording.standings import card_of, standings_of
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
-from laurels.domain.folding import fold
-from laurels.domain.ledger import Award, Entry, EventRecorded, UserMigrated
+from laurels.domain.folding import fold, is_revision
+from laurels.domain.ledger import Award, BadgesGiven, Entry, EntryBody, EventRecorded, UserMigrated, awards_of
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 
@@ -104,7 +105,7 @@ async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -
     found = Verification(users=len(users))
     projections = await store.projected(users)
     async for user_id, ledger in _ledgers(store, rulebook, users):
-        await _verify_user(ledger, rulebook, user_id, projections.get(user_id), found)
+        await _verify_user(store, ledger, rulebook, user_id, projections.get(user_id), found)
     if found.differences:
         # Who is deleted meanwhile is not there as a whole any more; whether anything stays is another question.
         deleted = await store.tombstones([difference.user_id for difference in found.differences])
@@ -134,7 +135,10 @@ async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) 
     async for user_id, ledger in _ledgers(store, rulebook, users):
         progress = Progress(user_id=user_id, version=rulebook.measures_version)
         async for entry in ledger:
-            fold(progress, entry, rulebook)
+            if is_revision(entry):
+                progress = await refold(store, rulebook, user_id, entry.seq)
+            else:
+                fold(progress, entry, rulebook)
         batch.append(progress)
     await store.project(
         [Projection(progress, standings_of(progress) if progress.board_days else {}) for progress in batch],
@@ -174,6 +178,7 @@ async def entries_of(store: Store, user_id: str, first: Sequence[Entry]) -> Asyn
 
 
 async def _verify_user(
+    store: Store,
     ledger: AsyncIterator[Entry],
     rulebook: Rulebook,
     user_id: str,
@@ -195,13 +200,16 @@ async def _verify_user(
             differs(entry.seq, f"event {entry.event_id!r} is recorded twice")
         elif entry.event_id is not None:
             event_ids.add(entry.event_id)
-        for what in _replay(progress, entry, rulebook):
+        if is_revision(entry):
+            progress = await refold(store, rulebook, user_id, entry.seq)
+            problems = _sum_differs(progress, entry.body)
+        else:
+            problems = _replay(progress, entry, rulebook)
+        for what in problems:
             differs(entry.seq, what)
         if isinstance(entry.body, EventRecorded):
             found.events += 1
-            found.awards += len(entry.body.outcome.awards)
-        elif isinstance(entry.body, UserMigrated):
-            found.awards += len(entry.body.awards)
+        found.awards += len(awards_of(entry.body))
         if projected and snapshot and entry.seq == snapshot_seq:
             for what in _projection_differences(progress, snapshot, projected, rulebook):
                 differs(0, what)
@@ -218,8 +226,11 @@ async def _verify_user(
 def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
     """Take the entry in, and tell in what its recorded outcome differs from what its event brings."""
     body = entry.body
-    if isinstance(body, UserMigrated):
-        return _replay_migration(progress, entry, body, rulebook)
+    if isinstance(body, UserMigrated | BadgesGiven):
+        # What another system had stored, or a person or a change of the rules decided, is not ours to decide again.
+        problems = _awarded_again(progress, body.awards)
+        fold(progress, entry, rulebook)
+        return problems + _sum_differs(progress, body)
     if not isinstance(body, EventRecorded):
         fold(progress, entry, rulebook)
         return []
@@ -243,13 +254,12 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
     return problems
 
 
-def _replay_migration(progress: Progress, entry: Entry, body: UserMigrated, rulebook: Rulebook) -> list[str]:
-    """What another system had stored is not ours to decide again; it must add up."""
-    problems = _awarded_again(progress, body.awards)
-    fold(progress, entry, rulebook)
-    if progress.total_points != body.total_points:
-        problems.append(f"recorded total {body.total_points}, sum of the ledger {progress.total_points}")
-    return problems
+def _sum_differs(progress: Progress, body: EntryBody) -> list[str]:
+    """Whether the total that an entry states is the sum of the ledger."""
+    stated = getattr(body, "total_points", progress.total_points)
+    if progress.total_points != stated:
+        return [f"recorded total {stated}, sum of the ledger {progress.total_points}"]
+    return []
 
 
 def _awarded_again(progress: Progress, awards: list[Award]) -> list[str]:

@@ -10,7 +10,15 @@ from msgspec import UNSET, Struct, UnsetType
 from laurels.application.ports.store import Store
 from laurels.application.queries.badges import badge_view
 from laurels.application.queries.views import BadgeView
-from laurels.domain.ledger import Award, Entry, EventRecorded, UserMigrated
+from laurels.domain.ledger import (
+    Award,
+    BadgeRevoked,
+    BadgesGiven,
+    Entry,
+    EventRecorded,
+    EventRetracted,
+    UserMigrated,
+)
 from laurels.domain.periods import iso
 from laurels.domain.rules.rulebook import Rulebook
 
@@ -28,7 +36,8 @@ class HistoryEvent(Struct, frozen=True, rename="camel", kw_only=True):
 class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
     """A line of the ledger. `points` and those of `awards` are what it added to the total.
 
-    `kind` is event, profile or migration; `at` is when it happened, `recorded_at` when it was written.
+    `kind` is event, profile, migration, award, revocation or retraction; `at` is when it happened,
+    `recorded_at` when it was written.
     """
 
     seq: int
@@ -38,6 +47,7 @@ class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
     event: HistoryEvent | UnsetType = UNSET
     points: int
     awards: list[BadgeView]
+    reason: str | UnsetType = UNSET
 
 
 async def history(store: Store, rulebook: Rulebook, user_id: str, last: int) -> AsyncIterator[HistoryEntryView]:
@@ -59,6 +69,12 @@ def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
         event = HistoryEvent(event_id=entry.event_id or "", event_type=body.event_type, metadata=body.metadata)
     elif isinstance(body, UserMigrated):
         kind, at, points, awards = "migration", body.at, body.adjustment, body.awards
+    elif isinstance(body, BadgesGiven):
+        kind, awards = "award", body.awards
+    elif isinstance(body, BadgeRevoked):
+        kind, points = "revocation", -body.award.points
+    elif isinstance(body, EventRetracted):
+        kind, points = "retraction", -body.points - sum(award.points for award in body.revoked)
     return HistoryEntryView(
         seq=entry.seq,
         kind=kind,
@@ -67,4 +83,5 @@ def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
         event=event,
         points=points,
         awards=[badge_view(award, rulebook) for award in awards],
+        reason=getattr(body, "reason", None) or UNSET,
     )

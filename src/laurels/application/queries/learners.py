@@ -36,6 +36,7 @@ from laurels.application.queries.views import (
     UserView,
 )
 from laurels.application.recording.commands import Queued, Recorded
+from laurels.application.recording.refolding import last_revision, refold
 from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EventRecorded
 from laurels.domain.periods import MS_PER_DAY, day_name, iso
@@ -123,6 +124,8 @@ class Learners:
                 raise UnknownUser(user_id)
             progress = Progress(user_id=user_id, version=version)
         while later:
+            if last := last_revision(later):
+                progress = await refold(self._store, self._rulebook, user_id, last)
             for entry in later:
                 # Who read the same user meanwhile may have folded it into the same progress.
                 if entry.seq > progress.seq:

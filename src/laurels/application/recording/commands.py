@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from secrets import token_hex
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from uuid_utils import uuid7
 
+from laurels.domain.amendments import Amendment
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent, is_same_content
 from laurels.domain.ledger import Entry, EventRecorded, Outcome, ProfileChanged
 from laurels.domain.migration import Differences, difference_of, migrate_event, migrate_user
-from laurels.domain.progress import Progress
+from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.ranking import Visibility
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import EventConflict, LaurelsError
@@ -82,7 +84,7 @@ class Queued(Struct, frozen=True):
     at: int
 
 
-Result = Recorded | Queued | Differing | Migrated | Progress | LaurelsError
+Result = Recorded | Queued | Differing | Migrated | Progress | bool | LaurelsError
 
 
 class Group:
@@ -274,4 +276,37 @@ class ChangeProfile(_Command):
         return entry
 
 
-Command = RecordEvent | ChangeProfile | MigrateUser
+class Amend(_Command):
+    """Write an entry that was decided on the whole ledger of a user; the result is whether it stands.
+
+    Only where nothing was recorded for the user since: what was decided may not follow from the ledger any more then.
+    """
+
+    __slots__ = ("amendment", "is_written")
+
+    def __init__(self, amendment: Amendment, group: Group, index: int) -> None:
+        super().__init__(amendment.user_id, None, group, index)
+        self.amendment = amendment
+        self.is_written = False
+
+    def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
+        """The entry; None where the ledger has gone on."""
+        amendment = self.amendment
+        self.is_written = progress.seq == amendment.seq and amendment.progress.version == rulebook.measures_version
+        if not self.is_written:
+            return None
+        entry = Entry(self.user_id, amendment.seq + 1, None, now, amendment.body)
+        after = _copy_of(amendment.progress)
+        after.stamp(entry.seq, now, amendment.body)
+        # Days that are empty now stay, so that their lines on the boards are written anew.
+        for day in progress.board_days.keys() - after.board_days.keys():
+            after.board_days[day] = BoardDay()
+        progress.become(after)
+        return entry
+
+
+def _copy_of(progress: Progress) -> Progress:
+    return msgspec.json.decode(msgspec.json.encode(progress), type=Progress)
+
+
+Command = RecordEvent | ChangeProfile | MigrateUser | Amend

@@ -11,9 +11,10 @@ from collections.abc import Collection, Container, Iterable
 from itertools import islice
 from time import monotonic
 
-from laurels.application.ports.store import LATER_LIMIT, Store
-from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
+from laurels.application.ports.store import LATER_LIMIT, Loaded, Store
+from laurels.application.recording.refolding import last_revision, refold
+from laurels.domain.folding import fold, is_revision
+from laurels.domain.ledger import BadgesGiven, Entry, EventRecorded, ProfileChanged
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 
@@ -86,8 +87,21 @@ class ProgressCache:
                 self.deleted |= found.deleted
                 self.drop(found.deleted)
                 known_seqs = {user_id: head for user_id, head in known_seqs.items() if user_id not in found.deleted}
+            await self._refold(found)
             known_seqs = self._take_in(known_seqs, found.snapshots, found.later)
         return known
+
+    async def _refold(self, found: Loaded) -> None:
+        """Where later entries take something back, have the progress up to the last of them in the place of what is
+        known, and only what comes after it as later."""
+        for user_id, entries in found.later.items():
+            last = last_revision(entries)
+            if last:
+                progress = await refold(self._store, self._rulebook, user_id, last)
+                cached = self._items.setdefault(user_id, Cached(progress))
+                cached.progress.become(progress)
+                cached.touched.update(progress.board_days)
+                self._wait(user_id)
 
     def _take_in(
         self, known_seqs: dict[str, int | None], snapshots: dict[str, Progress], later: dict[str, list[Entry]]
@@ -101,8 +115,9 @@ class ProgressCache:
                 cached = self._items[user_id] = Cached(progress)
             entries = later.get(user_id, ())
             for entry in entries:
-                fold(cached.progress, entry, self._rulebook)
-                self.touch(cached, entry)
+                if entry.seq > cached.progress.seq:
+                    fold(cached.progress, entry, self._rulebook)
+                    self.touch(cached, entry)
             cached.mark = mark
             self._weigh(user_id, cached)
             if len(entries) >= LATER_LIMIT:
@@ -127,6 +142,10 @@ class ProgressCache:
         elif isinstance(body, ProfileChanged):
             if body.changes.keys() & {"visibility", "suspended"}:
                 cached.touched.update(cached.progress.board_days)
+        elif isinstance(body, BadgesGiven):
+            cached.touched.update(self._rulebook.board_day(award.earned_at) for award in body.awards)
+        elif is_revision(entry):
+            cached.touched.update(cached.progress.board_days)
         else:
             # Changes the all-time board alone, and that one goes with any day.
             cached.touched.update(islice(cached.progress.board_days, 1))

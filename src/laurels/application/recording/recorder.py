@@ -20,6 +20,7 @@ from laurels.application.background import BackgroundTask, Observers
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.recording.commands import (
+    Amend,
     ChangeProfile,
     Command,
     Group,
@@ -31,6 +32,7 @@ from laurels.application.recording.commands import (
 from laurels.application.recording.progress_cache import ProgressCache
 from laurels.application.recording.progress_lock import ProgressLock
 from laurels.application.recording.stats import RecorderStats
+from laurels.domain.amendments import Amendment
 from laurels.domain.events import LearningEvent, check_event
 from laurels.domain.ledger import Entry
 from laurels.domain.profiles import check_profile
@@ -174,6 +176,17 @@ class Recorder:
         await self.carry_out(group, group.commands)
         return changed(group)
 
+    async def amend(self, amendment: Amendment) -> bool:
+        """Write an entry that was decided on a whole ledger; False where that has gone on since, and nothing is
+        written. Raises UserDeleted or StoreError."""
+        group = Group(1)
+        group.commands.append(Amend(amendment, group, 0))
+        await self.carry_out(group, group.commands)
+        [result] = group.results
+        if isinstance(result, LaurelsError):
+            raise result
+        return result is True
+
     async def carry_out(self, group: Group, commands: Iterable[Command]) -> None:
         """Carry out commands of a group, in order; returns when each of the group has its result."""
         self.submit(commands)
@@ -269,7 +282,7 @@ class Recorder:
             self.asked_at = monotonic()
             users = {command.user_id: None for command in batch}
             # These may find that there is nothing to write, and then no append corrects it.
-            doubted = {command.user_id for command in batch if isinstance(command, ChangeProfile | MigrateUser)}
+            doubted = {command.user_id for command in batch if isinstance(command, ChangeProfile | MigrateUser | Amend)}
             keys = {command.key for command in batch if command.key and self._looks_up(command)}
             known = await self.cache.refresh(users, keys, doubted=doubted)
             if self.cache.deleted:
@@ -336,6 +349,8 @@ class Recorder:
             result = _copy(self.cache.get(command.user_id).progress)
         elif isinstance(command, MigrateUser):
             result = Migrated(entry, command.is_first, command.difference)
+        elif isinstance(command, Amend):
+            result = command.is_written
         elif entry is not None and is_new:
             result = Recorded(entry, is_replay=False)
             self.stats.recorded += 1

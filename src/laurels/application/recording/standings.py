@@ -69,7 +69,9 @@ def _sum(progress: Progress, board_days: Mapping[int, BoardDay], days: Iterable[
             points += held.points
             events += held.events
             reached_at = max(reached_at, held.reached_at)
-    return Standing(progress.user_id, points, events, reached_at, _is_shown(progress))
+    # Without points and events there is nothing to show: what stood on these days was taken back.
+    is_shown = _is_shown(progress) and bool(points or events or reached_at)
+    return Standing(progress.user_id, points, events, reached_at, is_shown)
 
 
 def card_of(progress: Progress, rulebook: Rulebook) -> Card:

@@ -12,12 +12,15 @@ import msgspec
 from msgspec import Struct
 
 from laurels.application.queries.badges import badge_view
-from laurels.domain.ledger import Award, Entry, EventRecorded, ProfileChanged
+from laurels.domain.ledger import Award, BadgeRevoked, BadgesGiven, Entry, EventRecorded, EventRetracted, awards_of
 from laurels.domain.periods import Timeframe, day_name, iso
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.webhooks import (
     BADGE_AWARDED,
+    BADGE_REVOKED,
+    BADGES_BACKFILLED,
     BOARD_CLOSED,
+    EVENT_RETRACTED,
     LEVEL_REACHED,
     STREAK_EXTENDED,
     STREAK_LOST,
@@ -108,15 +111,27 @@ def closing_of(endpoint: Endpoint, timeframe: Timeframe, period: str, total: int
 
 def _parts(entry: Entry, rulebook: Rulebook, streak_before: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
     body = entry.body
-    if isinstance(body, ProfileChanged):
+    awards = awards_of(body)
+    if isinstance(body, BadgesGiven) and body.notify != "each":
+        if body.notify == "digest":
+            yield BADGES_BACKFILLED, "", {"badges": [_badge(award, rulebook) for award in awards]}
         return
-    awards: list[Award] = body.outcome.awards if isinstance(body, EventRecorded) else body.awards
     for award in awards:
-        badge = msgspec.to_builtins(badge_view(award, rulebook))
-        yield BADGE_AWARDED, award.badge_id, {"badge": badge}
+        yield BADGE_AWARDED, award.badge_id, {"badge": _badge(award, rulebook)}
+    if isinstance(body, BadgeRevoked):
+        yield BADGE_REVOKED, body.award.badge_id, {"badge": _badge(body.award, rulebook), "reason": body.reason}
+    elif isinstance(body, EventRetracted):
+        told = {"eventId": body.event_id, "points": body.points, "reason": body.reason}
+        yield EVENT_RETRACTED, "", told
+        for award in body.revoked:
+            yield BADGE_REVOKED, award.badge_id, {"badge": _badge(award, rulebook), "reason": body.reason}
     if isinstance(body, EventRecorded):
         outcome = body.outcome
         if outcome.leveled_up:
             yield LEVEL_REACHED, "", {"level": outcome.level, "totalPoints": outcome.total_points}
         if body.daily_streak > max(1, streak_before):
             yield STREAK_EXTENDED, "", {"dailyStreak": body.daily_streak}
+
+
+def _badge(award: Award, rulebook: Rulebook) -> dict[str, Any]:
+    return msgspec.to_builtins(badge_view(award, rulebook))

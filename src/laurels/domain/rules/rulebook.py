@@ -61,6 +61,7 @@ class Rulebook:
             frozenset(languages) if isinstance(languages, list) else None if languages else frozenset()
         )
         self.badges = data.badges
+        self.badge_points = {badge.id: badge.points for badge in data.badges}
         self._positions = {badge.id: position for position, badge in enumerate(data.badges)}
         self._measures: dict[str, EventMeasure | StateMeasure] = {}
         self._event_types_of: dict[int, frozenset[str]] = {}

@@ -18,7 +18,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Identifier = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
-class Badge(Struct, frozen=True, forbid_unknown_fields=True):
+class Badge(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A badge as the rulebook defines it."""
 
     id: Identifier
@@ -29,6 +29,8 @@ class Badge(Struct, frozen=True, forbid_unknown_fields=True):
     rarity: Rarity
     points: Points
     criterion: Criterion
+    # Whether it goes when an event is retracted without which its criterion is not met.
+    revocable: bool = False
 
 
 class Boards(Struct, frozen=True, forbid_unknown_fields=True):

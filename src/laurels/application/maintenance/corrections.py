@@ -1,0 +1,153 @@
+"""Corrections by people with the right to make them: a badge granted or taken back, an event that does not count.
+
+Each is an entry with its reason and its caller, decided on the whole ledger of the learner. Asked for again, it
+changes nothing and says that it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from msgspec import Struct
+
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.store import Store
+from laurels.application.recording.recorder import ATTEMPTS, Recorder
+from laurels.application.recording.refolding import ledger_of, refold, revisions_of
+from laurels.domain.amendments import Amendment, grant, retract, revoke
+from laurels.domain.events import check_id
+from laurels.domain.ledger import BadgeRevoked, BadgesGiven, Entry, EntryBody, EventRecorded, EventRetracted
+from laurels.domain.progress import Progress
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import InvalidInput, StoreContended, UnknownBadge, UnknownEvent, UnknownUser
+
+MAX_REASON_LENGTH = 500
+
+
+class Corrected(Struct, frozen=True):
+    """A correction that stands, with the progress after it. `is_replay`: it stood before, and nothing was changed."""
+
+    body: EntryBody
+    progress: Progress
+    is_replay: bool
+
+
+_Decide = Callable[[Progress], Awaitable[Amendment | EntryBody]]
+
+
+class Corrections:
+    """Makes corrections through one recorder. `caller` names who asked, where that is known."""
+
+    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock, recorder: Recorder) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self._clock = clock
+        self._recorder = recorder
+
+    async def retract(self, user_id: str, event_id: str, *, reason: str, caller: str | None = None) -> Corrected:
+        """Have an event not count. Raises InvalidInput, UnknownUser, UnknownEvent or StoreError."""
+        _check(user_id, reason)
+        check_id(event_id, "eventId", InvalidInput)
+
+        async def decide(progress: Progress) -> Amendment | EntryBody:
+            version = self._rulebook.measures_version
+            event = (await self._store.load({}, [(user_id, event_id)], version)).known.get((user_id, event_id))
+            if event is None or not isinstance(event.body, EventRecorded):
+                raise UnknownEvent
+            seen = await revisions_of(self._store, user_id, progress.seq)
+            if event.seq in seen.events:
+                return await self._last(user_id, progress.seq, lambda body: _retracts(body, event_id))
+            seen.events.add(event.seq)
+            without = await refold(self._store, self._rulebook, user_id, progress.seq, revisions=seen)
+            return retract(progress, without, event, self._rulebook, reason=reason, caller=caller)
+
+        return await self._write(user_id, decide)
+
+    async def grant(
+        self, user_id: str, badge_id: str, *, reason: str, caller: str | None = None, earned_at: int | None = None
+    ) -> Corrected:
+        """Award a badge by hand, as of `earned_at` (milliseconds, default now). Raises InvalidInput, UnknownUser,
+        UnknownBadge or StoreError."""
+        _check(user_id, reason)
+        if self._rulebook.badge(badge_id) is None:
+            raise UnknownBadge("The rulebook has no badge with this badgeId; GET /api/badges lists them.")
+        at = self._clock() if earned_at is None else earned_at
+        if not 0 <= at <= self._clock():
+            raise InvalidInput("earnedAt", "Must not lie in the future, nor before 1970.")
+
+        async def decide(progress: Progress) -> Amendment | EntryBody:
+            if badge_id in progress.awards:
+                return BadgesGiven("grant", [progress.awards[badge_id]], progress.total_points, 1, "")
+            return grant(progress, badge_id, at, self._rulebook, reason=reason, caller=caller)
+
+        return await self._write(user_id, decide)
+
+    async def revoke(self, user_id: str, badge_id: str, *, reason: str, caller: str | None = None) -> Corrected:
+        """Take a badge back, with its points. Raises InvalidInput, UnknownUser, UnknownBadge or StoreError."""
+        _check(user_id, reason)
+
+        async def decide(progress: Progress) -> Amendment | EntryBody:
+            if badge_id not in progress.awards:
+                if badge_id not in progress.revoked:
+                    raise UnknownBadge("This user does not hold a badge with this badgeId.")
+                return await self._last(user_id, progress.seq, lambda body: _revokes(body, badge_id))
+            seen = await revisions_of(self._store, user_id, progress.seq)
+            seen.awards.add((seen.given[badge_id], badge_id))
+            after = await refold(self._store, self._rulebook, user_id, progress.seq, revisions=seen)
+            made = revoke(progress, badge_id, self._rulebook, reason=reason, caller=caller)
+            after.revoked = sorted({*after.revoked, badge_id})
+            return Amendment(made.user_id, made.seq, made.body, after)
+
+        return await self._write(user_id, decide)
+
+    async def _write(self, user_id: str, decide: _Decide) -> Corrected:
+        for _ in range(ATTEMPTS):
+            progress = await self._progress(user_id)
+            decided = await decide(progress)
+            if not isinstance(decided, Amendment):
+                return Corrected(decided, progress, is_replay=True)
+            if isinstance(decided.body, EventRetracted):
+                decided = await self._without(decided)
+            if await self._recorder.amend(decided):
+                return Corrected(decided.body, await self._progress(user_id), is_replay=False)
+        raise StoreContended("Other writers kept recording for this user at the same moment; try again.")
+
+    async def _without(self, made: Amendment) -> Amendment:
+        """The amendment with the progress that its own entry will be folded to."""
+        seen = await revisions_of(self._store, made.user_id, made.seq)
+        seen.see(Entry(made.user_id, made.seq + 1, None, self._clock(), made.body))
+        after = await refold(self._store, self._rulebook, made.user_id, made.seq, revisions=seen)
+        return Amendment(made.user_id, made.seq, made.body, after)
+
+    async def _progress(self, user_id: str) -> Progress:
+        """A progress of its own, from the ledger: it is moved on by what is decided."""
+        found = await self._store.load({user_id: None}, (), self._rulebook.measures_version)
+        known = found.snapshots.get(user_id)
+        later = found.later.get(user_id, [])
+        until = later[-1].seq if later else known.seq if known else 0
+        if not until or user_id in found.deleted:
+            raise UnknownUser(user_id)
+        return await refold(self._store, self._rulebook, user_id, until)
+
+    async def _last(self, user_id: str, until: int, is_it: Callable[[EntryBody], Any]) -> EntryBody:
+        found: EntryBody | None = None
+        async for entry in ledger_of(self._store, user_id, until):
+            if is_it(entry.body):
+                found = entry.body
+        assert found is not None  # noqa: S101  what was taken back was so by an entry
+        return found
+
+
+def _check(user_id: str, reason: str) -> None:
+    check_id(user_id, "userId", InvalidInput)
+    if not reason.strip() or len(reason) > MAX_REASON_LENGTH:
+        raise InvalidInput("reason", f"Must say why, in 1 to {MAX_REASON_LENGTH} characters.")
+
+
+def _retracts(body: EntryBody, event_id: str) -> bool:
+    return isinstance(body, EventRetracted) and body.event_id == event_id
+
+
+def _revokes(body: EntryBody, badge_id: str) -> bool:
+    return isinstance(body, BadgeRevoked) and body.award.badge_id == badge_id

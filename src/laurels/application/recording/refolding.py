@@ -1,0 +1,51 @@
+"""A progress folded from the start, which a revision asks for: what it takes back has never been folded in then.
+
+Reads the ledger page by page, twice: what is taken back is known at the end of it only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from laurels.application.ports.store import LATER_LIMIT, Store
+from laurels.domain.folding import Revisions, fold, is_revision
+from laurels.domain.ledger import Entry
+from laurels.domain.progress import Progress
+from laurels.domain.rules.rulebook import Rulebook
+
+
+def last_revision(entries: Sequence[Entry]) -> int:
+    """The `seq` of the last entry that takes something back; 0 where none does."""
+    return next((entry.seq for entry in reversed(entries) if is_revision(entry)), 0)
+
+
+async def ledger_of(store: Store, user_id: str, until: int) -> AsyncIterator[Entry]:
+    """The entries of a user up to `until`, in order."""
+    after = 0
+    while after < until:
+        page = await store.entries(user_id, after=after, limit=min(LATER_LIMIT, until - after))
+        if not page:
+            return
+        for entry in page:
+            yield entry
+        after = page[-1].seq
+
+
+async def revisions_of(store: Store, user_id: str, until: int) -> Revisions:
+    """What the entries up to `until` have taken back."""
+    seen = Revisions()
+    async for entry in ledger_of(store, user_id, until):
+        seen.see(entry)
+    return seen
+
+
+async def refold(
+    store: Store, rulebook: Rulebook, user_id: str, until: int, *, revisions: Revisions | None = None
+) -> Progress:
+    """The progress after entry `until`, from the first entry on. `revisions`: what is taken back, where it is known."""
+    if revisions is None:
+        revisions = await revisions_of(store, user_id, until)
+    progress = Progress(user_id=user_id, version=rulebook.measures_version)
+    async for entry in ledger_of(store, user_id, until):
+        fold(progress, entry, rulebook, revisions)
+    return progress

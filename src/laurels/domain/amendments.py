@@ -1,0 +1,198 @@
+"""Entries that follow from the ledger instead of an event: awards after a change of the rules, grants, revocations,
+retractions.
+
+Each is decided on a whole ledger: `Replay` runs it through the present rules once more, and what it brings that the
+learner does not hold is what a backfill awards.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from laurels.domain.engine import award
+from laurels.domain.folding import Revisions, adjust, fold, hold, observe_event
+from laurels.domain.ledger import (
+    Award,
+    BadgeRevoked,
+    BadgesGiven,
+    Entry,
+    EntryBody,
+    EventRecorded,
+    EventRetracted,
+    Notify,
+    UserMigrated,
+)
+from laurels.domain.progress import Progress
+from laurels.domain.rules.rulebook import Rulebook
+
+
+class Crossing(Struct, frozen=True):
+    """A badge that the rules bring at an event of the past, and the id of that event."""
+
+    award: Award
+    event_id: str
+
+
+class Amendment(Struct, frozen=True):
+    """An entry to be written after entry `seq` of a user, and the progress after it.
+
+    `event_id` keeps a second one out where it is given.
+    """
+
+    user_id: str
+    seq: int
+    body: EntryBody
+    progress: Progress
+
+
+class Replay:
+    """One user's ledger under the present rules, as if these had held from the start.
+
+    Events keep the points that they brought, and badges that the user holds stay held, from the instant at which they
+    were recorded or from an earlier one at which the rules bring them. With monotone criteria a badge of the present
+    rules that is met at the end has been crossed somewhere on the way. `seen` has taken in the whole ledger before.
+    """
+
+    def __init__(self, user_id: str, rulebook: Rulebook, seen: Revisions) -> None:
+        self.progress = Progress(user_id=user_id, version=rulebook.measures_version)
+        self._rulebook = rulebook
+        self._seen = seen
+        self.crossings: dict[str, Crossing] = {}
+        # A badge that is held keeps its points wherever the rules would have brought it.
+        held = {badge_id: award.points for badge_id, award in seen.held.items()}
+        self._pays = rulebook.badge_points if not held else {**rulebook.badge_points, **held}
+
+    def take(self, entry: Entry) -> None:
+        """Take in the next entry."""
+        progress, body, rulebook = self.progress, entry.body, self._rulebook
+        if isinstance(body, BadgesGiven | UserMigrated):
+            self._take_awards(entry, body)
+            return
+        if not isinstance(body, EventRecorded) or entry.seq in self._seen.events:
+            # A badge that came with an event that was taken back is held from the next one on that brings it, or stays.
+            fold(progress, entry, rulebook, self._seen)
+            return
+        progress.stamp(entry.seq, entry.recorded_at, body)
+        outcome = body.outcome
+        candidates = observe_event(
+            progress,
+            event_type=body.event_type,
+            metadata=body.metadata,
+            at=body.at,
+            offset=outcome.offset,
+            points=outcome.points,
+            rulebook=rulebook,
+            once_key=body.once_key,
+        )
+        for recorded in outcome.awards:
+            candidates += self._hold(entry.seq, recorded)
+        if candidates:
+            self._award(candidates, body.at, entry.event_id or "")
+
+    def _take_awards(self, entry: Entry, body: BadgesGiven | UserMigrated) -> None:
+        progress, is_dated = self.progress, isinstance(body, BadgesGiven)
+        progress.stamp(entry.seq, entry.recorded_at, body)
+        candidates: list[int] = []
+        if isinstance(body, UserMigrated):
+            progress.migrate(body)
+            candidates += adjust(progress, body.adjustment, self._rulebook)
+        for given in body.awards:
+            candidates += self._hold(entry.seq, given, is_dated=is_dated)
+        if candidates:
+            at = body.at if isinstance(body, UserMigrated) else body.awards[-1].earned_at
+            self._award(candidates, at, entry.event_id or "")
+
+    def _hold(self, seq: int, recorded: Award, *, is_dated: bool = True) -> list[int]:
+        if recorded.badge_id in self.progress.awards or (seq, recorded.badge_id) in self._seen.awards:
+            return []
+        return hold(self.progress, recorded, self._rulebook, is_dated=is_dated)
+
+    def _award(self, candidates: list[int], at: int, event_id: str) -> None:
+        self.progress.revoked = sorted(self._seen.banned)
+        for made in award(self.progress, candidates, at, self._rulebook, pays=self._pays):
+            self.crossings[made.badge_id] = Crossing(made, event_id)
+
+    @property
+    def missing(self) -> list[Crossing]:
+        """Badges that the rules bring and the user does not hold, in the order in which they are crossed."""
+        held = self._seen.held
+        return [each for badge_id, each in self.crossings.items() if badge_id not in held]
+
+
+def backfill(progress: Progress, missing: list[Crossing], rulebook: Rulebook, notify: Notify) -> Amendment:
+    """Award what a replay brings and the user does not hold. Moves the progress on, as the others do."""
+    seq, total = progress.seq, progress.total_points + sum(each.award.points for each in missing)
+    body = BadgesGiven(
+        "backfill",
+        [each.award for each in missing],
+        total,
+        rulebook.levels.level_at(total),
+        rulebook.fingerprint,
+        crossings={each.award.badge_id: each.event_id for each in missing},
+        notify=notify,
+    )
+    return Amendment(progress.user_id, seq, body, progress)
+
+
+def grant(
+    progress: Progress, badge_id: str, at: int, rulebook: Rulebook, *, reason: str, caller: str | None
+) -> Amendment:
+    """Award a badge of the rulebook that the user does not hold, and what its points bring in turn."""
+    seq = progress.seq
+    progress.revoked = [each for each in progress.revoked if each != badge_id]
+    granted = Award(badge_id, rulebook.badge_points[badge_id], at)
+    awards = [granted, *award(progress, hold(progress, granted, rulebook), at, rulebook)]
+    total = progress.total_points
+    body = BadgesGiven(
+        "grant", awards, total, rulebook.levels.level_at(total), rulebook.fingerprint, reason=reason, caller=caller
+    )
+    return Amendment(progress.user_id, seq, body, progress)
+
+
+def revoke(progress: Progress, badge_id: str, rulebook: Rulebook, *, reason: str, caller: str | None) -> Amendment:
+    """Take a badge back that the user holds. The progress after it is to be folded from the start."""
+    held = progress.awards[badge_id]
+    total = progress.total_points - held.points
+    body = BadgeRevoked(held, total, rulebook.levels.level_at(total), reason, caller)
+    return Amendment(progress.user_id, progress.seq, body, progress)
+
+
+def retract(
+    progress: Progress, without: Progress, event: Entry, rulebook: Rulebook, *, reason: str, caller: str | None
+) -> Amendment:
+    """Take an event back. `without` is the progress without it; the badges that are revocable and do not hold on it go,
+    one after the other, since the points of one may have brought the next."""
+    outcome_points = event.body.outcome.points if isinstance(event.body, EventRecorded) else 0
+    revoked: list[Award] = []
+    found = True
+    while found:
+        found = False
+        for position, badge in enumerate(rulebook.badges):
+            held = without.awards.get(badge.id)
+            if held is None or not badge.revocable or rulebook.goals[position].is_met(without):
+                continue
+            _let_go(without, held, rulebook)
+            revoked.append(held)
+            found = True
+    total = progress.total_points - outcome_points - sum(each.points for each in revoked)
+    body = EventRetracted(
+        event.event_id or "",
+        event.seq,
+        outcome_points,
+        total,
+        rulebook.levels.level_at(total),
+        reason,
+        revoked=revoked,
+        caller=caller,
+    )
+    return Amendment(progress.user_id, progress.seq, body, progress)
+
+
+def _let_go(progress: Progress, held: Award, rulebook: Rulebook) -> None:
+    """Take a badge out as far as criteria ask for: the points and the numbers of badges."""
+    del progress.awards[held.badge_id]
+    progress.total_points -= held.points
+    badge = rulebook.badge(held.badge_id)
+    if badge is not None:
+        for measure in rulebook.badge_measures_for(badge):
+            progress.gauges[measure.index] -= 1

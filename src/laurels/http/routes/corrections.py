@@ -1,0 +1,168 @@
+"""Corrections: events that do not count, badges granted and taken back. For administrators, each with its reason."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, delete, post
+from litestar.di import NamedDependency
+from litestar.params import PathParameter
+from msgspec import Meta, Struct
+
+from laurels.application.maintenance.corrections import Corrected
+from laurels.application.queries.badges import badge_view
+from laurels.application.queries.views import BadgeView, Document, ProgressView
+from laurels.application.service import Service
+from laurels.domain.ledger import BadgeRevoked, EventRetracted, awards_of
+from laurels.domain.periods import to_ms
+from laurels.errors import InvalidInput
+from laurels.http.auth.access import ADMINS, caller_of
+from laurels.http.routes.events import REPLAYED
+from laurels.http.server.limits import limits_of
+from laurels.http.wire.bodies import ANY_SEGMENT, JSON_TYPES, decode, media_type, read_body, user_id_in
+
+
+class RetractionRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """An event that is not to count, and why."""
+
+    user_id: str
+    event_id: str
+    reason: str
+
+
+class GrantRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A badge to be awarded by hand, and why; `earnedAt` defaults to now."""
+
+    user_id: str
+    badge_id: str
+    reason: str
+    earned_at: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class RevocationRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Why a badge is taken back."""
+
+    reason: str
+
+
+class RetractionView(Struct, frozen=True, rename="camel", kw_only=True):
+    """An event that does not count any more: the `points` that it had brought, and the badges that went with it."""
+
+    user_id: str
+    event_id: str
+    points: int
+    revoked: list[BadgeView]
+    reason: str
+
+
+class Retraction(Document, frozen=True, kw_only=True):
+    """A retraction that stands, and the learner's progress after it."""
+
+    retraction: RetractionView
+    progress: ProgressView
+
+
+class AwardChange(Document, frozen=True, kw_only=True):
+    """Badges granted or taken back, and the learner's progress after it."""
+
+    awards: list[BadgeView]
+    progress: ProgressView
+
+
+_retraction = msgspec.json.Decoder(RetractionRequest)
+_grant = msgspec.json.Decoder(GrantRequest)
+_revocation = msgspec.json.Decoder(RevocationRequest)
+
+
+@post("/api/progress/retractions", access=ADMINS, summary="Retract an event", tags=["corrections"])
+async def retract_event(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[Retraction]:
+    """Has an event not count: points, counters, day, streak and boards become as if it had never been.
+
+    Badges that do not hold without it go, with their points, where the rulebook calls them `revocable`. Asked for again
+    it changes nothing (200, with `Idempotent-Replayed: true`).
+    """
+    wanted = decode(await _body(request), _retraction, InvalidInput)
+    done = await service.corrections.retract(
+        wanted.user_id, wanted.event_id, reason=wanted.reason, caller=_name_of(request)
+    )
+    assert isinstance(done.body, EventRetracted)  # noqa: S101  nothing else retracts
+    view = RetractionView(
+        user_id=wanted.user_id,
+        event_id=done.body.event_id,
+        points=done.body.points,
+        revoked=[badge_view(award, service.rulebook) for award in done.body.revoked],
+        reason=done.body.reason,
+    )
+    answer = Retraction(retraction=view, progress=_progress(done, service))
+    return Response(answer, status_code=200 if done.is_replay else 201, headers=REPLAYED if done.is_replay else {})
+
+
+@post("/api/progress/awards", access=ADMINS, summary="Grant a badge", tags=["corrections"])
+async def grant_badge(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[AwardChange]:
+    """Awards a badge by hand; its points count, and may bring the next badge. A badge that is held already changes
+    nothing (200, with `Idempotent-Replayed: true`)."""
+    wanted = decode(await _body(request), _grant, InvalidInput)
+    done = await service.corrections.grant(
+        wanted.user_id,
+        wanted.badge_id,
+        reason=wanted.reason,
+        caller=_name_of(request),
+        earned_at=None if wanted.earned_at is None else to_ms(wanted.earned_at),
+    )
+    return _awards(done, service, 201)
+
+
+@delete(
+    "/api/progress/awards/{user_id:path}",
+    access=ADMINS,
+    status_code=200,
+    summary="Take a badge back",
+    tags=["corrections"],
+)
+async def revoke_badge(
+    request: Request[Any, Any, Any],
+    service: NamedDependency[Service],
+    user_id: Annotated[str, PathParameter(description="The learner's id, a slash, and the badge's id.")],
+) -> Response[AwardChange]:
+    """Takes a badge back, with its points; no rule awards it again, only a grant does. The path ends with the learner's
+    id, a slash and the badge's id. Asked for again it changes nothing (200, with `Idempotent-Replayed: true`)."""
+    wanted = decode(await _body(request), _revocation, InvalidInput)
+    learner = user_id_in(request.scope, "/awards/", tail=ANY_SEGMENT)
+    badge_id = user_id.rpartition("/")[2]
+    done = await service.corrections.revoke(learner, badge_id, reason=wanted.reason, caller=_name_of(request))
+    return _awards(done, service, 200)
+
+
+ROUTES = (retract_event, grant_badge, revoke_badge)
+
+
+async def _body(request: Request[Any, Any, Any]) -> bytes:
+    media_type(request.scope, JSON_TYPES)
+    return await read_body(request.scope, request.receive, limits_of(request).event_bytes)
+
+
+def _name_of(request: Request[Any, Any, Any]) -> str | None:
+    """What the ledger keeps of the caller: the prefix of the key, or the user's id of the token."""
+    caller = caller_of(request.scope)
+    return caller.key or caller.user_id
+
+
+def _awards(done: Corrected, service: Service, status: int) -> Response[AwardChange]:
+    body = done.body
+    awards = [body.award] if isinstance(body, BadgeRevoked) else awards_of(body)
+    answer = AwardChange(
+        awards=[badge_view(award, service.rulebook) for award in awards], progress=_progress(done, service)
+    )
+    return Response(answer, status_code=200 if done.is_replay else status, headers=REPLAYED if done.is_replay else {})
+
+
+def _progress(done: Corrected, service: Service) -> ProgressView:
+    progress = done.progress
+    return ProgressView(
+        total_points=progress.total_points,
+        level=service.rulebook.levels.level_at(progress.total_points),
+        leveled_up=False,
+        daily_streak=progress.daily_streak(service.clock()),
+    )
