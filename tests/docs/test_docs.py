@@ -54,7 +54,9 @@ def send(command: str, base: str) -> httpx2.Response:
     method, body, url = "GET", None, ""
     rest = iter(words[1:])
     for word in rest:
-        if word == "--json":
+        if word == "-H":
+            next(rest)
+        elif word == "-d":
             body, method = next(rest), "POST" if method == "GET" else method
         elif word == "-X":
             method = next(rest)
