@@ -5,14 +5,19 @@ Points and badges are data that people edit by hand; they should see what a file
 
 from __future__ import annotations
 
+import asyncio
 from itertools import groupby
 from typing import Annotated
 
 import msgspec
 import typer
 
-from laurels.cli.options import settings_for
+from laurels.application.maintenance.backfill import Backfilled, Preview, run_backfill
+from laurels.application.maintenance.backfill import preview as preview_backfill
+from laurels.bootstrap import open_service, open_store
+from laurels.cli.options import StoreOption, check_exists, settings_for
 from laurels.cli.terminal import say, show_table
+from laurels.domain.ledger import Notify
 from laurels.domain.rules.criteria import (
     AllOf,
     AnyOf,
@@ -145,3 +150,65 @@ def _condition(condition: object) -> str:
     if isinstance(condition, list):
         return " or ".join(str(value) for value in condition)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     return str(condition)
+
+
+@app.command()
+def preview(
+    file: Annotated[str, typer.Argument(metavar="NEW", help="A TOML file, or the name of a built-in rulebook.")],
+    store: StoreOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The preview as one JSON document.")] = False,
+) -> None:
+    """Show which badges a backfill under a rulebook would award, and to how many learners. Writes nothing."""
+    rulebook = load_rulebook(file)
+    settings = settings_for(store)
+    check_exists(settings.store)
+
+    async def run() -> Preview:
+        opened = await open_store(settings.store)
+        try:
+            return await preview_backfill(opened, rulebook)
+        finally:
+            await opened.close()
+
+    found = asyncio.run(run())
+    if as_json:
+        say(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return
+    show_table(
+        f"{file}: {found.learners:,} learners, {found.events:,} events",
+        ("badge", "holders", "would earn", "months"),
+        [
+            (badge.badge_id, f"{badge.holders:,}", f"{badge.would_earn:,}", f"{len(badge.months):,}")
+            for badge in found.badges
+            if badge.would_earn
+        ],
+        numbers=(1, 2, 3),
+    )
+    say(f"{found.points:,} points in all; the level of {found.levels_changed:,} learners would change")
+
+
+@app.command()
+def backfill(
+    file: Annotated[str, typer.Argument(metavar="NEW", help="A TOML file, or the name of a built-in rulebook.")],
+    store: StoreOption = None,
+    notify: Annotated[Notify, typer.Option(help="What webhooks and streams tell of the awards.")] = "none",
+) -> None:
+    """Award to all learners the badges of a rulebook that they meet and do not hold, as of the event that met them.
+
+    Safe to stop and to begin again. Start the servers with the same rulebook before.
+    """
+    settings = settings_for(store, file)
+    check_exists(settings.store)
+
+    async def run() -> Backfilled:
+        async with open_service(settings=settings) as laurels:
+            return await run_backfill(laurels.store, laurels.rulebook, laurels.recorder, notify=notify)
+
+    done = asyncio.run(run())
+    show_table(
+        f"{done.learners:,} learners, {done.events:,} events",
+        ("badge", "awarded"),
+        [(badge_id, f"{count:,}") for badge_id, count in sorted(done.awards.items())],
+        numbers=(1,),
+    )
+    say(f"{done.awards.total():,} badges awarded")

@@ -121,7 +121,9 @@ class Replay:
 
 def backfill(progress: Progress, missing: list[Crossing], rulebook: Rulebook, notify: Notify) -> Amendment:
     """Award what a replay brings and the user does not hold. Moves the progress on, as the others do."""
-    seq, total = progress.seq, progress.total_points + sum(each.award.points for each in missing)
+    for each in missing:
+        hold(progress, each.award, rulebook)
+    seq, total = progress.seq, progress.total_points
     body = BadgesGiven(
         "backfill",
         [each.award for each in missing],
