@@ -7,6 +7,7 @@ that are no UTF-8) with a 500 and cannot tell bad syntax (400) from a bad field 
 from __future__ import annotations
 
 import re
+import zlib
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
@@ -51,13 +52,17 @@ def media_type(scope: HTTPScope, accepted: frozenset[str]) -> str:
 
 
 async def read_body(scope: HTTPScope, receive: Receive, limit: int) -> bytes:
-    """The whole body, of at most `limit` bytes; stops reading where it gets larger."""
+    """The whole body, of at most `limit` bytes; stops reading where it gets larger.
+
+    A body with `Content-Encoding: gzip` is unpacked as it comes, and `limit` bounds what it unpacks to.
+    """
     try:
         announced = int(header(scope, b"content-length", "0"))
     except ValueError:
         raise BodyRefused(400, "Content-Length is not a number.") from None
     if announced > limit:
         raise BodyRefused(413, f"The body may have at most {limit} bytes.")
+    unpack = _unpacking(scope)
     pieces: list[bytes] = []
     size = 0
     while True:
@@ -65,6 +70,8 @@ async def read_body(scope: HTTPScope, receive: Receive, limit: int) -> bytes:
         if message["type"] != "http.request":
             raise BodyRefused(400, "The connection ended before the body did.")
         piece = message.get("body", b"")
+        if unpack is not None:
+            piece = _unpacked(unpack, piece, limit + 1 - size, is_last=not message.get("more_body", False))
         size += len(piece)
         if size > limit:
             raise BodyRefused(413, f"The body may have at most {limit} bytes.")
@@ -72,6 +79,30 @@ async def read_body(scope: HTTPScope, receive: Receive, limit: int) -> bytes:
         if not message.get("more_body", False):
             scope["state"][BODY_IS_READ] = True
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _unpacking(scope: HTTPScope) -> Any:
+    """The unpacker of a packed body (zlib does not name its type); None for one that comes as it is."""
+    encoding = header(scope, b"content-encoding", "identity").strip().lower()
+    if encoding in ("", "identity"):
+        return None
+    if encoding != "gzip":
+        raise BodyRefused(415, "Send the body as it is, or with Content-Encoding: gzip.")
+    return zlib.decompressobj(wbits=31)
+
+
+def _unpacked(unpack: Any, piece: bytes, most: int, *, is_last: bool) -> bytes:
+    """What a piece unpacks to, `most` bytes at the most: one more than may come is enough to refuse the body."""
+    try:
+        text = unpack.decompress(piece, max(1, most))
+    except zlib.error:
+        raise BodyRefused(400, "The body is not valid gzip; send it again, or without Content-Encoding.") from None
+    if unpack.unused_data or (is_last and not unpack.eof and not unpack.unconsumed_tail):
+        raise BodyRefused(400, "The body must be one whole gzip stream; send it again.")
+    if unpack.unconsumed_tail:
+        # There is more than may come.
+        return text.ljust(most, b" ")
+    return text
 
 
 def decode(body: bytes, decoder: msgspec.json.Decoder[T], error: type[InvalidInput]) -> T:
