@@ -30,6 +30,10 @@ EVENT_TYPES: dict[str, tuple[int, list[dict[str, Any]]]] = {
     "tutorial_step_complete": (1, []),
     "tutorial_quiz_attempt": (1, []),
     "tutorial_complete": (15, []),
+    "challenge_solve": (0, []),
+    "code_submit": (0, []),
+    "tutorial_view": (0, []),
+    "login": (0, []),
 }
 
 
