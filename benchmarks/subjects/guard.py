@@ -70,7 +70,7 @@ def run(bench: Bench) -> list[Figure]:
 async def _key(url: str) -> str:
     store = await open_store(url)
     try:
-        key, _ = await create_key(store, system_clock, name="benchmark", scopes=["events:write"])
+        key, _ = await create_key(store.keys, system_clock, name="benchmark", scopes=["events:write"])
     finally:
         await store.close()
     return key

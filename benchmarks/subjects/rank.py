@@ -13,7 +13,7 @@ import msgspec
 from benchmarks.bench import Bench, remove_database
 from benchmarks.figures import Figure, Ratio, in_turns
 from benchmarks.servers import Server, get, laurels
-from laurels.application.ports.store import Card
+from laurels.application.ports.boards import Card
 from laurels.domain.progress import Progress
 from laurels.storage.sqlite import SQLiteStore
 from laurels.storage.sqlite.schema import MIGRATIONS

@@ -21,7 +21,7 @@ def make_key(store: str, *scopes: str, **options: Any) -> str:
     async def make() -> str:
         opened = await open_store(store)
         try:
-            key, _ = await create_key(opened, system_clock, name="test", scopes=scopes, **options)
+            key, _ = await create_key(opened.keys, system_clock, name="test", scopes=scopes, **options)
         finally:
             await opened.close()
         return key
@@ -35,7 +35,7 @@ def revoke(store: str, key: str) -> None:
     async def end() -> None:
         opened = await open_store(store)
         try:
-            await revoke_key(opened, system_clock, key.split("_")[1])
+            await revoke_key(opened.keys, system_clock, key.split("_")[1])
         finally:
             await opened.close()
 

@@ -105,7 +105,7 @@ async def check_ledger(store_url: str, learners: list[Learner]) -> None:
     store = await open_store(store_url)
     try:
         for learner in learners:
-            entries = await store.entries(learner.name, limit=1_000_000)
+            entries = await store.ledger.entries(learner.name, limit=1_000_000)
             stands = [entry.event_id for entry in entries]
             assert len(set(stands)) == len(stands)
             acknowledged = set(learner.acknowledged)

@@ -263,7 +263,7 @@ class TestFullSpool:
 
         async def recorded() -> list[str | None]:
             opened = await open_store(store)
-            entries = await opened.entries("ada", limit=10_000)
+            entries = await opened.ledger.entries("ada", limit=10_000)
             await opened.close()
             return [entry.event_id for entry in entries]
 

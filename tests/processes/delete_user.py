@@ -14,9 +14,9 @@ from laurels.bootstrap import open_store, system_clock
 
 async def main(url: str, user_id: str) -> None:
     store = await open_store(url)
-    await store.mark_deleted(user_id, system_clock())
+    await store.tombstones.mark_deleted(user_id, system_clock())
     os.write(sys.stdout.fileno(), b"deleted\n")
-    await store.purge([user_id])
+    await store.tombstones.purge([user_id])
     await store.close()
 
 

@@ -10,13 +10,14 @@ from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store as open_store_at
 from laurels.testing.store_contract import (
     BoardContract,
-    CallerContract,
     CountContract,
-    DeletionContract,
     HandleContract,
+    KeyContract,
     LedgerContract,
+    LimitContract,
     OpenStore,
-    ProjectionContract,
+    SnapshotContract,
+    TombstoneContract,
     WatchContract,
     WebhookContract,
 )
@@ -48,7 +49,7 @@ class TestLedger(LedgerContract):
     """Appending, and asking what the ledger holds."""
 
 
-class TestProjections(ProjectionContract):
+class TestSnapshots(SnapshotContract):
     """Snapshots and cards."""
 
 
@@ -68,11 +69,15 @@ class TestWatching(WatchContract):
     """Being told that somebody wrote."""
 
 
-class TestCallers(CallerContract):
-    """Keys and limits."""
+class TestKeys(KeyContract):
+    """API keys."""
 
 
-class TestDeletion(DeletionContract):
+class TestLimits(LimitContract):
+    """Token buckets."""
+
+
+class TestTombstones(TombstoneContract):
     """Deleting users."""
 
 

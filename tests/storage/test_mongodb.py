@@ -13,7 +13,7 @@ from pymongo.errors import (
 )
 
 from laurels.application.maintenance.rebuild import rebuild, verify
-from laurels.application.ports.store import Projection
+from laurels.application.ports.snapshots import Projection
 from laurels.bootstrap import open_service
 from laurels.domain.ranking import Place
 from laurels.errors import StoreUnavailable
@@ -58,12 +58,14 @@ class TestPlans:
     """Every hot query is a walk along the index that is documented for it."""
 
     async def test_no_hot_query_scans_a_collection_or_sorts_in_memory(self, store: MongoStore) -> None:
-        await store.append([entry for n in range(50) for entry in history(f"user {n}", 4)])
+        await store.ledger.append([entry for n in range(50) for entry in history(f"user {n}", 4)])
         for n in range(50):
             await project(store, f"user {n}", 2, points=n % 7)
-        await store.add_webhook(endpoint())
-        await store.settle([delivery(1, f"user {n}", state="done" if n % 2 else "pending") for n in range(50)])
-        await store.remind("wh_a", {f"user {n}": NOON + n for n in range(50)})
+        await store.webhooks.add(endpoint())
+        await store.webhooks.record_attempts(
+            [delivery(1, f"user {n}", state="done" if n % 2 else "pending") for n in range(50)]
+        )
+        await store.webhooks.remind("wh_a", {f"user {n}": NOON + n for n in range(50)})
         place, since, some = Place(3, NOON, "user 3"), Timestamp(1, 0), ["user 1", "user 2"]
         order, backwards = (
             [("points", -1), ("reachedAt", 1), ("userId", 1)],
@@ -107,7 +109,7 @@ class TestPlans:
             assert {stage["indexName"] for stage in used if "indexName" in stage} == {index}, (query, used)
 
     async def test_those_who_are_behind_are_found_from_the_mark_on(self, store: MongoStore) -> None:
-        await store.append(history("ada", 3))
+        await store.ledger.append(history("ada", 3))
         pipeline = watermark.waiting_pipeline(Timestamp(1, 0), NOON, 10)
         plan = await store._database.command(
             "explain", {"aggregate": "ledger", "pipeline": pipeline, "cursor": {}}, verbosity="queryPlanner"
@@ -117,7 +119,7 @@ class TestPlans:
 
     async def test_a_walk_along_a_board_stops_at_the_limit(self, store: MongoStore) -> None:
         lines = {f"user {n}": standing(f"user {n}", n // 3) for n in range(600)}
-        await store.project(
+        await store.snapshots.project(
             [Projection(progress(user_id), {"all": line}) for user_id, line in lines.items()],
             cards=[card(user_id) for user_id in lines],
         )
@@ -136,7 +138,7 @@ class TestDocuments:
     """What people find who look into the database."""
 
     async def test_events_are_rows_with_dates(self, store: MongoStore) -> None:
-        await store.append([*history("ada", 2), profile_entry("ada", 3)])
+        await store.ledger.append([*history("ada", 2), profile_entry("ada", 3)])
         rows = await store._database["learning_events"].find({"userId": "ada"}).to_list()
         assert [(row["eventType"], row["points"], row["seq"]) for row in rows] == [("run", 5, 1), ("run", 5, 2)]
         assert [int(row["timestamp"]) for row in rows] == [NOON, NOON]
@@ -158,14 +160,14 @@ class TestDocuments:
 
     async def test_integers_beyond_64_bits_come_back(self, store: MongoStore) -> None:
         entry = event_entry(metadata={"big": 2**80, "$where": 1, "a.b": -(2**70), "language": None})
-        await store.append([entry])
-        assert await store.entries("ada") == [entry]
+        await store.ledger.append([entry])
+        assert await store.ledger.entries("ada") == [entry]
 
     async def test_the_largest_batch_of_one_user_is_taken(self, store: MongoStore) -> None:
         largest = {"text": "x" * (16 * 1024 - 20)}
         batch = [event_entry("ada", seq, metadata=largest) for seq in range(1, 1_001)]
-        assert await store.append(batch) == frozenset()
-        assert await store.entries("ada") == batch
+        assert await store.ledger.append(batch) == frozenset()
+        assert await store.ledger.entries("ada") == batch
 
 
 class TestValidation:
@@ -205,8 +207,8 @@ class TestRestoring:
             await rebuild(other.store, other.rulebook)
             found = await verify(other.store, other.rulebook)
             assert (found.events, found.differences, found.behind) == (30, [], 0)
-            users = await one.store.users()
-            assert await one.store.projected(users) == await other.store.projected(users)
+            users = await one.store.ledger.users()
+            assert await one.store.snapshots.projected(users) == await other.store.snapshots.projected(users)
 
 
 class TestUnfinished:
@@ -215,7 +217,7 @@ class TestUnfinished:
     async def test_a_projection_is_whole_from_its_first_write_on(
         self, store: MongoStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        await store.append(history("ada", 6))
+        await store.ledger.append(history("ada", 6))
         await project(store, "ada", 5, points=50, boards=["all", "a.b", "$c", "100%2E", ""])
 
         async def die(*_: object) -> None:
@@ -225,31 +227,31 @@ class TestUnfinished:
             patched.setattr(snapshots, "_put_on_boards", die)
             with pytest.raises(StoreUnavailable):
                 await project(store, "ada", 6, points=60, boards=["all", "a.b", "$c", "100%2E", ""])
-        kept = (await store.projected(["ada"]))["ada"]
+        kept = (await store.snapshots.projected(["ada"]))["ada"]
         assert kept.progress == progress("ada", 6, points=60)
         assert kept.standings == dict.fromkeys(["all", "a.b", "$c", "100%2E", ""], standing("ada", 60))
-        assert await store.standing("all", "ada") == standing("ada", 50)
-        assert await store.behind(10, before=NOON + 1_000_000) == []
+        assert await store.boards.standing("all", "ada") == standing("ada", 50)
+        assert await store.snapshots.behind(10, before=NOON + 1_000_000) == []
         for board in kept.standings:
-            assert await store.standing(board, "ada") == standing("ada", 60)
-        assert (await store.projected(["ada"]))["ada"] == kept
+            assert await store.boards.standing(board, "ada") == standing("ada", 60)
+        assert (await store.snapshots.projected(["ada"]))["ada"] == kept
 
     async def test_the_mark_moves_past_what_is_projected_and_nothing_else(
         self, store: MongoStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(watermark, "MARGIN", -1)
-        await store.append(history("ada", 2))
+        await store.ledger.append(history("ada", 2))
         await asyncio.sleep(1.1)
-        await store.append(history("bob", 1))
+        await store.ledger.append(history("bob", 1))
         await project(store, "ada", 2)
         later = NOON + 1_000_000
-        assert await store.behind(10, before=later) == ["bob"]
+        assert await store.snapshots.behind(10, before=later) == ["bob"]
         assert await store._database["meta"].find_one({"_id": "projected"}) is None
         await project(store, "bob", 1)
-        assert await store.behind(10, before=later) == []
+        assert await store.snapshots.behind(10, before=later) == []
         assert await store._database["meta"].find_one({"_id": "projected"}) is not None
         await asyncio.sleep(2.1)
-        await store.append([event_entry("ada", 3)])
-        assert await store.behind(10, before=later) == ["ada"]
-        await store.clear_projections()
-        assert await store.behind(10, before=later) == ["ada", "bob"]
+        await store.ledger.append([event_entry("ada", 3)])
+        assert await store.snapshots.behind(10, before=later) == ["ada"]
+        await store.snapshots.clear()
+        assert await store.snapshots.behind(10, before=later) == ["ada", "bob"]

@@ -35,7 +35,7 @@ class Death(monitoring.CommandListener):
 
 monitoring.register(Death())
 
-from laurels.application.ports.store import Projection
+from laurels.application.ports.snapshots import Projection
 from laurels.bootstrap import open_store
 from laurels.testing.builders import card, progress, standing
 
@@ -44,12 +44,12 @@ async def main():
     store = await open_store(url)
     done = 0
     points = {f"user {n}": n * n % 83 + 7 * seq for n in range(40)}
-    await store.project(
+    await store.snapshots.project(
         [Projection(progress(user, seq, points=has), {"all": standing(user, has)}) for user, has in points.items()],
         cards=[card(user, has) for user, has in points.items()],
     )
     # Which counts what is fresh.
-    await store.behind(1, before=0)
+    await store.snapshots.behind(1, before=0)
 
 asyncio.run(main())
 """
@@ -63,10 +63,10 @@ def die_at(url: str, seq: int, step: int, *, before: bool) -> int:
 
 async def check(store: MongoStore) -> None:
     """What is counted is what sorting everyone gives."""
-    points = [line.points for line in await store.standings("all", limit=1_000)]
-    assert await store.count("all") == len(points)
+    points = [line.points for line in await store.boards.standings("all", limit=1_000)]
+    assert await store.boards.count("all") == len(points)
     for asked in {-1, *points, *(each - 1 for each in points)}:
-        assert await store.count("all", above=asked) == sum(each > asked for each in points), asked
+        assert await store.boards.count("all", above=asked) == sum(each > asked for each in points), asked
 
 
 @pytest.fixture
@@ -89,13 +89,13 @@ async def test_a_process_that_is_killed_at_any_step_leaves_counts_that_are_exact
         await check(store)
         if steps % 4 > 1:
             # Every other time the next process, which is killed as well, finds what this one left.
-            await store.behind(10, before=0)
+            await store.snapshots.behind(10, before=0)
             await check(store)
-            assert await store.miscounted() == []
+            assert await store.boards.miscounted() == []
         steps += 2
     assert steps >= 8, "killed less often than counting has steps"
     await check(store)
-    assert await store.miscounted() == []
+    assert await store.boards.miscounted() == []
     assert await store._database["standings"].count_documents({"fresh": True}) == 0
 
 
@@ -116,15 +116,15 @@ async def test_counts_that_were_tampered_with_are_found_and_mended(
         await project(store, user, points=5)
         await project(store, user, points=6, boards=["other"])
     # Counts what is fresh.
-    await store.behind(1, before=0)
-    assert await store.miscounted() == []
+    await store.snapshots.behind(1, before=0)
+    assert await store.boards.miscounted() == []
     done = await store._database[collection].update_one({"board": "all", **wanted}, change)
     assert done.modified_count == 1
-    assert await store.miscounted() == ["all"]
-    await store.clear_projections()
+    assert await store.boards.miscounted() == ["all"]
+    await store.snapshots.clear()
     for user in ("ada", "bob"):
         await project(store, user, points=5)
-    assert await store.miscounted() == []
+    assert await store.boards.miscounted() == []
     await check(store)
 
 
@@ -138,10 +138,10 @@ async def test_lines_from_before_there_were_counts_are_counted(store: MongoStore
     await database["meta"].update_one({"_id": "schema"}, {"$set": {"version": 1}})
     newer = await MongoStore.open(mongodb_url)
     await check(newer)
-    await newer.behind(10, before=0)
+    await newer.snapshots.behind(10, before=0)
     assert await database["standings"].count_documents({"fresh": True}) == 0
     await check(newer)
-    assert await newer.miscounted() == []
+    assert await newer.boards.miscounted() == []
     await newer.close()
 
 

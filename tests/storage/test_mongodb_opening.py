@@ -36,9 +36,9 @@ class TestRights:
 
     async def test_read_and_write_on_the_database_are_all_the_rights_needed(self, mongodb_guarded: Any) -> None:
         store = await open_store(mongodb_guarded.url("laurels", who="writer:p%40ss"))
-        assert await store.append(history()) == frozenset()
+        assert await store.ledger.append(history()) == frozenset()
         await project(store)
-        await store.clear_projections()
+        await store.snapshots.clear()
         await store.close()
 
     @pytest.mark.parametrize(
@@ -108,13 +108,13 @@ class TestOpening:
 
     async def test_a_cancelled_caller_cuts_no_write_off(self, store: MongoStore) -> None:
         for seq in range(1, 40):
-            task = asyncio.ensure_future(store.append([event_entry("ada", seq)]))
+            task = asyncio.ensure_future(store.ledger.append([event_entry("ada", seq)]))
             await asyncio.sleep(0.0005 * (seq % 5))
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         await store.check()
         await asyncio.gather(*store._session._running, return_exceptions=True)
-        assert [entry.seq for entry in await store.entries("ada")] == list(range(1, 40))
+        assert [entry.seq for entry in await store.ledger.entries("ada")] == list(range(1, 40))
 
     @pytest.mark.parametrize(
         ("raised", "kind", "told"),

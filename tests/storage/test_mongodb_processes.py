@@ -18,7 +18,7 @@ from laurels.testing.builders import event_entry
 
 async def append(url, name):
     store = await open_store(url)
-    assert await store.append([event_entry(name, 1)]) == frozenset()
+    assert await store.ledger.append([event_entry(name, 1)]) == frozenset()
     await store.close()
 
 def work(barrier, url, name):
@@ -61,12 +61,12 @@ async def check(url: str, acknowledged: list[str]) -> int:
         await laurels.projector.catch_up(before=laurels.clock() + 1)
         found = await verify(laurels.store, laurels.rulebook)
         stands: Counter[str] = Counter()
-        for user_id in await laurels.store.users():
-            entries = await laurels.store.entries(user_id, limit=1_000_000)
+        for user_id in await laurels.store.ledger.users():
+            entries = await laurels.store.ledger.entries(user_id, limit=1_000_000)
             stands.update(f"{user_id} {entry.event_id}" for entry in entries)
             awards = [award.badge_id for entry in entries for award in entry.body.outcome.awards]  # pyright: ignore
             assert len(awards) == len(set(awards))
-            line = await laurels.store.standing("all", user_id)
+            line = await laurels.store.boards.standing("all", user_id)
             assert line is not None
             assert line.points == (await laurels.learners.progress(user_id)).total_points
     assert set(acknowledged) <= stands.keys()
@@ -78,7 +78,7 @@ async def check(url: str, acknowledged: list[str]) -> int:
 async def test_processes_that_open_a_new_database_at_once_make_it_once(mongodb_url: str) -> None:
     finish(start(OPEN_AT_ONCE, mongodb_url, 10))
     store = await open_store(mongodb_url)
-    assert await store.users() == sorted(f"user {n}" for n in range(10))
+    assert await store.ledger.users() == sorted(f"user {n}" for n in range(10))
     await store.close()
 
 

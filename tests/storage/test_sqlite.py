@@ -27,7 +27,7 @@ from laurels.testing.builders import event_entry
 
 async def append(path, name):
     store = await SQLiteStore.open(path)
-    assert await store.append([event_entry(name, 1)]) == frozenset()
+    assert await store.ledger.append([event_entry(name, 1)]) == frozenset()
     await store.close()
 
 def work(barrier, folder, files, name):
@@ -100,7 +100,7 @@ class TestSchema:
         finish(start(OPEN_AT_ONCE, tmp_path, files, processes))
         for number in range(files):
             store = await SQLiteStore.open(tmp_path / f"{number}.db")
-            assert await store.users() == [f"user {n}" for n in range(processes)]
+            assert await store.ledger.users() == [f"user {n}" for n in range(processes)]
             await store.close()
 
     async def test_a_database_of_a_newer_version_is_refused_and_left_alone(self, database: Path) -> None:
@@ -123,7 +123,7 @@ class TestSchema:
             connection.execute(f"PRAGMA user_version = {version}")
             connection.close()
             store = await SQLiteStore.open(path)
-            assert await store.append(history()) == frozenset()
+            assert await store.ledger.append(history()) == frozenset()
             await store.close()
 
     async def test_who_stood_on_boards_before_there_were_counts_is_counted(self, database: Path) -> None:
@@ -137,9 +137,9 @@ class TestSchema:
         )
         connection.close()
         store = await SQLiteStore.open(database)
-        assert await store.miscounted() == []
+        assert await store.boards.miscounted() == []
         for asked in {*points, 1, 100}:
-            assert await store.count("all", above=asked) == sum(each > asked for each in points)
+            assert await store.boards.count("all", above=asked) == sum(each > asked for each in points)
         await store.close()
 
     async def test_a_rank_is_one_range_of_the_index_on_each_level_and_leaves_no_empty_counts(
@@ -190,7 +190,7 @@ class TestFile:
 
     async def test_a_damaged_file_raises_no_error_of_the_driver(self, database: Path) -> None:
         store = await SQLiteStore.open(database)
-        await store.append(history("ada", 2_000))
+        await store.ledger.append(history("ada", 2_000))
         await store.close()
         damage(database)
         with pytest.raises(StoreError):
@@ -198,15 +198,15 @@ class TestFile:
 
     async def test_a_file_removed_under_a_running_store_takes_no_more_acknowledged_writes(self, database: Path) -> None:
         store = await SQLiteStore.open(database)
-        await store.append([event_entry("ada", 1)])
+        await store.ledger.append([event_entry("ada", 1)])
         database.rename(database.with_suffix(".moved"))
         with pytest.raises(StoreUnavailable, match="removed or replaced"):
-            await store.append([event_entry("ada", 2)])
+            await store.ledger.append([event_entry("ada", 2)])
         with pytest.raises(StoreUnavailable, match="removed or replaced"):
             await store.check()
         database.touch()
         with pytest.raises(StoreUnavailable, match="removed or replaced"):
-            await store.append([event_entry("ada", 3)])
+            await store.ledger.append([event_entry("ada", 3)])
         await store.close()
 
     async def test_a_url_finds_files_with_awkward_names(self, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ class TestFile:
 
     async def test_a_commit_is_on_disk_when_it_is_acknowledged(self, database: Path) -> None:
         store = await SQLiteStore.open(database)
-        levels = [await pool.run(_synchronous) for pool in (store._writer, store._projector)]
+        levels = [await pool.run(_synchronous) for pool in (store._database.writer, store._database.projector)]
         await store.close()
         # 2 is FULL: synced at every commit. 1 is NORMAL: enough for what can be made again.
         assert levels == [2, 1]
@@ -234,7 +234,7 @@ def damage(path: Path) -> None:
 async def _open_and_read(database: Path) -> None:
     store = await SQLiteStore.open(database)
     try:
-        await store.entries("ada", limit=2_000)
+        await store.ledger.entries("ada", limit=2_000)
     finally:
         await store.close()
 
@@ -254,15 +254,15 @@ class TestLocks:
         holder = apsw.Connection(str(database))
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="locked"):
-            await store.append([event_entry()])
+            await store.ledger.append([event_entry()])
         with pytest.raises(StoreUnavailable):
             await store.check()
         # Readers do not wait for writers.
-        assert await store.entries("ada") == []
-        assert (await store.read({"ada": None}, VERSION)).later == {}
+        assert await store.ledger.entries("ada") == []
+        assert (await store.ledger.read({"ada": None}, VERSION)).later == {}
         holder.execute("ROLLBACK")
         holder.close()
-        assert await store.append([event_entry()]) == frozenset()
+        assert await store.ledger.append([event_entry()]) == frozenset()
         await project(store)
         await store.close()
 
@@ -275,7 +275,7 @@ class TestProcesses:
         assert acknowledged
         async with open_service(store_url) as laurels:
             found = await verify(laurels.store, laurels.rulebook)
-            stands = [entry.event_id for entry in await laurels.store.entries("ada")]
+            stands = [entry.event_id for entry in await laurels.store.ledger.entries("ada")]
             # What was refused may be tried again.
             for number in range(400):
                 await laurels.record("ada", "code_run", {"text": "x" * 2000}, event_id=f"e{number}")
@@ -294,15 +294,15 @@ class TestProcesses:
         assert Counter(Counter(acknowledged).values()) == {1: 8 * 119, 2: 8 * 61}
         async with open_service(store_url) as laurels:
             found = await verify(laurels.store, laurels.rulebook)
-            users = await laurels.store.users()
+            users = await laurels.store.ledger.users()
             for user_id in users:
-                entries = await laurels.store.entries(user_id, limit=10_000)
+                entries = await laurels.store.ledger.entries(user_id, limit=10_000)
                 outcomes = [entry.body.outcome for entry in entries]  # pyright: ignore[reportAttributeAccessIssue]
                 awards = [award.badge_id for outcome in outcomes for award in outcome.awards]
                 assert len(awards) == len(set(awards))
                 earned = sum(outcome.points + sum(award.points for award in outcome.awards) for outcome in outcomes)
                 assert (await laurels.learners.progress(user_id)).total_points == earned
-                line = await laurels.store.standing("all", user_id)
+                line = await laurels.store.boards.standing("all", user_id)
                 assert line is not None
                 assert line.points == earned
                 stands = {f"{user_id} {entry.event_id}" for entry in entries}
@@ -316,17 +316,17 @@ class TestPlacesInTheLedger:
 
     async def test_nobody_is_missed_after_a_deletion(self, database: Path) -> None:
         store = await SQLiteStore.open(database)
-        await store.append([*history("ada", 3), *history("bob", 5)])
-        mark = (await store.written_since("0:0", 100)).next
+        await store.ledger.append([*history("ada", 3), *history("bob", 5)])
+        mark = (await store.ledger.written_since("0:0", 100)).next
         connection = apsw.Connection(str(database))
         connection.execute("DELETE FROM ledger WHERE user_id = 'ada'")
-        assert (await store.written_since(mark, 100)).users == {}
+        assert (await store.ledger.written_since(mark, 100)).users == {}
         connection.execute("DELETE FROM ledger WHERE user_id = 'bob'")
         connection.close()
-        await store.append(history("eve", 4))
-        found = await store.written_since(mark, 100)
+        await store.ledger.append(history("eve", 4))
+        found = await store.ledger.written_since(mark, 100)
         assert found.users == {"eve": (1, 4)}
-        assert (await store.written_since(found.next, 100)).users == {}
-        await store.append(history("eve", 9, first=5))
-        assert (await store.written_since(found.next, 100)).users == {"eve": (5, 13)}
+        assert (await store.ledger.written_since(found.next, 100)).users == {}
+        await store.ledger.append(history("eve", 9, first=5))
+        assert (await store.ledger.written_since(found.next, 100)).users == {"eve": (5, 13)}
         await store.close()

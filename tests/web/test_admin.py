@@ -75,7 +75,7 @@ def test_a_session_ends_with_its_key(guarded: ServerProcess, operator: tuple[htt
 
     async def revoke() -> None:
         store = await open_store(f"sqlite:///{guarded.database}")
-        await revoke_key(store, system_clock, key.split("_")[1])
+        await revoke_key(store.keys, system_clock, key.split("_")[1])
         await store.close()
 
     asyncio.run(revoke())

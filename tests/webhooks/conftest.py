@@ -54,7 +54,7 @@ async def sender() -> AsyncIterator[WebhookSender]:
 
 @pytest.fixture
 def webhooks(laurels: Service, sender: WebhookSender, clock: SettableClock) -> Webhooks:
-    return Webhooks(laurels.store, clock, sender=sender, allow_private=True)
+    return Webhooks(laurels.store.webhooks, clock, sender=sender, allow_private=True)
 
 
 @pytest.fixture

@@ -306,7 +306,7 @@ async def test_a_deletion_is_told_and_leaves_nothing_else(
 
 
 async def test_what_cannot_be_an_endpoint_is_refused(webhooks: Webhooks, laurels: Service, sender: Any) -> None:
-    strict = Webhooks(laurels.store, laurels.clock, sender=sender)
+    strict = Webhooks(laurels.store.webhooks, laurels.clock, sender=sender)
     for url in ("http://a.example/", "https://127.0.0.1/", "https://[::1]/", "https://localhost/", "https://a:b@c.d/"):
         with pytest.raises(InvalidInput):
             await strict.add(url)

@@ -191,7 +191,7 @@ async def test_a_deleted_user_is_not_told_of(
     await dispatcher.work()
     await laurels.delete_user("ada")
     clock.advance(2 * DAY)
-    assert list(await laurels.store.due_reminders(endpoint.id, now=clock(), limit=9)) == ["bob"]
+    assert list(await laurels.store.webhooks.due_reminders(endpoint.id, now=clock(), limit=9)) == ["bob"]
     await dispatcher.work()
     assert [data["userId"] for data in told(receiver)] == ["bob"]
 

@@ -123,7 +123,7 @@ class Service:
         self._dispatcher = Dispatcher(self.store, self.rulebook, self.clock, sender)
         self._dispatcher.start()
         try:
-            yield Webhooks(self.store, self.clock, sender=sender, allow_private=allow_private)
+            yield Webhooks(self.store.webhooks, self.clock, sender=sender, allow_private=allow_private)
         finally:
             dispatcher, self._dispatcher = self._dispatcher, None
             await dispatcher.close()
@@ -236,7 +236,7 @@ class Service:
         return await personal_data(self.store, self.learners, self.clock, spool, user_id)
 
     async def _tell_deleted(self, user_id: str, at: int) -> None:
-        await enqueue_user_deleted(self.store, user_id, at)
+        await enqueue_user_deleted(self.store.webhooks, user_id, at)
 
     async def _forget(self, user_ids: Collection[str]) -> None:
         """Drop what this process has in memory of users who were deleted, and end their streams."""

@@ -75,7 +75,7 @@ async def open_service(
 async def _open_store(url: str, publishing: Sequence[Badge]) -> Store:
     store = await open_store(url)
     if publishing:
-        await store.publish(publishing)
+        await store.rulebook.publish(publishing)
     return store
 
 

@@ -10,7 +10,7 @@ from litestar.types import ASGIApp
 
 from laurels.application.access.keyring import Keyring
 from laurels.application.access.rate_limiter import RateLimiter
-from laurels.application.ports.keys import Bucket
+from laurels.application.ports.limits import Bucket
 from laurels.application.service import Service
 from laurels.application.webhooks.webhooks import Webhooks
 from laurels.bootstrap import open_service
@@ -73,7 +73,7 @@ async def _serving(settings: Settings, tokens: TokenRules, guard: Layer | None) 
         service = await stack.enter_async_context(
             open_service(settings=settings, spool=settings.spool_folder, publish=True)
         )
-        limiter = RateLimiter(service.store, service.clock)
+        limiter = RateLimiter(service.store.limits, service.clock)
         stack.push_async_callback(limiter.close)
         identity = await _identity(stack, settings, service, tokens)
         running = Running(
@@ -125,7 +125,7 @@ async def _serving(settings: Settings, tokens: TokenRules, guard: Layer | None) 
 async def _identity(stack: AsyncExitStack, settings: Settings, service: Service, rules: TokenRules) -> Identity:
     """How callers are known. A server that starts while its database is away reads the keys from a file."""
     remembered = None if settings.spool_folder is None else KeyFile(Path(settings.spool_folder))
-    keyring = Keyring(service.store, service.clock, remembered=remembered)
+    keyring = Keyring(service.store.keys, service.clock, remembered=remembered)
     stack.push_async_callback(keyring.close)
     tokens = Tokens(rules)
     stack.push_async_callback(tokens.close)

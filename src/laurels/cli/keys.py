@@ -37,7 +37,7 @@ def create(
 
     async def work(opened: Store) -> tuple[str, ApiKey]:
         expires_at = None if expires_in_days is None else system_clock() + expires_in_days * MS_PER_DAY
-        return await keyring.create_key(opened, system_clock, name=name, scopes=scope, expires_at=expires_at)
+        return await keyring.create_key(opened.keys, system_clock, name=name, scopes=scope, expires_at=expires_at)
 
     key, kept = _run(store, work)
     say(key)
@@ -62,7 +62,7 @@ def list_keys(store: StoreOption = None) -> None:
             *("-" if at is None else iso(at) for at in instants),
         ]
 
-    found = _run(url, lambda opened: opened.keys())
+    found = _run(url, lambda opened: opened.keys.all())
     columns = ["prefix", "name", "scopes", "state", "created", "expires", "last used"]
     show_table(f"{len(found)} keys", columns, map(line, found), numbers=[])
 
@@ -75,7 +75,7 @@ def revoke(
     """End a key. When this returns, no server takes it any more."""
     url = settings_for(store).store
     check_exists(url)
-    _run(url, lambda opened: keyring.revoke_key(opened, system_clock, prefix))
+    _run(url, lambda opened: keyring.revoke_key(opened.keys, system_clock, prefix))
     say(f"{prefix} is revoked")
 
 

@@ -88,7 +88,7 @@ async def _prepare(settings: Settings, host: str) -> bool:
         # Whoever calls is refused until the keys are known.
         return False
     try:
-        has_keys = bool(await store.keys())
+        has_keys = bool(await store.keys.all())
     finally:
         await store.close()
     if has_keys or settings.jwt_secret is not None or settings.jwt_jwks_url is not None:

@@ -135,7 +135,7 @@ def _run(url: str, work: Callable[[Webhooks], Awaitable[T]]) -> T:
         try:
             opened = await open_store(url)
             try:
-                return await work(Webhooks(opened, system_clock, sender=sender, allow_private=allow_private))
+                return await work(Webhooks(opened.webhooks, system_clock, sender=sender, allow_private=allow_private))
             finally:
                 await opened.close()
         finally:

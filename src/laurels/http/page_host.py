@@ -57,7 +57,7 @@ class PageHost:
 
     async def sign_in(self, request: Request[Any, Any, Any], service: Service, key: str) -> str | None:
         """The header that sets a session, for a caller with this admin key; None where it is no such key."""
-        session = await sessions.sign_in(service.store, service.clock, key)
+        session = await sessions.sign_in(service.store.keys, service.clock, key)
         if session is None:
             return None
         return sessions.cookie_of(session, is_secure=request.scope["scheme"] == "https")
@@ -66,7 +66,7 @@ class PageHost:
         """End the session of a request; the header that takes its cookie away."""
         session = sessions.session_in(request.scope)
         if session is not None:
-            await sessions.sign_out(service.store, service.clock, session)
+            await sessions.sign_out(service.store.keys, service.clock, session)
         return sessions.cookie_of("", is_secure=request.scope["scheme"] == "https")
 
     def form_token(self, request: Request[Any, Any, Any]) -> str:

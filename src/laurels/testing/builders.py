@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 
-from laurels.application.ports.store import Card, Projection, Store
+from laurels.application.ports.boards import Card
+from laurels.application.ports.snapshots import Projection
+from laurels.application.ports.store import Store
 from laurels.domain.events import LearningEvent
 from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Award, Entry, EventRecorded, Outcome, ProfileChanged, UserMigrated
@@ -113,7 +115,7 @@ async def project(
     """Keep one user's snapshot and card, and the same standing on each of the boards."""
     line = Standing(user_id, points, 1, reached_at, is_shown)
     kept = Projection(progress(user_id, seq, points=points, version=version), dict.fromkeys(boards, line))
-    await store.project([kept], cards=[card(user_id, points)])
+    await store.snapshots.project([kept], cards=[card(user_id, points)])
 
 
 def small_rulebook(**changes: Any) -> Rulebook:

@@ -11,7 +11,8 @@ from uuid import uuid4
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from laurels.application.ports.store import Projection, Store
+from laurels.application.ports.snapshots import Projection
+from laurels.application.ports.store import Store
 from laurels.domain.ranking import Ranking, Standing
 from laurels.testing.builders import NOON, card, progress, project, standing
 from laurels.testing.handles import OpenStore
@@ -33,8 +34,8 @@ class CountContract:
 
     async def test_an_empty_board_counts_nobody(self, open_store: OpenStore) -> None:
         store = await open_store()
-        assert [await store.count("none"), await store.count("none", above=0)] == [0, 0]
-        assert await store.miscounted() == []
+        assert [await store.boards.count("none"), await store.boards.count("none", above=0)] == [0, 0]
+        assert await store.boards.miscounted() == []
 
     async def test_count_tells_how_many_stand_on_a_board_and_above_points(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
@@ -42,13 +43,13 @@ class CountContract:
             await project(one, user_id, points=points, boards=["all", "2026-03"])
         await project(one, "ada", 2, points=33)
         for store in (one, other):
-            counts = [await store.count("all", above=points) for points in (33, 32, 20, 19, 10, 9, -1)]
+            counts = [await store.boards.count("all", above=points) for points in (33, 32, 20, 19, 10, 9, -1)]
             assert counts == [0, 1, 1, 3, 3, 4, 4]
-            assert await store.count("all") == await store.count("2026-03") == 4
-            assert await store.count("2026-03", above=29) == 1
+            assert await store.boards.count("all") == await store.boards.count("2026-03") == 4
+            assert await store.boards.count("2026-03", above=29) == 1
             asked = [33, 32, 20, 10, -1, 2**70, -(2**70)]
-            assert await store.counts_above("all", asked) == dict(zip(asked, [0, 1, 1, 3, 4, 0, 4], strict=True))
-            assert await store.counts_above("all", []) == {}
+            assert await store.boards.counts_above("all", asked) == dict(zip(asked, [0, 1, 1, 3, 4, 0, 4], strict=True))
+            assert await store.boards.counts_above("all", []) == {}
 
     @given(calls=_CALLS, asked=st.lists(_POINTS, max_size=5))
     @settings(
@@ -67,17 +68,17 @@ class CountContract:
                 if seq > newest.get(user, (0, 0))[0]:
                     newest[user] = seq, points if is_shown else None
         held = [points for _, points in newest.values() if points is not None]
-        assert await store.count(f"{run} all") == await store.count(f"{run} month") == len(held)
+        assert await store.boards.count(f"{run} all") == await store.boards.count(f"{run} month") == len(held)
         for points in {*asked, *held, *(points - 1 for points in held)}:
-            assert await store.count(f"{run} all", above=points) == sum(other > points for other in held), points
-        assert await store.miscounted() == []
+            assert await store.boards.count(f"{run} all", above=points) == sum(other > points for other in held), points
+        assert await store.boards.miscounted() == []
         await store.close()
 
     async def test_a_ranking_is_a_standing_with_what_is_above_it(self, open_store: OpenStore) -> None:
         store = await open_store()
         for user_id, points in (("ada", 30), ("bob", 20), ("cleo", 20), ("dan", -10)):
             await project(store, user_id, points=points)
-        assert [await store.ranking("all", user_id) for user_id in ("ada", "bob", "cleo", "dan", "eve")] == [
+        assert [await store.boards.ranking("all", user_id) for user_id in ("ada", "bob", "cleo", "dan", "eve")] == [
             Ranking(standing("ada", 30), 0, 4, None),
             Ranking(standing("bob", 20), 1, 4, 30),
             Ranking(standing("cleo", 20), 1, 4, 30),
@@ -89,7 +90,7 @@ class CountContract:
         store = await open_store()
         await project(store, "ada", points=LARGEST)
         await project(store, "bob", points=-LARGEST)
-        assert [await store.count("all", above=points) for points in (2**70, LARGEST, -LARGEST, -(2**70))] == [
+        assert [await store.boards.count("all", above=points) for points in (2**70, LARGEST, -LARGEST, -(2**70))] == [
             0, 0, 1, 2,
         ]  # fmt: skip
 
@@ -103,8 +104,8 @@ class CountContract:
         for store in handles:
             for points in range(-1, 201, 7):
                 expected = sum(other > points for other in newest.values())
-                assert await store.count("r all", above=points) == expected
-            assert await store.miscounted() == []
+                assert await store.boards.count("r all", above=points) == expected
+            assert await store.boards.miscounted() == []
 
     async def test_who_reads_while_others_write_counts_everyone_once(self, open_store: OpenStore) -> None:
         writer, reader = await open_store(), await open_store()
@@ -118,9 +119,9 @@ class CountContract:
 
         writing = asyncio.create_task(write())
         while not done.is_set():
-            assert await reader.count("r all") == 40
-            assert await reader.count("r all", above=9) == 40
-            assert await reader.miscounted() == []
+            assert await reader.boards.count("r all") == 40
+            assert await reader.boards.count("r all", above=9) == 40
+            assert await reader.boards.miscounted() == []
             await asyncio.sleep(0)
         await writing
 
@@ -128,11 +129,11 @@ class CountContract:
         one, other = await open_store(), await open_store()
         calls = [(user, 3, 7 * user) for user in range(20)]
         await _project(one, "r", calls)
-        await other.clear_projections()
-        assert [await one.count("r all"), await one.count("r all", above=-1)] == [0, 0]
-        assert await one.miscounted() == []
+        await other.snapshots.clear()
+        assert [await one.boards.count("r all"), await one.boards.count("r all", above=-1)] == [0, 0]
+        assert await one.boards.miscounted() == []
         await _project(one, "r", calls)
-        assert await other.count("r all", above=69) == 10
+        assert await other.boards.count("r all", above=69) == 10
 
 
 async def _project(store: Store, run: str, call: Sequence[tuple[int, int, int] | tuple[int, int, int, bool]]) -> None:
@@ -144,4 +145,4 @@ async def _project(store: Store, run: str, call: Sequence[tuple[int, int, int] |
         line = Standing(user_id, points, 1, NOON, *is_shown)
         kept.append(Projection(progress(user_id, seq, points=points), {f"{run} all": line, f"{run} month": line}))
         cards.append(card(user_id, points))
-    await store.project(kept, cards=cards)
+    await store.snapshots.project(kept, cards=cards)

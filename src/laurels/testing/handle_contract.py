@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
-from laurels.application.ports.keys import Bucket
-from laurels.application.ports.store import Projection, Store
+from laurels.application.ports.limits import Bucket
+from laurels.application.ports.snapshots import Projection
+from laurels.application.ports.store import Store
 from laurels.errors import StoreUnavailable
 from laurels.testing.builders import (
     NOON,
@@ -26,34 +27,34 @@ from laurels.testing.handles import OpenStore
 
 
 async def _project(store: Store) -> None:
-    await store.project([Projection(progress(), {"all": standing()})], cards=[card()])
+    await store.snapshots.project([Projection(progress(), {"all": standing()})], cards=[card()])
 
 
 CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
-    "load": lambda store: store.load({"ada": None}, [("ada", "e1")], VERSION),
-    "read": lambda store: store.read({"ada": None}, VERSION),
-    "append": lambda store: store.append([event_entry(seq=9)]),
-    "watch": lambda store: anext(store.watch()),
-    "entries": lambda store: store.entries("ada"),
+    "load": lambda store: store.ledger.load({"ada": None}, [("ada", "e1")], VERSION),
+    "read": lambda store: store.ledger.read({"ada": None}, VERSION),
+    "append": lambda store: store.ledger.append([event_entry(seq=9)]),
+    "watch": lambda store: anext(store.ledger.watch()),
+    "entries": lambda store: store.ledger.entries("ada"),
     "project": _project,
-    "behind": lambda store: store.behind(10, before=NOON),
-    "cards": lambda store: store.cards(["ada"]),
-    "standings": lambda store: store.standings("all", limit=10),
-    "standings_of": lambda store: store.standings_of("all", ["ada"]),
-    "standing": lambda store: store.standing("all", "ada"),
-    "count": lambda store: store.count("all"),
-    "users": lambda store: store.users(),
-    "projected": lambda store: store.projected(["ada"]),
-    "ranking": lambda store: store.ranking("all", "ada"),
-    "miscounted": lambda store: store.miscounted(),
-    "clear_projections": lambda store: store.clear_projections(),
-    "publish": lambda store: store.publish(small_rulebook().badges),
-    "add_key": lambda store: store.add_key(api_key()),
-    "revoke_key": lambda store: store.revoke_key("abcdefghijkl", NOON),
-    "keys": lambda store: store.keys(),
-    "keys_version": lambda store: store.keys_version(),
-    "touch_keys": lambda store: store.touch_keys({"abcdefghijkl": NOON}),
-    "take_tokens": lambda store: store.take_tokens("one", Bucket(10, 1.0), 1, NOON),
+    "behind": lambda store: store.snapshots.behind(10, before=NOON),
+    "cards": lambda store: store.boards.cards(["ada"]),
+    "standings": lambda store: store.boards.standings("all", limit=10),
+    "standings_of": lambda store: store.boards.standings_of("all", ["ada"]),
+    "standing": lambda store: store.boards.standing("all", "ada"),
+    "count": lambda store: store.boards.count("all"),
+    "users": lambda store: store.ledger.users(),
+    "projected": lambda store: store.snapshots.projected(["ada"]),
+    "ranking": lambda store: store.boards.ranking("all", "ada"),
+    "miscounted": lambda store: store.boards.miscounted(),
+    "clear_projections": lambda store: store.snapshots.clear(),
+    "publish": lambda store: store.rulebook.publish(small_rulebook().badges),
+    "add_key": lambda store: store.keys.add(api_key()),
+    "revoke_key": lambda store: store.keys.revoke("abcdefghijkl", NOON),
+    "keys": lambda store: store.keys.all(),
+    "keys_version": lambda store: store.keys.version(),
+    "touch_keys": lambda store: store.keys.touch({"abcdefghijkl": NOON}),
+    "take_tokens": lambda store: store.limits.take("one", Bucket(10, 1.0), 1, NOON),
     "check": lambda store: store.check(),
 }
 
@@ -63,7 +64,7 @@ class HandleContract:
 
     async def test_check_returns_while_the_store_can_read_and_write(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
-        await asyncio.gather(one.check(), other.check(), one.append(history(length=3)))
+        await asyncio.gather(one.check(), other.check(), one.ledger.append(history(length=3)))
         await one.check()
 
     async def test_badges_are_published_once_and_again_when_anything_of_them_changed(
@@ -71,50 +72,50 @@ class HandleContract:
     ) -> None:
         one, other = await open_store(), await open_store()
         badges = small_rulebook().badges
-        assert await one.publish(badges)
-        assert not await one.publish(badges)
-        assert not await other.publish(badges)
+        assert await one.rulebook.publish(badges)
+        assert not await one.rulebook.publish(badges)
+        assert not await other.rulebook.publish(badges)
         renamed = [replace(badges[0], description="Said otherwise."), *badges[1:]]
         for changed in (renamed, renamed[:-1], renamed[-2::-1], badges):
-            assert await other.publish(changed)
-            assert not await one.publish(changed)
+            assert await other.rulebook.publish(changed)
+            assert not await one.rulebook.publish(changed)
 
     async def test_handles_that_publish_at_once_all_succeed(self, open_store: OpenStore) -> None:
         handles = [await open_store() for _ in range(4)]
         badges = small_rulebook().badges
-        assert any(await asyncio.gather(*(store.publish(badges) for store in handles)))
-        assert not await handles[0].publish(badges)
+        assert any(await asyncio.gather(*(store.rulebook.publish(badges) for store in handles)))
+        assert not await handles[0].rulebook.publish(badges)
 
     async def test_opening_another_handle_changes_nothing(self, open_store: OpenStore) -> None:
         one = await open_store()
-        await one.append(history())
+        await one.ledger.append(history())
         await _project(one)
-        before = await one.projected(["ada"])
+        before = await one.snapshots.projected(["ada"])
         other = await open_store()
-        assert await other.entries("ada") == history()
-        assert await other.projected(["ada"]) == before
+        assert await other.ledger.entries("ada") == history()
+        assert await other.snapshots.projected(["ada"]) == before
 
     async def test_closing_twice_does_nothing_more(self, open_store: OpenStore) -> None:
         store = await open_store()
-        await store.append(history())
+        await store.ledger.append(history())
         await store.close()
         await store.close()
 
     async def test_closing_finishes_what_was_asked_for_before(self, open_store: OpenStore) -> None:
         store = await open_store()
-        asked = [asyncio.ensure_future(store.append([event_entry(f"user {n}", 1)])) for n in range(30)]
-        projected = asyncio.ensure_future(store.project([Projection(progress(), {})], cards=[card()]))
+        asked = [asyncio.ensure_future(store.ledger.append([event_entry(f"user {n}", 1)])) for n in range(30)]
+        projected = asyncio.ensure_future(store.snapshots.project([Projection(progress(), {})], cards=[card()]))
         await asyncio.sleep(0)
         await store.close()
         assert await asyncio.gather(*asked) == [frozenset()] * 30
         await projected
         other = await open_store()
-        assert len(await other.users()) == 31
+        assert len(await other.ledger.users()) == 31
 
     async def test_closing_one_handle_leaves_the_others_at_work(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
         await one.close()
-        assert await other.append(history()) == frozenset()
+        assert await other.ledger.append(history()) == frozenset()
 
     @pytest.mark.parametrize("call", CALLS)
     async def test_after_close_every_call_raises_store_unavailable(self, open_store: OpenStore, call: str) -> None:
@@ -130,12 +131,12 @@ class HandleContract:
 
     async def test_a_caller_who_stops_waiting_harms_nobody(self, open_store: OpenStore) -> None:
         store = await open_store()
-        waiting = [asyncio.ensure_future(store.append([event_entry(f"user {n}", 1)])) for n in range(20)]
+        waiting = [asyncio.ensure_future(store.ledger.append([event_entry(f"user {n}", 1)])) for n in range(20)]
         await asyncio.sleep(0)
         for number, task in enumerate(waiting):
             if number % 2:
                 task.cancel()
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert [results[n] for n in range(0, 20, 2)] == [frozenset()] * 10
-        assert await store.append(history("ada", 1)) == frozenset()
-        assert await store.entries("ada") == history("ada", 1)
+        assert await store.ledger.append(history("ada", 1)) == frozenset()
+        assert await store.ledger.entries("ada") == history("ada", 1)

@@ -24,7 +24,7 @@ async def _told_of(changes: Changes, user_id: str, seq: int, reader: Store) -> N
     async with asyncio.timeout(SOON):
         async for reached in changes:
             may_be_there = reached is None or reached.get(user_id, 0) >= seq
-            if may_be_there and len(await reader.entries(user_id)) >= seq:
+            if may_be_there and len(await reader.ledger.entries(user_id)) >= seq:
                 return
             assert reached is None or not may_be_there, "told of what cannot be read"
 
@@ -34,57 +34,57 @@ class WatchContract:
 
     async def test_the_first_that_is_told_is_that_it_has_begun(self, open_store: OpenStore) -> None:
         store = await open_store()
-        async with aclosing(store.watch()) as changes, asyncio.timeout(SOON):
+        async with aclosing(store.ledger.watch()) as changes, asyncio.timeout(SOON):
             assert await anext(changes) is None
 
     async def test_what_any_handle_appends_is_told_of(self, open_store: OpenStore) -> None:
         watching, other = await open_store(), await open_store()
-        async with aclosing(watching.watch()) as changes:
+        async with aclosing(watching.ledger.watch()) as changes:
             await anext(changes)
             for seq, writer in enumerate([other, watching, other], 1):
-                await writer.append([event_entry("ada", seq)])
+                await writer.ledger.append([event_entry("ada", seq)])
                 await _told_of(changes, "ada", seq, watching)
 
     async def test_a_silent_time_does_not_end_it(self, open_store: OpenStore) -> None:
         watching, other = await open_store(), await open_store()
-        async with aclosing(watching.watch()) as changes:
+        async with aclosing(watching.ledger.watch()) as changes:
             await anext(changes)
             telling = asyncio.create_task(_told_of(changes, "ada", 3, watching))
             await asyncio.sleep(1.2)
             assert not telling.done()
-            await other.append(history(length=3))
+            await other.ledger.append(history(length=3))
             await telling
 
     async def test_nothing_is_missed_while_nobody_listens(self, open_store: OpenStore) -> None:
         watching, other = await open_store(), await open_store()
         users = [f"user {number}" for number in range(40)]
-        async with aclosing(watching.watch()) as changes:
+        async with aclosing(watching.ledger.watch()) as changes:
             await anext(changes)
             for user_id in users:
-                await other.append(history(user_id, 2))
+                await other.ledger.append(history(user_id, 2))
             missing = set(users)
             async with asyncio.timeout(SOON):
                 while missing:
                     reached = await anext(changes)
                     if reached is None:
-                        found = {user_id for user_id in missing if len(await watching.entries(user_id)) == 2}
+                        found = {user_id for user_id in missing if len(await watching.ledger.entries(user_id)) == 2}
                     else:
                         found = {user_id for user_id, seq in reached.items() if seq == 2}
                     missing -= found
 
     async def test_several_may_watch_and_one_may_leave(self, open_store: OpenStore) -> None:
         watching, other = await open_store(), await open_store()
-        leaving = watching.watch()
-        async with aclosing(watching.watch()) as one, aclosing(other.watch()) as two:
+        leaving = watching.ledger.watch()
+        async with aclosing(watching.ledger.watch()) as one, aclosing(other.ledger.watch()) as two:
             for changes in (leaving, one, two):
                 await anext(changes)
             await leaving.aclose()
-            await other.append(history(length=1))
+            await other.ledger.append(history(length=1))
             await asyncio.gather(_told_of(one, "ada", 1, watching), _told_of(two, "ada", 1, other))
 
     async def test_closing_the_store_ends_it(self, open_store: OpenStore) -> None:
         store = await open_store()
-        changes = store.watch()
+        changes = store.ledger.watch()
         await anext(changes)
 
         async def rest() -> None:

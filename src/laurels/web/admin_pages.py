@@ -99,7 +99,7 @@ async def _learner(
     if asked.isascii() and asked.isdigit():
         last = min(last, max(0, int(asked[:15]) - 1))
     after = max(0, last - LINES)
-    entries = await service.store.entries(user_id, after=after, limit=last - after)
+    entries = await service.store.ledger.entries(user_id, after=after, limit=last - after)
     user = service.learners.user(progress)
     names = {badge.id: {"name": badge.name} for badge in service.rulebook.badges}
     return {

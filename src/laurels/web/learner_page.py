@@ -43,7 +43,7 @@ async def read_learner(service: Service, user_id: str) -> Learner:
     badges = await service.learners.badges(user_id)
     known = await service.learners.known(user_id)
     after = max(0, known.progress.seq - RECENT)
-    recent = [] if known.stale is not UNSET else await service.store.entries(user_id, after=after, limit=RECENT)
+    recent = [] if known.stale is not UNSET else await service.store.ledger.entries(user_id, after=after, limit=RECENT)
     return Learner(dashboard, activity, badges, recent[::-1], known.progress, service.clock())
 
 

@@ -12,7 +12,7 @@ from laurels.application.live.messages import Message
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.errors import InvalidQuery
-from laurels.storage.sqlite import store as sqlite_store
+from laurels.storage.sqlite import ledger as sqlite_ledger
 from laurels.testing.builders import learning_event, small_rulebook
 
 SOON = 5.0
@@ -51,7 +51,7 @@ async def record(laurels: Service, count: int) -> None:
 
 async def test_what_this_process_records_is_told_at_once(laurels: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     # Who looks for the writes of others comes too late to be the one who told.
-    monkeypatch.setattr(sqlite_store, "WATCH_INTERVAL", 3_600)
+    monkeypatch.setattr(sqlite_ledger, "WATCH_INTERVAL", 3_600)
     feed = laurels.live.follow_user("ada")
     await take(feed, "0")
     await asyncio.sleep(0.1)

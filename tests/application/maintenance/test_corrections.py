@@ -70,9 +70,9 @@ async def assert_sound(both: list[Service], user_id: str = "ada") -> Progress:
     store = both[0].store
     found = await verify(store, RULES)
     assert (found.differences, found.behind) == ([], 0)
-    before = await store.projected([user_id])
+    before = await store.snapshots.projected([user_id])
     await rebuild(store, RULES)
-    assert await store.projected([user_id]) == before
+    assert await store.snapshots.projected([user_id]) == before
     shown = [await each.learners.progress(user_id) for each in both]
     assert shown[0] == shown[1] == before[user_id].progress
     return shown[0]
@@ -142,8 +142,8 @@ async def test_the_last_event_of_a_day_leaves_its_boards(two: list[Service]) -> 
     await first.projector.flush()
     await second.corrections.retract("ada", "e2", reason="twice")
     await assert_sound(two)
-    assert await first.store.count("2026-03-06") == 0
-    assert await first.store.count("2026-03-01") == 1
+    assert await first.store.boards.count("2026-03-06") == 0
+    assert await first.store.boards.count("2026-03-01") == 1
 
 
 async def test_what_cannot_be_corrected_is_refused_and_changes_nothing(two: list[Service]) -> None:

@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from laurels.application.maintenance.rebuild import Verification, rebuild, rebuild_users, verify, verify_users
-from laurels.application.ports.store import Projected
+from laurels.application.ports.snapshots import Projected
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.testing.builders import learning_event, project, small_rulebook
@@ -51,7 +51,7 @@ def said_of(found: Verification, user_id: str) -> str:
 
 
 async def projections(laurels: Service) -> dict[str, Projected]:
-    return await laurels.store.projected(await laurels.store.users())
+    return await laurels.store.snapshots.projected(await laurels.store.ledger.users())
 
 
 class TestVerifyOfTheLedger:
@@ -117,7 +117,7 @@ class TestVerifyOfTheLedger:
     async def test_a_missing_entry_is_found_even_if_all_else_adds_up(self, recorded: Service, database: Path) -> None:
         # A profile change brings no points, and without projections nothing is left that remembers it.
         tamper(database, "DELETE FROM ledger WHERE user_id = 'ada' AND seq = 1")
-        await recorded.store.clear_projections()
+        await recorded.store.snapshots.clear()
         found = await verify(recorded.store, recorded.rulebook)
         assert said_of(found, "ada") == "the entry before it should be 1 but is 0"
 
@@ -256,7 +256,7 @@ class TestRebuild:
 
     async def test_some_users_at_a_time_come_to_the_same(self, recorded: Service) -> None:
         before = await projections(recorded)
-        await recorded.store.clear_projections()
+        await recorded.store.snapshots.clear()
         parts = [await rebuild_users(recorded.store, recorded.rulebook, [user_id]) for user_id in sorted(before)]
         assert [(part.users, part.entries) for part in parts] == [(1, 6), (1, 5), (1, 5)]
         assert await projections(recorded) == before

@@ -27,11 +27,25 @@ from laurels.testing.clocks import SettableClock
 Append = Callable[[Sequence[Entry]], Awaitable[frozenset[str]]]
 
 
+class FaultyLedger:
+    """The ledger of a faulty store."""
+
+    def __init__(self, store: FaultyStore) -> None:
+        self.store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store.real.ledger, name)
+
+    async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
+        return await self.store.append(entries)
+
+
 class FaultyStore:
     """A store whose next appends go wrong in a given way, and which never takes an event that is `poison`."""
 
     def __init__(self, real: Store) -> None:
         self.real = real
+        self.ledger = FaultyLedger(self)
         self.faults: list[Append] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -40,18 +54,18 @@ class FaultyStore:
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
         if any(isinstance(each.body, EventRecorded) and "poison" in each.body.metadata for each in entries):
             raise StoreUnavailable("It does not like one of them.")
-        return await (self.faults.pop(0) if self.faults else self.real.append)(entries)
+        return await (self.faults.pop(0) if self.faults else self.real.ledger.append)(entries)
 
     async def fails(self, _entries: Sequence[Entry]) -> frozenset[str]:
         raise StoreUnavailable("Gone.")
 
     async def loses_the_answer(self, entries: Sequence[Entry]) -> frozenset[str]:
-        await self.real.append(entries)
+        await self.real.ledger.append(entries)
         raise StoreUnavailable("Gone before it could say that all is well.")
 
     async def hangs(self, entries: Sequence[Entry]) -> frozenset[str]:
         await asyncio.sleep(0.6)
-        return await self.real.append(entries)
+        return await self.real.ledger.append(entries)
 
 
 class Setting:
@@ -82,7 +96,7 @@ class Setting:
                 stats = await self.spool.stats()
 
     async def ledger(self, user: str) -> list[str | None]:
-        return [entry.event_id for entry in await self.store.real.entries(user)]
+        return [entry.event_id for entry in await self.store.real.ledger.entries(user)]
 
 
 @pytest.fixture
@@ -218,7 +232,7 @@ async def test_an_event_happened_when_it_arrived_not_when_it_was_drained(
     assert (await setting.queue("ada")).at == arrived
     clock.advance(timedelta(days=3))
     await setting.drained()
-    [entry] = await setting.store.real.entries("ada")
+    [entry] = await setting.store.real.ledger.entries("ada")
     assert isinstance(entry.body, EventRecorded)
     assert entry.body.at == arrived
 

@@ -73,7 +73,7 @@ async def assert_gone(laurels: Service, user_id: str) -> None:
     # Changes nothing that anybody would see, and so needs no append.
     with pytest.raises(UserDeleted):
         await laurels.change_profile(user_id, {"displayName": user_id.title()})
-    assert await laurels.store.remains() == {}
+    assert await laurels.store.tombstones.leftovers() == {}
 
 
 def start(arguments: list[str]) -> subprocess.Popen[str]:
@@ -103,7 +103,7 @@ async def test_deleting_again_answers_the_same(here: Service, elsewhere: Service
     first = await here.delete_user("ada")
     clock.advance(timedelta(days=1))
     assert await elsewhere.delete_user("ada") == first
-    await here.store.close_tombstones(["ada"])
+    await here.store.tombstones.close(["ada"])
     assert (await elsewhere.delete_user("ada")).deleted_at == first.deleted_at
 
 
@@ -150,7 +150,7 @@ async def test_what_was_on_its_way_is_found_and_then_the_id_is_forgotten(here: S
     deletion = Deletion(here.store, here.clock, spool=None, forget=here._forget, grace=0)  # pyright: ignore[reportPrivateUsage]
     await deletion.sweep()
     await deletion.close()
-    assert await here.store.open_tombstones() == []
+    assert await here.store.tombstones.open_ids() == []
     await assert_gone(here, "ada")
 
 
@@ -181,7 +181,7 @@ async def test_no_byte_of_them_is_left_in_the_file(store_url: str, database: Pat
             await laurels.record("bob", "run")
         await laurels.projector.flush()
         await laurels.delete_user(who)
-        await laurels.store.close_tombstones([who])
+        await laurels.store.tombstones.close([who])
     connection = apsw.Connection(str(database))
     connection.execute("VACUUM")
     connection.close()
@@ -212,7 +212,7 @@ async def test_two_processes_that_hammer_a_user_who_is_deleted(url: str, process
 async def test_a_deletion_that_was_killed_in_the_middle_is_carried_on(url: str, processes: Path) -> None:
     async with open_service(url) as laurels:
         for first in range(1, 12_001, 2_000):
-            await laurels.store.append([event_entry("ada", seq) for seq in range(first, first + 2_000)])
+            await laurels.store.ledger.append([event_entry("ada", seq) for seq in range(first, first + 2_000)])
     arguments = [sys.executable, str(processes / "delete_user.py"), url, "ada"]
     with start(arguments) as process:
         assert process.stdout is not None

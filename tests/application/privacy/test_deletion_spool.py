@@ -37,8 +37,8 @@ async def refused(setting: Setting, user: str) -> LaurelsError | None:
 
 async def test_what_waits_elsewhere_is_dropped_when_its_turn_comes(setting: Setting) -> None:
     await setting.accept("ada", "first")
-    await setting.store.real.mark_deleted("ada", 1)
-    await setting.store.real.purge(["ada"])
+    await setting.store.real.tombstones.mark_deleted("ada", 1)
+    await setting.store.real.tombstones.purge(["ada"])
     await setting.queue("ada", "late")
     await setting.queue("bob", "other")
     await setting.drained()
@@ -46,7 +46,7 @@ async def test_what_waits_elsewhere_is_dropped_when_its_turn_comes(setting: Sett
     assert (stats.waiting, stats.set_aside, stats.bytes) == (0, 0, 0)
     assert await setting.ledger("bob") == ["other"]
     assert await setting.ledger("ada") == []
-    assert await setting.store.real.remains() == {}
+    assert await setting.store.real.tombstones.leftovers() == {}
     assert isinstance(await refused(setting, "ada"), UserDeleted)
 
 
@@ -83,7 +83,7 @@ async def test_what_was_set_aside_while_they_were_deleted_goes_at_the_next_start
     )
     await other.settle([], [SetAside(each, "no") for each in await other.first(9)])
     await setting.service.delete_user("ada")
-    await setting.store.real.close_tombstones(["ada"])
+    await setting.store.real.tombstones.close(["ada"])
     async with opened(store_url, clock, tmp_path / "other", limit=10) as started:
         await started.service.deletion.sweep()
         assert [each.spooled.event.user_id for each in await other.set_aside()] == ["bob"]

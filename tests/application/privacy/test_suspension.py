@@ -65,4 +65,4 @@ async def test_nobody_comes_into_being_by_it(laurels: Service) -> None:
         await laurels.suspend_user("ada")
     with pytest.raises(UserDeleted):
         await laurels.recorder.suspend("ada", is_suspended=True)
-    assert await laurels.store.users() == ["bob", "cleo"]
+    assert await laurels.store.ledger.users() == ["bob", "cleo"]

@@ -94,7 +94,7 @@ async def walk(laurels: Service, period: str, language: str | None, limit: int) 
 
 async def check(laurels: Service) -> None:
     """Every board against the lines that follow from everybody's progress, sorted."""
-    projected = await laurels.store.projected(await laurels.store.users())
+    projected = await laurels.store.snapshots.projected(await laurels.store.ledger.users())
     for period, language in BOARDS:
         board = period if language is None else f"{period}@{language}"
         everyone = [kept.standings[board] for kept in projected.values() if board in kept.standings]
@@ -135,7 +135,7 @@ async def test_every_board_is_what_sorting_everyone_gives(
 @given(steps=_STEPS)
 async def test_every_board_is_so_on_mongodb(mongodb_url: str, clock: SettableClock, steps: list[Step]) -> None:
     async with open_service(mongodb_url, rulebook=RULEBOOK, clock=clock) as laurels:
-        await laurels.store.clear_projections()
+        await laurels.store.snapshots.clear()
     await go_through(mongodb_url, clock, steps)
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from laurels.application.ports.store import Loaded
+from laurels.application.ports.ledger import Loaded
 from laurels.application.queries.read_batcher import ReadBatcher
 from laurels.application.service import Service
 from laurels.errors import StoreError, StoreUnavailable, UnknownUser
@@ -21,13 +21,13 @@ Heads = Mapping[str, int | None]
 def questions(laurels: Service, monkeypatch: pytest.MonkeyPatch) -> list[Heads]:
     """The `known_seqs` of every question that the store is asked from now on."""
     asked: list[Heads] = []
-    read = laurels.store.read
+    read = laurels.store.ledger.read
 
     async def listening(known_seqs: Heads, version: str) -> Loaded:
         asked.append(dict(known_seqs))
         return await read(known_seqs, version)
 
-    monkeypatch.setattr(laurels.store, "read", listening)
+    monkeypatch.setattr(laurels.store.ledger, "read", listening)
     return asked
 
 
@@ -83,7 +83,7 @@ async def test_a_store_that_fails_is_told_to_all_and_asked_again(
         raise StoreUnavailable("a test says so")
 
     with monkeypatch.context() as patched:
-        patched.setattr(laurels.store, "read", failing)
+        patched.setattr(laurels.store.ledger, "read", failing)
         found = await asyncio.gather(*(laurels.learners.dashboard("ada") for _ in range(9)), return_exceptions=True)
         assert all(isinstance(each, StoreError) for each in found)
     assert (await laurels.learners.dashboard("ada")).total_events == 1

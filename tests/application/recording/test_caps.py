@@ -51,9 +51,9 @@ async def assert_sound(both: list[Service]) -> None:
     laurels, rulebook = both[0], CAPPED
     found = await verify(laurels.store, rulebook)
     assert (found.differences, found.behind) == ([], 0)
-    before = await laurels.store.projected(["ada"])
+    before = await laurels.store.snapshots.projected(["ada"])
     await rebuild(laurels.store, rulebook)
-    assert await laurels.store.projected(["ada"]) == before
+    assert await laurels.store.snapshots.projected(["ada"]) == before
     assert (await verify(laurels.store, rulebook)).is_clean
 
 

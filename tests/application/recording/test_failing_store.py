@@ -30,8 +30,21 @@ async def limit_pages(laurels: Service, pages: int) -> None:
     def limit(connection: apsw.Connection) -> None:
         connection.execute(f"PRAGMA max_page_count = {pages}")
 
-    for pool in (store._writer, store._projector):  # the limit belongs to each connection
+    for pool in (store._database.writer, store._database.projector):  # the limit belongs to each connection
         await pool.run(limit)
+
+
+class FaultyLedger:
+    """The ledger of a faulty store."""
+
+    def __init__(self, store: FaultyStore) -> None:
+        self.store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store.real.ledger, name)
+
+    async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
+        return await self.store.append(entries)
 
 
 class FaultyStore:
@@ -39,19 +52,20 @@ class FaultyStore:
 
     def __init__(self, real: Store) -> None:
         self.real = real
+        self.ledger = FaultyLedger(self)
         self.faults: list[Callable[[Sequence[Entry]], Awaitable[frozenset[str]]]] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
 
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
-        return await (self.faults.pop(0) if self.faults else self.real.append)(entries)
+        return await (self.faults.pop(0) if self.faults else self.real.ledger.append)(entries)
 
     async def fails(self, _entries: Sequence[Entry]) -> frozenset[str]:
         raise StoreUnavailable("Gone.")
 
     async def loses_the_answer(self, entries: Sequence[Entry]) -> frozenset[str]:
-        await self.real.append(entries)
+        await self.real.ledger.append(entries)
         raise StoreUnavailable("Gone before it could say that all is well.")
 
 

@@ -74,7 +74,7 @@ class TestOneEventThatBreaksTheEngine:
         assert kinds(results) == [Recorded] * 10 + [InternalFault] * 2 + [Recorded] * 20
         assert not any(isinstance(result, Recorded) and result.is_replay for result in results)
         for user in ("user 0", "user 1", "user 2"):
-            entries = await laurels.store.entries(user)
+            entries = await laurels.store.ledger.entries(user)
             ids = [f"e{n}" for n in range(30) if f"user {n % 3}" == user]
             assert [entry.event_id for entry in entries] == ids
         found = await verify(laurels.store, small_rulebook())
@@ -83,7 +83,7 @@ class TestOneEventThatBreaksTheEngine:
     async def test_events_without_an_id_are_recorded_once_beside_it(self, laurels: Service) -> None:
         results = await laurels.record_many([learning_event("ada"), bad("bob"), learning_event("ada")])
         assert kinds(results) == [Recorded, InternalFault, Recorded]
-        assert [entry.seq for entry in await laurels.store.entries("ada")] == [1, 2]
+        assert [entry.seq for entry in await laurels.store.ledger.entries("ada")] == [1, 2]
 
     async def test_who_comes_after_it_is_served(self, laurels: Service) -> None:
         calls = [laurels.record_event(event) for event in (bad("ada"), learning_event("ada"), learning_event("bob"))]
@@ -121,7 +121,7 @@ class TestOneEventThatBreaksTheEngine:
             _, [aside] = await laurels.fallback.spool.events_of("ada")
             assert aside.spooled.event.event_id == "bad"
             assert "fault" in aside.reason
-            assert [entry.event_id for entry in await laurels.store.entries("ada")] == ["1", "2"]
+            assert [entry.event_id for entry in await laurels.store.ledger.entries("ada")] == ["1", "2"]
 
 
 class TestObserversThatRaise:

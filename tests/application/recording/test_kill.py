@@ -40,8 +40,8 @@ def run_and_kill(program: Path, url: str, first: int, after: float) -> set[tuple
 async def event_ids(service: Service) -> Counter[tuple[str, str]]:
     """How often each event stands in the ledger."""
     found: Counter[tuple[str, str]] = Counter()
-    for user_id in await service.store.users():
-        entries = await service.store.entries(user_id, limit=1_000_000)
+    for user_id in await service.store.ledger.users():
+        entries = await service.store.ledger.entries(user_id, limit=1_000_000)
         found.update((user_id, entry.event_id or "") for entry in entries)
     return found
 
@@ -56,7 +56,7 @@ async def test_every_acknowledged_event_stands_once_after_many_kills(store_url: 
         said = run_and_kill(program, store_url, first, draw.choice((0.0, 0.01, 0.1, 0.3, 0.5)) * draw.random())
         # Looked at before the next process, whose retries would make good what was lost.
         store = await open_store(store_url)
-        assert said - (await store.load({}, said, "")).known.keys() == set()
+        assert said - (await store.ledger.load({}, said, "")).known.keys() == set()
         await store.close()
         acknowledged |= said
         # The next process repeats some of what this one may have had in its hands, as clients do.
@@ -66,7 +66,7 @@ async def test_every_acknowledged_event_stands_once_after_many_kills(store_url: 
         await laurels.projector.catch_up(before=laurels.clock() + 1)
         stands = await event_ids(laurels)
         found = await verify(laurels.store, laurels.rulebook)
-        progresses = [await laurels.learners.progress(user_id) for user_id in await laurels.store.users()]
+        progresses = [await laurels.learners.progress(user_id) for user_id in await laurels.store.ledger.users()]
     assert len(acknowledged) > KILLS * CALLERS
     assert acknowledged - stands.keys() == set()
     assert set(stands.values()) == {1}

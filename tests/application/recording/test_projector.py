@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from laurels import Settings, Timeframe
 from laurels.application.maintenance.rebuild import verify
-from laurels.application.ports.store import LATER_LIMIT, Projection, Store
+from laurels.application.ports.ledger import LATER_LIMIT
+from laurels.application.ports.snapshots import Projection
+from laurels.application.ports.store import Store
 from laurels.application.recording.progress_cache import ProgressCache
 from laurels.application.recording.progress_lock import ProgressLock
 from laurels.application.recording.projector import Projector
@@ -42,7 +44,7 @@ async def board(laurels: Service, timeframe: Timeframe = Timeframe.ALL_TIME) -> 
 async def until_projected(laurels: Service, *, seconds: float = 10) -> None:
     """Return when nobody is behind; a timeout fails the test."""
     async with asyncio.timeout(seconds):
-        while await laurels.store.behind(1, before=laurels.clock() + 1):  # noqa: ASYNC110  a store sends no event
+        while await laurels.store.snapshots.behind(1, before=laurels.clock() + 1):  # noqa: ASYNC110  a store sends no event
             await asyncio.sleep(0.01)
 
 
@@ -56,7 +58,7 @@ class TestFlush:
         await laurels.projector.flush()
         assert await board(laurels) == [(1, "bob", 20), (2, "ada", 15)]
         assert await board(laurels, Timeframe.MONTHLY) == [(1, "ada", 15), (2, "bob", 10)]
-        assert await laurels.store.behind(10, before=clock() + 1) == []
+        assert await laurels.store.snapshots.behind(10, before=clock() + 1) == []
         assert (await verify(laurels.store, laurels.rulebook)).behind == 0
 
     async def test_an_event_that_pays_nothing_does_not_change_when_the_points_were_reached(
@@ -69,8 +71,8 @@ class TestFlush:
             await laurels.record("ada", "talk")
             await laurels.projector.flush()
             for name in ("all", "2026-03", "2026-W11"):
-                assert await laurels.store.standing(name, "ada") == Standing("ada", 15, 2, ran_at)
-            assert await laurels.store.standing("2026-03-14", "ada") == Standing("ada", 0, 1, 0)
+                assert await laurels.store.boards.standing(name, "ada") == Standing("ada", 15, 2, ran_at)
+            assert await laurels.store.boards.standing("2026-03-14", "ada") == Standing("ada", 0, 1, 0)
 
     async def test_reads_of_one_user_need_no_flush(self, laurels: Service) -> None:
         await laurels.record("ada", "run")
@@ -91,7 +93,7 @@ class TestFlush:
         await laurels.projector.flush()
         await laurels.change_profile("ada", {"displayName": "Ada"})
         await laurels.projector.flush()
-        assert (await laurels.store.cards(["ada"]))["ada"].display_name == "Ada"
+        assert (await laurels.store.boards.cards(["ada"]))["ada"].display_name == "Ada"
 
     async def test_a_flush_while_recording_goes_on_shows_no_more_than_was_acknowledged(self, laurels: Service) -> None:
         stop = False
@@ -99,8 +101,8 @@ class TestFlush:
         async def flush() -> None:
             while not stop:
                 await laurels.projector.flush()
-                found = await laurels.store.projected(["ada"])
-                entries = await laurels.store.entries("ada", limit=1_000)
+                found = await laurels.store.snapshots.projected(["ada"])
+                entries = await laurels.store.ledger.entries("ada", limit=1_000)
                 assert not found or (progress := found["ada"].progress) is None or progress.seq <= len(entries)
                 await asyncio.sleep(0)
 
@@ -174,11 +176,11 @@ class TestCatchUp:
         for days in (0, 1, 40):
             await laurels.record("ada", "talk", timestamp=clock.moment - timedelta(days=days))
         await laurels.projector.flush()
-        before = await laurels.store.projected(["ada"])
+        before = await laurels.store.snapshots.projected(["ada"])
         # As a rebuild does that is killed right after it began.
-        await laurels.store.clear_projections()
+        await laurels.store.snapshots.clear()
         await laurels.projector.catch_up(before=clock() + 1)
-        assert await laurels.store.projected(["ada"]) == before
+        assert await laurels.store.snapshots.projected(["ada"]) == before
 
     async def test_more_entries_than_one_answer_holds_are_all_counted(
         self, laurels: Service, store_url: str, clock: SettableClock
@@ -208,7 +210,7 @@ class TestCatchUp:
         )
         await projector.catch_up(before=clock() + 1)
         await projector.close()
-        assert await laurels.store.count("all") == 500
+        assert await laurels.store.boards.count("all") == 500
         # What one write takes, and what the bound allows besides.
         assert len(cache) <= 100 + 1_000 // 16
 
@@ -230,7 +232,7 @@ class TestMemory:
             # The bound, a quarter above it, and a batch.
             assert largest <= 1_250 // 16 + 50
             await laurels.projector.flush()
-            assert await laurels.store.count("all") == 2_000
+            assert await laurels.store.boards.count("all") == 2_000
 
 
 class TestTwoHandles:
@@ -243,10 +245,10 @@ class TestTwoHandles:
         older = await laurels.learners.progress("ada")
         async with open_service(store_url, rulebook=laurels.rulebook, clock=clock) as other:
             await other.record("ada", "talk")
-        newer = await laurels.store.projected(["ada"])
+        newer = await laurels.store.snapshots.projected(["ada"])
         kept = Projection(older, standings_of(older))
-        await laurels.store.project([kept], cards=[card_of(older, laurels.rulebook)])
-        assert await laurels.store.projected(["ada"]) == newer
+        await laurels.store.snapshots.project([kept], cards=[card_of(older, laurels.rulebook)])
+        assert await laurels.store.snapshots.projected(["ada"]) == newer
         assert await board(laurels) == [(1, "ada", 20)]
 
     async def test_points_on_a_board_never_fall_while_both_write(self, store_url: str, clock: SettableClock) -> None:
@@ -260,7 +262,7 @@ class TestTwoHandles:
         async def watch(store: Store, writing: asyncio.Future[tuple[None, None]]) -> list[int]:
             seen: list[int] = []
             while not writing.done():
-                line = await store.standing("all", "ada")
+                line = await store.boards.standing("all", "ada")
                 seen.append(line.points if line else 0)
                 await asyncio.sleep(0.001)
             return seen

@@ -257,7 +257,7 @@ async def test_real_activity_gives_what_the_rules_say(git_activity: Path, store_
         found = await verify(laurels.store, laurels.rulebook)
         assert (found.differences, found.behind, found.events) == ([], 0, len(raw))
 
-        assert await laurels.store.users(limit=10_000) == sorted(learners)
+        assert await laurels.store.ledger.users(limit=10_000) == sorted(learners)
         for user_id, learner in learners.items():
             progress = await laurels.learners.progress(user_id)
             dashboard = await laurels.learners.dashboard(user_id)

@@ -21,7 +21,7 @@ from laurels.testing.clocks import SettableClock
 
 async def ledger_of(laurels: Service, user_id: str = "ada") -> list[EventRecorded]:
     """The user's recorded events in order."""
-    entries = await laurels.store.entries(user_id, limit=100_000)
+    entries = await laurels.store.ledger.entries(user_id, limit=100_000)
     return [entry.body for entry in entries if isinstance(entry.body, EventRecorded)]
 
 
@@ -120,14 +120,14 @@ class TestBatches:
         assert await laurels.record_many([]) == []
         [result] = await laurels.record_many([learning_event("ada", "no such type")])
         assert isinstance(result, InvalidEvent)
-        assert await laurels.store.users() == []
+        assert await laurels.store.ledger.users() == []
 
     async def test_events_are_recorded_in_the_order_of_the_batch(self, laurels: Service) -> None:
         events = [learning_event(f"user {n % 3}", event_id=f"e{n}") for n in range(2_500)]
         results = await laurels.record_many(events)
         assert all(isinstance(result, Recorded) for result in results)
         for user in range(3):
-            entries = await laurels.store.entries(f"user {user}", limit=2_500)
+            entries = await laurels.store.ledger.entries(f"user {user}", limit=2_500)
             assert [entry.event_id for entry in entries] == [f"e{n}" for n in range(user, 2_500, 3)]
         assert (await verify(laurels.store, laurels.rulebook)).is_clean
 
@@ -239,7 +239,7 @@ class TestProfiles:
         await laurels.change_profile("ada", {"displayName": "Ada", "preferences": {"a": 1}})
         user = await laurels.change_profile("ada", {"displayName": "Ada", "preferences": {"a": 1}})
         assert user.display_name == "Ada"
-        entries = await laurels.store.entries("ada")
+        entries = await laurels.store.ledger.entries("ada")
         assert [entry.body for entry in entries] == [ProfileChanged({"displayName": "Ada", "preferences": {"a": 1}})]
 
     async def test_what_holds_is_asked_of_the_ledger_not_remembered(self, store_url: str) -> None:

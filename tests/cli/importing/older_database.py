@@ -161,9 +161,12 @@ def look(url: str) -> dict[str, tuple[Progress, list[Entry]]]:
 
     async def read() -> dict[str, tuple[Progress, list[Entry]]]:
         async with open_service(settings=Settings(store=url)) as laurels:
-            users = await laurels.store.users(limit=10_000)
+            users = await laurels.store.ledger.users(limit=10_000)
             return {
-                user_id: (await laurels.learners.progress(user_id), await laurels.store.entries(user_id, limit=9_999))
+                user_id: (
+                    await laurels.learners.progress(user_id),
+                    await laurels.store.ledger.entries(user_id, limit=9_999),
+                )
                 for user_id in users
             }
 
@@ -177,7 +180,8 @@ def boards(url: str) -> dict[str, list[tuple[str, int, int]]]:
         async with open_service(settings=Settings(store=url)) as laurels:
             return {
                 board: [
-                    (line.user_id, line.points, line.events) for line in await laurels.store.standings(board, limit=99)
+                    (line.user_id, line.points, line.events)
+                    for line in await laurels.store.boards.standings(board, limit=99)
                 ]
                 for board in ("all", "2025-03")
             }

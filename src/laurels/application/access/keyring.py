@@ -15,7 +15,7 @@ from typing import Protocol
 
 from laurels.application.background import BackgroundTask
 from laurels.application.ports.clock import Clock
-from laurels.application.ports.keys import CallerStore
+from laurels.application.ports.keys import KeyStore
 from laurels.domain.keys import (
     ALPHABET,
     PREFIX_LENGTH,
@@ -55,7 +55,7 @@ class RememberedKeys(Protocol):
 class Keyring:
     """The keys of a store, for checking. `is_known`: they were read at least once."""
 
-    def __init__(self, store: CallerStore, clock: Clock, *, remembered: RememberedKeys | None = None) -> None:
+    def __init__(self, store: KeyStore, clock: Clock, *, remembered: RememberedKeys | None = None) -> None:
         self._store = store
         self._remembered = remembered
         self._clock = clock
@@ -113,9 +113,9 @@ class Keyring:
         # Counted from before the question: what changes after that may be missed by it.
         asked_at = monotonic()
         try:
-            version = await self._store.keys_version()
+            version = await self._store.version()
             if version != self._version or asked_at - self._read_at > REREAD:
-                keys = await self._store.keys()
+                keys = await self._store.all()
                 self._by_prefix = {key.prefix: key for key in keys}
                 if self._remembered is not None and version != self._version:
                     await self._remembered.save(keys)
@@ -160,7 +160,7 @@ class Keyring:
 
     async def _note_use(self, used: Mapping[str, int]) -> None:
         try:
-            await self._store.touch_keys(used)
+            await self._store.touch(used)
         except StoreError:
             for prefix in used:
                 self._touched.pop(prefix, None)
@@ -173,7 +173,7 @@ class Keyring:
 
 
 async def create_key(
-    store: CallerStore, clock: Clock, *, name: str, scopes: Iterable[str], expires_at: int | None = None
+    store: KeyStore, clock: Clock, *, name: str, scopes: Iterable[str], expires_at: int | None = None
 ) -> tuple[str, ApiKey]:
     """Make a key: the key itself, which nobody can tell again, and what is kept of it.
 
@@ -193,14 +193,14 @@ async def create_key(
         kept = ApiKey(
             prefix=prefix, name=name, scopes=wanted, digest=digest_of(key), created_at=now, expires_at=expires_at
         )
-        if await store.add_key(kept):
+        if await store.add(kept):
             await settle()
             return key, kept
 
 
-async def revoke_key(store: CallerStore, clock: Clock, prefix: str) -> None:
+async def revoke_key(store: KeyStore, clock: Clock, prefix: str) -> None:
     """End a key; at the return no process takes it any more. Raises UnknownKey or StoreError."""
-    if not await store.revoke_key(prefix, clock()):
+    if not await store.revoke(prefix, clock()):
         raise UnknownKey(prefix)
     await settle()
 

@@ -14,7 +14,7 @@ from time import monotonic
 from msgspec import Struct
 
 from laurels.application.ports.clock import Clock
-from laurels.application.ports.keys import Bucket, CallerStore, Grant
+from laurels.application.ports.limits import Bucket, Grant, LimitStore
 from laurels.errors import StoreError
 
 # Tokens taken at once: this part of a bucket, within these bounds.
@@ -52,7 +52,7 @@ class _Purse:
 class RateLimiter:
     """The buckets of one store. While it is away each process counts for itself."""
 
-    def __init__(self, store: CallerStore, clock: Clock) -> None:
+    def __init__(self, store: LimitStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._purses: dict[str, _Purse] = {}
@@ -81,7 +81,7 @@ class RateLimiter:
     async def _fill(self, name: str, purse: _Purse, bucket: Bucket) -> None:
         wanted = min(_MOST, max(1, bucket.size // _PART))
         try:
-            grant = await self._store.take_tokens(name, bucket, wanted, self._clock())
+            grant = await self._store.take(name, bucket, wanted, self._clock())
         except StoreError:
             grant = self._take_here(name, bucket, wanted)
         now = monotonic()

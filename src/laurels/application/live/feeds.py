@@ -168,7 +168,7 @@ class UserFeed:
         """Find the place: given, if the ledger reaches so far, else at its end."""
         place = self._place
         if place is not None and (
-            place.seq == 0 or await self._store.entries(self._user_id, after=place.seq - 1, limit=1)
+            place.seq == 0 or await self._store.ledger.entries(self._user_id, after=place.seq - 1, limit=1)
         ):
             self._is_checked = True
             return []
@@ -192,7 +192,7 @@ class UserFeed:
             entries = channel.after(place.seq)
             if not entries:
                 doubts, head = channel.doubts, channel.head
-                entries = await self._store.entries(self._user_id, after=place.seq, limit=PAGE)
+                entries = await self._store.ledger.entries(self._user_id, after=place.seq, limit=PAGE)
                 if len(entries) < PAGE:
                     self._doubts_seen = doubts
                     channel.reach(entries[-1].seq if entries else place.seq)

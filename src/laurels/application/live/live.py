@@ -17,7 +17,8 @@ from laurels.application.background import BackgroundTask
 from laurels.application.live.feeds import BoardChannel, BoardFeed, Feed, UserChannel, UserFeed
 from laurels.application.live.messages import board_message, place_of
 from laurels.application.ports.clock import Clock
-from laurels.application.ports.store import LATER_LIMIT, Store
+from laurels.application.ports.ledger import LATER_LIMIT
+from laurels.application.ports.store import Store
 from laurels.application.queries.leaderboards import Leaderboards
 from laurels.application.queries.learners import Learners
 from laurels.application.recording.recorder import Recorder
@@ -200,7 +201,7 @@ class Live:
 
     async def _watch(self) -> float:
         """Follow what the store tells, for as long as it does."""
-        async with aclosing(self._store.watch()) as changes:
+        async with aclosing(self._store.ledger.watch()) as changes:
             async for reached in changes:
                 self._stir()
                 await self._look(reached)
@@ -218,7 +219,7 @@ class Live:
         if not known_seqs:
             return
         try:
-            found = await self._store.read(known_seqs, self._rulebook.measures_version)
+            found = await self._store.ledger.read(known_seqs, self._rulebook.measures_version)
         except StoreError:
             # This notice will not come again.
             for user_id in known_seqs.keys() & self._users.keys():

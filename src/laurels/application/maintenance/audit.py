@@ -51,7 +51,7 @@ async def audit(
     async for users in pages_of_users(store):
         for start in range(0, len(users), _TOGETHER):
             some = users[start : start + _TOGETHER]
-            found = await store.read(dict.fromkeys(some, 0), "")
+            found = await store.ledger.read(dict.fromkeys(some, 0), "")
             for user_id in some:
                 watch = Watch(user_id)
                 async for entry in entries_of(store, user_id, found.later.pop(user_id, [])):

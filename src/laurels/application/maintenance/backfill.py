@@ -13,7 +13,8 @@ from time import monotonic
 from msgspec import Struct, field
 
 from laurels.application.maintenance.rebuild import pages_of_users
-from laurels.application.ports.store import LATER_LIMIT, Store
+from laurels.application.ports.ledger import LATER_LIMIT
+from laurels.application.ports.store import Store
 from laurels.application.recording.recorder import ATTEMPTS, Recorder
 from laurels.application.recording.refolding import ledger_of, refold, revisions_of
 from laurels.domain.amendments import Crossing, Replay, backfill
@@ -141,7 +142,7 @@ async def _award(
         if await recorder.amend(made):
             return [crossing.award.badge_id for crossing in replayed.missing]
         # The ledger has gone on: what is missing may be held by now, or more may be.
-        found = await store.read({replayed.user_id: 0}, rulebook.measures_version)
+        found = await store.ledger.read({replayed.user_id: 0}, rulebook.measures_version)
         if replayed.user_id in found.deleted:
             return []
         replayed = await _replay(store, rulebook, replayed.user_id, found.later.get(replayed.user_id, []))
@@ -154,7 +155,7 @@ async def _replays(store: Store, rulebook: Rulebook) -> AsyncIterator[_Replayed]
     async for users in pages_of_users(store):
         for start in range(0, len(users), _TOGETHER):
             some = users[start : start + _TOGETHER]
-            found = await store.read(dict.fromkeys(some, 0), rulebook.measures_version)
+            found = await store.ledger.read(dict.fromkeys(some, 0), rulebook.measures_version)
             for user_id in some:
                 entries = found.later.pop(user_id, [])
                 if entries:
@@ -170,11 +171,11 @@ async def _replay(store: Store, rulebook: Rulebook, user_id: str, first: list[En
             seen.see(entry)
         last = first[-1].seq
     else:
-        found = await store.entries(user_id, after=first[-1].seq, limit=LATER_LIMIT)
+        found = await store.ledger.entries(user_id, after=first[-1].seq, limit=LATER_LIMIT)
         last = first[-1].seq
         while found:
             last = found[-1].seq
-            found = await store.entries(user_id, after=last, limit=LATER_LIMIT)
+            found = await store.ledger.entries(user_id, after=last, limit=LATER_LIMIT)
         seen = await revisions_of(store, user_id, last)
     replay = Replay(user_id, rulebook, seen)
     events = 0

@@ -52,7 +52,7 @@ class Corrections:
 
         async def decide(progress: Progress) -> Amendment | EntryBody:
             version = self._rulebook.measures_version
-            event = (await self._store.load({}, [(user_id, event_id)], version)).known.get((user_id, event_id))
+            event = (await self._store.ledger.load({}, [(user_id, event_id)], version)).known.get((user_id, event_id))
             if event is None or not isinstance(event.body, EventRecorded):
                 raise UnknownEvent
             seen = await revisions_of(self._store, user_id, progress.seq)
@@ -122,7 +122,7 @@ class Corrections:
 
     async def _progress(self, user_id: str) -> Progress:
         """A progress of its own, from the ledger: it is moved on by what is decided."""
-        found = await self._store.load({user_id: None}, (), self._rulebook.measures_version)
+        found = await self._store.ledger.load({user_id: None}, (), self._rulebook.measures_version)
         known = found.snapshots.get(user_id)
         later = found.later.get(user_id, [])
         until = later[-1].seq if later else known.seq if known else 0

@@ -11,7 +11,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 import msgspec
 from msgspec import Struct, field
 
-from laurels.application.ports.store import LATER_LIMIT, Projected, Projection, Store
+from laurels.application.ports.ledger import LATER_LIMIT
+from laurels.application.ports.snapshots import Projected, Projection
+from laurels.application.ports.store import Store
 from laurels.application.recording.refolding import refold
 from laurels.application.recording.standings import card_of, standings_of
 from laurels.domain.engine import advance
@@ -81,7 +83,7 @@ async def verify(store: Store, rulebook: Rulebook) -> Verification:
 async def verify_boards(store: Store) -> list[Difference]:
     """The part of `verify` that is about no single user."""
     what = f"its counts do not agree with its lines; {MEND}"
-    return [Difference("", 0, what, board=board) for board in await store.miscounted()]
+    return [Difference("", 0, what, board=board) for board in await store.boards.miscounted()]
 
 
 async def verify_deletions(store: Store) -> list[Difference]:
@@ -89,10 +91,10 @@ async def verify_deletions(store: Store) -> list[Difference]:
 
     What is just being deleted is no difference.
     """
-    found = await store.remains()
+    found = await store.tombstones.leftovers()
     if found:
         await asyncio.sleep(_BEING_DELETED)
-        still = await store.remains()
+        still = await store.tombstones.leftovers()
         found = {user_id: still[user_id] for user_id in found if user_id in still}
     return [
         Difference(user_id, 0, f"was deleted, but something is left in {', '.join(places)}; delete them again")
@@ -103,19 +105,19 @@ async def verify_deletions(store: Store) -> list[Difference]:
 async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -> Verification:
     """The part of `verify` that is about some users."""
     found = Verification(users=len(users))
-    projections = await store.projected(users)
+    projections = await store.snapshots.projected(users)
     async for user_id, ledger in _ledgers(store, rulebook, users):
         await _verify_user(store, ledger, rulebook, user_id, projections.get(user_id), found)
     if found.differences:
         # Who is deleted meanwhile is not there as a whole any more; whether anything stays is another question.
-        deleted = await store.tombstones([difference.user_id for difference in found.differences])
+        deleted = await store.tombstones.find([difference.user_id for difference in found.differences])
         found.differences = [each for each in found.differences if each.user_id not in deleted]
     return found
 
 
 async def rebuild(store: Store, rulebook: Rulebook) -> int:
     """Drop all projections and make them again from the ledger; the number of users. Boards fill as it goes."""
-    await store.clear_projections()
+    await store.snapshots.clear()
     done = 0
     async for users in pages_of_users(store):
         done += (await rebuild_users(store, rulebook, users)).users
@@ -140,7 +142,7 @@ async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) 
             else:
                 fold(progress, entry, rulebook)
         batch.append(progress)
-    await store.project(
+    await store.snapshots.project(
         [Projection(progress, standings_of(progress) if progress.board_days else {}) for progress in batch],
         cards=[card_of(progress, rulebook) for progress in batch],
     )
@@ -150,7 +152,7 @@ async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) 
 async def pages_of_users(store: Store) -> AsyncGenerator[list[str]]:
     """All users of a store, in portions of work."""
     after = ""
-    while users := await store.users(after=after, limit=_USERS):
+    while users := await store.ledger.users(after=after, limit=_USERS):
         after = users[-1]
         yield users
 
@@ -161,7 +163,7 @@ async def _ledgers(
     """Each user with the entries of their ledger. Most ledgers are short: those of many users come in one read."""
     for start in range(0, len(users), _TOGETHER):
         some = users[start : start + _TOGETHER]
-        found = await store.read(dict.fromkeys(some, 0), rulebook.measures_version)
+        found = await store.ledger.read(dict.fromkeys(some, 0), rulebook.measures_version)
         for user_id in some:
             yield user_id, entries_of(store, user_id, found.later.get(user_id, []))
 
@@ -174,7 +176,7 @@ async def entries_of(store: Store, user_id: str, first: Sequence[Entry]) -> Asyn
             yield entry
         if len(page) < LATER_LIMIT:
             return
-        page = await store.entries(user_id, after=page[-1].seq, limit=LATER_LIMIT)
+        page = await store.ledger.entries(user_id, after=page[-1].seq, limit=LATER_LIMIT)
 
 
 async def _verify_user(

@@ -25,7 +25,7 @@ LOOK_EVERY = 1.0
 GRACE = 60.0
 
 Forget = Callable[[Collection[str]], Awaitable[None]]
-Told = Callable[[str, int], Awaitable[None]]
+Cursor = Callable[[str, int], Awaitable[None]]
 
 
 async def delete_user(store: Store, clock: Clock, spool: Spool | None, user_id: str) -> Tombstone:
@@ -34,19 +34,19 @@ async def delete_user(store: Store, clock: Clock, spool: Spool | None, user_id: 
     Raises UnknownUser for an id of whom nothing is held and nobody was deleted: a mistyped id would be closed for ever.
     """
     check_id(user_id, "userId", InvalidQuery)
-    found = (await store.tombstones((user_id,))).get(user_id)
+    found = (await store.tombstones.find((user_id,))).get(user_id)
     if found is None and not await _is_held(store, spool, user_id):
         raise UnknownUser(user_id)
     if found is None or found.is_open:
-        found = await store.mark_deleted(user_id, clock())
-        await store.purge((user_id,))
+        found = await store.tombstones.mark_deleted(user_id, clock())
+        await store.tombstones.purge((user_id,))
     if spool is not None:
         await spool.forget((user_id,))
     return found
 
 
 async def _is_held(store: Store, spool: Spool | None, user_id: str) -> bool:
-    if await store.entries(user_id, limit=1) or await store.projected((user_id,)):
+    if await store.ledger.entries(user_id, limit=1) or await store.snapshots.projected((user_id,)):
         return True
     return spool is not None and any(await spool.events_of(user_id))
 
@@ -66,7 +66,7 @@ class Deletion:
         self._spool = spool
         self._forget = forget
         self._grace = grace
-        self.on_deleted: list[Told] = []
+        self.on_deleted: list[Cursor] = []
         # When an open tombstone was first seen (seconds, monotonic): of no clock but our own.
         self._seen: dict[str, float] = {}
         self._is_begun = False
@@ -90,7 +90,7 @@ class Deletion:
 
         Raises StoreError.
         """
-        open_now = await self._store.open_tombstones()
+        open_now = await self._store.tombstones.open_ids()
         now = monotonic()
         new = [user_id for user_id in open_now if user_id not in self._seen]
         if new:
@@ -99,17 +99,17 @@ class Deletion:
                 await self._spool.forget(new)
         if not self._is_begun:
             # Somebody may have been killed in the middle of it.
-            await self._store.purge(new)
+            await self._store.tombstones.purge(new)
             await self._clear_set_aside()
             self._is_begun = True
         self._seen = {user_id: self._seen.get(user_id, now) for user_id in open_now}
         due = [user_id for user_id, seen_at in self._seen.items() if now - seen_at >= self._grace]
         if due:
-            left = await self._store.purge(due)
+            left = await self._store.tombstones.purge(due)
             for user_id in due:
                 # A message of theirs may have been on its way when they were deleted.
-                await self._store.forget_deliveries(user_id)
-            await self._store.close_tombstones([user_id for user_id in due if user_id not in left])
+                await self._store.webhooks.forget(user_id)
+            await self._store.tombstones.close([user_id for user_id in due if user_id not in left])
 
     async def close(self) -> None:
         """Stop. What is not done is done by the next process."""
@@ -118,7 +118,7 @@ class Deletion:
     async def _clear_set_aside(self) -> None:
         """Who was deleted while this machine was away: what waits is refused when its turn comes, the rest is here."""
         if self._spool is not None and (users := await self._spool.set_aside_users()):
-            await self._spool.forget(list(await self._store.tombstones(users)))
+            await self._spool.forget(list(await self._store.tombstones.find(users)))
 
     async def _turn(self) -> float:
         await self.sweep()

@@ -46,7 +46,7 @@ async def personal_data(
     else:
         head["profile"] = learners.user(progress)
         head["progress"] = await learners.export(user_id)
-    found = (await store.projected((user_id,))).get(user_id)
+    found = (await store.snapshots.projected((user_id,))).get(user_id)
     head["card"] = None if found is None else found.card
     head["standings"] = [
         {
@@ -66,7 +66,7 @@ async def personal_data(
 async def _pieces(store: Store, user_id: str, head: bytes) -> AsyncIterator[bytes]:
     yield head[:-1] + b',"entries":['
     after, separator = 0, b"\n"
-    while page := await store.entries(user_id, after=after, limit=PAGE):
+    while page := await store.ledger.entries(user_id, after=after, limit=PAGE):
         after = page[-1].seq
         yield separator + b",\n".join(_encode(_entry(entry)) for entry in page)
         separator = b",\n"

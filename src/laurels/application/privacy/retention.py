@@ -16,7 +16,7 @@ async def inactive_users(store: Store, learners: Learners, *, before: int) -> As
     For one without an event the latter alone counts. An event counts by when it happened, not by when it was recorded.
     """
     async for users in pages_of_users(store):
-        cards = await store.cards(users)
+        cards = await store.boards.cards(users)
         for user_id in users:
             # A card may be behind, but a later event is never taken back.
             card = cards.get(user_id)

@@ -53,7 +53,7 @@ class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
 async def history(store: Store, rulebook: Rulebook, user_id: str, last: int) -> AsyncIterator[HistoryEntryView]:
     """A user's lines from `seq` `last` down to the first, read page by page: memory does not grow with their number."""
     while last > 0:
-        page = await store.entries(user_id, after=max(0, last - PAGE), limit=min(PAGE, last))
+        page = await store.ledger.entries(user_id, after=max(0, last - PAGE), limit=min(PAGE, last))
         for entry in reversed(page):
             yield history_entry(entry, rulebook)
         last -= PAGE

@@ -17,8 +17,9 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from laurels.application.ports.boards import Card
 from laurels.application.ports.clock import Clock
-from laurels.application.ports.store import Card, Store
+from laurels.application.ports.store import Store
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.views import Leaderboard, LeaderboardRow, Rank
 from laurels.domain.events import MAX_LANGUAGE_LENGTH
@@ -118,7 +119,7 @@ class Leaderboards:
             standings = await self._surroundings(board, around, limit)
         else:
             after = None if cursor is None else _place(cursor, board)
-            standings = await self._store.standings(board, limit=limit + 1, after=after)
+            standings = await self._store.boards.standings(board, limit=limit + 1, after=after)
         following = standings[limit] if len(standings) > limit else None
         standings = standings[:limit]
         is_top = around is None and cursor is None
@@ -127,7 +128,7 @@ class Leaderboards:
             # The page is the board: a count asked for by itself might be of a moment later.
             rows, total = await asked_rows, len(standings)
         else:
-            rows, total = await asyncio.gather(asked_rows, self._store.count(board))
+            rows, total = await asyncio.gather(asked_rows, self._store.boards.count(board))
         next_cursor = None
         if following is not None:
             is_alias = rows[-1].user_id != standings[-1].user_id
@@ -154,11 +155,11 @@ class Leaderboards:
         if len(user_ids) > MAX_USERS:
             raise InvalidQuery("users", f"Must name at most {MAX_USERS} users.")
         asked = self._asked(timeframe, period, language)
-        cards = await self._store.cards(user_ids)
+        cards = await self._store.boards.cards(user_ids)
         # Who is named and appears under an alias would be given away by it.
         named = [user_id for user_id in user_ids if user_id not in cards or cards[user_id].pseudonym is None]
-        standings = await self._store.standings_of(asked.board, named)
-        before = [] if asked.before is None else await self._store.standings_of(asked.before, named)
+        standings = await self._store.boards.standings_of(asked.board, named)
+        before = [] if asked.before is None else await self._store.boards.standings_of(asked.before, named)
         ranks = dict(zip((line.user_id for line in before), ranks_of([line.points for line in before]), strict=True))
         return Leaderboard(
             timeframe=asked.timeframe.value,
@@ -196,16 +197,16 @@ class Leaderboards:
         return rank
 
     async def _rank(self, user_id: str, asked: _Asked) -> Rank:
-        found = await self._store.ranking(asked.board, user_id)
+        found = await self._store.boards.ranking(asked.board, user_id)
         if found is None:
-            if not await self._store.entries(user_id, limit=1):
+            if not await self._store.ledger.entries(user_id, limit=1):
                 raise UnknownUser(user_id)
             return Rank(
                 timeframe=asked.timeframe.value,
                 period=asked.period,
                 language=UNSET if asked.language is None else asked.language,
                 rank=None,
-                of=await self._store.count(asked.board),
+                of=await self._store.boards.count(asked.board),
                 points=None,
                 percentile=None,
                 points_to_next=None,
@@ -244,13 +245,13 @@ class Leaderboards:
         return timeframe, period_start(timeframe, today)
 
     async def _surroundings(self, board: str, user_id: str, limit: int) -> list[Standing]:
-        own = await self._store.standing(board, user_id)
+        own = await self._store.boards.standing(board, user_id)
         if own is None:
             why = "This user does not stand on this board: they have no event in its period, or stay off the boards."
             raise UnknownUser(user_id, why)
         above, below = await asyncio.gather(
-            self._store.standings(board, limit=limit, before=own.place),
-            self._store.standings(board, limit=limit + 1, after=own.place),
+            self._store.boards.standings(board, limit=limit, before=own.place),
+            self._store.boards.standings(board, limit=limit + 1, after=own.place),
         )
         # In the middle, unless one side is too short: then the other gives more.
         take_above = max(limit // 2, limit - 1 - len(below))
@@ -262,9 +263,9 @@ class Leaderboards:
         before = asked.before
         if before is None:
             return {}
-        lines = await self._store.standings_of(before, user_ids)
+        lines = await self._store.boards.standings_of(before, user_ids)
         # Who had equal points had one rank: one count for all of them.
-        above = await self._store.counts_above(before, {line.points for line in lines})
+        above = await self._store.boards.counts_above(before, {line.points for line in lines})
         return {line.user_id: 1 + above[line.points] for line in lines}
 
     async def _rows(self, asked: _Asked, standings: list[Standing], *, is_top: bool) -> list[LeaderboardRow]:
@@ -274,7 +275,7 @@ class Leaderboards:
         ranks, ranks_before, cards = await asyncio.gather(
             self._ranks(asked.board, [standing.points for standing in standings], is_top=is_top),
             self._ranks_before(asked, user_ids),
-            self._store.cards(user_ids),
+            self._store.boards.cards(user_ids),
         )
         return [
             _row(standing, rank, ranks_before.get(standing.user_id), cards.get(standing.user_id))
@@ -287,7 +288,7 @@ class Leaderboards:
             return ranks_of(points)
         # Lines of the pages before may share the first line's points: positions are known from the next points on.
         ties = sum(1 for _ in takewhile(points[0].__eq__, points))
-        above = await self._store.counts_above(board, set(points[: ties + 1]))
+        above = await self._store.boards.counts_above(board, set(points[: ties + 1]))
         below = [above[points[ties]] + rank for rank in ranks_of(points[ties:])] if ties < len(points) else []
         return [1 + above[points[0]]] * ties + below
 

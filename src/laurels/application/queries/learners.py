@@ -12,7 +12,8 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from laurels.application.ports.clock import Clock
-from laurels.application.ports.store import LATER_LIMIT, Store
+from laurels.application.ports.ledger import LATER_LIMIT
+from laurels.application.ports.store import Store
 from laurels.application.queries.badges import badge_states, badge_view, next_badges
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.lru_cache import LruCache
@@ -132,7 +133,7 @@ class Learners:
                     fold(progress, entry, self._rulebook)
             if len(later) < LATER_LIMIT:
                 break
-            later = await self._store.entries(user_id, after=progress.seq, limit=LATER_LIMIT)
+            later = await self._store.ledger.entries(user_id, after=progress.seq, limit=LATER_LIMIT)
         self._recent.keep(user_id, progress)
         return progress
 
@@ -243,7 +244,7 @@ class Learners:
     async def events(self, user_id: str) -> AsyncIterator[EventView]:
         """The user's events in the order of recording, read page by page: memory does not grow with their number."""
         after = 0
-        while page := await self._store.entries(user_id, after=after, limit=_PAGE):
+        while page := await self._store.ledger.entries(user_id, after=after, limit=_PAGE):
             after = page[-1].seq
             for entry in page:
                 if isinstance(entry.body, EventRecorded):

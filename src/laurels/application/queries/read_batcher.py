@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
-from laurels.application.ports.store import Loaded, Store
+from laurels.application.ports.ledger import Loaded
+from laurels.application.ports.store import Store
 
 # Questions under way at once, and users in each: as many as a store's readers can work on.
 _QUESTIONS = 2
@@ -27,7 +28,7 @@ class ReadBatcher:
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def read(self, user_id: str, head: int | None) -> Loaded:
-        """What `Store.read` tells of one user beyond `head`, and perhaps of others. Raises StoreError."""
+        """What `LedgerStore.read` tells of one user beyond `head`, and perhaps of others. Raises StoreError."""
         answer: asyncio.Future[Loaded] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(user_id, []).append((head, answer))
         self._ask()
@@ -53,7 +54,7 @@ class ReadBatcher:
         }
         answers = [answer for each in asked.values() for _, answer in each]
         try:
-            found = await self._store.read(known_seqs, self._version)
+            found = await self._store.ledger.read(known_seqs, self._version)
         except BaseException as error:
             for answer in answers:
                 if not answer.done():

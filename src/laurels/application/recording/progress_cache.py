@@ -11,7 +11,8 @@ from collections.abc import Collection, Container, Iterable
 from itertools import islice
 from time import monotonic
 
-from laurels.application.ports.store import LATER_LIMIT, Loaded, Store
+from laurels.application.ports.ledger import LATER_LIMIT, Loaded
+from laurels.application.ports.store import Store
 from laurels.application.recording.refolding import last_revision, refold
 from laurels.domain.folding import fold, is_revision
 from laurels.domain.ledger import BadgesGiven, Entry, EventRecorded, ProfileChanged
@@ -80,7 +81,7 @@ class ProgressCache:
                 known_seqs[user_id] = cached.progress.seq
         known: dict[tuple[str, str], Entry] = {}
         while known_seqs or event_ids:
-            found = await self._store.load(known_seqs, event_ids, self._rulebook.measures_version)
+            found = await self._store.ledger.load(known_seqs, event_ids, self._rulebook.measures_version)
             known.update(found.known)
             event_ids = ()
             if found.deleted:

@@ -13,8 +13,10 @@ from contextlib import suppress
 from time import monotonic
 
 from laurels.application.background import BackgroundTask
+from laurels.application.ports.boards import Card
 from laurels.application.ports.clock import Clock
-from laurels.application.ports.store import Card, Projection, Store
+from laurels.application.ports.snapshots import Projection
+from laurels.application.ports.store import Store
 from laurels.application.recording.progress_cache import Cached, ProgressCache
 from laurels.application.recording.progress_lock import ProgressLock
 from laurels.application.recording.standings import card_of, standings_of
@@ -121,7 +123,7 @@ class Projector:
                 continue
             projections.append(Projection(progress, standings))
             cards.append(card)
-        return self._store.project(projections, cards=cards)
+        return self._store.snapshots.project(projections, cards=cards)
 
     async def catch_up(self, *, before: int) -> None:
         """Project users of whom entries recorded before an instant are not projected, whoever wrote them.
@@ -129,7 +131,7 @@ class Projector:
         Raises StoreError.
         """
         await self.flush()
-        while users := await self._store.behind(CHUNK, before=before):
+        while users := await self._store.snapshots.behind(CHUNK, before=before):
             async with self._progress_lock.settled:
                 # All of what was left behind may be more than memory holds.
                 self._cache.trim()
@@ -140,7 +142,7 @@ class Projector:
                         self._cache.mark_dirty(user_id)
             if deleted:
                 # Written at the instant of their deletion by a process that did not live to notice.
-                await self._store.purge(deleted)
+                await self._store.tombstones.purge(deleted)
             await self.flush()
 
     def cancel(self) -> None:

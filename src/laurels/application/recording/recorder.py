@@ -80,9 +80,9 @@ class Recorder:
         self.stats = RecorderStats()
         # When the store was asked for what is under way (seconds, monotonic); None between batches.
         self.asked_at: float | None = None
-        # Told when a commit finds the store unavailable, before anything else is committed.
+        # Cursor when a commit finds the store unavailable, before anything else is committed.
         self.on_outage: Observers[[]] = Observers("outages")
-        # Told of the entries that a commit has written.
+        # Cursor of the entries that a commit has written.
         self.on_commit: Observers[[Sequence[Entry]]] = Observers("entries")
         self._under_way: list[Command] = []
         self._expects_replays = False
@@ -292,7 +292,7 @@ class Recorder:
             found = bool(known)
             made = self._fold(batch, known)
             entries = [entry for _, entry, is_new in made if is_new and entry is not None]
-            refused = await self._store.append(entries) if entries else frozenset[str]()
+            refused = await self._store.ledger.append(entries) if entries else frozenset[str]()
             # Whatever an append refuses, or a look finds, says that events are being repeated: then looking first is
             # cheaper. Where nothing is repeated there is nothing to look for, and an append would notice.
             self._expects_replays = found or bool(refused)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from laurels.application.ports.store import LATER_LIMIT, Store
+from laurels.application.ports.ledger import LATER_LIMIT
+from laurels.application.ports.store import Store
 from laurels.domain.folding import Revisions, fold, is_revision
 from laurels.domain.ledger import Entry
 from laurels.domain.progress import Progress
@@ -23,7 +24,7 @@ async def ledger_of(store: Store, user_id: str, until: int) -> AsyncIterator[Ent
     """The entries of a user up to `until`, in order."""
     after = 0
     while after < until:
-        page = await store.entries(user_id, after=after, limit=min(LATER_LIMIT, until - after))
+        page = await store.ledger.entries(user_id, after=after, limit=min(LATER_LIMIT, until - after))
         if not page:
             return
         for entry in page:

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.ports.webhooks import Told
+from laurels.application.ports.webhooks import Cursor
 from laurels.application.queries.learners import Learners
 from laurels.application.webhooks.messages import messages_of
 from laurels.application.webhooks.reminders import Reminders
@@ -113,14 +113,14 @@ class Courier:
         """Let another process deliver at once."""
         if self._claimed_at is not None:
             now = self._clock()
-            await self._store.claim_webhook(self.endpoint.id, self._owner, now=now, until=now)
+            await self._store.webhooks.claim(self.endpoint.id, self._owner, now=now, until=now)
             self._claimed_at = None
 
     async def _claim(self) -> bool:
         now = self._clock()
         if self._claimed_at is not None and 0 <= now - self._claimed_at < LEASE / 3:
             return True
-        place = await self._store.claim_webhook(self.endpoint.id, self._owner, now=now, until=now + LEASE)
+        place = await self._store.webhooks.claim(self.endpoint.id, self._owner, now=now, until=now + LEASE)
         if place is None:
             # Whoever has it moves the place on.
             self._claimed_at = None
@@ -136,7 +136,7 @@ class Courier:
         return self._failures >= AWAY_AFTER
 
     async def _round(self) -> bool:
-        due = await self._store.due_deliveries(self.endpoint.id, now=self._clock(), limit=DUE)
+        due = await self._store.webhooks.due(self.endpoint.id, now=self._clock(), limit=DUE)
         by_user: dict[str, list[Delivery]] = {}
         for each in due:
             by_user.setdefault(each.user_id, []).append(each)
@@ -147,14 +147,14 @@ class Courier:
         return await self._look(is_probe=is_probe) or len(due) >= DUE
 
     async def _look(self, *, is_probe: bool) -> bool:
-        found = await self._store.written_since(self._next, PAGE)
-        told = await self._store.told(self.endpoint.id, found.users.keys()) if found.users else {}
+        found = await self._store.ledger.written_since(self._next, PAGE)
+        told = await self._store.webhooks.cursors(self.endpoint.id, found.users.keys()) if found.users else {}
         # Who is blocked is gone on with when the message that waits has arrived, or is given up.
         waiting = iter([user_id for user_id in found.users if user_id not in told or not told[user_id].is_blocked])
 
         async def tell(user_id: str) -> None:
             first, last = found.users[user_id]
-            known = told.get(user_id, Told())
+            known = told.get(user_id, Cursor())
             start = (known.seq, known.part) if known.seq >= first else (first, 0)
             await self._tell(user_id, start, last)
 
@@ -172,7 +172,7 @@ class Courier:
             # The page is taken again when the endpoint is back; nobody who has been told is told twice.
             return False
         if found.safe != self._kept:
-            await self._store.keep_place(self.endpoint.id, found.safe)
+            await self._store.webhooks.keep_place(self.endpoint.id, found.safe)
         self._next, self._kept = found.next, found.safe
         if not found.is_all:
             return True
@@ -203,7 +203,7 @@ class Courier:
         async with aclosing(self._messages(user_id, start, last)) as messages:
             async for message in messages:
                 tried = await self._attempt(message)
-                await self._store.settle([tried])
+                await self._store.webhooks.record_attempts([tried])
                 if tried.state == "pending":
                     return
 
@@ -212,7 +212,7 @@ class Courier:
         for delivery in waiting:
             tried = await self._attempt(delivery)
             if tried.state == "pending":
-                await self._store.settle([tried])
+                await self._store.webhooks.record_attempts([tried])
                 return
             await self._go_on(tried)
 
@@ -222,22 +222,24 @@ class Courier:
         The user stays blocked until all is told: whoever takes over, should this process end, knows of them by that.
         """
         user_id = tried.user_id
-        told = (await self._store.told(self.endpoint.id, [user_id])).get(user_id, Told())
+        told = (await self._store.webhooks.cursors(self.endpoint.id, [user_id])).get(user_id, Cursor())
         start = max((told.seq, told.part), (tried.seq, tried.part))
         async with aclosing(self._messages(user_id, start, None)) as messages:
             async for message in messages:
-                await self._store.settle([replace(message, next_at=self._clock(), at=self._clock()), tried])
+                await self._store.webhooks.record_attempts(
+                    [replace(message, next_at=self._clock(), at=self._clock()), tried]
+                )
                 tried = await self._attempt(message)
                 if tried.state == "pending":
                     break
-        await self._store.settle([tried])
+        await self._store.webhooks.record_attempts([tried])
 
     async def _messages(self, user_id: str, start: tuple[int, int], last: int | None) -> AsyncGenerator[Delivery]:
         """What entries tell after part `start[1]` of entry `start[0]`, up to entry `last`, or all that there are."""
         after = max(0, start[0] - 1)
         while last is None or after < last:
             limit = _READ if last is None else min(_READ, last - after)
-            entries = await self._store.entries(user_id, after=after, limit=limit)
+            entries = await self._store.ledger.entries(user_id, after=after, limit=limit)
             for entry in entries:
                 after = entry.seq
                 if entry.recorded_at < self.endpoint.created_at:
@@ -269,7 +271,7 @@ class Courier:
         before = entry.seq
         while before > 1:
             after = max(0, before - 1 - _STEP)
-            found = await self._store.entries(entry.user_id, after=after, limit=before - 1 - after)
+            found = await self._store.ledger.entries(entry.user_id, after=after, limit=before - 1 - after)
             for each in reversed(found):
                 if isinstance(each.body, EventRecorded):
                     return each.body.daily_streak
@@ -287,7 +289,7 @@ class Courier:
         if answer.error is None and is_delivered(answer.status):
             was_away, self._failures = self._is_away, 0
             if was_away:
-                await self._store.hasten_deliveries(self.endpoint.id, now=now)
+                await self._store.webhooks.hasten(self.endpoint.id, now=now)
             return replace(tried, state="done")
         self._failures += 1
         if self._is_away:

@@ -56,7 +56,7 @@ class Reminders:
         lost_at = _lost_at(progress)
         # In another zone a day ends at another time; what was lost before stays so.
         if isinstance(body, EventRecorded) or lost_at > self._clock():
-            await self._store.remind(endpoint.id, {user_id: lost_at})
+            await self._store.webhooks.remind(endpoint.id, {user_id: lost_at})
         self._days[user_id] = progress.last_day
         self._days.move_to_end(user_id)
         if len(self._days) > _DAYS:
@@ -70,10 +70,10 @@ class Reminders:
         if not endpoint.types & {BOARD_CLOSED, STREAK_LOST}:
             return False
         now = self._clock()
-        due = await self._store.due_reminders(endpoint.id, now=now, limit=limit)
+        due = await self._store.webhooks.due_reminders(endpoint.id, now=now, limit=limit)
         if not due:
             return False
-        told = await self._store.told(endpoint.id, due.keys())
+        told = await self._store.webhooks.cursors(endpoint.id, due.keys())
         messages: list[Delivery] = []
         following: dict[str, int | None] = {}
         for user_id, at in due.items():
@@ -91,8 +91,8 @@ class Reminders:
                 messages += loss
         # In this order: what is cut off here is done again, and the messages are the same ones.
         if messages:
-            await self._store.settle(messages)
-        await self._store.remind(endpoint.id, following)
+            await self._store.webhooks.record_attempts(messages)
+        await self._store.webhooks.remind(endpoint.id, following)
         return bool(messages) or len(due) >= limit
 
     async def _look(self, endpoint: Endpoint, user_id: str, now: int) -> tuple[list[Delivery], int | None]:
@@ -108,7 +108,12 @@ class Reminders:
         """What to tell of all periods that have ended since a reminder was due, the earliest first."""
         return [
             closing_of(
-                endpoint, timeframe, period, await self._store.count(board_name(period)), self._day_start(day + 1), now
+                endpoint,
+                timeframe,
+                period,
+                await self._store.boards.count(board_name(period)),
+                self._day_start(day + 1),
+                now,
             )
             for day in range(self._today(since) - 1, self._today(now))
             if self._day_start(day + 1) + SETTLES >= since

@@ -65,30 +65,30 @@ class Webhooks:
         and by `rotate` alone. No types are all. Raises InvalidInput or StoreError."""
         check_url(url, allow_private=self._allow_private)
         wanted = check_types(types)
-        if len(await self._store.webhooks()) >= LIMIT:
+        if len(await self._store.all()) >= LIMIT:
             raise InvalidInput("url", f"There are {LIMIT} webhooks already; remove one first.")
         endpoint = Endpoint(
             id=f"wh_{uuid4().hex[:20]}", url=url, types=wanted, secret=new_secret(), created_at=self._clock()
         )
-        await self._store.add_webhook(endpoint)
+        await self._store.add(endpoint)
         if BOARD_CLOSED in wanted:
             await self._store.remind(endpoint.id, {NOBODY: endpoint.created_at})
         return endpoint
 
     async def all(self) -> list[Endpoint]:
         """Every endpoint, in the order of their making."""
-        return await self._store.webhooks()
+        return await self._store.all()
 
     async def get(self, endpoint_id: str) -> Endpoint:
         """One endpoint. Raises UnknownWebhook."""
-        for endpoint in await self._store.webhooks():
+        for endpoint in await self._store.all():
             if endpoint.id == endpoint_id:
                 return endpoint
         raise UnknownWebhook(endpoint_id)
 
     async def remove(self, endpoint_id: str) -> None:
         """End an endpoint and forget what it is owed. Raises UnknownWebhook."""
-        if not await self._store.remove_webhook(endpoint_id):
+        if not await self._store.remove(endpoint_id):
             raise UnknownWebhook(endpoint_id)
 
     async def rotate(self, endpoint_id: str) -> Endpoint:
@@ -97,7 +97,7 @@ class Webhooks:
         rotated = replace(
             known, secret=new_secret(), previous_secret=known.secret, previous_until=self._clock() + ROTATION
         )
-        if not await self._store.replace_webhook(rotated):
+        if not await self._store.replace(rotated):
             raise UnknownWebhook(endpoint_id)
         return rotated
 
@@ -109,7 +109,7 @@ class Webhooks:
     async def replay(self, endpoint_id: str, message_id: str | None = None) -> int:
         """Send once more what was given up, one message or all; how many. Raises UnknownWebhook."""
         await self.get(endpoint_id)
-        return await self._store.revive_deliveries(endpoint_id, message_id, now=self._clock())
+        return await self._store.revive(endpoint_id, message_id, now=self._clock())
 
     async def test(self, endpoint_id: str) -> Answer:
         """Send an endpoint a message that tells nothing, now and once. Raises UnknownWebhook."""
@@ -127,10 +127,10 @@ async def enqueue_user_deleted(store: WebhookStore, user_id: str, at: int) -> No
     To be called when the user's entries are gone, and again where that was cut off: the messages are the same ones. At
     the return they survive the end of the process.
     """
-    await store.forget_deliveries(user_id)
-    for endpoint in await store.webhooks():
+    await store.forget(user_id)
+    for endpoint in await store.all():
         if USER_DELETED in endpoint.types:
-            await store.settle([deletion_of(endpoint, user_id, at)])
+            await store.record_attempts([deletion_of(endpoint, user_id, at)])
 
 
 class Dispatcher:
@@ -203,9 +203,9 @@ class Dispatcher:
 
     async def _refresh(self) -> None:
         asked_at = monotonic()
-        version = await self._store.webhooks_version()
+        version = await self._store.webhooks.version()
         if version != self._version or asked_at - self._read_at > _REREAD:
-            endpoints = await self._store.webhooks()
+            endpoints = await self._store.webhooks.all()
             kept: dict[str, Courier] = {}
             for endpoint in endpoints:
                 courier = self._couriers.get(endpoint.id)

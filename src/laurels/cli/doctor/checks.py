@@ -102,7 +102,7 @@ def _examine_folder(folder: Path) -> Check | None:
 async def examine_store(store: Store, settings: Settings) -> AsyncGenerator[Check]:
     """Users whose projections are behind, and the keys. Raises StoreError."""
     now = system_clock()
-    behind = await store.behind(MOST_BEHIND, before=now - BEHIND_MS)
+    behind = await store.snapshots.behind(MOST_BEHIND, before=now - BEHIND_MS)
     if behind:
         longest = await _waiting(store, behind[0], now)
         more = "or more " if len(behind) == MOST_BEHIND else ""
@@ -111,15 +111,15 @@ async def examine_store(store: Store, settings: Settings) -> AsyncGenerator[Chec
         yield Check("projections", "warn", detail, advice)
     else:
         yield Check("projections", "ok", "Nobody's are older than a minute.")
-    for check in examine_keys(await store.keys(), settings, now):
+    for check in examine_keys(await store.keys.all(), settings, now):
         yield check
 
 
 async def _waiting(store: Store, user_id: str, now: int) -> int:
     """For how many milliseconds the first entry of a user waits for its projection; 0 where none does by now."""
-    found = (await store.projected([user_id])).get(user_id)
+    found = (await store.snapshots.projected([user_id])).get(user_id)
     progress = None if found is None else found.progress
-    entries = await store.entries(user_id, after=0 if progress is None else progress.seq, limit=1)
+    entries = await store.ledger.entries(user_id, after=0 if progress is None else progress.seq, limit=1)
     return now - entries[0].recorded_at if entries else 0
 
 

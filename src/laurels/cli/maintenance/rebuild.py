@@ -32,7 +32,7 @@ def rebuild(store: StoreOption = None, rulebook: RulebookOption = None, processe
 async def _rebuild(settings: Settings, processes: int | None) -> int:
     store = await open_store(settings.store)
     try:
-        await store.clear_projections()
+        await store.snapshots.clear()
         users = await count_users(store)
         with progress_bar("Rebuilding", total=users) as bar:
             parts = over_users(

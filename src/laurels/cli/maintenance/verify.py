@@ -78,7 +78,7 @@ async def count_users(store: Store) -> int:
     """How many users a store knows."""
     count = 0
     after = ""
-    while users := await store.users(after=after):
+    while users := await store.ledger.users(after=after):
         count += len(users)
         after = users[-1]
     return count

@@ -8,7 +8,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from msgspec import Struct
 
 from laurels.application.access.rate_limiter import Left, RateLimiter
-from laurels.application.ports.keys import Bucket
+from laurels.application.ports.limits import Bucket
 from laurels.http.auth.access import Caller
 from laurels.http.auth.identity import Identity, WrongCredentials
 from laurels.http.server.routing import route_of

@@ -12,7 +12,7 @@ from litestar.types import HTTPScope
 
 from laurels.application.access.keyring import create_key, revoke_key
 from laurels.application.ports.clock import Clock
-from laurels.application.ports.store import Store
+from laurels.application.ports.keys import KeyStore
 from laurels.domain.keys import ADMIN, ApiKey, fits, prefix_of
 from laurels.errors import UnknownKey
 from laurels.http.wire.bodies import header
@@ -24,10 +24,10 @@ _NAME = "session of "
 _PAGES = ("/admin", "/u/", "/stream/", "/embed/", "/leaderboard", "/badges")
 
 
-async def sign_in(store: Store, clock: Clock, text: str) -> str | None:
+async def sign_in(store: KeyStore, clock: Clock, text: str) -> str | None:
     """The cookie's value for a caller who has the admin key `text`; None where it is no such key. Raises StoreError."""
     prefix, now = prefix_of(text), clock()
-    for key in await store.keys():
+    for key in await store.all():
         if key.prefix == prefix and fits(text, key.digest) and key.counts(now) and ADMIN in key.scopes:
             expires_at = now + HOURS * 3_600_000
             if key.expires_at is not None:
@@ -37,7 +37,7 @@ async def sign_in(store: Store, clock: Clock, text: str) -> str | None:
     return None
 
 
-async def sign_out(store: Store, clock: Clock, session: str) -> None:
+async def sign_out(store: KeyStore, clock: Clock, session: str) -> None:
     """End a session; one that does not exist is ended already. Raises StoreError."""
     prefix = prefix_of(session)
     if prefix is not None:

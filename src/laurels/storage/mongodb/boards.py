@@ -2,17 +2,84 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 
 from bson.datetime_ms import DatetimeMS
 
-from laurels.domain.ranking import Place, Standing
-from laurels.storage.mongodb.connection import Database, Document
-from laurels.storage.mongodb.documents import bounded, standing_of
+from laurels.application.ports.boards import Card
+from laurels.domain.ranking import Place, Ranking, Standing
+from laurels.storage.mongodb import counts
+from laurels.storage.mongodb.connection import LONG, Concern, Database, Document, Session, operation
+from laurels.storage.mongodb.counting import Counting
+from laurels.storage.mongodb.documents import bounded, card_of, standing_of
 
 ORDER = [("points", -1), ("reachedAt", 1), ("userId", 1)]
 BACKWARDS = [("points", 1), ("reachedAt", -1), ("userId", -1)]
-_LINE = {"_id": 0, "userId": 1, "points": 1, "events": 1, "reachedAt": 1}
+_CARD = {"_id": 0, "state": 0, "pending": 0}
+_STANDING = {"_id": 0, "userId": 1, "points": 1, "events": 1, "reachedAt": 1}
+
+
+class MongoBoards(Concern):
+    """See `BoardStore`."""
+
+    def __init__(self, database: Database, session: Session) -> None:
+        super().__init__(database, session)
+        self.counting = Counting(database, session)
+
+    @operation()
+    async def cards(self, user_ids: Collection[str]) -> dict[str, Card]:
+        found = self.database["users"].find({"userId": {"$in": list(user_ids)}}, _CARD)
+        return {user["userId"]: card_of(user) async for user in found}
+
+    @operation()
+    async def standings(
+        self, board: str, *, limit: int, after: Place | None = None, before: Place | None = None
+    ) -> list[Standing]:
+        """The server merges the ranges in the order of the index and stops at the limit."""
+        query, order = shown(board), ORDER
+        if after is not None:
+            query = {"$or": ranges(board, after, ahead=False)}
+        elif before is not None:
+            query, order = {"$or": ranges(board, before, ahead=True)}, BACKWARDS
+        found = await self.database["standings"].find(query, _STANDING).sort(order).limit(limit).to_list()
+        page = [standing_of(line["userId"], line) for line in found]
+        return page[::-1] if before is not None else page
+
+    @operation()
+    async def standings_of(self, board: str, user_ids: Collection[str]) -> list[Standing]:
+        """By the index on user and board, however large the board."""
+        asked = {"userId": {"$in": list(user_ids)}, **shown(board)}
+        found = await self.database["standings"].find(asked, _STANDING, hint="standings_user").to_list()
+        return sorted(
+            (standing_of(line["userId"], line) for line in found), key=lambda standing: standing.place.sort_key
+        )
+
+    @operation()
+    async def standing(self, board: str, user_id: str) -> Standing | None:
+        found = await self.database["standings"].find_one({"userId": user_id, **shown(board)}, _STANDING)
+        return standing_of(user_id, found) if found else None
+
+    async def ranking(self, board: str, user_id: str) -> Ranking | None:
+        own = await self.standing(board, user_id)
+        if own is None:
+            return None
+        counted, ahead = await asyncio.gather(
+            self.counting.counts_of(board, [own.points, None]),
+            self.standings(board, limit=1, before=Place(own.points, -1, "")),
+        )
+        return Ranking(own, counted[own.points], counted[None], ahead[0].points if ahead else None)
+
+    async def count(self, board: str, *, above: int | None = None) -> int:
+        return (await self.counting.counts_of(board, [above]))[above]
+
+    async def counts_above(self, board: str, points: Collection[int]) -> dict[int, int]:
+        counted = await self.counting.counts_of(board, points) if points else {}
+        return {above: counted[above] for above in points}
+
+    @operation(within=LONG)
+    async def miscounted(self) -> list[str]:
+        return await counts.miscounted(self.database)
 
 
 def shown(board: str) -> Document:
@@ -30,30 +97,3 @@ def ranges(board: str, place: Place, *, ahead: bool) -> list[Document]:
         {**shown(board), "points": points, "reachedAt": {less: reached_at}},
         {**shown(board), "points": points, "reachedAt": reached_at, "userId": {less: place.user_id}},
     ]
-
-
-async def standings(
-    database: Database, board: str, limit: int, after: Place | None, before: Place | None
-) -> list[Standing]:
-    """See `Store.standings`. The server merges the ranges in the order of the index and stops at the limit."""
-    query, order = shown(board), ORDER
-    if after is not None:
-        query = {"$or": ranges(board, after, ahead=False)}
-    elif before is not None:
-        query, order = {"$or": ranges(board, before, ahead=True)}, BACKWARDS
-    found = await database["standings"].find(query, _LINE).sort(order).limit(limit).to_list()
-    lines = [standing_of(line["userId"], line) for line in found]
-    return lines[::-1] if before is not None else lines
-
-
-async def standings_of(database: Database, board: str, user_ids: Collection[str]) -> list[Standing]:
-    """See `Store.standings_of`. By the index on user and board, however large the board."""
-    asked = {"userId": {"$in": list(user_ids)}, **shown(board)}
-    found = await database["standings"].find(asked, _LINE, hint="standings_user").to_list()
-    return sorted((standing_of(line["userId"], line) for line in found), key=lambda line: line.place.sort_key)
-
-
-async def standing(database: Database, board: str, user_id: str) -> Standing | None:
-    """See `Store.standing`."""
-    found = await database["standings"].find_one({"userId": user_id, **shown(board)}, _LINE)
-    return standing_of(user_id, found) if found else None

@@ -33,7 +33,7 @@ _Stream = AsyncCollectionChangeStream[Document]
 
 
 async def watch(database: Database, session: Session) -> AsyncGenerator[Mapping[str, int] | None]:
-    """See `Store.watch`."""
+    """See `LedgerStore.watch`."""
     try:
         stream = await session.run(lambda: _open(database))
     except _NoStream:

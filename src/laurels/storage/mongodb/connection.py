@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from functools import wraps
+from types import CoroutineType
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -34,6 +36,8 @@ from pymongo.read_concern import ReadConcern
 
 from laurels.errors import SettingsError, StoreError, StoreIncompatible, StoreUnavailable, StoreUnreachable
 
+C = TypeVar("C", bound="Concern")
+P = ParamSpec("P")
 T = TypeVar("T")
 Document = dict[str, Any]
 Client = AsyncMongoClient[Document]
@@ -123,6 +127,9 @@ def translate(error: Exception) -> StoreError:
 EACH_OPERATION = float("inf")
 """As long as it takes, if only each operation by itself keeps the limit of the session."""
 
+LONG = 3_600.0
+"""Seconds for what goes through whole collections."""
+
 
 class Session:
     """Runs operations to their end, whoever stops waiting for them: the driver closes a connection whose operation
@@ -170,6 +177,31 @@ async def _translated(work: Callable[[], Awaitable[T]], within: float | None) ->
             return await work()
     except (PyMongoError, BSONError, msgspec.MsgspecError) as error:
         raise translate(error) from error
+
+
+class Concern:
+    """A part of the store, on its database."""
+
+    def __init__(self, database: Database, session: Session) -> None:
+        self.database = database
+        self.session = session
+
+
+def operation(
+    *, within: float | None = None
+) -> Callable[[Callable[Concatenate[C, P], Awaitable[T]]], Callable[Concatenate[C, P], CoroutineType[Any, Any, T]]]:
+    """Run a method through the session; see `Session.run`."""
+
+    def decorate(
+        method: Callable[Concatenate[C, P], Awaitable[T]],
+    ) -> Callable[Concatenate[C, P], CoroutineType[Any, Any, T]]:
+        @wraps(method)
+        async def run(self: C, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            return await self.session.run(lambda: method(self, *args, **kwargs), within=within)
+
+        return run
+
+    return decorate
 
 
 def duplicates(error: BulkWriteError) -> list[int]:

@@ -302,7 +302,7 @@ async def forget(database: Database) -> None:
 
 
 async def miscounted(database: Database) -> list[str]:
-    """See `Store.miscounted`. Nobody begins a batch meanwhile: lines change, what is counted of them does not."""
+    """See `BoardStore.miscounted`. Nobody begins a batch meanwhile: lines change, what is counted of them does not."""
     meta = database["meta"]
     await _batch(database)
     try:

@@ -14,7 +14,7 @@ import msgspec
 from bson import Timestamp
 from bson.datetime_ms import DatetimeMS
 
-from laurels.application.ports.store import Card
+from laurels.application.ports.boards import Card
 from laurels.domain.ledger import Entry, EntryBody, EventRecorded
 from laurels.domain.progress import Progress
 from laurels.domain.ranking import Standing

@@ -7,18 +7,21 @@ second entry collides does not keep the first, without a transaction and with on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
 import msgspec
+from bson import Timestamp
 from pymongo.errors import BulkWriteError
 
-from laurels.application.ports.store import LATER_LIMIT, Loaded
+from laurels.application.ports.ledger import LATER_LIMIT, Loaded, Written
 from laurels.domain.ledger import Entry
 from laurels.errors import StoreUnavailable
-from laurels.storage.mongodb.connection import Database, Document, duplicates
+from laurels.storage.mongodb import changes
+from laurels.storage.mongodb.connection import Concern, Database, Document, Session, duplicates, operation
 from laurels.storage.mongodb.documents import entry_of, progress_of, slip_of
 from laurels.storage.mongodb.tombstones import DeletionCache
+from laurels.storage.mongodb.watermark import WRITTEN_INDEX, before_margin, mark_of, newest, time_of
 
 # A document holds 16 MiB. An entry takes its JSON, the fields for people and room for both; a slip ends before it
 # would grow beyond these, which one user's share of a batch does only with the largest metadata there is.
@@ -35,37 +38,120 @@ USERS_INDEX = "ledger_users"
 _BRANCHES = 100
 
 
+class MongoLedger(Concern):
+    """See `LedgerStore`."""
+
+    def __init__(self, database: Database, session: Session, deletions: DeletionCache) -> None:
+        super().__init__(database, session)
+        self._deletions = deletions
+
+    @operation()
+    async def load(
+        self, known_seqs: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
+    ) -> Loaded:
+        return await load(self.database, known_seqs, event_ids, version, self._deletions)
+
+    @operation()
+    async def read(self, known_seqs: Mapping[str, int | None], version: str) -> Loaded:
+        return await load(self.database, known_seqs, (), version, self._deletions)
+
+    @operation()
+    async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
+        """Where the server refuses a slip because of another one, it still waits until a majority holds that other
+        one: the refused caller finds it at the next `load`."""
+        return await append(self.database, entries)
+
+    @operation()
+    async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
+        found: list[Entry] = []
+        # Each slip brings at least one.
+        slips = (
+            self.database["ledger"].find({"userId": user_id, "lastSeq": {"$gt": after}}).sort("lastSeq").limit(limit)
+        )
+        async for slip in slips:
+            found += [entry_of(slip, line) for line in slip["entries"] if line["seq"] > after]
+            if len(found) >= limit:
+                break
+        await slips.close()
+        return found[:limit]
+
+    @operation()
+    async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
+        """Two walks along indexes with one key per user, however many entries each has."""
+        above = {"userId": {"$gt": after}}
+        only_id = {"_id": 0, "userId": 1}
+        found = await asyncio.gather(
+            self.database["ledger"]
+            .find({"firstSeq": 1, **above}, only_id, hint=USERS_INDEX)
+            .sort("userId")
+            .limit(limit)
+            .to_list(),
+            self.database["users"].find(above, only_id).sort("userId").limit(limit).to_list(),
+        )
+        return sorted({document["userId"] for documents in found for document in documents})[:limit]
+
+    def watch(self) -> AsyncGenerator[Mapping[str, int] | None]:
+        return changes.watch(self.database, self.session)
+
+    @operation()
+    async def written_since(self, mark: str, limit: int) -> Written:
+        """A slip gets its time when its insertion begins and appears when it is done; before the margin all have."""
+        since = time_of(mark)
+        latest = await newest(self.database)
+        keys = {"_id": 0, "writtenAt": 1, "userId": 1, "firstSeq": 1, "lastSeq": 1}
+        ledger = self.database["ledger"]
+        found = (
+            await ledger.find({"writtenAt": {"$gt": since}}, keys, hint=WRITTEN_INDEX)
+            .sort("writtenAt", 1)
+            .limit(limit)
+            .to_list()
+        )
+        is_all = len(found) < limit
+        if not is_all:
+            # Servers of a cluster count for themselves: several slips may have this very time.
+            found += await ledger.find({"writtenAt": found[-1]["writtenAt"]}, keys, hint=WRITTEN_INDEX).to_list()
+        users: dict[str, tuple[int, int]] = {}
+        for slip in found:
+            first, last = users.get(slip["userId"], (slip["firstSeq"], slip["lastSeq"]))
+            users[slip["userId"]] = min(first, slip["firstSeq"]), max(last, slip["lastSeq"])
+        reached: Timestamp = found[-1]["writtenAt"] if found else since
+        return Written(
+            users,
+            mark_of(reached),
+            mark_of(max(since, min(reached, before_margin(latest)))),
+            is_all,
+        )
+
+
 async def load(
     database: Database,
     known_seqs: Mapping[str, int | None],
     event_ids: Collection[tuple[str, str]],
     version: str,
-    living: DeletionCache,
+    deletions: DeletionCache,
 ) -> Loaded:
-    """See `Store.load`."""
-    consulted = Loaded()
+    """See `LedgerStore.load`."""
+    loaded = Loaded()
     by_user: dict[str, list[str]] = {}
     for user_id, event_id in event_ids:
         by_user.setdefault(user_id, []).append(event_id)
-    known, _, consulted.deleted = await asyncio.gather(
-        _known(database, by_user), _fill_later(database, known_seqs, version, consulted), living.deleted(known_seqs)
+    known, _, loaded.deleted = await asyncio.gather(
+        _known(database, by_user), _fill_later(database, known_seqs, version, loaded), deletions.deleted(known_seqs)
     )
-    for user_id in consulted.deleted:
+    for user_id in loaded.deleted:
         # Part of them may be there, as long as they are being removed.
-        consulted.snapshots.pop(user_id, None)
-        consulted.later.pop(user_id, None)
+        loaded.snapshots.pop(user_id, None)
+        loaded.later.pop(user_id, None)
     asked = set(event_ids)
     for slip in known:
         for line in slip["entries"]:
             key = (slip["userId"], line["eventId"])
             if key in asked:
-                consulted.known[key] = entry_of(slip, line)
-    return consulted
+                loaded.known[key] = entry_of(slip, line)
+    return loaded
 
 
-async def _fill_later(
-    database: Database, known_seqs: Mapping[str, int | None], version: str, consulted: Loaded
-) -> None:
+async def _fill_later(database: Database, known_seqs: Mapping[str, int | None], version: str, loaded: Loaded) -> None:
     """Snapshots first and entries second: what is written between the two lies beyond the snapshot, and is seen."""
     unknown = [user_id for user_id, seq in known_seqs.items() if seq is None]
     from_seq = {user_id: seq or 0 for user_id, seq in known_seqs.items()}
@@ -75,16 +161,16 @@ async def _fill_later(
         ):
             # A snapshot that cannot be read is as good as none: the ledger has it all.
             try:
-                consulted.snapshots[user["userId"]] = progress_of(user)
+                loaded.snapshots[user["userId"]] = progress_of(user)
             except msgspec.MsgspecError:
                 continue
             from_seq[user["userId"]] = user["seq"]
     queries = [later_query(user_id, seq) for user_id, seq in from_seq.items()]
     for slip in await _any_of(database, queries, LATER_INDEX):
         head = from_seq[slip["userId"]]
-        entries = consulted.later.setdefault(slip["userId"], [])
+        entries = loaded.later.setdefault(slip["userId"], [])
         entries += [entry_of(slip, line) for line in slip["entries"] if head < line["seq"] <= head + LATER_LIMIT]
-    for entries in consulted.later.values():
+    for entries in loaded.later.values():
         entries.sort(key=lambda entry: entry.seq)
 
 
@@ -118,11 +204,7 @@ async def _any_of(database: Database, queries: Sequence[Document], index: str) -
 
 
 async def append(database: Database, entries: Sequence[Entry]) -> frozenset[str]:
-    """See `Store.append`.
-
-    Where the server refuses a slip because of another one, it still waits until a majority holds that other one:
-    who was refused finds it at the next `load`.
-    """
+    """See `LedgerStore.append`."""
     by_user: dict[str, list[Entry]] = {}
     for entry in entries:
         by_user.setdefault(entry.user_id, []).append(entry)
@@ -180,31 +262,3 @@ def _shares(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
         share.append(entry)
         size += grows_by
     yield share
-
-
-async def entries(database: Database, user_id: str, after: int, limit: int) -> list[Entry]:
-    """See `Store.entries`."""
-    found: list[Entry] = []
-    # Each slip brings at least one.
-    slips = database["ledger"].find({"userId": user_id, "lastSeq": {"$gt": after}}).sort("lastSeq").limit(limit)
-    async for slip in slips:
-        found += [entry_of(slip, line) for line in slip["entries"] if line["seq"] > after]
-        if len(found) >= limit:
-            break
-    await slips.close()
-    return found[:limit]
-
-
-async def users(database: Database, after: str, limit: int) -> list[str]:
-    """See `Store.users`. Two walks along indexes with one key per user, however many entries each has."""
-    above = {"userId": {"$gt": after}}
-    only_id = {"_id": 0, "userId": 1}
-    found = await asyncio.gather(
-        database["ledger"]
-        .find({"firstSeq": 1, **above}, only_id, hint=USERS_INDEX)
-        .sort("userId")
-        .limit(limit)
-        .to_list(),
-        database["users"].find(above, only_id).sort("userId").limit(limit).to_list(),
-    )
-    return sorted({document["userId"] for documents in found for document in documents})[:limit]

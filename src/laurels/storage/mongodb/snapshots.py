@@ -8,16 +8,27 @@ write. Then they are put on the boards, and then taken out of `pending`. Whoever
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from pymongo import UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError
 
-from laurels.application.ports.store import Card, Projected, Projection
+from laurels.application.ports.boards import Card
+from laurels.application.ports.snapshots import Projected, Projection
+from laurels.storage.mongodb import watermark
+from laurels.storage.mongodb.connection import (
+    EACH_OPERATION,
+    LONG,
+    Concern,
+    Database,
+    Document,
+    Session,
+    duplicates,
+    operation,
+)
 from laurels.storage.mongodb.connection import Collection as Documents
-from laurels.storage.mongodb.connection import Database, Document, duplicates
 from laurels.storage.mongodb.counts import FRESH, count_fresh, forget
 from laurels.storage.mongodb.documents import (
     board_name,
@@ -35,7 +46,59 @@ PENDING: Document = {"pending": {"$gt": {}}}
 # Named, since nothing in the question is in its keys: being in it is the answer.
 PENDING_INDEX = "users_pending"
 
-_CARD = {"_id": 0, "state": 0, "pending": 0}
+
+class MongoSnapshots(Concern):
+    """See `SnapshotStore`."""
+
+    def __init__(self, database: Database, session: Session, deletions: DeletionCache) -> None:
+        super().__init__(database, session)
+        self._deletions = deletions
+
+    def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
+        return self._keep(pack(projections, cards))
+
+    @operation(within=EACH_OPERATION)
+    async def _keep(self, packed: Sequence[Packed]) -> None:
+        await keep(self.database, packed, self._deletions)
+
+    @operation(within=LONG)
+    async def behind(self, limit: int, *, before: int) -> list[str]:
+        # On the way, what another process left half done on the boards.
+        await finish(self.database, self._deletions)
+        return await watermark.behind(self.database, limit, before)
+
+    @operation()
+    async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
+        asked = {"userId": {"$in": list(user_ids)}}
+        # Lines second: what was pending in a user's document may be on the boards by then, never the other way round.
+        users = await self.database["users"].find(asked).to_list()
+        lines = await self.database["standings"].find(asked).to_list()
+        found = {user["userId"]: Projected(progress_of(user), card_of(user), {}) for user in users}
+        seqs: dict[tuple[str, str], int] = {}
+        for line in lines:
+            user_id, board = line["userId"], line["board"]
+            found.setdefault(user_id, Projected(None, None, {})).standings[board] = standing_of(user_id, line)
+            seqs[user_id, board] = line["seq"]
+        for user in users:
+            user_id = user["userId"]
+            for field, line in user.get("pending", {}).items():
+                board = board_name(field)
+                if line["seq"] > seqs.get((user_id, board), 0):
+                    found[user_id].standings[board] = standing_of(user_id, line)
+        return found
+
+    @operation(within=LONG)
+    async def clear(self) -> None:
+        # In an order in which no step leaves a standing without the snapshot that vouches for it, should the process
+        # be killed in between: a snapshot at entry 0 is merely behind.
+        stale = {"$set": {"seq": 0, "version": ""}, "$unset": {"pending": ""}}
+        await self.database["users"].update_many({}, stale)
+        await self.database["standings"].delete_many({})
+        await forget(self.database)
+        await self.database["users"].delete_many({"seq": 0})
+        # Projected by others meanwhile; some of their lines may be among those that were dropped.
+        await self.database["users"].update_many({}, stale)
+        await self.database["meta"].delete_one({"_id": "projected"})
 
 
 class Packed(msgspec.Struct):
@@ -62,8 +125,8 @@ def pack(projections: Sequence[Projection], cards: Sequence[Card]) -> list[Packe
     ]
 
 
-async def keep(database: Database, projections: Sequence[Packed], living: DeletionCache) -> None:
-    """See `Store.project`."""
+async def keep(database: Database, projections: Sequence[Packed], deletions: DeletionCache) -> None:
+    """See `SnapshotStore.project`."""
     await _write_where_newer(
         database["users"],
         [
@@ -93,16 +156,16 @@ async def keep(database: Database, projections: Sequence[Packed], living: Deleti
     if done:
         # Nobody need wait for a majority: where this is lost, the lines are put on the boards once more.
         await database["users"].with_options(write_concern=WriteConcern(1)).bulk_write(done, ordered=False)
-    await _remove_buried(database, [packed.user_id for packed in projections], living)
+    await _remove_buried(database, [packed.user_id for packed in projections], deletions)
 
 
-async def _remove_buried(database: Database, user_ids: Collection[str], living: DeletionCache) -> None:
+async def _remove_buried(database: Database, user_ids: Collection[str], deletions: DeletionCache) -> None:
     """After writing: either this finds the tombstone, or what was written stood before it and is removed with it."""
-    if deleted := await living.deleted(user_ids, now=True):
+    if deleted := await deletions.deleted(user_ids, now=True):
         await remove(database, deleted)
 
 
-async def finish(database: Database, living: DeletionCache) -> None:
+async def finish(database: Database, deletions: DeletionCache) -> None:
     """Put lines on the boards that a process took along in users' documents and did not live to put there, and count
     what it did not live to count."""
     wanted = {"userId": 1, "seq": 1, "version": 1, "pending": 1}
@@ -122,7 +185,7 @@ async def finish(database: Database, living: DeletionCache) -> None:
         for user in users
     ]
     await database["users"].bulk_write(done, ordered=False)
-    await _remove_buried(database, [user["userId"] for user in users], living)
+    await _remove_buried(database, [user["userId"] for user in users], deletions)
     await count_fresh(database)
 
 
@@ -154,46 +217,3 @@ async def _write_where_newer(collection: Documents, writes: Sequence[tuple[Docum
             writes = [writes[position] for position in duplicates(error)]
         else:
             return
-
-
-async def cards(database: Database, user_ids: Collection[str]) -> dict[str, Card]:
-    """See `Store.cards`."""
-    found = database["users"].find({"userId": {"$in": list(user_ids)}}, _CARD)
-    return {user["userId"]: card_of(user) async for user in found}
-
-
-async def projected(database: Database, user_ids: Collection[str]) -> dict[str, Projected]:
-    """See `Store.projected`."""
-    asked = {"userId": {"$in": list(user_ids)}}
-    # Lines second: what was pending in a user's document may be on the boards by then, never the other way round.
-    users = await database["users"].find(asked).to_list()
-    lines = await database["standings"].find(asked).to_list()
-    found = {user["userId"]: Projected(progress_of(user), card_of(user), {}) for user in users}
-    seqs: dict[tuple[str, str], int] = {}
-    for line in lines:
-        user_id, board = line["userId"], line["board"]
-        found.setdefault(user_id, Projected(None, None, {})).standings[board] = standing_of(user_id, line)
-        seqs[user_id, board] = line["seq"]
-    for user in users:
-        user_id = user["userId"]
-        for field, line in user.get("pending", {}).items():
-            board = board_name(field)
-            if line["seq"] > seqs.get((user_id, board), 0):
-                found[user_id].standings[board] = standing_of(user_id, line)
-    return found
-
-
-async def clear(database: Database) -> None:
-    """See `Store.clear_projections`.
-
-    In an order in which no step leaves a line without the snapshot that vouches for it, for who is killed in between:
-    a snapshot at entry 0 is merely behind.
-    """
-    stale = {"$set": {"seq": 0, "version": ""}, "$unset": {"pending": ""}}
-    await database["users"].update_many({}, stale)
-    await database["standings"].delete_many({})
-    await forget(database)
-    await database["users"].delete_many({"seq": 0})
-    # Projected by others meanwhile; some of their lines may be among those that were dropped.
-    await database["users"].update_many({}, stale)
-    await database["meta"].delete_one({"_id": "projected"})

@@ -18,7 +18,7 @@ from bson.datetime_ms import DatetimeMS
 from pymongo.errors import DuplicateKeyError
 
 from laurels.domain.tombstones import Tombstone, digest_of
-from laurels.storage.mongodb.connection import Database, Document
+from laurels.storage.mongodb.connection import EACH_OPERATION, LONG, Concern, Database, Document, operation
 from laurels.storage.mongodb.counts import count_fresh
 
 # Seconds for which a process goes on believing that nobody was deleted since it last asked.
@@ -63,28 +63,70 @@ class DeletionCache:
         unknown = set(user_ids) - users
         if not unknown:
             return frozenset()
-        deleted = frozenset(await tombstones(self._database, unknown))
+        deleted = frozenset(await find_tombstones(self._database, unknown))
         # Into the set of that time: somebody may have been deleted since, and then another one is in use.
         users |= unknown - deleted
         return deleted
 
 
-async def mark_deleted(database: Database, user_id: str, at: int) -> Tombstone:
-    """See `TombstoneStore.mark_deleted`."""
-    try:
-        await database["tombstones"].insert_one(
-            {"_id": digest_of(user_id), "deletedAt": DatetimeMS(at), "userId": user_id}
-        )
-    except DuplicateKeyError:
-        [found] = (await tombstones(database, (user_id,))).values()
-        if not found.is_open:
+class MongoTombstones(Concern):
+    """See `TombstoneStore`."""
+
+    @operation()
+    async def mark_deleted(self, user_id: str, at: int) -> Tombstone:
+        try:
+            await self.database["tombstones"].insert_one(
+                {"_id": digest_of(user_id), "deletedAt": DatetimeMS(at), "userId": user_id}
+            )
+        except DuplicateKeyError:
+            [found] = (await find_tombstones(self.database, (user_id,))).values()
+            if not found.is_open:
+                return found
+        else:
+            found = Tombstone(at, is_open=True)
+        await _announce(self.database)
+        # From here on everybody has asked again.
+        await asyncio.sleep(BELIEF + 0.02)
+        return found
+
+    @operation(within=EACH_OPERATION)
+    async def purge(self, user_ids: Collection[str]) -> frozenset[str]:
+        deleted = list(await find_tombstones(self.database, user_ids))
+        if not deleted:
+            return frozenset()
+        await _announce(self.database)
+        return await remove(self.database, deleted)
+
+    @operation()
+    async def find(self, user_ids: Collection[str]) -> dict[str, Tombstone]:
+        return await find_tombstones(self.database, user_ids)
+
+    @operation()
+    async def open_ids(self) -> list[str]:
+        found = await self.database["tombstones"].find(OPEN, {"userId": 1}).sort("userId").to_list()
+        return [each["userId"] for each in found]
+
+    @operation()
+    async def close(self, user_ids: Collection[str]) -> None:
+        digests = [digest_of(user_id) for user_id in user_ids]
+        await self.database["tombstones"].update_many({"_id": {"$in": digests}}, {"$unset": {"userId": ""}})
+
+    @operation(within=LONG)
+    async def leftovers(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        if await self.database["tombstones"].find_one({}, {"_id": 1}) is None:
             return found
-    else:
-        found = Tombstone(at, is_open=True)
-    await _announce(database)
-    # From here on everybody has asked again.
-    await asyncio.sleep(BELIEF + 0.02)
-    return found
+        for place, name in _PLACES.items():
+            # Along an index that begins with the user's id.
+            groups = await self.database[name].aggregate([{"$sort": {"userId": 1}}, {"$group": {"_id": "$userId"}}])
+            some: list[str] = []
+            async for group in groups:
+                some.append(group["_id"])
+                if len(some) == _TOGETHER:
+                    await _note(self.database, some, place, found)
+                    some.clear()
+            await _note(self.database, some, place, found)
+        return found
 
 
 async def _announce(database: Database) -> None:
@@ -92,20 +134,11 @@ async def _announce(database: Database) -> None:
     await database["meta"].update_one(_BURIALS, {"$inc": {"number": 1}}, upsert=True)
 
 
-async def tombstones(database: Database, user_ids: Collection[str]) -> dict[str, Tombstone]:
-    """See `TombstoneStore.tombstones`."""
+async def find_tombstones(database: Database, user_ids: Collection[str]) -> dict[str, Tombstone]:
+    """See `TombstoneStore.find`."""
     by_digest = {digest_of(user_id): user_id for user_id in user_ids}
     found = await database["tombstones"].find({"_id": {"$in": list(by_digest)}}).to_list()
     return {by_digest[each["_id"]]: Tombstone(int(each["deletedAt"]), "userId" in each) for each in found}
-
-
-async def purge(database: Database, user_ids: Collection[str]) -> frozenset[str]:
-    """See `TombstoneStore.purge`."""
-    deleted = list(await tombstones(database, user_ids))
-    if not deleted:
-        return frozenset()
-    await _announce(database)
-    return await remove(database, deleted)
 
 
 async def remove(database: Database, deleted: Collection[str]) -> frozenset[str]:
@@ -135,36 +168,6 @@ async def _hide(database: Database, theirs: Document) -> None:
     await database["standings"].update_many({**theirs, "seq": {"$lt": _LAST_SEQ}}, hidden)
 
 
-async def open_tombstones(database: Database) -> list[str]:
-    """See `TombstoneStore.open_tombstones`."""
-    found = await database["tombstones"].find(OPEN, {"userId": 1}).sort("userId").to_list()
-    return [each["userId"] for each in found]
-
-
-async def close_tombstones(database: Database, user_ids: Collection[str]) -> None:
-    """See `TombstoneStore.close_tombstones`."""
-    digests = [digest_of(user_id) for user_id in user_ids]
-    await database["tombstones"].update_many({"_id": {"$in": digests}}, {"$unset": {"userId": ""}})
-
-
-async def remains(database: Database) -> dict[str, list[str]]:
-    """See `TombstoneStore.remains`."""
-    found: dict[str, list[str]] = {}
-    if await database["tombstones"].find_one({}, {"_id": 1}) is None:
-        return found
-    for place, name in _PLACES.items():
-        # Along an index that begins with the user's id.
-        groups = await database[name].aggregate([{"$sort": {"userId": 1}}, {"$group": {"_id": "$userId"}}])
-        some: list[str] = []
-        async for group in groups:
-            some.append(group["_id"])
-            if len(some) == _TOGETHER:
-                await _note(database, some, place, found)
-                some.clear()
-        await _note(database, some, place, found)
-    return found
-
-
 async def _note(database: Database, users: list[str], place: str, found: dict[str, list[str]]) -> None:
-    for user_id in await tombstones(database, users):
+    for user_id in await find_tombstones(database, users):
         found.setdefault(user_id, []).append(place)

@@ -14,16 +14,14 @@ from bson import Timestamp
 from bson.datetime_ms import DatetimeMS
 
 from laurels.storage.mongodb.connection import Database, Document
-from laurels.storage.mongodb.snapshots import finish
-from laurels.storage.mongodb.tombstones import DeletionCache
 
 # Seconds; twice as long as an insertion may take at the most.
 MARGIN = 60
+WRITTEN_INDEX = "ledger_written"
 
 
-async def behind(database: Database, limit: int, before: int, living: DeletionCache) -> list[str]:
-    """See `Store.behind`. Finishes on the way what another process left half done on the boards."""
-    await finish(database, living)
+async def behind(database: Database, limit: int, before: int) -> list[str]:
+    """See `SnapshotStore.behind`."""
     ledger, meta = database["ledger"], database["meta"]
     kept = await meta.find_one({"_id": "projected"})
     up_to: Timestamp = kept["upTo"] if kept else Timestamp(0, 0)
@@ -82,3 +80,25 @@ def waiting_pipeline(up_to: Timestamp, before: int, limit: int) -> list[dict[str
         {"$sort": {"since": 1}},
         {"$limit": limit},
     ]
+
+
+async def newest(database: Database) -> Timestamp:
+    """The time of the newest slip in sight."""
+    found = await database["ledger"].find_one({}, {"_id": 0, "writtenAt": 1}, sort=[("writtenAt", -1)])
+    return found["writtenAt"] if found else Timestamp(0, 0)
+
+
+def before_margin(latest: Timestamp) -> Timestamp:
+    """The time before which no slip can come into sight any more."""
+    return Timestamp(max(0, latest.time - MARGIN), 0)
+
+
+def mark_of(time: Timestamp) -> str:
+    """A time as a mark of the port."""
+    return f"{time.time}:{time.inc}"
+
+
+def time_of(mark: str) -> Timestamp:
+    """The time behind a mark."""
+    seconds, _, count = mark.partition(":")
+    return Timestamp(int(seconds), int(count))

@@ -5,13 +5,13 @@ See `laurels.domain.counts` for what a count is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import apsw
 import msgspec
 
 from laurels.domain.counts import LARGEST, LEVELS, TOP, WIDTH, roll_up
-from laurels.storage.sqlite.connection import rows, transaction
+from laurels.storage.sqlite.connection import rows
 
 _encode = msgspec.json.Encoder().encode
 
@@ -62,7 +62,7 @@ def apply(connection: apsw.Connection, changed: Mapping[tuple[str, int], int]) -
 
 
 def count(connection: apsw.Connection, board: str, above: int | None) -> int:
-    """See `Store.count`."""
+    """See `BoardStore.count`."""
     if above is None:
         found = rows(
             connection, "SELECT coalesce(sum(users), 0) FROM counts WHERE board = ? AND level = ?", (board, TOP)
@@ -76,12 +76,6 @@ def count(connection: apsw.Connection, board: str, above: int | None) -> int:
     return found[0][0]
 
 
-def counts_above(connection: apsw.Connection, board: str, points: Collection[int]) -> dict[int, int]:
-    """See `Store.counts_above`."""
-    with transaction(connection, "DEFERRED"):
-        return {above: count(connection, board, above) for above in points}
-
-
 def miscounted(connection: apsw.Connection) -> list[str]:
-    """See `Store.miscounted`. One statement, so one view of lines and counts."""
+    """See `BoardStore.miscounted`. One statement, so one view of lines and counts."""
     return [board for (board,) in rows(connection, _MISCOUNTED)]

@@ -1,8 +1,9 @@
-"""The statements of the acknowledged path: asking what is known, and appending."""
+"""The ledger in SQL: what is known of users, appending, and who got entries."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import suppress
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -10,11 +11,15 @@ from typing import Any
 import apsw
 import msgspec
 
-from laurels.application.ports.store import LATER_LIMIT, Loaded
+from laurels.application.ports.ledger import LATER_LIMIT, Loaded, Written
 from laurels.domain.ledger import Entry, EntryBody
 from laurels.domain.progress import Progress
 from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
-from laurels.storage.sqlite.tombstones import NUMBER, DeletionCache, tombstones
+from laurels.storage.sqlite.database import Concern, Database, data_version, reading, writing
+from laurels.storage.sqlite.tombstones import NUMBER, DeletionCache, find_tombstones
+
+# Seconds between two looks for what others wrote, while somebody watches.
+WATCH_INTERVAL = 0.2
 
 Row = tuple[str, int, str | None, int, str]
 
@@ -41,23 +46,104 @@ _LATER = f"""
 _KNOWN = f"""
     SELECT {_COLUMNS} FROM json_each(?) AS asked
     JOIN ledger AS l ON l.user_id = asked.value ->> 0 AND l.event_id = asked.value ->> 1"""  # noqa: S608
+# Where the end of the ledger was deleted, its positions are given again: from there on everything is looked at.
+_FROM = "SELECT min(?1, coalesce((SELECT min(pos) FROM ledger_ends WHERE number > ?2), ?1))"
+_SINCE = "SELECT pos, user_id, seq FROM ledger WHERE pos > ? ORDER BY pos LIMIT ?"
 _ENTRIES = f"SELECT {_COLUMNS} FROM ledger AS l WHERE user_id = ? AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
 
 
-def entry_of(row: tuple[Any, ...]) -> Entry:
-    """The entry that a row of the ledger holds."""
-    user_id, seq, event_id, recorded_at, body = row
-    return Entry(user_id, seq, event_id, recorded_at, _decode_body(body))
+class SQLiteLedger(Concern):
+    """See `LedgerStore`."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        # Of the writer's thread alone.
+        self._deletions = DeletionCache()
+
+    @writing
+    def load(
+        self,
+        connection: apsw.Connection,
+        known_seqs: Mapping[str, int | None],
+        event_ids: Collection[tuple[str, str]],
+        version: str,
+    ) -> Loaded:
+        # Before the queries: what is written between is then seen by them, and asked for once more later.
+        self.database.notice_foreign_writes(connection)
+        return _load(connection, known_seqs, event_ids, version)
+
+    @reading
+    def read(self, connection: apsw.Connection, known_seqs: Mapping[str, int | None], version: str) -> Loaded:
+        with transaction(connection, "DEFERRED"):
+            return _load(connection, known_seqs, (), version)
+
+    @writing
+    def append(self, connection: apsw.Connection, entries: Sequence[Entry]) -> frozenset[str]:
+        refused = _append(connection, entries, self._deletions)
+        self.database.require_file()
+        self.database.notice_foreign_writes(connection)
+        return refused
+
+    @reading
+    def entries(self, connection: apsw.Connection, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
+        return [entry_of(row) for row in rows(connection, _ENTRIES, (user_id, after, limit))]
+
+    @reading
+    def users(self, connection: apsw.Connection, *, after: str = "", limit: int = 1_000) -> list[str]:
+        """Skips from user to user along the indexes, however many entries each has."""
+        found = rows(
+            connection,
+            """
+            WITH RECURSIVE walk (user_id) AS (
+                SELECT min(user_id) FROM (
+                    SELECT min(user_id) AS user_id FROM ledger WHERE user_id > ?1
+                    UNION ALL SELECT min(user_id) FROM progress WHERE user_id > ?1
+                    UNION ALL SELECT min(user_id) FROM standings WHERE user_id > ?1)
+                UNION ALL
+                SELECT (SELECT min(user_id) FROM (
+                    SELECT min(user_id) AS user_id FROM ledger WHERE user_id > walk.user_id
+                    UNION ALL SELECT min(user_id) FROM progress WHERE user_id > walk.user_id
+                    UNION ALL SELECT min(user_id) FROM standings WHERE user_id > walk.user_id))
+                FROM walk WHERE walk.user_id IS NOT NULL LIMIT ?2)
+            SELECT user_id FROM walk WHERE user_id IS NOT NULL
+            """,
+            (after, limit),
+        )
+        return [user_id for (user_id,) in found]
+
+    async def watch(self) -> AsyncGenerator[Mapping[str, int] | None]:
+        seen: int | None = None
+        while True:
+            # Projections are written to the file, too: then there may be nothing new in the ledger.
+            version = await self.database.watcher.run(data_version)
+            if version != seen:
+                seen = version
+                yield None
+            await asyncio.sleep(WATCH_INTERVAL)
+
+    @reading
+    def written_since(self, connection: apsw.Connection, mark: str, limit: int) -> Written:
+        """One writer at a time gives positions, so all before the last one are there."""
+        ends_known, _, pos = mark.partition(":")
+        with transaction(connection, "DEFERRED"):
+            ends: int = ends_and_last(connection)[0]
+            since: int = rows(connection, _FROM, (int(pos), int(ends_known)))[0][0]
+            found = rows(connection, _SINCE, (since, limit))
+        users: dict[str, tuple[int, int]] = {}
+        for _, user_id, seq in found:
+            first, last = users.get(user_id, (seq, seq))
+            users[user_id] = min(first, seq), max(last, seq)
+        reached = f"{ends}:{found[-1][0] if found else since}"
+        return Written(users, reached, reached, len(found) < limit)
 
 
-def load(
+def _load(
     connection: apsw.Connection,
     known_seqs: Mapping[str, int | None],
     event_ids: Collection[tuple[str, str]],
     version: str,
 ) -> Loaded:
-    """See `Store.load`."""
-    consulted = Loaded()
+    loaded = Loaded()
     if known_seqs:
         unknown = [user_id for user_id, seq in known_seqs.items() if seq is None]
         from_seq = {user_id: seq or 0 for user_id, seq in known_seqs.items()}
@@ -65,29 +151,28 @@ def load(
             for user_id, seq, state in rows(connection, _SNAPSHOTS, (_json(unknown), version)):
                 # A snapshot that cannot be read is as good as none: the ledger has it all.
                 with suppress(msgspec.MsgspecError):
-                    consulted.snapshots[user_id] = _decode_state(state)
+                    loaded.snapshots[user_id] = _decode_state(state)
                     from_seq[user_id] = seq
         found = rows(connection, _LATER, (_json(sorted(from_seq.items())),))
         if found and found[0][0] is None:
             del found[0]
-            consulted.deleted = frozenset(tombstones(connection, known_seqs))
+            loaded.deleted = frozenset(find_tombstones(connection, known_seqs))
         for row in found:
-            consulted.later.setdefault(row[0], []).append(entry_of(row))
-        for own in consulted.later.values():
+            loaded.later.setdefault(row[0], []).append(entry_of(row))
+        for own in loaded.later.values():
             # They come so along the index; only nobody has promised it.
             own.sort(key=_BY_SEQ)
-        for user_id in consulted.deleted:
+        for user_id in loaded.deleted:
             # Part of them may be there, as long as they are being removed.
-            consulted.snapshots.pop(user_id, None)
-            consulted.later.pop(user_id, None)
+            loaded.snapshots.pop(user_id, None)
+            loaded.later.pop(user_id, None)
     if event_ids:
         for row in rows(connection, _KNOWN, (_json(sorted(event_ids)),)):
-            consulted.known[row[0], row[2]] = entry_of(row)
-    return consulted
+            loaded.known[row[0], row[2]] = entry_of(row)
+    return loaded
 
 
-def append(connection: apsw.Connection, entries: Sequence[Entry], living: DeletionCache) -> frozenset[str]:
-    """See `Store.append`. `living` is what the store knows of users without a tombstone."""
+def _append(connection: apsw.Connection, entries: Sequence[Entry], deletions: DeletionCache) -> frozenset[str]:
     lines = [
         (entry.user_id, entry.seq, entry.event_id, entry.recorded_at, _encode_body(entry.body).decode())
         for entry in entries
@@ -97,20 +182,26 @@ def append(connection: apsw.Connection, entries: Sequence[Entry], living: Deleti
     users = {line[0] for line in lines}
     # Else another process was faster for at least one user, or somebody was deleted.
     with suppress(apsw.ConstraintError):
-        if living.covers(users) and _write(connection, lines, living):
+        if deletions.covers(users) and _write(connection, lines, deletions):
             return frozenset()
     # Under the write lock nobody else can come in between.
     with transaction(connection, "IMMEDIATE"):
-        refused = living.look(connection, users) | _collisions(connection, lines)
-        _INSERT.run(connection, [line for line in lines if line[0] not in refused], (living.number,))
+        refused = deletions.look(connection, users) | _collisions(connection, lines)
+        _INSERT.run(connection, [line for line in lines if line[0] not in refused], (deletions.number,))
     return refused
 
 
-def _write(connection: apsw.Connection, lines: list[Row], living: DeletionCache) -> bool:
+def entry_of(row: tuple[Any, ...]) -> Entry:
+    """The entry that a row of the ledger holds."""
+    user_id, seq, event_id, recorded_at, body = row
+    return Entry(user_id, seq, event_id, recorded_at, _decode_body(body))
+
+
+def _write(connection: apsw.Connection, lines: list[Row], deletions: DeletionCache) -> bool:
     if _INSERT.takes_one_statement(len(lines)):
-        return _INSERT.run(connection, lines, (living.number,))
+        return _INSERT.run(connection, lines, (deletions.number,))
     with transaction(connection, "IMMEDIATE"):
-        return _INSERT.run(connection, lines, (living.number,))
+        return _INSERT.run(connection, lines, (deletions.number,))
 
 
 def _collisions(connection: apsw.Connection, lines: list[Row]) -> frozenset[str]:
@@ -129,10 +220,14 @@ def _collisions(connection: apsw.Connection, lines: list[Row]) -> frozenset[str]
     return frozenset(user_id for (user_id,) in taken)
 
 
-def entries(connection: apsw.Connection, user_id: str, after: int, limit: int) -> list[Entry]:
-    """See `Store.entries`."""
-    return [entry_of(row) for row in rows(connection, _ENTRIES, (user_id, after, limit))]
-
-
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
+
+
+def ends_and_last(connection: apsw.Connection) -> tuple[int, int]:
+    """How often the end of the ledger was deleted, and the last position: a mark for `written_since`."""
+    [found] = rows(
+        connection,
+        "SELECT coalesce((SELECT max(number) FROM ledger_ends), 0), coalesce((SELECT max(pos) FROM ledger), 0)",
+    )
+    return found[0], found[1]

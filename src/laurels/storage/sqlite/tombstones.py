@@ -10,6 +10,7 @@ import msgspec
 from laurels.domain.tombstones import Tombstone, digest_of
 from laurels.storage.sqlite import counts
 from laurels.storage.sqlite.connection import rows, transaction
+from laurels.storage.sqlite.database import Concern, reading, writing
 
 # Entries per transaction of an erasure: commits of others come in between.
 ENTRIES = 2_000
@@ -52,81 +53,92 @@ class DeletionCache:
         if number != self.number or len(self._users) > _REMEMBERED:
             self.number = number
             self._users.clear()
-        found = frozenset(tombstones(connection, user_ids)) if number else frozenset[str]()
+        found = frozenset(find_tombstones(connection, user_ids)) if number else frozenset[str]()
         if number:
             self._users |= user_ids - found
         return found
 
 
-def mark_deleted(connection: apsw.Connection, user_id: str, at: int) -> Tombstone:
-    """See `TombstoneStore.mark_deleted`."""
-    with transaction(connection, "IMMEDIATE"):
-        found = tombstones(connection, (user_id,))
-        if user_id in found:
-            return found[user_id]
-        rows(connection, "INSERT INTO tombstones VALUES (?, ?, ?)", (digest_of(user_id), at, user_id))
-        rows(connection, "UPDATE burials SET number = number + 1")
-    return Tombstone(at, is_open=True)
+class SQLiteTombstones(Concern):
+    """See `TombstoneStore`."""
+
+    @writing
+    def mark_deleted(self, connection: apsw.Connection, user_id: str, at: int) -> Tombstone:
+        with transaction(connection, "IMMEDIATE"):
+            found = find_tombstones(connection, (user_id,))
+            if user_id in found:
+                return found[user_id]
+            rows(connection, "INSERT INTO tombstones VALUES (?, ?, ?)", (digest_of(user_id), at, user_id))
+            rows(connection, "UPDATE burials SET number = number + 1")
+        return Tombstone(at, is_open=True)
+
+    @reading
+    def find(self, connection: apsw.Connection, user_ids: Collection[str]) -> dict[str, Tombstone]:
+        return find_tombstones(connection, user_ids)
+
+    async def purge(self, user_ids: Collection[str]) -> frozenset[str]:
+        for user_id in await self.find(user_ids):
+            await self._purge_projection(user_id)
+            while await self._purge_entries(user_id):
+                pass
+        return frozenset()
+
+    @writing
+    def _purge_projection(self, connection: apsw.Connection, user_id: str) -> None:
+        """Remove a user's snapshot, card and lines, and count them no more."""
+        _overwrite(connection)
+        with transaction(connection, "IMMEDIATE"):
+            shown = "SELECT board, points FROM standings WHERE user_id = ? AND shown = 1"
+            lines: list[tuple[str, int]] = [(board, points) for board, points in rows(connection, shown, (user_id,))]
+            counts.apply(connection, dict.fromkeys(lines, -1))
+            rows(connection, "DELETE FROM standings WHERE user_id = ?", (user_id,))
+            rows(connection, "DELETE FROM progress WHERE user_id = ?", (user_id,))
+
+    @writing
+    def _purge_entries(self, connection: apsw.Connection, user_id: str) -> bool:
+        """Remove some of a user's entries; whether there may be more."""
+        _overwrite(connection)
+        with transaction(connection, "IMMEDIATE"):
+            rows(
+                connection,
+                "DELETE FROM ledger WHERE pos IN (SELECT pos FROM ledger WHERE user_id = ? ORDER BY seq DESC LIMIT ?)",
+                (user_id, ENTRIES),
+            )
+            removed = connection.changes()
+            # Positions at the end are given out again: what is written there next must not seem to be projected.
+            rows(connection, "UPDATE projected SET pos = min(pos, coalesce((SELECT max(pos) FROM ledger), 0))")
+        return removed == ENTRIES
+
+    @reading
+    def open_ids(self, connection: apsw.Connection) -> list[str]:
+        query = "SELECT user_id FROM tombstones WHERE user_id IS NOT NULL ORDER BY user_id"
+        return [user_id for (user_id,) in rows(connection, query)]
+
+    @writing
+    def close(self, connection: apsw.Connection, user_ids: Collection[str]) -> None:
+        _overwrite(connection)
+        with transaction(connection, "IMMEDIATE"):
+            for user_id in user_ids:
+                rows(connection, "UPDATE tombstones SET user_id = NULL WHERE digest = ?", (digest_of(user_id),))
+
+    @reading
+    def leftovers(self, connection: apsw.Connection) -> dict[str, list[str]]:
+        with transaction(connection, "DEFERRED"):
+            digests = {digest for (digest,) in rows(connection, "SELECT digest FROM tombstones")}
+            found: dict[str, list[str]] = {}
+            if not digests:
+                return found
+            for place, table in _PLACES.items():
+                for (user_id,) in rows(connection, _WALK.format(table=table)):
+                    if digest_of(user_id) in digests:
+                        found.setdefault(user_id, []).append(place)
+        return found
 
 
-def tombstones(connection: apsw.Connection, user_ids: Iterable[str]) -> dict[str, Tombstone]:
-    """See `TombstoneStore.tombstones`."""
+def find_tombstones(connection: apsw.Connection, user_ids: Iterable[str]) -> dict[str, Tombstone]:
+    """See `TombstoneStore.find`."""
     asked = _encode([(user_id, digest_of(user_id)) for user_id in user_ids]).decode()
     return {user_id: Tombstone(at, bool(is_open)) for user_id, at, is_open in rows(connection, _FIND, (asked,))}
-
-
-def erase_projection(connection: apsw.Connection, user_id: str) -> None:
-    """Remove a user's snapshot, card and lines, and count them no more."""
-    _overwrite(connection)
-    with transaction(connection, "IMMEDIATE"):
-        shown = "SELECT board, points FROM standings WHERE user_id = ? AND shown = 1"
-        lines: list[tuple[str, int]] = [(board, points) for board, points in rows(connection, shown, (user_id,))]
-        counts.apply(connection, dict.fromkeys(lines, -1))
-        rows(connection, "DELETE FROM standings WHERE user_id = ?", (user_id,))
-        rows(connection, "DELETE FROM progress WHERE user_id = ?", (user_id,))
-
-
-def erase_entries(connection: apsw.Connection, user_id: str) -> bool:
-    """Remove some of a user's entries; whether there may be more."""
-    _overwrite(connection)
-    with transaction(connection, "IMMEDIATE"):
-        rows(
-            connection,
-            "DELETE FROM ledger WHERE pos IN (SELECT pos FROM ledger WHERE user_id = ? ORDER BY seq DESC LIMIT ?)",
-            (user_id, ENTRIES),
-        )
-        removed = connection.changes()
-        # Positions at the end are given out again: what is written there next must not seem to be projected.
-        rows(connection, "UPDATE projected SET pos = min(pos, coalesce((SELECT max(pos) FROM ledger), 0))")
-    return removed == ENTRIES
-
-
-def open_tombstones(connection: apsw.Connection) -> list[str]:
-    """See `TombstoneStore.open_tombstones`."""
-    query = "SELECT user_id FROM tombstones WHERE user_id IS NOT NULL ORDER BY user_id"
-    return [user_id for (user_id,) in rows(connection, query)]
-
-
-def close_tombstones(connection: apsw.Connection, user_ids: Collection[str]) -> None:
-    """See `TombstoneStore.close_tombstones`."""
-    _overwrite(connection)
-    with transaction(connection, "IMMEDIATE"):
-        for user_id in user_ids:
-            rows(connection, "UPDATE tombstones SET user_id = NULL WHERE digest = ?", (digest_of(user_id),))
-
-
-def remains(connection: apsw.Connection) -> dict[str, list[str]]:
-    """See `TombstoneStore.remains`."""
-    with transaction(connection, "DEFERRED"):
-        digests = {digest for (digest,) in rows(connection, "SELECT digest FROM tombstones")}
-        found: dict[str, list[str]] = {}
-        if not digests:
-            return found
-        for place, table in _PLACES.items():
-            for (user_id,) in rows(connection, _WALK.format(table=table)):
-                if digest_of(user_id) in digests:
-                    found.setdefault(user_id, []).append(place)
-    return found
 
 
 def _overwrite(connection: apsw.Connection) -> None:

@@ -8,15 +8,17 @@ from typing import Any
 import apsw
 import msgspec
 
-from laurels.application.ports.webhooks import LOG, Told, Written
+from laurels.application.ports.webhooks import LOG, Cursor
 from laurels.domain.webhooks import USER_DELETED, Delivery, Endpoint, State
 from laurels.storage.sqlite.connection import rows, transaction
+from laurels.storage.sqlite.database import Concern, projecting, reading, writing
+from laurels.storage.sqlite.ledger import ends_and_last
 
 _encode = msgspec.json.Encoder().encode
 _decode_endpoint = msgspec.json.Decoder(Endpoint).decode
 
 _COLUMNS = "endpoint, id, type, user_id, body, seq, part, state, attempts, next_at, at, status, error"
-_SETTLE = f"""
+_RECORD = f"""
     INSERT INTO webhook_deliveries ({_COLUMNS})
     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 WHERE EXISTS (SELECT 1 FROM webhooks WHERE id = ?1)
     ON CONFLICT (endpoint, id) DO UPDATE SET body = excluded.body, state = excluded.state,
@@ -36,13 +38,7 @@ _REMIND = """
     INSERT INTO webhook_reminders SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM webhooks WHERE id = ?1)
     ON CONFLICT (user_id, endpoint) DO UPDATE SET at = excluded.at
     """
-# Where the end of the ledger was deleted, its positions are given again: from there on everything is looked at.
-_FROM = "SELECT min(?1, coalesce((SELECT min(pos) FROM ledger_ends WHERE number > ?2), ?1))"
-_SINCE = "SELECT pos, user_id, seq FROM ledger WHERE pos > ? ORDER BY pos LIMIT ?"
-_MARK = """
-    SELECT coalesce((SELECT max(number) FROM ledger_ends), 0), coalesce((SELECT max(pos) FROM ledger), 0)
-    """
-_TOLD = """
+_CURSORS = """
     SELECT asked.value, c.seq, c.part, EXISTS (
         SELECT 1 FROM webhook_deliveries AS d
         WHERE d.endpoint = ?1 AND d.user_id = asked.value AND d.state = 'pending')
@@ -50,167 +46,142 @@ _TOLD = """
     """
 
 
-def add(connection: apsw.Connection, endpoint: Endpoint) -> None:
-    """See `WebhookStore.add_webhook`."""
-    with transaction(connection, "IMMEDIATE"):
-        place = "{}:{}".format(*rows(connection, _MARK)[0])
+class SQLiteWebhooks(Concern):
+    """See `WebhookStore`."""
+
+    @writing
+    def add(self, connection: apsw.Connection, endpoint: Endpoint) -> None:
+        with transaction(connection, "IMMEDIATE"):
+            place = "{}:{}".format(*ends_and_last(connection))
+            rows(
+                connection,
+                "INSERT INTO webhooks (id, created_at, endpoint, place) VALUES (?, ?, ?, ?)",
+                (endpoint.id, endpoint.created_at, _encode(endpoint).decode(), place),
+            )
+            _note_change(connection)
+
+    @writing
+    def replace(self, connection: apsw.Connection, endpoint: Endpoint) -> bool:
+        with transaction(connection, "IMMEDIATE"):
+            rows(
+                connection,
+                "UPDATE webhooks SET endpoint = ? WHERE id = ?",
+                (_encode(endpoint).decode(), endpoint.id),
+            )
+            is_known = connection.changes() == 1
+            _note_change(connection)
+        return is_known
+
+    @writing
+    def remove(self, connection: apsw.Connection, endpoint_id: str) -> bool:
+        with transaction(connection, "IMMEDIATE"):
+            rows(connection, "DELETE FROM webhooks WHERE id = ?", (endpoint_id,))
+            is_known = connection.changes() == 1
+            for table in ("webhook_cursors", "webhook_deliveries", "webhook_reminders"):
+                rows(connection, f"DELETE FROM {table} WHERE endpoint = ?", (endpoint_id,))  # noqa: S608
+            _note_change(connection)
+        return is_known
+
+    @reading
+    def all(self, connection: apsw.Connection) -> list[Endpoint]:
+        found = rows(connection, "SELECT endpoint FROM webhooks ORDER BY created_at, id")
+        return [_decode_endpoint(endpoint) for (endpoint,) in found]
+
+    @reading
+    def version(self, connection: apsw.Connection) -> int:
+        return rows(connection, "SELECT version FROM webhooks_version")[0][0]
+
+    @projecting
+    def claim(self, connection: apsw.Connection, endpoint_id: str, owner: str, *, now: int, until: int) -> str | None:
+        found = rows(
+            connection,
+            "UPDATE webhooks SET owner = ?2, until = ?4 WHERE id = ?1 AND (owner IS ?2 OR until <= ?3) RETURNING place",
+            (endpoint_id, owner, now, until),
+        )
+        return found[0][0] if found else None
+
+    @projecting
+    def keep_place(self, connection: apsw.Connection, endpoint_id: str, mark: str) -> None:
+        rows(connection, "UPDATE webhooks SET place = ?2 WHERE id = ?1 AND place <> ?2", (endpoint_id, mark))
+
+    @reading
+    def cursors(self, connection: apsw.Connection, endpoint_id: str, user_ids: Collection[str]) -> dict[str, Cursor]:
+        found = rows(connection, _CURSORS, (endpoint_id, _encode(list(user_ids)).decode()))
+        return {
+            user_id: Cursor(seq or 0, part or 0, bool(is_blocked))
+            for user_id, seq, part, is_blocked in found
+            if seq is not None or is_blocked
+        }
+
+    @projecting
+    def record_attempts(self, connection: apsw.Connection, deliveries: Sequence[Delivery]) -> None:
+        with transaction(connection, "IMMEDIATE"):
+            for each in deliveries:
+                kept = msgspec.structs.replace(each, body="") if each.state == "done" else each
+                rows(connection, _RECORD, _values(kept))
+                if each.state != "pending" and each.seq:
+                    rows(connection, _MOVE_ON, (each.endpoint, each.user_id, each.seq, each.part))
+            for endpoint_id in {each.endpoint for each in deliveries}:
+                rows(connection, _TRIM, (endpoint_id, LOG))
+
+    @reading
+    def due(self, connection: apsw.Connection, endpoint_id: str, *, now: int, limit: int) -> list[Delivery]:
+        return _find(
+            connection,
+            "endpoint = ? AND state = 'pending' AND next_at <= ? ORDER BY next_at, turn LIMIT ?",
+            (endpoint_id, now, limit),
+        )
+
+    @projecting
+    def hasten(self, connection: apsw.Connection, endpoint_id: str, *, now: int) -> None:
         rows(
             connection,
-            "INSERT INTO webhooks (id, created_at, endpoint, place) VALUES (?, ?, ?, ?)",
-            (endpoint.id, endpoint.created_at, _encode(endpoint).decode(), place),
+            "UPDATE webhook_deliveries SET next_at = ?2 WHERE endpoint = ?1 AND state = 'pending' AND next_at > ?2",
+            (endpoint_id, now),
         )
-        _note_change(connection)
 
+    @reading
+    def deliveries(
+        self, connection: apsw.Connection, endpoint_id: str, *, state: State | None = None, limit: int = 100
+    ) -> list[Delivery]:
+        return _find(
+            connection,
+            "endpoint = ?1 AND (?2 IS NULL OR state = ?2) ORDER BY turn DESC LIMIT ?3",
+            (endpoint_id, state, limit),
+        )
 
-def replace(connection: apsw.Connection, endpoint: Endpoint) -> bool:
-    """See `WebhookStore.replace_webhook`."""
-    with transaction(connection, "IMMEDIATE"):
+    @writing
+    def revive(self, connection: apsw.Connection, endpoint_id: str, message_id: str | None, *, now: int) -> int:
         rows(
             connection,
-            "UPDATE webhooks SET endpoint = ? WHERE id = ?",
-            (_encode(endpoint).decode(), endpoint.id),
+            "UPDATE webhook_deliveries SET state = 'pending', attempts = 0, next_at = ?3 "
+            "WHERE endpoint = ?1 AND state = 'dead' AND (?2 IS NULL OR id = ?2)",
+            (endpoint_id, message_id, now),
         )
-        is_known = connection.changes() == 1
-        _note_change(connection)
-    return is_known
+        return connection.changes()
 
+    @projecting
+    def remind(self, connection: apsw.Connection, endpoint_id: str, reminders: Mapping[str, int | None]) -> None:
+        with transaction(connection, "IMMEDIATE"):
+            for user_id, at in reminders.items():
+                if at is None:
+                    one = (endpoint_id, user_id)
+                    rows(connection, "DELETE FROM webhook_reminders WHERE endpoint = ? AND user_id = ?", one)
+                else:
+                    rows(connection, _REMIND, (endpoint_id, user_id, at))
 
-def remove(connection: apsw.Connection, endpoint_id: str) -> bool:
-    """See `WebhookStore.remove_webhook`."""
-    with transaction(connection, "IMMEDIATE"):
-        rows(connection, "DELETE FROM webhooks WHERE id = ?", (endpoint_id,))
-        is_known = connection.changes() == 1
-        for table in ("webhook_cursors", "webhook_deliveries", "webhook_reminders"):
-            rows(connection, f"DELETE FROM {table} WHERE endpoint = ?", (endpoint_id,))  # noqa: S608
-        _note_change(connection)
-    return is_known
+    @reading
+    def due_reminders(self, connection: apsw.Connection, endpoint_id: str, *, now: int, limit: int) -> dict[str, int]:
+        due = "SELECT user_id, at FROM webhook_reminders WHERE endpoint = ? AND at <= ? ORDER BY at LIMIT ?"
+        return dict(rows(connection, due, (endpoint_id, now, limit)))
 
-
-def endpoints(connection: apsw.Connection) -> list[Endpoint]:
-    """See `WebhookStore.webhooks`."""
-    found = rows(connection, "SELECT endpoint FROM webhooks ORDER BY created_at, id")
-    return [_decode_endpoint(endpoint) for (endpoint,) in found]
-
-
-def version(connection: apsw.Connection) -> int:
-    """See `WebhookStore.webhooks_version`."""
-    return rows(connection, "SELECT version FROM webhooks_version")[0][0]
-
-
-def claim(connection: apsw.Connection, endpoint_id: str, owner: str, now: int, until: int) -> str | None:
-    """See `WebhookStore.claim_webhook`."""
-    found = rows(
-        connection,
-        "UPDATE webhooks SET owner = ?2, until = ?4 WHERE id = ?1 AND (owner IS ?2 OR until <= ?3) RETURNING place",
-        (endpoint_id, owner, now, until),
-    )
-    return found[0][0] if found else None
-
-
-def keep_place(connection: apsw.Connection, endpoint_id: str, mark: str) -> None:
-    """See `WebhookStore.keep_place`."""
-    rows(connection, "UPDATE webhooks SET place = ?2 WHERE id = ?1 AND place <> ?2", (endpoint_id, mark))
-
-
-def written_since(connection: apsw.Connection, mark: str, limit: int) -> Written:
-    """See `WebhookStore.written_since`. One writer at a time gives positions, so all before the last one are there."""
-    number, _, pos = mark.partition(":")
-    with transaction(connection, "DEFERRED"):
-        ends: int = rows(connection, _MARK)[0][0]
-        since: int = rows(connection, _FROM, (int(pos), int(number)))[0][0]
-        found = rows(connection, _SINCE, (since, limit))
-    users: dict[str, tuple[int, int]] = {}
-    for _, user_id, seq in found:
-        first, last = users.get(user_id, (seq, seq))
-        users[user_id] = min(first, seq), max(last, seq)
-    reached = f"{ends}:{found[-1][0] if found else since}"
-    return Written(users, reached, reached, len(found) < limit)
-
-
-def told(connection: apsw.Connection, endpoint_id: str, user_ids: Collection[str]) -> dict[str, Told]:
-    """See `WebhookStore.told`."""
-    found = rows(connection, _TOLD, (endpoint_id, _encode(list(user_ids)).decode()))
-    return {
-        user_id: Told(seq or 0, part or 0, bool(is_blocked))
-        for user_id, seq, part, is_blocked in found
-        if seq is not None or is_blocked
-    }
-
-
-def settle(connection: apsw.Connection, deliveries: Sequence[Delivery]) -> None:
-    """See `WebhookStore.settle`."""
-    with transaction(connection, "IMMEDIATE"):
-        for each in deliveries:
-            kept = msgspec.structs.replace(each, body="") if each.state == "done" else each
-            rows(connection, _SETTLE, _values(kept))
-            if each.state != "pending" and each.seq:
-                rows(connection, _MOVE_ON, (each.endpoint, each.user_id, each.seq, each.part))
-        for endpoint_id in {each.endpoint for each in deliveries}:
-            rows(connection, _TRIM, (endpoint_id, LOG))
-
-
-def due(connection: apsw.Connection, endpoint_id: str, now: int, limit: int) -> list[Delivery]:
-    """See `WebhookStore.due_deliveries`."""
-    return _find(
-        connection,
-        "endpoint = ? AND state = 'pending' AND next_at <= ? ORDER BY next_at, turn LIMIT ?",
-        (endpoint_id, now, limit),
-    )
-
-
-def hasten(connection: apsw.Connection, endpoint_id: str, now: int) -> None:
-    """See `WebhookStore.hasten_deliveries`."""
-    rows(
-        connection,
-        "UPDATE webhook_deliveries SET next_at = ?2 WHERE endpoint = ?1 AND state = 'pending' AND next_at > ?2",
-        (endpoint_id, now),
-    )
-
-
-def deliveries(connection: apsw.Connection, endpoint_id: str, state: State | None, limit: int) -> list[Delivery]:
-    """See `WebhookStore.deliveries`."""
-    return _find(
-        connection,
-        "endpoint = ?1 AND (?2 IS NULL OR state = ?2) ORDER BY turn DESC LIMIT ?3",
-        (endpoint_id, state, limit),
-    )
-
-
-def revive(connection: apsw.Connection, endpoint_id: str, message_id: str | None, now: int) -> int:
-    """See `WebhookStore.revive_deliveries`."""
-    rows(
-        connection,
-        "UPDATE webhook_deliveries SET state = 'pending', attempts = 0, next_at = ?3 "
-        "WHERE endpoint = ?1 AND state = 'dead' AND (?2 IS NULL OR id = ?2)",
-        (endpoint_id, message_id, now),
-    )
-    return connection.changes()
-
-
-def remind(connection: apsw.Connection, endpoint_id: str, reminders: Mapping[str, int | None]) -> None:
-    """See `WebhookStore.remind`."""
-    with transaction(connection, "IMMEDIATE"):
-        for user_id, at in reminders.items():
-            if at is None:
-                one = (endpoint_id, user_id)
-                rows(connection, "DELETE FROM webhook_reminders WHERE endpoint = ? AND user_id = ?", one)
-            else:
-                rows(connection, _REMIND, (endpoint_id, user_id, at))
-
-
-def due_reminders(connection: apsw.Connection, endpoint_id: str, now: int, limit: int) -> dict[str, int]:
-    """See `WebhookStore.due_reminders`."""
-    due = "SELECT user_id, at FROM webhook_reminders WHERE endpoint = ? AND at <= ? ORDER BY at LIMIT ?"
-    return dict(rows(connection, due, (endpoint_id, now, limit)))
-
-
-def forget(connection: apsw.Connection, user_id: str) -> None:
-    """See `WebhookStore.forget_deliveries`."""
-    with transaction(connection, "IMMEDIATE"):
-        told = (user_id, USER_DELETED)
-        rows(connection, "DELETE FROM webhook_deliveries WHERE user_id = ? AND type <> ?", told)
-        rows(connection, "DELETE FROM webhook_cursors WHERE user_id = ?", (user_id,))
-        rows(connection, "DELETE FROM webhook_reminders WHERE user_id = ?", (user_id,))
+    @writing
+    def forget(self, connection: apsw.Connection, user_id: str) -> None:
+        with transaction(connection, "IMMEDIATE"):
+            told = (user_id, USER_DELETED)
+            rows(connection, "DELETE FROM webhook_deliveries WHERE user_id = ? AND type <> ?", told)
+            rows(connection, "DELETE FROM webhook_cursors WHERE user_id = ?", (user_id,))
+            rows(connection, "DELETE FROM webhook_reminders WHERE user_id = ?", (user_id,))
 
 
 def _find(connection: apsw.Connection, condition: str, bindings: Sequence[object]) -> list[Delivery]:

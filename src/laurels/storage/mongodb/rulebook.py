@@ -9,23 +9,27 @@ import msgspec
 from pymongo import ReplaceOne
 
 from laurels.domain.rules.rulebook_data import Badge
-from laurels.storage.mongodb.connection import Database, Document
+from laurels.storage.mongodb.connection import Concern, Document, operation
 from laurels.storage.mongodb.documents import LARGEST_INTEGER
 
 
-async def publish(database: Database, badges: Sequence[Badge]) -> bool:
-    """See `Store.publish`. Of two servers with different rulebooks that start at once each writes badges of its own;
-    the next start puts that right."""
-    achievements = database["achievements"]
-    wanted = [document_of(badge, position) for position, badge in enumerate(badges, 1)]
-    if await achievements.find().sort("_id").to_list() == sorted(wanted, key=lambda badge: badge["_id"].encode()):
-        return False
-    if wanted:
-        await achievements.bulk_write(
-            [ReplaceOne({"_id": badge["_id"]}, badge, upsert=True) for badge in wanted], ordered=False
-        )
-    await achievements.delete_many({"_id": {"$nin": [badge["_id"] for badge in wanted]}})
-    return True
+class MongoRulebook(Concern):
+    """See `RulebookStore`."""
+
+    @operation()
+    async def publish(self, badges: Sequence[Badge]) -> bool:
+        """Of two servers with different rulebooks that start at once each writes badges of its own;
+        the next start puts that right."""
+        achievements = self.database["achievements"]
+        wanted = [document_of(badge, position) for position, badge in enumerate(badges, 1)]
+        if await achievements.find().sort("_id").to_list() == sorted(wanted, key=lambda badge: badge["_id"].encode()):
+            return False
+        if wanted:
+            await achievements.bulk_write(
+                [ReplaceOne({"_id": badge["_id"]}, badge, upsert=True) for badge in wanted], ordered=False
+            )
+        await achievements.delete_many({"_id": {"$nin": [badge["_id"] for badge in wanted]}})
+        return True
 
 
 def document_of(badge: Badge, position: int) -> Document:

@@ -1,0 +1,77 @@
+"""Boards: standings in their order, how many there are, and the cards that a page shows beside them.
+
+Each sentence here is held by a test of `laurels.testing.board_contract` or `count_contract`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+
+from msgspec import Struct, field
+
+from laurels.domain.ranking import Place, Ranking, Standing
+
+
+class Card(Struct, frozen=True, rename="camel"):
+    """What a board shows of a user."""
+
+    user_id: str
+    total_points: int
+    level: int
+    badges: list[str]
+    last_active_at: int | None
+    display_name: str | None = None
+    photo_url: str | None = field(default=None, name="photoURL")
+    # Both of a user who appears under an alias: `pseudonym` stands for the user id then.
+    alias: str | None = None
+    pseudonym: str | None = None
+
+
+class BoardStore(Protocol):
+    """Questions about boards. `SnapshotStore.project` writes what they answer from."""
+
+    async def cards(self, user_ids: Collection[str]) -> dict[str, Card]:
+        """The cards of those users who have one."""
+        ...
+
+    async def standings(
+        self, board: str, *, limit: int, after: Place | None = None, before: Place | None = None
+    ) -> list[Standing]:
+        """Standings that are shown on a board, in its order: the first ones, the ones after a place, or the last ones
+        before it.
+
+        A place is excluded from what follows or precedes it, even where another user holds it now.
+        """
+        ...
+
+    async def standings_of(self, board: str, user_ids: Collection[str]) -> list[Standing]:
+        """The standings of those users who stand on a board, in its order, each once."""
+        ...
+
+    async def standing(self, board: str, user_id: str) -> Standing | None:
+        """One user's standing on a board."""
+        ...
+
+    async def ranking(self, board: str, user_id: str) -> Ranking | None:
+        """What `standing`, `count` and `standings` say about one user's rank, at once; None without a standing."""
+        ...
+
+    async def count(self, board: str, *, above: int | None = None) -> int:
+        """How many users stand on a board, or how many of them have more than `above` points.
+
+        Exact with respect to what `standings` lists, in time that grows neither with their number nor with how many
+        are above.
+        """
+        ...
+
+    async def counts_above(self, board: str, points: Collection[int]) -> dict[int, int]:
+        """`count` above each of some numbers of points, all from one view of the board."""
+        ...
+
+    async def miscounted(self) -> list[str]:
+        """Boards whose `count` differs from their standings, in order of their names. For `verify`.
+
+        Looks at every standing. While others write it reports none that is merely being written.
+        """
+        ...

@@ -1,0 +1,98 @@
+"""The ledger: the record of everything that happened, and the only part of a store that is not a projection.
+
+Each sentence here is held by a test of `laurels.testing.ledger_contract` or `watch_contract`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct, field
+
+from laurels.domain.ledger import Entry
+from laurels.domain.progress import Progress
+
+LATER_LIMIT = 2_000
+"""How many entries of one user `load` and `read` return at the most."""
+
+
+class Loaded(Struct):
+    """What a store knew when it was asked.
+
+    `snapshots`: the stored progress of users whose last `seq` was unknown to the caller. `later`: per user, entries
+    after the known `seq` (or after the snapshot, or from the start), in order of `seq`, at most `LATER_LIMIT`.
+    `known`: the entries behind the (user id, event id) pairs, where there are any. `deleted`: those of the users who
+    are deleted; nothing else is returned about them.
+    """
+
+    snapshots: dict[str, Progress] = field(default_factory=dict[str, Progress])
+    later: dict[str, list[Entry]] = field(default_factory=dict[str, list[Entry]])
+    known: dict[tuple[str, str], Entry] = field(default_factory=dict[tuple[str, str], Entry])
+    deleted: frozenset[str] = frozenset()
+
+
+class Written(Struct, frozen=True):
+    """The users who got entries after a mark: by user id, the first and the last `seq` among what was found.
+
+    `next`: the mark to continue from. `safe`: the mark to continue from after a restart. Where the database shows
+    entries in another order than it takes them, one may still appear before `next`, but none before `safe`.
+    """
+
+    users: dict[str, tuple[int, int]]
+    next: str
+    safe: str
+    is_all: bool
+
+
+class LedgerStore(Protocol):
+    """Appending entries and reading them."""
+
+    async def load(
+        self, known_seqs: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
+    ) -> Loaded:
+        """What the ledger holds beyond `known_seqs` (user id -> last `seq` known, or None) and behind event ids.
+
+        Sees every append that any store on this database acknowledged before the call. Only snapshots whose
+        `version` is the one given count; others are left out, as if they were not there.
+        """
+        ...
+
+    async def read(self, known_seqs: Mapping[str, int | None], version: str) -> Loaded:
+        """The same for readers, without event ids: what lies beyond `known_seqs`, from one consistent view."""
+        ...
+
+    async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
+        """Write entries; return the users whose entries were refused. Nothing of a refused user is written.
+
+        The entries of one user come in order of `seq`. A user is refused when another entry holds the same `seq` or
+        event id as one of theirs, and when the store knows that they are deleted. The other users' entries are
+        written all the same. What was written survives the end of the process and of the machine's power at the
+        moment of return. Raises StoreUnavailable when it is not known whether the entries stand; asking again by
+        event id settles it.
+        """
+        ...
+
+    async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
+        """A user's entries with `seq` above `after`, in order."""
+        ...
+
+    async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
+        """Ids of all users with an entry or a projection, ascending by code point, above `after`."""
+        ...
+
+    def watch(self) -> AsyncGenerator[Mapping[str, int] | None]:
+        """Reports appends by any store on this database: user ids with a `seq` that they have reached, or None where
+        the store cannot tell whose entries were written.
+
+        The first item, None, comes when watching has begun: an append that is acknowledged after it is reported
+        within a second as long as the store is not away, and can be read by then. May report nothing new.
+        Raises StoreUnavailable when it cannot continue, and at the latest a second after the store was closed; the
+        next `watch` does not report what was written meanwhile.
+        """
+        ...
+
+    async def written_since(self, mark: str, limit: int) -> Written:
+        """The users who got entries after a mark, from about `limit` of them, in the order of writing. A user may
+        come again."""
+        ...

@@ -1,0 +1,40 @@
+"""Token buckets as documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.datetime_ms import DatetimeMS
+from pymongo import ReturnDocument, WriteConcern
+from pymongo.errors import DuplicateKeyError
+
+from laurels.application.ports.limits import Bucket, Grant
+from laurels.storage.mongodb.connection import Concern, Document, operation
+
+
+class MongoLimits(Concern):
+    """See `LimitStore`."""
+
+    @operation()
+    async def take(self, name: str, bucket: Bucket, wanted: int, now: int) -> Grant:
+        # Nothing is lost that anybody was promised when a failover forgets the last moment.
+        buckets = self.database["buckets"].with_options(write_concern=WriteConcern(1))
+        at = DatetimeMS(now)
+        since = {"$max": [0, {"$subtract": [at, {"$ifNull": ["$at", at]}]}]}
+        filled = {"$add": [{"$ifNull": ["$tokens", float(bucket.size)]}, {"$multiply": [since, bucket.rate / 1000]}]}
+        update: list[Document] = [
+            {"$set": {"tokens": {"$min": [float(bucket.size), filled]}, "at": {"$max": ["$at", at]}}},
+            {"$set": {"taken": {"$min": [wanted, {"$floor": "$tokens"}]}}},
+            {"$set": {"tokens": {"$subtract": ["$tokens", "$taken"]}}},
+        ]
+        for attempt in (1, 2):
+            try:
+                found: Any = await buckets.find_one_and_update(
+                    {"_id": {"$eq": name}}, update, upsert=True, return_document=ReturnDocument.AFTER
+                )
+                return Grant(int(found["taken"]), float(found["tokens"]))
+            except DuplicateKeyError:
+                # Another process has just made it.
+                if attempt == 2:
+                    raise
+        raise AssertionError("unreachable")

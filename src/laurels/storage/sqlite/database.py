@@ -1,0 +1,146 @@
+"""The file and the threads that work on it: one writer, one for projections, some readers, one watcher.
+
+Each concern of the store is a class of methods that are given a connection; a decorator says on which thread they run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial, wraps
+from pathlib import Path
+from types import CoroutineType
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import apsw
+
+from laurels.errors import StoreUnavailable
+from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
+from laurels.storage.sqlite.schema import migrate
+
+C = TypeVar("C", bound="Concern")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READERS = 2
+
+
+class Database:
+    """The file at `path`. Nothing is opened before `open`, or before the first call on a thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path = path.absolute()
+        self.writer = Pool("laurels-writer", 1, partial(connect, path))
+        # Projections can be made again, so they need not wait for the disk, and they must not hold up the writer.
+        self.projector = Pool("laurels-projector", 1, partial(connect, path, durable=False))
+        self.readers = Pool("laurels-reader", READERS, partial(connect, path, read_only=True))
+        # By itself: each connection has its own view of what others have written since.
+        self.watcher = Pool("laurels-watcher", 1, partial(connect, path, read_only=True))
+        self.foreign_writes = 0
+        self._file: tuple[int, int] | None = None
+        self._version_seen: int | None = None
+        self._closed = False
+
+    async def open(self) -> None:
+        """Make the file, or bring its tables up to date. Raises StoreError."""
+        await self.writer.run(migrate)
+        self._file = _identity(self.path)
+
+    async def read(self, work: Callable[[apsw.Connection], T]) -> T:
+        """The result of `work` on a reader's thread."""
+
+        def read(connection: apsw.Connection) -> T:
+            # A connection goes on reading a file that was removed.
+            self.require_file()
+            return work(connection)
+
+        return await self.readers.run(read)
+
+    async def check(self) -> None:
+        """See `Store.check`."""
+
+        def work(connection: apsw.Connection) -> None:
+            # The write lock, taken and given back: what a commit would need.
+            with transaction(connection, "IMMEDIATE"):
+                rows(connection, "SELECT 1 FROM projected")
+            self.require_file()
+
+        await self.writer.run(work)
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        if self._closed:
+            return
+        self._closed = True
+        for pool in (self.watcher, self.readers, self.projector, self.writer):
+            await pool.close()
+
+    def require_file(self) -> None:
+        """A file that was deleted or replaced goes on taking writes, for nobody to find: those are not acknowledged."""
+        if self._file is not None and _identity(self.path) != self._file:
+            raise StoreUnavailable("The database file was removed or replaced while in use; put it back and restart.")
+
+    def notice_foreign_writes(self, connection: apsw.Connection) -> None:
+        """On the writer's thread: change `foreign_writes` where another connection committed.
+
+        Our own projector is one such, but it touches no ledger: at worst the ledger is asked once more than needed.
+        """
+        version = data_version(connection)
+        if version != self._version_seen:
+            self._version_seen = version
+            self.foreign_writes += 1
+
+
+class Concern:
+    """A part of the store, on its file."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+
+def reading(
+    method: Callable[Concatenate[C, apsw.Connection, P], T],
+) -> Callable[Concatenate[C, P], CoroutineType[Any, Any, T]]:
+    """Run a method on a reader's thread."""
+
+    @wraps(method)
+    async def run(self: C, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.database.read(lambda connection: method(self, connection, *args, **kwargs))
+
+    return run
+
+
+def writing(
+    method: Callable[Concatenate[C, apsw.Connection, P], T],
+) -> Callable[Concatenate[C, P], CoroutineType[Any, Any, T]]:
+    """Run a method on the writer's thread: what it commits is on disk when it returns."""
+
+    @wraps(method)
+    async def run(self: C, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.database.writer.run(lambda connection: method(self, connection, *args, **kwargs))
+
+    return run
+
+
+def projecting(
+    method: Callable[Concatenate[C, apsw.Connection, P], T],
+) -> Callable[Concatenate[C, P], CoroutineType[Any, Any, T]]:
+    """Run a method on the projections' thread: what it commits may be lost with the power, and holds up no writer."""
+
+    @wraps(method)
+    async def run(self: C, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.database.projector.run(lambda connection: method(self, connection, *args, **kwargs))
+
+    return run
+
+
+def data_version(connection: apsw.Connection) -> int:
+    """A number that changes when another connection commits."""
+    return rows(connection, "PRAGMA data_version")[0][0]
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

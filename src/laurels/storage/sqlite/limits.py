@@ -1,0 +1,35 @@
+"""Token buckets in SQL."""
+
+from __future__ import annotations
+
+from math import floor
+
+import apsw
+
+from laurels.application.ports.limits import Bucket, Grant
+from laurels.storage.sqlite.connection import rows, transaction
+from laurels.storage.sqlite.database import Concern, projecting
+
+# Milliseconds after which a bucket that nobody asks for is forgotten.
+_FORGET_AFTER = 3_600_000
+# How many are forgotten with one request, so that none pays for all.
+_FORGET = 2
+
+
+class SQLiteLimits(Concern):
+    """See `LimitStore`. Tokens may be lost with the power, like projections, and must not hold up the writer."""
+
+    @projecting
+    def take(self, connection: apsw.Connection, name: str, bucket: Bucket, wanted: int, now: int) -> Grant:
+        with transaction(connection, "IMMEDIATE"):
+            found = rows(connection, "SELECT tokens, at FROM buckets WHERE name = ?", (name,))
+            tokens, at = found[0] if found else (float(bucket.size), now)
+            tokens = min(float(bucket.size), tokens + max(0, now - at) / 1000 * bucket.rate)
+            taken = min(wanted, floor(tokens))
+            rows(connection, "REPLACE INTO buckets VALUES (?, ?, ?)", (name, tokens - taken, max(at, now)))
+            rows(
+                connection,
+                "DELETE FROM buckets WHERE name IN (SELECT name FROM buckets WHERE at < ? LIMIT ?)",
+                (now - _FORGET_AFTER, _FORGET),
+            )
+        return Grant(taken, tokens - taken)

@@ -1,0 +1,48 @@
+"""The contract's part on limits: `laurels.application.ports.limits.LimitStore`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from laurels.application.ports.limits import Bucket
+from laurels.testing.builders import NOON
+from laurels.testing.handles import AWKWARD_IDS, OpenStore
+
+BUCKET = Bucket(10, 2.0)
+
+
+class LimitContract:
+    """Buckets that all handles take from."""
+
+    async def test_a_bucket_begins_full_and_gives_what_it_has(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        grants = [await (one, other)[n % 2].limits.take("a", BUCKET, 4, NOON) for n in range(4)]
+        assert [(grant.taken, grant.left) for grant in grants] == [(4, 6), (4, 2), (2, 0), (0, 0)]
+        assert (await one.limits.take("b", BUCKET, 1, NOON)).taken == 1
+
+    async def test_it_fills_with_time_up_to_its_size(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await store.limits.take("a", BUCKET, 10, NOON)
+        assert (await store.limits.take("a", BUCKET, 5, NOON + 499)).taken == 0
+        # Parts of a token are not lost by asking.
+        assert (await store.limits.take("a", BUCKET, 5, NOON + 500)).taken == 1
+        assert (await store.limits.take("a", BUCKET, 100, NOON + 600_000)).taken == 10
+
+    async def test_a_clock_that_goes_back_fills_nothing(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await store.limits.take("a", BUCKET, 10, NOON)
+        assert (await store.limits.take("a", BUCKET, 1, NOON - 60_000)).taken == 0
+        assert (await store.limits.take("a", BUCKET, 1, NOON)).taken == 0
+        assert (await store.limits.take("a", BUCKET, 9, NOON + 1_000)).taken == 2
+
+    async def test_no_token_is_given_twice(self, open_store: OpenStore) -> None:
+        handles = [await open_store() for _ in range(4)]
+        grants = await asyncio.gather(*(handles[n % 4].limits.take("a", BUCKET, 3, NOON) for n in range(24)))
+        assert sum(grant.taken for grant in grants) == 10
+
+    async def test_names_are_nothing_but_data(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        for name in AWKWARD_IDS:
+            assert (await store.limits.take(name, BUCKET, 10, NOON)).taken == 10
+        for name in AWKWARD_IDS:
+            assert (await store.limits.take(name, BUCKET, 10, NOON)).taken == 0
