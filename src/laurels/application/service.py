@@ -12,7 +12,7 @@ from laurels.application.background import BackgroundTask
 from laurels.application.live.live import Live
 from laurels.application.maintenance.corrections import Corrections
 from laurels.application.outage.availability import Availability
-from laurels.application.outage.draining import Drainer
+from laurels.application.outage.draining import PAUSE, Drainer
 from laurels.application.outage.spooling_recorder import SpoolingRecorder
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.spool import Spool
@@ -38,11 +38,15 @@ from laurels.errors import LaurelsError, StoreError
 
 
 class Fallback:
-    """What a service does while its store is away: `spool` keeps events, `availability` tells when that is so."""
+    """What a service does while its store is away: `spool` keeps events, `availability` tells when that is so.
 
-    def __init__(self, spool: Spool, availability: Availability) -> None:
+    `drain_pause`: see `Drainer`.
+    """
+
+    def __init__(self, spool: Spool, availability: Availability, *, drain_pause: float = PAUSE) -> None:
         self.spool = spool
         self.availability = availability
+        self.drain_pause = drain_pause
 
 
 class Service:
@@ -71,13 +75,14 @@ class Service:
         self.clock = clock
         self._max_backdate_days = max_backdate_days
         cache = ProgressCache(store, rulebook, limit=cache_weight)
-        self.recorder = Recorder(store, rulebook, clock, cache, batch=batch)
+        on_outage = (lambda: None) if fallback is None else fallback.availability.mark_down
+        self.recorder = Recorder(store, rulebook, clock, cache, batch=batch, on_outage=on_outage)
         self.projector = Projector(
             store,
             rulebook,
             clock,
             cache,
-            progress_lock=self.recorder.progress_lock,
+            progress_lock=self.recorder.committer.progress_lock,
             interval=projection_interval,
             batch=batch,
         )
@@ -88,10 +93,15 @@ class Service:
         recent = recent_progress()
         last_known: LastKnown | None = None
         if fallback is not None:
+            fallback.availability.watch(lambda: self.recorder.committer.asked_at)
             last_known = LastKnown(self.recorder, recent)
             self._intake = SpoolingRecorder(self.recorder, fallback.spool, fallback.availability, clock)
+<<<<<<< HEAD
             self._drainer = Drainer(self._intake, fallback.spool, fallback.availability)
         self.corrections = Corrections(store, rulebook, clock, self.recorder)
+=======
+            self._drainer = Drainer(self._intake, fallback.spool, fallback.availability, pause=fallback.drain_pause)
+>>>>>>> a08b906 (Give each command a future of its own, and the commit protocol a room of its own)
         self.learners = Learners(store, rulebook, clock, recent=recent, last_known=last_known)
         self.leaderboards = Leaderboards(store, rulebook, clock, last_known=last_known)
         self.live = Live(
@@ -108,7 +118,7 @@ class Service:
     @property
     def tasks(self) -> list[BackgroundTask]:
         """What runs in the background now."""
-        tasks = [self.recorder.task, self.projector.task, self.deletion.task, *self.live.tasks]
+        tasks = [self.recorder.committer.task, self.projector.task, self.deletion.task, *self.live.tasks]
         if self.fallback is not None:
             tasks += self.fallback.availability.tasks
         if self._drainer is not None:
@@ -240,7 +250,7 @@ class Service:
 
     async def _forget(self, user_ids: Collection[str]) -> None:
         """Drop what this process has in memory of users who were deleted, and end their streams."""
-        async with self.recorder.progress_lock.settled:
+        async with self.recorder.committer.progress_lock.settled:
             self.recorder.cache.drop(user_ids)
         self.learners.forget(user_ids)
         self.leaderboards.forget()

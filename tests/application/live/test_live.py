@@ -94,7 +94,7 @@ async def test_nothing_runs_while_nobody_follows(laurels: Service) -> None:
     def watching() -> set[str]:
         return {task.get_name() for task in asyncio.all_tasks()} & {"laurels-watch", "laurels-boards"}
 
-    assert (watching(), bool(laurels.recorder.on_commit)) == (set(), False)
+    assert (watching(), bool(laurels.recorder.committer.on_commit)) == (set(), False)
     feeds = [
         laurels.live.follow_user("ada"),
         laurels.live.follow_user("ada"),
@@ -102,7 +102,7 @@ async def test_nothing_runs_while_nobody_follows(laurels: Service) -> None:
         await laurels.live.follow_board(),
     ]
     assert watching() == {"laurels-watch", "laurels-boards"}
-    assert laurels.recorder.on_commit
+    assert laurels.recorder.committer.on_commit
     feeds.pop().close()
     await asyncio.sleep(0)
     assert watching() == {"laurels-watch"}
@@ -110,7 +110,7 @@ async def test_nothing_runs_while_nobody_follows(laurels: Service) -> None:
         feed.close()
         feed.close()
     await asyncio.sleep(0.1)
-    assert (watching(), bool(laurels.recorder.on_commit), laurels.live.followers) == (set(), False, 0)
+    assert (watching(), bool(laurels.recorder.committer.on_commit), laurels.live.followers) == (set(), False, 0)
 
 
 async def test_at_the_end_everybody_who_waits_is_told_and_who_comes_later_too(laurels: Service) -> None:

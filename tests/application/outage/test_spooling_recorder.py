@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from laurels import EventConflict, InvalidEvent, LearningEvent, StoreUnavailable
-from laurels.application.outage import draining
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.guarded_store import GuardedStore
 from laurels.application.ports.store import Store
@@ -83,7 +82,7 @@ class Setting:
     async def queue(self, user: str, event_id: str | None = None, **metadata: Any) -> Queued:
         """Accept an event at a moment when the store is taken for away."""
         assert self.service.fallback is not None
-        self.service.fallback.availability.suspect("a test says so")
+        self.service.fallback.availability.mark_down("a test says so")
         queued = await self.accept(user, event_id, **metadata)
         assert isinstance(queued, Queued)
         return queued
@@ -100,10 +99,7 @@ class Setting:
 
 
 @pytest.fixture
-async def setting(
-    store_url: str, clock: SettableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Setting]:
-    monkeypatch.setattr(draining, "PAUSE", 0.1)
+async def setting(store_url: str, clock: SettableClock, tmp_path: Path) -> AsyncIterator[Setting]:
     async with opened(store_url, clock, tmp_path / "spool") as setting:
         yield setting
 
@@ -132,7 +128,7 @@ async def _opened(store_url: str, clock: SettableClock, folder: Path, limit: flo
         max_backdate_days=None,
         cache_weight=10**6,
         projection_interval=3600,
-        fallback=Fallback(spool, availability),
+        fallback=Fallback(spool, availability, drain_pause=0.1),
     )
     yield Setting(service, store, spool)
     await service.close()
@@ -240,7 +236,7 @@ async def test_an_event_happened_when_it_arrived_not_when_it_was_drained(
 async def test_what_is_wrong_is_told_at_once_in_an_outage_too(setting: Setting) -> None:
     await setting.queue("ada")
     assert setting.service.fallback is not None
-    setting.service.fallback.availability.suspect("a test says so")
+    setting.service.fallback.availability.mark_down("a test says so")
     with pytest.raises(InvalidEvent):
         await setting.service.accept_event(LearningEvent(user_id="ada", event_type="nonsense"))
 

@@ -114,7 +114,7 @@ class TestOneEventThatBreaksTheEngine:
         rulebook = faulty_rulebook()
         async with open_service(store_url, rulebook=rulebook, clock=clock, spool=tmp_path / "spool") as laurels:
             assert laurels.fallback is not None
-            laurels.fallback.availability.suspect("a test says so")
+            laurels.fallback.availability.mark_down("a test says so")
             events = [learning_event("ada", event_id="1"), bad("ada"), learning_event("ada", event_id="2")]
             assert kinds(await laurels.accept_many(events)) == [Queued] * 3
             await drained(laurels.fallback.spool)
@@ -137,13 +137,13 @@ class TestObserversThatRaise:
             seen.append(len(entries))
 
         laurels.recorder.stats.on_committed.subscribe(raises)
-        laurels.recorder.on_commit.subscribe(raises)
-        laurels.recorder.on_commit.subscribe(counts)
+        laurels.recorder.committer.on_commit.subscribe(raises)
+        laurels.recorder.committer.on_commit.subscribe(counts)
         for _ in range(3):
             async with asyncio.timeout(5):
                 await laurels.record("ada", "run")
         assert seen == [1, 1, 1]
-        assert laurels.recorder.task.health == "ok"
+        assert laurels.recorder.committer.task.health == "ok"
         assert "an observer of commits failed" in caplog.text
 
 
@@ -160,6 +160,6 @@ class TestACommitterThatHasEnded:
         async with asyncio.timeout(5):
             results = await asyncio.gather(*calls, return_exceptions=True)
         assert kinds(results) == [InternalFault] * 3
-        assert laurels.recorder.task.health == "dead"
+        assert laurels.recorder.committer.task.health == "dead"
         with pytest.raises(InternalFault, match="Restart"):
             await laurels.record("ada", "run")

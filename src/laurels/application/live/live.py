@@ -169,7 +169,7 @@ class Live:
             feed.close()
             return
         if self._watching is None:
-            self._recorder.on_commit.subscribe(self._on_commit)
+            self._recorder.committer.on_commit.subscribe(self._on_commit)
             self._watching = BackgroundTask("laurels-watch", self._watch)
             self._watching.start()
 
@@ -182,7 +182,7 @@ class Live:
             self._showing = None
 
     def _stop(self) -> None:
-        self._recorder.on_commit.unsubscribe(self._on_commit)
+        self._recorder.committer.on_commit.unsubscribe(self._on_commit)
         for task in self.tasks:
             task.cancel()
         self._watching = self._showing = None

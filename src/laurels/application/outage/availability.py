@@ -32,7 +32,7 @@ class Availability:
         self._asked_at: Callable[[], float | None] = lambda: None
         self._pending: asyncio.Task[None] | None = None
         self._back = asyncio.Event()
-        self._doubted = asyncio.Event()
+        self._check_requested = asyncio.Event()
         self.tasks = [
             BackgroundTask("laurels-heartbeat", self._turn, is_vital=True),
             BackgroundTask("laurels-commit-watch", self._watch, is_vital=True),
@@ -49,7 +49,7 @@ class Availability:
         if error is not None and not isinstance(error, StoreUnavailable):
             raise error
         if error is None:
-            self._believe()
+            self._mark_up()
         else:
             logger.warning("the store is away: %s", error)
         for task in self.tasks:
@@ -59,18 +59,18 @@ class Availability:
         """Watch commits too: `asked_at` tells when the one under way began (seconds, monotonic), None for none."""
         self._asked_at = asked_at
 
-    def suspect(self, why: str = "a commit failed") -> None:
+    def mark_down(self, why: str = "a commit failed") -> None:
         """Take the store for away until a heartbeat tells otherwise, which is asked for at once."""
-        self._doubted.set()
+        self._check_requested.set()
         if self.is_available:
             logger.warning("the store is away: %s", why)
             self.is_available = False
             self._back.clear()
             self.on_away.tell()
 
-    def doubt(self) -> None:
+    def request_check(self) -> None:
         """Have the next heartbeat now: a reader has met with an error."""
-        self._doubted.set()
+        self._check_requested.set()
 
     async def wait(self) -> None:
         """Return when the store is available."""
@@ -85,24 +85,24 @@ class Availability:
             self._pending.cancel()
             self._pending.add_done_callback(lambda done: done.cancelled() or done.exception())
 
-    def _believe(self) -> None:
+    def _mark_up(self) -> None:
         self.is_available = True
         self._back.set()
 
     async def _turn(self) -> float:
         """Wait for the next heartbeat, and go by what it tells."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._doubted.wait(), self._interval)
-        self._doubted.clear()
+            await asyncio.wait_for(self._check_requested.wait(), self._interval)
+        self._check_requested.clear()
         error = await self._beat(self.limit)
         if error is not None:
-            self.suspect(str(error))
-            self._doubted.clear()
+            self.mark_down(str(error))
+            self._check_requested.clear()
             # A refusal comes at once: not to ask again in the same instant is what the interval is for.
             return min(self._interval, 0.1)
         if not self.is_available and not self._hangs():
             logger.warning("the store is back")
-            self._believe()
+            self._mark_up()
         return 0
 
     async def _beat(self, limit: float) -> Exception | None:
@@ -128,7 +128,7 @@ class Availability:
 
     async def _watch(self) -> float:
         if self.is_available and self._hangs():
-            self.suspect(f"a commit has taken more than {self.limit:g} seconds")
+            self.mark_down(f"a commit has taken more than {self.limit:g} seconds")
         return self.limit / 10
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 
 from laurels.application.background import BackgroundTask
 from laurels.application.outage.availability import Availability
@@ -31,17 +30,21 @@ MOST_STRIKES = 50
 
 
 class Drainer:
-    """Drains while the store is available and no other process does."""
+    """Drains while the store is available and no other process does. `pause`: seconds, see PAUSE."""
 
-    def __init__(self, intake: SpoolingRecorder, spool: Spool, availability: Availability) -> None:
-        self._intake = intake
+    def __init__(
+        self, recorder: SpoolingRecorder, spool: Spool, availability: Availability, *, pause: float = PAUSE
+    ) -> None:
+        self._recorder = recorder
         self._spool = spool
         self._availability = availability
+        self._pause = pause
         self._size = BATCH
-        self._strikes: Counter[int] = Counter()
-        # Refused events after which the store has taken another.
-        self._compared: set[int] = set()
-        self.task = BackgroundTask("laurels-drainer", self._turn, retry=PAUSE)
+        # The event on trial, how often it was refused, and whether the store has taken one of another user since.
+        self._suspect = 0
+        self._strikes = 0
+        self._is_compared = False
+        self.task = BackgroundTask("laurels-drainer", self._turn, retry=pause)
         self.task.start()
 
     async def close(self) -> None:
@@ -62,24 +65,23 @@ class Drainer:
         """Until the spool is empty or the store is away."""
         count = 0
         while self._availability.is_available and (waiting := await self._spool.first(self._size)):
-            results = await self._intake.record_spooled(waiting)
+            results = await self._recorder.record_spooled(waiting)
             drained: list[Spooled] = []
             refused: list[SetAside] = []
-            kept: list[tuple[Spooled, StoreError | None]] = []
+            left: list[tuple[Spooled, StoreError | None]] = []
             for spooled, result in zip(waiting, results, strict=True):
                 if isinstance(result, Recorded | UserDeleted):
                     # Of a deleted user nothing is to be kept anywhere.
                     drained.append(spooled)
                 elif result is None or isinstance(result, StoreError):
-                    kept.append((spooled, result))
+                    left.append((spooled, result))
                 else:
+                    # It will never be taken: a conflict, a rulebook that changed, a fault of ours.
                     refused.append(SetAside(spooled, str(result)))
-            if kept:
-                refused += await self._isolate_poison_event(kept, alone=len(waiting) == 1)
-            else:
+            if not left:
                 self._size = min(2 * self._size, BATCH)
-                self._strikes.clear()
-                self._compared.clear()
+            elif (poison := await self._isolate_poison_event(left, is_alone=len(waiting) == 1)) is not None:
+                refused.append(poison)
             for each in refused:
                 logger.error("event %d of the spool is set aside: %s", each.spooled.position, each.reason)
             try:
@@ -93,27 +95,27 @@ class Drainer:
             logger.warning("%d events of the spool are recorded", count)
 
     async def _isolate_poison_event(
-        self, kept: list[tuple[Spooled, StoreError | None]], *, alone: bool
-    ) -> list[SetAside]:
-        """Find out whether the store was away or refuses one of these events; those that it will never take."""
-        await asyncio.sleep(PAUSE)
+        self, left: list[tuple[Spooled, StoreError | None]], *, is_alone: bool
+    ) -> SetAside | None:
+        """Find out whether the store was away or refuses one of these events; the one that it will never take."""
+        await asyncio.sleep(self._pause)
         if not self._availability.is_available:
-            return []
-        # It is there. Smaller and smaller batches lead to the event that it does not take.
+            return None
+        # The store is there. Smaller and smaller batches lead to the event that it refuses.
         self._size = max(1, self._size // 4)
-        spooled, error = kept[0]
-        if not alone or error is None:
-            return []
-        self._strikes[spooled.position] += 1
-        strikes = self._strikes[spooled.position]
-        if strikes < STRIKES:
-            return []
-        if strikes < MOST_STRIKES and spooled.position not in self._compared:
+        spooled, error = left[0]
+        if not is_alone or error is None:
+            return None
+        if self._suspect != spooled.position:
+            self._suspect, self._strikes, self._is_compared = spooled.position, 0, False
+        self._strikes += 1
+        if self._strikes < STRIKES:
+            return None
+        if self._strikes < MOST_STRIKES and not self._is_compared:
             # The store may have been mended since: what it takes now counts if it refuses this one after that.
-            if await self._takes_another_than(spooled):
-                self._compared.add(spooled.position)
-            return []
-        return [SetAside(spooled, f"The store does not take it: {_told(error)}")]
+            self._is_compared = await self._takes_another_than(spooled)
+            return None
+        return SetAside(spooled, f"The store does not take it: {_text_of(error)}")
 
     async def _takes_another_than(self, refused: Spooled) -> bool:
         """Whether the first event of another user can be recorded, which it then is: order per user is kept."""
@@ -121,13 +123,13 @@ class Drainer:
         other = next((each for each in waiting if each.event.user_id != refused.event.user_id), None)
         if other is None:
             return False
-        [result] = await self._intake.record_spooled([other])
+        [result] = await self._recorder.record_spooled([other])
         if not isinstance(result, Recorded | UserDeleted):
             return False
         await self._spool.settle([other], [])
         return True
 
 
-def _told(error: LaurelsError) -> str:
+def _text_of(error: LaurelsError) -> str:
     cause = error.__cause__
     return f"{error} ({type(cause).__name__})" if cause is not None else str(error)

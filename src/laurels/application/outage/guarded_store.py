@@ -89,10 +89,10 @@ class GuardedStore:
             async with asyncio.timeout(self._availability.limit):
                 return await call()
         except TimeoutError as error:
-            self._availability.doubt()
+            self._availability.request_check()
             raise StoreUnavailable("The database did not answer in time.") from error
         except StoreUnavailable:
-            self._availability.doubt()
+            self._availability.request_check()
             raise
 
 

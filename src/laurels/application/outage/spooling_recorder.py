@@ -6,7 +6,7 @@ whether the ledger has it goes into the spool, and what comes of both is one ent
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -14,120 +14,110 @@ from msgspec.structs import replace
 from laurels.application.outage.availability import Availability
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.spool import Spool, Spooled
-from laurels.application.recording.commands import Command, Group, Queued, Recorded, RecordEvent, Result
-from laurels.application.recording.recorder import Recorder, changed
+from laurels.application.recording.commands import Queued, Recorded, RecordEvent
+from laurels.application.recording.recorder import Recorder
 from laurels.domain.events import LearningEvent
 from laurels.domain.progress import Progress
 from laurels.errors import InternalFault, LaurelsError, StoreError, StoreUnavailable
 
+Accepted = Recorded | Queued | LaurelsError
+
 
 class SpoolingRecorder:
-    """Takes events in over one recorder, which it withdraws them from when the store goes away."""
+    """Takes events in over one recorder.
+
+    When the store goes away, the committer gives up all that waits for it, and each caller puts its events into the
+    spool instead.
+    """
 
     def __init__(self, recorder: Recorder, spool: Spool, availability: Availability, clock: Clock) -> None:
         self._recorder = recorder
         self._spool = spool
         self._availability = availability
         self._clock = clock
-        # In order of arrival: in that order they go into the spool when the store goes away.
-        self._under_way: dict[Group, None] = {}
-        self._withdrawn: StoreError | None = None
-        availability.on_away.subscribe(self._give_up)
-        availability.watch(lambda: recorder.asked_at)
-        recorder.on_outage.subscribe(availability.suspect)
+        # What everybody is told who waits when the store goes away.
+        self._away = StoreUnavailable("The store is away.")
+        availability.on_away.subscribe(lambda: recorder.committer.give_up(self._away))
 
-    async def accept_many(
-        self, events: Sequence[LearningEvent], *, earliest: int
-    ) -> list[Recorded | Queued | LaurelsError]:
+    async def accept_many(self, events: Sequence[LearningEvent], *, earliest: int) -> list[Accepted]:
         """Record events, or queue those that cannot be recorded now; one result each, in order.
 
         The result of an event that could be neither is the StoreError that kept it out of the spool. `earliest`
         (milliseconds) is how far back a timestamp may lie.
         """
         now = self._clock()
+        results: dict[int, Accepted] = {}
+        commands: dict[int, RecordEvent] = {}
         # The same instant for what the recorder makes of an event and for its copy in the spool.
-        group = self._recorder.prepare(events, earliest=earliest, arrivals=[now] * len(events))
-        if not group.commands:
-            return group.results  # pyright: ignore[reportReturnType]  every event was refused
-        if not self._availability.is_available:
-            await self._spool_commands(group.commands, now)
-            return group.results  # pyright: ignore[reportReturnType]
-        direct = group.commands
-        if not self._spool.is_empty:
-            # Who has events waiting gets in line behind them, whatever the store says: order per user is kept.
-            waiting = await self._spool.waiting_of({command.user_id for command in direct})
-            if waiting:
-                await self._spool_commands([each for each in direct if each.user_id in waiting], now)
-                direct = [each for each in direct if each.user_id not in waiting]
-        if direct:
-            await self._settle(group, direct)
-            await self._spool_commands([each for each in direct if _is_open(group.results[each.index])], now)
-        return group.results  # pyright: ignore[reportReturnType]
+        prepared = self._recorder.prepare(events, earliest=earliest, arrivals=[now] * len(events))
+        for index, each in enumerate(prepared):
+            if isinstance(each, RecordEvent):
+                commands[index] = each
+            else:
+                results[index] = each
+        if commands and self._availability.is_available and not self._spool.is_empty:
+            # Events of users who have some in the spool go in line behind them: order per user is kept.
+            in_line = await self._spool.waiting_of({each.user_id for each in commands.values()})
+            behind = {index: each for index, each in commands.items() if each.user_id in in_line}
+            results |= await self._queue(behind, now)
+        results |= await self._record(_without(commands, results))
+        results |= await self._queue(_without(commands, results), now)
+        return [results[index] for index in range(len(events))]
 
     async def record_spooled(self, spooled: Sequence[Spooled]) -> list[Recorded | LaurelsError | None]:
         """Record what waits in the spool; one result each, None where the store went away before it answered."""
+        if not self._availability.is_available:
+            return [None] * len(spooled)
         # How far back a timestamp may lie was asked when the event was accepted.
-        group = self._recorder.prepare(
+        prepared = self._recorder.prepare(
             [each.event for each in spooled], earliest=0, arrivals=[each.arrived_at for each in spooled]
         )
-        if group.open:
-            await self._settle(group, group.commands)
-        if self._recorder.task.is_dead:
+        results = await self._recorder.carry_out(prepared)
+        if self._recorder.committer.task.is_dead:
             # Whatever the results say: another process is to record these.
-            raise InternalFault("The recorder of this process has ended; the spool is drained by another one.")
-        return [None if result is self._withdrawn else result for result in group.results]  # pyright: ignore[reportReturnType]
+            raise InternalFault("The recorder of this process has ended; another one has to drain the spool.")
+        return [None if result is self._away else result for result in results]
 
     async def change_profile(self, user_id: str, changes: Mapping[str, Any]) -> Progress:
         """Set profile fields, see `Recorder.change_profile`. Not queued: raises StoreUnavailable while the store is
         away, or when it goes away before it has answered."""
-        group = self._recorder.prepare_profile(user_id, changes)
         if not self._availability.is_available:
             raise StoreUnavailable("The store is away; profiles cannot be changed now.")
-        await self._settle(group, group.commands)
-        return changed(group)
-
-    async def _settle(self, group: Group, commands: Iterable[Command]) -> None:
-        """Wait until the group has its results, or the store is away."""
-        self._under_way[group] = None
         try:
-            if self._availability.is_available:
-                self._recorder.submit(commands)
-                await group.done
-        finally:
-            del self._under_way[group]
+            return await self._recorder.change_profile(user_id, changes)
+        except StoreUnavailable as error:
+            # One that many may get is not raised any further: it would collect the frames of them all.
+            if error is self._away:
+                raise StoreUnavailable(
+                    "The store did not answer in time; what was asked for may have been done."
+                ) from None
+            raise
 
-    def _give_up(self) -> None:
-        for group in self._under_way:
-            if not group.done.done():
-                group.done.set_result(None)
-        self._withdrawn = StoreUnavailable("The store is away.")
-        self._recorder.withdraw(self._withdrawn)
+    async def _record(self, commands: Mapping[int, RecordEvent]) -> dict[int, Recorded | LaurelsError]:
+        """Have events committed where the store is there; the results of those of which something is known."""
+        if not commands or not self._availability.is_available:
+            return {}
+        results = await self._recorder.carry_out(list(commands.values()))
+        found = zip(commands, results, strict=True)
+        return {index: result for index, result in found if not isinstance(result, StoreError)}
 
-    async def _spool_commands(self, commands: Sequence[Command], arrived_at: int) -> None:
-        """Queue events and settle their commands. A command that a commit is still busy with finds its copy."""
-        spooled: list[Spooled] = []
-        queued: list[tuple[RecordEvent, Queued]] = []
-        for command in commands:
-            if isinstance(command, RecordEvent):
-                command.look_up()
-                event = command.event
-                if event.event_id is None:
-                    event = replace(event, event_id=command.event_id)
-                spooled.append(Spooled(event, arrived_at))
-                queued.append((command, Queued(event, command.at)))
-        if not spooled:
-            return
+    async def _queue(self, commands: Mapping[int, RecordEvent], arrived_at: int) -> dict[int, Queued | StoreError]:
+        """Put events into the spool, all or none; what to tell of each."""
+        if not commands:
+            return {}
+        queued = {index: Queued(_with_id(each), each.at) for index, each in commands.items()}
         try:
-            await self._spool.append(spooled)
+            await self._spool.append([Spooled(each.event, arrived_at) for each in queued.values()])
         except StoreError as error:
-            for command, _ in queued:
-                command.group.overrule(command.index, error)
-            return
+            return dict.fromkeys(commands, error)
         self._recorder.stats.queued += len(queued)
-        for command, result in queued:
-            command.group.overrule(command.index, result)
+        return {**queued}
 
 
-def _is_open(result: Result | None) -> bool:
-    """Whether the ledger may not have the event: nobody said so, or the store failed."""
-    return result is None or isinstance(result, StoreError)
+def _without(commands: Mapping[int, RecordEvent], results: Mapping[int, Accepted]) -> dict[int, RecordEvent]:
+    return {index: each for index, each in commands.items() if index not in results}
+
+
+def _with_id(command: RecordEvent) -> LearningEvent:
+    event = command.event
+    return event if event.event_id is not None else replace(event, event_id=command.event_id)

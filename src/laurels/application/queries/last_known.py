@@ -28,7 +28,7 @@ class LastKnown:
         """The newest progress known of a user, to be used before the next await."""
         read = self._users.get(user_id)
         # What a commit under way has folded is not acknowledged yet.
-        written = None if user_id in self._recorder.unsettled else self._recorder.cache.peek(user_id)
+        written = None if user_id in self._recorder.committer.uncommitted else self._recorder.cache.peek(user_id)
         if read is None or (written is not None and written.seq > read.seq):
             return written
         return read

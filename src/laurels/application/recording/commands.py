@@ -1,11 +1,14 @@
-"""What callers ask of the ledger: each command decides, on a progress that is up to date, what entry it makes."""
+"""What callers ask of the ledger: each command decides what entry it makes of a progress that is up to date.
+
+Each has a future of its own for the answer.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
 from secrets import token_hex
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +23,8 @@ from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.ranking import Visibility
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import EventConflict, LaurelsError
+
+T = TypeVar("T")
 
 
 class Recorded(Struct, frozen=True):
@@ -84,63 +89,50 @@ class Queued(Struct, frozen=True):
     at: int
 
 
-Result = Recorded | Queued | Differing | Migrated | Progress | bool | LaurelsError
+class Command(Generic[T]):
+    """One thing to be written at the end of one user's ledger.
 
-
-class Group:
-    """Commands that one caller handed in together; `done` is set when each has its result, or nobody waits longer.
-
-    `results` has a slot for each thing handed in; what was refused at once has a result and no command.
+    `answer` gets its result once, a T or the error that stood in the way; whoever comes second is ignored. `key` is the
+    user id and event id by which it is found in the ledger; None where there is nothing to look for.
     """
 
-    def __init__(self, size: int) -> None:
-        self.commands: list[Command] = []
-        self.results: list[Result | None] = [None] * size
-        self.open = size
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    __slots__ = ("answer", "key", "user_id")
 
-    def settle(self, index: int, result: Result) -> None:
-        self.results[index] = result
-        self.open -= 1
-        if not self.open and not self.done.done():
-            self.done.set_result(None)
-
-    def overrule(self, index: int, result: Result) -> None:
-        """Settle what was given up or failed by `result`, unless it has come into the ledger at the last moment."""
-        if self.results[index] is None:
-            self.settle(index, result)
-        elif isinstance(self.results[index], LaurelsError):
-            self.results[index] = result
-
-
-class _Command:
-    """What one slot of a group waits for. `key`: the event id by which it is looked up before it is decided."""
-
-    __slots__ = ("group", "index", "key", "user_id")
-
-    def __init__(self, user_id: str, key: tuple[str, str] | None, group: Group, index: int) -> None:
+    def __init__(self, user_id: str, key: tuple[str, str] | None) -> None:
         self.user_id = user_id
         self.key = key
-        self.group = group
-        self.index = index
+        self.answer: asyncio.Future[T | LaurelsError] = asyncio.get_running_loop().create_future()
 
     @property
     def is_open(self) -> bool:
-        """Whether it has no result yet."""
-        return self.group.results[self.index] is None
+        """Whether somebody still waits for its result."""
+        return not self.answer.done()
+
+    def resolve(self, result: T | LaurelsError) -> None:
+        """Answer the caller, unless that has been done or the caller has gone away."""
+        if not self.answer.done():
+            self.answer.set_result(result)
 
     def look_up(self) -> None:
         """Have an event looked up before it is recorded: another copy of it may stand already."""
 
+    def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
+        """Advance the progress and return the entry that says so; None where there is nothing to write."""
+        raise NotImplementedError
 
-class RecordEvent(_Command):
+    def result(self, entry: Entry | None, *, is_new: bool) -> T | LaurelsError:
+        """The answer when `entry` stands in the ledger: written for this command (`is_new`), or found there."""
+        raise NotImplementedError
+
+
+class EventCommand(Command[T]):
     """Record an event that has passed `check_event` and happened at the instant `at`."""
 
     __slots__ = ("at", "event", "event_id")
 
-    def __init__(self, event: LearningEvent, at: int, group: Group, index: int) -> None:
+    def __init__(self, event: LearningEvent, at: int) -> None:
         # An id made here is new by construction: there is nothing to look up.
-        super().__init__(event.user_id, (event.user_id, event.event_id) if event.event_id else None, group, index)
+        super().__init__(event.user_id, (event.user_id, event.event_id) if event.event_id else None)
         self.event = event
         self.at = at
         self.event_id = event.event_id or str(uuid7())
@@ -148,21 +140,7 @@ class RecordEvent(_Command):
     def look_up(self) -> None:
         self.key = (self.user_id, self.event_id)
 
-    def replay(self, entry: Entry) -> Result:
-        """The answer when the event id stands in the ledger already."""
-        body = entry.body
-        if isinstance(body, EventRecorded) and is_same_content(
-            self.event, event_type=body.event_type, metadata=body.metadata, at=body.at, once_key=body.once_key
-        ):
-            return Recorded(entry, is_replay=True)
-        return EventConflict(self.user_id, self.event_id)
-
-    def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
-        """What the event brings; the progress has moved on then."""
-        return advance(progress, self.event, self.at, rulebook)
-
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry:
-        """Advance the progress and return the entry that says so."""
         outcome = self.outcome(progress, rulebook)
         body = EventRecorded(
             event_type=self.event.event_type,
@@ -176,46 +154,75 @@ class RecordEvent(_Command):
         progress.stamp(entry.seq, now, body)
         return entry
 
+    def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
+        """What the event brings; the progress has moved on then."""
+        raise NotImplementedError
 
-class MigrateEvent(RecordEvent):
-    """Record an event of another system, which has passed `check_event`, with the points that it paid."""
+    def repeat(self, entry: Entry) -> Recorded | EventConflict:
+        """The answer when the event id stands in the ledger already."""
+        body = entry.body
+        if isinstance(body, EventRecorded) and is_same_content(
+            self.event, event_type=body.event_type, metadata=body.metadata, at=body.at, once_key=body.once_key
+        ):
+            return Recorded(entry, is_replay=True)
+        return EventConflict(self.user_id, self.event_id)
+
+
+class RecordEvent(EventCommand[Recorded]):
+    """Record an event by the rulebook."""
+
+    __slots__ = ()
+
+    def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
+        return advance(progress, self.event, self.at, rulebook)
+
+    def result(self, entry: Entry | None, *, is_new: bool) -> Recorded | LaurelsError:
+        assert entry is not None  # noqa: S101  an event always has one
+        return Recorded(entry, is_replay=False) if is_new else self.repeat(entry)
+
+
+class MigrateEvent(EventCommand[Recorded | Differing]):
+    """Record an event of another system with the points that it paid there."""
 
     __slots__ = ("given",)
 
-    def __init__(self, given: GivenEvent, at: int, group: Group, index: int) -> None:
-        super().__init__(given.event, at, group, index)
+    def __init__(self, given: GivenEvent, at: int) -> None:
+        super().__init__(given.event, at)
         self.given = given
 
-    def replay(self, entry: Entry) -> Result:
+    def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
+        return migrate_event(progress, self.event, self.at, self.given.points, self.given.pays, rulebook)
+
+    def result(self, entry: Entry | None, *, is_new: bool) -> Recorded | Differing | LaurelsError:
+        assert entry is not None  # noqa: S101  an event always has one
+        if is_new:
+            return Recorded(entry, is_replay=False)
+        result = self.repeat(entry)
         body = entry.body
-        result = super().replay(entry)
         if isinstance(body, EventRecorded) and (
             isinstance(result, EventConflict) or body.outcome.points != self.given.points
         ):
             return Differing(body)
         return result
 
-    def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
-        return migrate_event(progress, self.event, self.at, self.given.points, self.given.pays, rulebook)
 
-
-class MigrateUser(_Command):
+class MigrateUser(Command[Migrated]):
     """Take over what another system stored of a user, after their events."""
 
-    __slots__ = ("difference", "given", "is_first")
+    __slots__ = ("_difference", "_is_first", "given")
 
-    def __init__(self, given: GivenUser, group: Group, index: int) -> None:
+    def __init__(self, given: GivenUser) -> None:
         # What is decided follows from the progress alone, which knows what was taken over.
-        super().__init__(given.user_id, None, group, index)
+        super().__init__(given.user_id, None)
         self.given = given
-        self.is_first = True
-        self.difference = 0
+        self._is_first = True
+        self._difference = 0
 
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
         """The entry of what is not taken over yet; None where all of it is."""
         given = self.given
-        self.is_first = given.origin not in progress.migrated
-        self.difference = difference_of(progress, given.stored_total, given.event_points, given.pays)
+        self._is_first = given.origin not in progress.migrated
+        self._difference = difference_of(progress, given.stored_total, given.event_points, given.pays)
         body = migrate_user(
             progress,
             origin=given.origin,
@@ -232,24 +239,42 @@ class MigrateUser(_Command):
             return None
         seq = progress.seq + 1
         # The origin is an event id, so that no two processes take a user over; corrections are told apart by place.
-        event_id = given.origin if self.is_first else f"{given.origin}:{seq}"
+        event_id = given.origin if self._is_first else f"{given.origin}:{seq}"
         progress.stamp(seq, now, body)
         progress.migrate(body)
         return Entry(self.user_id, seq, event_id, now, body)
 
+    def result(self, entry: Entry | None, *, is_new: bool) -> Migrated:
+        del is_new
+        return Migrated(entry, self._is_first, self._difference)
 
-class ChangeProfile(_Command):
+
+class ChangeProfile(Command[Progress]):
     """Set fields of a profile, by wire name; the result is a copy of the progress after it."""
 
-    __slots__ = ("changes",)
+    __slots__ = ("_after", "changes")
 
-    def __init__(self, user_id: str, changes: Mapping[str, Any], group: Group, index: int) -> None:
-        super().__init__(user_id, None, group, index)
+    def __init__(self, user_id: str, changes: Mapping[str, Any]) -> None:
+        super().__init__(user_id, None)
         self.changes = changes
 
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
-        """Apply the fields that differ; None where there is nothing to write."""
         del rulebook
+        body = self._differing(progress, now)
+        entry = None
+        if body is not None:
+            progress.set_profile(body)
+            entry = Entry(self.user_id, progress.seq + 1, None, now, body)
+            progress.stamp(entry.seq, now, body)
+        self._after = _copy_of(progress)
+        return entry
+
+    def result(self, entry: Entry | None, *, is_new: bool) -> Progress:
+        del entry, is_new
+        return self._after
+
+    def _differing(self, progress: Progress, now: int) -> ProfileChanged | None:
+        """The fields that differ; None where there is nothing to write. A user without an entry comes into being."""
         held = {
             "displayName": progress.display_name,
             "photoURL": progress.photo_url,
@@ -269,31 +294,25 @@ class ChangeProfile(_Command):
         if changes.get("visibility") == Visibility.ALIAS:
             # New each time: nobody can tell that it is the one who was there under another alias.
             changes["pseudonym"] = f"~{token_hex(8)}"
-        body = ProfileChanged(changes, zone_from)
-        progress.set_profile(body)
-        entry = Entry(self.user_id, progress.seq + 1, None, now, body)
-        progress.stamp(entry.seq, now, body)
-        return entry
+        return ProfileChanged(changes, zone_from)
 
 
-class Amend(_Command):
+class Amend(Command[bool]):
     """Write an entry that was decided on the whole ledger of a user; the result is whether it stands.
 
     Only where nothing was recorded for the user since: what was decided may not follow from the ledger any more then.
     """
 
-    __slots__ = ("amendment", "is_written")
+    __slots__ = ("amendment",)
 
-    def __init__(self, amendment: Amendment, group: Group, index: int) -> None:
-        super().__init__(amendment.user_id, None, group, index)
+    def __init__(self, amendment: Amendment) -> None:
+        super().__init__(amendment.user_id, None)
         self.amendment = amendment
-        self.is_written = False
 
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
-        """The entry; None where the ledger has gone on."""
         amendment = self.amendment
-        self.is_written = progress.seq == amendment.seq and amendment.progress.version == rulebook.measures_version
-        if not self.is_written:
+        if progress.seq != amendment.seq or amendment.progress.version != rulebook.measures_version:
+            # The ledger has gone on.
             return None
         entry = Entry(self.user_id, amendment.seq + 1, None, now, amendment.body)
         after = _copy_of(amendment.progress)
@@ -304,9 +323,9 @@ class Amend(_Command):
         progress.become(after)
         return entry
 
+    def result(self, entry: Entry | None, *, is_new: bool) -> bool:
+        return entry is not None and is_new
+
 
 def _copy_of(progress: Progress) -> Progress:
     return msgspec.json.decode(msgspec.json.encode(progress), type=Progress)
-
-
-Command = RecordEvent | ChangeProfile | MigrateUser | Amend

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from laurels.application.recording.commands import (
-    Command,
     Differing,
     GivenEvent,
     GivenUser,
-    Group,
     Migrated,
     MigrateEvent,
     MigrateUser,
@@ -28,30 +26,26 @@ async def migrate_events(recorder: Recorder, given: Sequence[GivenEvent]) -> lis
 
     As `Recorder.record_many` gives them, but for Differing: what stands under the id of an event that has changed.
     """
-    group = Group(len(given))
     now = recorder.clock()
-    commands: list[Command] = []
-    for index, one in enumerate(given):
+    prepared: list[MigrateEvent | LaurelsError] = []
+    for one in given:
         try:
             at = check_event(one.event, recorder.rulebook.event_types, now=now, earliest=0)
         except LaurelsError as error:
-            group.settle(index, error)
+            prepared.append(error)
         else:
-            commands.append(MigrateEvent(one, at, group, index))
-    await recorder.carry_out(group, commands)
-    return group.results  # pyright: ignore[reportReturnType]  every slot holds the result of an event
+            prepared.append(MigrateEvent(one, at))
+    return await recorder.carry_out(prepared)
 
 
 async def migrate_users(recorder: Recorder, given: Sequence[GivenUser]) -> list[Migrated | LaurelsError]:
     """Take users over after their events; one result each."""
-    group = Group(len(given))
-    commands: list[Command] = []
-    for index, one in enumerate(given):
+    prepared: list[MigrateUser | LaurelsError] = []
+    for one in given:
         try:
             check_id(one.user_id, "userId")
         except LaurelsError as error:
-            group.settle(index, error)
+            prepared.append(error)
         else:
-            commands.append(MigrateUser(one, group, index))
-    await recorder.carry_out(group, commands)
-    return group.results  # pyright: ignore[reportReturnType]  every slot holds the result of a migration
+            prepared.append(MigrateUser(one))
+    return await recorder.carry_out(prepared)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from laurels.application.background import Observers
+from laurels.application.recording.commands import Differing, Recorded
+from laurels.errors import EventConflict
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SIZES = (1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0)
@@ -58,6 +60,18 @@ class RecorderStats:
         self.is_store_away = False
         # Told of the size and the seconds of each commit.
         self.on_committed: Observers[[int, float]] = Observers("commits")
+
+    def answered(self, result: object) -> None:
+        """Count in what became of an event; other results count for nothing."""
+        if isinstance(result, Recorded):
+            if result.is_replay:
+                self.replayed += 1
+            else:
+                self.recorded += 1
+        elif isinstance(result, Differing):
+            self.replayed += 1
+        elif isinstance(result, EventConflict):
+            self.conflicts += 1
 
     def committed(self, size: int, seconds: float) -> None:
         """Count a commit in that took so many commands and so long."""

@@ -86,7 +86,9 @@ class Metrics(Collector):
     def _commits(self) -> Iterable[Metric]:
         recorder, fallback = self._service.recorder, self._service.fallback
         stats = recorder.stats
-        yield _gauge("laurels_commit_queue", "Events and changes that wait for the next commit.", recorder.queue_length)
+        yield _gauge(
+            "laurels_commit_queue", "Events and changes that wait for the next commit.", recorder.committer.queue_length
+        )
         yield _histogram("laurels_commit_size", "Events and changes in a commit.", stats.commit_size)
         yield _histogram("laurels_commit_seconds", "How long a commit took.", stats.commit_seconds)
         yield _counter("laurels_commits_failed", "Commits that failed as a whole.", stats.commits_failed)

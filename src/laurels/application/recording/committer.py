@@ -1,0 +1,250 @@
+"""The one writer of a process: makes entries of whatever has queued while the last commit ran.
+
+Nobody waits for a timer: one command alone goes at once, a thousand at a time share one durable write. Each command is
+decided on its user's progress in memory, and the append decides whether that was the truth: who was refused is loaded
+and decided again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from laurels.application.background import BackgroundTask, Observers
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.store import Store
+from laurels.application.recording.commands import Command, EventCommand
+from laurels.application.recording.progress_cache import ProgressCache
+from laurels.application.recording.progress_lock import ProgressLock
+from laurels.application.recording.stats import RecorderStats
+from laurels.domain.ledger import Entry
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import InternalFault, LaurelsError, StoreContended, StoreError, StoreUnavailable, UserDeleted
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 50
+# Seconds that a batch waits for projections while memory is full of users who need one.
+LONGEST_WAIT = 1.0
+
+_DEAD = "This process can record nothing any more because of a fault of its own; its log has the cause. Restart it."
+_FAULT = "Laurels could not carry this out because of a fault of its own; its log has the cause."
+
+Decided = tuple[Command[Any], Entry | None, bool]
+"""A command, its entry (None: nothing to write), and whether that entry is new rather than found."""
+
+
+class Committer:
+    """Carries out commands, in order, at most `batch` in one commit.
+
+    `on_outage` is called when a commit finds the store unavailable, before anything else is committed.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        rulebook: Rulebook,
+        clock: Clock,
+        cache: ProgressCache,
+        *,
+        batch: int,
+        on_outage: Callable[[], object],
+    ) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self._clock = clock
+        self._cache = cache
+        self._batch = batch
+        self._on_outage = on_outage
+        self._queue: deque[Command[Any]] = deque()
+        self._under_way: list[Command[Any]] = []
+        self._arrived = asyncio.Event()
+        self._is_closing = False
+        self._expects_replays = False
+        self.progress_lock = ProgressLock()
+        self.stats = RecorderStats()
+        # When the store was asked for what is under way (seconds, monotonic); None between batches.
+        self.asked_at: float | None = None
+        # Told of the entries that a commit has written.
+        self.on_commit: Observers[[Sequence[Entry]]] = Observers("entries")
+        self.task = BackgroundTask("laurels-committer", self._turn, is_vital=True, on_death=self._die)
+        self.task.start()
+
+    def submit(self, commands: Iterable[Command[Any]]) -> None:
+        """Have commands carried out, in order.
+
+        Raises StoreUnavailable after `close`, and InternalFault when nothing will ever be committed again.
+        """
+        if self.task.is_dead:
+            raise InternalFault(_DEAD)
+        if self._is_closing:
+            raise StoreUnavailable("Laurels is shutting down; nothing was recorded. Try again in a moment.")
+        self._queue.extend(commands)
+        self._arrived.set()
+
+    def give_up(self, error: LaurelsError) -> None:
+        """Answer whoever waits with `error`. Of what a commit is busy with it is not known whether it will stand."""
+        commands, self._queue = self._queue, deque()
+        for command in (*self._under_way, *commands):
+            command.resolve(error)
+
+    @property
+    def queue_length(self) -> int:
+        """How many commands wait for the next commit."""
+        return len(self._queue)
+
+    @property
+    def uncommitted(self) -> set[str]:
+        """Users whose progress in memory is ahead of what the store has acknowledged."""
+        return {command.user_id for command in self._under_way}
+
+    async def close(self) -> None:
+        """Commit what was accepted, then stop. Later calls are refused."""
+        self._is_closing = True
+        self._arrived.set()
+        await self.task.wait()
+
+    async def _turn(self) -> float | None:
+        """Commit one batch of what has queued; wait for the first command where nothing has."""
+        if not self._queue:
+            if self._is_closing:
+                return None
+            self._arrived.clear()
+            await self._arrived.wait()
+            return 0
+        if self._cache.is_crowded:
+            await self._wait_for_projections()
+        batch = [self._queue.popleft() for _ in range(min(self._batch, len(self._queue)))]
+        started = self.asked_at = monotonic()
+        async with self.progress_lock.settled:
+            self._under_way = batch
+            try:
+                await self._commit_or_fail(batch)
+            except BaseException:
+                # The task is at its end.
+                self._fail(batch, InternalFault(_DEAD))
+                raise
+            finally:
+                self._under_way, self.asked_at = [], None
+                self._cache.trim()
+        self.stats.committed(len(batch), monotonic() - started)
+        self.progress_lock.committed.set()
+        return 0
+
+    def _die(self) -> None:
+        self.give_up(InternalFault(_DEAD))
+
+    async def _wait_for_projections(self) -> None:
+        """Let the projector catch up a little, so that memory stays bounded; but go on without it if it cannot."""
+        self.progress_lock.projected.clear()
+        self.progress_lock.crowded.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.progress_lock.projected.wait(), LONGEST_WAIT)
+        self._cache.trim()
+
+    async def _commit_or_fail(self, batch: list[Command[Any]]) -> None:
+        """Commit, or give each command of the batch the error that kept it out. Raises no Exception.
+
+        A fault of ours is narrowed down by halves to the commands that cause it, so that the others are recorded.
+        """
+        try:
+            await self._commit(batch)
+            self.stats.is_store_away = False
+        except StoreError as error:
+            self.stats.commits_failed += 1
+            self.stats.is_store_away = isinstance(error, StoreUnavailable)
+            self._fail(batch, error)
+            if isinstance(error, StoreUnavailable):
+                self._on_outage()
+        except Exception as fault:
+            self._cache.drop({command.user_id for command in batch})
+            left = [command for command in batch if command.is_open]
+            if len(left) > 1:
+                # It may have come when the entries stood already: then they are found, and answered as they are.
+                for command in left:
+                    command.look_up()
+                await self._commit_or_fail(left[: len(left) // 2])
+                await self._commit_or_fail(left[len(left) // 2 :])
+            elif left:
+                self._fail_by_fault(left[0], fault)
+
+    def _fail_by_fault(self, command: Command[Any], fault: Exception) -> None:
+        self.stats.faults += 1
+        logger.error("%s cannot be carried out", type(command).__name__, exc_info=fault)
+        error = InternalFault(_FAULT)
+        error.__cause__ = fault
+        self._fail([command], error)
+
+    def _fail(self, batch: Iterable[Command[Any]], error: LaurelsError) -> None:
+        left = [command for command in batch if command.is_open]
+        self._cache.drop({command.user_id for command in batch})
+        for command in left:
+            command.resolve(error)
+
+    async def _commit(self, batch: list[Command[Any]]) -> None:
+        for _ in range(ATTEMPTS):
+            self.asked_at = monotonic()
+            users = {command.user_id: None for command in batch}
+            # These may find that there is nothing to write, and then no append corrects it.
+            doubted = {command.user_id for command in batch if not isinstance(command, EventCommand)}
+            keys = {command.key for command in batch if command.key} if self._expects_replays else ()
+            known = await self._cache.refresh(users, keys, doubted=doubted)
+            if self._cache.deleted:
+                batch = self._refuse_deleted(batch)
+                if not batch:
+                    return
+            found = bool(known)
+            decided = self._decide(batch, known)
+            entries = [entry for _, entry, is_new in decided if is_new and entry is not None]
+            refused = await self._store.append(entries) if entries else frozenset[str]()
+            # Whatever an append refuses, or a look finds, says that events are being repeated: then looking first is
+            # cheaper. Where nothing is repeated there is nothing to look for, and an append would notice.
+            self._expects_replays = found or bool(refused)
+            self._cache.drop(refused)
+            self._cache.weigh(users)
+            for command, entry, is_new in decided:
+                if command.user_id not in refused:
+                    result = command.result(entry, is_new=is_new)
+                    self.stats.answered(result)
+                    command.resolve(result)
+            if self.on_commit:
+                self.on_commit.tell([entry for entry in entries if entry.user_id not in refused])
+            if not refused:
+                return
+            batch = [command for command in batch if command.user_id in refused]
+        self._fail(batch, StoreContended("Other writers kept recording for this user at the same moment; try again."))
+
+    def _refuse_deleted(self, batch: Iterable[Command[Any]]) -> list[Command[Any]]:
+        """Answer the commands of users who were deleted; the others."""
+        living: list[Command[Any]] = []
+        for command in batch:
+            if command.user_id in self._cache.deleted:
+                command.resolve(UserDeleted())
+            else:
+                living.append(command)
+        return living
+
+    def _decide(self, batch: list[Command[Any]], known: dict[tuple[str, str], Entry]) -> list[Decided]:
+        """Find or make the entry of each command.
+
+        Even a replay is only answered after the append: what it repeats may stand in this same batch.
+        """
+        decided: list[Decided] = []
+        for command in batch:
+            found = known.get(command.key) if command.key else None
+            if found is not None:
+                decided.append((command, found, False))
+                continue
+            cached = self._cache.get(command.user_id)
+            entry = command.decide(cached.progress, self._rulebook, self._clock())
+            decided.append((command, entry, entry is not None))
+            if entry is not None:
+                self._cache.touch(cached, entry)
+                if command.key:
+                    known[command.key] = entry
+        return decided
