@@ -98,7 +98,7 @@ class TestRecording:
     async def test_while_the_database_is_away_it_is_queued(self, store_url: str, tmp_path: Path) -> None:
         async with Laurels.open(store_url, spool=tmp_path / "spool") as laurels:
             assert laurels.service.fallback is not None
-            away = laurels.service.fallback.availability.suspect
+            away = laurels.service.fallback.availability.mark_down
             away()
             queued = await laurels.record("ada", "code_run", event_id="run-1", timestamp=NOON)
             assert isinstance(queued, Queued)

@@ -96,12 +96,8 @@ class Service:
             fallback.availability.watch(lambda: self.recorder.committer.asked_at)
             last_known = LastKnown(self.recorder, recent)
             self._intake = SpoolingRecorder(self.recorder, fallback.spool, fallback.availability, clock)
-<<<<<<< HEAD
-            self._drainer = Drainer(self._intake, fallback.spool, fallback.availability)
-        self.corrections = Corrections(store, rulebook, clock, self.recorder)
-=======
             self._drainer = Drainer(self._intake, fallback.spool, fallback.availability, pause=fallback.drain_pause)
->>>>>>> a08b906 (Give each command a future of its own, and the commit protocol a room of its own)
+        self.corrections = Corrections(store, rulebook, clock, self.recorder)
         self.learners = Learners(store, rulebook, clock, recent=recent, last_known=last_known)
         self.leaderboards = Leaderboards(store, rulebook, clock, last_known=last_known)
         self.live = Live(

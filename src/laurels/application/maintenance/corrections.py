@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.recording.recorder import ATTEMPTS, Recorder
+from laurels.application.recording.committer import ATTEMPTS
+from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.refolding import ledger_of, refold, revisions_of
 from laurels.domain.amendments import Amendment, grant, retract, revoke
 from laurels.domain.events import check_id

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from laurels.application.recording.commands import (
+from laurels.application.recording.commands import Recorded
+from laurels.application.recording.migration_commands import (
     Differing,
     GivenEvent,
     GivenUser,
     Migrated,
     MigrateEvent,
     MigrateUser,
-    Recorded,
 )
 from laurels.application.recording.recorder import Recorder
 from laurels.domain.events import check_event, check_id

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from laurels.application.background import Observers
-from laurels.application.recording.commands import Differing, Recorded
+from laurels.application.recording.commands import Recorded
+from laurels.application.recording.migration_commands import Differing
 from laurels.errors import EventConflict
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

@@ -13,8 +13,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from laurels.application.recording.commands import Differing, GivenEvent, GivenUser, Migrated, Recorded
+from laurels.application.recording.commands import Recorded
 from laurels.application.recording.migration import migrate_events, migrate_users
+from laurels.application.recording.migration_commands import Differing, GivenEvent, GivenUser, Migrated
 from laurels.application.service import Service
 from laurels.cli.importing.migration_report import Difference, Report
 from laurels.cli.importing.rejects import Rejects

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Container
 from typing import NamedTuple
 
-from laurels.application.recording.commands import Migrated
+from laurels.application.recording.migration_commands import Migrated
 from laurels.cli.terminal import say, show_table
 from laurels.domain.ledger import UserMigrated
 from laurels.domain.migration import Differences
