@@ -15,7 +15,8 @@ from msgspec import Struct, field
 from laurels.application.maintenance.rebuild import pages_of_users
 from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.store import Store
-from laurels.application.recording.recorder import ATTEMPTS, Recorder
+from laurels.application.recording.committer import ATTEMPTS
+from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.refolding import ledger_of, refold, revisions_of
 from laurels.domain.amendments import Crossing, Replay, backfill
 from laurels.domain.folding import Revisions

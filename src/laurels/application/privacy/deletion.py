@@ -25,7 +25,7 @@ LOOK_EVERY = 1.0
 GRACE = 60.0
 
 Forget = Callable[[Collection[str]], Awaitable[None]]
-Cursor = Callable[[str, int], Awaitable[None]]
+Deleted = Callable[[str, int], Awaitable[None]]
 
 
 async def delete_user(store: Store, clock: Clock, spool: Spool | None, user_id: str) -> Tombstone:
@@ -66,7 +66,7 @@ class Deletion:
         self._spool = spool
         self._forget = forget
         self._grace = grace
-        self.on_deleted: list[Cursor] = []
+        self.on_deleted: list[Deleted] = []
         # When an open tombstone was first seen (seconds, monotonic): of no clock but our own.
         self._seen: dict[str, float] = {}
         self._is_begun = False

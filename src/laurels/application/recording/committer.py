@@ -201,7 +201,7 @@ class Committer:
             found = bool(known)
             decided = self._decide(batch, known)
             entries = [entry for _, entry, is_new in decided if is_new and entry is not None]
-            refused = await self._store.append(entries) if entries else frozenset[str]()
+            refused = await self._store.ledger.append(entries) if entries else frozenset[str]()
             # Whatever an append refuses, or a look finds, says that events are being repeated: then looking first is
             # cheaper. Where nothing is repeated there is nothing to look for, and an append would notice.
             self._expects_replays = found or bool(refused)
