@@ -142,6 +142,30 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_connections: Annotated[
         int, Meta(ge=1, le=1_000_000, description="How many connections one process keeps open; more are closed.")
     ] = 10_000
+    max_connections_per_address: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="How many of them one client address may have, or one IPv6 /64; trusted proxies may have all.",
+        ),
+    ] = 1_000
+    max_head_bytes: Annotated[
+        int,
+        Meta(
+            ge=1_024,
+            le=1_048_576,
+            description="Largest head of a request, its first line and all header fields together, in bytes.",
+        ),
+    ] = 32 * 1024
+    write_seconds: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=3_600,
+            description="How long a client may take nothing of an answer that waits for it, until it is disconnected.",
+        ),
+    ] = 20
     head_seconds: Annotated[
         int, Meta(ge=1, le=3_600, description="How long a connection may take to send the head of a request.")
     ] = 20

@@ -45,7 +45,7 @@ class ServerProcess:
         """Start and wait until it is ready."""
         command = [sys.executable, "-m", "uvicorn", "--factory", FACTORY, "--no-access-log", "--no-proxy-headers"]
         command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(self._workers)]
-        command += ["--http", "laurels.http.server.connections:SlowClientProtocol"]
+        command += ["--http", "laurels.http.server.connections:BoundedProtocol"]
         before = self.log.count(STARTED)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log, cwd=self.folder)

@@ -23,13 +23,15 @@ from laurels.http.observability.logs import configure_logs
 from laurels.http.observability.metrics import Metrics, serve_metrics
 from laurels.http.observability.observing import Observer, Traces
 from laurels.http.page_host import PageHost
+from laurels.http.server.addresses import among
 from laurels.http.server.capacity import Capacity
-from laurels.http.server.connections import SlowClientProtocol, check_server
+from laurels.http.server.connections import BoundedProtocol, ConnectionLimits, check_server
 from laurels.http.server.cors import Cors, origins_allowed
 from laurels.http.server.head import Head
 from laurels.http.server.headers import SecurityHeaders
 from laurels.http.server.lifespan import Lifespan
 from laurels.http.server.limits import Limits
+from laurels.http.server.methods import Methods
 from laurels.http.server.process import calm_collector, raise_file_limit
 from laurels.http.server.refusals import Refusals
 from laurels.http.server.routing import RouteTable
@@ -53,7 +55,18 @@ def compose(settings: Settings, *, guard: Layer | None = None) -> Lifespan:
     """
     check_server()
     configure_logs(settings.log_level)
-    SlowClientProtocol.keep(head_seconds=settings.head_seconds, connections=settings.max_connections)
+    proxies = settings.listed("trusted_proxies")
+    BoundedProtocol.keep(
+        ConnectionLimits(
+            connections=settings.max_connections,
+            per_address=settings.max_connections_per_address,
+            # Through a proxy come the connections of all.
+            exempt=among(proxies) if proxies else None,
+            head_bytes=settings.max_head_bytes,
+            head_seconds=settings.head_seconds,
+            write_seconds=settings.write_seconds,
+        )
+    )
     raise_file_limit()
     tokens = TokenRules(
         secret=settings.jwt_secret,
@@ -95,7 +108,7 @@ async def _serving(settings: Settings, tokens: TokenRules, guard: Layer | None) 
         await stack.enter_async_context(framework.lifespan())
 
         # Each layer knows the one inside it; a request passes them from the bottom of this list to its top.
-        app: ASGIApp = ShortWay(SlashIds(framework), service, running.limits)
+        app: ASGIApp = Methods(ShortWay(SlashIds(framework), service, running.limits))
         app = guard(app) if guard else Guard(app, identity=identity, limiter=limiter, rates=_rates(settings))
         app = capacity = Capacity(app, requests=settings.max_requests, seconds=settings.request_seconds)
         app = Refusals(app)

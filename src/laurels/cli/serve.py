@@ -61,7 +61,7 @@ def serve(
         "host": host,
         "port": port,
         "loop": "uvloop",
-        "http": "laurels.http.server.connections:SlowClientProtocol",
+        "http": "laurels.http.server.connections:BoundedProtocol",
         "ws": "none",
         "access_log": False,
         # The application configures logging, uvicorn's included.

@@ -10,7 +10,6 @@ from litestar import MediaType, Request, Response, Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
-from litestar.static_files import create_static_files_router  # pyright: ignore[reportUnknownVariableType]  untyped there
 
 from laurels.application.live.feeds import Feed
 from laurels.application.service import Service
@@ -21,6 +20,7 @@ from laurels.web.embed_routes import EMBEDS
 from laurels.web.host import Host
 from laurels.web.learner_page import learner_page
 from laurels.web.rendering import STATIC, kept_pages
+from laurels.web.static_files import static_route
 from laurels.web.viewing import closed, host_of, may_see, nobody, nothing, query_of
 
 
@@ -95,7 +95,18 @@ def badge(request: Request[Any, Any, Any], service: NamedDependency[Service], ba
 
 def page_routes(host: Host, *, frame_ancestors: Sequence[str] = ()) -> Router:
     """What a server adds to show the pages. `frame_ancestors`: origins whose pages may hold /embed in a frame."""
-    static = create_static_files_router(path="/static", directories=[STATIC], include_in_schema=False)
-    pages = (root, docs, learner, learner_stream, board, board_stream, badges, badge, *EMBEDS, *ADMIN, static)
+    pages = (
+        root,
+        docs,
+        learner,
+        learner_stream,
+        board,
+        board_stream,
+        badges,
+        badge,
+        *EMBEDS,
+        *ADMIN,
+        static_route(STATIC),
+    )
     shared = {"host": host, "frame_ancestors": tuple(frame_ancestors), "kept": kept_pages()}
     return Router("/", route_handlers=pages, opt=shared)

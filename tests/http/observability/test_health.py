@@ -139,12 +139,12 @@ class TestUnknownAddresses:
             ("GET", "/api/progress/event", "POST"),
             ("DELETE", "/api/progress/event", "POST"),
             ("PUT", "/api/progress/events", "POST"),
-            ("POST", "/api/progress/dashboard/ada", "GET"),
-            ("POST", "/api/progress/users/ada", "DELETE, GET, PUT"),
-            ("PATCH", "/api/progress/leaderboard", "GET"),
-            ("POST", "/api/badges", "GET"),
-            ("POST", "/health/live", "GET"),
-            ("TRACE", "/api/badges", "GET"),
+            ("POST", "/api/progress/dashboard/ada", "GET, HEAD"),
+            ("POST", "/api/progress/users/ada", "DELETE, GET, HEAD, PUT"),
+            ("PATCH", "/api/progress/leaderboard", "GET, HEAD"),
+            ("POST", "/api/badges", "GET, HEAD"),
+            ("POST", "/health/live", "GET, HEAD"),
+            ("TRACE", "/api/badges", "GET, HEAD"),
         ],
     )
     def test_a_wrong_method_is_refused_and_the_right_one_named(
@@ -153,6 +153,17 @@ class TestUnknownAddresses:
         response = client.request(method, path)
         assert_refused(response, 405)
         assert set(response.headers["allow"].split(", ")) == {*allowed.split(", "), "OPTIONS"}
+
+    @pytest.mark.parametrize("path", ["/api/badges", "/health/ready", "/static/docs.js", "/docs", "/openapi.json"])
+    def test_head_is_answered_as_get_is_without_a_body(self, client: httpx2.Client, path: str) -> None:
+        head, get = client.head(path), client.get(path)
+        assert (head.status_code, head.content) == (200, b"")
+        for name in ("content-type", "content-length"):
+            assert head.headers[name] == get.headers[name]
+
+    def test_the_methods_of_an_address_are_told(self, client: httpx2.Client) -> None:
+        answer = client.options("/api/webhooks")
+        assert (answer.status_code, answer.headers["allow"]) == (204, "GET, HEAD, OPTIONS, POST")
 
     def test_an_invalid_host_is_refused(self, client: httpx2.Client) -> None:
         assert_refused(client.get("/api/badges", headers={"host": "a b<script>"}), 400)

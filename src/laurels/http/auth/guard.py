@@ -11,6 +11,7 @@ from laurels.application.access.rate_limiter import Left, RateLimiter
 from laurels.application.ports.limits import Bucket
 from laurels.http.auth.access import Caller
 from laurels.http.auth.identity import Identity, WrongCredentials
+from laurels.http.server.addresses import client_of
 from laurels.http.server.routing import route_of
 from laurels.http.wire.refusal import Refusal
 
@@ -97,7 +98,7 @@ def _headers_of(left: Left) -> dict[str, str]:
 
 def _of_address(kind: str, scope: HTTPScope) -> str:
     client = scope["client"]
-    return _hashed(kind, "" if client is None else client[0])
+    return _hashed(kind, "" if client is None else client_of(client[0]))
 
 
 def _hashed(kind: str, name: str) -> str:

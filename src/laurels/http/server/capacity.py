@@ -12,27 +12,41 @@ from laurels.http.wire.bodies import BODY_IS_READ
 from laurels.http.wire.refusal import Refusal
 
 
+class _Places:
+    __slots__ = ("most", "taken")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.taken = 0
+
+
 class Capacity:
     """Lets `requests` of them through to `app`, each for `seconds`. `under_way` and `shed` count those that are worked
-    on and those that were refused."""
+    on and those that were refused.
 
-    def __init__(self, app: ASGIApp, *, requests: int, seconds: float) -> None:
+    A request holds its place while it is worked on, not while its client reads the answer. Probes have `probes` places
+    of their own: a server with much to do is alive.
+    """
+
+    def __init__(self, app: ASGIApp, *, requests: int, seconds: float, probes: int = 32) -> None:
         self._app = app
-        self._requests = requests
+        self._of_requests = _Places(requests)
+        self._of_probes = _Places(probes)
         self._seconds = seconds
         self._deadlines = Deadlines(seconds)
-        self.under_way = 0
         self.shed = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"  # noqa: S101  nothing else comes here
-        if self.under_way >= self._requests:
+        route = route_of(scope)
+        places = self._of_probes if route is not None and route.is_probe else self._of_requests
+        if places.taken >= places.most:
             self.shed += 1
             raise Refusal(503, "The server has as much to do as it takes; try again in a moment.")
-        route = route_of(scope)
+        # Streams have a limit of their own, from their beginning on.
         is_stream = route is not None and route.is_stream
         has_begun, holds_place = False, True
-        self.under_way += 1
+        places.taken += 1
         deadline = self._deadlines.begin()
 
         async def answer(message: Message) -> None:
@@ -40,11 +54,17 @@ class Capacity:
             if message["type"] == "http.response.start":
                 has_begun = True
                 self._deadlines.end(deadline)
-                if is_stream and holds_place:
-                    # Streams have a limit of their own.
-                    holds_place = False
-                    self.under_way -= 1
+                goes_on = not is_stream
+            else:
+                goes_on = holds_place and message.get("more_body", False)
+            if holds_place:
+                holds_place = False
+                places.taken -= 1
             await send(message)
+            if goes_on:
+                # There is more to make. So short a time above the limit does no harm.
+                holds_place = True
+                places.taken += 1
 
         try:
             await self._app(scope, receive, answer)
@@ -56,7 +76,12 @@ class Capacity:
         finally:
             self._deadlines.end(deadline)
             if holds_place:
-                self.under_way -= 1
+                places.taken -= 1
+
+    @property
+    def under_way(self) -> int:
+        """How many requests are worked on."""
+        return self._of_requests.taken + self._of_probes.taken
 
     def close(self) -> None:
         """Limit nothing any more."""

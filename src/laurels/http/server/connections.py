@@ -1,30 +1,83 @@
-"""Connections as the server keeps them: those that do not get on are closed, and an answer goes out in one piece.
+"""Connections as the server keeps them: bounded in number, in what they send before a body, and in how long they take.
 
-uvicorn waits for the head of a request as long as it takes; ten thousand clients that never finish one would hold as
-many connections for ever. And it sends the head of an answer and its body by themselves, which costs two system calls
-and wakes the client twice.
+uvicorn waits for the head of a request as long as it takes, keeps headers and trailers however many come, queues
+whatever a client sends ahead, and waits for ever for one that does not read.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Callable
 from importlib.metadata import requires
-from typing import Any, ClassVar
+from typing import ClassVar
 
+import httptools
 import uvicorn
+from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from laurels.errors import SettingsError
+from laurels.http.server.addresses import client_of
+from laurels.http.server.transport import CoalescingTransport
+from laurels.http.wire.problems import plain_refusal
 
 # What is used here of uvicorn's classes and is no public interface. `pyproject.toml` names the versions that have it.
 _USED = {
-    HttpToolsProtocol: ("connection_made", "connection_lost", "data_received", "on_headers_complete"),
+    HttpToolsProtocol: (
+        "_unset_keepalive_if_required",
+        "connection_made",
+        "connection_lost",
+        "on_header",
+        "on_headers_complete",
+        "on_message_begin",
+        "on_message_complete",
+        "on_response_complete",
+        "pause_writing",
+        "shutdown",
+    ),
     RequestResponseCycle: ("run_asgi", "send", "receive"),
 }
 _IN_PROTOCOL = {"connections", "cycle", "flow", "loop", "parser", "pipeline", "tasks", "transport"}
-_IN_CYCLE = {"keep_alive", "message_event", "response_complete", "transport"}
+_IN_CYCLE = {"disconnected", "keep_alive", "message_event", "response_complete", "response_started", "transport"}
 
-_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+# A client that sends ahead is read in pieces of so many bytes, so that no more requests wait than are looked at.
+_PIECE = 512
+_WHOLE = 1_024
+_MOST_UNREAD = 1024 * 1024
+# Seconds that what a refused client still sends is thrown away, so that it comes to read the refusal.
+LINGER = 1.0
+# Seconds in which a client must take something when the server stops.
+STOP_PATIENCE = 1.0
+
+_BAD = plain_refusal(400, "This is not a request that can be read.")
+_TOO_LARGE = plain_refusal(431, "The head of a request, or what follows its body, is too large.")
+_BUSY = plain_refusal(503, "As many connections are open as this server takes; try again later.")
+_CROWDED = plain_refusal(503, "As many connections are open from this address as it may have; close one.")
+
+
+class ConnectionLimits(Struct, frozen=True):
+    """Of one process, the same for all connections.
+
+    `connections` and `per_address`: how many may be open; `exempt` addresses (of proxies) may have all. `head_bytes`
+    and `headers`: how large the head of a request may be, its line included, and how many fields it may have; the
+    same holds for what follows a body. `ahead`: requests that wait for the answers to those before them; what a client
+    sends beyond is not looked at until then.
+    Seconds: `head_seconds` for a head to arrive, `write_seconds` in which a client must take something.
+    """
+
+    connections: int = 10_000
+    per_address: int = 1_000
+    exempt: Callable[[str], bool] | None = None
+    head_bytes: int = 32 * 1024
+    headers: int = 100
+    ahead: int = 16
+    head_seconds: float = 20.0
+    write_seconds: float = 20.0
+
+
+class _TooLarge(Exception):
+    """A head or a trailer goes beyond its bounds."""
 
 
 def check_server() -> None:
@@ -40,81 +93,184 @@ def check_server() -> None:
         )
 
 
-class CoalescingTransport:
-    """A transport that holds what is written until the end of the event loop's turn, or until more comes: the head of
-    an answer for its body."""
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol within `limits`, which are set once for the process."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._held: bytes | None = None
-        self._write = transport.write
-        # Asked at each request.
-        self.is_closing = transport.is_closing
-        self.pause_reading = transport.pause_reading
-        self.resume_reading = transport.resume_reading
+    limits: ClassVar[ConnectionLimits] = ConnectionLimits()
+    _of_address: ClassVar[Counter[str]] = Counter()
 
-    def write(self, data: bytes) -> None:
-        """Send `data`, at the latest before the event loop waits."""
-        if self._held is None:
-            self._held = data
-            self._loop.call_soon(self._flush)
-        else:
-            held, self._held = self._held, None
-            self._write(held + data)
-
-    def _flush(self) -> None:
-        held, self._held = self._held, None
-        if held is not None and not self.is_closing():
-            self._write(held)
-
-    def close(self) -> None:
-        """Send what is held, and close the connection."""
-        self._flush()
-        self._transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-class SlowClientProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which gives a client some seconds for the head of a request, and keeps so many connections
-    open at the most."""
-
-    head_seconds: ClassVar[float] = 20.0
-    most: ClassVar[int] = 10_000
-
+    _address: str | None = None
     _head_timer: asyncio.TimerHandle | None = None
+    # Of the head or trailer that is being read.
+    _bytes = 0
+    _fields = 0
+    # Bytes since anything of a request was complete: the parser itself has no bound for them.
+    _silent = 0
+    _is_in_head = False
+    # Bytes that have come and were not read yet, from a place in them on; of the body that is read, how many will come.
+    _unread = b""
+    _at = 0
+    _body_left = 0
+    _is_refused = False
+    _is_stopping = False
 
     @classmethod
-    def keep(cls, *, head_seconds: float, connections: int) -> None:
+    def keep(cls, limits: ConnectionLimits) -> None:
         """Set the limits of this process."""
-        cls.head_seconds, cls.most = head_seconds, connections
+        cls.limits = limits
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(CoalescingTransport(transport, self.loop))  # type: ignore[arg-type]
-        if len(self.connections) > self.most:
-            transport.write(_BUSY)
-            transport.close()
-        else:
-            self._wait_for_head()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        # A further request on a connection that was idle: the server's own timer has ended with its first byte.
-        if self._head_timer is None and self.cycle and self.cycle.response_complete:
-            self._wait_for_head()
-
-    def on_headers_complete(self) -> None:
-        self._stop_waiting()
-        super().on_headers_complete()
+        limits = self.limits
+        self._transport = CoalescingTransport(transport, self.loop, patience=limits.write_seconds)
+        super().connection_made(self._transport)  # type: ignore[arg-type]
+        if len(self.connections) > limits.connections:
+            self._refuse(_BUSY)
+            return
+        if self.client is not None and not (limits.exempt and limits.exempt(self.client[0])):
+            self._address = client_of(self.client[0])
+            self._of_address[self._address] += 1
+            if self._of_address[self._address] > limits.per_address:
+                self._refuse(_CROWDED)
+                return
+        self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._transport.end()
+        if self._address is not None:
+            self._of_address[self._address] -= 1
+            if not self._of_address[self._address]:
+                del self._of_address[self._address]
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            # Thrown away, until the client has read why.
+            return
+        self._unset_keepalive_if_required()
+        if not self._unread and len(data) <= _WHOLE:
+            self._feed(data)
+        else:
+            self._unread, self._at = self._unread[self._at :] + data, 0
+            if len(self._unread) > _MOST_UNREAD:
+                self._transport.abort()
+                return
+            self._work_off()
+        # A further request on a connection that was idle: the server's own timer has ended with its first byte.
+        if self._head_timer is None and self.cycle and self.cycle.response_complete and not self._is_refused:
+            self._wait_for_head()
+
+    def _work_off(self) -> None:
+        """Read what has come piece by piece, as long as not too many requests wait."""
+        while self._at < len(self._unread) and not self._is_refused:
+            if len(self.pipeline) >= self.limits.ahead:
+                self.flow.pause_reading()
+                return
+            size = self._body_left or _PIECE
+            piece = self._unread[self._at : self._at + size]
+            self._at += size
+            self._feed(piece)
+        self._unread, self._at = b"", 0
+
+    def _feed(self, data: bytes) -> None:
+        self._silent += len(data)
+        try:
+            self.parser.feed_data(data)  # pyright: ignore[reportOptionalMemberAccess]  None only after the end
+            if self._silent > self.limits.head_bytes:
+                raise _TooLarge
+        except httptools.HttpParserUpgrade:
+            # Nothing here is spoken but HTTP: this request is answered, and none after it.
+            self._end_after_answers()
+        except _TooLarge:
+            self._refuse(_TOO_LARGE)
+        except httptools.HttpParserError as error:
+            self._refuse(_TOO_LARGE if isinstance(error.__context__, _TooLarge) else _BAD)
+
+    def on_message_begin(self) -> None:
+        self._is_in_head = True
+        self._bytes = self._fields = self._silent = self._body_left = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields += 1
+        self._count(len(name) + len(value) + 4)
+        if self._fields > self.limits.headers:
+            raise _TooLarge
+        if self._is_in_head:
+            super().on_header(name, value)
+            # The last one in the list, in lower case.
+            if self.headers[-1][0] == b"content-length" and value.isdigit():
+                self._body_left = int(value)
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        self._is_in_head = False
+        self._bytes = self._fields = self._silent = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._silent = 0
+        self._body_left = max(0, self._body_left - len(body))
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._silent = 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.pipeline and self._is_refused and self.cycle.response_complete:
+            self._linger()
+        elif self._unread:
+            self._work_off()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._transport.watch()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._transport.hurry(STOP_PATIENCE)
+
+    def _count(self, size: int) -> None:
+        self._silent = 0
+        self._bytes += size
+        if self._bytes > self.limits.head_bytes:
+            raise _TooLarge
+
+    def _refuse(self, answer: bytes) -> None:
+        """Answer what cannot be taken, and close. Where an answer to an earlier request is under way, close alone."""
+        self._stop_waiting()
+        self._is_refused = True
+        cycle = self.cycle
+        if self.pipeline or (cycle and cycle.response_started and not cycle.response_complete):
+            self._transport.abort()
+            return
+        if cycle and not cycle.response_complete:
+            # Its body does not come any more.
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._transport.write(answer)
+        self._linger()
+
+    def _end_after_answers(self) -> None:
+        """Take nothing more; close when all that was taken is answered."""
+        self._is_refused = True
+        if not self.cycle or self.cycle.response_complete:
+            self._linger()
+
+    def _linger(self) -> None:
+        self._transport.finish()
+        self.flow.resume_reading()
+        self._stop_waiting()
+        self._head_timer = self.loop.call_later(LINGER, self._give_up)
+
     def _wait_for_head(self) -> None:
-        self._head_timer = self.loop.call_later(self.head_seconds, self._give_up)
+        self._head_timer = self.loop.call_later(self.limits.head_seconds, self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._head_timer is not None:
@@ -123,4 +279,4 @@ class SlowClientProtocol(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._head_timer = None
-        self.transport.abort()
+        self._transport.abort()

@@ -113,4 +113,6 @@ def _addresses(app: Litestar) -> Iterable[Address]:
                 is_probe=opt.get("is_probe", False),
             )
             found |= dict.fromkeys(methods, declared)
+        if "GET" in found:
+            found["HEAD"] = found["GET"]
         yield Address(route.path_format, found)

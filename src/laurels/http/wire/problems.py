@@ -149,6 +149,22 @@ def problem(
     return Response(msgspec.json.encode(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
+def plain_refusal(status: int, detail: str) -> bytes:
+    """A whole answer that refuses, for what is no request yet; the connection closes after it."""
+    phrase = HTTPStatus(status).phrase
+    code = phrase.lower().replace(" ", "-")
+    answer = problem(status=status, code=code, title=phrase, detail=detail)
+    fields = {
+        "content-type": MEDIA_TYPE,
+        "content-length": len(answer.content),
+        "connection": "close",
+        "x-content-type-options": "nosniff",
+        **{name.lower(): value for name, value in answer.headers.items()},
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 {status} {phrase}\r\n{lines}\r\n".encode() + answer.content
+
+
 def sentence(error: LaurelsError) -> str:
     """What an error says to the caller; nothing where its text is for the log alone."""
     if isinstance(error, StoreError):

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from laurels.application.live.feeds import Feed
 from laurels.application.live.messages import Message
+from laurels.http.server.addresses import client_of
 from laurels.http.wire.refusal import Refusal
 
 MEDIA_TYPE = "text/event-stream"
@@ -64,7 +65,7 @@ class Streams:
     def enter(self, scope: HTTPScope) -> Callable[[], None]:
         """Count a stream of the client of `scope` in; the result counts it out again. Raises StreamRefused."""
         client = scope["client"]
-        address = "" if client is None else client[0]
+        address = "" if client is None else client_of(client[0])
         if self._by_address[address] >= self.limits.per_address:
             self.refused += 1
             raise StreamRefused(429, f"One client may have {self.limits.per_address} streams open; close one.")

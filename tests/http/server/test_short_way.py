@@ -104,4 +104,4 @@ def test_reads_are_answered_alike(client: httpx2.Client, address: str, user_id: 
 def test_an_address_without_an_id_is_the_frameworks_to_refuse(client: httpx2.Client) -> None:
     for address in ("dashboard", "rank"):
         assert client.get(f"/api/progress/{address}/").status_code in (404, 422)
-        assert client.head(f"/api/progress/{address}/ada").status_code == 405
+        assert client.head(f"/api/progress/{address}/nobody-here").status_code == 404

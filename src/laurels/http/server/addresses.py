@@ -1,0 +1,50 @@
+"""Which client an address stands for: one spelling for each, and one for all that one household or server has."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+# What an IPv6 customer gets at the least: addresses within it cost nothing.
+_IPV6_PREFIX = 64
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@lru_cache(maxsize=10_000)
+def client_of(address: str) -> str:
+    """The client that an address belongs to: an IPv4 address however it is written (IPv4-mapped, too), the /64 of an
+    IPv6 address. What is no address is its own client."""
+    found = _parsed(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Network((int(found) >> _IPV6_PREFIX << _IPV6_PREFIX, _IPV6_PREFIX)))
+    return address if found is None else str(found)
+
+
+@lru_cache(maxsize=10_000)
+def is_loopback(address: str) -> bool:
+    """Whether an address is one of this machine's own."""
+    found = _parsed(address)
+    return found is not None and found.is_loopback
+
+
+def among(networks: Iterable[str]) -> Callable[[str], bool]:
+    """Whether an address is in one of some networks."""
+    parsed: list[Network] = [ipaddress.ip_network(network, strict=False) for network in networks]
+
+    @lru_cache(maxsize=1_000)
+    def is_among(address: str) -> bool:
+        found = _parsed(address)
+        return found is not None and any(found in network for network in parsed)
+
+    return is_among
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        # A zone, fe80::1%eth0, is this machine's own name of an interface.
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found

@@ -1,0 +1,45 @@
+"""Methods that are the same everywhere: HEAD where there is GET, OPTIONS, and one that an address does not take."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from laurels.http.server.routing import address_of
+from laurels.http.wire.refusal import Refusal
+
+
+class _HeadIsSent(BaseException):
+    """The answer to a HEAD is complete; what makes its body need not go on."""
+
+
+class Methods:
+    """Passes on to `app` what its routes take, HEAD as GET."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"  # noqa: S101  nothing else comes here
+        address, method = address_of(scope), scope["method"]
+        if address is None or (method != "HEAD" and method in address.routes):
+            await self._app(scope, receive, send)
+        elif method == "HEAD" and "GET" in address.routes:
+            await self._head({**scope, "method": "GET"}, receive, send)
+        elif method == "OPTIONS":
+            await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", address.allow.encode())]})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        else:
+            raise Refusal(405, "This address does not take that method.", headers={"Allow": address.allow})
+
+    async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def answer(message: Message) -> None:
+            if message["type"] != "http.response.start":
+                return
+            await send(message)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            raise _HeadIsSent
+
+        with suppress(_HeadIsSent):
+            await self._app(scope, receive, answer)
