@@ -27,7 +27,6 @@ from laurels.http.server.addresses import among
 from laurels.http.server.capacity import Capacity
 from laurels.http.server.connections import BoundedProtocol, ConnectionLimits, check_server
 from laurels.http.server.cors import Cors, origins_allowed
-from laurels.http.server.head import Head
 from laurels.http.server.headers import SecurityHeaders
 from laurels.http.server.lifespan import Lifespan
 from laurels.http.server.limits import Limits
@@ -114,7 +113,6 @@ async def _serving(settings: Settings, tokens: TokenRules, guard: Layer | None) 
         app = Refusals(app)
         if origins := settings.listed("cors_origins"):
             app = Cors(app, origins_allowed(origins))
-        app = Head(app)
         app = SecurityHeaders(app)
         app = observer = Observer(
             app,
