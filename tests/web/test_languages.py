@@ -60,7 +60,7 @@ def test_the_language_is_what_the_reader_prefers(asked: str | None, accepted: st
 def test_the_pictures_speak_it_too() -> None:
     labels = labels_of("de")
     assert labels.points(1) == "1 Punkt"
-    assert labels.months[2] == "März"
+    assert labels.months[2] == "Mär"
     assert labels.to_next.format(points="5", level="2") == "5 bis Stufe 2"
 
 

@@ -87,6 +87,10 @@ def client(guarded: ServerProcess, admin: str) -> Iterator[httpx2.Client]:
         for user in ("ada", GONE):
             event = {**EVENT, "userId": user}
             assert client.post("/api/progress/event", json=event, headers=bearer(admin)).status_code == 201
+        mistaken = {**EVENT, "eventId": "mistaken"}
+        assert client.post("/api/progress/event", json=mistaken, headers=bearer(admin)).status_code == 201
+        award = {"userId": "ada", "badgeId": "mentor", "reason": "by hand"}
+        assert client.post("/api/progress/awards", json=award, headers=bearer(admin)).status_code == 201
         hooks = [client.post("/api/webhooks", json=WEBHOOK, headers=bearer(admin)).json() for _ in range(2)]
         HOOKS.update(zip(("kept", "ended"), (hook["webhook"]["id"] for hook in hooks), strict=True))
         yield client
@@ -113,6 +117,12 @@ def ask(client: httpx2.Client, route: tuple[str, str], credentials: str | None, 
         body = [EVENT]
     if path == "/api/webhooks" and method == "POST":
         body = WEBHOOK
+    if path.startswith("/api/progress/awards"):
+        body = {"userId": "ada", "badgeId": "mentor", "reason": "by hand"}
+    if path == "/api/progress/retractions":
+        body = {"userId": "ada", "eventId": "mistaken", "reason": "by mistake"}
+    if path.startswith("/api/progress/awards/"):
+        path, body = f"/api/progress/awards/{user}/mentor", {"reason": "by hand"}
     with client.stream(method, path, json=body, headers=headers) as answer:
         return answer.status_code
 

@@ -16,6 +16,8 @@ from laurels.errors import (
     RulebookError,
     StoreContended,
     StoreError,
+    UnknownBadge,
+    UnknownEvent,
     UnknownUser,
     UserDeleted,
 )
@@ -44,8 +46,10 @@ def raised(kind: type[LaurelsError]) -> LaurelsError:
         return kind("ada", "run-1")
     if issubclass(kind, UnknownUser):
         return kind("ada")
-    if issubclass(kind, UserDeleted):
+    if issubclass(kind, UserDeleted | UnknownEvent):
         return kind()
+    if issubclass(kind, UnknownBadge):
+        return kind("This user does not hold the badge mentor.")
     if issubclass(kind, RulebookError):
         return kind("badges.0", INSIDE, where="/srv/rules.toml:3")
     return kind(INSIDE)

@@ -16,6 +16,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 from laurels.application.queries.views import QueuedView, RecordedView
 from laurels.domain.events import LearningEvent
 from laurels.http.auth.access import OPEN
+from laurels.http.routes.corrections import GrantRequest, RetractionRequest, RevocationRequest
 from laurels.http.routes.exports import COLUMNS
 from laurels.http.wire.bodies import NDJSON_TYPES
 from laurels.http.wire.problems import MEDIA_TYPE, STORE_DETAILS, Problem
@@ -100,6 +101,15 @@ _BODIES: dict[str, tuple[type, Json]] = {
     "post /api/progress/event": (LearningEvent, _EVENT),
     "put /api/progress/users/{user_id}": (ProfileChange, _PROFILE),
     "post /api/webhooks": (WebhookRequest, _WEBHOOK),
+    "post /api/progress/retractions": (
+        RetractionRequest,
+        {"userId": "ada", "eventId": "run-1", "reason": "The run was made by a script."},
+    ),
+    "post /api/progress/awards": (
+        GrantRequest,
+        {"userId": "ada", "badgeId": "mentor", "reason": "Led the summer course."},
+    ),
+    "delete /api/progress/awards/{user_id}": (RevocationRequest, {"reason": "Granted by mistake."}),
 }
 _REFUSALS: dict[str, tuple[str, str, str]] = {
     "400": ("bad-request", "Bad Request", "The body is not valid JSON: it is not UTF-8 text."),
@@ -164,7 +174,7 @@ def description(request: Request[Any, Any, Any]) -> bytes:
 def complete(description: Json) -> Json:
     """The framework's description with bodies, examples and refusals."""
     _, components = msgspec.json.schema_components(
-        [LearningEvent, ProfileChange, WebhookRequest, Problem, BatchAnswer, RecordedView, QueuedView],
+        [*(body for body, _ in _BODIES.values()), Problem, BatchAnswer, RecordedView, QueuedView],
         ref_template="#/components/schemas/{name}",
     )
     schemas: Json = description.setdefault("components", {}).setdefault("schemas", {})
