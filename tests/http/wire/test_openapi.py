@@ -115,6 +115,8 @@ class TestDescription:
             expected: set[str] = set()
             if path.startswith("/api/progress/"):
                 expected = {"422"} | ({"404"} if method in ("get", "delete") else {"400", "408", "413", "415"})
+            if path.endswith(("/retractions", "/awards")) or "/progress/awards/" in path:
+                expected |= {"400", "404", "408", "410", "413", "415"}
             if path.endswith("/event"):
                 expected.add("409")
             if path.endswith("/event") or method == "put":

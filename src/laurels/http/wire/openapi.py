@@ -276,6 +276,11 @@ def _refusals_of(route: str) -> list[str]:
         refusals.append("404")
     else:
         refusals += ["400", "408", "413", "415"]
+    if route.endswith(("/retractions", "/awards")):
+        # What is to be corrected may not be there, or the user deleted.
+        refusals += ["404", "410"]
+    elif "/progress/awards/" in route:
+        refusals += ["400", "408", "410", "413", "415"]
     if route.endswith("/event"):
         refusals += ["409", "410"]
     elif route.startswith("put"):
