@@ -65,7 +65,8 @@ async def hold(port: int, number: int, url: str) -> tuple[float, int]:
 
 @pytest.mark.parametrize("number", [1_000, pytest.param(9_000, marks=pytest.mark.long)])
 def test_half_open_connections_are_given_up_and_hold_up_nobody(start: Start, store_url: str, number: int) -> None:
-    settings = {"LAURELS_HEAD_SECONDS": str(HEAD_SECONDS)}
+    # All come from one address here.
+    settings = {"LAURELS_HEAD_SECONDS": str(HEAD_SECONDS), "LAURELS_MAX_CONNECTIONS_PER_ADDRESS": "20000"}
     serving = start("serve", "--port", 0, "--store", store_url, env=settings)
     url = ready_url(serving)
     before = memory_of(serving.pid)
