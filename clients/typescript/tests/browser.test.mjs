@@ -141,6 +141,8 @@ describe("a page", { skip: withoutBrowser }, () => {
     await begin(page, "second", { url });
     await track(page, 1);
     await until(async () => (await server.eventIdsOf("second")).length === 1);
+    // The server has the second learner's event before its page has read the answer.
+    await until(async () => (await pending(page)) === 0);
     assert.equal(await stored(page), 3);
     await begin(page, "first", { url });
     await until(async () => (await server.eventIdsOf("first")).length === 3);
