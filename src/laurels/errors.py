@@ -36,13 +36,15 @@ class LaurelsError(Exception):
 class InvalidInput(LaurelsError):
     """The caller's data is wrong and nothing was changed.
 
-    `field` is the wire name of the offending field, dotted for nested ones (`metadata.codeLength`).
+    `faults` has every wrong field with a sentence that says what is expected; `field` and `detail` are the first.
+    Fields go by their names on the wire, dotted for nested ones (`metadata.codeLength`).
     """
 
     code = "invalid-input"
 
-    def __init__(self, field: str, detail: str) -> None:
-        super().__init__(f"{field}: {detail}" if field else detail)
+    def __init__(self, field: str, detail: str, *others: tuple[str, str]) -> None:
+        self.faults = ((field, detail), *others)
+        super().__init__(" ".join(f"{name}: {text}" if name else text for name, text in self.faults))
         self.field = field
         self.detail = detail
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from ipaddress import ip_network
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
 from laurels.errors import SettingsError
+from laurels.shapes import nearest, shape_faults
 
 PREFIX = "LAURELS_"
 PUBLIC = frozenset({"boards", "badges", "profiles"})
@@ -176,6 +177,10 @@ class Settings(Struct, frozen=True, kw_only=True):
             "Empty: none."
         ),
     ] = None
+    envelope: Annotated[
+        Literal["flat", "data"],
+        Meta(description="Form of the answers of event, dashboard, leaderboard and export: flat, or data."),
+    ] = "flat"
     cors_origins: Annotated[
         str | None,
         Meta(description="Origins whose pages may call from a browser, with commas. Empty: none."),
@@ -233,24 +238,25 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings that the environment gives. Raises SettingsError naming the variable."""
+    """The settings that the environment gives. Raises SettingsError naming every variable that is wrong."""
     environment = os.environ if environment is None else environment
-    names = {field.name for field in msgspec.structs.fields(Settings)}
+    names = [field.name for field in msgspec.structs.fields(Settings)]
     given: dict[str, str | None] = {}
+    faults: list[str] = []
     for variable, text in environment.items():
         if not variable.startswith(PREFIX):
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name not in names:
-            known = ", ".join(sorted(PREFIX + known.upper() for known in names))
-            raise SettingsError(f"{variable}: no such setting. The settings are {known}.")
-        if text.strip():
+            near = nearest(name, names)
+            hint = f"Did you mean {PREFIX}{near.upper()}?" if near else "docs/settings.md lists them all."
+            faults.append(f"{variable}: no such setting. {hint}")
+        elif text.strip():
             given[name] = text.strip()
-    try:
-        settings = msgspec.convert(given, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at `$.")
-        raise SettingsError(f"{PREFIX}{path.rstrip('`').upper()}: {detail}.") from error
+    faults += [f"{PREFIX}{name.upper()}: {detail}" for name, detail in shape_faults(given, Settings, strict=False)]
+    if faults:
+        raise SettingsError(" ".join(faults))
+    settings = msgspec.convert(given, Settings, strict=False)
     _check_lists(settings)
     return settings
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -93,7 +92,7 @@ JSONS = st.recursive(
 def test_bodies(body: bytes) -> None:
     for kind, error in ((LearningEvent, InvalidEvent), (ProfileChange, InvalidProfile)):
         with suppress(InvalidInput, Refusal):
-            decoded: Any = decode(body, msgspec.json.Decoder(kind), error)
+            decoded: Any = decode(body, kind, error)
             if isinstance(decoded, LearningEvent):
                 check_event(decoded, EVENT_TYPES, now=1_800_000_000_000, earliest=0)
 
@@ -103,7 +102,7 @@ def test_bodies(body: bytes) -> None:
 def test_events_of_any_shape(event: dict[str, Any]) -> None:
     body = json.dumps(event).encode()
     with suppress(InvalidInput, Refusal):
-        decoded = decode(body, msgspec.json.Decoder(LearningEvent), InvalidEvent)
+        decoded = decode(body, LearningEvent, InvalidEvent)
         check_event(decoded, EVENT_TYPES, now=1_800_000_000_000, earliest=0)
 
 

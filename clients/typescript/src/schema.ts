@@ -234,7 +234,10 @@ export interface components {
         BatchResult: {
             error?: string;
             eventId: string | null;
+            line: number;
+            newBadges?: components["schemas"]["BadgeView"][];
             points?: number;
+            progress?: components["schemas"]["ProgressView"];
             /** @enum {string} */
             status: "recorded" | "replayed" | "queued" | "conflict" | "invalid";
             unpaid?: "once" | "cooldown" | "daily-cap";
@@ -639,7 +642,9 @@ export interface operations {
     };
     ApiProgressEventsRecordEvents: {
         parameters: {
-            query?: never;
+            query?: {
+                outcomes?: "short" | "full";
+            };
             header?: never;
             path?: never;
             cookie?: never;

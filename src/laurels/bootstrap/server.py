@@ -101,13 +101,18 @@ async def _serving(settings: Settings, tokens: TokenRules, guard: Layer | None) 
             ),
             reports=Reports(settings.public_url or ""),
             callers_known=lambda: identity.is_ready,
+            envelope=settings.envelope,
         )
         pages = page_routes(PageHost(), frame_ancestors=settings.listed("frame_ancestors"))
         framework = build_app(running, pages=[pages])
         await stack.enter_async_context(framework.lifespan())
 
+        app: ASGIApp = SlashIds(framework)
+        if settings.envelope == "flat":
+            # The short way knows no envelope.
+            app = ShortWay(app, service, running.limits)
         # Each layer knows the one inside it; a request passes them from the bottom of this list to its top.
-        app: ASGIApp = Methods(ShortWay(SlashIds(framework), service, running.limits))
+        app = Methods(app)
         app = guard(app) if guard else Guard(app, identity=identity, limiter=limiter, rates=_rates(settings))
         app = capacity = Capacity(app, requests=settings.max_requests, seconds=settings.request_seconds)
         app = Refusals(app)

@@ -5,7 +5,8 @@ Every surface (HTTP, import, library) passes through `check_event`, so none can 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+import re
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from math import isfinite
 from typing import Annotated, Any, cast
@@ -13,23 +14,26 @@ from typing import Annotated, Any, cast
 import msgspec
 from msgspec import Meta, Struct
 
-from laurels.domain.periods import to_ms
+from laurels.domain.periods import iso, to_ms
 from laurels.errors import InvalidEvent, InvalidInput
+from laurels.json_values import check_json
+from laurels.shapes import Fault, kind_of, nearest, plain, read_again, shape_faults, unknown_name
 
 MAX_ID_LENGTH = 100
-MAX_METADATA_BYTES = 16 * 1024
-MAX_METADATA_DEPTH = 16
 MAX_LANGUAGE_LENGTH = 50
 MAX_MEASURE = 1_000_000_000
 FUTURE_TOLERANCE_MS = 5 * 60 * 1000
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 
-_encode = msgspec.json.Encoder().encode
+_MEASURES = ("codeLength", "sessionDuration")
+_MOST_NAMED = 30
+_NUMERAL = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,3})?")
+_AN_INSTANT = "a date with time and offset, such as 2026-01-15T09:30:00Z or 2026-01-15T10:30:00+01:00"
 _encode_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
-class LearningEvent(Struct, frozen=True, kw_only=True, rename="camel"):
+class LearningEvent(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """What a learner did.
 
     `timestamp` is when it happened (aware; None means now, cut to milliseconds). `event_id` is the caller's
@@ -46,10 +50,14 @@ class LearningEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     once_key: Id | None = None
 
 
+FIELDS = tuple(each.encode_name for each in msgspec.structs.fields(LearningEvent))
+_decode = msgspec.json.Decoder(LearningEvent).decode
+
+
 def check_id(value: object, field: str, error: type[InvalidInput] = InvalidEvent) -> str:
     """`value` if it can be an id: 1 to 100 printable characters. Raises `error` naming `field`."""
     if not isinstance(value, str):
-        raise error(field, "Must be a string.")
+        raise error(field, f"Must be text of 1 to {MAX_ID_LENGTH} characters, not {kind_of(value)}.")
     if not 1 <= len(value) <= MAX_ID_LENGTH:
         raise error(field, f"Must have 1 to {MAX_ID_LENGTH} characters.")
     if not value.isprintable():
@@ -59,88 +67,190 @@ def check_id(value: object, field: str, error: type[InvalidInput] = InvalidEvent
     return value
 
 
-def check_event(event: LearningEvent, event_types: Container[str], *, now: int, earliest: int) -> int:
+def check_event(event: LearningEvent, event_types: Collection[str], *, now: int, earliest: int) -> int:
     """The instant at which the event happened, once every field is found to be in order.
 
-    `now` and `earliest` are in milliseconds. Raises InvalidEvent naming the first wrong field.
+    `now` and `earliest` are in milliseconds. Raises InvalidEvent naming every wrong field.
     """
-    check_id(event.user_id, "userId")
-    if event.event_id is not None:
-        check_id(event.event_id, "eventId")
-    if event.once_key is not None:
-        check_id(event.once_key, "onceKey")
-    if event.event_type not in event_types:
-        raise InvalidEvent("eventType", "Is not an event type that the rulebook declares.")
-    if event.metadata:
-        _check_metadata(event.metadata)
-    if event.timestamp is None:
+    if (
+        event.event_type in event_types
+        and _is_id(event.user_id)
+        and (event.event_id is None or _is_id(event.event_id))
+        and (event.once_key is None or _is_id(event.once_key))
+    ):
+        try:
+            if event.metadata:
+                _check_metadata(event.metadata)
+            return _check_instant(event.timestamp, now, earliest)
+        except InvalidEvent:
+            # What else is wrong is named, too.
+            pass
+    document = {each.encode_name: getattr(event, each.name) for each in msgspec.structs.fields(LearningEvent)}
+    first, *others = event_faults(document, event_types, now=now, earliest=earliest)
+    raise InvalidEvent(*first, *others)
+
+
+def event_faults(document: object, event_types: Collection[str], *, now: int, earliest: int) -> list[Fault]:
+    """Every wrong field of an event as it is on the wire; empty where it is in order. See `check_event`."""
+    if not isinstance(document, dict):
+        return [("body", f"Must be an object with userId and eventType, not {kind_of(document)}.")]
+    members = cast("dict[str, Any]", document)
+    faults = [
+        (name, unknown_name(name, FIELDS, of="Is not a field of an event")) for name in members if name not in FIELDS
+    ]
+    for name in FIELDS:
+        value = members.get(name)
+        try:
+            match name:
+                case "userId":
+                    if name not in members:
+                        raise InvalidEvent(name, "Is required: the id that your platform has for the learner.")
+                    check_id(value, name)
+                case "eventId" | "onceKey":
+                    if value is not None:
+                        check_id(value, name)
+                case "eventType":
+                    _check_type(value, event_types, is_given=name in members)
+                case "metadata":
+                    if value is not None and not isinstance(value, dict):
+                        raise InvalidEvent(name, f"Must be an object, not {kind_of(value)}.")
+                    _check_metadata(normal_metadata(cast("dict[str, Any]", value or {})))
+                case _:
+                    _check_instant(_as_instant(value), now, earliest)
+        except InvalidEvent as error:
+            faults += error.faults
+    return faults
+
+
+def decode_event(data: bytes | msgspec.Raw, event_types: Collection[str], *, now: int, earliest: int) -> LearningEvent:
+    """An event from its JSON, without the checks of `check_event`.
+
+    Raises InvalidEvent naming every wrong field, those that `check_event` would find, too; msgspec.DecodeError,
+    UnicodeDecodeError or RecursionError for what is no JSON.
+    """
+    try:
+        return _decode(data)
+    except msgspec.ValidationError as error:
+        document = _without_null(read_again(data, error, InvalidEvent))
+    try:
+        return msgspec.convert(document, LearningEvent)
+    except msgspec.ValidationError as error:
+        faults = event_faults(document, event_types, now=now, earliest=earliest)
+        first, *others = faults or shape_faults(document, LearningEvent) or [("body", plain(str(error)))]
+        raise InvalidEvent(*first, *others) from None
+
+
+def _without_null(document: Any) -> object:
+    """The document of an event without a `metadata` that is null: for its type that would be one more case."""
+    if not isinstance(document, dict):
+        return document
+    members = cast("dict[str, Any]", document)
+    return {name: value for name, value in members.items() if name != "metadata" or value is not None}
+
+
+def normal_event(event: LearningEvent) -> LearningEvent:
+    """The event with the typed fields of its metadata as they are kept; see `normal_metadata`."""
+    metadata = event.metadata
+    if not metadata or not isinstance(metadata, dict):  # pyright: ignore[reportUnnecessaryIsInstance]  callers of the library
+        return event
+    normal = normal_metadata(metadata)
+    return event if normal is metadata else msgspec.structs.replace(event, metadata=normal)
+
+
+def normal_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Metadata as it is kept: an empty `language` left out, a whole number of `codeLength` and `sessionDuration` as an
+    integer, also where it came as `5.0` or as text. The same object where nothing of that is in it."""
+    changes: dict[str, int | float] = {}
+    for name in _MEASURES:
+        value = metadata.get(name)
+        if value is not None and type(value) is not int and (number := _number(value)) is not None:
+            changes[name] = number
+    language = metadata.get("language")
+    if isinstance(language, str) and not language.strip():
+        metadata = {name: value for name, value in metadata.items() if name != "language"}
+    return metadata | changes if changes else metadata
+
+
+def _number(value: object) -> int | float | None:
+    """The number that `value` is, or that it spells in decimal digits; None where that is not exact."""
+    if isinstance(value, str) and _NUMERAL.fullmatch(value):
+        value = float(value) if "." in value else int(value)
+    if type(value) is int:
+        return value
+    if type(value) is not float or not isfinite(value):
+        return None
+    return int(value) if value.is_integer() else value
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= MAX_ID_LENGTH and value.isprintable()
+
+
+def _check_type(value: object, event_types: Collection[str], *, is_given: bool = True) -> None:
+    if isinstance(value, str) and value in event_types:
+        return
+    known = sorted(event_types)
+    taken = f"Known are {', '.join(known[:_MOST_NAMED])}{', and more' if len(known) > _MOST_NAMED else ''}."
+    if not is_given:
+        raise InvalidEvent("eventType", f"Is required. {taken}")
+    if not isinstance(value, str):
+        raise InvalidEvent("eventType", f"Must be text, not {kind_of(value)}. {taken}")
+    hint = f' Did you mean "{near}"?' if (near := nearest(value, known)) else ""
+    raise InvalidEvent("eventType", f"Is not an event type that the rulebook declares.{hint} {taken}")
+
+
+def _as_instant(value: object) -> datetime | None:
+    if value is None or isinstance(value, datetime):
+        return value
+    try:
+        return msgspec.convert(value, datetime)
+    except msgspec.ValidationError:
+        raise InvalidEvent("timestamp", f"Must be {_AN_INSTANT}.") from None
+
+
+def _check_instant(timestamp: datetime | None, now: int, earliest: int) -> int:
+    if timestamp is None:
         return now
-    if event.timestamp.tzinfo is None:
-        raise InvalidEvent("timestamp", "Must carry an offset, such as Z or +02:00.")
-    at = to_ms(event.timestamp)
+    if timestamp.tzinfo is None:
+        raise InvalidEvent("timestamp", f"Must carry an offset, such as Z or +02:00: {_AN_INSTANT}.")
+    at = to_ms(timestamp)
     if at > now + FUTURE_TOLERANCE_MS:
-        raise InvalidEvent("timestamp", "Lies more than 5 minutes in the future.")
+        raise InvalidEvent(
+            "timestamp",
+            f"Lies more than 5 minutes in the future; here it is {iso(now)}. Check the clock and the offset.",
+        )
     if at < earliest:
-        raise InvalidEvent("timestamp", "Lies further back than this service accepts.")
+        raise InvalidEvent(
+            "timestamp", f"Lies further back than this service accepts; the earliest is {iso(earliest)}."
+        )
     return at
 
 
 def _check_metadata(metadata: dict[str, Any]) -> None:
+    """Raise InvalidEvent naming every wrong field of metadata."""
+    faults: list[Fault] = []
     language = metadata.get("language")
     if language is not None and not (
-        isinstance(language, str) and 1 <= len(language) <= MAX_LANGUAGE_LENGTH and language.isprintable()
+        isinstance(language, str) and len(language) <= MAX_LANGUAGE_LENGTH and language.isprintable()
     ):
-        raise InvalidEvent("metadata.language", f"Must be a string of 1 to {MAX_LANGUAGE_LENGTH} printable characters.")
+        faults.append(
+            (
+                "metadata.language",
+                f'Must be text of at most {MAX_LANGUAGE_LENGTH} printable characters, such as "python".',
+            )
+        )
     code_length = metadata.get("codeLength")
     if code_length is not None and (type(code_length) is not int or not 0 <= code_length <= MAX_MEASURE):
-        raise InvalidEvent("metadata.codeLength", f"Must be a whole number from 0 to {MAX_MEASURE}.")
+        faults.append(("metadata.codeLength", f"Must be a whole number of characters from 0 to {MAX_MEASURE}."))
     duration = metadata.get("sessionDuration")
     if duration is not None and (type(duration) not in (int, float) or not 0 <= duration <= MAX_MEASURE):
-        raise InvalidEvent("metadata.sessionDuration", f"Must be a number of seconds from 0 to {MAX_MEASURE}.")
-    check_json(metadata, "metadata", InvalidEvent)
-
-
-def check_json(value: dict[str, Any], field: str, error: type[InvalidInput]) -> None:
-    """Raise `error` unless `value` is a JSON object of at most 16 KiB, no deeper than 16 levels."""
-    for key, item in value.items():
-        _check_key(key, field, error)
-        if not isinstance(item, str | int):
-            _check_value(item, f"{field}.{key}", 1, error)
+        faults.append(("metadata.sessionDuration", f"Must be a number of seconds from 0 to {MAX_MEASURE}."))
     try:
-        size = len(_encode(value))
-    except (UnicodeEncodeError, ValueError, TypeError, OverflowError) as cause:
-        raise error(field, "Must be a JSON object of valid Unicode text and finite numbers.") from cause
-    if size > MAX_METADATA_BYTES:
-        raise error(field, f"Must not exceed {MAX_METADATA_BYTES} bytes of JSON.")
-
-
-def _check_key(key: object, field: str, error: type[InvalidInput]) -> None:
-    if not isinstance(key, str):
-        raise error(field, "Must have strings as keys.")
-    if "\0" in key:
-        raise error(field, "Must not have a NUL character in a key.")
-
-
-def _check_value(value: object, field: str, depth: int, error: type[InvalidInput]) -> None:
-    if value is None or isinstance(value, str | bool | int):
-        return
-    if isinstance(value, float):
-        if not isfinite(value):
-            raise error(field, "Must be a finite number.")
-        return
-    if not isinstance(value, dict | list):
-        raise error(field, "Must be JSON: string, number, boolean, null, array or object.")
-    if depth >= MAX_METADATA_DEPTH:
-        raise error(field, f"Must not be nested deeper than {MAX_METADATA_DEPTH} levels.")
-    if isinstance(value, dict):
-        members = cast("dict[object, object]", value)
-        for key in members:
-            _check_key(key, field, error)
-        items: Iterable[object] = members.values()
-    else:
-        items = cast("list[object]", value)
-    for item in items:
-        _check_value(item, field, depth + 1, error)
+        check_json(metadata, "metadata", InvalidEvent)
+    except InvalidEvent as error:
+        faults += error.faults
+    if faults:
+        raise InvalidEvent(*faults[0], *faults[1:])
 
 
 def is_same_content(

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from laurels.domain.events import check_id, check_json
+from laurels.domain.events import check_id
 from laurels.domain.periods import is_zone
 from laurels.domain.ranking import Visibility
 from laurels.errors import InvalidProfile
+from laurels.json_values import check_json
+from laurels.shapes import Fault, kind_of, unknown_name
 
 FIELDS = ("displayName", "photoURL", "timeZone", "preferences", "visibility", "alias")
 MAX_NAME_LENGTH = 100
@@ -17,38 +19,51 @@ MAX_URL_LENGTH = 2_048
 
 
 def check_profile(user_id: str, changes: Mapping[str, Any]) -> None:
-    """Raise InvalidProfile naming the first field that is wrong or unknown."""
-    check_id(user_id, "userId", InvalidProfile)
+    """Raise InvalidProfile naming every field that is wrong or unknown."""
+    faults: list[Fault] = []
+    try:
+        check_id(user_id, "userId", InvalidProfile)
+    except InvalidProfile as error:
+        faults += error.faults
     if changes.get("visibility") == Visibility.ALIAS and "alias" not in changes:
-        raise InvalidProfile("alias", "Name the alias to appear under in the same request.")
+        faults.append(("alias", "Name the alias to appear under in the same request."))
     for name, value in changes.items():
-        match name:
-            case "displayName":
-                _check_display_name(value)
-            case "photoURL":
-                _check_photo_url(value)
-            case "timeZone":
-                if not isinstance(value, str) or not is_zone(value):
-                    raise InvalidProfile(name, "Must be the name of an IANA time zone, such as Europe/Lisbon.")
-            case "preferences":
-                if not isinstance(value, dict):
-                    raise InvalidProfile(name, "Must be an object.")
-                check_json(value, name, InvalidProfile)  # pyright: ignore[reportUnknownArgumentType]
-            case "visibility":
-                if value not in list(Visibility):
-                    raise InvalidProfile(name, f"Must be one of {', '.join(Visibility)}.")
-            case "alias":
-                if not _is_name(value):
-                    raise InvalidProfile(name, f"Must be 1 to {MAX_NAME_LENGTH} printable characters.")
-            case _:
-                raise InvalidProfile(name, f"Is not a field of a profile; those are {', '.join(FIELDS)}.")
+        try:
+            _check_field(name, value)
+        except InvalidProfile as error:
+            faults += error.faults
+    if faults:
+        raise InvalidProfile(*faults[0], *faults[1:])
+
+
+def _check_field(name: str, value: object) -> None:
+    match name:
+        case "displayName":
+            _check_display_name(value)
+        case "photoURL":
+            _check_photo_url(value)
+        case "timeZone":
+            if not isinstance(value, str) or not is_zone(value):
+                raise InvalidProfile(name, "Must be the name of an IANA time zone, such as Europe/Lisbon.")
+        case "preferences":
+            if not isinstance(value, dict):
+                raise InvalidProfile(name, f"Must be an object, not {kind_of(value)}.")
+            check_json(value, name, InvalidProfile)  # pyright: ignore[reportUnknownArgumentType]  checked by it
+        case "visibility":
+            if value not in list(Visibility):
+                raise InvalidProfile(name, f"Must be one of {', '.join(Visibility)}.")
+        case "alias":
+            if not _is_name(value):
+                raise InvalidProfile(name, f"Must be text of 1 to {MAX_NAME_LENGTH} printable characters.")
+        case _:
+            raise InvalidProfile(name, unknown_name(name, FIELDS, of="Is not a field of a profile"))
 
 
 def _check_display_name(value: object) -> None:
     if value is None:
         return
     if not _is_name(value):
-        raise InvalidProfile("displayName", f"Must be 1 to {MAX_NAME_LENGTH} printable characters, or null.")
+        raise InvalidProfile("displayName", f"Must be text of 1 to {MAX_NAME_LENGTH} printable characters, or null.")
 
 
 def _is_name(value: object) -> bool:

@@ -19,8 +19,10 @@ from laurels.errors import LaurelsError
 from laurels.http.auth.access import OPEN, allow
 from laurels.http.routes import boards, corrections, events, exports, health, learners, personal_data, streams, webhooks
 from laurels.http.server.limits import Limits
+from laurels.http.wire.envelopes import Form
 from laurels.http.wire.openapi import DescriptionPlugin, description
 from laurels.http.wire.problems import not_found, on_fault, on_http_exception, on_laurels_error
+from laurels.http.wire.queries import takes_query
 from laurels.http.wire.streams import Streams
 
 ROUTES = (
@@ -48,7 +50,8 @@ ROUTES = (
 
 
 class Running(Struct):
-    """What the routes work with while the process serves. `callers_known` says whether keys were read yet."""
+    """What the routes work with while the process serves. `callers_known` says whether keys were read yet; `envelope`
+    is the form of the answers that can come in one, where a request does not say which."""
 
     service: Service
     webhooks: Webhooks
@@ -56,6 +59,7 @@ class Running(Struct):
     streams: Streams
     reports: exports.Reports | None = None
     callers_known: Callable[[], bool] = lambda: True
+    envelope: Form = "flat"
 
 
 def build_app(
@@ -68,7 +72,7 @@ def build_app(
     state = State({"is_stopping": False})
     if running is not None:
         state.update(limits=running.limits, streams=running.streams, callers_known=running.callers_known)
-        state["reports"] = running.reports
+        state.update(reports=running.reports, envelope=running.envelope)
 
     def what_runs() -> Running:
         if running is None:
@@ -101,7 +105,7 @@ def build_app(
             render_plugins=[DescriptionPlugin()],
             use_handler_docstrings=True,
         ),
-        guards=[allow],
+        guards=[allow, takes_query],
         logging_config=None,
         # Bodies are limited where they are read, each route by its own setting.
         request_max_body_size=None,

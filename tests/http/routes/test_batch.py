@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -57,13 +58,14 @@ class TestRecordEvents:
             ("invalid", "e"),
             ("invalid", "f"),
         ]
+        assert [result["line"] for result in answer["results"]] == list(range(1, 9))
         assert (answer["recorded"], answer["replayed"], answer["rejected"]) == (2, 1, 5)
         for result in answer["results"]:
             if result["status"] in ("recorded", "replayed"):
-                assert result.keys() == {"status", "eventId", "points"}
+                assert result.keys() == {"status", "eventId", "line", "points"}
                 assert result["points"] == 6
             else:
-                assert result.keys() == {"status", "eventId", "error"}
+                assert result.keys() == {"status", "eventId", "line", "error"}
         errors = [result.get("error", "") for result in answer["results"]]
         assert [error.partition(":")[0] for error in errors[3:] if error] == [
             "eventType",
@@ -100,6 +102,25 @@ class TestRecordEvents:
         assert broken["status"] == "invalid"
         assert broken["eventId"] is None
         assert broken["error"]
+
+    def test_outcomes_in_full_are_those_of_single_events(
+        self, client: httpx2.Client, user: str, new_user: Callable[[], str]
+    ) -> None:
+        other = new_user()
+        answer = client.post(URL, params={"outcomes": "full"}, json=[event(user, "a"), event(user, "a"), {}])
+        first, again, invalid = answer.json()["results"]
+        single = client.post("/api/progress/event", json=event(other, "a")).json()
+        assert (first["newBadges"], first["progress"]) == (single["newBadges"], single["progress"])
+        assert again == first | {"status": "replayed", "line": 2}
+        assert invalid.keys() == {"status", "eventId", "line", "error"}
+
+    def test_empty_lines_are_none_and_keep_their_numbers(self, client: httpx2.Client, user: str) -> None:
+        response = post_lines(client, [b"", event(user, "a"), b" ", b"\r", event(user, "b"), b"{"])
+        assert [(result["line"], result["status"]) for result in response.json()["results"]] == [
+            (2, "recorded"),
+            (5, "recorded"),
+            (6, "invalid"),
+        ]
 
     def test_a_wrong_element_of_an_array_does_not_spoil_the_rest(self, client: httpx2.Client, user: str) -> None:
         response = client.post(URL, json=[None, event(user, "a"), [], 5, {}, event(user, "b")])

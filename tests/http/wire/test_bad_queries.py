@@ -85,5 +85,18 @@ class TestOtherQueries:
     def test_bytes_that_are_no_text_find_nobody(self, client: httpx2.Client) -> None:
         assert_refused(client.get(BOARD + "?around=%FF%FE"), 404)
 
-    def test_parameters_that_there_are_not_are_passed_over(self, client: httpx2.Client) -> None:
-        assert client.get(BOARD + "?utm_source=x&limit=1").status_code == 200
+    def test_parameters_that_there_are_not_are_refused_with_the_nearest(self, client: httpx2.Client) -> None:
+        problem = assert_refused(client.get(BOARD + "?timefrme=daily&limit=1"), 422, field="timefrme")
+        assert 'Did you mean "timeframe"?' in problem["detail"]
+        assert_refused(client.get("/api/badges?limit=1"), 422, field="limit", code=":invalid-query")
+        assert_refused(client.post("/api/progress/event?dryRun=1", json={}), 422, field="dryRun")
+
+    def test_every_wrong_parameter_is_named_at_once(self, client: httpx2.Client) -> None:
+        response = client.get(BOARD, params={"timeframe": "hourly", "limit": "ten", "perod": "2026-11"})
+        problem = assert_refused(response, 422)
+        assert problem["errors"] == [
+            {"field": "timeframe", "message": "Must be one of all-time, monthly, weekly, daily."},
+            {"field": "limit", "message": "Must be a whole number, not text."},
+            {"field": "perod", "message": problem["errors"][2]["message"]},
+        ]
+        assert 'Did you mean "period"?' in problem["errors"][2]["message"]

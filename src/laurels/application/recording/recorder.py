@@ -11,7 +11,7 @@ from laurels.application.recording.commands import Amend, ChangeProfile, Command
 from laurels.application.recording.committer import Committer
 from laurels.application.recording.progress_cache import ProgressCache
 from laurels.domain.amendments import Amendment
-from laurels.domain.events import LearningEvent, check_event
+from laurels.domain.events import LearningEvent, check_event, normal_event
 from laurels.domain.profiles import check_profile
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
@@ -67,12 +67,13 @@ class Recorder:
         for index, event in enumerate(events):
             try:
                 arrived = now if arrivals is None else arrivals[index]
-                at = check_event(event, types, now=arrived, earliest=earliest)
+                normal = normal_event(event)
+                at = check_event(normal, types, now=arrived, earliest=earliest)
             except LaurelsError as error:
                 self.stats.invalid += 1
                 prepared.append(error)
             else:
-                prepared.append(RecordEvent(event, at))
+                prepared.append(RecordEvent(normal, at))
         return prepared
 
     async def carry_out(self, prepared: Sequence[Command[T] | LaurelsError]) -> list[T | LaurelsError]:

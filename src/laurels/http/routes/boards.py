@@ -15,6 +15,7 @@ from laurels.domain.periods import Timeframe
 from laurels.errors import InvalidQuery
 from laurels.http.auth.access import BADGES, BOARDS, check_about
 from laurels.http.wire.bodies import user_ids_in
+from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.schemas import BadgeCatalogue
 
 
@@ -37,6 +38,7 @@ async def leaderboard(
     language: Annotated[
         str | None, QueryParameter(description="A board of one language, where the rulebook keeps them.")
     ] = None,
+    envelope: Envelope = None,
 ) -> Leaderboard:
     """A page of a board. `points` were earned in the period, `totalPoints` ever; equal points share a rank."""
     if users is not None:
@@ -44,12 +46,14 @@ async def leaderboard(
             raise InvalidQuery("users", "Cannot be combined with 'cursor' or 'around'.")
         named = user_ids_in(users)
         check_about(request.scope, named)
-        return await service.leaderboards.among(named, timeframe, period=period, language=language)
+        ranked = await service.leaderboards.among(named, timeframe, period=period, language=language)
+        return enveloped(request, envelope, ranked, only="leaderboard")
     if around is not None:
         check_about(request.scope, [around])
-    return await service.leaderboards.page(
+    page = await service.leaderboards.page(
         timeframe, period=period, limit=limit, cursor=cursor, around=around, language=language
     )
+    return enveloped(request, envelope, page, only="leaderboard")
 
 
 @get("/api/badges", access=BADGES, summary="All badges", tags=["badges"])

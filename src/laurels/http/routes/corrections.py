@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Request, Response, delete, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
@@ -71,11 +70,6 @@ class AwardChange(Document, frozen=True, kw_only=True):
     progress: ProgressView
 
 
-_retraction = msgspec.json.Decoder(RetractionRequest)
-_grant = msgspec.json.Decoder(GrantRequest)
-_revocation = msgspec.json.Decoder(RevocationRequest)
-
-
 @post("/api/progress/retractions", access=ADMINS, summary="Retract an event", tags=["corrections"])
 async def retract_event(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[Retraction]:
     """Has an event not count: points, counters, day, streak and boards become as if it had never been.
@@ -83,7 +77,7 @@ async def retract_event(request: Request[Any, Any, Any], service: NamedDependenc
     Badges that do not hold without it go, with their points, where the rulebook calls them `revocable`. Asked for again
     it changes nothing (200, with `Idempotent-Replayed: true`).
     """
-    wanted = decode(await _body(request), _retraction, InvalidInput)
+    wanted = decode(await _body(request), RetractionRequest, InvalidInput)
     done = await service.corrections.retract(
         wanted.user_id, wanted.event_id, reason=wanted.reason, caller=_name_of(request)
     )
@@ -103,7 +97,7 @@ async def retract_event(request: Request[Any, Any, Any], service: NamedDependenc
 async def grant_badge(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[AwardChange]:
     """Awards a badge by hand; its points count, and may bring the next badge. A badge that is held already changes
     nothing (200, with `Idempotent-Replayed: true`)."""
-    wanted = decode(await _body(request), _grant, InvalidInput)
+    wanted = decode(await _body(request), GrantRequest, InvalidInput)
     done = await service.corrections.grant(
         wanted.user_id,
         wanted.badge_id,
@@ -128,7 +122,7 @@ async def revoke_badge(
 ) -> Response[AwardChange]:
     """Takes a badge back, with its points; no rule awards it again, only a grant does. The path ends with the learner's
     id, a slash and the badge's id. Asked for again it changes nothing (200, with `Idempotent-Replayed: true`)."""
-    wanted = decode(await _body(request), _revocation, InvalidInput)
+    wanted = decode(await _body(request), RevocationRequest, InvalidInput)
     learner = user_id_in(request.scope, "/awards/", tail=ANY_SEGMENT)
     badge_id = user_id.rpartition("/")[2]
     done = await service.corrections.revoke(learner, badge_id, reason=wanted.reason, caller=_name_of(request))

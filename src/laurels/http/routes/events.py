@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 from litestar.types import HTTPScope, Receive
 from msgspec import UNSET
 
 from laurels.application.queries.views import QueuedView, RecordedView
 from laurels.application.recording.commands import Queued, Recorded
 from laurels.application.service import Service
-from laurels.domain.events import LearningEvent
+from laurels.domain.events import LearningEvent, decode_event
 from laurels.errors import EventConflict, InternalFault, InvalidEvent, LaurelsError, StoreError
 from laurels.http.auth.access import WRITE_EVENTS, caller_of, check_recording, earliest_for
 from laurels.http.server.limits import Limits, limits_of
 from laurels.http.server.routing import Answer
 from laurels.http.server.short_way import JSON, json_answer
-from laurels.http.wire.bodies import JSON_TYPES, NDJSON_TYPES, BodyRefused, decode, explain, media_type, read_body
+from laurels.http.wire.bodies import JSON_TYPES, NDJSON_TYPES, BodyRefused, media_type, not_json, read_body
+from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.problems import sentence
 from laurels.http.wire.schemas import BatchAnswer, BatchResult
 
@@ -28,7 +30,6 @@ MAX_BATCH = 10_000
 REPLAYED = {"Idempotent-Replayed": "true"}
 
 _REPLAYED = [*JSON, *((name.lower().encode(), value.encode()) for name, value in REPLAYED.items())]
-_event = msgspec.json.Decoder(LearningEvent)
 _raw_events = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -43,7 +44,7 @@ async def answer_event(scope: HTTPScope, receive: Receive, service: Service, lim
 
 @post("/api/progress/event", access=WRITE_EVENTS, short=answer_event, summary="Record an event", tags=["events"])
 async def record_event(
-    request: Request[Any, Any, Any], service: NamedDependency[Service]
+    request: Request[Any, Any, Any], service: NamedDependency[Service], envelope: Envelope = None
 ) -> Response[RecordedView | QueuedView]:
     """Records one learning event and answers with its points, the badges it brought and the progress after it.
 
@@ -55,8 +56,8 @@ async def record_event(
     """
     recorded = await receive_event(request.scope, request.receive, service, limits_of(request))
     if isinstance(recorded, Queued):
-        return Response(service.learners.queued(recorded), status_code=202)
-    answer = service.learners.recorded(recorded)
+        return Response(enveloped(request, envelope, service.learners.queued(recorded)), status_code=202)
+    answer = enveloped(request, envelope, service.learners.recorded(recorded))
     if recorded.is_replay:
         return Response(answer, status_code=200, headers=REPLAYED)
     return Response(answer, status_code=201)
@@ -66,47 +67,83 @@ async def receive_event(scope: HTTPScope, receive: Receive, service: Service, li
     """Record the event that a request's body holds, or queue it while the store is away."""
     media_type(scope, JSON_TYPES)
     body = await read_body(scope, receive, limits.event_bytes)
+    caller = caller_of(scope)
+    earliest = earliest_for(caller, service)
     try:
-        event = decode(body, _event, InvalidEvent)
+        event = _decode(body, service, earliest)
     except InvalidEvent:
         service.recorder.stats.invalid += 1
         raise
-    caller = caller_of(scope)
+    except (RecursionError, msgspec.DecodeError, UnicodeDecodeError) as cause:
+        raise not_json(body, cause, InvalidEvent) from None
     check_recording(caller, event.user_id)
-    return await service.accept_event(event, earliest=earliest_for(caller, service))
+    return await service.accept_event(event, earliest=earliest)
 
 
 @post("/api/progress/events", access=WRITE_EVENTS, status_code=200, summary="Record many events", tags=["events"])
-async def record_events(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> BatchAnswer:
+async def record_events(
+    request: Request[Any, Any, Any],
+    service: NamedDependency[Service],
+    outcomes: Annotated[
+        Literal["short", "full"],
+        QueryParameter(description="full: what each event brought, too; short (default): its points alone."),
+    ] = "short",
+) -> BatchAnswer:
     """Records up to 10,000 events from a JSON array or from NDJSON, in order, with one result for each.
 
     One bad event does not spoil the others.
     """
     kind = media_type(request.scope, JSON_TYPES | NDJSON_TYPES)
     body = await read_body(request.scope, request.receive, limits_of(request).batch_bytes)
-    if kind in NDJSON_TYPES:
-        lines: list[bytes] | list[msgspec.Raw] = [line for line in body.split(b"\n") if line.strip()]
-    else:
-        lines = decode(body, _raw_events, InvalidEvent)
+    lines = _lines(body, is_list=kind in JSON_TYPES)
     if len(lines) > MAX_BATCH:
         raise BodyRefused(413, f"A batch may have at most {MAX_BATCH} events; this one has {len(lines)}.")
-    parsed = [_parse(line) for line in lines]
+    caller = caller_of(request.scope)
+    earliest = earliest_for(caller, service)
+    parsed = [_parse(number, line, service, earliest) for number, line in lines]
     events = [event for event in parsed if isinstance(event, LearningEvent)]
     service.recorder.stats.invalid += len(parsed) - len(events)
-    caller = caller_of(request.scope)
     for event in events:
         check_recording(caller, event.user_id)
-    outcomes = iter(await service.accept_many(events, earliest=earliest_for(caller, service)) if events else [])
-    return _answer((_result(event, next(outcomes)) if isinstance(event, LearningEvent) else event) for event in parsed)
+    found = iter(await service.accept_many(events, earliest=earliest) if events else [])
+    return _answer(
+        _result(number, each, next(found), service if outcomes == "full" else None)
+        if isinstance(each, LearningEvent)
+        else each
+        for (number, _), each in zip(lines, parsed, strict=True)
+    )
 
 
-def _parse(line: bytes | msgspec.Raw) -> LearningEvent | BatchResult:
+def _lines(body: bytes, *, is_list: bool) -> list[tuple[int, bytes | msgspec.Raw]]:
+    """The events of a batch, each with the number of its line, or of its place in the list, from 1."""
+    if not is_list:
+        return [(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
     try:
-        return _event.decode(line)
-    except msgspec.ValidationError as error:
-        return BatchResult("invalid", _event_id_of(line), error=": ".join(explain(error)))
+        return list(enumerate(_raw_events.decode(body), 1))
+    except msgspec.ValidationError:
+        raise InvalidEvent("body", "Must be a list of events; send a single one to /api/progress/event.") from None
+    except (RecursionError, msgspec.DecodeError, UnicodeDecodeError) as cause:
+        raise not_json(body, cause, InvalidEvent) from None
+
+
+def _decode(data: bytes | msgspec.Raw, service: Service, earliest: int | None) -> LearningEvent:
+    return decode_event(
+        data,
+        service.rulebook.event_types,
+        now=service.clock(),
+        earliest=service.earliest if earliest is None else earliest,
+    )
+
+
+def _parse(
+    number: int, line: bytes | msgspec.Raw, service: Service, earliest: int | None
+) -> LearningEvent | BatchResult:
+    try:
+        return _decode(line, service, earliest)
+    except InvalidEvent as error:
+        return BatchResult("invalid", _event_id_of(line), number, error=str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return BatchResult("invalid", None, error="Is not valid JSON.")
+        return BatchResult("invalid", None, number, error="Is not valid JSON; send one event in each line.")
 
 
 def _event_id_of(line: bytes | msgspec.Raw) -> str | None:
@@ -120,18 +157,29 @@ def _event_id_of(line: bytes | msgspec.Raw) -> str | None:
     return event_id if isinstance(event_id, str) else None
 
 
-def _result(event: LearningEvent, outcome: Recorded | Queued | LaurelsError) -> BatchResult:
+def _result(
+    number: int, event: LearningEvent, outcome: Recorded | Queued | LaurelsError, service: Service | None
+) -> BatchResult:
+    """What became of an event; with what it brought where a service is given to show it."""
     if isinstance(outcome, Queued):
-        return BatchResult("queued", outcome.event.event_id)
+        return BatchResult("queued", outcome.event.event_id, number)
     if isinstance(outcome, Recorded):
-        status = "replayed" if outcome.is_replay else "recorded"
         brought = outcome.body.outcome
-        return BatchResult(status, outcome.entry.event_id, points=brought.points, unpaid=brought.unpaid or UNSET)
+        shown = None if service is None else service.learners.recorded(outcome)
+        return BatchResult(
+            "replayed" if outcome.is_replay else "recorded",
+            outcome.entry.event_id,
+            number,
+            points=brought.points,
+            unpaid=brought.unpaid or UNSET,
+            new_badges=UNSET if shown is None else shown.new_badges,
+            progress=UNSET if shown is None else shown.progress,
+        )
     if isinstance(outcome, StoreError | InternalFault):
         # The batch as a whole can be sent again: what is recorded by then is replayed.
         raise outcome
     status = "conflict" if isinstance(outcome, EventConflict) else "invalid"
-    return BatchResult(status, event.event_id, error=sentence(outcome))
+    return BatchResult(status, event.event_id, number, error=sentence(outcome))
 
 
 def _answer(results: Iterable[BatchResult]) -> BatchAnswer:

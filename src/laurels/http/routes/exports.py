@@ -20,6 +20,7 @@ from laurels.errors import InvalidQuery
 from laurels.http.auth.access import own
 from laurels.http.routes.learners import UserId
 from laurels.http.wire.bodies import ANY_SEGMENT, user_id_in
+from laurels.http.wire.envelopes import Envelope, enveloped
 
 COLUMNS = (
     "eventId",
@@ -53,6 +54,7 @@ async def export(
         str, QueryParameter(description="json (default), csv or pdf.")
     ] = "json",
     lang: Lang = None,
+    envelope: Envelope = None,
 ) -> Export:
     """The whole progress as one document; with `format=csv` every event, streamed in the order of recording; with
     `format=pdf` the finished report."""
@@ -65,7 +67,7 @@ async def export(
         return _csv(service, user_id)  # pyright: ignore[reportReturnType]  described for JSON, streamed for CSV
     if format != "json":
         raise InvalidQuery("format", "Must be json, csv or pdf.")
-    return await service.learners.export(user_id)
+    return enveloped(request, envelope, await service.learners.export(user_id))
 
 
 @get(

@@ -21,11 +21,10 @@ from laurels.http.server.limits import Limits, limits_of
 from laurels.http.server.routing import Answer
 from laurels.http.server.short_way import json_answer
 from laurels.http.wire.bodies import JSON_TYPES, decode, media_type, read_body, user_id_in
+from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.schemas import ProfileChange, UserAnswer, UserBadges
 
 UserId = Annotated[str, PathParameter(description="The learner's id, percent-encoded.")]
-
-_profile = msgspec.json.Decoder(ProfileChange)
 
 
 async def answer_dashboard(scope: HTTPScope, _receive: Receive, service: Service, _limits: Limits) -> Answer:
@@ -53,12 +52,14 @@ async def dashboard(
         datetime | None,
         QueryParameter(description="Badges earned from then on count as new; default: 24 hours ago."),
     ] = None,
+    envelope: Envelope = None,
 ) -> Dashboard:
     """Totals, level, streaks, languages, badges held and the five nearest ones."""
     user_id = user_id_in(request.scope, "/dashboard/")
     if since is not None and since.tzinfo is None:
         raise InvalidQuery("since", "Must carry an offset, such as Z or +02:00.")
-    return await service.learners.dashboard(user_id, since=None if since is None else to_ms(since))
+    shown = await service.learners.dashboard(user_id, since=None if since is None else to_ms(since))
+    return enveloped(request, envelope, shown)
 
 
 @get(
@@ -133,6 +134,6 @@ async def change_profile(
     """
     media_type(request.scope, JSON_TYPES)
     body = await read_body(request.scope, request.receive, limits_of(request).event_bytes)
-    change = decode(body, _profile, InvalidProfile)
+    change = decode(body, ProfileChange, InvalidProfile)
     changes: dict[str, Any] = msgspec.to_builtins(change)
     return UserAnswer(user=await service.change_profile(user_id_in(request.scope, "/users/"), changes))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Request, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
@@ -28,8 +27,6 @@ from laurels.http.wire.schemas import (
 
 EndpointId = Annotated[str, PathParameter(description="The webhook's id.")]
 
-_request = msgspec.json.Decoder(WebhookRequest)
-
 
 @get("/api/webhooks", access=ADMINS, summary="All webhooks", tags=["webhooks"])
 async def webhook_list(webhooks: NamedDependency[Webhooks]) -> WebhookList:
@@ -45,7 +42,7 @@ async def add_webhook(request: Request[Any, Any, Any], webhooks: NamedDependency
     """
     media_type(request.scope, JSON_TYPES)
     body = await read_body(request.scope, request.receive, limits_of(request).event_bytes)
-    wanted = decode(body, _request, InvalidInput)
+    wanted = decode(body, WebhookRequest, InvalidInput)
     return _secret(await webhooks.add(wanted.url, wanted.types))
 
 

@@ -6,10 +6,11 @@ the address of a request before the framework does, and nobody repeats what a ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from litestar import Litestar
+from litestar.params import QueryParameter
 from litestar.types import HTTPScope, Receive
 from msgspec import Struct
 
@@ -19,18 +20,23 @@ from laurels.http.server.limits import Limits
 
 Headers = list[tuple[bytes, bytes]]
 Answer = tuple[int, Headers, bytes]
+_TAKE_NO_OTHERS = ("/api/", "/health")
+# Who opens a stream from a page cannot set headers.
+_OF_STREAMS = {"access_token": str}
 ShortHandler = Callable[[HTTPScope, Receive, Service, Limits], Coroutine[Any, Any, Answer]]
 """Answers from the raw ASGI messages: status, headers and body. See `ShortWay`."""
 
 
 class Route(Struct, frozen=True):
     """One method of an address. `short`: the handler of the short way. `is_stream`: its answer has no end. `is_probe`:
-    it tells how the process is, so it needs no caller and no place among the requests."""
+    it tells how the process is, so it needs no caller and no place among the requests. `query`: the parameters that it
+    takes, types by name; None for a page, which takes any."""
 
     access: Access
     short: ShortHandler | None = None
     is_stream: bool = False
     is_probe: bool = False
+    query: Mapping[str, Any] | None = None
 
 
 class Address(Struct, frozen=True):
@@ -111,8 +117,17 @@ def _addresses(app: Litestar) -> Iterable[Address]:
                 opt.get("short"),
                 is_stream=opt.get("is_stream", False),
                 is_probe=opt.get("is_probe", False),
+                query=_query_of(handler) if route.path.startswith(_TAKE_NO_OTHERS) else None,
             )
             found |= dict.fromkeys(methods, declared)
         if "GET" in found:
             found["HEAD"] = found["GET"]
         yield Address(route.path_format, found)
+
+
+def _query_of(handler: Any) -> Mapping[str, Any]:
+    parameters: dict[str, Any] = {}
+    for name, declared in handler.parsed_fn_signature.parameters.items():
+        if isinstance(declared.kwarg_definition, QueryParameter):
+            parameters[declared.kwarg_definition.name or name] = declared.annotation
+    return parameters | _OF_STREAMS if handler.opt.get("is_stream") else parameters

@@ -6,7 +6,6 @@ that are no UTF-8) with a 500 and cannot tell bad syntax (400) from a bad field 
 
 from __future__ import annotations
 
-import re
 import zlib
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
@@ -15,11 +14,13 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import NotFoundException
 from litestar.types import HTTPScope, Receive
+from msgspec import Struct
 
 from laurels.errors import InvalidInput, InvalidQuery
 from laurels.http.wire.refusal import Refusal
+from laurels.shapes import plain, read_again, shape_faults
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Struct)
 # In the state of a request, once all of its body is here.
 BODY_IS_READ = "body_is_read"
 AnyRequest = Request[Any, Any, Any]
@@ -105,28 +106,23 @@ def _unpacked(unpack: Any, piece: bytes, most: int, *, is_last: bool) -> bytes:
     return text
 
 
-def decode(body: bytes, decoder: msgspec.json.Decoder[T], error: type[InvalidInput]) -> T:
-    """`body` as the decoder's type. Refuses bad JSON with 400, and raises `error` naming a bad field."""
+def decode(body: bytes, kind: type[T], error: type[InvalidInput]) -> T:
+    """`body` as a `kind`. Refuses bad JSON with 400, and raises `error` naming every wrong field."""
     try:
-        return decoder.decode(body)
-    except msgspec.ValidationError as cause:
-        field, detail = explain(cause)
-        raise error(field, detail) from None
-    except RecursionError:
-        raise error("body", "Is nested too deeply.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as cause:
-        detail = f"The body is not valid JSON: {_syntax(cause)}." if body else "The body is empty."
-        raise BodyRefused(400, detail) from None
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except msgspec.ValidationError as cause:
+            faults = shape_faults(read_again(body, cause, error), kind) or [("body", plain(str(cause)))]
+            raise error(*faults[0], *faults[1:]) from None
+    except (RecursionError, msgspec.DecodeError, UnicodeDecodeError) as cause:
+        raise not_json(body, cause, error) from None
 
 
-def explain(error: msgspec.ValidationError) -> tuple[str, str]:
-    """The wire name of the field that a decoder refused, and what is wrong with it."""
-    detail, _, path = str(error).partition(" - at `$")
-    field = re.sub(r"\[\.\.\.\]", "", path.rstrip("`")).lstrip(".")
-    if named := re.search(r"(?:missing required|contains unknown) field `([^`]+)`", detail):
-        field = f"{field}.{named[1]}" if field else named[1]
-        detail = "Is required" if "missing" in detail else "Is not a field that this address takes"
-    return field or "body", f"{detail}."
+def not_json(body: bytes, cause: Exception, error: type[InvalidInput]) -> Exception:
+    """The refusal of a body that is no JSON, or nested too deeply to be read."""
+    if isinstance(cause, RecursionError):
+        return error("body", "Is nested too deeply; send a flatter document.")
+    return BodyRefused(400, f"The body is not valid JSON: {_syntax(cause)}." if body else "The body is empty.")
 
 
 def _syntax(error: Exception) -> str:

@@ -19,6 +19,7 @@ from laurels.http.auth.access import OPEN
 from laurels.http.routes.corrections import GrantRequest, RetractionRequest, RevocationRequest
 from laurels.http.routes.exports import COLUMNS
 from laurels.http.wire.bodies import NDJSON_TYPES
+from laurels.http.wire.envelopes import ENVELOPE, ENVELOPE_WORDS
 from laurels.http.wire.problems import MEDIA_TYPE, STORE_DETAILS, Problem
 from laurels.http.wire.schemas import BatchAnswer, ProfileChange, Ready, WebhookRequest
 from laurels.http.wire.streams import MEDIA_TYPE as STREAM_TYPE
@@ -151,6 +152,11 @@ _QUEUED: Json = {
 _QUEUED_DESCRIPTION = (
     "The database is away; the event is safe on the server's disk and is recorded, once, when it is back."
 )
+_REPEATABLE = ("post /api/progress/retractions", "post /api/progress/awards")
+_DONE_BEFORE = {
+    "description": "It was so before; nothing changed.",
+    "headers": {"Idempotent-Replayed": {"schema": {"const": "true"}}},
+}
 _REPLAYED = {"description": "The event was recorded before; this is the first answer again, and nothing changed."}
 
 
@@ -213,6 +219,11 @@ def _loosen(node: Any) -> None:
 def _complete_operation(route: str, operation: Json) -> None:
     responses: Json = operation["responses"]
     responses.pop("400", None)
+    parameters: list[Json] = operation.get("parameters", [])
+    if any(each["name"] == ENVELOPE for each in parameters):
+        # As a parameter it would make every answer of a typed client a union of two forms.
+        operation["parameters"] = [each for each in parameters if each["name"] != ENVELOPE]
+        operation["description"] += "\n\n" + ENVELOPE_WORDS
     if not route.endswith(("/health/live", "/health/ready")):
         # Where something may be public, none will do, too.
         is_shown = route in ("get /api/progress/leaderboard", "get /api/progress/leaderboard/stream", "get /api/badges")
@@ -235,6 +246,8 @@ def _complete_operation(route: str, operation: Json) -> None:
             "description": _QUEUED_DESCRIPTION,
             "content": {"application/json": {"schema": _reference(QueuedView), "example": _QUEUED}},
         }
+    elif route in _REPEATABLE:
+        responses["200"] = {**_DONE_BEFORE, "content": responses["201"]["content"]}
     elif route.endswith("/events"):
         events = {"type": "array", "items": _reference(LearningEvent), "maxItems": 10_000}
         lines = {"schema": {"type": "string"}, "example": msgspec.json.encode(_EVENT).decode() + "\n"}

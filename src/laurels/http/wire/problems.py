@@ -40,6 +40,7 @@ from laurels.errors import (
 from laurels.http.server.routing import address_of
 from laurels.http.wire.refusal import Refusal
 from laurels.http.wire.streams import StreamRefused
+from laurels.shapes import plain
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
@@ -184,7 +185,7 @@ def on_laurels_error(request: Request[Any, Any, Any], error: LaurelsError) -> Re
         logger.error("request failed", route=_route(request), code=error.code, exc_info=cause)
     if not detail:
         return on_fault(request, error)
-    errors = [FieldError(error.field, error.detail)] if isinstance(error, InvalidInput) else None
+    errors = [FieldError(*fault) for fault in error.faults] if isinstance(error, InvalidInput) else None
     return problem(status=status, code=error.code, title=TITLES[error.code], detail=detail, errors=errors)
 
 
@@ -192,7 +193,7 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
     """The answer to what the framework refuses: no such route, wrong method, a query that does not convert."""
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         found: list[Any] = error.extra
-        errors = [FieldError(str(item.get("key", "")), f"{item['message']}.") for item in found]
+        errors = [FieldError(str(item.get("key", "")), plain(str(item["message"]))) for item in found]
         detail = " ".join(f"{each.field}: {each.message}" for each in errors)
         return problem(status=422, code="invalid-query", title=TITLES["invalid-query"], detail=detail, errors=errors)
     status = HTTPStatus(error.status_code)

@@ -7,7 +7,15 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType, field
 
 from laurels.application.ports.spool import SpoolCheck
-from laurels.application.queries.views import BadgeDefinitionView, BadgeStateView, Document, Export, UserView
+from laurels.application.queries.views import (
+    BadgeDefinitionView,
+    BadgeStateView,
+    BadgeView,
+    Document,
+    Export,
+    ProgressView,
+    UserView,
+)
 from laurels.domain.ledger import Unpaid
 from laurels.domain.ranking import Visibility
 from laurels.domain.webhooks import State
@@ -71,12 +79,19 @@ BatchStatus = Literal["recorded", "replayed", "queued", "conflict", "invalid"]
 
 
 class BatchResult(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What became of one event of a batch: its points (and what took some of them), or what was wrong with it."""
+    """What became of one event of a batch: its points (and what took some of them), or what was wrong with it.
+
+    `line` is the number of its line, or of its place in the list, from 1. `new_badges` and `progress` are there where
+    outcomes were asked for in full.
+    """
 
     status: BatchStatus
     event_id: str | None
+    line: int
     points: int | UnsetType = UNSET
     unpaid: Unpaid | UnsetType = UNSET
+    new_badges: list[BadgeView] | UnsetType = UNSET
+    progress: ProgressView | UnsetType = UNSET
     error: str | UnsetType = UNSET
 
 

@@ -15,10 +15,11 @@ from bson import Binary, Decimal128, ObjectId, Timestamp, json_util
 from bson.datetime_ms import DatetimeMS
 from msgspec import Struct, field
 
-from laurels.domain.events import MAX_LANGUAGE_LENGTH, MAX_MEASURE, LearningEvent, check_id, check_json
+from laurels.domain.events import MAX_LANGUAGE_LENGTH, MAX_MEASURE, LearningEvent, check_id
 from laurels.domain.periods import iso, to_datetime, to_ms
 from laurels.domain.profiles import check_profile
 from laurels.errors import InvalidEvent, InvalidInput
+from laurels.json_values import check_json
 
 Document = dict[str, Any]
 
