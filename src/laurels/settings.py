@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
+from laurels.domain.profiles import FIELDS as PROFILE_FIELDS
 from laurels.errors import SettingsError
-from laurels.shapes import nearest, shape_faults
+from laurels.shapes import nearest, shape_faults, unknown_name
 
 PREFIX = "LAURELS_"
 PUBLIC = frozenset({"boards", "badges", "profiles"})
@@ -102,6 +103,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     users_record_events: Annotated[
         bool, Meta(description="Whether end users may record events of their own with their token: true or false.")
     ] = False
+    fixed_profile_fields: Annotated[
+        str,
+        Meta(
+            description="Fields of a profile that end users cannot change with their token, with commas, "
+            "such as displayName,photoURL. Or none."
+        ),
+    ] = "none"
     public: Annotated[
         str,
         Meta(
@@ -262,6 +270,9 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def _check_lists(settings: Settings) -> None:
+    for field in settings.listed("fixed_profile_fields"):
+        if field not in PROFILE_FIELDS:
+            raise SettingsError(f"LAURELS_FIXED_PROFILE_FIELDS: {unknown_name(field, PROFILE_FIELDS)}")
     if unknown := set(settings.listed("public")) - PUBLIC:
         raise SettingsError(f"LAURELS_PUBLIC: {min(unknown)} cannot be made public; use {', '.join(sorted(PUBLIC))}.")
     for proxy in settings.listed("trusted_proxies"):

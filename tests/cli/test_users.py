@@ -40,6 +40,27 @@ def test_data_is_one_document(laurels: Run) -> None:
     assert "nothing is recorded" in laurels("users", "data", "nobody", code=2).err
 
 
+def test_learners_are_listed_and_found(laurels: Run) -> None:
+    listed = laurels("users", "list").out.splitlines()
+    assert listed[1].split() == ["id", "name", "level", "points", "badges", "last", "active"]
+    assert [line.split()[0] for line in listed[2:9]] == [f"user-{number}" for number in range(7)]
+    first = laurels("users", "list", "--limit", "3")
+    assert [line.split()[0] for line in first.out.splitlines()[2:5]] == ["user-0", "user-1", "user-2"]
+    assert "--after user-2" in first.err
+    assert laurels("users", "list", "--after", "user-5").out.split("\n")[2].split()[0] == "user-6"
+    assert laurels("users", "list", "R-4").out.splitlines()[2].split()[0] == "user-4"
+    assert "No learner is found" in laurels("users", "list", "zzz").err
+
+
+def test_a_learner_is_shown_with_the_lines_that_add_up(laurels: Run) -> None:
+    shown = laurels("users", "show", "user-1", "--entries", "2").out.splitlines()
+    assert shown[0] == "user-1  (no name)"
+    assert "4 events" in shown[1]
+    table = shown[shown.index("Ledger, newest first") + 1 :]
+    assert [line.split()[0] for line in table[:3]] == ["seq", "4", "3"]
+    assert "nothing is recorded" in laurels("users", "show", "nobody", code=2).err
+
+
 def test_a_deleted_learner_stays_so_whatever_is_imported_or_rebuilt(laurels: Run, database: Path) -> None:
     assert "--yes" in laurels("users", "delete", "user-1", code=2).err
     said = laurels("users", "delete", "user-1", "--yes").out

@@ -102,6 +102,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/progress/history/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A learner's history */
+        get: operations["ApiProgressHistoryUserIdUserHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/progress/leaderboard": {
         parameters: {
             query?: never;
@@ -305,6 +322,33 @@ export interface components {
         FieldError: {
             field: string;
             message: string;
+        };
+        HistoryAnswer: {
+            entries: components["schemas"]["HistoryEntryView"][];
+            next: string | null;
+            stale?: true;
+            /**
+             * @default true
+             * @constant
+             */
+            success?: true;
+        };
+        HistoryEntryView: {
+            at: string;
+            awards: components["schemas"]["BadgeView"][];
+            event?: components["schemas"]["HistoryEvent"];
+            kind: string;
+            points: number;
+            reason?: string;
+            recordedAt: string;
+            seq: number;
+        };
+        HistoryEvent: {
+            eventId: string;
+            eventType: string;
+            metadata: {
+                [key: string]: unknown;
+            };
         };
         LanguageCount: {
             _id: string;
@@ -664,6 +708,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BatchAnswer"];
+                };
+            };
+        };
+    };
+    ApiProgressHistoryUserIdUserHistory: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryAnswer"];
                 };
             };
         };

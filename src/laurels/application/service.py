@@ -19,6 +19,7 @@ from laurels.application.ports.spool import Spool
 from laurels.application.ports.store import Store
 from laurels.application.privacy.deletion import Deletion
 from laurels.application.privacy.personal_data import personal_data
+from laurels.application.queries.history import EventState, event_state
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.leaderboards import Leaderboards
 from laurels.application.queries.learners import Learners
@@ -240,6 +241,11 @@ class Service:
         """Everything that is held of a user, as the pieces of one JSON document. Raises UnknownUser or StoreError."""
         spool = None if self.fallback is None else self.fallback.spool
         return await personal_data(self.store, self.learners, self.clock, spool, user_id)
+
+    async def event_state(self, user_id: str, event_id: str) -> EventState:
+        """What became of an event, wherever it is. Raises UnknownUser, UnknownEvent or StoreError."""
+        spool = None if self.fallback is None else self.fallback.spool
+        return await event_state(self.store, self.rulebook, spool, user_id, event_id)
 
     async def _tell_deleted(self, user_id: str, at: int) -> None:
         await enqueue_user_deleted(self.store.webhooks, user_id, at)

@@ -153,6 +153,7 @@ async def _identity(stack: AsyncExitStack, settings: Settings, service: Service,
         records_own=settings.users_record_events,
         earliest_hours=settings.backdate_hours,
         shown=frozenset(settings.listed("public")),
+        fixed_fields=frozenset(settings.listed("fixed_profile_fields")),
     )
     return Identity(keyring, tokens, policy, has_tokens=rules.are_given)
 

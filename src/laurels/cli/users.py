@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,14 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+from msgspec import UNSET
 
 from laurels.application.ports.spool import Spool
 from laurels.application.privacy.personal_data import personal_data
 from laurels.application.privacy.retention import inactive_users
+from laurels.application.queries.history import HistoryEntryView, history_page
+from laurels.application.queries.users import UserPage, list_users
+from laurels.application.queries.views import Dashboard, UserView
 from laurels.application.service import Service
 from laurels.bootstrap import open_service, system_clock
 from laurels.cli.options import StoreOption, check_exists, settings_for
-from laurels.cli.terminal import CommandFailed, complain, say
+from laurels.cli.terminal import CommandFailed, complain, say, show_table
 from laurels.domain.periods import MS_PER_DAY, iso
 from laurels.settings import Settings
 
@@ -29,6 +34,91 @@ T = TypeVar("T")
 app = typer.Typer(help="Show or delete what is held of a learner.", no_args_is_help=True)
 
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="The learner's id.", show_default=False)]
+
+
+@app.command("list")
+def list_(
+    search: Annotated[
+        str, typer.Argument(metavar="TEXT", help="Only those whose id or name contains this.", show_default=False)
+    ] = "",
+    store: StoreOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many at the most.")] = 50,
+    after: Annotated[str, typer.Option("--after", metavar="USER", help="Begin behind this id.")] = "",
+) -> None:
+    """Show learners with level and points, ascending by id."""
+
+    async def work(laurels: Service, _spool: Spool | None) -> UserPage:
+        found: list[UserView] = []
+        place: str | None = after
+        while place is not None and len(found) < limit:
+            page = await list_users(
+                laurels.store, laurels.learners, after=place, limit=limit - len(found), containing=search
+            )
+            found += page.users
+            place = page.next
+        return UserPage(found, place)
+
+    page = _run(settings_for(store), work)
+    if not page.users:
+        complain("No learner is found." if search or after else "No learner is there yet.")
+        return
+    show_table(
+        "Learners",
+        ("id", "name", "level", "points", "badges", "last active"),
+        [
+            (
+                user.user_id,
+                user.display_name or "",
+                str(user.level),
+                f"{user.total_points:,}",
+                str(len(user.badges)),
+                user.last_active_at or "",
+            )
+            for user in page.users
+        ],
+        numbers=(2, 3, 4),
+    )
+    if page.next is not None:
+        complain(f"There are more; go on with --after {shlex.quote(page.next)}")
+
+
+@app.command()
+def show(
+    user: UserArgument,
+    store: StoreOption = None,
+    entries: Annotated[int, typer.Option("--entries", min=1, help="How many lines of the ledger.")] = 20,
+) -> None:
+    """Show a learner: profile, totals, badges, and the last lines of their ledger."""
+
+    async def work(laurels: Service, _spool: Spool | None) -> tuple[Dashboard, list[HistoryEntryView]]:
+        progress = await laurels.learners.progress(user)
+        page = await history_page(laurels.store, laurels.rulebook, progress, cursor=None, limit=entries)
+        return await laurels.learners.dashboard(user), page.entries
+
+    dashboard, lines = _run(settings_for(store), work)
+    shown = dashboard.user
+    say(f"{shown.user_id}  {shown.display_name or '(no name)'}")
+    say(f"Level {shown.level}, {shown.total_points:,} points, {dashboard.total_events:,} events")
+    say(f"Streak {dashboard.daily_streak}, longest {dashboard.longest_streak}")
+    say(f"Since {shown.created_at}, time zone {shown.time_zone}")
+    say(f"Badges: {', '.join(badge.name for badge in dashboard.badges) or 'none'}")
+    say()
+    show_table(
+        "Ledger, newest first",
+        ("seq", "at", "what", "points", "badges", "reason"),
+        [
+            (
+                str(line.seq),
+                line.at,
+                line.kind if line.event is UNSET else line.event.event_type,
+                f"{line.points:+,}",
+                ", ".join(award.name for award in line.awards),
+                "" if line.reason is UNSET else line.reason,
+            )
+            for line in lines
+        ],
+        numbers=(0, 3),
+    )
 
 
 @app.command()

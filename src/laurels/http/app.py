@@ -17,7 +17,18 @@ from laurels.application.service import Service
 from laurels.application.webhooks.webhooks import Webhooks
 from laurels.errors import LaurelsError
 from laurels.http.auth.access import OPEN, allow
-from laurels.http.routes import boards, corrections, events, exports, health, learners, personal_data, streams, webhooks
+from laurels.http.routes import (
+    boards,
+    corrections,
+    events,
+    exports,
+    health,
+    history,
+    learners,
+    streams,
+    users,
+    webhooks,
+)
 from laurels.http.server.limits import Limits
 from laurels.http.wire.envelopes import Form
 from laurels.http.wire.openapi import DescriptionPlugin, description
@@ -32,9 +43,8 @@ ROUTES = (
     learners.badges,
     learners.activity,
     learners.rank,
-    learners.change_profile,
-    personal_data.personal_data,
-    personal_data.delete_user,
+    *users.ROUTES,
+    *history.ROUTES,
     exports.export,
     exports.year_review,
     boards.leaderboard,

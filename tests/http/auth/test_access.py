@@ -101,6 +101,8 @@ def ask(client: httpx2.Client, route: tuple[str, str], credentials: str | None, 
     method, path = route
     if path.startswith("/api/progress/review/"):
         user = f"{user}/2026"
+    elif path.startswith("/api/progress/events/"):
+        user = f"{user}/mistaken"
     path = (
         path.replace("{user_id:path}", user)
         .replace("{file_path:path}", "docs.js")

@@ -69,7 +69,7 @@ def test_a_long_ledger_is_streamed_whole(client: httpx2.Client, user: str) -> No
 def test_of_nobody_there_is_nothing_to_show_or_delete(client: httpx2.Client, user: str) -> None:
     assert_refused(client.get(f"/api/progress/users/{user}/data"), 404, code=":unknown-user")
     assert_refused(delete(client, user), 404, code=":unknown-user")
-    assert_refused(client.get(f"/api/progress/users/{user}"), 404, code=":not-found")
+    assert_refused(client.get(f"/api/progress/users/{user}"), 404, code=":unknown-user")
     assert_refused(delete(client, "x" * 101), 422, field="userId")
 
 

@@ -1,15 +1,20 @@
-"""A user's ledger line by line, newest first: every line with what it added to the total, so that they add up to it."""
+"""A user's ledger line by line, newest first: every line with what it added to the total, so that they add up to it.
+
+And one event wherever it is: in the ledger, in the spool, or set aside.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from laurels.application.ports.spool import Spool, Spooled
 from laurels.application.ports.store import Store
 from laurels.application.queries.badges import badge_view
-from laurels.application.queries.views import BadgeView
+from laurels.application.queries.event_views import event_view, known_event_view, queued_event_view
+from laurels.application.queries.views import BadgeView, KnownEventView
 from laurels.domain.ledger import (
     Award,
     BadgeRevoked,
@@ -19,10 +24,13 @@ from laurels.domain.ledger import (
     EventRetracted,
     UserMigrated,
 )
-from laurels.domain.periods import iso
+from laurels.domain.periods import iso, to_ms
+from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import InvalidQuery, StoreError, StoreUnavailable, UnknownEvent, UnknownUser
 
 PAGE = 500
+MAX_CURSOR = 15
 
 
 class HistoryEvent(Struct, frozen=True, rename="camel", kw_only=True):
@@ -48,6 +56,85 @@ class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
     points: int
     awards: list[BadgeView]
     reason: str | UnsetType = UNSET
+
+
+class HistoryPage(Struct, frozen=True):
+    """Lines of a ledger, newest first. `next` is the cursor of older ones, None at the end."""
+
+    entries: list[HistoryEntryView]
+    next: str | None
+
+
+EventStatus = Literal["recorded", "retracted", "queued", "setAside"]
+
+
+class EventState(Struct, frozen=True, kw_only=True):
+    """What became of an event; `reason` says why it was retracted or set aside."""
+
+    status: EventStatus
+    event: KnownEventView
+    new_badges: list[BadgeView] = []
+    reason: str | UnsetType = UNSET
+
+
+async def history_page(
+    store: Store, rulebook: Rulebook, progress: Progress, *, cursor: str | None, limit: int
+) -> HistoryPage:
+    """The lines before the one that `cursor` names, or the last ones. Raises InvalidQuery or StoreError."""
+    last = progress.seq
+    if cursor is not None:
+        if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= MAX_CURSOR):
+            raise InvalidQuery("cursor", "Is not a cursor that this service gave out; begin without one.")
+        last = min(last, int(cursor) - 1)
+    after = max(0, last - limit)
+    found = await store.ledger.entries(progress.user_id, after=after, limit=last - after) if last > 0 else []
+    lines = [history_entry(entry, rulebook) for entry in reversed(found)]
+    return HistoryPage(lines, str(after + 1) if after > 0 else None)
+
+
+async def event_state(store: Store, rulebook: Rulebook, spool: Spool | None, user_id: str, event_id: str) -> EventState:
+    """What became of an event. Raises UnknownUser where the user is deleted, UnknownEvent or StoreError."""
+    waiting, aside = await spool.events_of(user_id) if spool is not None else ([], [])
+    for each in waiting:
+        if each.event.event_id == event_id:
+            return EventState(status="queued", event=_waiting(each))
+    try:
+        loaded = await store.ledger.load({user_id: None}, [(user_id, event_id)], rulebook.measures_version)
+    except StoreError:
+        loaded = None
+    if loaded is not None and user_id in loaded.deleted:
+        raise UnknownUser(user_id)
+    entry = None if loaded is None else loaded.known.get((user_id, event_id))
+    if entry is not None and isinstance(entry.body, EventRecorded):
+        badges = [badge_view(award, rulebook) for award in entry.body.outcome.awards]
+        taken = await _retraction_of(store, entry)
+        return EventState(
+            status="recorded" if taken is None else "retracted",
+            event=known_event_view(event_view(entry, entry.body)),
+            new_badges=badges,
+            reason=UNSET if taken is None else taken.reason,
+        )
+    for each in aside:
+        if each.spooled.event.event_id == event_id:
+            return EventState(status="setAside", event=_waiting(each.spooled), reason=each.reason)
+    if loaded is None:
+        raise StoreUnavailable("The store is away; whether it has this event cannot be looked up now.")
+    raise UnknownEvent
+
+
+def _waiting(spooled: Spooled) -> KnownEventView:
+    at = spooled.event.timestamp
+    return known_event_view(queued_event_view(spooled.event, spooled.arrived_at if at is None else to_ms(at)))
+
+
+async def _retraction_of(store: Store, event: Entry) -> EventRetracted | None:
+    after = event.seq
+    while page := await store.ledger.entries(event.user_id, after=after, limit=PAGE):
+        for entry in page:
+            if isinstance(entry.body, EventRetracted) and entry.body.event_seq == event.seq:
+                return entry.body
+        after = page[-1].seq
+    return None
 
 
 async def history(store: Store, rulebook: Rulebook, user_id: str, last: int) -> AsyncIterator[HistoryEntryView]:

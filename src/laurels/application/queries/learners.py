@@ -15,6 +15,7 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.store import Store
 from laurels.application.queries.badges import badge_states, badge_view, next_badges
+from laurels.application.queries.event_views import event_view, queued_event_view
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.lru_cache import LruCache
 from laurels.application.queries.read_batcher import ReadBatcher
@@ -30,7 +31,6 @@ from laurels.application.queries.views import (
     ExportSummary,
     LanguageCount,
     ProgressView,
-    QueuedEventView,
     QueuedView,
     RecordedView,
     TypeStats,
@@ -39,7 +39,7 @@ from laurels.application.queries.views import (
 from laurels.application.recording.commands import Queued, Recorded
 from laurels.application.recording.refolding import last_revision, refold
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.ledger import EventRecorded
 from laurels.domain.periods import MS_PER_DAY, day_name, iso
 from laurels.domain.progress import Progress
 from laurels.domain.rules.levels import level_progress
@@ -262,20 +262,7 @@ class Learners:
 
     def queued(self, queued: Queued) -> QueuedView:
         """The answer to an event that waits to be recorded."""
-        event = queued.event
-        return QueuedView(
-            event=QueuedEventView(
-                event_id=event.event_id or "",
-                user_id=event.user_id,
-                event_type=event.event_type,
-                language=event.metadata.get("language"),
-                code_length=event.metadata.get("codeLength"),
-                session_duration=event.metadata.get("sessionDuration"),
-                metadata=event.metadata,
-                timestamp=iso(queued.at),
-                once_key=event.once_key or UNSET,
-            )
-        )
+        return QueuedView(event=queued_event_view(queued.event, queued.at))
 
     def user(self, progress: Progress) -> UserView:
         """The user, with their preferences."""
@@ -302,24 +289,6 @@ def user_view(progress: Progress, rulebook: Rulebook, *, with_preferences: bool 
         created_at=iso(progress.created_at),
         time_zone=progress.time_zone,
         **fields,
-    )
-
-
-def event_view(entry: Entry, body: EventRecorded) -> EventView:
-    """The event of an entry."""
-    metadata = body.metadata
-    return EventView(
-        event_id=entry.event_id or "",
-        user_id=entry.user_id,
-        event_type=body.event_type,
-        language=metadata.get("language"),
-        code_length=metadata.get("codeLength"),
-        session_duration=metadata.get("sessionDuration"),
-        points=body.outcome.points,
-        metadata=metadata,
-        timestamp=iso(body.at),
-        once_key=body.once_key or UNSET,
-        unpaid=body.outcome.unpaid or UNSET,
     )
 
 

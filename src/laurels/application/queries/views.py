@@ -116,6 +116,23 @@ class QueuedEventView(Struct, frozen=True, rename="camel", kw_only=True):
     once_key: str | UnsetType = UNSET
 
 
+class KnownEventView(Struct, frozen=True, rename="camel", kw_only=True):
+    """An event wherever it is: in the ledger, or waiting to be recorded. `points` are None while they are not
+    decided."""
+
+    event_id: str
+    user_id: str
+    event_type: str
+    language: str | None
+    code_length: int | None
+    session_duration: float | None
+    points: int | None
+    metadata: dict[str, Any]
+    timestamp: str
+    once_key: str | UnsetType = UNSET
+    unpaid: Unpaid | UnsetType = UNSET
+
+
 class QueuedView(Struct, frozen=True, rename="camel", kw_only=True):
     """The answer to an event that is safe on the server's disk and will be recorded when the database is back."""
 

@@ -25,11 +25,12 @@ MS_PER_HOUR = 3_600_000
 
 class Access(Struct, frozen=True):
     """What a caller needs: `scope` of a key; or to be the user whose id stands between `own` and `tail` in the path; or
-    nothing, where the operator shows `shown` to everybody. `is_open`: whoever it is may."""
+    nothing, where the operator shows `shown` to everybody. `is_open`: anybody may."""
 
     scope: str = ADMIN
     own: str | None = None
     tail: str = ""
+    is_tail_optional: bool = False
     shown: Shown | None = None
     is_open: bool = False
 
@@ -37,21 +38,25 @@ class Access(Struct, frozen=True):
 OPEN = Access(is_open=True)
 ADMINS = Access(ADMIN)
 WRITE_EVENTS = Access(EVENTS_WRITE)
-WRITE_USERS = Access(USERS_WRITE)
 BOARDS = Access(PROGRESS_READ, shown="boards")
 BADGES = Access(PROGRESS_READ, shown="badges")
 
 
-def own(path: str, *, tail: str = "") -> Access:
+def own(path: str, *, tail: str = "", is_tail_optional: bool = False) -> Access:
     """Keys that read progress, and the user themselves whose id stands between `path` and `tail`."""
-    return Access(PROGRESS_READ, own=path, tail=tail)
+    return Access(PROGRESS_READ, own=path, tail=tail, is_tail_optional=is_tail_optional)
+
+
+def change_own(path: str) -> Access:
+    """Keys that change profiles, and the user themselves whose id follows `path`."""
+    return Access(USERS_WRITE, own=path)
 
 
 class Caller(Struct, frozen=True):
     """Who sent a request. `user_id`: an end user with a token of the platform; `key`: the prefix of a key.
 
     `earliest_hours`: how far back its events may lie beside the scope that lifts this. `still_counts` tells whether
-    they would be let in again.
+    they would be let in again; `fixed_fields` are those of their profile that they cannot change.
     """
 
     scopes: frozenset[str] = frozenset()
@@ -60,6 +65,7 @@ class Caller(Struct, frozen=True):
     records_own: bool = False
     earliest_hours: int | None = None
     shown: frozenset[str] = frozenset()
+    fixed_fields: frozenset[str] = frozenset()
     still_counts: Callable[[], Awaitable[bool]] | None = None
 
     @property
@@ -100,7 +106,7 @@ def check(access: Access, scope: HTTPScope) -> Caller:
     if access.shown is not None and (access.shown in caller.shown or caller.user_id is not None):
         return caller
     if caller.user_id is not None:
-        if access.own is not None and caller.user_id == user_id_in(scope, access.own, tail=access.tail):
+        if access.own is not None and caller.user_id == _user_of(access, scope):
             return caller
         if access.scope == EVENTS_WRITE and caller.records_own:
             return caller
@@ -146,3 +152,9 @@ def _refusal(caller: Caller, scope: str) -> Refusal:
     if caller.key is not None:
         return Forbidden(f"This key lacks the scope {scope}.")
     return Forbidden("This token does not allow that.")
+
+
+def _user_of(access: Access, scope: HTTPScope) -> str:
+    raw_path: bytes = scope["raw_path"]
+    tail = "" if access.is_tail_optional and not raw_path.endswith(access.tail.encode()) else access.tail
+    return user_id_in(scope, access.own or "", tail=tail)

@@ -26,11 +26,12 @@ _FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
 
 class Policy(Struct, frozen=True):
     """What the operator allows: whether end users record their own events, how many hours back events of callers
-    without the scope may lie, and what everybody may see."""
+    without the scope may lie, what everybody may see, and which fields of their profile end users cannot change."""
 
     records_own: bool = False
     earliest_hours: int | None = None
     shown: frozenset[str] = frozenset({"boards", "badges"})
+    fixed_fields: frozenset[str] = frozenset()
 
 
 class WrongCredentials(Unauthenticated):
@@ -77,6 +78,7 @@ class Identity:
             records_own=self._policy.records_own,
             earliest_hours=self._policy.earliest_hours,
             shown=self._policy.shown,
+            fixed_fields=self._policy.fixed_fields,
             still_counts=partial(_is_current, token),
         )
 

@@ -1,12 +1,11 @@
-"""One learner's progress: dashboard, badges, activity, rank, profile."""
+"""One learner's progress: dashboard, badges, activity, rank."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any
 
-import msgspec
-from litestar import Request, get, put
+from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 from litestar.types import HTTPScope, Receive
@@ -15,14 +14,14 @@ from laurels.application.queries.badges import badge_states
 from laurels.application.queries.views import Activity, Dashboard, Rank
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe, parse_day, to_ms
-from laurels.errors import InvalidProfile, InvalidQuery
-from laurels.http.auth.access import WRITE_USERS, own
-from laurels.http.server.limits import Limits, limits_of
+from laurels.errors import InvalidQuery
+from laurels.http.auth.access import own
+from laurels.http.server.limits import Limits
 from laurels.http.server.routing import Answer
 from laurels.http.server.short_way import json_answer
-from laurels.http.wire.bodies import JSON_TYPES, decode, media_type, read_body, user_id_in
+from laurels.http.wire.bodies import user_id_in
 from laurels.http.wire.envelopes import Envelope, enveloped
-from laurels.http.wire.schemas import ProfileChange, UserAnswer, UserBadges
+from laurels.http.wire.schemas import UserBadges
 
 UserId = Annotated[str, PathParameter(description="The learner's id, percent-encoded.")]
 
@@ -120,20 +119,3 @@ async def rank(
     return await service.leaderboards.rank(
         user_id_in(request.scope, "/rank/"), timeframe, period=period, language=language
     )
-
-
-@put("/api/progress/users/{user_id:path}", access=WRITE_USERS, summary="Change a profile", tags=["learners"])
-async def change_profile(
-    request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId
-) -> UserAnswer:
-    """Sets display name, photo URL, time zone and preferences; what is left out stays as it is.
-
-    `visibility` says how the learner appears on the boards: `public`, as an `alias` (without name, photo and id), or
-    `hidden`; it holds when this is answered. A time zone set before the first event holds from the beginning; a later
-    change moves no day already counted.
-    """
-    media_type(request.scope, JSON_TYPES)
-    body = await read_body(request.scope, request.receive, limits_of(request).event_bytes)
-    change = decode(body, ProfileChange, InvalidProfile)
-    changes: dict[str, Any] = msgspec.to_builtins(change)
-    return UserAnswer(user=await service.change_profile(user_id_in(request.scope, "/users/"), changes))

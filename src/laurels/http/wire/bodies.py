@@ -154,6 +154,14 @@ def user_id_in(scope: HTTPScope, prefix: str, *, tail: str = "") -> str:
     return user_id
 
 
+def last_segment(scope: HTTPScope, name: str) -> str:
+    """The last segment of the path, decoded. Raises InvalidQuery naming `name`."""
+    try:
+        return unquote_to_bytes(scope["raw_path"].rpartition(b"/")[2]).decode()
+    except UnicodeDecodeError:
+        raise InvalidQuery(name, "Is not UTF-8 text.") from None
+
+
 def user_ids_in(listed: str) -> list[str]:
     """The user ids of a list with commas, each percent-encoded, so that an id may hold a comma. Raises InvalidQuery."""
     try:

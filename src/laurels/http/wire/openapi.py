@@ -6,6 +6,7 @@ every route shares.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, cast
 
 import msgspec
@@ -21,7 +22,7 @@ from laurels.http.routes.exports import COLUMNS
 from laurels.http.wire.bodies import NDJSON_TYPES
 from laurels.http.wire.envelopes import ENVELOPE, ENVELOPE_WORDS
 from laurels.http.wire.problems import MEDIA_TYPE, STORE_DETAILS, Problem
-from laurels.http.wire.schemas import BatchAnswer, ProfileChange, Ready, WebhookRequest
+from laurels.http.wire.schemas import BatchAnswer, PersonalData, ProfileChange, Ready, WebhookRequest
 from laurels.http.wire.streams import MEDIA_TYPE as STREAM_TYPE
 
 Json = dict[str, Any]
@@ -180,16 +181,16 @@ def description(request: Request[Any, Any, Any]) -> bytes:
 def complete(description: Json) -> Json:
     """The framework's description with bodies, examples and refusals."""
     _, components = msgspec.json.schema_components(
-        [*(body for body, _ in _BODIES.values()), Problem, BatchAnswer, RecordedView, QueuedView],
+        [*(body for body, _ in _BODIES.values()), Problem, BatchAnswer, RecordedView, QueuedView, PersonalData],
         ref_template="#/components/schemas/{name}",
     )
     schemas: Json = description.setdefault("components", {}).setdefault("schemas", {})
     for name, schema in components.items():
         schemas.setdefault(name, schema)
-    users: Json = description["paths"]["/api/progress/users/{user_id}"]
-    if "get" in users:
+    one: Json = description["paths"]["/api/progress/users/{user_id}"]["get"]
+    if "/api/progress/users/{user_id}/data" not in description["paths"]:
         # An id may contain slashes, so the framework has one address for all that begins so.
-        description["paths"]["/api/progress/users/{user_id}/data"] = {"get": users.pop("get")}
+        description["paths"]["/api/progress/users/{user_id}/data"] = {"get": _personal_data(one)}
     for path, operations in description["paths"].items():
         for method, operation in operations.items():
             if isinstance(operation, dict) and "responses" in operation:
@@ -202,6 +203,19 @@ def complete(description: Json) -> Json:
         "description": "An API key, or the token of an end user. Not needed from this machine while there is no key.",
     }
     return description
+
+
+def _personal_data(user: Json) -> Json:
+    """The operation that the address of a user has with `/data` at its end."""
+    operation: Json = deepcopy(user)
+    operation |= {
+        "summary": "Everything that is held of a learner",
+        "operationId": f"{user['operationId']}Data",
+        "description": "One document with profile, progress, standings, every entry of the ledger, and what waits to "
+        "be recorded. Streamed, however long it is.",
+    }
+    operation["responses"]["200"]["content"] = {"application/json": {"schema": _reference(PersonalData)}}
+    return operation
 
 
 def _loosen(node: Any) -> None:

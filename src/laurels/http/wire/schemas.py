@@ -7,12 +7,14 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType, field
 
 from laurels.application.ports.spool import SpoolCheck
+from laurels.application.queries.history import EventStatus, HistoryEntryView
 from laurels.application.queries.views import (
     BadgeDefinitionView,
     BadgeStateView,
     BadgeView,
     Document,
     Export,
+    KnownEventView,
     ProgressView,
     UserView,
 )
@@ -36,6 +38,30 @@ class UserAnswer(Document, frozen=True, kw_only=True):
     """A user after a change of their profile."""
 
     user: UserView
+
+
+class UserList(Document, frozen=True, kw_only=True):
+    """Learners, ascending by id. `next` is the `after` of the next page, null at the end."""
+
+    users: list[UserView]
+    next: str | None
+
+
+class HistoryAnswer(Document, frozen=True, kw_only=True):
+    """A part of a learner's ledger, newest first. `next` is the cursor of older lines, null at the end."""
+
+    entries: list[HistoryEntryView]
+    next: str | None
+
+
+class EventAnswer(Document, frozen=True, kw_only=True, rename="camel"):
+    """What became of an event. `new_badges` are those that it brought, `reason` says why it was retracted or set
+    aside."""
+
+    status: EventStatus
+    event: KnownEventView
+    new_badges: list[BadgeView]
+    reason: str | UnsetType = UNSET
 
 
 class UserDeletion(Document, frozen=True, kw_only=True):

@@ -1,0 +1,49 @@
+"""Events as views: recorded ones, and those that wait to be recorded."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+from msgspec.structs import asdict
+
+from laurels.application.queries.views import EventView, KnownEventView, QueuedEventView
+from laurels.domain.events import LearningEvent
+from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.periods import iso
+
+
+def event_view(entry: Entry, body: EventRecorded) -> EventView:
+    """The event of an entry."""
+    metadata = body.metadata
+    return EventView(
+        event_id=entry.event_id or "",
+        user_id=entry.user_id,
+        event_type=body.event_type,
+        language=metadata.get("language"),
+        code_length=metadata.get("codeLength"),
+        session_duration=metadata.get("sessionDuration"),
+        points=body.outcome.points,
+        metadata=metadata,
+        timestamp=iso(body.at),
+        once_key=body.once_key or UNSET,
+        unpaid=body.outcome.unpaid or UNSET,
+    )
+
+
+def queued_event_view(event: LearningEvent, at: int) -> QueuedEventView:
+    """An event that waits, and happened at the instant `at`."""
+    return QueuedEventView(
+        event_id=event.event_id or "",
+        user_id=event.user_id,
+        event_type=event.event_type,
+        language=event.metadata.get("language"),
+        code_length=event.metadata.get("codeLength"),
+        session_duration=event.metadata.get("sessionDuration"),
+        metadata=event.metadata,
+        timestamp=iso(at),
+        once_key=event.once_key or UNSET,
+    )
+
+
+def known_event_view(event: EventView | QueuedEventView) -> KnownEventView:
+    """The same event where it does not matter which of the two it is."""
+    return KnownEventView(**asdict(event))

@@ -1,0 +1,67 @@
+"""Who there is: users page by page, ascending by id, all or those that a search finds."""
+
+from __future__ import annotations
+
+import asyncio
+
+from msgspec import Struct
+
+from laurels.application.ports.store import Store
+from laurels.application.queries.learners import Learners
+from laurels.application.queries.views import UserView
+from laurels.errors import UnknownUser
+
+_PAGE = 1_000
+# So many users are looked at for one page of a search that finds little.
+_MOST_SEARCHED = 20_000
+
+
+class UserPage(Struct, frozen=True):
+    """Users; `next` is where the page after them begins, None at the end."""
+
+    users: list[UserView]
+    next: str | None
+
+
+async def list_users(store: Store, learners: Learners, *, after: str, limit: int, containing: str = "") -> UserPage:
+    """The first `limit` users whose id is above `after`, and whose id or name contains a text, in any case.
+
+    Looks at some ten thousand users at the most: where there may be more, `next` says where to go on, even if none was
+    found. Raises StoreError.
+    """
+    found: list[str] = []
+    searched, place, is_end = 0, after, False
+    while len(found) < limit and searched < _MOST_SEARCHED and not is_end:
+        wanted = _PAGE if containing else limit - len(found)
+        user_ids = await store.ledger.users(after=place, limit=wanted)
+        is_end = len(user_ids) < wanted
+        for user_id in await _containing(store, user_ids, containing) if containing else user_ids:
+            if len(found) == limit:
+                is_end = False
+                break
+            found.append(user_id)
+            place = user_id
+        else:
+            place = user_ids[-1] if user_ids else place
+        searched += len(user_ids)
+    users = await asyncio.gather(*(_view(learners, user_id) for user_id in found))
+    return UserPage([user for user in users if user is not None], None if is_end else place)
+
+
+async def _containing(store: Store, user_ids: list[str], text: str) -> list[str]:
+    wanted = text.casefold()
+    cards = await store.boards.cards(user_ids)
+    return [
+        user_id
+        for user_id in user_ids
+        if wanted in user_id.casefold()
+        or ((card := cards.get(user_id)) is not None and wanted in (card.display_name or "").casefold())
+    ]
+
+
+async def _view(learners: Learners, user_id: str) -> UserView | None:
+    try:
+        return learners.user(await learners.progress(user_id))
+    except UnknownUser:
+        # Deleted meanwhile, or of an event that is not in the ledger yet.
+        return None

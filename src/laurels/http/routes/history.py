@@ -1,0 +1,67 @@
+"""What became of everything: a learner's ledger line by line, and a single event wherever it is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.params import PathParameter, QueryParameter
+
+from laurels.application.queries.history import history_page
+from laurels.application.service import Service
+from laurels.domain.events import check_id
+from laurels.errors import InvalidQuery
+from laurels.http.auth.access import own
+from laurels.http.routes.learners import UserId
+from laurels.http.wire.bodies import ANY_SEGMENT, last_segment, user_id_in
+from laurels.http.wire.schemas import EventAnswer, HistoryAnswer
+
+MAX_ENTRIES = 500
+
+
+@get(
+    "/api/progress/history/{user_id:path}",
+    access=own("/history/"),
+    summary="A learner's history",
+    tags=["learners"],
+)
+async def user_history(
+    request: Request[Any, Any, Any],
+    service: NamedDependency[Service],
+    user_id: UserId,
+    cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
+    limit: Annotated[int, QueryParameter(description="How many lines, 1 to 500.")] = 50,
+) -> HistoryAnswer:
+    """Every line of the learner's ledger, newest first, with its reason where it has one. `points` and the points of
+    `awards` of all lines add up to `totalPoints`."""
+    if not 1 <= limit <= MAX_ENTRIES:
+        raise InvalidQuery("limit", f"Must be from 1 to {MAX_ENTRIES}.")
+    progress = await service.learners.progress(user_id_in(request.scope, "/history/"))
+    page = await history_page(service.store, service.rulebook, progress, cursor=cursor, limit=limit)
+    return HistoryAnswer(entries=page.entries, next=page.next)
+
+
+@get(
+    "/api/progress/events/{user_id:path}",
+    access=own("/events/", tail=ANY_SEGMENT),
+    summary="What became of an event",
+    tags=["events"],
+)
+async def event_state(
+    request: Request[Any, Any, Any],
+    service: NamedDependency[Service],
+    user_id: Annotated[str, PathParameter(description="The learner's id, a slash, and the event's id.")],
+) -> EventAnswer:
+    """Whether an event was recorded, with what it brought; or was retracted since, and why; or waits on this server's
+    disk for the database (`queued`); or could not be recorded and was set aside, and why (`setAside`).
+
+    The path ends with the learner's id, a slash and the event's id, each percent-encoded.
+    """
+    learner = user_id_in(request.scope, "/events/", tail=ANY_SEGMENT)
+    event_id = check_id(last_segment(request.scope, "eventId"), "eventId", InvalidQuery)
+    state = await service.event_state(learner, event_id)
+    return EventAnswer(status=state.status, event=state.event, new_badges=state.new_badges, reason=state.reason)
+
+
+ROUTES = (user_history, event_state)

@@ -1,0 +1,102 @@
+"""Learners as such: who there is, a profile and its changes, all that is held of one, and their end."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, delete, get, put
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from litestar.response import Stream
+
+from laurels.application.queries.users import list_users
+from laurels.application.service import Service
+from laurels.domain.periods import iso
+from laurels.errors import InvalidProfile, InvalidQuery
+from laurels.http.auth.access import ADMINS, Forbidden, caller_of, change_own, own
+from laurels.http.routes.learners import UserId
+from laurels.http.server.limits import limits_of
+from laurels.http.wire.bodies import JSON_TYPES, decode, media_type, read_body, user_id_in
+from laurels.http.wire.schemas import ProfileChange, UserAnswer, UserDeletion, UserList
+
+# An id may contain slashes, so the framework's routes cannot tell where it ends.
+DATA = "/data"
+MAX_USERS = 100
+
+
+@get("/api/progress/users", access=ADMINS, summary="The learners", tags=["learners"])
+async def users(
+    service: NamedDependency[Service],
+    after: Annotated[str, QueryParameter(description="`next` of the page before.")] = "",
+    limit: Annotated[int, QueryParameter(description="How many, 1 to 100.")] = 50,
+    q: Annotated[str, QueryParameter(description="Only those whose id or name contains this, in any case.")] = "",
+) -> UserList:
+    """Everybody of whom something is recorded, ascending by id. `next` is there as long as there may be more; a search
+    gives up a page after a few ten thousand learners, found or not, and goes on from `next`."""
+    if not 1 <= limit <= MAX_USERS:
+        raise InvalidQuery("limit", f"Must be from 1 to {MAX_USERS}.")
+    found = await list_users(service.store, service.learners, after=after, limit=limit, containing=q.strip())
+    return UserList(users=found.users, next=found.next)
+
+
+@get(
+    "/api/progress/users/{user_id:path}",
+    summary="A learner",
+    tags=["learners"],
+    access=own("/users/", tail=DATA, is_tail_optional=True),
+)
+async def user(request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId) -> UserAnswer:
+    """The learner with all fields of their profile.
+
+    With `/data` at the end: everything that is held of them, as one document with profile, progress, standings, every
+    entry of the ledger, and what waits to be recorded. Streamed, however long it is.
+    """
+    if request.scope["raw_path"].endswith(DATA.encode()):
+        pieces = await service.personal_data(user_id_in(request.scope, "/users/", tail=DATA))
+        headers = {"Content-Type": "application/json", "Content-Disposition": 'attachment; filename="data.json"'}
+        answer: Response[Any] = Stream(pieces, headers=headers)
+        return answer  # pyright: ignore[reportReturnType]  described as a document, streamed as its pieces
+    known = await service.learners.known(user_id_in(request.scope, "/users/"))
+    return UserAnswer(stale=known.stale, user=service.learners.user(known.progress))
+
+
+@put("/api/progress/users/{user_id:path}", access=change_own("/users/"), summary="Change a profile", tags=["learners"])
+async def change_profile(
+    request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId
+) -> UserAnswer:
+    """Sets display name, photo URL, time zone and preferences; what is left out stays as it is.
+
+    `visibility` says how the learner appears on the boards: `public`, as an `alias` (without name, photo and id), or
+    `hidden`; it holds when this is answered. A time zone set before the first event holds from the beginning; a later
+    change moves no day already counted. An end user's token changes their own profile, but for the fields that the
+    operator keeps back.
+    """
+    media_type(request.scope, JSON_TYPES)
+    body = await read_body(request.scope, request.receive, limits_of(request).event_bytes)
+    change = decode(body, ProfileChange, InvalidProfile)
+    changes: dict[str, Any] = msgspec.to_builtins(change)
+    if kept := sorted(caller_of(request.scope).fixed_fields & changes.keys()):
+        raise Forbidden(f"With this token {' and '.join(kept)} cannot be changed; ask the operator.")
+    return UserAnswer(user=await service.change_profile(user_id_in(request.scope, "/users/"), changes))
+
+
+@delete(
+    "/api/progress/users/{user_id:path}",
+    status_code=200,
+    summary="Delete a learner",
+    tags=["learners"],
+    access=ADMINS,
+)
+async def delete_user(
+    request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId
+) -> UserDeletion:
+    """Removes everything that is held of the learner, and refuses events for their id from then on (410).
+
+    What stays is a hash of the id, and when it was deleted. Deleting again is safe, and answers the same.
+    """
+    deleted = await service.delete_user(user_id_in(request.scope, "/users/"))
+    return UserDeletion(deleted_at=iso(deleted.deleted_at))
+
+
+ROUTES = (users, user, change_profile, delete_user)
