@@ -102,7 +102,8 @@ class User(Struct, frozen=True, kw_only=True, rename="camel"):
     """A user. `badges` are ids in the order of award; `last_active_at` is None without an event."""
 
     user_id: str
-    display_name: str | None
+    display_name: str
+    has_name: bool
     photo_url: str | None = field(name="photoURL")
     total_points: int
     level: int
@@ -174,7 +175,8 @@ class LeaderboardRow(Struct, frozen=True, kw_only=True, rename="camel"):
     rank: int
     previous_rank: int | None
     user_id: str
-    display_name: str | None
+    display_name: str
+    has_name: bool
     photo_url: str | None = field(name="photoURL")
     points: int
     total_points: int

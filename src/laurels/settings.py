@@ -185,6 +185,14 @@ class Settings(Struct, frozen=True, kw_only=True):
             "Empty: none."
         ),
     ] = None
+    unnamed: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=50,
+            description="What people are called who gave no name, before four characters that tell them apart.",
+        ),
+    ] = "Learner"
     envelope: Annotated[
         Literal["flat", "data"],
         Meta(description="Form of the answers of event, dashboard, leaderboard and export: flat, or data."),

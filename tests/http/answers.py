@@ -23,6 +23,7 @@ RECORDED = {"success", "event", "newBadges", "progress"}
 USER = {
     "userId",
     "displayName",
+    "hasName",
     "photoURL",
     "totalPoints",
     "level",

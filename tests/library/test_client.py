@@ -196,7 +196,7 @@ class TestUsers:
         profile = await laurels.set_profile("ada", preferences={"theme": "dark"}, visibility="alias", alias="Countess")
         assert (profile.display_name, profile.preferences) == ("Ada", {"theme": "dark"})
         assert (profile.visibility, profile.alias) == (Visibility.ALIAS, "Countess")
-        assert (await laurels.set_profile("ada", display_name=None)).display_name is None
+        assert not (await laurels.set_profile("ada", display_name=None)).has_name
         assert await laurels.profile("ada") == await laurels.set_profile("ada")
         with pytest.raises(InvalidProfile):
             await laurels.set_profile("ada", time_zone="London")

@@ -372,7 +372,8 @@ export interface components {
         LeaderboardRow: {
             _id: string;
             badges: string[];
-            displayName: string | null;
+            displayName: string;
+            hasName: boolean;
             lastActiveAt: string | null;
             level: number;
             photoURL: string | null;
@@ -536,7 +537,8 @@ export interface components {
             alias?: string | null;
             badges: string[];
             createdAt: string;
-            displayName: string | null;
+            displayName: string;
+            hasName: boolean;
             lastActiveAt: string | null;
             level: number;
             photoURL: string | null;
@@ -744,6 +746,7 @@ export interface operations {
                 language?: string | null;
                 limit?: number;
                 period?: string | null;
+                sort?: "points" | "total";
                 timeframe?: components["schemas"]["Timeframe"] | null;
                 users?: string | null;
             };

@@ -24,6 +24,7 @@ from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.leaderboards import Leaderboards
 from laurels.application.queries.learners import Learners
 from laurels.application.queries.lru_cache import recent_progress
+from laurels.application.queries.names import Names
 from laurels.application.queries.views import UserView
 from laurels.application.recording.commands import Queued, Recorded
 from laurels.application.recording.progress_cache import ProgressCache
@@ -56,7 +57,7 @@ class Service:
     `learners` and `leaderboards` hold the reads, `live` the streams. `cache_weight` bounds the progress kept in
     memory, in objects of about 150 bytes; `projection_interval` is in seconds; `batch` is the most events that one
     commit takes. With a `fallback` the store may go away meanwhile: `accept_event` and `accept_many` then queue events,
-    and reads show the last known state.
+    and reads show the last known state. `names` calls people who gave no name.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Service:
         projection_interval: float,
         batch: int = BATCH,
         fallback: Fallback | None = None,
+        names: Names | None = None,
     ) -> None:
         self.store = store
         self.rulebook = rulebook
@@ -99,8 +101,8 @@ class Service:
             self._intake = SpoolingRecorder(self.recorder, fallback.spool, fallback.availability, clock)
             self._drainer = Drainer(self._intake, fallback.spool, fallback.availability, pause=fallback.drain_pause)
         self.corrections = Corrections(store, rulebook, clock, self.recorder)
-        self.learners = Learners(store, rulebook, clock, recent=recent, last_known=last_known)
-        self.leaderboards = Leaderboards(store, rulebook, clock, last_known=last_known)
+        self.learners = Learners(store, rulebook, clock, recent=recent, last_known=last_known, names=names)
+        self.leaderboards = Leaderboards(store, rulebook, clock, last_known=last_known, names=names)
         self.live = Live(
             store,
             rulebook,

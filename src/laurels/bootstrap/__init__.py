@@ -13,6 +13,7 @@ from laurels.application.outage.availability import Availability
 from laurels.application.outage.guarded_store import GuardedStore
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
+from laurels.application.queries.names import Names
 from laurels.application.recording.recorder import BATCH
 from laurels.application.service import Fallback, Service
 from laurels.domain.rules.rulebook import Rulebook
@@ -67,6 +68,7 @@ async def open_service(
             projection_interval=projection_interval,
             batch=batch,
             fallback=fallback,
+            names=Names(settings.unnamed),
         )
         stack.push_async_callback(service.close)
         yield service

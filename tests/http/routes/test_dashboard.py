@@ -45,7 +45,7 @@ class TestDashboard:
         assert dashboard["user"].keys() == USER
         assert dashboard["user"]["userId"] == user
         assert dashboard["user"]["timeZone"] == "UTC"
-        assert (dashboard["user"]["displayName"], dashboard["user"]["photoURL"]) == (None, None)
+        assert (dashboard["user"]["hasName"], dashboard["user"]["photoURL"]) == (False, None)
         assert INSTANT.fullmatch(dashboard["user"]["createdAt"])
         assert dashboard["badges"]
         assert all(badge.keys() == BADGE for badge in dashboard["badges"])

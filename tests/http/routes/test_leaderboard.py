@@ -22,6 +22,7 @@ ROW = {
     "previousRank",
     "userId",
     "displayName",
+    "hasName",
     "photoURL",
     "points",
     "totalPoints",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx2
@@ -43,7 +44,7 @@ class TestChangeProfile:
     ) -> None:
         before = client.put(URL + user, json={}).json()["user"]
         answer = client.put(URL + user, json={field: value}).json()
-        assert answer["user"] == before | {field: value}
+        assert answer["user"] == before | {field: value} | ({"hasName": True} if field == "displayName" else {})
         assert client.put(URL + user, json={}).json() == answer
         if field != "preferences":
             record(user)
@@ -51,9 +52,10 @@ class TestChangeProfile:
 
     def test_null_clears_a_name_and_a_photo(self, client: httpx2.Client, user: str) -> None:
         client.put(URL + user, json={"displayName": "Ada", "photoURL": "https://example.org/a.png"})
-        assert client.put(URL + user, json={"displayName": None}).json()["user"]["displayName"] is None
+        client.put(URL + user, json={"displayName": None})
         cleared = client.put(URL + user, json={"photoURL": None}).json()["user"]
-        assert (cleared["displayName"], cleared["photoURL"]) == (None, None)
+        assert (cleared["hasName"], cleared["photoURL"]) == (False, None)
+        assert re.fullmatch(r"Learner [2-9A-Z]{4}", cleared["displayName"])
 
     def test_preferences_are_replaced_as_a_whole(self, client: httpx2.Client, user: str) -> None:
         client.put(URL + user, json={"preferences": {"theme": "dark", "font": 12}})

@@ -21,6 +21,8 @@ from laurels.application.ports.boards import Card
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.queries.last_known import LastKnown
+from laurels.application.queries.names import Names
+from laurels.application.queries.total_order import by_total
 from laurels.application.queries.views import Leaderboard, LeaderboardRow, Rank
 from laurels.domain.events import MAX_LANGUAGE_LENGTH
 from laurels.domain.periods import Timeframe, board_name, iso, parse_period, period_name, period_start, previous_period
@@ -63,11 +65,20 @@ class Leaderboards:
     """Reads over the boards of one store. Where it is away they give the same answer as last time, marked as stale,
     if `last_known` is given and there was one."""
 
-    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock, *, last_known: LastKnown | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        rulebook: Rulebook,
+        clock: Clock,
+        *,
+        last_known: LastKnown | None = None,
+        names: Names | None = None,
+    ) -> None:
         self._store = store
         self._rulebook = rulebook
         self._clock = clock
         self._last_known = last_known
+        self._names = names or Names()
 
     def forget_pages(self) -> None:
         """Show no page again that was shown before now."""
@@ -95,8 +106,7 @@ class Leaderboards:
         all-time). `language` names a board of one language. `around` puts that user in the middle.
         Raises InvalidQuery; UnknownUser when `around` does not stand on the board.
         """
-        if not 1 <= limit <= MAX_LIMIT:
-            raise InvalidQuery("limit", f"Must be a whole number from 1 to {MAX_LIMIT}.")
+        _check_limit(limit)
         if cursor is not None and around is not None:
             raise InvalidQuery("cursor", "Cannot be combined with 'around'.")
         asked = self._asked(timeframe, period, language)
@@ -166,10 +176,42 @@ class Leaderboards:
             period=asked.period,
             language=UNSET if asked.language is None else asked.language,
             leaderboard=[
-                _row(line, rank, ranks.get(line.user_id), cards.get(line.user_id))
+                _row(line, rank, ranks.get(line.user_id), cards.get(line.user_id), self._names)
                 for line, rank in zip(standings, ranks_of([line.points for line in standings]), strict=True)
             ],
             total=len(standings),
+            next=None,
+        )
+
+    async def by_total(
+        self,
+        timeframe: Timeframe | None = None,
+        *,
+        period: str | None = None,
+        limit: int = 10,
+        language: str | None = None,
+    ) -> Leaderboard:
+        """The top of a board with its people in the order of all their points. Raises InvalidQuery or StoreError."""
+        _check_limit(limit)
+        asked = self._asked(timeframe, period, language)
+        all_time = self._asked(Timeframe.ALL_TIME, None, None).board
+        lines = await by_total(self._store, asked.board, all_time, limit)
+        user_ids = [standing.user_id for standing, _ in lines]
+        before, cards, total = await asyncio.gather(
+            self._ranks_before(asked, user_ids),
+            self._store.boards.cards(user_ids),
+            self._store.boards.count(asked.board),
+        )
+        ranks = ranks_of([points for _, points in lines])
+        return Leaderboard(
+            timeframe=asked.timeframe.value,
+            period=asked.period,
+            language=UNSET if asked.language is None else asked.language,
+            leaderboard=[
+                _row(line, rank, before.get(line.user_id), cards.get(line.user_id), self._names)
+                for (line, _), rank in zip(lines, ranks, strict=True)
+            ],
+            total=total,
             next=None,
         )
 
@@ -278,7 +320,7 @@ class Leaderboards:
             self._store.boards.cards(user_ids),
         )
         return [
-            _row(standing, rank, ranks_before.get(standing.user_id), cards.get(standing.user_id))
+            _row(standing, rank, ranks_before.get(standing.user_id), cards.get(standing.user_id), self._names)
             for standing, rank in zip(standings, ranks, strict=True)
         ]
 
@@ -293,7 +335,12 @@ class Leaderboards:
         return [1 + above[points[0]]] * ties + below
 
 
-def _row(standing: Standing, rank: int, previous_rank: int | None, card: Card | None) -> LeaderboardRow:
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= MAX_LIMIT:
+        raise InvalidQuery("limit", f"Must be a whole number from 1 to {MAX_LIMIT}.")
+
+
+def _row(standing: Standing, rank: int, previous_rank: int | None, card: Card | None, names: Names) -> LeaderboardRow:
     if card is not None and card.pseudonym is not None:
         # Nothing by which they could be told: points and level are what a board is about.
         card = replace(
@@ -306,12 +353,14 @@ def _row(standing: Standing, rank: int, previous_rank: int | None, card: Card | 
         )
     at = card.last_active_at if card else None
     user_id = card.user_id if card else standing.user_id
+    name = card.display_name if card else None
     return LeaderboardRow(
         id=user_id,
         rank=rank,
         previous_rank=previous_rank,
         user_id=user_id,
-        display_name=card.display_name if card else None,
+        display_name=name or names.of(user_id),
+        has_name=name is not None,
         photo_url=card.photo_url if card else None,
         points=standing.points,
         total_points=card.total_points if card else standing.points,

@@ -18,6 +18,7 @@ from laurels.application.queries.badges import badge_states, badge_view, next_ba
 from laurels.application.queries.event_views import event_view, queued_event_view
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.lru_cache import LruCache
+from laurels.application.queries.names import Names
 from laurels.application.queries.read_batcher import ReadBatcher
 from laurels.application.queries.review import Review, review
 from laurels.application.queries.views import (
@@ -83,6 +84,7 @@ class Learners:
         *,
         recent: LruCache[Progress],
         last_known: LastKnown | None = None,
+        names: Names | None = None,
     ) -> None:
         self._store = store
         self._reading = ReadBatcher(store, rulebook.measures_version)
@@ -91,6 +93,7 @@ class Learners:
         self._rulebook = rulebook
         self._clock = clock
         self._last_known = last_known
+        self._names = names or Names()
 
     async def known(self, user_id: str) -> Known:
         """A user's progress, or while the store is away the last that this process knows of it.
@@ -166,7 +169,7 @@ class Learners:
         badges = [badge_view(award, self._rulebook) for award in progress.awards.values()]
         return Dashboard(
             stale=known.stale,
-            user=user_view(progress, self._rulebook),
+            user=user_view(progress, self._rulebook, self._names),
             total_events=progress.events,
             monthly_events=_events_of_last_days(progress, today, 30),
             weekly_events=_events_of_last_days(progress, today, 7),
@@ -205,13 +208,13 @@ class Learners:
     async def review(self, user_id: str, year: int) -> Review:
         """The user's year by their own days. Raises InvalidQuery, UnknownUser or StoreError."""
         known = await self.known(user_id)
-        return replace(review(known.progress, self._rulebook, year), stale=known.stale)
+        return replace(review(known.progress, self._rulebook, self._names, year), stale=known.stale)
 
     async def export(self, user_id: str) -> Export:
         """The user's whole progress in one document."""
         known = await self.known(user_id)
         progress, now = known.progress, self._clock()
-        user = user_view(progress, self._rulebook)
+        user = user_view(progress, self._rulebook, self._names)
         badges = [badge_view(award, self._rulebook) for award in progress.awards.values()]
         return Export(
             stale=known.stale,
@@ -266,10 +269,10 @@ class Learners:
 
     def user(self, progress: Progress) -> UserView:
         """The user, with their preferences."""
-        return user_view(progress, self._rulebook, with_preferences=True)
+        return user_view(progress, self._rulebook, self._names, with_preferences=True)
 
 
-def user_view(progress: Progress, rulebook: Rulebook, *, with_preferences: bool = False) -> UserView:
+def user_view(progress: Progress, rulebook: Rulebook, names: Names, *, with_preferences: bool = False) -> UserView:
     """The user of a progress."""
     fields: dict[str, Any] = {}
     if with_preferences:
@@ -280,7 +283,8 @@ def user_view(progress: Progress, rulebook: Rulebook, *, with_preferences: bool 
         }
     return UserView(
         user_id=progress.user_id,
-        display_name=progress.display_name,
+        display_name=progress.display_name or names.of(progress.user_id),
+        has_name=progress.display_name is not None,
         photo_url=progress.photo_url,
         total_points=progress.total_points,
         level=rulebook.levels.level_at(progress.total_points),

@@ -7,6 +7,7 @@ from datetime import date
 from msgspec import Struct
 
 from laurels.application.queries.badges import badge_view
+from laurels.application.queries.names import Names
 from laurels.application.queries.views import BadgeView, Document
 from laurels.domain.periods import day_name, day_of
 from laurels.domain.progress import Progress
@@ -38,7 +39,8 @@ class Review(Document, frozen=True, rename="camel", kw_only=True):
     those of events, `badge_points` those of the badges earned in it."""
 
     user_id: str
-    display_name: str | None
+    display_name: str
+    has_name: bool
     year: int
     events: int
     points: int
@@ -50,7 +52,7 @@ class Review(Document, frozen=True, rename="camel", kw_only=True):
     badges: list[BadgeView]
 
 
-def review(progress: Progress, rulebook: Rulebook, year: int) -> Review:
+def review(progress: Progress, rulebook: Rulebook, names: Names, year: int) -> Review:
     """The review of `year`. Raises InvalidQuery for a year that no calendar day here has."""
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise InvalidQuery("year", f"Must be a year from {FIRST_YEAR} to {LAST_YEAR}.")
@@ -77,7 +79,8 @@ def review(progress: Progress, rulebook: Rulebook, year: int) -> Review:
     ]
     return Review(
         user_id=progress.user_id,
-        display_name=progress.display_name,
+        display_name=progress.display_name or names.of(progress.user_id),
+        has_name=progress.display_name is not None,
         year=year,
         events=sum(totals.events for totals in days.values()),
         points=sum(totals.points for totals in days.values()),

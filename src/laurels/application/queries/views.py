@@ -143,10 +143,12 @@ class QueuedView(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class UserView(Struct, frozen=True, rename="camel", kw_only=True):
-    """A user. `badges` are ids in the order of award."""
+    """A user. `badges` are ids in the order of award. Without a name of their own (`has_name`) they are shown under one
+    that gives no id away."""
 
     user_id: str
-    display_name: str | None
+    display_name: str
+    has_name: bool
     photo_url: str | None = field(name="photoURL")
     total_points: int
     level: int
@@ -260,7 +262,8 @@ class LeaderboardRow(Struct, frozen=True, rename="camel", kw_only=True):
     rank: int
     previous_rank: int | None
     user_id: str
-    display_name: str | None
+    display_name: str
+    has_name: bool
     photo_url: str | None = field(name="photoURL")
     points: int
     total_points: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from litestar import Request, get
 from litestar.di import NamedDependency
@@ -38,9 +38,15 @@ async def leaderboard(
     language: Annotated[
         str | None, QueryParameter(description="A board of one language, where the rulebook keeps them.")
     ] = None,
+    sort: Annotated[
+        Literal["points", "total"],
+        QueryParameter(description="total: by `totalPoints`, the top alone; default: by the `points` of the period."),
+    ] = "points",
     envelope: Envelope = None,
 ) -> Leaderboard:
     """A page of a board. `points` were earned in the period, `totalPoints` ever; equal points share a rank."""
+    if sort == "total" and (cursor, around, users) != (None, None, None):
+        raise InvalidQuery("sort", "With total only the top can be asked for: without 'cursor', 'around' and 'users'.")
     if users is not None:
         if cursor is not None or around is not None:
             raise InvalidQuery("users", "Cannot be combined with 'cursor' or 'around'.")
@@ -50,6 +56,9 @@ async def leaderboard(
         return enveloped(request, envelope, ranked, only="leaderboard")
     if around is not None:
         check_about(request.scope, [around])
+    if sort == "total":
+        top = await service.leaderboards.by_total(timeframe, period=period, limit=limit, language=language)
+        return enveloped(request, envelope, top, only="leaderboard")
     page = await service.leaderboards.page(
         timeframe, period=period, limit=limit, cursor=cursor, around=around, language=language
     )
