@@ -38,7 +38,7 @@ def test_a_period_can_be_sorted_by_all_points(
         record(second, "session_join", timestamp="1979-06-01T12:00:00Z")
         record(away, "session_join", timestamp="1979-06-01T12:00:00Z")
     points = {first: score(first, 3), second: score(second, 1), third: score(third, 2)}
-    earned = {first: 30, second: 10, third: 20}
+    earned = {first: points[first], second: 10, third: points[third]}
     ours = board_once(client, earned, period=month, sort="total")
     plain = board_once(client, earned, period=month)["leaderboard"]
     assert [row["userId"] for row in ours["leaderboard"]] == [second, first, third]
