@@ -22,7 +22,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also run the tests that take minutes")
 
 
+# What takes longest comes first, so that at the end no worker has it for itself.
+LONGEST = (
+    "clients",
+    "cli/importing",
+    "storage",
+    "outage",
+    "http/resilience",
+    "benchmarks",
+    "web",
+    "http/streams",
+    "cli",
+)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    folders = [f"{ROOT}/tests/{folder}/" for folder in LONGEST]
+    items.sort(key=lambda item: next((at for at, each in enumerate(folders) if str(item.path).startswith(each)), 99))
     if config.getoption("--long"):
         return
     skip = pytest.mark.skip(reason="takes minutes; runs with --long")

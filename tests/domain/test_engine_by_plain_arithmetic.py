@@ -176,7 +176,12 @@ class TestAgainstThePlainestWay:
         for badge, goal in zip(rulebook.badges, rulebook.goals, strict=True):
             shown = goal.progress(progress)
             assert (shown.fraction == 1.0) == (badge.id in plain.held)
-            if not isinstance(badge.criterion, AllOf | AnyOf):
+            assert shown.fraction == (shown.current / shown.target if shown.target else 1.0)
+            if isinstance(badge.criterion, Level):
+                # In points: how many there are of those at which the level begins.
+                assert shown.target == rulebook.levels.start_of(badge.criterion.target)
+                assert shown.current == min(plain.total, shown.target)
+            elif not isinstance(badge.criterion, AllOf | AnyOf):
                 assert shown.current == min(plain.value_of(badge.criterion), badge.criterion.target)
 
     @for_each_rulebook(examples=50)

@@ -21,20 +21,29 @@ from laurels.testing.store_contract import (
     WatchContract,
     WebhookContract,
 )
+from tests.mongod import Deployment
 
-# One line per store: the fixture that gives the URL of an empty database.
+# One line per store: the deployment that has a database of it; None for a file of each test's own.
 STORES = {
-    "sqlite": "store_url",
-    "mongodb": "mongodb_url",
-    "mongodb replica set": "one_node_url",
-    "mongodb three nodes": "three_nodes_url",
+    "sqlite": None,
+    "mongodb": "mongodb_alone",
+    "mongodb replica set": "mongodb_one_node",
+    "mongodb three nodes": "mongodb_three_nodes",
 }
+# By deployment, the database that its tests have one after another: making its indexes takes longer than a test.
+_databases: dict[str, str] = {}
 
 
 @pytest.fixture(params=STORES)
-async def open_store(request: pytest.FixtureRequest) -> AsyncIterator[OpenStore]:
-    url: str = request.getfixturevalue(STORES[request.param])
+async def open_store(request: pytest.FixtureRequest, store_url: str) -> AsyncIterator[OpenStore]:
     opened: list[Store] = []
+    name = STORES[request.param]
+    url = store_url
+    if name is not None:
+        deployment: Deployment = request.getfixturevalue(name)
+        database = _databases.setdefault(name, deployment.fresh())
+        deployment.empty(database)
+        url = deployment.url(database)
 
     async def open_another() -> Store:
         opened.append(await open_store_at(url))

@@ -122,7 +122,7 @@ export class Sender {
       } catch (error) {
         if (!(error instanceof LaurelsError && FINAL.has(error.status))) throw error;
         const [entry] = entries;
-        if (entry && entries.length === 1) this.settle(entry, { status: "invalid", eventId: null, error: error.message });
+        if (entry && entries.length === 1) this.settle(entry, { status: "invalid", eventId: null, line: 1, error: error.message });
         else this.batch = Math.ceil(entries.length / 2);
       }
     });

@@ -62,7 +62,7 @@ def test_a_spoiled_database_makes_every_answer_a_clear_refusal(start_server: Sta
         assert_live_but_not_ready(client)
         # What needs no database still works, and what is wrong is still told as such.
         assert client.get("/api/badges").status_code == 200
-        assert_refused(client.post("/api/progress/event", json={"userId": ""}), 422, field="userId")
+        assert_refused(client.post("/api/progress/event", json=EVENT | {"userId": ""}), 422, field="userId")
     # The cause is for the operator's eyes: in the log.
     assert "request failed" in server.log
     assert "Traceback" in server.log

@@ -117,14 +117,18 @@ Criterion = Count | Distinct | Sum | Points | Level | Streak | Span | Badges | A
 
 
 class CriterionProgress(Struct, frozen=True):
-    """How far a criterion has come: `current` of `target`, and the share from 0.0 to 1.0.
+    """How far a criterion has come: `current` of `target`. A level counts the points that it begins at.
 
     For `all` they count the parts that are met; for `any` they are those of the part that is furthest.
     """
 
     current: float
     target: int
-    fraction: float
+
+    @property
+    def fraction(self) -> float:
+        """The share from 0.0 to 1.0."""
+        return self.current / self.target if self.target else 1.0
 
 
 def leaves(criterion: Criterion, key: str = "criterion") -> Iterator[tuple[str, Leaf]]:

@@ -6,7 +6,6 @@ from typing import Protocol
 
 from laurels.domain.progress import Progress
 from laurels.domain.rules.criteria import CriterionProgress, Leaf, Level
-from laurels.domain.rules.levels import Levels
 from laurels.domain.rules.measures import EventMeasure, StateMeasure
 
 
@@ -22,36 +21,27 @@ class Goal(Protocol):
         ...
 
 
-def _shown(fraction: float) -> float:
-    """`fraction` to four places; 1.0 only for what is whole, never by rounding."""
-    return 1.0 if fraction >= 1.0 else min(round(fraction, 4), 0.9999)
-
-
 class LeafGoal:
-    """One measure against one target. `threshold` is the target in the measure's own units."""
+    """One measure against one target. `threshold` is the target in the measure's own units.
 
-    def __init__(self, leaf: Leaf, measure: EventMeasure | StateMeasure, threshold: int, levels: Levels) -> None:
+    A level is shown in points: it says more than that level 3 of 5 is reached.
+    """
+
+    def __init__(self, leaf: Leaf, measure: EventMeasure | StateMeasure, threshold: int) -> None:
         self.measure = measure
         self.threshold = threshold
-        self.target = leaf.target
-        self.levels = levels if isinstance(leaf, Level) else None
+        self.target = threshold if isinstance(leaf, Level) else leaf.target
 
     def is_met(self, progress: Progress) -> bool:
         return self.measure.value(progress) >= self.threshold
 
     def progress(self, progress: Progress) -> CriterionProgress:
-        value = self.measure.value(progress)
-        if self.levels is not None:
-            current: float = self.levels.level_at(value)
-        elif self.measure.scale == 1:
-            current = value
-        else:
-            current = value / self.measure.scale
+        current: float = self.measure.value(progress)
+        if self.measure.scale != 1:
+            current /= self.measure.scale
             current = int(current) if current.is_integer() else current
         # Measures differ in whether they go on counting past the highest target; what is shown does not.
-        return CriterionProgress(
-            min(current, self.target), self.target, _shown(value / self.threshold if self.threshold else 1.0)
-        )
+        return CriterionProgress(min(current, self.target), self.target)
 
 
 class AllGoal:
@@ -64,9 +54,8 @@ class AllGoal:
         return all(part.is_met(progress) for part in self.parts)
 
     def progress(self, progress: Progress) -> CriterionProgress:
-        seen = [part.progress(progress) for part in self.parts]
         met = sum(part.is_met(progress) for part in self.parts)
-        return CriterionProgress(met, len(seen), _shown(sum(part.fraction for part in seen) / len(seen)))
+        return CriterionProgress(met, len(self.parts))
 
 
 class AnyGoal:

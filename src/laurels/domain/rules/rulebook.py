@@ -142,7 +142,7 @@ class Rulebook:
         elif isinstance(criterion, Level):
             threshold = self.levels.start_of(criterion.target) or 0
         measure.add_target(threshold, badge)
-        return LeafGoal(criterion, measure, threshold, self.levels)
+        return LeafGoal(criterion, measure, threshold)
 
     def _sort_measures(self) -> None:
         for measure in self._measures.values():
