@@ -13,11 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from laurels.application.live.messages import place_of
-from laurels.application.queries.leaderboards import _cursor, _place
+from laurels.application.queries.cursors import Cursors
 from laurels.domain.events import LearningEvent, check_event
 from laurels.domain.keys import prefix_of
 from laurels.domain.periods import parse_day, parse_period
-from laurels.domain.ranking import Place
 from laurels.errors import InvalidEvent, InvalidInput, InvalidProfile, LaurelsError
 from laurels.http.auth.identity import is_this_machine
 from laurels.http.auth.tokens import TokenRules, Tokens
@@ -117,11 +116,23 @@ def test_the_rulebook_that_is_mutated_is_one() -> None:
     assert parse_rulebook(RULEBOOK).badges
 
 
-CURSOR = _cursor(Place(5, 7, "ada"), "all")
+class Secrets:
+    """Of one key."""
+
+    async def keys(self, name: str, fresh: bytes) -> list[bytes]:
+        del name, fresh
+        return [b"k" * 32]
+
+    async def rotate(self, name: str, fresh: bytes) -> None:
+        raise NotImplementedError
+
+
+CURSORS = Cursors(Secrets())
+CURSOR = asyncio.run(CURSORS.seal("board all", b"text"))
 TEXTS: list[tuple[Callable[[str], object], list[str]]] = [
     (parse_period, ["all", "2026-11", "2026-W47", "2026-11-23"]),
     (lambda text: parse_day(text, "from"), ["2026-11-23"]),
-    (lambda text: _place(text, "all"), [CURSOR]),
+    (lambda text: asyncio.run(CURSORS.open("board all", text)), [CURSOR]),
     (place_of, ["41", "41.1"]),
     (user_ids_in, ["ada,bob%2C,%ff", "%E2%82%AC"]),
     (prefix_of, ["lrl_0123456789ab_" + "0" * 40]),

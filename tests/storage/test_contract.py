@@ -16,6 +16,7 @@ from laurels.testing.store_contract import (
     LedgerContract,
     LimitContract,
     OpenStore,
+    SecretContract,
     SnapshotContract,
     TombstoneContract,
     WatchContract,
@@ -84,6 +85,10 @@ class TestKeys(KeyContract):
 
 class TestLimits(LimitContract):
     """Token buckets."""
+
+
+class TestSecrets(SecretContract):
+    """The service's own keys."""
 
 
 class TestTombstones(TombstoneContract):

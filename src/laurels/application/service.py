@@ -19,6 +19,7 @@ from laurels.application.ports.spool import Spool
 from laurels.application.ports.store import Store
 from laurels.application.privacy.deletion import Deletion
 from laurels.application.privacy.personal_data import personal_data
+from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.history import EventState, event_state
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.leaderboards import Leaderboards
@@ -102,7 +103,10 @@ class Service:
             self._drainer = Drainer(self._intake, fallback.spool, fallback.availability, pause=fallback.drain_pause)
         self.corrections = Corrections(store, rulebook, clock, self.recorder)
         self.learners = Learners(store, rulebook, clock, recent=recent, last_known=last_known, names=names)
-        self.leaderboards = Leaderboards(store, rulebook, clock, last_known=last_known, names=names)
+        self.cursors = Cursors(store.secrets)
+        self.leaderboards = Leaderboards(
+            store, rulebook, clock, last_known=last_known, names=names, cursors=self.cursors
+        )
         self.live = Live(
             store,
             rulebook,

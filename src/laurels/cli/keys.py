@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from secrets import token_bytes
 from typing import Annotated, TypeVar
 
 import typer
 
 from laurels.application.access import keyring
 from laurels.application.ports.store import Store
+from laurels.application.queries import cursors
 from laurels.bootstrap import open_store, system_clock
 from laurels.cli.options import StoreOption, check_exists, settings_for
 from laurels.cli.terminal import complain, say, show_table
@@ -77,6 +79,15 @@ def revoke(
     check_exists(url)
     _run(url, lambda opened: keyring.revoke_key(opened.keys, system_clock, prefix))
     say(f"{prefix} is revoked")
+
+
+@app.command("rotate-cursors")
+def rotate_cursors(store: StoreOption = None) -> None:
+    """Make a new key for the cursors of pages. Those that were given out hold until the next rotation."""
+    url = settings_for(store).store
+    check_exists(url)
+    _run(url, lambda opened: opened.secrets.rotate(cursors.NAME, token_bytes(cursors.KEY_BYTES)))
+    say("Cursors have a new key; servers take it within a minute")
 
 
 def _run(store: str | None, work: Callable[[Store], Awaitable[T]]) -> T:

@@ -68,7 +68,7 @@ def list_(
         [
             (
                 user.user_id,
-                user.display_name or "",
+                user.display_name if user.has_name else "",
                 str(user.level),
                 f"{user.total_points:,}",
                 str(len(user.badges)),
@@ -92,12 +92,14 @@ def show(
 
     async def work(laurels: Service, _spool: Spool | None) -> tuple[Dashboard, list[HistoryEntryView]]:
         progress = await laurels.learners.progress(user)
-        page = await history_page(laurels.store, laurels.rulebook, progress, cursor=None, limit=entries)
+        page = await history_page(
+            laurels.store, laurels.rulebook, laurels.cursors, progress, cursor=None, limit=entries
+        )
         return await laurels.learners.dashboard(user), page.entries
 
     dashboard, lines = _run(settings_for(store), work)
     shown = dashboard.user
-    say(f"{shown.user_id}  {shown.display_name or '(no name)'}")
+    say(f"{shown.user_id}  {shown.display_name if shown.has_name else '(no name)'}")
     say(f"Level {shown.level}, {shown.total_points:,} points, {dashboard.total_events:,} events")
     say(f"Streak {dashboard.daily_streak}, longest {dashboard.longest_streak}")
     say(f"Since {shown.created_at}, time zone {shown.time_zone}")

@@ -1,14 +1,19 @@
 """The order of a board, and what one place on it says.
 
-More points first; equal points: who reached them earlier; then the user id. Every store must list in this order.
+More points first; equal points: who reached them earlier; then the user id. Who appears under an alias comes behind
+those with equal points who do not. Every store must list in this order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from hashlib import blake2b
 
 from msgspec import Struct
+
+# Far behind any instant, in milliseconds.
+_ALIASES = 2**52
 
 
 class Visibility(StrEnum):
@@ -20,7 +25,8 @@ class Visibility(StrEnum):
 
 
 class Standing(Struct, frozen=True, gc=False):
-    """One user's line on one board. `reached_at` is the instant that brought the last of the points.
+    """One user's line on one board. `reached_at` is the instant that brought the last of the points; of a user under an
+    alias it is what `alias_order` gives.
 
     One that is not shown has no place on the board: it is only kept so that nothing older takes its place.
     """
@@ -58,6 +64,18 @@ class Place(Struct, frozen=True, gc=False):
     def sort_key(self) -> tuple[int, int, str]:
         """Ascending in the order of the board."""
         return (-self.points, self.reached_at, self.user_id)
+
+
+def alias_order(pseudonym: str) -> int:
+    """Where a user under an alias comes among those with equal points: behind the others, in the order of numbers
+    that follow from the pseudonym. When they reached their points, and their id, decide nothing then: from the order
+    of a board nothing can be learned of either."""
+    return _ALIASES + int.from_bytes(blake2b(pseudonym.encode(), digest_size=5).digest())
+
+
+def is_alias_order(reached_at: int) -> bool:
+    """Whether this is no instant, but what `alias_order` gives."""
+    return reached_at >= _ALIASES
 
 
 def ranks_of(points: Sequence[int]) -> list[int]:

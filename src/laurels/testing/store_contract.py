@@ -10,6 +10,7 @@ A store's own test file subclasses each class and provides one fixture, `open_st
     class TestWatching(WatchContract): ...
     class TestKeys(KeyContract): ...
     class TestLimits(LimitContract): ...
+    class TestSecrets(SecretContract): ...
     class TestTombstones(TombstoneContract): ...
     class TestWebhooks(WebhookContract): ...
 
@@ -24,6 +25,7 @@ from laurels.testing.handles import AWKWARD_IDS, OpenStore
 from laurels.testing.key_contract import KeyContract
 from laurels.testing.ledger_contract import LedgerContract
 from laurels.testing.limit_contract import LimitContract
+from laurels.testing.secret_contract import SecretContract
 from laurels.testing.snapshot_contract import SnapshotContract
 from laurels.testing.tombstone_contract import TombstoneContract
 from laurels.testing.watch_contract import WatchContract
@@ -38,6 +40,7 @@ __all__ = [
     "LedgerContract",
     "LimitContract",
     "OpenStore",
+    "SecretContract",
     "SnapshotContract",
     "TombstoneContract",
     "WatchContract",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from base64 import urlsafe_b64decode
 from datetime import timedelta
 
@@ -112,14 +111,45 @@ async def test_a_cursor_does_not_give_an_alias_away(laurels: Service, clock: Set
     everybody = (await laurels.leaderboards.page()).leaderboard
     assert len(everybody) == len(EVENTS) + len(owls)
     met: list[str] = []
-    cursor = None
-    while cursor is not None or not met:
-        page = await laurels.leaderboards.page(limit=1, cursor=cursor)
+    cursors: list[str] = []
+    while cursors or not met:
+        page = await laurels.leaderboards.page(limit=1, cursor=cursors[-1] if cursors else None)
         met += [row.user_id for row in page.leaderboard]
-        cursor = page.next
-        place = urlsafe_b64decode((cursor or "") + "=" * (-len(cursor or "") % 4)).decode()
-        assert not any(json.dumps(user_id) in place for user_id in owls)
+        if page.next is None:
+            break
+        cursors.append(page.next)
     assert met == [row.user_id for row in everybody]
+    # Neither content nor length tells one from another.
+    assert len({len(cursor) for cursor in cursors}) == 1
+    for cursor in cursors:
+        sealed = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        assert not any(part in sealed for part in (b"owl", b"ada", b"all"))
+
+
+async def test_the_order_of_equals_tells_nothing_of_an_alias(laurels: Service, clock: SettableClock) -> None:
+    """Whenever and under whatever id somebody reached the points: under an alias they come last among equals, in an
+    order that is drawn anew with each alias."""
+    people = [f"person-{letter}" for letter in "abcdefgh"]
+    for number, user_id in enumerate(people):
+        await laurels.record(user_id, "run", timestamp=clock.moment - timedelta(hours=number))
+    hidden = people[2:7]
+    orders: set[tuple[str, ...]] = set()
+    for _ in range(6):
+        pseudonyms: dict[str, str] = {}
+        for user_id in hidden:
+            await laurels.change_profile(user_id, {"visibility": "public"})
+            await laurels.change_profile(user_id, {"visibility": "alias", "alias": user_id[::-1]})
+        for row in (await laurels.leaderboards.page(limit=100)).leaderboard:
+            if row.user_id.startswith("~"):
+                pseudonyms[row.display_name[::-1]] = row.user_id
+        assert set(pseudonyms) == set(hidden)
+        order = [row.user_id for row in (await laurels.leaderboards.page(limit=100)).leaderboard]
+        equals = [each for each in order if each in people or each in pseudonyms.values()]
+        assert equals[:3] == ["person-h", "person-b", "person-a"]
+        orders.add(tuple(user_id for each in equals[3:] for user_id in hidden if pseudonyms[user_id] == each))
+    assert len(orders) > 1
+    await laurels.projector.flush()
+    assert (await verify(laurels.store, laurels.rulebook)).is_clean
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from laurels.application.ports.keys import KeyStore
 from laurels.application.ports.ledger import LedgerStore
 from laurels.application.ports.limits import LimitStore
 from laurels.application.ports.rulebook import RulebookStore
+from laurels.application.ports.secrets import SecretStore
 from laurels.application.ports.snapshots import SnapshotStore
 from laurels.application.ports.store import Store
 from laurels.application.ports.tombstones import TombstoneStore
@@ -34,6 +35,7 @@ LIMITED: dict[str, frozenset[str]] = {
     "rulebook": frozenset(),
     "keys": frozenset({"add", "revoke", "all", "version", "touch"}),
     "limits": frozenset({"take"}),
+    "secrets": frozenset({"keys", "rotate"}),
     "tombstones": frozenset({"mark_deleted", "find", "open_ids", "close"}),
     "webhooks": frozenset({"add", "replace", "remove", "all", "deliveries", "revive", "remind", "forget"}),
 }
@@ -55,6 +57,7 @@ class GuardedStore:
         self.rulebook = cast("RulebookStore", _GuardedConcern(self, "rulebook"))
         self.keys = cast("KeyStore", _GuardedConcern(self, "keys"))
         self.limits = cast("LimitStore", _GuardedConcern(self, "limits"))
+        self.secrets = cast("SecretStore", _GuardedConcern(self, "secrets"))
         self.tombstones = cast("TombstoneStore", _GuardedConcern(self, "tombstones"))
         self.webhooks = cast("WebhookStore", _GuardedConcern(self, "webhooks"))
 

@@ -14,6 +14,7 @@ from laurels.application.ports.keys import KeyStore
 from laurels.application.ports.ledger import LedgerStore
 from laurels.application.ports.limits import LimitStore
 from laurels.application.ports.rulebook import RulebookStore
+from laurels.application.ports.secrets import SecretStore
 from laurels.application.ports.snapshots import SnapshotStore
 from laurels.application.ports.tombstones import TombstoneStore
 from laurels.application.ports.webhooks import WebhookStore
@@ -38,6 +39,8 @@ class Store(Protocol):
     def keys(self) -> KeyStore: ...
     @property
     def limits(self) -> LimitStore: ...
+    @property
+    def secrets(self) -> SecretStore: ...
     @property
     def tombstones(self) -> TombstoneStore: ...
     @property

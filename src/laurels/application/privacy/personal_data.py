@@ -13,6 +13,7 @@ from laurels.application.ports.store import Store
 from laurels.application.queries.learners import Learners
 from laurels.domain.ledger import Entry
 from laurels.domain.periods import iso
+from laurels.domain.ranking import is_alias_order
 from laurels.errors import UnknownUser
 
 # Entries per page: an event has 16 KiB of metadata at the most.
@@ -53,7 +54,8 @@ async def personal_data(
             "board": board,
             "points": line.points,
             "events": line.events,
-            "reachedAt": iso(line.reached_at),
+            # Under an alias it is no instant, but a place among equals.
+            "reachedAt": None if is_alias_order(line.reached_at) else iso(line.reached_at),
             "shown": line.is_shown,
         }
         for board, line in sorted(({} if found is None else found.standings).items())

@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 from laurels.application.ports.spool import Spool, Spooled
 from laurels.application.ports.store import Store
 from laurels.application.queries.badges import badge_view
+from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.event_views import event_view, known_event_view, queued_event_view
 from laurels.application.queries.views import BadgeView, KnownEventView
 from laurels.domain.ledger import (
@@ -27,10 +28,9 @@ from laurels.domain.ledger import (
 from laurels.domain.periods import iso, to_ms
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.errors import InvalidQuery, StoreError, StoreUnavailable, UnknownEvent, UnknownUser
+from laurels.errors import StoreError, StoreUnavailable, UnknownEvent, UnknownUser
 
 PAGE = 500
-MAX_CURSOR = 15
 
 
 class HistoryEvent(Struct, frozen=True, rename="camel", kw_only=True):
@@ -78,18 +78,16 @@ class EventState(Struct, frozen=True, kw_only=True):
 
 
 async def history_page(
-    store: Store, rulebook: Rulebook, progress: Progress, *, cursor: str | None, limit: int
+    store: Store, rulebook: Rulebook, cursors: Cursors, progress: Progress, *, cursor: str | None, limit: int
 ) -> HistoryPage:
     """The lines before the one that `cursor` names, or the last ones. Raises InvalidQuery or StoreError."""
-    last = progress.seq
+    last, purpose = progress.seq, f"history {progress.user_id}"
     if cursor is not None:
-        if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= MAX_CURSOR):
-            raise InvalidQuery("cursor", "Is not a cursor that this service gave out; begin without one.")
-        last = min(last, int(cursor) - 1)
+        last = min(last, int.from_bytes(await cursors.open(purpose, cursor)) - 1)
     after = max(0, last - limit)
     found = await store.ledger.entries(progress.user_id, after=after, limit=last - after) if last > 0 else []
     lines = [history_entry(entry, rulebook) for entry in reversed(found)]
-    return HistoryPage(lines, str(after + 1) if after > 0 else None)
+    return HistoryPage(lines, await cursors.seal(purpose, (after + 1).to_bytes(8)) if after > 0 else None)
 
 
 async def event_state(store: Store, rulebook: Rulebook, spool: Spool | None, user_id: str, event_id: str) -> EventState:

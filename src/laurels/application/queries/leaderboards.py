@@ -6,12 +6,8 @@ Boards are read from the projection, so they may lag behind the ledger by the pr
 from __future__ import annotations
 
 import asyncio
-import binascii
-import sys
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import Annotated
 
 import msgspec
 from msgspec import UNSET
@@ -20,6 +16,7 @@ from msgspec.structs import replace
 from laurels.application.ports.boards import Card
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
+from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.names import Names
 from laurels.application.queries.total_order import by_total
@@ -32,9 +29,7 @@ from laurels.errors import InvalidQuery, StoreError, UnknownUser
 
 MAX_LIMIT = 100
 MAX_USERS = 200
-# Cursors come back from outside: a number beyond 64 bits is none that was given out, and no store could take it.
-_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-_decode_place = msgspec.json.Decoder(tuple[str, _Int64, _Int64, str]).decode
+_decode_place = msgspec.msgpack.Decoder(tuple[int, int, str]).decode
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -73,12 +68,14 @@ class Leaderboards:
         *,
         last_known: LastKnown | None = None,
         names: Names | None = None,
+        cursors: Cursors | None = None,
     ) -> None:
         self._store = store
         self._rulebook = rulebook
         self._clock = clock
         self._last_known = last_known
         self._names = names or Names()
+        self._cursors = cursors or Cursors(store.secrets)
 
     def forget_pages(self) -> None:
         """Show no page again that was shown before now."""
@@ -128,7 +125,7 @@ class Leaderboards:
         if around is not None:
             standings = await self._surroundings(board, around, limit)
         else:
-            after = None if cursor is None else _place(cursor, board)
+            after = None if cursor is None else _place_of(await self._cursors.open(f"board {board}", cursor))
             standings = await self._store.boards.standings(board, limit=limit + 1, after=after)
         following = standings[limit] if len(standings) > limit else None
         standings = standings[:limit]
@@ -141,9 +138,9 @@ class Leaderboards:
             rows, total = await asyncio.gather(asked_rows, self._store.boards.count(board))
         next_cursor = None
         if following is not None:
-            is_alias = rows[-1].user_id != standings[-1].user_id
-            place = _between(standings[-1].place, following.place) if is_alias else standings[-1].place
-            next_cursor = _cursor(place, board)
+            place = standings[-1].place
+            text = msgspec.msgpack.encode((place.points, place.reached_at, place.user_id))
+            next_cursor = await self._cursors.seal(f"board {board}", text)
         return Leaderboard(
             timeframe=asked.timeframe.value,
             period=asked.period,
@@ -370,26 +367,6 @@ def _row(standing: Standing, rank: int, previous_rank: int | None, card: Card | 
     )
 
 
-def _between(place: Place, following: Place) -> Place:
-    """A place behind `place` and before `following` that tells as little as can be of the user ids in them."""
-    if (place.points, place.reached_at) != (following.points, following.reached_at):
-        return Place(following.points, following.reached_at, "")
-    pairs = zip(place.user_id, following.user_id, strict=False)
-    common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    return Place(place.points, place.reached_at, place.user_id[: common + 1] + chr(sys.maxunicode))
-
-
-def _cursor(place: Place, board: str) -> str:
-    text = msgspec.json.encode((board, place.points, place.reached_at, place.user_id))
-    return urlsafe_b64encode(text).decode().rstrip("=")
-
-
-def _place(cursor: str, board: str) -> Place:
-    try:
-        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        of_board, points, reached_at, user_id = _decode_place(text)
-    except (binascii.Error, ValueError, msgspec.MsgspecError):
-        raise InvalidQuery("cursor", "Is not a cursor that this service gave out.") from None
-    if of_board != board:
-        raise InvalidQuery("cursor", "Belongs to another board; start that one without a cursor.")
+def _place_of(text: bytes) -> Place:
+    points, reached_at, user_id = _decode_place(text)
     return Place(points, reached_at, user_id)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from laurels.application.ports.boards import Card
 from laurels.domain.periods import Timeframe, board_name, period_length, period_name, period_start
 from laurels.domain.progress import BoardDay, Progress
-from laurels.domain.ranking import Standing, Visibility
+from laurels.domain.ranking import Standing, Visibility, alias_order
 from laurels.domain.rules.rulebook import Rulebook
 
 
@@ -53,7 +53,7 @@ def _standing(progress: Progress, days: range | None) -> Standing:
     board_days = progress.board_days
     if days is None:
         reached_at = max(day.reached_at for day in board_days.values())
-        return Standing(progress.user_id, progress.total_points, progress.events, reached_at, _is_shown(progress))
+        return _line(progress, progress.total_points, progress.events, reached_at, is_shown=_is_shown(progress))
     return _sum(progress, board_days, days)
 
 
@@ -71,6 +71,12 @@ def _sum(progress: Progress, board_days: Mapping[int, BoardDay], days: Iterable[
             reached_at = max(reached_at, held.reached_at)
     # Without points and events there is nothing to show: what stood on these days was taken back.
     is_shown = _is_shown(progress) and bool(points or events or reached_at)
+    return _line(progress, points, events, reached_at, is_shown=is_shown)
+
+
+def _line(progress: Progress, points: int, events: int, reached_at: int, *, is_shown: bool) -> Standing:
+    if progress.visibility is Visibility.ALIAS and progress.pseudonym is not None:
+        reached_at = alias_order(progress.pseudonym)
     return Standing(progress.user_id, points, events, reached_at, is_shown)
 
 

@@ -38,7 +38,7 @@ async def user_history(
     if not 1 <= limit <= MAX_ENTRIES:
         raise InvalidQuery("limit", f"Must be from 1 to {MAX_ENTRIES}.")
     progress = await service.learners.progress(user_id_in(request.scope, "/history/"))
-    page = await history_page(service.store, service.rulebook, progress, cursor=cursor, limit=limit)
+    page = await history_page(service.store, service.rulebook, service.cursors, progress, cursor=cursor, limit=limit)
     return HistoryAnswer(entries=page.entries, next=page.next)
 
 

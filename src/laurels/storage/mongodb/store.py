@@ -9,6 +9,7 @@ from laurels.storage.mongodb.ledger import MongoLedger
 from laurels.storage.mongodb.limits import MongoLimits
 from laurels.storage.mongodb.rulebook import MongoRulebook
 from laurels.storage.mongodb.schema import LEASE, check_server, migrate
+from laurels.storage.mongodb.secrets import MongoSecrets
 from laurels.storage.mongodb.snapshots import MongoSnapshots
 from laurels.storage.mongodb.tombstones import DeletionCache, MongoTombstones
 from laurels.storage.mongodb.webhooks import MongoWebhooks
@@ -32,6 +33,7 @@ class MongoStore:
         self.rulebook = MongoRulebook(database, session)
         self.keys = MongoKeys(database, session)
         self.limits = MongoLimits(database, session)
+        self.secrets = MongoSecrets(database, session)
         self.tombstones = MongoTombstones(database, session)
         self.webhooks = MongoWebhooks(database, session)
 

@@ -192,6 +192,14 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX webhook_reminders_due ON webhook_reminders (endpoint, at);
     """,
+    """
+    -- Random keys of the service's own, by what they are for: the one in use, and the one before it.
+    CREATE TABLE secrets (
+        name     TEXT PRIMARY KEY,
+        newest   BLOB NOT NULL,
+        previous BLOB
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 

@@ -10,6 +10,7 @@ from laurels.storage.sqlite.keys import SQLiteKeys
 from laurels.storage.sqlite.ledger import SQLiteLedger
 from laurels.storage.sqlite.limits import SQLiteLimits
 from laurels.storage.sqlite.rulebook import SQLiteRulebook
+from laurels.storage.sqlite.secrets import SQLiteSecrets
 from laurels.storage.sqlite.snapshots import SQLiteSnapshots
 from laurels.storage.sqlite.tombstones import SQLiteTombstones
 from laurels.storage.sqlite.webhooks import SQLiteWebhooks
@@ -27,6 +28,7 @@ class SQLiteStore:
         self.rulebook = SQLiteRulebook(self._database)
         self.keys = SQLiteKeys(self._database)
         self.limits = SQLiteLimits(self._database)
+        self.secrets = SQLiteSecrets(self._database)
         self.tombstones = SQLiteTombstones(self._database)
         self.webhooks = SQLiteWebhooks(self._database)
 

@@ -1,0 +1,121 @@
+"""Cursors: places that a caller is given and gives back, and can neither read nor make.
+
+A cursor is encrypted and authenticated by a key of the store (`SecretStore`), so that every process takes those of the
+others: nobody learns from one who stands at the place or since when, or asks for a place of their own making. The
+construction is SIV (RFC 5297) with keyed BLAKE2b: the authentication of the text is the nonce of its encryption. What
+the cursor is for is authenticated with it, and its length tells nothing of the text.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from hashlib import blake2b
+from hmac import compare_digest
+from secrets import token_bytes
+from time import monotonic
+
+from laurels.application.ports.secrets import SecretStore
+from laurels.errors import InvalidQuery
+
+NAME = "cursors"
+KEY_BYTES = 32
+_TAG = 16
+# Most texts fit the first; the longest ids that there may be need the second.
+_SIZES = (160, 480)
+_MOST_CHARACTERS = 4 * (_TAG + _SIZES[-1]) // 3 + 4
+# How long a process goes on with the keys that it has seen: a rotation is known to all after that.
+_FRESH = 60.0
+# A cursor that does not fit may be of a newer key; those that are made up must not make us ask each time.
+_ASK_AGAIN = 1.0
+
+
+class Cursors:
+    """Seals and opens cursors with the keys of one store."""
+
+    def __init__(self, secrets: SecretStore) -> None:
+        self._secrets = secrets
+        self._keys: list[bytes] = []
+        self._asked_at = -_FRESH
+
+    async def seal(self, purpose: str, text: bytes) -> str:
+        """A cursor for `purpose`, such as the name of a board, that holds `text`. Raises StoreError."""
+        await self._refresh(_FRESH)
+        return _seal(self._keys[0], purpose, text)
+
+    async def open(self, purpose: str, cursor: str) -> bytes:
+        """What a cursor holds. Raises InvalidQuery for one that was not given out for this purpose, or StoreError."""
+        try:
+            sealed = _decode(cursor)
+        except ValueError:
+            raise _not_ours() from None
+        await self._refresh(_FRESH)
+        text = self._try(sealed, purpose)
+        if text is None and await self._refresh(_ASK_AGAIN):
+            text = self._try(sealed, purpose)
+        if text is None:
+            raise _not_ours()
+        return text
+
+    def _try(self, sealed: bytes, purpose: str) -> bytes | None:
+        for key in self._keys:
+            if (text := _open(key, purpose, sealed)) is not None:
+                return text
+        return None
+
+    async def _refresh(self, after: float) -> bool:
+        """Ask for the keys where those that are known are older than `after` seconds; whether others came."""
+        if self._keys and monotonic() - self._asked_at < after:
+            return False
+        before = self._keys
+        self._keys = await self._secrets.keys(NAME, token_bytes(KEY_BYTES))
+        self._asked_at = monotonic()
+        return self._keys != before
+
+
+def _not_ours() -> InvalidQuery:
+    return InvalidQuery("cursor", "Is not a cursor that this service gave out for this question; begin without one.")
+
+
+def _decode(cursor: str) -> bytes:
+    """The bytes of a cursor. Raises ValueError for what is none."""
+    if len(cursor) > _MOST_CHARACTERS or not cursor.isascii():
+        raise ValueError
+    sealed = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    # One spelling for each: the decoder passes over what it does not know.
+    if len(sealed) - _TAG not in _SIZES or _encode(sealed) != cursor:
+        raise binascii.Error
+    return sealed
+
+
+def _encode(sealed: bytes) -> str:
+    return urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+def _seal(key: bytes, purpose: str, text: bytes) -> str:
+    size = next(size for size in _SIZES if len(text) + 2 <= size)
+    padded = (len(text).to_bytes(2) + text).ljust(size, b"\0")
+    tag = _tag(key, purpose, padded)
+    return _encode(tag + _mask(key, tag, padded))
+
+
+def _open(key: bytes, purpose: str, sealed: bytes) -> bytes | None:
+    tag, padded = sealed[:_TAG], _mask(key, sealed[:_TAG], sealed[_TAG:])
+    if not compare_digest(tag, _tag(key, purpose, padded)):
+        return None
+    return padded[2 : 2 + int.from_bytes(padded[:2])]
+
+
+def _tag(key: bytes, purpose: str, padded: bytes) -> bytes:
+    about = purpose.encode("utf-8", "surrogatepass")
+    return blake2b(len(about).to_bytes(4) + about + padded, key=key, digest_size=_TAG, person=b"laurels tag").digest()
+
+
+def _mask(key: bytes, tag: bytes, text: bytes) -> bytes:
+    """`text` with the stream of bytes that key and tag make laid over it: once hides it, twice shows it again."""
+    blocks = (
+        blake2b(tag + number.to_bytes(4), key=key, digest_size=64, person=b"laurels stream").digest()
+        for number in range(-(-len(text) // 64))
+    )
+    stream = b"".join(blocks)[: len(text)]
+    return (int.from_bytes(text) ^ int.from_bytes(stream)).to_bytes(len(text))
