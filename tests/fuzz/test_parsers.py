@@ -163,7 +163,7 @@ def test_paths(tail: bytes) -> None:
 @RUNS
 @given(st.lists(st.tuples(st.sampled_from([b"host", b"origin", b"forwarded"]), st.binary(max_size=30)), max_size=4))
 def test_headers_that_tell_where_a_request_comes_from(headers: list[tuple[bytes, bytes]]) -> None:
-    scope: Any = {"client": ("127.0.0.1", 1), "headers": headers}
+    scope: Any = {"client": ("127.0.0.1", 1), "http_version": "1.1", "headers": headers}
     assert is_this_machine(scope) in (True, False)
     scope["client"] = ("192.0.2.1", 1)
     assert not is_this_machine(scope)

@@ -154,6 +154,7 @@ async def _identity(stack: AsyncExitStack, settings: Settings, service: Service,
         earliest_hours=settings.backdate_hours,
         shown=frozenset(settings.listed("public")),
         fixed_fields=frozenset(settings.listed("fixed_profile_fields")),
+        origins=frozenset(settings.listed("cors_origins")),
     )
     return Identity(keyring, tokens, policy, has_tokens=rules.are_given)
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from math import isfinite
 from typing import Annotated, Any, cast
+from unicodedata import is_normalized
 
 import msgspec
 from msgspec import Meta, Struct
@@ -29,6 +30,11 @@ Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 _MEASURES = ("codeLength", "sessionDuration")
 _MOST_NAMED = 30
 _NUMERAL = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,3})?")
+# Printable to Unicode, and nothing to the eye: fillers of Hangul and Khmer, the joiner of graphemes, blank Braille,
+# variation selectors.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 _AN_INSTANT = "a date with time and offset, such as 2026-01-15T09:30:00Z or 2026-01-15T10:30:00+01:00"
 _encode_canonical = msgspec.json.Encoder(order="deterministic").encode
 
@@ -55,15 +61,21 @@ _decode = msgspec.json.Decoder(LearningEvent).decode
 
 
 def check_id(value: object, field: str, error: type[InvalidInput] = InvalidEvent) -> str:
-    """`value` if it can be an id: 1 to 100 printable characters. Raises `error` naming `field`."""
+    """`value` if it can be an id: 1 to 100 characters that can be seen. Raises `error` naming `field`.
+
+    Two ids that look the same to a person must not be two users.
+    """
     if not isinstance(value, str):
         raise error(field, f"Must be text of 1 to {MAX_ID_LENGTH} characters, not {kind_of(value)}.")
     if not 1 <= len(value) <= MAX_ID_LENGTH:
         raise error(field, f"Must have 1 to {MAX_ID_LENGTH} characters.")
-    if not value.isprintable():
-        # NUL, line breaks, lone surrogates, invisible and direction-changing characters: two ids that look
-        # the same to a person must not be two users.
+    if not value.isprintable() or _UNSEEN.search(value):
+        # NUL, line breaks, lone surrogates, blank and direction-changing characters.
         raise error(field, "Must not contain control, invisible or unassigned characters.")
+    if value.strip() != value:
+        raise error(field, "Must not begin or end with a space.")
+    if not is_normalized("NFC", value):
+        raise error(field, "Must be in the normal form NFC of Unicode: a letter with its accent is one character.")
     return value
 
 
@@ -183,7 +195,11 @@ def _number(value: object) -> int | float | None:
 
 
 def _is_id(value: object) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= MAX_ID_LENGTH and value.isprintable()
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID_LENGTH or not value.isprintable():
+        return False
+    if value[0] == " " or value[-1] == " ":
+        return False
+    return value.isascii() or not (_UNSEEN.search(value) or value != value.strip() or not is_normalized("NFC", value))
 
 
 def _check_type(value: object, event_types: Collection[str], *, is_given: bool = True) -> None:

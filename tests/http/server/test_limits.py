@@ -12,6 +12,7 @@ import pytest
 
 from tests.http.callers import SECRET, bearer, make_key, token
 from tests.http.conftest import StartServer
+from tests.http.server_process import ServerProcess
 
 EVENT = {"userId": "ada", "eventType": "code_run"}
 
@@ -110,7 +111,22 @@ class TestOnlyThisMachine:
         [
             ({}, 200),
             ({"host": "localhost:8000"}, 200),
-            ({"origin": "http://localhost:3000"}, 200),
+            ({"host": "[::1]:8000"}, 200),
+            ({"origin": "{own}", "referer": "{own}/leaderboard", "sec-fetch-site": "same-origin"}, 200),
+            ({"sec-fetch-site": "none"}, 200),
+            ({"origin": "http://localhost:3000"}, 401),
+            ({"referer": "http://evil.example/"}, 401),
+            ({"referer": "http://localhost:3000/page"}, 401),
+            ({"sec-fetch-site": "cross-site"}, 401),
+            ({"sec-fetch-site": "same-site"}, 401),
+            ({"via": "1.1 proxy"}, 401),
+            ({"x-forwarded-host": "laurels.example"}, 401),
+            ({"x-forwarded-proto": "https"}, 401),
+            ({"cf-connecting-ip": "192.0.2.1"}, 401),
+            ({"host": "[::1]evil.com"}, 401),
+            ({"host": "localhost:80@evil.com"}, 401),
+            ({"host": "localhost.evil.com"}, 401),
+            ({"host": "127.0.0.1.evil.com"}, 401),
             ({"x-forwarded-for": "192.0.2.1"}, 401),
             ({"forwarded": "for=192.0.2.1"}, 401),
             ({"host": "laurels.example"}, 401),
@@ -121,7 +137,35 @@ class TestOnlyThisMachine:
     )
     def test_who_counts_as_this_machine(self, client: httpx2.Client, headers: dict[str, str], status: int) -> None:
         client.post("/api/progress/event", json={**EVENT, "userId": "machine"})
-        assert client.get("/api/progress/dashboard/machine", headers=headers).status_code == status
+        own = str(client.base_url).rstrip("/")
+        sent = {name: value.replace("{own}", own) for name, value in headers.items()}
+        assert client.get("/api/progress/dashboard/machine", headers=sent).status_code == status
+
+    @pytest.mark.parametrize(
+        ("head", "status"),
+        [
+            (b"GET %s HTTP/1.1\r\nHost: localhost\r\n", 200),
+            # What a bare proxy_pass sends.
+            (b"GET %s HTTP/1.0\r\nHost: localhost\r\n", 401),
+            (b"GET %s HTTP/1.1\r\nHost: localhost\r\nHost: evil.com\r\n", 401),
+        ],
+    )
+    def test_what_no_client_library_sends(
+        self, server: ServerProcess, client: httpx2.Client, head: bytes, status: int
+    ) -> None:
+        client.post("/api/progress/event", json={**EVENT, "userId": "machine"})
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(head % b"/api/progress/dashboard/machine" + b"Connection: close\r\n\r\n")
+            answer = connection.makefile("rb").readline()
+        assert int(answer.split()[1]) in ({status} if status == 200 else {status, 400})
+
+    def test_a_page_of_an_origin_that_is_allowed_may_call(self, start_server: StartServer) -> None:
+        server = start_server(cors_origins="http://localhost:3000")
+        with server.client() as client:
+            for origin, status in (("http://localhost:3000", 201), ("http://localhost:4000", 401)):
+                headers = {"origin": origin, "sec-fetch-site": "same-site", "referer": f"{origin}/page"}
+                answer = client.post("/api/progress/event", json=EVENT | {"eventId": origin}, headers=headers)
+                assert answer.status_code == status
 
     def test_with_the_first_key_it_is_over(self, start_server: StartServer) -> None:
         server = start_server()

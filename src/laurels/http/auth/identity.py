@@ -4,6 +4,7 @@ keys yet."""
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable
 from functools import lru_cache, partial
 from time import time
@@ -21,17 +22,34 @@ from laurels.http.wire.bodies import header
 
 KEY_PREFIX = "lrl_"
 _STREAM = "/stream"
-_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
+# What proxies and the networks in front of them add; a browser or curl on this machine sends none of it.
+_FORWARDED = frozenset(
+    {
+        b"forwarded",
+        b"via",
+        b"x-real-ip",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+        b"true-client-ip",
+        b"fastly-client-ip",
+        b"client-ip",
+    }
+)
+_FORWARDED_BEGIN = (b"x-forwarded-", b"x-original-", b"cf-", b"x-envoy-", b"x-amzn-", b"fly-", b"x-appengine-")
+_OWN_SITES = frozenset({b"same-origin", b"none"})
+_HOST = re.compile(r"(localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 
 
 class Policy(Struct, frozen=True):
     """What the operator allows: whether end users record their own events, how many hours back events of callers
-    without the scope may lie, what everybody may see, and which fields of their profile end users cannot change."""
+    without the scope may lie, what everybody may see, which fields of their profile end users cannot change, and the
+    `origins` whose pages may call from a browser."""
 
     records_own: bool = False
     earliest_hours: int | None = None
     shown: frozenset[str] = frozenset({"boards", "badges"})
     fixed_fields: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
 
 
 class WrongCredentials(Unauthenticated):
@@ -65,7 +83,7 @@ class Identity:
         if credentials is None and (session := session_in(scope)) is not None:
             return self._of_session(session)
         if credentials is None:
-            if self._keyring.is_empty and not self._has_tokens and is_this_machine(scope):
+            if self._keyring.is_empty and not self._has_tokens and is_this_machine(scope, self._policy.origins):
                 return EVERYTHING
             return self._anonymous
         if credentials.startswith(KEY_PREFIX):
@@ -132,21 +150,34 @@ def _credentials(scope: HTTPScope) -> str | None:
     return None
 
 
-def is_this_machine(scope: HTTPScope) -> bool:
-    """Whether a request comes from this machine itself: not through a proxy on it, and not from a page of another one
-    that somebody's browser here shows."""
+def is_this_machine(scope: HTTPScope, origins: frozenset[str] = frozenset()) -> bool:
+    """Whether a request comes from this machine itself: not through a proxy on it, and not from a page of another
+    site, or of another port, that somebody's browser here shows, unless the operator allows its origin (`origins`).
+
+    What a proxy leaves no trace of cannot be told: so there is no serving beyond this machine without a key.
+    """
     client = scope["client"]
-    if client is None or not _is_loopback(client[0]):
+    # A bare `proxy_pass` speaks HTTP/1.0; nobody else does any more.
+    if client is None or not _is_loopback(client[0]) or scope["http_version"] == "1.0":
         return False
-    host = origin = ""
+    hosts: list[str] = []
+    pages: list[str] = []
+    is_of_page = False
     for name, value in scope["headers"]:
-        if name in _FORWARDED:
+        if name in _FORWARDED or name.startswith(_FORWARDED_BEGIN):
             return False
         if name == b"host":
-            host = value.decode("latin-1")
-        elif name == b"origin":
-            origin = value.decode("latin-1")
-    return _is_local_name(host) and (not origin or _is_local_name(origin.partition("://")[2]))
+            hosts.append(value.decode("latin-1").lower())
+        elif name in (b"origin", b"referer"):
+            pages.append(value.decode("latin-1").lower())
+        elif name == b"sec-fetch-site":
+            is_of_page = value not in _OWN_SITES
+    if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+        return False
+    asked_by = [page.partition("://") for page in pages]
+    if pages and all(f"{scheme}://{rest.partition('/')[0]}" in origins for scheme, _, rest in asked_by):
+        return True
+    return not is_of_page and all(rest.partition("/")[0] == hosts[0] for _, _, rest in asked_by)
 
 
 @lru_cache(maxsize=1_000)
@@ -155,9 +186,3 @@ def _is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
-
-
-@lru_cache(maxsize=1_000)
-def _is_local_name(host: str) -> bool:
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return name.lower() == "localhost" or _is_loopback(name)

@@ -167,6 +167,10 @@ def _row(event: EventView) -> list[object]:
     ]
 
 
+# The full-width forms, too: some spreadsheets take them for the plain ones.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
 def _inert(text: str) -> str:
     """A spreadsheet takes a cell that begins so for a formula and would run what a learner wrote."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text.startswith(_FORMULA) else text
