@@ -198,5 +198,5 @@ class TestFaults:
         with pytest.raises(StoreUnavailable):
             await laurels.change_profile("ada", {"displayName": "Ada"})
         user = await laurels.change_profile("ada", {"photoURL": "https://example.org/a.png"})
-        assert (user.display_name, user.photo_url) == (None, "https://example.org/a.png")
+        assert (user.has_name, user.photo_url) == (False, "https://example.org/a.png")
         await laurels.close()

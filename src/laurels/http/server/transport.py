@@ -79,7 +79,7 @@ class CoalescingTransport:
         """Cut the connection. What the client did not take is thrown away, by the kernel as well."""
         connection: Any = self._transport.get_extra_info("socket")
         # It may be gone by now, without anything that has to be thrown away.
-        with suppress(OSError, AttributeError):
+        with suppress(OSError, AttributeError, ValueError):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self._transport.abort()
 
