@@ -50,6 +50,7 @@ class TestServing:
         assert verified.out.startswith("7 users, 300 entries, 300 events, ")
         serving.send_signal(signal.SIGTERM)
         _, told = serving.communicate(timeout=30)
+        assert serving.returncode == 0
         assert b"Traceback" not in told
 
     def test_an_interrupt_ends_it(self, start: Start, store_url: str) -> None:

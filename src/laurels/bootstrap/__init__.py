@@ -121,10 +121,11 @@ async def open_store(url: str) -> Store:
             raise SettingsError("A MongoDB store needs PyMongo: pip install 'laurels[mongodb]'.") from error
 
         return await MongoStore.open(url)
-    raise SettingsError(
-        f"No store is known for {parts.scheme or 'a URL without a scheme'}://; "
-        "use sqlite:///PATH or mongodb://HOST/DATABASE."
-    )
+    if not parts.scheme:
+        # A path. Not what it says: one may hold a password by mistake.
+        hint = f" Did you mean sqlite:///{url}?" if url.endswith((".db", ".sqlite", ".sqlite3")) else ""
+        raise SettingsError(f"A store is named by a URL: sqlite:///PATH or mongodb://HOST/DATABASE.{hint}")
+    raise SettingsError(f"No store is known for {parts.scheme}://; use sqlite:///PATH or mongodb://HOST/DATABASE.")
 
 
 def create_app(settings: Settings) -> Lifespan:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
@@ -73,6 +74,9 @@ def serve(
         "server_header": False,
     }
     Thread(target=_announce, args=(host, port), daemon=True).start()
+    # A stop that was asked for is no failure. The server takes the signal while it runs, and raises it anew once all
+    # has been put away.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     if workers == 1:
         uvicorn.Server(uvicorn.Config(APP, **options)).run(sockets=[listener])
     else:

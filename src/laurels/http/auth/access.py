@@ -121,6 +121,14 @@ def check_about(scope: HTTPScope, user_ids: Iterable[str]) -> None:
     raise _refusal(caller, PROGRESS_READ)
 
 
+def check_friends(scope: HTTPScope) -> None:
+    """Refuse who may not rank people by their ids: that takes a key, or a token of an end user. Nobody under an alias
+    is among the answer, whoever asks."""
+    caller = caller_of(scope)
+    if PROGRESS_READ not in caller.scopes and caller.user_id is None:
+        raise _refusal(caller, PROGRESS_READ)
+
+
 def check_recording(caller: Caller, user_id: str) -> None:
     """Refuse an end user's event of somebody else."""
     if EVENTS_WRITE not in caller.scopes and caller.user_id != user_id:

@@ -13,7 +13,7 @@ from laurels.application.queries.views import Leaderboard
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe
 from laurels.errors import InvalidQuery
-from laurels.http.auth.access import BADGES, BOARDS, check_about
+from laurels.http.auth.access import BADGES, BOARDS, check_about, check_friends
 from laurels.http.wire.bodies import user_ids_in
 from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.schemas import BadgeCatalogue
@@ -51,7 +51,7 @@ async def leaderboard(
         if cursor is not None or around is not None:
             raise InvalidQuery("users", "Cannot be combined with 'cursor' or 'around'.")
         named = user_ids_in(users)
-        check_about(request.scope, named)
+        check_friends(request.scope)
         ranked = await service.leaderboards.among(named, timeframe, period=period, language=language)
         return enveloped(request, envelope, ranked, only="leaderboard")
     if around is not None:
