@@ -76,13 +76,17 @@ def serve(
     Thread(target=_announce, args=(host, port), daemon=True).start()
     # A stop that was asked for is no failure. The server takes the signal while it runs, and raises it anew once all
     # has been put away.
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGTERM, _leave_to_server)
     if workers == 1:
         uvicorn.Server(uvicorn.Config(APP, **options)).run(sockets=[listener])
     else:
         # The supervisor binds for its workers; it was only to be known that it can.
         listener.close()
         uvicorn.run(APP, workers=workers, **options)
+
+
+def _leave_to_server(number: int, frame: object) -> None:
+    """Do nothing."""
 
 
 async def _prepare(settings: Settings, host: str) -> bool:
