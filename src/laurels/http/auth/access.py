@@ -5,7 +5,7 @@ A route states its rule in `access=...`; the application refuses to start with o
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from litestar.connection import ASGIConnection
@@ -113,17 +113,16 @@ def check(access: Access, scope: HTTPScope) -> Caller:
     raise _refusal(caller, access.scope)
 
 
-def check_about(scope: HTTPScope, user_ids: Iterable[str]) -> None:
-    """Refuse who may not ask about these users by their ids: where they stand would give an alias away."""
+def check_about(scope: HTTPScope, user_id: str) -> None:
+    """Refuse who may not ask about this user by their id: where they stand would give an alias away."""
     caller = caller_of(scope)
-    if PROGRESS_READ in caller.scopes or all(user_id == caller.user_id for user_id in user_ids):
-        return
-    raise _refusal(caller, PROGRESS_READ)
+    if PROGRESS_READ not in caller.scopes and caller.user_id != user_id:
+        raise _refusal(caller, PROGRESS_READ)
 
 
 def check_friends(scope: HTTPScope) -> None:
-    """Refuse who may not rank people by their ids: that takes a key, or a token of an end user. Nobody under an alias
-    is among the answer, whoever asks."""
+    """Refuse who may not rank people by their ids: that takes a key, or a token of an end user. The answer never
+    contains people under an alias."""
     caller = caller_of(scope)
     if PROGRESS_READ not in caller.scopes and caller.user_id is None:
         raise _refusal(caller, PROGRESS_READ)

@@ -55,7 +55,7 @@ async def leaderboard(
         ranked = await service.leaderboards.among(named, timeframe, period=period, language=language)
         return enveloped(request, envelope, ranked, only="leaderboard")
     if around is not None:
-        check_about(request.scope, [around])
+        check_about(request.scope, around)
     if sort == "total":
         top = await service.leaderboards.by_total(timeframe, period=period, limit=limit, language=language)
         return enveloped(request, envelope, top, only="leaderboard")
