@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx2
@@ -99,6 +100,16 @@ class TestTables:
 
 
 class TestAnswers:
+    async def test_what_was_cancelled_under_a_request_is_a_fault_of_ours(self) -> None:
+        async def waits_for_it(_scope: Any, _receive: Any, _send: Any) -> None:
+            under_way = asyncio.create_task(asyncio.sleep(60))
+            asyncio.get_running_loop().call_soon(under_way.cancel)
+            await under_way
+
+        transport = httpx2.ASGITransport(app=Refusals(waits_for_it))  # pyright: ignore[reportArgumentType]  see above
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            assert_refused(await client.get("/"), 500)
+
     @pytest.mark.parametrize("kind", tree(), ids=lambda kind: kind.__name__)
     async def test_each_error_is_a_problem_without_the_inside(self, kind: type[LaurelsError]) -> None:
         error = raised(kind)

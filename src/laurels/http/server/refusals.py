@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from litestar import Request
@@ -28,8 +29,10 @@ class Refusals:
 
         try:
             await self._app(scope, receive, answer)
-        except Exception as error:
-            if has_begun:
+        except (Exception, asyncio.CancelledError) as error:
+            # Who is cancelled has nobody left to answer. Otherwise what it waited for was, which is a fault of ours.
+            task = asyncio.current_task()
+            if has_begun or (isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling()):
                 raise
             request = Request[Any, Any, Any](scope, receive, send)
             match error:
@@ -37,7 +40,9 @@ class Refusals:
                     response = on_laurels_error(request, error)
                 case HTTPException():
                     response = on_http_exception(request, error)
-                case _:
+                case Exception():
                     response = on_fault(request, error)
+                case _:
+                    response = on_fault(request, RuntimeError("What the request waited for was cancelled."))
             refuse = response.to_asgi_response(None, request)  # pyright: ignore[reportUnknownMemberType]  untyped there
             await refuse(scope, receive, send)
