@@ -48,7 +48,11 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "ranking": lambda store: store.boards.ranking("all", "ada"),
     "miscounted": lambda store: store.boards.miscounted(),
     "clear_projections": lambda store: store.snapshots.clear(),
-    "publish": lambda store: store.rulebook.publish(small_rulebook().badges),
+    "describe_badges": lambda store: store.rulebook.describe(small_rulebook().badges),
+    "newest_rulebook": lambda store: store.rulebook.newest(),
+    "rulebook_version": lambda store: store.rulebook.version(),
+    "add_job": lambda store: store.jobs.add(job()),
+    "claim_job": lambda store: store.jobs.claim("one", now=NOON, until=NOON + 1),
     "add_key": lambda store: store.keys.add(api_key()),
     "revoke_key": lambda store: store.keys.revoke("abcdefghijkl", NOON),
     "keys": lambda store: store.keys.all(),
@@ -66,25 +70,6 @@ class HandleContract:
         one, other = await open_store(), await open_store()
         await asyncio.gather(one.check(), other.check(), one.ledger.append(history(length=3)))
         await one.check()
-
-    async def test_badges_are_published_once_and_again_when_anything_of_them_changed(
-        self, open_store: OpenStore
-    ) -> None:
-        one, other = await open_store(), await open_store()
-        badges = small_rulebook().badges
-        assert await one.rulebook.publish(badges)
-        assert not await one.rulebook.publish(badges)
-        assert not await other.rulebook.publish(badges)
-        renamed = [replace(badges[0], description="Said otherwise."), *badges[1:]]
-        for changed in (renamed, renamed[:-1], renamed[-2::-1], badges):
-            assert await other.rulebook.publish(changed)
-            assert not await one.rulebook.publish(changed)
-
-    async def test_handles_that_publish_at_once_all_succeed(self, open_store: OpenStore) -> None:
-        handles = [await open_store() for _ in range(4)]
-        badges = small_rulebook().badges
-        assert any(await asyncio.gather(*(store.rulebook.publish(badges) for store in handles)))
-        assert not await handles[0].rulebook.publish(badges)
 
     async def test_opening_another_handle_changes_nothing(self, open_store: OpenStore) -> None:
         one = await open_store()

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from laurels.application.outage.availability import Availability
 from laurels.application.ports.boards import BoardStore
+from laurels.application.ports.jobs import JobStore
 from laurels.application.ports.keys import KeyStore
 from laurels.application.ports.ledger import LedgerStore
 from laurels.application.ports.limits import LimitStore
@@ -32,7 +33,8 @@ LIMITED: dict[str, frozenset[str]] = {
     "boards": frozenset(
         {"cards", "standings", "standings_of", "standing", "ranking", "count", "counts_above"},
     ),
-    "rulebook": frozenset(),
+    "rulebook": frozenset({"newest", "version", "add", "versions"}),
+    "jobs": frozenset({"add", "get", "last"}),
     "keys": frozenset({"add", "revoke", "all", "version", "touch"}),
     "limits": frozenset({"take"}),
     "secrets": frozenset({"keys", "rotate"}),
@@ -55,6 +57,7 @@ class GuardedStore:
         self.snapshots = cast("SnapshotStore", _GuardedConcern(self, "snapshots"))
         self.boards = cast("BoardStore", _GuardedConcern(self, "boards"))
         self.rulebook = cast("RulebookStore", _GuardedConcern(self, "rulebook"))
+        self.jobs = cast("JobStore", _GuardedConcern(self, "jobs"))
         self.keys = cast("KeyStore", _GuardedConcern(self, "keys"))
         self.limits = cast("LimitStore", _GuardedConcern(self, "limits"))
         self.secrets = cast("SecretStore", _GuardedConcern(self, "secrets"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from laurels.application.ports.boards import BoardStore
+from laurels.application.ports.jobs import JobStore
 from laurels.application.ports.keys import KeyStore
 from laurels.application.ports.ledger import LedgerStore
 from laurels.application.ports.limits import LimitStore
@@ -35,6 +36,8 @@ class Store(Protocol):
     def boards(self) -> BoardStore: ...
     @property
     def rulebook(self) -> RulebookStore: ...
+    @property
+    def jobs(self) -> JobStore: ...
     @property
     def keys(self) -> KeyStore: ...
     @property

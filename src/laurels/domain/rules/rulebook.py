@@ -101,6 +101,28 @@ class Rulebook:
             )
         )
 
+    @classmethod
+    def of_json(cls, content: bytes) -> Rulebook:
+        """The rulebook of data as JSON (`as_json`). Raises RulebookError."""
+        try:
+            return cls(msgspec.json.decode(content, type=RulebookData))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise RulebookError("", f"This version of Laurels cannot read it: {error}.") from error
+
+    @property
+    def as_json(self) -> bytes:
+        """All that the rulebook says, as JSON."""
+        return msgspec.json.encode(self.data, order="deterministic")
+
+    @property
+    def digest(self) -> str:
+        """Tells this rulebook from every other one, texts included."""
+        return _digest(self.as_json)
+
+    def become(self, other: Rulebook) -> None:
+        """Say from now on what `other` says: whoever holds this one goes by the other from here on, all at once."""
+        self.__dict__ = dict(other.__dict__)
+
     def keeps_language(self, language: str) -> bool:
         """Whether there are boards for `language`, which is compared code point by code point."""
         return self.board_languages is None or language in self.board_languages

@@ -1,4 +1,4 @@
-"""The published rulebook: a collection for people who look into the database."""
+"""The published rulebook as documents, and a collection of its badges for people who look into the database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any, cast
 
 import msgspec
 from pymongo import ReplaceOne
+from pymongo.errors import DuplicateKeyError
 
+from laurels.application.ports.rulebook import PublishedRulebook
 from laurels.domain.rules.rulebook_data import Badge
 from laurels.storage.mongodb.connection import Concern, Document, operation
 from laurels.storage.mongodb.documents import LARGEST_INTEGER
@@ -17,7 +19,45 @@ class MongoRulebook(Concern):
     """See `RulebookStore`."""
 
     @operation()
-    async def publish(self, badges: Sequence[Badge]) -> bool:
+    async def newest(self) -> PublishedRulebook | None:
+        found = await self.database["rulebooks"].find_one(sort=[("_id", -1)])
+        return None if found is None else _published(found)
+
+    @operation()
+    async def version(self) -> int:
+        found = await self.database["rulebooks"].find_one({}, {"_id": 1}, sort=[("_id", -1)])
+        return 0 if found is None else int(found["_id"])
+
+    @operation()
+    async def add(self, rulebook: PublishedRulebook) -> bool:
+        rulebooks = self.database["rulebooks"]
+        found = await rulebooks.find_one({}, {"_id": 1}, sort=[("_id", -1)])
+        if (0 if found is None else found["_id"]) != rulebook.version - 1:
+            # A repetition of what was written before an answer got lost finds itself.
+            stands = await rulebooks.find_one({"_id": rulebook.version, "digest": rulebook.digest})
+            return stands is not None and _published(stands) == rulebook
+        document: Document = {
+            "_id": rulebook.version,
+            "name": rulebook.name,
+            "digest": rulebook.digest,
+            "fingerprint": rulebook.fingerprint,
+            "publishedAt": rulebook.published_at,
+            "publishedBy": rulebook.published_by,
+            "content": rulebook.content.decode(),
+        }
+        try:
+            await rulebooks.insert_one(document)
+        except DuplicateKeyError:
+            return False
+        return True
+
+    @operation()
+    async def versions(self, *, limit: int) -> list[PublishedRulebook]:
+        found = self.database["rulebooks"].find({}, {"content": 0}).sort("_id", -1).limit(limit)
+        return [_published(document) async for document in found]
+
+    @operation()
+    async def describe(self, badges: Sequence[Badge]) -> bool:
         """Of two servers with different rulebooks that start at once each writes badges of its own;
         the next start puts that right."""
         achievements = self.database["achievements"]
@@ -30,6 +70,18 @@ class MongoRulebook(Concern):
             )
         await achievements.delete_many({"_id": {"$nin": [badge["_id"] for badge in wanted]}})
         return True
+
+
+def _published(document: Document) -> PublishedRulebook:
+    return PublishedRulebook(
+        version=int(document["_id"]),
+        name=document["name"],
+        digest=document["digest"],
+        fingerprint=document["fingerprint"],
+        published_at=int(document["publishedAt"]),
+        published_by=document["publishedBy"],
+        content=document.get("content", "").encode(),
+    )
 
 
 def document_of(badge: Badge, position: int) -> Document:

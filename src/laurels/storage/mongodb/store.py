@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from laurels.storage.mongodb.boards import MongoBoards
 from laurels.storage.mongodb.connection import PATIENCE, Client, Session, connect, database_of
+from laurels.storage.mongodb.jobs import MongoJobs
 from laurels.storage.mongodb.keys import MongoKeys
 from laurels.storage.mongodb.ledger import MongoLedger
 from laurels.storage.mongodb.limits import MongoLimits
@@ -31,6 +32,7 @@ class MongoStore:
         self.snapshots = MongoSnapshots(database, session, deletions)
         self.boards = MongoBoards(database, session)
         self.rulebook = MongoRulebook(database, session)
+        self.jobs = MongoJobs(database, session)
         self.keys = MongoKeys(database, session)
         self.limits = MongoLimits(database, session)
         self.secrets = MongoSecrets(database, session)

@@ -1,4 +1,4 @@
-"""The published rulebook: a table for people who look into the file."""
+"""The published rulebook in SQL, and a table of its badges for people who look into the file."""
 
 from __future__ import annotations
 
@@ -7,16 +7,41 @@ from collections.abc import Sequence
 import apsw
 import msgspec
 
+from laurels.application.ports.rulebook import PublishedRulebook
 from laurels.domain.rules.rulebook_data import Badge
 from laurels.storage.sqlite.connection import rows, transaction
-from laurels.storage.sqlite.database import Concern, writing
+from laurels.storage.sqlite.database import Concern, reading, writing
+
+_ABOUT = "version, name, digest, fingerprint, published_at, published_by"
 
 
 class SQLiteRulebook(Concern):
     """See `RulebookStore`."""
 
+    @reading
+    def newest(self, connection: apsw.Connection) -> PublishedRulebook | None:
+        found = rows(connection, f"SELECT {_ABOUT}, content FROM rulebooks ORDER BY version DESC LIMIT 1")  # noqa: S608  names of ours
+        return PublishedRulebook(*found[0]) if found else None
+
+    @reading
+    def version(self, connection: apsw.Connection) -> int:
+        return rows(connection, "SELECT coalesce(max(version), 0) FROM rulebooks")[0][0]
+
     @writing
-    def publish(self, connection: apsw.Connection, badges: Sequence[Badge]) -> bool:
+    def add(self, connection: apsw.Connection, rulebook: PublishedRulebook) -> bool:
+        with transaction(connection, "IMMEDIATE"):
+            if rows(connection, "SELECT coalesce(max(version), 0) FROM rulebooks")[0][0] != rulebook.version - 1:
+                return False
+            rows(connection, "INSERT INTO rulebooks VALUES (?, ?, ?, ?, ?, ?, ?)", msgspec.structs.astuple(rulebook))
+        return True
+
+    @reading
+    def versions(self, connection: apsw.Connection, *, limit: int) -> list[PublishedRulebook]:
+        found = rows(connection, f"SELECT {_ABOUT} FROM rulebooks ORDER BY version DESC LIMIT ?", (limit,))  # noqa: S608  names of ours
+        return [PublishedRulebook(*row, b"") for row in found]
+
+    @writing
+    def describe(self, connection: apsw.Connection, badges: Sequence[Badge]) -> bool:
         wanted = [(position, *_row(badge)) for position, badge in enumerate(badges, 1)]
         with transaction(connection, "IMMEDIATE"):
             if rows(connection, "SELECT * FROM achievements ORDER BY position") == wanted:

@@ -73,7 +73,7 @@ MIGRATIONS = (
     INSERT INTO projected VALUES (0);
     """,
     """
-    -- The published rulebook, for people: nothing is read back from here.
+    -- The badges of the rulebook, for people: nothing is read back from here.
     CREATE TABLE achievements (
         position    INTEGER PRIMARY KEY,
         badge_id    TEXT    NOT NULL UNIQUE,
@@ -199,6 +199,27 @@ MIGRATIONS = (
         newest   BLOB NOT NULL,
         previous BLOB
     ) STRICT, WITHOUT ROWID;
+    """,
+    """
+    -- The rulebook that is in force is the last one. content: its data as JSON.
+    CREATE TABLE rulebooks (
+        version      INTEGER PRIMARY KEY,
+        name         TEXT    NOT NULL,
+        digest       TEXT    NOT NULL,
+        fingerprint  TEXT    NOT NULL,
+        published_at INTEGER NOT NULL,
+        published_by TEXT,
+        content      BLOB    NOT NULL
+    ) STRICT;
+    -- Long work on the whole ledger. owner: the process that does it, until an instant.
+    CREATE TABLE jobs (
+        number  INTEGER PRIMARY KEY,
+        id      TEXT    NOT NULL UNIQUE,
+        is_open INTEGER NOT NULL,
+        owner   TEXT,
+        until   INTEGER NOT NULL DEFAULT 0,
+        body    TEXT    NOT NULL
+    ) STRICT;
     """,
 )
 

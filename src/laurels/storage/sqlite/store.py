@@ -6,6 +6,7 @@ from pathlib import Path
 
 from laurels.storage.sqlite.boards import SQLiteBoards
 from laurels.storage.sqlite.database import Database
+from laurels.storage.sqlite.jobs import SQLiteJobs
 from laurels.storage.sqlite.keys import SQLiteKeys
 from laurels.storage.sqlite.ledger import SQLiteLedger
 from laurels.storage.sqlite.limits import SQLiteLimits
@@ -26,6 +27,7 @@ class SQLiteStore:
         self.snapshots = SQLiteSnapshots(self._database)
         self.boards = SQLiteBoards(self._database)
         self.rulebook = SQLiteRulebook(self._database)
+        self.jobs = SQLiteJobs(self._database)
         self.keys = SQLiteKeys(self._database)
         self.limits = SQLiteLimits(self._database)
         self.secrets = SQLiteSecrets(self._database)
