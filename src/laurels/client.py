@@ -71,11 +71,12 @@ class Laurels:
     ) -> AsyncGenerator[Self]:
         """Open the store at `url` and run until the block ends; then everything accepted is committed and projected.
 
-        `rulebook` is a rulebook, a built-in name or a TOML file; `settings` default to the built-in ones (the
-        environment is not read). `projection_interval` is in seconds: by so much boards may be behind. `batch` is the
-        most events that one commit takes. With a `spool`, a folder on the local disk, the store may be away, even now:
-        events are `Queued` then. `publish` writes the rulebook's badges into the database, for people who look into it.
-        Raises StoreError, RulebookError or SettingsError.
+        `rulebook` is a rulebook, a built-in name or a TOML file; default: the one published in the store, else
+        `coding`. `settings` default to the built-in ones (the environment is not read). `projection_interval` is in
+        seconds: by so much boards may be behind. `batch` is the most events that one commit takes. With a `spool`, a
+        folder on the local disk, the store may be away, even now: events are `Queued` then. `publish` puts the rulebook
+        in force in a store that has none. Raises StoreError, RulebookError (OtherRulebook where the store runs another
+        one) or SettingsError.
         """
         async with open_service(
             url,

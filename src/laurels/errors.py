@@ -15,6 +15,7 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
     ├── UnknownKey              there is no API key with this prefix
     ├── UnknownWebhook          there is no webhook with this id
     ├── RulebookError           a rulebook cannot be used; names file, line and key
+    │   └── OtherRulebook       the store runs another rulebook than the one that was given
     ├── SettingsError           an environment setting cannot be used
     ├── InternalFault           a fault of Laurels itself; trying again does not help
     └── StoreError
@@ -145,6 +146,21 @@ class RulebookError(LaurelsError):
         self.key = key
         self.detail = detail
         self.where = where
+
+
+class OtherRulebook(RulebookError):
+    """The store runs another rulebook than the one that was given; nothing was changed."""
+
+    code = "other-rulebook"
+
+    def __init__(self, version: int, name: str, given: str) -> None:
+        which = f"version {version} of the rulebook {name!r}"
+        says = "which says otherwise" if name == given else f"not {given!r}"
+        super().__init__(
+            "",
+            f"This store runs {which}, {says}. Leave --rulebook (LAURELS_RULEBOOK) out to go by it, or put yours in "
+            "its place: laurels rulebook publish FILE.",
+        )
 
 
 class SettingsError(LaurelsError):

@@ -29,7 +29,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     store_wait_seconds: Annotated[
         int, Meta(ge=0, le=3_600, description="How long `serve` waits at its start for a store that cannot be reached.")
     ] = 60
-    rulebook: Annotated[str, Meta(description="Name of a built-in rulebook, or the path of a TOML file.")] = "coding"
+    rulebook: Annotated[
+        str | None,
+        Meta(
+            description="Name of a built-in rulebook, or the path of a TOML file, for a store that has none yet. "
+            "Empty: the published one, else coding."
+        ),
+    ] = None
     max_backdate_days: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Meta(description="How many days back a timestamp may lie; empty: back to 1970."),

@@ -12,10 +12,12 @@ from laurels.testing.store_contract import (
     BoardContract,
     CountContract,
     HandleContract,
+    JobContract,
     KeyContract,
     LedgerContract,
     LimitContract,
     OpenStore,
+    RulebookContract,
     SecretContract,
     SnapshotContract,
     TombstoneContract,
@@ -81,6 +83,14 @@ class TestWatching(WatchContract):
 
 class TestKeys(KeyContract):
     """API keys."""
+
+
+class TestRulebooks(RulebookContract):
+    """The published rulebook and its versions."""
+
+
+class TestJobs(JobContract):
+    """Long work."""
 
 
 class TestLimits(LimitContract):

@@ -11,6 +11,7 @@ from typing import Any
 from laurels.application.background import BackgroundTask
 from laurels.application.live.live import Live
 from laurels.application.maintenance.corrections import Corrections
+from laurels.application.maintenance.publishing import InForce, RememberedRulebook, RulebookFollower
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.draining import PAUSE, Drainer
 from laurels.application.outage.spooling_recorder import SpoolingRecorder
@@ -58,13 +59,14 @@ class Service:
     `learners` and `leaderboards` hold the reads, `live` the streams. `cache_weight` bounds the progress kept in
     memory, in objects of about 150 bytes; `projection_interval` is in seconds; `batch` is the most events that one
     commit takes. With a `fallback` the store may go away meanwhile: `accept_event` and `accept_many` then queue events,
-    and reads show the last known state. `names` calls people who gave no name.
+    and reads show the last known state. `names` calls people who gave no name. It goes by the rulebook that is
+    published, from the one on that it `began_with`; `publishes` and `remembered`: see `RulebookFollower`.
     """
 
     def __init__(
         self,
         store: Store,
-        rulebook: Rulebook,
+        began_with: InForce,
         clock: Clock,
         *,
         max_backdate_days: int | None,
@@ -73,9 +75,12 @@ class Service:
         batch: int = BATCH,
         fallback: Fallback | None = None,
         names: Names | None = None,
+        publishes: bool = False,
+        remembered: RememberedRulebook | None = None,
     ) -> None:
         self.store = store
-        self.rulebook = rulebook
+        # Its own, which becomes another one when another one is published.
+        self.rulebook = rulebook = began_with.rulebook.view()
         self.clock = clock
         self._max_backdate_days = max_backdate_days
         cache = ProgressCache(store, rulebook, limit=cache_weight)
@@ -117,11 +122,25 @@ class Service:
         )
         self.deletion = Deletion(store, clock, spool=fallback.spool if fallback else None, forget=self._forget)
         self.deletion.on_deleted.append(self._tell_deleted)
+        self.rules = RulebookFollower(
+            store,
+            began_with,
+            clock,
+            switch=self._switch,
+            publishes=publishes,
+            remembered=remembered,
+        )
 
     @property
     def tasks(self) -> list[BackgroundTask]:
         """What runs in the background now."""
-        tasks = [self.recorder.committer.task, self.projector.task, self.deletion.task, *self.live.tasks]
+        tasks = [
+            self.recorder.committer.task,
+            self.projector.task,
+            self.deletion.task,
+            self.rules.task,
+            *self.live.tasks,
+        ]
         if self.fallback is not None:
             tasks += self.fallback.availability.tasks
         if self._drainer is not None:
@@ -264,8 +283,16 @@ class Service:
         self.leaderboards.forget()
         self.live.end_users(user_ids)
 
+    async def _switch(self, rulebook: Rulebook) -> None:
+        await self.recorder.committer.switch(rulebook)
+        self.learners.forget_all()
+        self.leaderboards.forget()
+        if self._dispatcher is not None:
+            self._dispatcher.forget_all()
+
     async def close(self) -> None:
         """Commit what was accepted and bring the projections up to date. The store stays open: it is its opener's."""
+        await self.rules.task.close()
         await self.deletion.close()
         await self.live.close()
         if self.fallback is not None and self._drainer is not None:

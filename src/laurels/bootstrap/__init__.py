@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from laurels.application.maintenance.publishing import InForce, settle
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.guarded_store import GuardedStore
 from laurels.application.ports.clock import Clock
@@ -17,10 +18,10 @@ from laurels.application.queries.names import Names
 from laurels.application.recording.recorder import BATCH
 from laurels.application.service import Fallback, Service
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.domain.rules.rulebook_data import Badge
-from laurels.errors import SettingsError
+from laurels.errors import SettingsError, StoreError
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings, read_settings
+from laurels.storage.rulebook_file import RulebookFile
 
 if TYPE_CHECKING:
     from laurels.http.server.lifespan import Lifespan
@@ -45,23 +46,29 @@ async def open_service(
 ) -> AsyncGenerator[Service]:
     """Open the store at `url` and serve it until the block ends; then everything accepted is committed and projected.
 
-    `rulebook` is a rulebook, a built-in name or a TOML file; `settings` default to the built-in ones (the environment
-    is not read). `projection_interval` is in seconds, `batch` the most events that one commit takes. With a `spool`, a
-    folder on the local disk, the store may be away, even now: `accept_event` and `accept_many` then queue there.
-    `publish` writes the rulebook's badges into the database, for people who look into it. Raises StoreError,
-    RulebookError or SettingsError.
+    `rulebook` is a rulebook, a built-in name or a TOML file; default: the one published in the store, else `coding`.
+    `settings` default to the built-in ones (the environment is not read). `projection_interval` is in seconds, `batch`
+    the most events that one commit takes. With a `spool`, a folder on the local disk, the store may be away, even now:
+    `accept_event` and `accept_many` then queue there. `publish` puts the rulebook in force in a store that has none.
+    Raises StoreError, RulebookError (OtherRulebook where the store runs another one) or SettingsError.
     """
     settings = settings or Settings()
-    if not isinstance(rulebook, Rulebook):
-        rulebook = load_rulebook(rulebook or settings.rulebook)
+    given = _given(rulebook, settings)
     if projection_interval is None:
         projection_interval = settings.projection_interval_ms / 1000
     async with AsyncExitStack() as stack:
-        badges = rulebook.badges if publish else []
-        store, fallback = await _open(stack, lambda: _open_store(url or settings.store, badges), spool, settings)
+        store, fallback = await _open(stack, lambda: open_store(url or settings.store), spool, settings)
+        remembered = None if spool is None else RulebookFile(Path(spool))
+        try:
+            in_force = await settle(store, given, load_rulebook, clock, publishes=publish)
+        except StoreError:
+            if remembered is None:
+                raise
+            # It is away, or goes away just now: as soon as it is there it is asked.
+            in_force = InForce(given or await remembered.load() or load_rulebook(), 0)
         service = Service(
             store,
-            rulebook,
+            in_force,
             clock,
             max_backdate_days=settings.max_backdate_days,
             cache_weight=settings.cache_weight,
@@ -69,16 +76,24 @@ async def open_service(
             batch=batch,
             fallback=fallback,
             names=Names(settings.unnamed),
+            publishes=publish,
+            remembered=remembered,
         )
         stack.push_async_callback(service.close)
         yield service
 
 
-async def _open_store(url: str, publishing: Sequence[Badge]) -> Store:
-    store = await open_store(url)
-    if publishing:
-        await store.rulebook.publish(publishing)
-    return store
+def _given(rulebook: Rulebook | str | Path | None, settings: Settings) -> Rulebook | None:
+    if isinstance(rulebook, Rulebook):
+        return rulebook
+    named = rulebook or settings.rulebook
+    return None if named is None else load_rulebook(named)
+
+
+async def rulebook_of(store: Store, settings: Settings, *, publishes: bool = False) -> Rulebook:
+    """The rulebook that commands on `store` go by; see `settle`. Raises StoreError or RulebookError."""
+    given = _given(None, settings)
+    return (await settle(store, given, load_rulebook, system_clock, publishes=publishes)).rulebook
 
 
 async def _open(

@@ -29,7 +29,7 @@ RulebookOption = Annotated[
     typer.Option(
         "--rulebook",
         metavar="NAME|FILE",
-        help="A built-in rulebook or a TOML file. Default: LAURELS_RULEBOOK, else coding.",
+        help="A built-in rulebook or a TOML file. Default: LAURELS_RULEBOOK, else the published one, else coding.",
         show_default=False,
     ),
 ]

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import typer
 
 from laurels.application.ports.store import Store
-from laurels.bootstrap import open_store
+from laurels.bootstrap import open_store, rulebook_of
 from laurels.cli.options import RulebookOption, StoreOption, settings_for
 from laurels.cli.terminal import CommandFailed, complain, say
 from laurels.errors import StoreUnreachable
@@ -48,11 +48,11 @@ def serve(
     except ModuleNotFoundError:
         raise CommandFailed("Serving needs packages that are not installed: pip install 'laurels[server]'") from None
     settings = settings_for(store, rulebook)
-    load_rulebook(settings.rulebook)
     is_open = asyncio.run(_prepare(settings, host))
     # The application is made in each worker from the environment: that is how a worker learns of these.
     os.environ["LAURELS_STORE"] = settings.store
-    os.environ["LAURELS_RULEBOOK"] = settings.rulebook
+    if settings.rulebook is not None:
+        os.environ["LAURELS_RULEBOOK"] = settings.rulebook
     listener = _listen(host, port)
     port = listener.getsockname()[1]
     if is_open:
@@ -90,12 +90,15 @@ def _leave_to_server(number: int, frame: object) -> None:
 
 
 async def _prepare(settings: Settings, host: str) -> bool:
-    """Wait for the store; whether everybody who reaches the service may do everything."""
+    """Wait for the store and look at the rulebook; whether everybody who reaches the service may do everything."""
+    if settings.rulebook is not None:
+        load_rulebook(settings.rulebook)
     store = await _wait_for_store(settings)
     if store is None:
         # Whoever calls is refused until the keys are known.
         return False
     try:
+        await rulebook_of(store, settings, publishes=True)
         has_keys = bool(await store.keys.all())
     finally:
         await store.close()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import msgspec
 
 from laurels.domain.keys import ApiKey
+from laurels.storage.private_file import replace_file
 
 NAME = "keys.json"
 
@@ -18,7 +17,7 @@ _decode = msgspec.json.Decoder(list[ApiKey]).decode
 
 
 class KeyFile:
-    """See `RememberedKeys`. A file in `folder` that only its owner reads, replaced as a whole."""
+    """See `RememberedKeys`. A file in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
@@ -35,15 +34,4 @@ class KeyFile:
 
     async def save(self, keys: Sequence[ApiKey]) -> None:
         """See `RememberedKeys.save`."""
-        await asyncio.to_thread(self._save, msgspec.json.encode(keys))
-
-    def _save(self, content: bytes) -> None:
-        try:
-            # Made for its owner alone.
-            with NamedTemporaryFile(dir=self._path.parent, prefix=NAME, delete=False) as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(file.name).replace(self._path)
-        except OSError:
-            return
+        await asyncio.to_thread(replace_file, self._path, msgspec.json.encode(keys))

@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 
 from laurels.application.ports.boards import Card
+from laurels.application.ports.jobs import Job
+from laurels.application.ports.rulebook import PublishedRulebook
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
 from laurels.domain.events import LearningEvent
@@ -155,3 +157,22 @@ def _badge(badge_id: str, points: int, criterion: dict[str, Any]) -> dict[str, A
 def api_key(prefix: str = "abcdefghijkl") -> ApiKey:
     """A key that may record events, made at `NOON`."""
     return ApiKey(prefix=prefix, name="platform", scopes=frozenset({"events:write"}), digest="00" * 32, created_at=NOON)
+
+
+def published_rulebook(version: int = 1, *, by: str | None = None) -> PublishedRulebook:
+    """A version of the small rulebook, published at `NOON`."""
+    rulebook = small_rulebook()
+    return PublishedRulebook(
+        version=version,
+        name=rulebook.name,
+        digest=rulebook.digest,
+        fingerprint=rulebook.fingerprint,
+        published_at=NOON,
+        published_by=by,
+        content=rulebook.as_json,
+    )
+
+
+def job(job_id: str = "job", *, created_at: int = NOON) -> Job:
+    """A job that nobody has begun."""
+    return Job(id=job_id, version=1, backfill=True, repoint=False, notify="none", created_at=created_at)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from msgspec.structs import replace
 
 from laurels.application.ports.limits import Bucket
 from laurels.application.ports.snapshots import Projection
@@ -19,6 +18,7 @@ from laurels.testing.builders import (
     card,
     event_entry,
     history,
+    job,
     progress,
     small_rulebook,
     standing,

@@ -9,6 +9,8 @@ A store's own test file subclasses each class and provides one fixture, `open_st
     class TestHandles(HandleContract): ...
     class TestWatching(WatchContract): ...
     class TestKeys(KeyContract): ...
+    class TestRulebooks(RulebookContract): ...
+    class TestJobs(JobContract): ...
     class TestLimits(LimitContract): ...
     class TestSecrets(SecretContract): ...
     class TestTombstones(TombstoneContract): ...
@@ -22,9 +24,11 @@ from laurels.testing.board_contract import BoardContract
 from laurels.testing.count_contract import CountContract
 from laurels.testing.handle_contract import HandleContract
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
+from laurels.testing.job_contract import JobContract
 from laurels.testing.key_contract import KeyContract
 from laurels.testing.ledger_contract import LedgerContract
 from laurels.testing.limit_contract import LimitContract
+from laurels.testing.rulebook_contract import RulebookContract
 from laurels.testing.secret_contract import SecretContract
 from laurels.testing.snapshot_contract import SnapshotContract
 from laurels.testing.tombstone_contract import TombstoneContract
@@ -36,10 +40,12 @@ __all__ = [
     "BoardContract",
     "CountContract",
     "HandleContract",
+    "JobContract",
     "KeyContract",
     "LedgerContract",
     "LimitContract",
     "OpenStore",
+    "RulebookContract",
     "SecretContract",
     "SnapshotContract",
     "TombstoneContract",

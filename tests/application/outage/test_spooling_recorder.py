@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from laurels import EventConflict, InvalidEvent, LearningEvent, StoreUnavailable
+from laurels.application.maintenance.publishing import InForce
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.guarded_store import GuardedStore
 from laurels.application.ports.store import Store
@@ -123,7 +124,7 @@ async def _opened(store_url: str, clock: SettableClock, folder: Path, limit: flo
     await availability.start(guarded.check)
     service = Service(
         guarded,
-        small_rulebook(),
+        InForce(small_rulebook(), 0),
         clock,
         max_backdate_days=None,
         cache_weight=10**6,
@@ -281,7 +282,7 @@ class TestHowFarBackACallerMayGo:
         store = await open_store(store_url)
         service = Service(
             store,
-            small_rulebook(),
+            InForce(small_rulebook(), 0),
             clock,
             max_backdate_days=1,
             cache_weight=1_000,

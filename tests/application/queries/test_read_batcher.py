@@ -66,7 +66,7 @@ async def test_one_who_is_unknown_is_nobody_elses_error(laurels: Service) -> Non
 async def test_who_asks_twice_is_answered_from_the_earlier_place(laurels: Service, questions: list[Heads]) -> None:
     for _ in range(4):
         await laurels.record("ada", "talk")
-    reading = ReadBatcher(laurels.store, laurels.rulebook.measures_version)
+    reading = ReadBatcher(laurels.store, laurels.rulebook)
     busy = [asyncio.create_task(reading.read(f"other-{number}", None)) for number in range(2)]
     await asyncio.sleep(0)
     found = await asyncio.gather(reading.read("ada", 3), reading.read("ada", 1), *busy)

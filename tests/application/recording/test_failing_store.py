@@ -11,6 +11,7 @@ import apsw
 import pytest
 
 from laurels import StoreUnavailable
+from laurels.application.maintenance.publishing import InForce
 from laurels.application.maintenance.rebuild import verify
 from laurels.application.ports.store import Store
 from laurels.application.recording.commands import Recorded
@@ -79,7 +80,7 @@ async def faulty(store_url: str) -> Any:
 def service(store: FaultyStore, clock: SettableClock) -> Service:
     return Service(
         cast("Store", store),
-        small_rulebook(),
+        InForce(small_rulebook(), 0),
         clock,
         max_backdate_days=None,
         cache_weight=10**6,

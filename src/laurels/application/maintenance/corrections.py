@@ -34,7 +34,7 @@ class Corrected(Struct, frozen=True):
     is_replay: bool
 
 
-_Decide = Callable[[Progress], Awaitable[Amendment | EntryBody]]
+_Decide = Callable[[Progress, Rulebook], Awaitable[Amendment | EntryBody]]
 
 
 class Corrections:
@@ -51,8 +51,8 @@ class Corrections:
         _check(user_id, reason)
         check_id(event_id, "eventId", InvalidInput)
 
-        async def decide(progress: Progress) -> Amendment | EntryBody:
-            version = self._rulebook.measures_version
+        async def decide(progress: Progress, rules: Rulebook) -> Amendment | EntryBody:
+            version = rules.measures_version
             event = (await self._store.ledger.load({}, [(user_id, event_id)], version)).known.get((user_id, event_id))
             if event is None or not isinstance(event.body, EventRecorded):
                 raise UnknownEvent
@@ -60,8 +60,8 @@ class Corrections:
             if event.seq in seen.events:
                 return await self._last(user_id, progress.seq, lambda body: _retracts(body, event_id))
             seen.events.add(event.seq)
-            without = await refold(self._store, self._rulebook, user_id, progress.seq, revisions=seen)
-            return retract(progress, without, event, self._rulebook, reason=reason, caller=caller)
+            without = await refold(self._store, rules, user_id, progress.seq, revisions=seen)
+            return retract(progress, without, event, rules, reason=reason, caller=caller)
 
         return await self._write(user_id, decide)
 
@@ -77,10 +77,10 @@ class Corrections:
         if not 0 <= at <= self._clock():
             raise InvalidInput("earnedAt", "Must not lie in the future, nor before 1970.")
 
-        async def decide(progress: Progress) -> Amendment | EntryBody:
+        async def decide(progress: Progress, rules: Rulebook) -> Amendment | EntryBody:
             if badge_id in progress.awards:
                 return BadgesGiven("grant", [progress.awards[badge_id]], progress.total_points, 1, "")
-            return grant(progress, badge_id, at, self._rulebook, reason=reason, caller=caller)
+            return grant(progress, badge_id, at, rules, reason=reason, caller=caller)
 
         return await self._write(user_id, decide)
 
@@ -88,15 +88,15 @@ class Corrections:
         """Take a badge back, with its points. Raises InvalidInput, UnknownUser, UnknownBadge or StoreError."""
         _check(user_id, reason)
 
-        async def decide(progress: Progress) -> Amendment | EntryBody:
+        async def decide(progress: Progress, rules: Rulebook) -> Amendment | EntryBody:
             if badge_id not in progress.awards:
                 if badge_id not in progress.revoked:
                     raise UnknownBadge("This user does not hold a badge with this badgeId.")
                 return await self._last(user_id, progress.seq, lambda body: _revokes(body, badge_id))
             seen = await revisions_of(self._store, user_id, progress.seq)
             seen.awards.add((seen.given[badge_id], badge_id))
-            after = await refold(self._store, self._rulebook, user_id, progress.seq, revisions=seen)
-            made = revoke(progress, badge_id, self._rulebook, reason=reason, caller=caller)
+            after = await refold(self._store, rules, user_id, progress.seq, revisions=seen)
+            made = revoke(progress, badge_id, rules, reason=reason, caller=caller)
             after.revoked = sorted({*after.revoked, badge_id})
             return Amendment(made.user_id, made.seq, made.body, after)
 
@@ -104,32 +104,33 @@ class Corrections:
 
     async def _write(self, user_id: str, decide: _Decide) -> Corrected:
         for _ in range(ATTEMPTS):
-            progress = await self._progress(user_id)
-            decided = await decide(progress)
+            rules = self._rulebook.view()
+            progress = await self._progress(user_id, rules)
+            decided = await decide(progress, rules)
             if not isinstance(decided, Amendment):
                 return Corrected(decided, progress, is_replay=True)
             if isinstance(decided.body, EventRetracted):
-                decided = await self._without(decided)
+                decided = await self._without(decided, rules)
             if await self._recorder.amend(decided):
-                return Corrected(decided.body, await self._progress(user_id), is_replay=False)
+                return Corrected(decided.body, await self._progress(user_id, self._rulebook.view()), is_replay=False)
         raise StoreContended("Other writers kept recording for this user at the same moment; try again.")
 
-    async def _without(self, made: Amendment) -> Amendment:
+    async def _without(self, made: Amendment, rules: Rulebook) -> Amendment:
         """The amendment with the progress that its own entry will be folded to."""
         seen = await revisions_of(self._store, made.user_id, made.seq)
         seen.see(Entry(made.user_id, made.seq + 1, None, self._clock(), made.body))
-        after = await refold(self._store, self._rulebook, made.user_id, made.seq, revisions=seen)
+        after = await refold(self._store, rules, made.user_id, made.seq, revisions=seen)
         return Amendment(made.user_id, made.seq, made.body, after)
 
-    async def _progress(self, user_id: str) -> Progress:
+    async def _progress(self, user_id: str, rules: Rulebook) -> Progress:
         """A progress of its own, from the ledger: it is moved on by what is decided."""
-        found = await self._store.ledger.load({user_id: None}, (), self._rulebook.measures_version)
+        found = await self._store.ledger.load({user_id: None}, (), rules.measures_version)
         known = found.snapshots.get(user_id)
         later = found.later.get(user_id, [])
         until = later[-1].seq if later else known.seq if known else 0
         if not until or user_id in found.deleted:
             raise UnknownUser(user_id)
-        return await refold(self._store, self._rulebook, user_id, until)
+        return await refold(self._store, rules, user_id, until)
 
     async def _last(self, user_id: str, until: int, is_it: Callable[[EntryBody], Any]) -> EntryBody:
         found: EntryBody | None = None

@@ -87,7 +87,7 @@ class Learners:
         names: Names | None = None,
     ) -> None:
         self._store = store
-        self._reading = ReadBatcher(store, rulebook.measures_version)
+        self._reading = ReadBatcher(store, rulebook)
         self._recent = recent
         self._dashboards: LruCache[_Shown] = LruCache(DASHBOARDS_BYTES, _shown_bytes)
         self._rulebook = rulebook
@@ -114,9 +114,11 @@ class Learners:
     async def progress(self, user_id: str) -> Progress:
         """A user's progress up to the last acknowledged entry, to be used before the next await. Raises UnknownUser or
         StoreError."""
-        version = self._rulebook.measures_version
+        rules = self._rulebook.view()
         progress = self._recent.get(user_id)
         found = await self._reading.read(user_id, None if progress is None else progress.seq)
+        if rules.measures_version != self._rulebook.measures_version:
+            return await self.progress(user_id)
         if user_id in found.deleted:
             self.forget((user_id,))
             raise UnknownUser(user_id)
@@ -126,17 +128,20 @@ class Learners:
         if progress is None:
             if not later:
                 raise UnknownUser(user_id)
-            progress = Progress(user_id=user_id, version=version)
+            progress = Progress(user_id=user_id, version=rules.measures_version)
         while later:
             if last := last_revision(later):
-                progress = await refold(self._store, self._rulebook, user_id, last)
+                progress = await refold(self._store, rules, user_id, last)
             for entry in later:
                 # Who read the same user meanwhile may have folded it into the same progress.
                 if entry.seq > progress.seq:
-                    fold(progress, entry, self._rulebook)
+                    fold(progress, entry, rules)
             if len(later) < LATER_LIMIT:
                 break
             later = await self._store.ledger.entries(user_id, after=progress.seq, limit=LATER_LIMIT)
+        if rules.measures_version != self._rulebook.measures_version:
+            # The rules changed meanwhile.
+            return await self.progress(user_id)
         self._recent.keep(user_id, progress)
         return progress
 
@@ -145,6 +150,11 @@ class Learners:
         for user_id in user_ids:
             self._recent.discard(user_id)
             self._dashboards.discard(user_id)
+
+    def forget_all(self) -> None:
+        """Keep nothing that was read or shown before now."""
+        self._recent.clear()
+        self._dashboards.clear()
 
     async def dashboard(self, user_id: str, *, since: int | None = None) -> Dashboard:
         """The user's dashboard. `since`: the instant after which badges count as new (default 24 hours ago)."""

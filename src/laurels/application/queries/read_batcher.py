@@ -10,6 +10,7 @@ import asyncio
 
 from laurels.application.ports.ledger import Loaded
 from laurels.application.ports.store import Store
+from laurels.domain.rules.rulebook import Rulebook
 
 # Questions under way at once, and users in each: as many as a store's readers can work on.
 _QUESTIONS = 2
@@ -19,11 +20,11 @@ _Asked = tuple[int | None, "asyncio.Future[Loaded]"]
 
 
 class ReadBatcher:
-    """Asks one store about users, as of snapshots of `version`."""
+    """Asks one store about users, as of snapshots that fit the rulebook."""
 
-    def __init__(self, store: Store, version: str) -> None:
+    def __init__(self, store: Store, rulebook: Rulebook) -> None:
         self._store = store
-        self._version = version
+        self._rulebook = rulebook
         self._waiting: dict[str, list[_Asked]] = {}
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -54,7 +55,7 @@ class ReadBatcher:
         }
         answers = [answer for each in asked.values() for _, answer in each]
         try:
-            found = await self._store.ledger.read(known_seqs, self._version)
+            found = await self._store.ledger.read(known_seqs, self._rulebook.measures_version)
         except BaseException as error:
             for answer in answers:
                 if not answer.done():

@@ -18,13 +18,21 @@ from typing import Any
 from laurels.application.background import BackgroundTask, Observers
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.recording.commands import Command, EventCommand
+from laurels.application.recording.commands import Command, EventCommand, RecordEvent
 from laurels.application.recording.progress_cache import ProgressCache
 from laurels.application.recording.progress_lock import ProgressLock
 from laurels.application.recording.stats import RecorderStats
 from laurels.domain.ledger import Entry
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.errors import InternalFault, LaurelsError, StoreContended, StoreError, StoreUnavailable, UserDeleted
+from laurels.errors import (
+    InternalFault,
+    InvalidEvent,
+    LaurelsError,
+    StoreContended,
+    StoreError,
+    StoreUnavailable,
+    UserDeleted,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +41,7 @@ ATTEMPTS = 50
 LONGEST_WAIT = 1.0
 
 _DEAD = "This process can record nothing any more because of a fault of its own; its log has the cause. Restart it."
+_GONE = "The rulebook was changed just now, and has no such event type any more."
 _FAULT = "Laurels could not carry this out because of a fault of its own; its log has the cause."
 
 Decided = tuple[Command[Any], Entry | None, bool]
@@ -108,6 +117,29 @@ class Committer:
         self._is_closing = True
         self._arrived.set()
         await self.task.wait()
+
+    async def switch(self, rulebook: Rulebook) -> None:
+        """Go by what another rulebook says, from the next batch on. Events that wait and are of a type that it does
+        not have are refused."""
+        async with self.progress_lock.settled:
+            is_folded_otherwise = rulebook.measures_version != self._rulebook.measures_version
+            self._rulebook.become(rulebook)
+            for command in self._queue:
+                if isinstance(command, RecordEvent) and command.event.event_type not in rulebook.event_types:
+                    command.resolve(InvalidEvent("eventType", _GONE))
+            self._queue = deque(command for command in self._queue if command.is_open)
+            if not is_folded_otherwise:
+                return
+            waiting = self._cache.clear()
+            try:
+                await self._cache.refresh(waiting, (), doubted=waiting)
+            except StoreError as error:
+                # The ledger shows that they are behind: the projector finds them when it catches up.
+                logger.warning("%d users wait for their projection: %s", len(waiting), error)
+                return
+            for user_id in waiting:
+                if user_id not in self._cache.deleted:
+                    self._cache.mark_dirty(user_id)
 
     async def _turn(self) -> float | None:
         """Commit one batch of what has queued; wait for the first command where nothing has."""

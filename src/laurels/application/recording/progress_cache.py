@@ -175,6 +175,12 @@ class ProgressCache:
             self._weight -= self._weights.pop(user_id, 0)
             self._dirty.pop(user_id, None)
 
+    def clear(self) -> list[str]:
+        """Forget everybody; those of them who wait for their projection."""
+        waiting = list(self._dirty)
+        self.drop(list(self._items))
+        return waiting
+
     def trim(self) -> None:
         """Forget the least recently used users until the bound holds again."""
         passed_over = 0

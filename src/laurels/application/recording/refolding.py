@@ -46,6 +46,7 @@ async def refold(
     """The progress after entry `until`, from the first entry on. `revisions`: what is taken back, where it is known."""
     if revisions is None:
         revisions = await revisions_of(store, user_id, until)
+    rulebook = rulebook.view()
     progress = Progress(user_id=user_id, version=rulebook.measures_version)
     async for entry in ledger_of(store, user_id, until):
         fold(progress, entry, rulebook, revisions)

@@ -158,6 +158,10 @@ class Dispatcher:
         """What runs now."""
         return [self._following, *self._workers.values()]
 
+    def forget_all(self) -> None:
+        """Keep nothing that was read before now: the rulebook has changed."""
+        self._analytics.forget_all()
+
     def start(self) -> None:
         """Begin to deliver."""
         self._following.start()

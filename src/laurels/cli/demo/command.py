@@ -84,7 +84,7 @@ def _end(until: str | None) -> datetime:
 
 async def _load(everyone: list[Learner], end: datetime, settings: Settings) -> Loaded:
     loaded = Loaded()
-    async with open_service(settings=settings, projection_interval=PROJECTION_INTERVAL) as laurels:
+    async with open_service(settings=settings, publish=True, projection_interval=PROJECTION_INTERVAL) as laurels:
         # Before their first event: it decides on which day that one counts.
         await asyncio.gather(
             *(

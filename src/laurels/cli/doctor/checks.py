@@ -15,10 +15,10 @@ import msgspec
 
 from laurels.application.maintenance.diagnostics import Check
 from laurels.application.ports.store import Store
-from laurels.bootstrap import system_clock
+from laurels.bootstrap import rulebook_of, system_clock
 from laurels.domain.keys import ApiKey
 from laurels.domain.periods import MS_PER_DAY
-from laurels.errors import RulebookError, StoreError
+from laurels.errors import OtherRulebook, RulebookError, StoreError
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
 
@@ -34,12 +34,28 @@ _SECONDS = 5
 
 
 def examine_rulebook(settings: Settings) -> Check:
-    """Whether the rulebook loads."""
+    """Whether the rulebook that the settings name loads."""
+    if settings.rulebook is None:
+        return Check("rulebook", "ok", "The settings name none: the one that the store runs counts.")
     try:
         rulebook = load_rulebook(settings.rulebook)
     except RulebookError as error:
         return Check("rulebook", "fail", str(error), "See laurels rulebook check.")
     return Check("rulebook", "ok", f"{rulebook.name}: {len(rulebook.badges)} badges.")
+
+
+async def examine_published(store: Store, settings: Settings) -> Check:
+    """Whether the published rulebook can be read, and is the one that the settings name. Raises StoreError."""
+    newest = await store.rulebook.newest()
+    if newest is None:
+        return Check("published", "ok", "No rulebook yet; a server publishes the first one.")
+    try:
+        rulebook = await rulebook_of(store, settings)
+    except OtherRulebook as error:
+        return Check("published", "fail", str(error))
+    except RulebookError as error:
+        return Check("published", "fail", str(error), "Publish one that it can read: laurels rulebook publish FILE.")
+    return Check("published", "ok", f"Version {newest.version} of {newest.name}: {len(rulebook.badges)} badges.")
 
 
 def examine_machine(settings: Settings) -> Iterable[Check]:
@@ -100,7 +116,7 @@ def _examine_folder(folder: Path) -> Check | None:
 
 
 async def examine_store(store: Store, settings: Settings) -> AsyncGenerator[Check]:
-    """Users whose projections are behind, and the keys. Raises StoreError."""
+    """Users whose projections are behind, the published rulebook, and the keys. Raises StoreError."""
     now = system_clock()
     behind = await store.snapshots.behind(MOST_BEHIND, before=now - BEHIND_MS)
     if behind:
@@ -111,6 +127,7 @@ async def examine_store(store: Store, settings: Settings) -> AsyncGenerator[Chec
         yield Check("projections", "warn", detail, advice)
     else:
         yield Check("projections", "ok", "Nobody's are older than a minute.")
+    yield await examine_published(store, settings)
     for check in examine_keys(await store.keys.all(), settings, now):
         yield check
 

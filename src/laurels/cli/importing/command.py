@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from laurels.bootstrap import open_store
+from laurels.bootstrap import open_store, rulebook_of
 from laurels.cli.importing.event_lines import EventLines, open_lines
 from laurels.cli.importing.pipeline import ImportPipeline
 from laurels.cli.importing.rejects import Rejects, open_rejects
@@ -24,7 +24,6 @@ from laurels.cli.options import RulebookOption, StoreOption, settings_for
 from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
 from laurels.domain.migration import Differences
 from laurels.errors import SettingsError
-from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
 
 # Bytes of input, below which starting another process takes longer than what it saves.
@@ -124,8 +123,11 @@ async def _import(lines: EventLines, rejects: Rejects, settings: Settings, proce
             recording: Sequence[Worker] = [await workers.enter_async_context(local_worker(settings))]
         else:
             # Whatever is wrong with the store or the rulebook is said here, once.
-            load_rulebook(settings.rulebook)
-            await (await open_store(settings.store)).close()
+            store = await open_store(settings.store)
+            try:
+                await rulebook_of(store, settings, publishes=True)
+            finally:
+                await store.close()
             recording = await workers.enter_async_context(remote_workers(settings, processes))
         with progress_bar("Importing", total=lines.size, is_bytes=True) as bar:
 

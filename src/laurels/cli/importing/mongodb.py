@@ -49,7 +49,7 @@ async def _take_over(url: str, settings: Settings, differences: Differences, rej
         if await source.is_store(settings.store):
             raise CommandFailed("--from-mongo and --store name the same database; let Laurels have one of its own.")
         total = await source.count_events()
-        async with open_service(settings=settings, projection_interval=PROJECTION_INTERVAL) as laurels:
+        async with open_service(settings=settings, publish=True, projection_interval=PROJECTION_INTERVAL) as laurels:
             with progress_bar("Taking over", total=total) as bar:
 
                 def on_progress(report: Report) -> None:

@@ -160,7 +160,9 @@ class RemoteWorker:
 async def local_worker(settings: Settings) -> AsyncGenerator[LocalWorker]:
     """A worker in this process; at the end of the block it has brought the boards up to date."""
     spare_the_collector()
-    async with open_service(settings=settings, projection_interval=PROJECTION_INTERVAL, batch=BATCH) as laurels:
+    async with open_service(
+        settings=settings, publish=True, projection_interval=PROJECTION_INTERVAL, batch=BATCH
+    ) as laurels:
         yield LocalWorker(laurels)
         await laurels.projector.flush()
 

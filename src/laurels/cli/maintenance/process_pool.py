@@ -24,7 +24,6 @@ from laurels.cli.importing.worker import spare_the_collector
 from laurels.cli.terminal import CommandFailed
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import LaurelsError, StoreUnavailable
-from laurels.rulebooks.loader import load_rulebook
 
 T = TypeVar("T")
 
@@ -49,7 +48,7 @@ _MOST = 4
 
 
 async def over_users(
-    work: Work[T], store: Store, rulebook: str, *, url: str, users: int, processes: int | None
+    work: Work[T], store: Store, rulebook: Rulebook, *, url: str, users: int, processes: int | None
 ) -> AsyncGenerator[T]:
     """The results of `work` for every portion of the users of `store` (there are about `users`), which is at `url`.
 
@@ -57,14 +56,13 @@ async def over_users(
     """
     if processes is None:
         processes = min(os.cpu_count() or 1, _MOST) if users >= _MANY else 1
-    rules = load_rulebook(rulebook)
     async with aclosing(pages_of_users(store)) as pages:
         if processes == 1:
             async for page in pages:
-                yield await work(store, rules, page)
+                yield await work(store, rulebook, page)
             return
         pool = ProcessPoolExecutor(
-            processes, mp_context=get_context("spawn"), initializer=_begin, initargs=(url, rulebook)
+            processes, mp_context=get_context("spawn"), initializer=_begin, initargs=(url, rulebook.as_json)
         )
         under_way: set[asyncio.Future[T | _Failure]] = set()
         try:
@@ -110,12 +108,12 @@ class _Place:
     rulebook: Rulebook
 
 
-def _begin(url: str, rulebook: str) -> None:
+def _begin(url: str, rulebook: bytes) -> None:
     # An interrupt from the keyboard goes to the parent as well, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     spare_the_collector()
     _Place.runner = asyncio.Runner()
-    _Place.rulebook = load_rulebook(rulebook)
+    _Place.rulebook = Rulebook.of_json(rulebook)
     _Place.store = _Place.runner.run(open_store(url))
 
 

@@ -9,13 +9,12 @@ import asyncio
 from contextlib import aclosing
 
 from laurels.application.maintenance import rebuild as repair
-from laurels.bootstrap import open_store
+from laurels.bootstrap import open_store, rulebook_of
 from laurels.cli.importing.worker import spare_the_collector
 from laurels.cli.maintenance.process_pool import ProcessesOption, over_users
 from laurels.cli.maintenance.verify import count_users
 from laurels.cli.options import RulebookOption, StoreOption, check_exists, settings_for
 from laurels.cli.terminal import progress_bar, say
-from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
 
 
@@ -23,7 +22,6 @@ def rebuild(store: StoreOption = None, rulebook: RulebookOption = None, processe
     """Drop all projections and make them again from the ledger, which stays as it is."""
     settings = settings_for(store, rulebook)
     check_exists(settings.store)
-    load_rulebook(settings.rulebook)
     spare_the_collector()
     users = asyncio.run(_rebuild(settings, processes))
     say(f"Rebuilt the projections of {users:,} users.")
@@ -32,11 +30,12 @@ def rebuild(store: StoreOption = None, rulebook: RulebookOption = None, processe
 async def _rebuild(settings: Settings, processes: int | None) -> int:
     store = await open_store(settings.store)
     try:
+        rulebook = await rulebook_of(store, settings)
         await store.snapshots.clear()
         users = await count_users(store)
         with progress_bar("Rebuilding", total=users) as bar:
             parts = over_users(
-                repair.rebuild_users, store, settings.rulebook, url=settings.store, users=users, processes=processes
+                repair.rebuild_users, store, rulebook, url=settings.store, users=users, processes=processes
             )
             done = entries = 0
             async with aclosing(parts):

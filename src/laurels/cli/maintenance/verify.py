@@ -12,12 +12,11 @@ import typer
 
 from laurels.application.maintenance import rebuild as proof
 from laurels.application.ports.store import Store
-from laurels.bootstrap import open_store
+from laurels.bootstrap import open_store, rulebook_of
 from laurels.cli.importing.worker import spare_the_collector
 from laurels.cli.maintenance.process_pool import ProcessesOption, over_users
 from laurels.cli.options import RulebookOption, StoreOption, check_exists, settings_for
 from laurels.cli.terminal import complain, progress_bar, say
-from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
 
 SHOWN = 50
@@ -30,7 +29,6 @@ def verify(store: StoreOption = None, rulebook: RulebookOption = None, processes
     """
     settings = settings_for(store, rulebook)
     check_exists(settings.store)
-    load_rulebook(settings.rulebook)
     spare_the_collector()
     found = asyncio.run(_verify(settings, processes))
     say(
@@ -55,10 +53,11 @@ def verify(store: StoreOption = None, rulebook: RulebookOption = None, processes
 async def _verify(settings: Settings, processes: int | None) -> proof.Verification:
     store = await open_store(settings.store)
     try:
+        rulebook = await rulebook_of(store, settings)
         users = await count_users(store)
         with progress_bar("Verifying", total=users) as bar:
             parts = over_users(
-                proof.verify_users, store, settings.rulebook, url=settings.store, users=users, processes=processes
+                proof.verify_users, store, rulebook, url=settings.store, users=users, processes=processes
             )
             found = proof.Verification()
             async with aclosing(parts):

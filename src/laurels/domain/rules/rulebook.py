@@ -44,6 +44,8 @@ class Rulebook:
 
     def __init__(self, data: RulebookData) -> None:
         _check_sense(data)
+        # What two are told apart by, where something was made of one of them.
+        self._mark = object()
         self.data = data
         self.name = data.name
         self.event_types = data.event_types
@@ -122,6 +124,18 @@ class Rulebook:
     def become(self, other: Rulebook) -> None:
         """Say from now on what `other` says: whoever holds this one goes by the other from here on, all at once."""
         self.__dict__ = dict(other.__dict__)
+
+    def view(self) -> Rulebook:
+        """What this rulebook says now, and goes on to say when it has become another one: for work that pauses."""
+        made = object.__new__(type(self))
+        made.__dict__ = self.__dict__
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rulebook) and self._mark is other._mark
+
+    def __hash__(self) -> int:
+        return hash(self._mark)
 
     def keeps_language(self, language: str) -> bool:
         """Whether there are boards for `language`, which is compared code point by code point."""

@@ -27,7 +27,10 @@ class SQLiteJobs(Concern):
 
     @reading
     def last(self, connection: apsw.Connection, *, limit: int) -> list[Job]:
-        return [_decode(body) for (body,) in rows(connection, "SELECT body FROM jobs ORDER BY number DESC LIMIT ?", (limit,))]
+        return [
+            _decode(body)
+            for (body,) in rows(connection, "SELECT body FROM jobs ORDER BY number DESC LIMIT ?", (limit,))
+        ]
 
     @writing
     def claim(

@@ -37,8 +37,8 @@ class SQLiteRulebook(Concern):
 
     @reading
     def versions(self, connection: apsw.Connection, *, limit: int) -> list[PublishedRulebook]:
-        found = rows(connection, f"SELECT {_ABOUT} FROM rulebooks ORDER BY version DESC LIMIT ?", (limit,))  # noqa: S608  names of ours
-        return [PublishedRulebook(*row, b"") for row in found]
+        found = rows(connection, f"SELECT {_ABOUT}, x'' FROM rulebooks ORDER BY version DESC LIMIT ?", (limit,))  # noqa: S608  names of ours
+        return [PublishedRulebook(*row) for row in found]
 
     @writing
     def describe(self, connection: apsw.Connection, badges: Sequence[Badge]) -> bool:
