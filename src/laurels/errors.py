@@ -14,6 +14,7 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
     ├── UnknownBadge            the rulebook, or the user, has no such badge
     ├── UnknownKey              there is no API key with this prefix
     ├── UnknownWebhook          there is no webhook with this id
+    ├── UnknownJob              there is no job with this id
     ├── RulebookError           a rulebook cannot be used; names file, line and key
     │   └── OtherRulebook       the store runs another rulebook than the one that was given
     ├── SettingsError           an environment setting cannot be used
@@ -134,6 +135,12 @@ class UnknownWebhook(LaurelsError):
     def __init__(self, endpoint_id: str) -> None:
         super().__init__("There is no webhook with this id; `laurels webhooks list` shows them.")
         self.endpoint_id = endpoint_id
+
+
+class UnknownJob(LaurelsError):
+    """There is no job with this id."""
+
+    code = "unknown-job"
 
 
 class RulebookError(LaurelsError):

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 import pytest
 
 from laurels.application.background import FAILING_AFTER, BackgroundTask, Observers
 from laurels.errors import StoreUnavailable
-
-SOON = 5
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON):
-        while not holds():  # noqa: ASYNC110  what is waited for has no event
-            await asyncio.sleep(0)
+from tests.waiting import SOON, until
 
 
 class Work:
@@ -85,7 +77,7 @@ async def test_the_pause_after_faults_grows() -> None:
         times.append(asyncio.get_running_loop().time())
         raise ZeroDivisionError
 
-    task = BackgroundTask("test", turn, retry=0.01)
+    task = BackgroundTask("test", turn, retry=0.05)
     task.start()
     await until(lambda: len(times) >= 5)
     await task.close()

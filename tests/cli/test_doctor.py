@@ -73,7 +73,7 @@ def test_a_store_in_order_and_no_server(run: Run, made: str) -> None:
     assert levels.pop("keys") == "warn"
     assert set(levels.values()) == {"ok"}
     assert " ".join(sorted(levels)) == (
-        "file system permissions projections rulebook schema settings spool store tzdata wal"
+        "file system permissions projections published rulebook schema settings spool store tzdata wal"
     )
 
 

@@ -11,7 +11,9 @@ from typing import Any
 from laurels.application.background import BackgroundTask
 from laurels.application.live.live import Live
 from laurels.application.maintenance.corrections import Corrections
-from laurels.application.maintenance.publishing import InForce, RememberedRulebook, RulebookFollower
+from laurels.application.maintenance.following import RememberedRulebook, RulebookFollower
+from laurels.application.maintenance.jobs import JobRunner
+from laurels.application.maintenance.publishing import InForce
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.draining import PAUSE, Drainer
 from laurels.application.outage.spooling_recorder import SpoolingRecorder
@@ -124,12 +126,15 @@ class Service:
         self.deletion.on_deleted.append(self._tell_deleted)
         self.rules = RulebookFollower(
             store,
-            began_with,
+            rulebook,
             clock,
+            version=began_with.version,
             switch=self._switch,
             publishes=publishes,
             remembered=remembered,
         )
+        # Begun by who serves: a command that ends soon has no time for other people's work.
+        self.jobs = JobRunner(store, rulebook, clock, self.recorder, self.rules)
 
     @property
     def tasks(self) -> list[BackgroundTask]:
@@ -139,6 +144,7 @@ class Service:
             self.projector.task,
             self.deletion.task,
             self.rules.task,
+            self.jobs.task,
             *self.live.tasks,
         ]
         if self.fallback is not None:
@@ -292,6 +298,7 @@ class Service:
 
     async def close(self) -> None:
         """Commit what was accepted and bring the projections up to date. The store stays open: it is its opener's."""
+        await self.jobs.task.close()
         await self.rules.task.close()
         await self.deletion.close()
         await self.live.close()

@@ -21,7 +21,7 @@ from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import SettingsError, StoreError
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings, read_settings
-from laurels.storage.rulebook_file import RulebookFile
+from laurels.storage.remembered.rulebook import RulebookFile
 
 if TYPE_CHECKING:
     from laurels.http.server.lifespan import Lifespan

@@ -10,6 +10,7 @@ from litestar.types import ASGIApp
 
 from laurels.application.access.keyring import Keyring
 from laurels.application.access.rate_limiter import RateLimiter
+from laurels.application.maintenance.publishing import Publications
 from laurels.application.ports.limits import Bucket
 from laurels.application.service import Service
 from laurels.application.webhooks.webhooks import Webhooks
@@ -38,8 +39,9 @@ from laurels.http.server.short_way import ShortWay
 from laurels.http.server.stopping import told_of_stopping
 from laurels.http.webhook_sender import WebhookSender
 from laurels.http.wire.streams import StreamLimits, Streams
+from laurels.rulebooks.loader import parse_rulebook
 from laurels.settings import Settings
-from laurels.storage.key_file import KeyFile
+from laurels.storage.remembered.keys import KeyFile
 from laurels.web.pages import page_routes
 from laurels.web.report.document import Reports
 
@@ -87,10 +89,12 @@ async def _serving(settings: Settings, tokens: TokenRules, guard: Layer | None) 
         )
         limiter = RateLimiter(service.store.limits, service.clock)
         stack.push_async_callback(limiter.close)
+        service.jobs.task.start()
         identity = await _identity(stack, settings, service, tokens)
         running = Running(
             service=service,
             webhooks=await _webhooks(stack, settings, service),
+            publications=Publications(service.store, service.clock, parse_rulebook),
             limits=Limits(event_bytes=settings.max_event_bytes, batch_bytes=settings.max_batch_bytes),
             streams=Streams(
                 StreamLimits(

@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 
-from laurels.cli import keys, rulebook, serve, spool, users, webhooks
+from laurels.cli import keys, serve, spool, users, webhooks
 from laurels.cli.demo import command as demo
 from laurels.cli.doctor import command as doctor
 from laurels.cli.importing import command as import_events
 from laurels.cli.maintenance import audit, rebuild, verify
+from laurels.cli.rulebook import command as rulebook
 from laurels.cli.terminal import CommandFailed, complain, say
 from laurels.errors import LaurelsError
 

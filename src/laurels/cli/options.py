@@ -46,7 +46,12 @@ def check_exists(store: str) -> None:
 
     Opening one makes it, and an empty new database would be found clean whatever was meant.
     """
+    if is_missing(store):
+        raise CommandFailed(f"There is no database at {unquote(urlsplit(store).path)[1:]}; check --store.")
+
+
+def is_missing(store: str) -> bool:
+    """Whether `store` is a SQLite file that is not there."""
     parts = urlsplit(store)
     path = unquote(parts.path).removeprefix("/")
-    if parts.scheme == "sqlite" and path and not parts.netloc and not Path(path).is_file():
-        raise CommandFailed(f"There is no database at {path}; check --store.")
+    return parts.scheme == "sqlite" and bool(path) and not parts.netloc and not Path(path).is_file()

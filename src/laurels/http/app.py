@@ -13,6 +13,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 from msgspec import Struct
 
+from laurels.application.maintenance.publishing import Publications
 from laurels.application.service import Service
 from laurels.application.webhooks.webhooks import Webhooks
 from laurels.errors import LaurelsError
@@ -25,6 +26,7 @@ from laurels.http.routes import (
     health,
     history,
     learners,
+    rulebook,
     streams,
     users,
     webhooks,
@@ -53,6 +55,7 @@ ROUTES = (
     boards.badge_catalogue,
     *webhooks.ROUTES,
     *corrections.ROUTES,
+    *rulebook.ROUTES,
     health.live,
     health.ready,
     description,
@@ -65,6 +68,7 @@ class Running(Struct):
 
     service: Service
     webhooks: Webhooks
+    publications: Publications
     limits: Limits
     streams: Streams
     reports: exports.Reports | None = None
@@ -95,8 +99,9 @@ def build_app(
         dependencies={
             "service": Provide(lambda: what_runs().service, sync_to_thread=False),
             "webhooks": Provide(lambda: what_runs().webhooks, sync_to_thread=False),
+            "publications": Provide(lambda: what_runs().publications, sync_to_thread=False),
         },
-        signature_types=[Service, Webhooks],
+        signature_types=[Service, Webhooks, Publications],
         exception_handlers={
             LaurelsError: on_laurels_error,
             HTTPException: on_http_exception,

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from laurels import LearningEvent
-from laurels.application.maintenance.backfill import preview, run_backfill
-from laurels.application.maintenance.rebuild import verify
+from laurels.application.maintenance.backfill import Backfilled, backfill_users, preview
+from laurels.application.maintenance.rebuild import pages_of_users, verify
+from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.domain.amendments import Replay
 from laurels.domain.engine import advance
@@ -32,6 +33,14 @@ def without(*badge_ids: str) -> Rulebook:
     """The small rulebook before it had these badges."""
     kept = [badge for badge in NEW.data.badges if badge.id not in badge_ids]
     return Rulebook(msgspec.structs.replace(NEW.data, badges=kept))
+
+
+async def backfill_all(laurels: Service) -> Backfilled:
+    done = Backfilled()
+    async for users in pages_of_users(laurels.store):
+        page = await backfill_users(laurels.store, NEW, laurels.recorder, users)
+        done.awards.update(page.awards)
+    return done
 
 
 @pytest.mark.parametrize("kind", ["store_url", "mongodb_url"])
@@ -55,15 +64,15 @@ async def test_what_is_shown_is_awarded_once_however_many_backfills_race(
         assert (third.badge_id, third.would_earn, third.months) == ("third", 2, {"2026-03": 2})
         assert [(sample.user_id, sample.event_id) for sample in third.samples] == [("ada", "e2"), ("bob", "e2")]
         done = await asyncio.gather(
-            run_backfill(one.store, NEW, one.recorder),
-            run_backfill(other.store, NEW, other.recorder),
+            backfill_all(one),
+            backfill_all(other),
             one.record_event(LearningEvent(user_id="ada", event_type="run", timestamp=START + timedelta(days=5))),
         )
         assert done[0].awards.total() + done[1].awards.total() == 2
         for user in ("ada", "bob"):
             award = (await other.learners.progress(user)).awards["third"]
             assert award.earned_at == to_ms(START + timedelta(days=2))
-        again = await run_backfill(one.store, NEW, one.recorder)
+        again = await backfill_all(one)
         assert not again.awards
         await one.projector.flush()
         await other.projector.flush()

@@ -1,13 +1,14 @@
 """Badges for the past: every ledger under the present rules, shown (`preview`) or awarded (`backfill`).
 
 Both replay the same ledgers by the same function, so what is shown is what is then awarded. Memory is bounded by one
-page of a ledger and the samples; a backfill that was stopped, however, is begun again and awards what is left.
+page of a ledger and the samples.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from time import monotonic
 
 from msgspec import Struct, field
@@ -106,31 +107,27 @@ async def preview(store: Store, rulebook: Rulebook, *, on_users: Callable[[int],
         made.levels_changed += level_at(replayed.total_points) != level_at(replayed.total_points + gained)
         if on_users is not None:
             on_users(made.learners)
+        await asyncio.sleep(0)
     made.estimated_seconds = round(monotonic() - started, 3)
     return made
 
 
-async def run_backfill(
-    store: Store,
-    rulebook: Rulebook,
-    recorder: Recorder,
-    *,
-    notify: Notify = "none",
-    on_users: Callable[[int], None] | None = None,
+async def backfill_users(
+    store: Store, rulebook: Rulebook, recorder: Recorder, users: Sequence[str], *, notify: Notify = "none"
 ) -> Backfilled:
-    """Award to all learners the badges that they meet and do not hold, as of the true crossings.
+    """Award to learners the badges that they meet and do not hold, as of the true crossings.
 
-    May be stopped at any moment and begun again: what was awarded stands and is not awarded again. Learners may record
-    meanwhile. `recorder` decides by the same rulebook. Raises StoreError.
+    May be repeated: what was awarded stands and is not awarded again. Learners may record meanwhile. `recorder` decides
+    by the same rulebook. Raises StoreError.
     """
     done = Backfilled()
-    async for replayed in _replays(store, rulebook):
+    async for replayed in _replays_of(store, rulebook, users):
         done.learners += 1
         done.events += replayed.events
         if replayed.missing:
             done.awards.update(await _award(store, rulebook, recorder, replayed, notify))
-        if on_users is not None:
-            on_users(done.learners)
+        # One long ledger after the other: events that come meanwhile are not to wait for all of them.
+        await asyncio.sleep(0)
     return done
 
 
@@ -154,13 +151,18 @@ async def _award(
 
 async def _replays(store: Store, rulebook: Rulebook) -> AsyncIterator[_Replayed]:
     async for users in pages_of_users(store):
-        for start in range(0, len(users), _TOGETHER):
-            some = users[start : start + _TOGETHER]
-            found = await store.ledger.read(dict.fromkeys(some, 0), rulebook.measures_version)
-            for user_id in some:
-                entries = found.later.pop(user_id, [])
-                if entries:
-                    yield await _replay(store, rulebook, user_id, entries)
+        async for replayed in _replays_of(store, rulebook, users):
+            yield replayed
+
+
+async def _replays_of(store: Store, rulebook: Rulebook, users: Sequence[str]) -> AsyncIterator[_Replayed]:
+    for start in range(0, len(users), _TOGETHER):
+        some = users[start : start + _TOGETHER]
+        found = await store.ledger.read(dict.fromkeys(some, 0), rulebook.measures_version)
+        for user_id in some:
+            entries = found.later.pop(user_id, [])
+            if entries:
+                yield await _replay(store, rulebook, user_id, entries)
 
 
 async def _replay(store: Store, rulebook: Rulebook, user_id: str, first: list[Entry]) -> _Replayed:

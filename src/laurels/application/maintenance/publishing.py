@@ -1,44 +1,23 @@
-"""The rulebook in force: published in the store with its versions, and the same for every process.
-
-A process asks the store for the number of the version every second, and goes by another one as soon as it sees it.
-One that it cannot read changes nothing: the last good one stays in force, and readiness says so.
-"""
+"""The rulebook in force: published in the store with its versions, and the same for every process."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Callable
+from uuid import uuid4
 
 from msgspec import Struct
 
-from laurels.application.background import BackgroundTask
+from laurels.application.maintenance.backfill import Preview, preview
 from laurels.application.ports.clock import Clock
+from laurels.application.ports.jobs import Job
 from laurels.application.ports.rulebook import PublishedRulebook
 from laurels.application.ports.store import Store
+from laurels.domain.ledger import Notify
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.errors import OtherRulebook, RulebookError, StoreContended
+from laurels.errors import OtherRulebook, RulebookError, StoreContended, UnknownJob
 
-logger = logging.getLogger(__name__)
-
-# Seconds between two looks at the version.
-INTERVAL = 1.0
-# Seconds after which every process that reaches the store has seen another version.
-EVERYWHERE_AFTER = 2.5 * INTERVAL
 _ATTEMPTS = 20
-
-
-class RememberedRulebook(Protocol):
-    """A copy of the rulebook in force where it can be read while the store is away."""
-
-    async def load(self) -> Rulebook | None:
-        """The copy; None where there is none that can be read."""
-        ...
-
-    async def save(self, rulebook: Rulebook) -> None:
-        """Put a copy in the place of the one before. One that cannot be written is not kept; nothing is raised."""
-        ...
 
 
 class InForce(Struct, frozen=True):
@@ -105,60 +84,52 @@ async def settle(
     return InForce(given, newest.version)
 
 
-class RulebookFollower:
-    """Has a process go by the published rulebook, by `switch`, from the version on that it began with.
+class Publications:
+    """What administrators do with rulebooks as text: show them, try them on the ledger, and put them in force.
 
-    `unreadable` is the version that cannot be read, None where all is well. With `publishes` a store that has none
-    yet, because it was away at the start, gets the rulebook that the process has.
+    `read` makes a rulebook of text, or raises RulebookError.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        began_with: InForce,
-        clock: Clock,
-        *,
-        switch: Callable[[Rulebook], Awaitable[None]],
-        publishes: bool = False,
-        remembered: RememberedRulebook | None = None,
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, read: Callable[[str], Rulebook]) -> None:
         self._store = store
-        self._rulebook = began_with.rulebook
-        self.version = began_with.version
-        self.unreadable: int | None = None
         self._clock = clock
-        self._switch = switch
-        self._publishes = publishes
-        self._remembered = remembered
-        self.task = BackgroundTask("laurels-rulebook", self._turn)
-        self.task.start()
+        self._read = read
+        self._previewing = asyncio.Lock()
 
-    async def _turn(self) -> float:
-        await self.look()
-        await asyncio.sleep(INTERVAL)
-        return 0
+    async def read(self, text: str) -> Rulebook:
+        """The rulebook that a text says. Raises RulebookError."""
+        return await asyncio.to_thread(self._read, text)
 
-    async def look(self) -> None:
-        """Go by the version that is in force now. Raises StoreError."""
-        version = await self._store.rulebook.version()
-        if version == 0 and self._publishes:
-            version = (await publish(self._store, self._rulebook, self._clock)).version
-        if version in (self.version, self.unreadable):
-            return
-        found = await self._store.rulebook.newest()
-        if found is not None:
-            await self._take(found)
+    async def publish(
+        self, rulebook: Rulebook, *, by: str | None, backfill: bool, notify: Notify
+    ) -> tuple[PublishedRulebook, Job | None]:
+        """Put a rulebook in force; with `backfill` also a job that awards what learners meet by it already.
 
-    async def _take(self, found: PublishedRulebook) -> None:
-        try:
-            rulebook = Rulebook.of_json(found.content)
-        except RulebookError as error:
-            logger.error("version %d of the rulebook cannot be read; the last good one stays: %s", found.version, error)
-            self.unreadable = found.version
-            return
-        if rulebook.digest != self._rulebook.digest:
-            await self._switch(rulebook)
-            logger.warning("version %d of the rulebook %s is in force", found.version, found.name)
-        self.version, self.unreadable = found.version, None
-        if self._remembered is not None:
-            await self._remembered.save(rulebook)
+        Of what is in force already, the version stays. Raises StoreError.
+        """
+        published = await publish(self._store, rulebook, self._clock, by=by)
+        if not backfill:
+            return published, None
+        job = Job(
+            id=uuid4().hex,
+            version=published.version,
+            backfill=True,
+            notify=notify,
+            created_at=self._clock(),
+            created_by=by,
+        )
+        await self._store.jobs.add(job)
+        return published, job
+
+    async def preview(self, rulebook: Rulebook) -> Preview:
+        """What a backfill under a rulebook would award; one at a time, for each reads the whole ledger. Raises
+        StoreError."""
+        async with self._previewing:
+            return await preview(self._store, rulebook)
+
+    async def job(self, job_id: str) -> Job:
+        """A job as it was saved last. Raises UnknownJob or StoreError."""
+        found = await self._store.jobs.get(job_id)
+        if found is None:
+            raise UnknownJob("There is no job with this id; GET /api/rulebook lists the last ones.")
+        return found

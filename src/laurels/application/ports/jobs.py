@@ -19,14 +19,12 @@ class Job(Struct, kw_only=True, rename="camel"):
     """What follows the publication of a rulebook, and how far it has come. Instants are in milliseconds.
 
     `after` is the last user of those who are done. `learners` and `events` count what was looked at, `awards` by badge
-    what was awarded and `repointed` the learners whose points were changed, as far as they were noted: what a process
-    did just before it died is not in them.
+    what was awarded, as far as they were noted: what a process did just before it died is not in them.
     """
 
     id: str
     version: int
     backfill: bool
-    repoint: bool
     notify: Notify
     created_at: int
     created_by: str | None = None
@@ -36,7 +34,6 @@ class Job(Struct, kw_only=True, rename="camel"):
     after: str = ""
     learners: int = 0
     events: int = 0
-    repointed: int = 0
     awards: dict[str, int] = field(default_factory=dict[str, int])
     error: str | None = None
 
@@ -62,7 +59,7 @@ class JobStore(Protocol):
         ...
 
     async def claim(self, owner: str, *, now: int, until: int, job_id: str | None = None) -> Job | None:
-        """The oldest open job that nobody works on, or the one with an id if so; it belongs to `owner` until an
+        """The oldest open job that nobody else works on, or the one with an id if so; it belongs to `owner` until an
         instant. None where there is none. Of several who claim at once, one gets it."""
         ...
 

@@ -50,6 +50,11 @@ async def ready(
         answer.checks["projections"] = "behind"
         if answer.status == "ok":
             answer = replace(answer, status="degraded")
+    if service.rules.unreadable is not None:
+        # It goes on by the last one that it could read.
+        answer.checks["rulebook"] = "unreadable"
+        if answer.status == "ok":
+            answer = replace(answer, status="degraded")
     status, answer = _with_tasks(service, status, answer)
     # Asked at the end: it may have begun meanwhile. No balancer is to send anything more here.
     if state["is_stopping"]:

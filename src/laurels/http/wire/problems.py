@@ -23,6 +23,7 @@ from laurels.errors import (
     InvalidProfile,
     InvalidQuery,
     LaurelsError,
+    OtherRulebook,
     RulebookError,
     SettingsError,
     StoreContended,
@@ -32,6 +33,7 @@ from laurels.errors import (
     StoreUnreachable,
     UnknownBadge,
     UnknownEvent,
+    UnknownJob,
     UnknownKey,
     UnknownUser,
     UnknownWebhook,
@@ -81,7 +83,9 @@ STATUS: dict[type[LaurelsError], int] = {
     UnknownBadge: 404,
     UnknownKey: 404,
     UnknownWebhook: 404,
-    RulebookError: 500,
+    UnknownJob: 404,
+    RulebookError: 422,
+    OtherRulebook: 409,
     SettingsError: 500,
     InternalFault: 500,
     StoreError: 503,
@@ -104,6 +108,9 @@ TITLES: dict[str, str] = {
     "unknown-badge": "Unknown badge",
     "unknown-key": "Unknown key",
     "unknown-webhook": "Unknown webhook",
+    "unknown-job": "Unknown job",
+    "rulebook-error": "Rulebook cannot be used",
+    "other-rulebook": "Another rulebook is in force",
     "store-error": "Store error",
     "store-unavailable": "Store unavailable",
     "store-unreachable": "Store unreachable",
@@ -186,6 +193,8 @@ def on_laurels_error(request: Request[Any, Any, Any], error: LaurelsError) -> Re
     if not detail:
         return on_fault(request, error)
     errors = [FieldError(*fault) for fault in error.faults] if isinstance(error, InvalidInput) else None
+    if isinstance(error, RulebookError):
+        errors = [FieldError(error.key, error.detail)]
     return problem(status=status, code=error.code, title=TITLES[error.code], detail=detail, errors=errors)
 
 

@@ -162,7 +162,7 @@ class Ready(Struct, frozen=True):
     `stopping`: the process is about to end. The spool is told of where there is one."""
 
     status: Literal["ok", "degraded", "unavailable", "stopping"]
-    checks: dict[str, SpoolCheck | Literal["behind", "failing", "dead"]]
+    checks: dict[str, SpoolCheck | Literal["behind", "failing", "dead", "unreadable"]]
     spool: SpoolState | UnsetType = UNSET
 
 

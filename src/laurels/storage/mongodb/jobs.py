@@ -41,7 +41,7 @@ class MongoJobs(Concern):
 
     @operation()
     async def claim(self, owner: str, *, now: int, until: int, job_id: str | None = None) -> Job | None:
-        wanted: Document = {"isOpen": True, "until": {"$lte": now}}
+        wanted: Document = {"isOpen": True, "$or": [{"until": {"$lte": now}}, {"owner": owner}]}
         if job_id is not None:
             wanted["_id"] = {"$eq": job_id}
         found = await self.database["jobs"].find_one_and_update(

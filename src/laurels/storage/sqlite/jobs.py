@@ -39,9 +39,10 @@ class SQLiteJobs(Concern):
         with transaction(connection, "IMMEDIATE"):
             found = rows(
                 connection,
-                """SELECT number, body FROM jobs WHERE is_open AND until <= ?1 AND (?2 IS NULL OR id = ?2)
+                """SELECT number, body FROM jobs
+                WHERE is_open AND (until <= ?1 OR owner = ?3) AND (?2 IS NULL OR id = ?2)
                 ORDER BY number LIMIT 1""",
-                (now, job_id),
+                (now, job_id, owner),
             )
             if not found:
                 return None

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from laurels.domain.keys import ApiKey
-from laurels.storage.private_file import replace_file
+from laurels.storage.remembered.replacing import replace_file
 
 NAME = "keys.json"
 

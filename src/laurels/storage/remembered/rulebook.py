@@ -7,7 +7,7 @@ from pathlib import Path
 
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import RulebookError
-from laurels.storage.private_file import replace_file
+from laurels.storage.remembered.replacing import replace_file
 
 NAME = "rulebook.json"
 

@@ -1,0 +1,99 @@
+"""Having a process go by the rulebook that is published, without a restart.
+
+A process asks the store for the number of the version every second, and goes by another one as soon as it sees it.
+One that it cannot read changes nothing: the last good one stays in force, and readiness says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from laurels.application.background import BackgroundTask
+from laurels.application.maintenance.publishing import publish
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.rulebook import PublishedRulebook
+from laurels.application.ports.store import Store
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import RulebookError
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two looks at the version.
+INTERVAL = 1.0
+# Seconds after which every process that reaches the store goes by another version.
+EVERYWHERE_AFTER = 2.5 * INTERVAL
+
+
+class RememberedRulebook(Protocol):
+    """A copy of the rulebook in force where it can be read while the store is away."""
+
+    async def load(self) -> Rulebook | None:
+        """The copy; None where there is none that can be read."""
+        ...
+
+    async def save(self, rulebook: Rulebook) -> None:
+        """Put a copy in the place of the one before. One that cannot be written is not kept; nothing is raised."""
+        ...
+
+
+class RulebookFollower:
+    """Has a process go by the published rulebook: `switch` makes its `rulebook`, of a `version`, another one.
+
+    `unreadable` is the version that cannot be read, None where all is well. With `publishes` a store that has none
+    yet, because it was away at the start, gets the rulebook that the process has.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        rulebook: Rulebook,
+        clock: Clock,
+        *,
+        version: int,
+        switch: Callable[[Rulebook], Awaitable[None]],
+        publishes: bool = False,
+        remembered: RememberedRulebook | None = None,
+    ) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self.version = version
+        self.unreadable: int | None = None
+        self._clock = clock
+        self._switch = switch
+        self._publishes = publishes
+        self._remembered = remembered
+        self.task = BackgroundTask("laurels-rulebook", self._turn)
+        self.task.start()
+
+    async def _turn(self) -> float:
+        await self.look()
+        await asyncio.sleep(INTERVAL)
+        return 0
+
+    async def look(self) -> None:
+        """Go by the version that is in force now. Raises StoreError."""
+        version = await self._store.rulebook.version()
+        if version == 0 and self._publishes:
+            version = (await publish(self._store, self._rulebook, self._clock)).version
+        if version in (self.version, self.unreadable):
+            return
+        found = await self._store.rulebook.newest()
+        if found is not None:
+            await self._take(found)
+
+    async def _take(self, found: PublishedRulebook) -> None:
+        try:
+            rulebook = Rulebook.of_json(found.content)
+        except RulebookError as error:
+            logger.error("version %d of the rulebook cannot be read; the last good one stays: %s", found.version, error)
+            self.unreadable = found.version
+            return
+        if rulebook.digest != self._rulebook.digest:
+            await self._switch(rulebook)
+            logger.warning("version %d of the rulebook %s is in force", found.version, found.name)
+        self.version, self.unreadable = found.version, None
+        if self._remembered is not None:
+            await self._remembered.save(rulebook)

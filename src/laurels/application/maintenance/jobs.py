@@ -1,0 +1,103 @@
+"""Doing what follows a publication: one page of learners after the other, in whatever process, to the end.
+
+A job belongs to one process for a while and is saved after each page; where that process dies, another one goes on.
+What stands is never done again, so a page that was not saved may be repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from uuid import uuid4
+
+from msgspec.structs import replace
+
+from laurels.application.background import BackgroundTask
+from laurels.application.maintenance.backfill import backfill_users
+from laurels.application.maintenance.following import EVERYWHERE_AFTER, RulebookFollower
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.jobs import Job, JobState
+from laurels.application.ports.store import Store
+from laurels.application.recording.recorder import Recorder
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+# Milliseconds for which a job belongs to a process that does not save it.
+LEASE_MS = 60_000
+# Seconds between two looks for jobs.
+INTERVAL = 2.0
+# Learners in a page, after which the job is saved.
+_USERS = 100
+_LOOKED_AT = 20
+
+
+class JobRunner:
+    """Carries jobs out through one recorder, under the rulebook that `follower` keeps in force."""
+
+    def __init__(
+        self, store: Store, rulebook: Rulebook, clock: Clock, recorder: Recorder, follower: RulebookFollower
+    ) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self._clock = clock
+        self._recorder = recorder
+        self._follower = follower
+        self._owner = uuid4().hex
+        self.task = BackgroundTask("laurels-jobs", self._turn)
+
+    async def _turn(self) -> float:
+        # Claiming writes: only where there is something to claim.
+        if any(job.is_open for job in await self._store.jobs.last(limit=_LOOKED_AT)):
+            await self.work()
+        return INTERVAL
+
+    async def work(self, job_id: str | None = None, *, on_page: Callable[[Job], object] = lambda _: None) -> Job | None:
+        """Carry out the oldest job that nobody works on, or the one with an id, to its end; what became of it, None
+        where there is none. Raises StoreError: another turn, or another process, goes on then."""
+        now = self._clock()
+        job = await self._store.jobs.claim(self._owner, now=now, until=now + LEASE_MS, job_id=job_id)
+        if job is None:
+            return None
+        try:
+            return await self._carry_out(job, on_page)
+        except StoreError:
+            raise
+        except Exception:
+            logger.exception("the job %s failed", job.id)
+            error = "Laurels could not go on because of a fault of its own; the log of the process has the cause."
+            return await self._end(await self._store.jobs.get(job.id) or job, "failed", error)
+
+    async def _carry_out(self, job: Job, on_page: Callable[[Job], object]) -> Job | None:
+        if job.state == "waiting":
+            # Until then another process may decide by the rules before, and the learners who are done would miss it.
+            await asyncio.sleep(EVERYWHERE_AFTER)
+            job = replace(job, state="running", started_at=self._clock())
+        await self._follower.look()
+        while users := await self._store.ledger.users(after=job.after, limit=_USERS):
+            if self._follower.version != job.version:
+                return await self._end(job, "replaced")
+            done = await backfill_users(self._store, self._rulebook.view(), self._recorder, users, notify=job.notify)
+            job = replace(
+                job,
+                after=users[-1],
+                learners=job.learners + done.learners,
+                events=job.events + done.events,
+                awards=dict(sorted((done.awards + type(done.awards)(job.awards)).items())),
+            )
+            if not await self._save(job):
+                return None
+            on_page(job)
+        return await self._end(job, "done")
+
+    async def _end(self, job: Job, state: JobState, error: str | None = None) -> Job | None:
+        job = replace(job, state=state, error=error, finished_at=self._clock())
+        return job if await self._save(job) else None
+
+    async def _save(self, job: Job) -> bool:
+        is_ours = await self._store.jobs.save(job, self._owner, until=self._clock() + LEASE_MS)
+        if not is_ours:
+            logger.warning("another process goes on with the job %s", job.id)
+        return is_ours

@@ -1,0 +1,170 @@
+"""`laurels rulebook diff`, `preview` and `publish`: from one rulebook to another, without surprises."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from laurels.application.maintenance.backfill import Preview
+from laurels.application.maintenance.backfill import preview as preview_backfill
+from laurels.application.maintenance.publishing import Publications
+from laurels.application.ports.jobs import Job
+from laurels.application.ports.rulebook import PublishedRulebook
+from laurels.application.service import Service
+from laurels.bootstrap import open_service, open_store, rulebook_of, system_clock
+from laurels.cli.maintenance.verify import count_users
+from laurels.cli.options import StoreOption, check_exists, settings_for
+from laurels.cli.terminal import CommandFailed, progress_bar, say, show_table
+from laurels.domain.ledger import Notify
+from laurels.domain.rules.differences import differences
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.rulebooks.loader import load_rulebook, parse_rulebook
+from laurels.settings import Settings
+
+# Characters of a value that are shown of it in a line.
+_WIDTH = 60
+# Seconds between two looks at a job that another process does.
+_LOOK = 1.0
+
+FileArgument = Annotated[str, typer.Argument(metavar="NEW", help="A TOML file, or the name of a built-in rulebook.")]
+
+
+def diff(
+    file: FileArgument,
+    store: StoreOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
+) -> None:
+    """Show what a rulebook says otherwise than the one that the store runs."""
+    rulebook = load_rulebook(file)
+    settings = settings_for(store)
+    check_exists(settings.store)
+    before = asyncio.run(_in_force(settings))
+    found = differences(before.data, rulebook.data)
+    if as_json:
+        say(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return
+    if not found:
+        say(f"{file} says what the store runs.")
+        return
+    show_table(
+        f"{file} against the rulebook that the store runs",
+        ("key", "in force", "new"),
+        [(each.key, _short(each.was), _short(each.becomes)) for each in found],
+        numbers=(),
+    )
+
+
+async def _in_force(settings: Settings) -> Rulebook:
+    store = await open_store(settings.store)
+    try:
+        return await rulebook_of(store, msgspec.structs.replace(settings, rulebook=None))
+    finally:
+        await store.close()
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "-"
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
+
+
+def preview(
+    file: FileArgument,
+    store: StoreOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The preview as one JSON document.")] = False,
+) -> None:
+    """Show which badges a backfill under a rulebook would award, and to how many learners. Writes nothing."""
+    rulebook = load_rulebook(file)
+    settings = settings_for(store)
+    check_exists(settings.store)
+
+    async def run() -> Preview:
+        opened = await open_store(settings.store)
+        try:
+            return await preview_backfill(opened, rulebook)
+        finally:
+            await opened.close()
+
+    found = asyncio.run(run())
+    if as_json:
+        say(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return
+    show_table(
+        f"{file}: {found.learners:,} learners, {found.events:,} events",
+        ("badge", "holders", "would earn", "months"),
+        [
+            (badge.badge_id, f"{badge.holders:,}", f"{badge.would_earn:,}", f"{len(badge.months):,}")
+            for badge in found.badges
+            if badge.would_earn
+        ],
+        numbers=(1, 2, 3),
+    )
+    say(f"{found.points:,} points in all; the level of {found.levels_changed:,} learners would change")
+
+
+def publish(
+    file: FileArgument,
+    store: StoreOption = None,
+    backfill: Annotated[
+        bool, typer.Option("--backfill", help="Award the badges that learners meet already, and wait until it is done.")
+    ] = False,
+    notify: Annotated[Notify, typer.Option(help="What webhooks and streams tell of these awards.")] = "none",
+) -> None:
+    """Put a rulebook in force: every process that runs on the store goes by it within about two seconds.
+
+    With --backfill it is safe to stop this command: a running server goes on, and so does the same command.
+    """
+    rulebook = load_rulebook(file)
+    settings = msgspec.structs.replace(settings_for(store), rulebook=None)
+    check_exists(settings.store)
+    published, job = asyncio.run(_publish(settings, rulebook, backfill=backfill, notify=notify))
+    say(f"Version {published.version} of the rulebook {published.name} is in force.")
+    if job is None:
+        return
+    if job.state != "done":
+        raise CommandFailed(job.error or f"The backfill was not done: version {job.version} is in force no more.")
+    show_table(
+        f"{job.learners:,} learners, {job.events:,} events",
+        ("badge", "awarded"),
+        [(badge_id, f"{count:,}") for badge_id, count in job.awards.items()],
+        numbers=(1,),
+    )
+    say(f"{sum(job.awards.values()):,} badges awarded")
+
+
+async def _publish(
+    settings: Settings, rulebook: Rulebook, *, backfill: bool, notify: Notify
+) -> tuple[PublishedRulebook, Job | None]:
+    store = await open_store(settings.store)
+    try:
+        publications = Publications(store, system_clock, parse_rulebook)
+        published, job = await publications.publish(rulebook, by=None, backfill=backfill, notify=notify)
+        if job is None:
+            return published, None
+        users = await count_users(store)
+    finally:
+        await store.close()
+    async with open_service(settings=settings) as laurels:
+        with progress_bar("Awarding", total=users) as bar:
+
+            def on_page(now: Job) -> None:
+                bar.show(now.learners, f"{now.learners:,} learners, {sum(now.awards.values()):,} badges")
+
+            return published, await _done(laurels, job, on_page)
+
+
+async def _done(laurels: Service, job: Job, on_page: Callable[[Job], object]) -> Job:
+    """The job when it is at its end, whoever does it: this process where nobody else does."""
+    while job.is_open:
+        done = await laurels.jobs.work(job.id, on_page=on_page)
+        if done is None:
+            await asyncio.sleep(_LOOK)
+            done = await laurels.store.jobs.get(job.id)
+        job = done or job
+        on_page(job)
+    return job

@@ -1,0 +1,91 @@
+"""`laurels rulebook check` and `show`: is a rulebook sound, and what does it say.
+
+Points and badges are data that people edit by hand; they should see what a file means before a server does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import groupby
+from typing import Annotated
+
+import msgspec
+import typer
+
+from laurels.bootstrap import open_store, rulebook_of
+from laurels.cli.options import StoreOption, is_missing, settings_for
+from laurels.cli.rulebook.changing import diff, preview, publish
+from laurels.cli.rulebook.words import describe, terms
+from laurels.cli.terminal import say, show_table
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.rulebooks.loader import load_rulebook
+from laurels.settings import Settings
+
+SHOWN_LEVELS = 10
+_CATEGORIES = ("coding", "learning", "social", "milestone", "streak")
+
+app = typer.Typer(no_args_is_help=True, help="Check, show, compare and publish rulebooks.")
+app.command()(diff)
+app.command()(preview)
+app.command()(publish)
+
+
+@app.command()
+def check(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A TOML file, or the name of a built-in rulebook.")],
+) -> None:
+    """Tell whether a rulebook can be used, or which line of it cannot."""
+    rulebook = load_rulebook(file)
+    say(f"{file}: OK, {len(rulebook.event_types):,} event types, {len(rulebook.badges):,} badges")
+
+
+@app.command()
+def show(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME|FILE]",
+            help="A built-in name or a TOML file. Default: LAURELS_RULEBOOK, else the published one, else coding.",
+            show_default=False,
+        ),
+    ] = None,
+    store: StoreOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole rulebook as JSON.")] = False,
+) -> None:
+    """Show the event types, levels and badges of a rulebook."""
+    settings = settings_for(store, source)
+    rulebook = load_rulebook(settings.rulebook) if settings.rulebook else asyncio.run(_published(settings))
+    if as_json:
+        say(msgspec.json.format(msgspec.json.encode(rulebook.data), indent=2).decode())
+        return
+    show_table(
+        f"Event types of {rulebook.name}",
+        ("event type", "points", "bonuses and limits", "description"),
+        [(name, f"{kind.points:,}", terms(kind), kind.description) for name, kind in rulebook.event_types.items()],
+        numbers=(1,),
+    )
+    show_table("Levels", ("level", "from points"), _levels(rulebook), numbers=(0, 1))
+    badges = sorted(rulebook.badges, key=lambda badge: _CATEGORIES.index(badge.category))
+    for category, group in groupby(badges, key=lambda badge: badge.category):
+        show_table(
+            f"Badges: {category}",
+            ("badge", "name", "rarity", "points", "earned by"),
+            [(badge.id, badge.name, badge.rarity, f"{badge.points:,}", describe(badge.criterion)) for badge in group],
+            numbers=(3,),
+        )
+
+
+async def _published(settings: Settings) -> Rulebook:
+    if is_missing(settings.store):
+        # Nothing is made by looking.
+        return load_rulebook()
+    store = await open_store(settings.store)
+    try:
+        return await rulebook_of(store, settings)
+    finally:
+        await store.close()
+
+
+def _levels(rulebook: Rulebook) -> list[tuple[str, str]]:
+    starts = [(level, rulebook.levels.start_of(level)) for level in range(1, SHOWN_LEVELS + 1)]
+    return [(str(level), f"{start:,}") for level, start in starts if start is not None]

@@ -1,0 +1,83 @@
+"""Rules in words, as people read them in a terminal."""
+
+from __future__ import annotations
+
+import msgspec
+
+from laurels.domain.rules.criteria import (
+    AllOf,
+    AnyOf,
+    Badges,
+    Count,
+    Criterion,
+    Distinct,
+    EventLeaf,
+    Level,
+    Points,
+    Range,
+    Span,
+    Streak,
+    Sum,
+)
+from laurels.domain.rules.points import EventType
+
+
+def terms(kind: EventType) -> str:
+    found = [f"+{bonus.points:,} when {bonus.field} > {bonus.above:g}" for bonus in kind.bonuses]
+    if kind.max_per_day is not msgspec.UNSET:
+        found.append(f"{kind.max_per_day:,} a day paid")
+    if kind.max_points_per_day is not msgspec.UNSET:
+        found.append(f"{kind.max_points_per_day:,} points a day")
+    if kind.cooldown is not msgspec.UNSET:
+        found.append(f"{kind.cooldown:,} seconds apart")
+    return ", ".join(found)
+
+
+def describe(criterion: Criterion) -> str:
+    """What a criterion asks for, in words."""
+    match criterion:
+        case AllOf():
+            return " and ".join(_part(part) for part in criterion.of)
+        case AnyOf():
+            return " or ".join(_part(part) for part in criterion.of)
+        case Count():
+            return f"{criterion.target:,} {_events(criterion)}"
+        case Distinct():
+            return f"{criterion.target:,} different values of {criterion.field} in {_events(criterion)}"
+        case Sum():
+            return f"{criterion.field} of {criterion.target:,} in all over {_events(criterion)}"
+        case Points():
+            return f"{criterion.target:,} total points"
+        case Level():
+            return f"level {criterion.target:,}"
+        case Streak():
+            return f"a streak of {criterion.target:,} days"
+        case Span():
+            return f"{criterion.target:,} days from the first to the last active one"
+        case Badges():
+            kind = " ".join(word for word in (criterion.rarity, criterion.category) if word)
+            return f"{criterion.target:,} {kind + ' ' if kind else ''}badges"
+
+
+def _part(part: Criterion) -> str:
+    return f"({describe(part)})" if isinstance(part, AllOf | AnyOf) else describe(part)
+
+
+def _events(leaf: EventLeaf) -> str:
+    named = "events" if leaf.event is None else leaf.event if isinstance(leaf.event, str) else " or ".join(leaf.event)
+    conditions = ", ".join(f"{field} {_condition(condition)}" for field, condition in leaf.where.items())
+    where = f" with {conditions}" if conditions else ""
+    window = f" within one {leaf.per}" if leaf.per else ""
+    return f"{named}{where}{window}"
+
+
+def _condition(condition: object) -> str:
+    if isinstance(condition, Range):
+        if condition.min is None:
+            return f"up to {condition.max:g}"
+        if condition.max is None:
+            return f"from {condition.min:g}"
+        return f"from {condition.min:g} to {condition.max:g}"
+    if isinstance(condition, list):
+        return " or ".join(str(value) for value in condition)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return str(condition)

@@ -1,0 +1,42 @@
+"""What two rulebooks say differently, key by key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import msgspec
+from msgspec import Struct
+
+from laurels.domain.rules.rulebook_data import RulebookData
+
+
+class Difference(Struct, frozen=True, rename="camel"):
+    """A key that two rulebooks say differently; None where one of them does not have it. Keys are dotted, as in the
+    file; badges and event types go by their ids."""
+
+    key: str
+    was: Any
+    becomes: Any
+
+
+def differences(before: RulebookData, after: RulebookData) -> list[Difference]:
+    """All that `after` says differently, in the order of the rulebook; an order of badges counts for nothing."""
+    return list(_between("", _named(before), _named(after)))
+
+
+def _named(data: RulebookData) -> dict[str, Any]:
+    document = cast("dict[str, Any]", msgspec.to_builtins(data))
+    badges = cast("list[dict[str, Any]]", document.pop("badges"))
+    return {**document, "badges": {badge["id"]: badge for badge in badges}}
+
+
+def _between(key: str, was: Any, becomes: Any) -> Iterator[Difference]:
+    if was == becomes:
+        return
+    if not (isinstance(was, dict) and isinstance(becomes, dict)):
+        yield Difference(key, was, becomes)
+        return
+    old, new = cast("dict[str, Any]", was), cast("dict[str, Any]", becomes)
+    for name in (*old, *(name for name in new if name not in old)):
+        yield from _between(f"{key}.{name}" if key else name, old.get(name), new.get(name))

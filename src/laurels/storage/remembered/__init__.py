@@ -1,0 +1,1 @@
+"""What a process remembers on the local disk of the store, for when that is away."""
