@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
 import httpx2
@@ -26,6 +27,8 @@ GONE = "gone"
 # Asks for nothing that happens here, so nothing is sent.
 WEBHOOK = {"url": "https://hooks.example/", "types": ["user.deleted"]}
 HOOKS: dict[str, str] = {}
+JOBS: dict[str, str] = {}
+RULEBOOK = files("laurels.rulebooks").joinpath("coding.toml").read_bytes()
 
 
 def rules(app: Litestar) -> dict[tuple[str, str], Access]:
@@ -93,6 +96,9 @@ def client(guarded: ServerProcess, admin: str) -> Iterator[httpx2.Client]:
         assert client.post("/api/progress/awards", json=award, headers=bearer(admin)).status_code == 201
         hooks = [client.post("/api/webhooks", json=WEBHOOK, headers=bearer(admin)).json() for _ in range(2)]
         HOOKS.update(zip(("kept", "ended"), (hook["webhook"]["id"] for hook in hooks), strict=True))
+        toml = {**bearer(admin), "Content-Type": "application/toml"}
+        made = client.post("/api/rulebook", params={"backfill": "true"}, content=RULEBOOK, headers=toml)
+        JOBS["made"] = made.json()["job"]["jobId"]
         yield client
 
 
@@ -114,6 +120,12 @@ def ask(client: httpx2.Client, route: tuple[str, str], credentials: str | None, 
     if method == "DELETE" and path.endswith(user):
         path = path.removesuffix(user) + GONE
     headers = {} if credentials is None else bearer(credentials)
+    if path.startswith("/api/rulebook"):
+        toml = {**headers, "Content-Type": "application/toml"}
+        path = path.replace("{job_id:str}", JOBS["made"])
+        content = RULEBOOK if method == "POST" else None
+        with client.stream(method, path, content=content, headers=toml) as answer:
+            return answer.status_code
     body: Any = {"POST": EVENT, "PUT": {"displayName": "Ada"}}.get(method)
     if path.endswith("/events"):
         body = [EVENT]

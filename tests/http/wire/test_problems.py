@@ -14,11 +14,13 @@ from laurels.errors import (
     EventConflict,
     InvalidInput,
     LaurelsError,
+    OtherRulebook,
     RulebookError,
     StoreContended,
     StoreError,
     UnknownBadge,
     UnknownEvent,
+    UnknownJob,
     UnknownUser,
     UserDeleted,
 )
@@ -51,6 +53,10 @@ def raised(kind: type[LaurelsError]) -> LaurelsError:
         return kind()
     if issubclass(kind, UnknownBadge):
         return kind("This user does not hold the badge mentor.")
+    if issubclass(kind, OtherRulebook):
+        return kind(3, "coding", "school")
+    if issubclass(kind, UnknownJob):
+        return kind("There is no job with this id.")
     if issubclass(kind, RulebookError):
         return kind("badges.0", INSIDE, where="/srv/rules.toml:3")
     return kind(INSIDE)

@@ -22,7 +22,7 @@ from laurels.domain.ledger import Notify
 from laurels.domain.periods import iso
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData
-from laurels.errors import RulebookError
+from laurels.errors import InvalidInput, RulebookError
 from laurels.http.auth.access import ADMINS, caller_of
 from laurels.http.wire.bodies import media_type, read_body
 
@@ -145,10 +145,12 @@ async def _read(request: Request[Any, Any, Any], publications: Publications) -> 
     media_type(request.scope, TOML_TYPES)
     body = await read_body(request.scope, request.receive, MOST_BYTES)
     try:
-        text = body.decode()
+        return await publications.read(body.decode())
     except UnicodeDecodeError:
-        raise RulebookError("", "The body is not UTF-8 text.") from None
-    return await publications.read(text)
+        raise InvalidInput("body", "Must be UTF-8 text.") from None
+    except RulebookError as error:
+        line = error.where.rpartition(":")[2]
+        raise InvalidInput(error.key or "body", f"Line {line}: {error.detail}") from None
 
 
 async def _written(publications: Publications, rulebook: Rulebook) -> AsyncIterator[bytes]:

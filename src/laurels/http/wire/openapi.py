@@ -144,6 +144,27 @@ _WEBHOOK_REFUSALS: dict[str, tuple[str, str, str]] = {
     "404": ("unknown-webhook", "Unknown webhook", "There is no webhook with this id."),
     "422": ("invalid-input", "Invalid input", "url: Must begin with https://."),
 }
+_RULEBOOK_REFUSALS: dict[str, tuple[str, str, str]] = {
+    "404": ("unknown-job", "Unknown job", "There is no job with this id; GET /api/rulebook lists the last ones."),
+    "422": ("invalid-input", "Invalid input", "badges[0].points: Line 12: Expected `int` >= 0."),
+}
+_RULEBOOK = """\
+name = "school"
+levels = { kind = "quadratic", step = 50 }
+
+[event_types.lesson]
+points = 10
+
+[[badges]]
+id = "first_lesson"
+name = "Off you go"
+description = "Finish a lesson."
+icon = "1"
+category = "learning"
+rarity = "common"
+points = 10
+criterion = { kind = "count", event = "lesson", target = 1 }
+"""
 _QUEUED: Json = {
     "success": True,
     "queued": True,
@@ -260,6 +281,13 @@ def _complete_operation(route: str, operation: Json) -> None:
             "description": _QUEUED_DESCRIPTION,
             "content": {"application/json": {"schema": _reference(QueuedView), "example": _QUEUED}},
         }
+    elif route.startswith("post /api/rulebook"):
+        _take(operation, {"application/toml": {"schema": {"type": "string"}, "example": _RULEBOOK}})
+        if route == "post /api/rulebook":
+            responses["200"] = {
+                "description": "This rulebook was in force already; nothing changed.",
+                "content": responses["201"]["content"],
+            }
     elif route in _REPEATABLE:
         responses["200"] = {**_DONE_BEFORE, "content": responses["201"]["content"]}
     elif route.endswith("/events"):
@@ -294,6 +322,10 @@ def _refusals_of(route: str) -> list[str]:
         if "{" in route:
             refusals.append("404")
         return [*refusals, "422"] if route.endswith(("/deliveries", "/replay")) else refusals
+    if "/api/rulebook" in route:
+        if route.startswith("post"):
+            refusals += ["408", "413", "415", "422"]
+        return sorted([*refusals, "404"] if "{" in route else refusals)
     if "/api/progress/" not in route:
         return refusals
     refusals.append("422")
@@ -320,7 +352,9 @@ def _take(operation: Json, content: Json) -> None:
 
 
 def _refusal(status: str, route: str) -> Json:
-    if "/api/webhooks" in route and status in _WEBHOOK_REFUSALS:
+    if "/api/rulebook" in route and status in _RULEBOOK_REFUSALS:
+        code, title, detail = _RULEBOOK_REFUSALS[status]
+    elif "/api/webhooks" in route and status in _WEBHOOK_REFUSALS:
         code, title, detail = _WEBHOOK_REFUSALS[status]
     else:
         code, title, detail = _WRONG_FIELD[route.partition(" ")[0]] if status == "422" else _REFUSALS[status]

@@ -84,8 +84,8 @@ STATUS: dict[type[LaurelsError], int] = {
     UnknownKey: 404,
     UnknownWebhook: 404,
     UnknownJob: 404,
-    RulebookError: 422,
-    OtherRulebook: 409,
+    RulebookError: 500,
+    OtherRulebook: 500,
     SettingsError: 500,
     InternalFault: 500,
     StoreError: 503,
@@ -109,8 +109,6 @@ TITLES: dict[str, str] = {
     "unknown-key": "Unknown key",
     "unknown-webhook": "Unknown webhook",
     "unknown-job": "Unknown job",
-    "rulebook-error": "Rulebook cannot be used",
-    "other-rulebook": "Another rulebook is in force",
     "store-error": "Store error",
     "store-unavailable": "Store unavailable",
     "store-unreachable": "Store unreachable",
@@ -193,8 +191,6 @@ def on_laurels_error(request: Request[Any, Any, Any], error: LaurelsError) -> Re
     if not detail:
         return on_fault(request, error)
     errors = [FieldError(*fault) for fault in error.faults] if isinstance(error, InvalidInput) else None
-    if isinstance(error, RulebookError):
-        errors = [FieldError(error.key, error.detail)]
     return problem(status=status, code=error.code, title=TITLES[error.code], detail=detail, errors=errors)
 
 

@@ -1,0 +1,87 @@
+"""`laurels rulebook diff`, `preview` and `publish`: a new badge from its file to learners who meet it already."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+CODING = files("laurels.rulebooks").joinpath("coding.toml").read_text("utf-8")
+SECOND_RUN = """
+[[badges]]
+id = "second_run"
+name = "Twice"
+description = "Run code twice."
+icon = "2"
+category = "coding"
+rarity = "common"
+points = 7
+criterion = { kind = "count", event = "code_run", target = 2 }
+"""
+
+
+@pytest.fixture
+def book(tmp_path: Path, run: Run) -> str:
+    """A file with one badge more, beside a store in which ada meets it and bob does not."""
+    (tmp_path / "new.toml").write_text(CODING + SECOND_RUN)
+    events = [("ada", 1), ("ada", 2), ("bob", 1)]
+    lines = [
+        {"userId": user, "eventType": "code_run", "eventId": f"e{day}", "timestamp": f"2026-03-0{day}T12:00:00Z"}
+        for user, day in events
+    ]
+    (tmp_path / "events.ndjson").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert run("import", "events.ndjson").code == 0
+    return "new.toml"
+
+
+def test_from_the_file_to_learners(run: Run, book: str) -> None:
+    shown = run("rulebook", "diff", book)
+    assert shown.code == 0
+    assert "badges.second_run" in shown.out
+    [changed] = json.loads(run("rulebook", "diff", book, "--json").out)
+    assert (changed["key"], changed["was"], changed["becomes"]["points"]) == ("badges.second_run", None, 7)
+    previewed = json.loads(run("rulebook", "preview", book, "--json").out)
+    [badge] = [each for each in previewed["badges"] if each["badgeId"] == "second_run"]
+    assert (badge["wouldEarn"], badge["samples"][0]["userId"]) == (1, "ada")
+
+    done = run("rulebook", "publish", book, "--backfill")
+    assert (done.code, done.err) == (0, "")
+    assert "Version 2 of the rulebook coding is in force." in done.out
+    assert "1 badges awarded" in done.out
+    assert "Twice" in run("users", "show", "ada").out
+    assert run("verify").out.endswith("clean\n")
+    again = run("rulebook", "publish", book, "--backfill")
+    assert (again.code, "0 badges awarded" in again.out) == (0, True)
+    assert "Version 2" in again.out
+    assert "says what the store runs" in run("rulebook", "diff", book).out
+    assert "second_run" in run("rulebook", "show").out
+
+
+@pytest.mark.parametrize("command", [("verify",), ("rebuild",), ("serve", "--port", "0"), ("import", "events.ndjson")])
+def test_a_command_with_another_rulebook_says_so_and_stops(run: Run, book: str, command: tuple[str, ...]) -> None:
+    done = run(*command, "--rulebook", book)
+    assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
+    assert "This store runs version 1 of the rulebook 'coding'" in done.err
+    assert "laurels rulebook publish" in done.err
+
+
+def test_a_broken_one_is_not_published(run: Run, book: str, tmp_path: Path) -> None:
+    (tmp_path / "broken.toml").write_text(CODING + SECOND_RUN.replace("common", "frequent"))
+    for command in ("diff", "preview", "publish"):
+        done = run("rulebook", command, "broken.toml")
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith("broken.toml:")
+
+
+def test_nothing_is_made_where_there_is_no_store(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "new.toml").write_text(CODING + SECOND_RUN)
+    for command in ("diff", "preview", "publish"):
+        done = run("rulebook", command, "new.toml")
+        assert (done.code, done.out) == (2, "")
+        assert "There is no database at laurels.db" in done.err
+    assert run("rulebook", "show").code == 0
+    assert not (tmp_path / "laurels.db").exists()
