@@ -323,9 +323,8 @@ def _refusals_of(route: str) -> list[str]:
             refusals.append("404")
         return [*refusals, "422"] if route.endswith(("/deliveries", "/replay")) else refusals
     if "/api/rulebook" in route:
-        if route.startswith("post"):
-            refusals += ["408", "413", "415", "422"]
-        return sorted([*refusals, "404"] if "{" in route else refusals)
+        others = ["408", "413", "415", "422"] if route.startswith("post") else ["404"] if "{" in route else []
+        return sorted([*refusals, *others])
     if "/api/progress/" not in route:
         return refusals
     refusals.append("422")
