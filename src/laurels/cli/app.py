@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from laurels.cli import keys, serve, spool, users, webhooks
+from laurels.cli import corrections, keys, serve, spool, users, webhooks
 from laurels.cli.demo import command as demo
 from laurels.cli.doctor import command as doctor
 from laurels.cli.importing import command as import_events
@@ -35,6 +35,8 @@ app.command("verify")(verify.verify)
 app.command("rebuild")(rebuild.rebuild)
 app.command("audit")(audit.audit)
 app.add_typer(rulebook.app, name="rulebook")
+app.command("retract")(corrections.retract)
+app.add_typer(corrections.app, name="award")
 app.add_typer(spool.app, name="spool")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")

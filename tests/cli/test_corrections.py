@@ -1,0 +1,57 @@
+"""`laurels retract` and `laurels award`: what they change, and that they change it once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+
+@pytest.fixture
+def made(run: Run, tmp_path: Path) -> Run:
+    """Runs commands on a store in which ada has run code twice."""
+    lines = [
+        {"userId": "ada", "eventType": "code_run", "eventId": f"e{day}", "timestamp": f"2026-03-0{day}T12:00:00Z"}
+        for day in (1, 2)
+    ]
+    (tmp_path / "events.ndjson").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert run("import", "events.ndjson").code == 0
+    return run
+
+
+def test_an_event_is_retracted_once(made: Run) -> None:
+    done = made("retract", "ada", "e2", "--reason", "A script made it.")
+    assert (done.code, done.out) == (0, "e2 of ada does not count: 5 points less. 15 points in all.\n")
+    assert made("retract", "ada", "e2", "--reason", "Again.").out.startswith("Nothing changed: it was so before.")
+    assert "A script made it." in made("users", "data", "ada").out
+    assert made("verify").out.endswith("clean\n")
+
+
+def test_a_badge_is_granted_and_taken_back(made: Run) -> None:
+    grant = ("award", "grant", "ada", "mentor", "--reason", "Led the course.", "--earned-at")
+    assert "zone" in made(*grant, "yesterday").err
+    done = made(*grant, "2026-03-02T09:00:00Z")
+    assert (done.code, done.out.startswith("ada holds mentor")) == (0, True)
+    assert "Nothing changed" in made(*grant, "2026-03-02T09:00:00Z").out
+    revoked = made("award", "revoke", "ada", "mentor", "--reason", "By mistake.")
+    assert revoked.out.startswith("ada holds mentor no more: ")
+    assert made("verify").out.endswith("clean\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("retract", "ada", "nothing", "--reason", "r"), "no event with this"),
+        (("retract", "nobody", "e1", "--reason", "r"), "nothing is recorded"),
+        (("award", "grant", "ada", "nothing", "--reason", "r"), "no badge"),
+        (("award", "revoke", "ada", "mentor", "--reason", "r"), "does not hold"),
+        (("retract", "ada", "e1", "--reason", " "), "reason"),
+    ],
+)
+def test_what_is_not_there_is_told_in_one_sentence(made: Run, arguments: tuple[str, ...], told: str) -> None:
+    done = made(*arguments)
+    assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
+    assert told.lower() in done.err.lower()
