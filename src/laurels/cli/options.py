@@ -12,7 +12,10 @@ from urllib.parse import unquote, urlsplit
 import typer
 from msgspec.structs import replace
 
+from laurels.bootstrap import open_store, rulebook_of
 from laurels.cli.terminal import CommandFailed
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings, read_settings
 
 StoreOption = Annotated[
@@ -48,6 +51,20 @@ def check_exists(store: str) -> None:
     """
     if is_missing(store):
         raise CommandFailed(f"There is no database at {unquote(urlsplit(store).path)[1:]}; check --store.")
+
+
+async def rulebook_for(settings: Settings) -> Rulebook:
+    """The rulebook that a command goes by which changes nothing; it makes no database where there is none.
+
+    Raises RulebookError or StoreError.
+    """
+    if is_missing(settings.store):
+        return load_rulebook(settings.rulebook or "coding")
+    store = await open_store(settings.store)
+    try:
+        return await rulebook_of(store, settings)
+    finally:
+        await store.close()
 
 
 def is_missing(store: str) -> bool:

@@ -6,6 +6,8 @@ import gzip
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run, event, ledger, ndjson, rows, without_ids
 
 LINES = ndjson(event(number) for number in range(2_500))
@@ -60,20 +62,116 @@ class TestInputs:
 
 
 class TestRepeating:
-    def test_lines_without_an_id_are_recorded_once(self, run: Run, store_url: str, database: Path) -> None:
+    def test_lines_without_an_id_are_recorded_once(self, run: Run, store_url: str, tmp_path: Path) -> None:
         # The first two are alike: that they are two lines is what makes them two events.
         lines = without_ids([event(1), event(1), *(event(number) for number in range(2, 100))])
-        assert run("import", "-", "--store", store_url, stdin=lines).out.startswith("100 recorded, 0 already there")
-        before = ledger(database)
-        again = run("import", "-", "--store", store_url, stdin=gzip.compress(lines))
-        assert again.out.startswith("0 recorded, 100 already there, 0 rejected")
-        assert ledger(database) == before
+        (tmp_path / "events.ndjson").write_bytes(lines)
+        assert run("import", "events.ndjson", "--store", store_url).out.startswith("100 recorded, 0 already there")
+        (tmp_path / "events.ndjson.gz").write_bytes(gzip.compress(lines))
+        for again in ("events.ndjson", "events.ndjson.gz"):
+            assert run("import", again, "--store", store_url).out.startswith(
+                "0 recorded, 100 already there, 0 rejected"
+            )
+        piped = run("import", "-", "--source", "events.ndjson", "--store", store_url, stdin=lines)
+        assert piped.out.startswith("0 recorded, 100 already there")
 
-    def test_a_longer_file_adds_what_is_new(self, run: Run, store_url: str) -> None:
+    def test_the_same_line_in_two_files_is_two_events(self, run: Run, store_url: str, tmp_path: Path) -> None:
+        line = without_ids([event(1)])
+        for name in ("monday.ndjson", "tuesday.ndjson"):
+            (tmp_path / name).write_bytes(line)
+            assert run("import", name, "--store", store_url).out.startswith("1 recorded, 0 already there")
+        again = run("import", "-", "--source", "wednesday", "--store", store_url, stdin=line)
+        assert again.out.startswith("1 recorded, 0 already there")
+
+    def test_standard_input_without_ids_asks_for_a_name(self, run: Run, store_url: str) -> None:
+        lines = ndjson([event(1)]) + without_ids([event(2)])
+        done = run("import", "-", "--store", store_url, stdin=lines)
+        assert done.code == 2
+        assert "--source NAME" in done.err
+        assert "Stopped at line 2; 1 events were recorded" in done.err
+        done = run("import", "-", "--source", "pipe", "--store", store_url, stdin=lines)
+        assert (done.code, done.out[:31]) == (0, "1 recorded, 1 already there, 0 ")
+
+    def test_a_longer_file_adds_what_is_new(self, run: Run, store_url: str, tmp_path: Path) -> None:
         lines = without_ids(event(number) for number in range(50)).splitlines(keepends=True)
-        run("import", "-", "--store", store_url, stdin=b"".join(lines[:30]))
-        done = run("import", "-", "--store", store_url, stdin=b"".join(lines))
+        (tmp_path / "growing.ndjson").write_bytes(b"".join(lines[:30]))
+        run("import", "growing.ndjson", "--store", store_url)
+        (tmp_path / "growing.ndjson").write_bytes(b"".join(lines))
+        done = run("import", "growing.ndjson", "--store", store_url)
         assert done.out.startswith("20 recorded, 30 already there")
+
+    def test_a_line_that_was_changed_is_told_of_and_kept(self, run: Run, store_url: str, tmp_path: Path) -> None:
+        file, rejects = tmp_path / "events.ndjson", tmp_path / "rejects.ndjson"
+        file.write_bytes(without_ids(event(number) for number in range(5)))
+        run("import", file, "--store", store_url)
+        lines = file.read_bytes().splitlines(keepends=True)
+        lines[2] = without_ids([event(2, metadata={"note": "mended"})])
+        file.write_bytes(b"".join(lines))
+        done = run("import", file, "--store", store_url, "--rejects", rejects)
+        assert done.code == 1
+        assert done.out.startswith("0 recorded, 4 already there, 1 rejected (1 in conflict with what stands there) in ")
+        assert rejects.read_bytes() == lines[2]
+        [reason] = (tmp_path / "rejects.ndjson.reasons").read_text().splitlines()
+        assert reason.startswith("1 (line 3): ")
+
+
+class TestForms:
+    def test_an_array_is_taken(self, run: Run, store_url: str, tmp_path: Path) -> None:
+        events = [event(1), event(2, eventType="jugling"), event(3)]
+        (tmp_path / "events.json").write_text(json.dumps(events, indent=2))
+        done = run("import", "events.json", "--store", store_url)
+        assert (done.code, done.out[:44]) == (1, "2 recorded, 0 already there, 1 rejected in 0")
+        assert done.err.startswith("line 2: eventType: ")
+        again = run("import", "events.json", "--store", store_url)
+        assert again.out.startswith("0 recorded, 2 already there")
+
+    def test_a_table_with_named_columns_is_taken(self, run: Run, store_url: str, tmp_path: Path) -> None:
+        (tmp_path / "events.csv").write_text(
+            "\ufeffuserId,eventType,timestamp,language,codeLength,metadata.note,metadata\n"
+            'ada,code_run,2026-03-01T12:00:00Z,python,240,"two\nlines","{""task"": 7}"\n'
+            "ada,code_run,2026-03-02T12:00:00Z,,,,\n"
+            "bob,code_run,yesterday,,,,\n"
+            "bob,code_run,2026-03-02T12:00:00Z,,,,,too many\n"
+        )
+        done = run("import", "events.csv", "--format", "csv", "--store", store_url)
+        assert (done.code, done.out[:40]) == (1, "2 recorded, 0 already there, 2 rejected ")
+        assert "timestamp" in done.err
+        assert "beyond the last column" in done.err
+        data = run("users", "data", "ada", "--store", store_url).out
+        assert all(part in data for part in ('"codeLength":240', '"task":7', '"note":"two\\nlines"'))
+        again = run("import", "events.csv", "--format", "csv", "--store", store_url)
+        assert again.out.startswith("0 recorded, 2 already there")
+
+    @pytest.mark.parametrize(
+        ("content", "form", "told"),
+        [
+            (b"PK\x03\x04 and so on", "ndjson", "spreadsheet"),
+            ("userId".encode("utf-16"), "ndjson", "UTF-16"),
+            (b"-- MySQL dump\nINSERT INTO events VALUES (1);\n", "ndjson", "SQL dump"),
+            (b"userId,eventType\nada,code_run\n", "ndjson", "--format csv"),
+            (b'[{"userId": "ada"', "ndjson", "array"),
+            (b"userId,eventTyp\nada,code_run\n", "csv", "Did you mean eventType?"),
+            (b"userId,points,eventType\n", "csv", "points"),
+            (b"userId\nada\n", "csv", "lacks the column eventType"),
+            (b"userId,userId,eventType\n", "csv", "twice"),
+            (b"userId,eventType\n\xff\xfe,code_run\n", "csv", "UTF-8"),
+        ],
+    )
+    def test_what_holds_no_events_is_said_clearly(
+        self, run: Run, store_url: str, tmp_path: Path, content: bytes, form: str, told: str
+    ) -> None:
+        (tmp_path / "given").write_bytes(content)
+        done = run("import", "given", "--format", form, "--store", store_url)
+        assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
+        assert done.err.startswith("given ")
+        assert told in done.err
+
+    def test_a_dry_run_checks_every_line_and_makes_nothing(self, run: Run, store_url: str, database: Path) -> None:
+        lines = ndjson([event(1), event(2, eventType="jugling"), event(3)])
+        done = run("import", "-", "--dry-run", "--store", store_url, stdin=lines)
+        assert (done.code, done.out) == (1, "2 can be recorded, 1 would be rejected; nothing was recorded\n")
+        assert done.err.startswith("line 2: eventType: ")
+        assert not database.exists()
 
 
 class TestRejects:

@@ -33,7 +33,7 @@ def test_rejected_lines_keep_their_order(run: Run, tmp_path: Path) -> None:
     # A conflict: the same id with other content.
     lines[35] = ndjson([event(34, eventType="visualize")])
     rejects = tmp_path / "bad.ndjson"
-    done = run("import", "-", "--processes", 2, "--rejects", rejects, stdin=b"".join(lines))
+    done = run("import", "-", "--source", "pipe", "--processes", 2, "--rejects", rejects, stdin=b"".join(lines))
     assert done.code == 1
     assert done.out.startswith("35 recorded, 0 already there, 5 rejected")
     told = [line.partition(":")[0] for line in done.err.splitlines()]
@@ -53,7 +53,7 @@ def test_when_a_worker_dies_the_import_stops_and_goes_on_when_run_again(
     run: Run, start: Start, database: Path, store_url: str
 ) -> None:
     lines = without_ids(event(number) for number in range(12_000)).splitlines(keepends=True)
-    importing = start("import", "-", "--store", store_url, "--processes", 2)
+    importing = start("import", "-", "--source", "pipe", "--store", store_url, "--processes", 2)
     assert importing.stdin is not None
     importing.stdin.write(b"".join(lines[:6_000]))
     importing.stdin.flush()
@@ -71,7 +71,7 @@ def test_when_a_worker_dies_the_import_stops_and_goes_on_when_run_again(
     assert importing.returncode == 2
     assert "A process of the import ended before its work was done." in told.decode()
     assert "Traceback" not in told.decode()
-    done = run("import", "-", "--store", store_url, "--processes", 2, stdin=b"".join(lines))
+    done = run("import", "-", "--source", "pipe", "--store", store_url, "--processes", 2, stdin=b"".join(lines))
     assert done.code == 0
     assert [count for (count,) in rows(database, "SELECT count(*) FROM ledger")] == [12_000]
     assert run("verify", "--store", store_url).out.splitlines()[-1] == "clean"

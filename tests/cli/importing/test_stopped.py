@@ -35,7 +35,7 @@ def feed_half(importing: subprocess.Popen[bytes], database: Path) -> int:
 def assert_goes_on(run: Run, database: Path, store_url: str) -> None:
     recorded = len(ledger(database))
     assert 4_000 <= recorded < len(LINES)
-    done = run("import", "-", "--store", store_url, stdin=b"".join(LINES))
+    done = run("import", "-", "--source", "pipe", "--store", store_url, stdin=b"".join(LINES))
     assert done.code == 0
     assert done.out.startswith(f"{len(LINES) - recorded:,} recorded, {recorded:,} already there, 0 rejected")
     verified = run("verify", "--store", store_url)
@@ -44,7 +44,7 @@ def assert_goes_on(run: Run, database: Path, store_url: str) -> None:
 
 
 def test_a_killed_import_goes_on_where_it_was(run: Run, start: Start, database: Path, store_url: str) -> None:
-    importing = start("import", "-", "--store", store_url)
+    importing = start("import", "-", "--source", "pipe", "--store", store_url)
     feed_half(importing, database)
     importing.send_signal(signal.SIGKILL)
     importing.wait()
@@ -54,7 +54,7 @@ def test_a_killed_import_goes_on_where_it_was(run: Run, start: Start, database: 
 def test_an_interrupt_ends_an_import_that_waits_for_its_input(
     run: Run, start: Start, database: Path, store_url: str
 ) -> None:
-    importing = start("import", "-", "--store", store_url)
+    importing = start("import", "-", "--source", "pipe", "--store", store_url)
     feed_half(importing, database)
     importing.send_signal(signal.SIGINT)
     assert importing.wait(timeout=30) == 130

@@ -11,16 +11,24 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from laurels.bootstrap import open_store, rulebook_of
-from laurels.cli.importing.event_lines import EventLines, open_lines
+from laurels.cli.importing.event_lines import STANDARD_INPUT, EventLines, open_lines
+from laurels.cli.importing.formats import Format
 from laurels.cli.importing.pipeline import ImportPipeline
 from laurels.cli.importing.rejects import Rejects, open_rejects
-from laurels.cli.importing.worker import Worker, for_import, local_worker, remote_workers, spare_the_collector
-from laurels.cli.options import RulebookOption, StoreOption, settings_for
+from laurels.cli.importing.worker import (
+    DryWorker,
+    Worker,
+    for_import,
+    local_worker,
+    remote_workers,
+    spare_the_collector,
+)
+from laurels.cli.options import RulebookOption, StoreOption, rulebook_for, settings_for
 from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
 from laurels.domain.migration import Differences
 from laurels.errors import SettingsError
@@ -32,10 +40,14 @@ WORTH_STARTING = 4 << 20
 MOST = 4
 
 
-def import_events(
+def import_events(  # noqa: PLR0917  options of a command, each by its name
     file: Annotated[
         str | None,
-        typer.Argument(metavar="FILE|-", help="NDJSON, plain or gzip; - reads standard input.", show_default=False),
+        typer.Argument(
+            metavar="FILE|-",
+            help="NDJSON, a JSON array or CSV, plain or gzip; - reads standard input.",
+            show_default=False,
+        ),
     ] = None,
     store: StoreOption = None,
     rulebook: RulebookOption = None,
@@ -53,6 +65,19 @@ def import_events(
             show_default=False,
         ),
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What the input is called: events without an eventId go by it and their line. Default: the file's "
+            "name.",
+            show_default=False,
+        ),
+    ] = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="ndjson: one object a line, or one JSON array; csv: with named columns.")
+    ] = "ndjson",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every line and record nothing.")] = False,
     from_mongo: Annotated[
         str | None,
         typer.Option(
@@ -69,18 +94,19 @@ def import_events(
     """Record the events of a file: one JSON object a line, as POST /api/progress/event takes it.
 
     With --from-mongo, take over users, events and badges of an older database, which is only read.
-    Running it again records nothing twice: an event without an eventId gets one made of its line's number and
-    content. Exits with 0 when all lines are recorded, 1 when some were rejected, 2 when it had to stop.
+    Running it again records nothing twice: an event without an eventId gets one made of the input's name and its line.
+    Exits with 0 when all lines are recorded, 1 when some were rejected, 2 when it had to stop.
     """
     settings = settings_for(store, rulebook)
     if (file is None) == (from_mongo is None):
         raise CommandFailed("Name either a FILE (- for standard input) or a database with --from-mongo.")
     if from_mongo is not None:
-        if processes is not None:
-            raise CommandFailed("--processes shares the lines of a FILE; it does not go with --from-mongo.")
+        if processes is not None or source is not None or dry_run or form != "ndjson":
+            raise CommandFailed("--processes, --source, --format and --dry-run are for a FILE, not for --from-mongo.")
         _take_over(from_mongo, settings, differences, rejects)
     elif file is not None:
-        _import_file(file, settings, rejects, processes)
+        options = _Options(source or _name_of(file), form, dry_run, processes)
+        _import_file(file, settings, rejects, options)
 
 
 def _take_over(url: str, settings: Settings, differences: Differences, rejects: Path | None) -> None:
@@ -94,11 +120,25 @@ def _take_over(url: str, settings: Settings, differences: Differences, rejects: 
     import_mongodb(url, for_import(settings), differences=differences, rejects=rejects)
 
 
-def _import_file(file: str, settings: Settings, rejects: Path | None, processes: int | None) -> None:
+def _name_of(file: str) -> str | None:
+    # Packed it is the same file.
+    return None if file == STANDARD_INPUT else Path(file).name.removesuffix(".gz")
+
+
+class _Options(NamedTuple):
+    """How a file is imported: what it is called, what it holds, whether it is only checked, by how many processes."""
+
+    source: str | None
+    form: Format
+    is_dry: bool
+    processes: int | None
+
+
+def _import_file(file: str, settings: Settings, rejects: Path | None, options: _Options) -> None:
     started = monotonic()
-    with open_lines(file) as lines, open_rejects(rejects, file) as rejected:
+    with open_lines(file, options.form) as lines, open_rejects(rejects, file) as rejected:
         try:
-            intake = asyncio.run(_import(lines, rejected, settings, processes))
+            intake = asyncio.run(_import(lines, rejected, settings, options))
         except KeyboardInterrupt:
             complain("Interrupted. Run the same command again to continue: nothing is recorded twice.")
             raise
@@ -106,21 +146,28 @@ def _import_file(file: str, settings: Settings, rejects: Path | None, processes:
             rejected.finish()
     seconds = monotonic() - started
     taken = intake.recorded + intake.replayed
-    say(
-        f"{intake.recorded:,} recorded, {intake.replayed:,} already there, {rejected.count:,} rejected "
-        f"in {seconds:,.1f} s ({taken / seconds:,.0f} events/s)"
-    )
+    if options.is_dry:
+        say(f"{intake.recorded:,} can be recorded, {rejected.count:,} would be rejected; nothing was recorded")
+    else:
+        conflicts = f" ({intake.conflicts:,} in conflict with what stands there)" if intake.conflicts else ""
+        say(
+            f"{intake.recorded:,} recorded, {intake.replayed:,} already there, {rejected.count:,} rejected{conflicts} "
+            f"in {seconds:,.1f} s ({taken / seconds:,.0f} events/s)"
+        )
     if rejected.count:
         raise typer.Exit(1)
 
 
-async def _import(lines: EventLines, rejects: Rejects, settings: Settings, processes: int | None) -> ImportPipeline:
+async def _import(lines: EventLines, rejects: Rejects, settings: Settings, options: _Options) -> ImportPipeline:
+    processes = 1 if options.is_dry else options.processes
     if processes is None:
         processes = _worth(lines.size)
     settings = for_import(settings, processes)
     async with AsyncExitStack() as workers:
-        if processes == 1:
-            recording: Sequence[Worker] = [await workers.enter_async_context(local_worker(settings))]
+        if options.is_dry:
+            recording: Sequence[Worker] = [DryWorker(await rulebook_for(settings))]
+        elif processes == 1:
+            recording = [await workers.enter_async_context(local_worker(settings))]
         else:
             # Whatever is wrong with the store or the rulebook is said here, once.
             store = await open_store(settings.store)
@@ -135,7 +182,7 @@ async def _import(lines: EventLines, rejects: Rejects, settings: Settings, proce
                 done = intake.recorded + intake.replayed
                 bar.show(lines.position, f"{done:,} events, {rejects.count:,} rejected")
 
-            intake = ImportPipeline(recording, rejects, on_progress=on_progress)
+            intake = ImportPipeline(recording, rejects, source=options.source, on_progress=on_progress)
             await intake.take_in(lines)
         with progress_bar("Bringing the boards up to date"):
             await workers.aclose()

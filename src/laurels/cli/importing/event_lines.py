@@ -15,9 +15,18 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from gzip import BadGzipFile, GzipFile
+from itertools import islice
 from threading import Semaphore, Thread
 from typing import TYPE_CHECKING, NamedTuple
 
+from laurels.cli.importing.formats import (
+    Format,
+    NotEvents,
+    check_beginning,
+    is_array,
+    lines_of_array,
+    lines_of_table,
+)
 from laurels.cli.terminal import CommandFailed
 
 if TYPE_CHECKING:
@@ -30,6 +39,8 @@ CHUNK_BYTES = 8 << 20
 
 _BUFFER = 1 << 18
 _READ_AHEAD = 2
+# Bytes that tell what an input holds.
+_BEGINNING = 4_096
 _GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -76,8 +87,9 @@ class _Inflated(io.RawIOBase):
 class EventLines:
     """The lines of an input. `size` is that of the file, None where it is not known."""
 
-    def __init__(self, name: str, raw: io.FileIO, size: int | None) -> None:
+    def __init__(self, name: str, raw: io.FileIO, size: int | None, form: Format = "ndjson") -> None:
         self.name = name
+        self._form: Format = form
         self.size = size
         self._raw = raw
         self._stream: io.BufferedReader = io.BufferedReader(raw, _BUFFER)
@@ -122,6 +134,14 @@ class EventLines:
         with self._failures():
             if self._stream.peek(3)[:3] == _BYTE_ORDER_MARK:
                 self._stream.read(3)
+            start = self._stream.peek(_BEGINNING)[:_BEGINNING]
+            if self._form == "csv":
+                yield from _chunks_of(lines_of_table(self._stream))
+                return
+            check_beginning(start)
+            if is_array(start):
+                yield from _chunks_of(lines_of_array(self._stream))
+                return
             try:
                 readline = self._stream.readline
                 while line := readline(MAX_LINE + 1):
@@ -152,6 +172,8 @@ class EventLines:
     def _failures(self) -> Generator[None]:
         try:
             yield
+        except NotEvents as error:
+            raise InputFailed(f"{self.name} {error}") from error
         except EOFError as error:
             raise InputFailed(f"{self.name}: the gzip data ends too early; the file is not complete.") from error
         except (zlib.error, BadGzipFile) as error:
@@ -160,8 +182,13 @@ class EventLines:
             raise InputFailed(f"{self.name}: cannot be read: {error.strerror or error}.") from error
 
 
+def _chunks_of(lines: Iterator[bytes]) -> Iterator[Chunk]:
+    while some := list(islice(lines, CHUNK_LINES)):
+        yield Chunk(Part.WHOLE_LINES, some)
+
+
 @contextmanager
-def open_lines(source: str) -> Generator[EventLines]:
+def open_lines(source: str, form: Format = "ndjson") -> Generator[EventLines]:
     """The lines of the file at `source`, or of standard input for `-`. Raises CommandFailed."""
     try:
         is_input = source == STANDARD_INPUT
@@ -173,4 +200,4 @@ def open_lines(source: str) -> Generator[EventLines]:
     with raw:
         status = os.fstat(raw.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None
-        yield EventLines("standard input" if is_input else source, raw, size)
+        yield EventLines("standard input" if is_input else source, raw, size, form)

@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from laurels.cli.importing.event_lines import EventLines, InputFailed, Part
 from laurels.cli.importing.rejects import Rejects
-from laurels.cli.importing.worker import Share, Taken, Worker
+from laurels.cli.importing.shares import Share, Taken
+from laurels.cli.importing.worker import Worker
 from laurels.cli.terminal import CommandFailed
 
 # Chunks on their way: enough of them that a commit finds as many events waiting as it may take.
@@ -45,10 +46,17 @@ class ImportPipeline:
     """Has the lines of an input recorded by workers and counts what became of them."""
 
     def __init__(
-        self, workers: Sequence[Worker], rejects: Rejects, *, on_progress: Callable[[ImportPipeline], None]
+        self,
+        workers: Sequence[Worker],
+        rejects: Rejects,
+        *,
+        source: str | None,
+        on_progress: Callable[[ImportPipeline], None],
     ) -> None:
         self.recorded = 0
         self.replayed = 0
+        self.conflicts = 0
+        self._source = source
         self.rejects = rejects
         self._workers = workers
         self._on_progress = on_progress
@@ -92,8 +100,8 @@ class ImportPipeline:
 
     def _shares(self, lines: list[bytes], first: int) -> list[Share]:
         if len(self._workers) == 1:
-            return [Share(list(range(first, first + len(lines))), lines)]
-        shares = [Share([], []) for _ in self._workers]
+            return [Share(self._source, list(range(first, first + len(lines))), lines)]
+        shares = [Share(self._source, [], []) for _ in self._workers]
         count = len(shares)
         for number, line in enumerate(lines, first):
             try:
@@ -127,6 +135,7 @@ class ImportPipeline:
     def _count(self, taken: Taken) -> None:
         self.recorded += taken.recorded
         self.replayed += taken.replayed
+        self.conflicts += taken.conflicts
 
     async def _stop(self, number: int, reason: str) -> None:
         """Wait for what was handed over after the failure, count it, and raise."""

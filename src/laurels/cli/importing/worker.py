@@ -14,19 +14,19 @@ import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from hashlib import blake2b
 from typing import Protocol
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from laurels.application.recording.commands import Recorded
 from laurels.application.service import Service
-from laurels.bootstrap import open_service
+from laurels.bootstrap import open_service, system_clock
+from laurels.cli.importing.shares import Share, Taken, read_share
 from laurels.cli.terminal import CommandFailed, complain
-from laurels.domain.events import LearningEvent
-from laurels.errors import LaurelsError, StoreError
+from laurels.domain.events import check_event, normal_event
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import EventConflict, LaurelsError, StoreError
 from laurels.settings import Settings
 
 # Seconds between projections: at the end, or when memory is full. A snapshot is far larger than an event, and one
@@ -37,25 +37,7 @@ CACHE_WEIGHT = 3_000_000
 # Commits of an import are large: thousands of entries share the pages of the ledger's indexes that each touches.
 BATCH = 8_192
 
-_decode = msgspec.json.Decoder(LearningEvent).decode
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class Share(Struct, array_like=True):
-    """Lines for one worker, with their numbers in the input."""
-
-    numbers: list[int]
-    lines: list[bytes]
-
-
-class Taken(Struct, array_like=True):
-    """What became of a share: how many were recorded or there already; number and reason of each refused line; number
-    and reason of the first line at which the store failed."""
-
-    recorded: int = 0
-    replayed: int = 0
-    refused: list[tuple[int, str]] = []
-    failed: tuple[int, str] | None = None
 
 
 class Worker(Protocol):
@@ -74,28 +56,36 @@ class LocalWorker:
 
     async def take(self, share: Share) -> Taken:
         taken = Taken()
-        numbers: list[int] = []
-        events: list[LearningEvent] = []
-        for number, line in zip(share.numbers, share.lines, strict=True):
-            try:
-                event = _decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-                if line.strip():
-                    taken.refused.append((number, _reason(error)))
-                continue
-            if event.event_id is None:
-                event = replace(event, event_id=_id_of(number, line))
-            numbers.append(number)
-            events.append(event)
+        numbers, events = read_share(share, taken, self._laurels.rulebook, self._laurels.clock())
         results = await self._laurels.record_many(events, earliest=0)
         for number, result in zip(numbers, results, strict=True):
             if isinstance(result, Recorded):
                 taken.recorded += not result.is_replay
                 taken.replayed += result.is_replay
             elif isinstance(result, StoreError):
-                taken.failed = taken.failed or (number, str(result))
+                taken.failed = min(taken.failed or (number, str(result)), (number, str(result)))
             else:
+                taken.conflicts += isinstance(result, EventConflict)
                 taken.refused.append((number, str(result)))
+        return taken
+
+
+class DryWorker:
+    """Checks lines by a rulebook, and records nothing: what passes counts as `recorded`."""
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        self._rulebook = rulebook
+
+    async def take(self, share: Share) -> Taken:
+        taken = Taken()
+        now = system_clock()
+        for number, event in zip(*read_share(share, taken, self._rulebook, now), strict=True):
+            try:
+                check_event(normal_event(event), self._rulebook.event_types, now=now, earliest=0)
+            except LaurelsError as error:
+                taken.refused.append((number, str(error)))
+            else:
+                taken.recorded += 1
         return taken
 
 
@@ -243,21 +233,6 @@ async def _frame(reader: asyncio.StreamReader) -> bytes | None:
         return await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
     except (asyncio.IncompleteReadError, ConnectionResetError):
         return None
-
-
-def _reason(error: Exception) -> str:
-    match error:
-        case UnicodeDecodeError():
-            return "Is not valid UTF-8 text."
-        case RecursionError():
-            return "Is nested too deeply."
-        case _:
-            return f"{error}."
-
-
-def _id_of(number: int, line: bytes) -> str:
-    """The id of an event that brings none: the same whenever the same file is imported."""
-    return "line-" + blake2b(b"%d:%b" % (number, line.strip()), digest_size=16).hexdigest()
 
 
 def for_import(settings: Settings, processes: int = 1) -> Settings:

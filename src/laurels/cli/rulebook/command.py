@@ -12,14 +12,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from laurels.bootstrap import open_store, rulebook_of
-from laurels.cli.options import StoreOption, is_missing, settings_for
+from laurels.cli.options import StoreOption, rulebook_for, settings_for
 from laurels.cli.rulebook.changing import diff, preview, publish
 from laurels.cli.rulebook.words import describe, terms
 from laurels.cli.terminal import say, show_table
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.rulebooks.loader import load_rulebook
-from laurels.settings import Settings
 
 SHOWN_LEVELS = 10
 _CATEGORIES = ("coding", "learning", "social", "milestone", "streak")
@@ -53,8 +51,8 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="The whole rulebook as JSON.")] = False,
 ) -> None:
     """Show the event types, levels and badges of a rulebook."""
-    settings = settings_for(store, source)
-    rulebook = load_rulebook(settings.rulebook) if settings.rulebook else asyncio.run(_published(settings))
+    settings = settings_for(store)
+    rulebook = asyncio.run(rulebook_for(settings)) if source is None else load_rulebook(source)
     if as_json:
         say(msgspec.json.format(msgspec.json.encode(rulebook.data), indent=2).decode())
         return
@@ -73,17 +71,6 @@ def show(
             [(badge.id, badge.name, badge.rarity, f"{badge.points:,}", describe(badge.criterion)) for badge in group],
             numbers=(3,),
         )
-
-
-async def _published(settings: Settings) -> Rulebook:
-    if is_missing(settings.store):
-        # Nothing is made by looking.
-        return load_rulebook()
-    store = await open_store(settings.store)
-    try:
-        return await rulebook_of(store, settings)
-    finally:
-        await store.close()
 
 
 def _levels(rulebook: Rulebook) -> list[tuple[str, str]]:

@@ -1,0 +1,124 @@
+"""What an input holds, as lines of JSON: one object a line, a JSON array, or a table with named columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from laurels.cli.terminal import CommandFailed
+from laurels.shapes import nearest
+
+Format = Literal["ndjson", "csv"]
+
+# An array is read as a whole.
+MOST_ARRAY = 1 << 30
+FIELDS = ("userId", "eventType", "eventId", "timestamp", "onceKey")
+METADATA = ("language", "codeLength", "sessionDuration")
+_PREFIX = "metadata."
+_decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class NotEvents(CommandFailed):
+    """The input is of a kind that holds no events as they are taken here."""
+
+
+def check_beginning(start: bytes) -> None:
+    """Raise NotEvents where `start`, the first bytes of an input, says that it is something else."""
+    text = start.lstrip().lower()
+    if start[:4] == b"PK\x03\x04":
+        raise NotEvents(
+            "is a spreadsheet or an archive; save the table as CSV in UTF-8 and import that with --format csv."
+        )
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise NotEvents("is UTF-16 text; save it as UTF-8.")
+    if text.startswith((b"--", b"/*", b"insert ", b"create ", b"alter ", b"set ")):
+        raise NotEvents("is an SQL dump; export the table as CSV instead and import that with --format csv.")
+    first = start.partition(b"\n")[0]
+    if b"userid" in first.lower() and b"{" not in first:
+        raise NotEvents("looks like CSV; import it with --format csv.")
+
+
+def is_array(start: bytes) -> bool:
+    """Whether an input that begins with `start` is one JSON array."""
+    return start.lstrip()[:1] == b"["
+
+
+def lines_of_array(stream: io.BufferedReader) -> Iterator[bytes]:
+    """The elements of a JSON array, a line each. Raises NotEvents."""
+    data = stream.read(MOST_ARRAY + 1)
+    if len(data) > MOST_ARRAY:
+        raise NotEvents("is a JSON array of more than 1 GiB; write one object a line instead.")
+    try:
+        elements = _decode_array(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise NotEvents(f"begins like a JSON array but is none: {error}.") from None
+    for element in elements:
+        # A line end stands between parts only: within text JSON writes it otherwise.
+        yield bytes(element).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"
+
+
+def lines_of_table(stream: io.BufferedReader) -> Iterator[bytes]:
+    """The rows of a CSV table as JSON, after an empty line for the row of names. Raises NotEvents."""
+    text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
+    rows = csv.reader(text, strict=True)
+    try:
+        names: list[str] = next(rows, list[str]())
+        _check_names(names)
+        yield b"\n"
+        for row in rows:
+            yield _encode(_event(names, row)) + b"\n" if row else b"\n"
+    except csv.Error as error:
+        raise NotEvents(f"is not valid CSV at line {rows.line_num}: {error}.") from None
+    except UnicodeDecodeError:
+        raise NotEvents("is not UTF-8 text; save it as CSV in UTF-8.") from None
+    finally:
+        # The stream is not its own to close.
+        text.detach()
+
+
+def _check_names(names: Sequence[str]) -> None:
+    known = [*FIELDS, *METADATA, "metadata"]
+    for name in names:
+        if name not in known and not (name.startswith(_PREFIX) and len(name) > len(_PREFIX)):
+            hint = f" Did you mean {found}?" if (found := nearest(name, known)) else ""
+            raise NotEvents(
+                f"has an unknown column {name!r}.{hint} Columns are {', '.join(known)}, and metadata.NAME for anything "
+                "else; points and badges cannot be imported."
+            )
+    if len(set(names)) < len(names):
+        raise NotEvents("names a column twice.")
+    missing = [name for name in FIELDS[:2] if name not in names]
+    if missing:
+        raise NotEvents(f"lacks the column {missing[0]}. The first line of a table must name its columns.")
+
+
+def _event(names: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
+    """A row as an event on the wire; an empty cell says nothing, cells too many have a name that no event has."""
+    event: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    for name, cell in zip(names, row, strict=False):
+        if cell == "":
+            continue
+        if name == "metadata":
+            try:
+                given = msgspec.json.decode(cell)
+            except (msgspec.DecodeError, RecursionError):
+                given = None
+            if not isinstance(given, dict):
+                event["metadata"] = cell
+                return event
+            metadata |= given
+        elif name in FIELDS:
+            event[name] = cell
+        else:
+            metadata[name.removeprefix(_PREFIX)] = cell
+    if metadata:
+        event["metadata"] = metadata
+    if any(row[len(names) :]):
+        event["(beyond the last column)"] = row[len(names) :]
+    return event
