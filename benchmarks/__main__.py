@@ -18,6 +18,7 @@ from benchmarks.bench import Bench
 from benchmarks.figures import Figure, markdown_table, plain_table
 from benchmarks.picture import picture
 from benchmarks.subjects import (
+    board,
     dashboard,
     engine,
     events,
@@ -36,6 +37,7 @@ SUBJECTS = {
     "guard": guard.run,
     "import": importing.run,
     "dashboard": dashboard.run,
+    "board": board.run,
     "engine": engine.run,
     "memory": memory.run,
     "rebuild": rebuilding.run,

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import msgspec
-from litestar import Litestar, get, post
+from litestar import Litestar, MediaType, Response, get, post
 from litestar.params import JSONBody
 
 from laurels import LearningEvent
@@ -17,6 +17,10 @@ from laurels.application.queries.views import Dashboard
 
 ANSWER = "BENCHMARK_ANSWER"
 """Names, in the environment, the file with the dashboard that is given out."""
+
+
+BYTES = "BENCHMARK_BYTES"
+"""Names, in the environment, the file with the JSON that is given out as it is."""
 
 
 @post("/echo")
@@ -43,4 +47,13 @@ def create_app() -> Litestar:
             return held
 
         handlers.append(dashboard)
+    if named := os.environ.get(BYTES):
+        body = Path(named).read_bytes()
+
+        @get("/bytes")
+        async def as_it_is() -> Response[bytes]:
+            """Always the same bytes."""
+            return Response(body, media_type=MediaType.JSON)
+
+        handlers.append(as_it_is)
     return Litestar(handlers, openapi_config=None, logging_config=None)

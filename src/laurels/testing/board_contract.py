@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from itertools import product
 
+from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
 from laurels.domain.ranking import Place, Standing
-from laurels.testing.builders import NOON, project, standing
+from laurels.testing.builders import NOON, card, progress, project, standing
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
 
 
@@ -19,6 +20,26 @@ class BoardContract:
         lines = await _fill(store)
         assert await store.boards.standings("all", limit=1_000) == lines
         assert await store.boards.standings("all", limit=5) == lines[:5]
+
+    async def test_the_version_is_another_one_after_anything_that_boards_show(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        seen = {await other.boards.version()}
+        assert await one.boards.version() in seen
+        for points in (5, 7):
+            await project(one, "ada", seq=points, points=points)
+            await project(one, "bob", seq=points, points=points)
+            seen.add(await other.boards.version())
+        assert len(seen) == 3
+        # A card alone, such as another name.
+        await one.snapshots.project([Projection(progress("ada", 9), {})], cards=[card("ada", display_name="Ada")])
+        seen.add(await other.boards.version())
+        await one.tombstones.mark_deleted("bob", NOON)
+        await one.tombstones.purge(["bob"])
+        seen.add(await other.boards.version())
+        await one.snapshots.clear()
+        seen.add(await other.boards.version())
+        assert len(seen) == 6
+        assert await other.boards.version() in seen
 
     async def test_user_ids_break_a_tie_by_code_point(self, open_store: OpenStore) -> None:
         store = await open_store()

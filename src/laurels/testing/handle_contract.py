@@ -46,6 +46,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "users": lambda store: store.ledger.users(),
     "projected": lambda store: store.snapshots.projected(["ada"]),
     "ranking": lambda store: store.boards.ranking("all", "ada"),
+    "board_version": lambda store: store.boards.version(),
     "miscounted": lambda store: store.boards.miscounted(),
     "clear_projections": lambda store: store.snapshots.clear(),
     "describe_badges": lambda store: store.rulebook.describe(small_rulebook().badges),

@@ -31,7 +31,7 @@ LIMITED: dict[str, frozenset[str]] = {
     "ledger": frozenset({"read", "entries"}),
     "snapshots": frozenset(),
     "boards": frozenset(
-        {"cards", "standings", "standings_of", "standing", "ranking", "count", "counts_above"},
+        {"cards", "standings", "standings_of", "standing", "ranking", "count", "counts_above", "version"},
     ),
     "rulebook": frozenset({"newest", "version", "add", "versions"}),
     "jobs": frozenset({"add", "get", "last"}),

@@ -69,6 +69,14 @@ class BoardStore(Protocol):
         """`count` above each of some numbers of points, all from one view of the board."""
         ...
 
+    async def version(self) -> int:
+        """A number that is another one after anything that boards show was changed: a cheap question.
+
+        Who was given it before the questions to a board may go on showing what these told for as long as it is the
+        same. A process that dies while it writes may leave it as it was.
+        """
+        ...
+
     async def miscounted(self) -> list[str]:
         """Boards whose `count` differs from their standings, in order of their names. For `verify`.
 

@@ -19,6 +19,7 @@ from laurels.application.ports.store import Store
 from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.names import Names
+from laurels.application.queries.shown_pages import ShownPage, ShownPages
 from laurels.application.queries.total_order import by_total
 from laurels.application.queries.views import Leaderboard, LeaderboardRow, Rank
 from laurels.domain.events import MAX_LANGUAGE_LENGTH
@@ -76,16 +77,40 @@ class Leaderboards:
         self._last_known = last_known
         self._names = names or Names()
         self._cursors = cursors or Cursors(store.secrets)
+        self._shown = ShownPages(store.boards)
 
     def forget_pages(self) -> None:
         """Show no page again that was shown before now."""
+        self._shown.forget()
         if self._last_known is not None:
             self._last_known.boards.clear()
 
     def forget(self) -> None:
         """Show no page or rank again that was shown before now."""
+        self._shown.forget()
         if self._last_known is not None:
             self._last_known.forget()
+
+    async def top(
+        self,
+        timeframe: Timeframe | None = None,
+        *,
+        period: str | None = None,
+        limit: int = 10,
+        language: str | None = None,
+    ) -> ShownPage:
+        """The first page as JSON; see `page`. Where the boards have not changed it is the one that was made before."""
+        _check_limit(limit)
+        asked = self._asked(timeframe, period, language)
+
+        async def make() -> Leaderboard:
+            return await self.page(timeframe, period=period, limit=limit, language=language)
+
+        try:
+            return await self._shown.get((asked.board, limit), make)
+        except StoreError:
+            # There may be one to show that was known last.
+            return ShownPage(msgspec.json.encode(await make()), "")
 
     async def page(
         self,

@@ -2,24 +2,63 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from litestar import Request, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
+from litestar.types import HTTPScope, Receive
 
 from laurels.application.queries.badges import catalogue
+from laurels.application.queries.shown_pages import ShownPage
 from laurels.application.queries.views import Leaderboard
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe
 from laurels.errors import InvalidQuery
 from laurels.http.auth.access import BADGES, BOARDS, check_about, check_friends
-from laurels.http.wire.bodies import user_ids_in
+from laurels.http.server.limits import Limits
+from laurels.http.server.routing import Answer
+from laurels.http.server.short_way import JSON
+from laurels.http.wire.bodies import header, user_ids_in
 from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.schemas import BadgeCatalogue
 
+_AT_A_GLANCE = re.compile(rb"[A-Za-z0-9-]+").fullmatch
+_LIMIT = re.compile("[1-9][0-9]{0,2}").fullmatch
+_TIMEFRAMES = frozenset(Timeframe)
+# Of the top of a board; with any other one the framework reads the query.
+_PLAIN = frozenset({b"timeframe", b"period", b"limit", b"language"})
 
-@get("/api/progress/leaderboard", access=BOARDS, summary="A leaderboard", tags=["boards"])
+
+async def answer_board(scope: HTTPScope, _receive: Receive, service: Service, _limits: Limits) -> Answer | None:
+    """The short way of `leaderboard`, for the top of a board."""
+    asked: dict[bytes, str] = {}
+    for part in scope["query_string"].split(b"&") if scope["query_string"] else ():
+        name, _, value = part.partition(b"=")
+        if name not in _PLAIN or name in asked or not _AT_A_GLANCE(value):
+            return None
+        asked[name] = value.decode("ascii")
+    limit, timeframe = asked.get(b"limit", "10"), asked.get(b"timeframe")
+    if _LIMIT(limit) is None or not (timeframe is None or timeframe in _TIMEFRAMES):
+        return None
+    page = await service.leaderboards.top(
+        None if timeframe is None else Timeframe(timeframe),
+        period=asked.get(b"period"),
+        limit=int(limit),
+        language=asked.get(b"language"),
+    )
+    return _answer(scope, page)
+
+
+@get(
+    "/api/progress/leaderboard",
+    access=BOARDS,
+    short=answer_board,
+    reads_query=True,
+    summary="A leaderboard",
+    tags=["boards"],
+)
 async def leaderboard(
     request: Request[Any, Any, Any],
     service: NamedDependency[Service],
@@ -59,10 +98,26 @@ async def leaderboard(
     if sort == "total":
         top = await service.leaderboards.by_total(timeframe, period=period, limit=limit, language=language)
         return enveloped(request, envelope, top, only="leaderboard")
+    if (envelope or request.app.state.envelope) == "flat" and cursor is None and around is None:
+        top = await service.leaderboards.top(timeframe, period=period, limit=limit, language=language)
+        status, headers, body = _answer(request.scope, top)
+        sent = {name.decode(): value.decode() for name, value in headers}
+        return Response(body, status_code=status, headers=sent)  # pyright: ignore[reportReturnType]  as described
     page = await service.leaderboards.page(
         timeframe, period=period, limit=limit, cursor=cursor, around=around, language=language
     )
     return enveloped(request, envelope, page, only="leaderboard")
+
+
+def _answer(scope: HTTPScope, page: ShownPage) -> Answer:
+    """The page, or that it is still the one which the caller has."""
+    if not page.tag:
+        return 200, JSON, page.body
+    # Kept by who asked alone, since keys decide who sees it, and not without asking again.
+    headers = [(b"etag", b'"%b"' % page.tag.encode()), (b"cache-control", b"private, no-cache")]
+    if page.tag in header(scope, b"if-none-match", ""):
+        return 304, headers, b""
+    return 200, [*JSON, *headers], page.body
 
 
 @get("/api/badges", access=BADGES, summary="All badges", tags=["badges"])

@@ -23,17 +23,20 @@ Answer = tuple[int, Headers, bytes]
 _TAKE_NO_OTHERS = ("/api/", "/health")
 # Who opens a stream from a page cannot set headers.
 _OF_STREAMS = {"access_token": str}
-ShortHandler = Callable[[HTTPScope, Receive, Service, Limits], Coroutine[Any, Any, Answer]]
-"""Answers from the raw ASGI messages: status, headers and body. See `ShortWay`."""
+ShortHandler = Callable[[HTTPScope, Receive, Service, Limits], Coroutine[Any, Any, Answer | None]]
+"""Answers from the raw ASGI messages: status, headers and body; None, before it has read any, to leave the request to
+the framework. See `ShortWay`."""
 
 
 class Route(Struct, frozen=True):
-    """One method of an address. `short`: the handler of the short way. `is_stream`: its answer has no end. `is_probe`:
+    """One method of an address. `short`: the handler of the short way, which is also asked about requests with a query
+    where it `reads_query`. `is_stream`: its answer has no end. `is_probe`:
     it tells how the process is, so it needs no caller and no place among the requests. `query`: the parameters that it
     takes, types by name; None for a page, which takes any."""
 
     access: Access
     short: ShortHandler | None = None
+    reads_query: bool = False
     is_stream: bool = False
     is_probe: bool = False
     query: Mapping[str, Any] | None = None
@@ -115,6 +118,7 @@ def _addresses(app: Litestar) -> Iterable[Address]:
             declared = Route(
                 opt["access"],
                 opt.get("short"),
+                reads_query=opt.get("reads_query", False),
                 is_stream=opt.get("is_stream", False),
                 is_probe=opt.get("is_probe", False),
                 query=_query_of(handler) if route.path.startswith(_TAKE_NO_OTHERS) else None,

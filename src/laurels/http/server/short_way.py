@@ -2,7 +2,7 @@
 
 The framework spends more on routing, injecting and wrapping such a request than all else that happens to it
 (docs/decisions has the figures). A route declares its short handler beside the long one; it answers requests without a
-query, and a test holds the two together.
+query, or those whose query it can read at a glance, and a test holds the two together.
 """
 
 from __future__ import annotations
@@ -38,11 +38,14 @@ class ShortWay:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"  # noqa: S101  nothing else comes here
         route = route_of(scope)
-        if route is None or route.short is None or scope["query_string"]:
+        answer = None
+        if route is not None and route.short is not None and (route.reads_query or not scope["query_string"]):
+            check(route.access, scope)
+            answer = await route.short(scope, receive, self._service, self._limits)
+        if answer is None:
             await self._app(scope, receive, send)
             return
-        check(route.access, scope)
-        status, headers, body = await route.short(scope, receive, self._service, self._limits)
+        status, headers, body = answer
         headers = [*headers, (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})

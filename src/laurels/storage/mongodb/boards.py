@@ -20,12 +20,23 @@ _CARD = {"_id": 0, "state": 0, "pending": 0}
 _STANDING = {"_id": 0, "userId": 1, "points": 1, "events": 1, "reachedAt": 1}
 
 
+async def note_change(database: Database) -> None:
+    """Have readers ask the boards anew: after whatever was written there, so that nobody takes what stood there before
+    for what stands there now."""
+    await database["meta"].update_one({"_id": "boards"}, {"$inc": {"version": 1}}, upsert=True)
+
+
 class MongoBoards(Concern):
     """See `BoardStore`."""
 
     def __init__(self, database: Database, session: Session) -> None:
         super().__init__(database, session)
         self.counting = Counting(database, session)
+
+    @operation()
+    async def version(self) -> int:
+        found = await self.database["meta"].find_one({"_id": "boards"})
+        return 0 if found is None else int(found["version"])
 
     @operation()
     async def cards(self, user_ids: Collection[str]) -> dict[str, Card]:

@@ -18,6 +18,7 @@ from pymongo.errors import BulkWriteError
 from laurels.application.ports.boards import Card
 from laurels.application.ports.snapshots import Projected, Projection
 from laurels.storage.mongodb import watermark
+from laurels.storage.mongodb.boards import note_change
 from laurels.storage.mongodb.connection import (
     EACH_OPERATION,
     LONG,
@@ -99,6 +100,7 @@ class MongoSnapshots(Concern):
         # Projected by others meanwhile; some of their lines may be among those that were dropped.
         await self.database["users"].update_many({}, stale)
         await self.database["meta"].delete_one({"_id": "projected"})
+        await note_change(self.database)
 
 
 class Packed(msgspec.Struct):
@@ -144,6 +146,7 @@ async def keep(database: Database, projections: Sequence[Packed], deletions: Del
         ],
     )
     await _put_on_boards(database, {packed.user_id: packed.lines for packed in projections})
+    await note_change(database)
     done = [
         UpdateOne(
             # Where another projection has come in between, its lines are among these; they stay for who finds them.
@@ -177,6 +180,7 @@ async def finish(database: Database, deletions: DeletionCache) -> None:
         database,
         {user["userId"]: {board_name(field): line for field, line in user["pending"].items()} for user in users},
     )
+    await note_change(database)
     done = [
         UpdateOne(
             {"userId": user["userId"], "seq": user["seq"], "version": user["version"]},

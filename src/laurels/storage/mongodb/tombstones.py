@@ -18,6 +18,7 @@ from bson.datetime_ms import DatetimeMS
 from pymongo.errors import DuplicateKeyError
 
 from laurels.domain.tombstones import Tombstone, digest_of
+from laurels.storage.mongodb.boards import note_change
 from laurels.storage.mongodb.connection import EACH_OPERATION, LONG, Concern, Database, Document, operation
 from laurels.storage.mongodb.counts import count_fresh
 
@@ -147,6 +148,7 @@ async def remove(database: Database, deleted: Collection[str]) -> frozenset[str]
     # First off the boards, where a line without its card would show the id.
     await _hide(database, theirs)
     await database["users"].delete_many(theirs)
+    await note_change(database)
     ledger = database["ledger"]
     while slips := await ledger.find(theirs, {"_id": 1}).limit(_TOGETHER).to_list():
         # In parts: an operation has a time limit.
@@ -157,6 +159,7 @@ async def remove(database: Database, deleted: Collection[str]) -> frozenset[str]
         hidden: Document = {**theirs, "seq": _LAST_SEQ, "fresh": {"$ne": True}, "counted": None}
         await database["standings"].delete_many(hidden)
         if await database["standings"].find_one(theirs, {"_id": 1}) is None:
+            await note_change(database)
             return frozenset()
         await _hide(database, theirs)
         await asyncio.sleep(_PAUSE)

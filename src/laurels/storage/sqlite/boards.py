@@ -23,6 +23,10 @@ class SQLiteBoards(Concern):
     """See `BoardStore`."""
 
     @reading
+    def version(self, connection: apsw.Connection) -> int:
+        return rows(connection, "SELECT number FROM board_version")[0][0]
+
+    @reading
     def cards(self, connection: apsw.Connection, user_ids: Collection[str]) -> dict[str, Card]:
         found = rows(
             connection,

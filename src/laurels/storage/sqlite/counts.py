@@ -48,6 +48,10 @@ _MISCOUNTED = f"""
     ORDER BY board"""  # noqa: S608
 
 
+# Along with anything that boards show.
+CHANGED = "UPDATE board_version SET number = number + 1"
+
+
 def changes(connection: apsw.Connection, lines: str) -> Mapping[tuple[str, int], int]:
     """By board and points, in how far their number of users changes when `lines` are kept. Before they are kept."""
     return {(board, points): change for board, points, change in rows(connection, _CHANGES, (lines,))}

@@ -221,6 +221,11 @@ MIGRATIONS = (
         body    TEXT    NOT NULL
     ) STRICT;
     """,
+    """
+    -- Another one after anything that boards show was changed.
+    CREATE TABLE board_version (number INTEGER NOT NULL) STRICT;
+    INSERT INTO board_version VALUES (0);
+    """,
 )
 
 

@@ -66,6 +66,7 @@ class SQLiteSnapshots(Concern):
             changed = counts.changes(connection, standings)
             rows(connection, _KEEP_STANDINGS, (standings,))
             counts.apply(connection, changed)
+            rows(connection, counts.CHANGED)
 
     @projecting
     def behind(self, connection: apsw.Connection, limit: int, *, before: int) -> list[str]:
@@ -115,6 +116,7 @@ class SQLiteSnapshots(Concern):
                 connection,
                 "DELETE FROM counts; DELETE FROM standings; DELETE FROM progress; UPDATE projected SET pos = 0",
             )
+            rows(connection, counts.CHANGED)
 
 
 def pack(projections: Sequence[Projection], cards: Sequence[Card]) -> tuple[list[State], str]:

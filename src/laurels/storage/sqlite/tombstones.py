@@ -93,6 +93,7 @@ class SQLiteTombstones(Concern):
             counts.apply(connection, dict.fromkeys(lines, -1))
             rows(connection, "DELETE FROM standings WHERE user_id = ?", (user_id,))
             rows(connection, "DELETE FROM progress WHERE user_id = ?", (user_id,))
+            rows(connection, counts.CHANGED)
 
     @writing
     def _purge_entries(self, connection: apsw.Connection, user_id: str) -> bool:
