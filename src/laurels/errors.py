@@ -28,6 +28,8 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class LaurelsError(Exception):
     """Root of the tree. `code` is stable across releases; the text is for people and says what to do."""
@@ -144,12 +146,15 @@ class UnknownJob(LaurelsError):
 
 
 class RulebookError(LaurelsError):
-    """A rulebook cannot be used. `key` is the dotted path inside it, `where` the file and line if known."""
+    """A rulebook cannot be used. `key` is the dotted path inside it, `where` the file and line if known; `others` are
+    its other mistakes, and the text has a line for each."""
 
     code = "rulebook-error"
 
-    def __init__(self, key: str, detail: str, *, where: str = "") -> None:
-        super().__init__(f"{where + ': ' if where else ''}{key + ': ' if key else ''}{detail}")
+    def __init__(self, key: str, detail: str, *, where: str = "", others: Sequence[RulebookError] = ()) -> None:
+        first = f"{where + ': ' if where else ''}{key + ': ' if key else ''}{detail}"
+        super().__init__("\n".join((first, *map(str, others))))
+        self.others = tuple(others)
         self.key = key
         self.detail = detail
         self.where = where

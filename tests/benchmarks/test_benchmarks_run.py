@@ -43,4 +43,7 @@ def test_an_unknown_subject_is_refused_with_the_names_that_there_are(tmp_path: P
     done = run(tmp_path, "imprt")
 
     assert done.returncode == 2
-    assert "no such subject: imprt; there are events, guard, import, dashboard, engine, memory, rebuild" in done.stderr
+    assert (
+        "no such subject: imprt; there are events, guard, import, dashboard, board, engine, memory, rebuild"
+        in done.stderr
+    )

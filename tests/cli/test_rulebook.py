@@ -56,6 +56,19 @@ class TestCheck:
             assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
 
 
+class TestSchema:
+    def test_it_describes_every_part_with_its_values(self, run: Run) -> None:
+        schema = json.loads(run("rulebook", "schema").out)
+        parts = schema["$defs"]
+        assert schema["$ref"] == "#/$defs/RulebookData"
+        document = json.loads(run("rulebook", "show", "coding", "--json").out)
+        assert document.keys() <= parts["RulebookData"]["properties"].keys()
+        badge = parts["Badge"]
+        assert document["badges"][0].keys() <= badge["properties"].keys()
+        assert "legendary" in badge["properties"]["rarity"]["enum"]
+        assert badge["additionalProperties"] is False
+
+
 class TestShow:
     def test_it_tells_what_pays_and_what_badges_ask_for(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "small.toml").write_text(SMALL)

@@ -7,13 +7,13 @@ import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData
 from laurels.errors import RulebookError
+from laurels.rulebooks.mistakes import mistakes
 
 BUILT_IN = ("coding",)
 
@@ -48,12 +48,11 @@ def parse_rulebook(text: str, name: str = "<rulebook>") -> Rulebook:
         raise RulebookError("", f"Not valid TOML: {error}.", where=f"{name}:{line}") from error
     try:
         return Rulebook(msgspec.convert(raw, RulebookData))
-    except msgspec.ValidationError as error:
-        detail = str(error).partition(" - at ")[0]
-        key = _key_of(error, raw)
-        raise RulebookError(key, f"{detail}.", where=f"{name}:{line_of(text, key)}") from error
-    except RulebookError as error:
-        raise RulebookError(error.key, error.detail, where=f"{name}:{line_of(text, error.key)}") from error
+    except (msgspec.ValidationError, RulebookError) as error:
+        found = sorted(((line_of(text, each.key), each) for each in mistakes(raw)), key=lambda each: each[0])
+        (line, first), *others = found
+        rest = [RulebookError(each.key, each.detail, where=f"{name}:{at}") for at, each in others]
+        raise RulebookError(first.key, first.detail, where=f"{name}:{line}", others=rest) from error
 
 
 def line_of(text: str, key: str) -> int:
@@ -68,47 +67,6 @@ def line_of(text: str, key: str) -> int:
 
 
 _PART = re.compile(r'("(?:[^"\\]|\\.)*")|\[(\d+)\]|([^.\[\]"]+)')
-
-
-def _key_of(error: msgspec.ValidationError, raw: dict[str, Any]) -> str:
-    """The dotted key that a validation error is about, with the names that msgspec leaves out filled in."""
-    detail, _, where = str(error).partition(" - at ")
-    steps: list[str | int | None] = [
-        int(index) if index else name or None for name, index in re.findall(r"\.(\w+)|\[(?:(\d+)|\.\.\.)\]", where)
-    ]
-    if where.startswith("`key` in"):
-        steps.append(None)
-    key = ""
-    node: Any = raw
-    for step in steps:
-        at = _culprit(raw, node, str(error)) if step is None else step
-        key += f"[{at}]" if isinstance(at, int) else _dotted(key, at)
-        try:
-            node = node[at]
-        except LookupError:
-            break
-    if match := re.search(r"unknown field `([^`]+)`", detail):
-        key += _dotted(key, match[1])
-    return key
-
-
-def _culprit(raw: dict[str, Any], table: dict[str, Any], message: str) -> str:
-    """The entry of `table`, a part of `raw`, that alone brings the same message. Leaves only that one in it."""
-    entries = dict(table)
-    for name, value in entries.items():
-        table.clear()
-        table[name] = value
-        try:
-            msgspec.convert(raw, RulebookData)
-        except msgspec.ValidationError as error:
-            if str(error) == message:
-                return name
-    raise AssertionError(f"No entry of {sorted(entries)} brings: {message}")
-
-
-def _dotted(key: str, name: str) -> str:
-    spelled = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
-    return f".{spelled}" if key else spelled
 
 
 class _Positions:

@@ -17,6 +17,7 @@ from laurels.cli.rulebook.changing import diff, preview, publish
 from laurels.cli.rulebook.words import describe, terms
 from laurels.cli.terminal import say, show_table
 from laurels.domain.rules.rulebook import Rulebook
+from laurels.domain.rules.rulebook_data import RulebookData
 from laurels.rulebooks.loader import load_rulebook
 
 SHOWN_LEVELS = 10
@@ -35,6 +36,13 @@ def check(
     """Tell whether a rulebook can be used, or which line of it cannot."""
     rulebook = load_rulebook(file)
     say(f"{file}: OK, {len(rulebook.event_types):,} event types, {len(rulebook.badges):,} badges")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of rulebooks, by which an editor completes and checks them."""
+    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(RulebookData)}
+    say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
 
 
 @app.command()

@@ -149,8 +149,12 @@ async def _read(request: Request[Any, Any, Any], publications: Publications) -> 
     except UnicodeDecodeError:
         raise InvalidInput("body", "Must be UTF-8 text.") from None
     except RulebookError as error:
-        line = error.where.rpartition(":")[2]
-        raise InvalidInput(error.key or "body", f"Line {line}: {error.detail}") from None
+        first, *others = (_fault(each) for each in (error, *error.others))
+        raise InvalidInput(*first, *others) from None
+
+
+def _fault(error: RulebookError) -> tuple[str, str]:
+    return error.key or "body", f"Line {error.where.rpartition(':')[2]}: {error.detail}"
 
 
 async def _written(publications: Publications, rulebook: Rulebook) -> AsyncIterator[bytes]:
