@@ -28,7 +28,10 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class LaurelsError(Exception):
@@ -151,10 +154,10 @@ class RulebookError(LaurelsError):
 
     code = "rulebook-error"
 
-    def __init__(self, key: str, detail: str, *, where: str = "", others: Sequence[RulebookError] = ()) -> None:
+    def __init__(self, key: str, detail: str, *, where: str = "", others: Iterable[RulebookError] = ()) -> None:
         first = f"{where + ': ' if where else ''}{key + ': ' if key else ''}{detail}"
-        super().__init__("\n".join((first, *map(str, others))))
         self.others = tuple(others)
+        super().__init__("\n".join((first, *map(str, self.others))))
         self.key = key
         self.detail = detail
         self.where = where

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from laurels.bootstrap import open_service
 from tests.cli.conftest import Run
 
 
 @pytest.fixture
-def made(run: Run, tmp_path: Path) -> Run:
+async def made(run: Run, tmp_path: Path) -> Run:
     """Runs commands on a store in which ada has run code twice."""
-    lines = [
-        {"userId": "ada", "eventType": "code_run", "eventId": f"e{day}", "timestamp": f"2026-03-0{day}T12:00:00Z"}
-        for day in (1, 2)
-    ]
-    (tmp_path / "events.ndjson").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    assert run("import", "events.ndjson").code == 0
+    async with open_service(f"sqlite:///{tmp_path / 'laurels.db'}", publish=True) as laurels:
+        for day in (1, 2):
+            at = datetime(2026, 3, day, 12, tzinfo=UTC)
+            await laurels.record("ada", "code_run", event_id=f"e{day}", timestamp=at)
     return run
 
 
@@ -41,17 +40,13 @@ def test_a_badge_is_granted_and_taken_back(made: Run) -> None:
     assert made("verify").out.endswith("clean\n")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
+def test_what_is_not_there_is_told_in_one_sentence(made: Run) -> None:
+    for arguments, told in (
         (("retract", "ada", "nothing", "--reason", "r"), "no event with this"),
-        (("retract", "nobody", "e1", "--reason", "r"), "nothing is recorded"),
         (("award", "grant", "ada", "nothing", "--reason", "r"), "no badge"),
         (("award", "revoke", "ada", "mentor", "--reason", "r"), "does not hold"),
         (("retract", "ada", "e1", "--reason", " "), "reason"),
-    ],
-)
-def test_what_is_not_there_is_told_in_one_sentence(made: Run, arguments: tuple[str, ...], told: str) -> None:
-    done = made(*arguments)
-    assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
-    assert told.lower() in done.err.lower()
+    ):
+        done = made(*arguments)
+        assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
+        assert told in done.err

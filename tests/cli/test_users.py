@@ -113,7 +113,7 @@ def test_who_has_not_come_for_long_expires(laurels: Run, database: Path) -> None
         {"userId": "user-3", "eventType": "code_run", "timestamp": (now - timedelta(days=29)).isoformat()},
         {"userId": "old", "eventType": "code_run", "timestamp": (now - timedelta(days=31)).isoformat()},
     ]
-    laurels("import", "-", stdin=ndjson(recent))
+    laurels("import", "-", "--source", "recent", stdin=ndjson(recent))
     # The card lags behind: the ledger decides.
     connection = apsw.Connection(str(database))
     connection.execute("DELETE FROM progress WHERE user_id IN ('user-3', 'old')")

@@ -31,7 +31,7 @@ class ServerProcess:
         self._probe = probe
         self.folder = folder
         self.database = folder / "laurels.db"
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._workers = workers
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("LAURELS_")}
@@ -117,7 +117,8 @@ class ServerProcess:
             await store.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback on which nobody listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -37,7 +37,11 @@ STORES = {
 _databases: dict[str, str] = {}
 
 
-@pytest.fixture(params=STORES)
+# A replica set of one is much like one of three.
+_SELDOM = "mongodb replica set"
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.long) if name == _SELDOM else name for name in STORES])
 async def open_store(request: pytest.FixtureRequest, store_url: str) -> AsyncIterator[OpenStore]:
     opened: list[Store] = []
     name = STORES[request.param]

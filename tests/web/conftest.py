@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,6 +48,11 @@ def fill(client: httpx2.Client) -> None:
     post("bob", "code_run", metadata={"language": HOSTILE[:20]})
     post("cem", "session_join")
     post("nameless@example.org", "challenge_complete")
+    # The boards follow a moment later.
+    deadline = time.monotonic() + 10
+    while client.get("/api/progress/leaderboard").json()["total"] < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,6 @@ import gzip
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.cli.conftest import Run, event, ledger, ndjson, rows, without_ids
 
 LINES = ndjson(event(number) for number in range(2_500))
@@ -141,30 +139,6 @@ class TestForms:
         assert all(part in data for part in ('"codeLength":240', '"task":7', '"note":"two\\nlines"'))
         again = run("import", "events.csv", "--format", "csv", "--store", store_url)
         assert again.out.startswith("0 recorded, 2 already there")
-
-    @pytest.mark.parametrize(
-        ("content", "form", "told"),
-        [
-            (b"PK\x03\x04 and so on", "ndjson", "spreadsheet"),
-            ("userId".encode("utf-16"), "ndjson", "UTF-16"),
-            (b"-- MySQL dump\nINSERT INTO events VALUES (1);\n", "ndjson", "SQL dump"),
-            (b"userId,eventType\nada,code_run\n", "ndjson", "--format csv"),
-            (b'[{"userId": "ada"', "ndjson", "array"),
-            (b"userId,eventTyp\nada,code_run\n", "csv", "Did you mean eventType?"),
-            (b"userId,points,eventType\n", "csv", "points"),
-            (b"userId\nada\n", "csv", "lacks the column eventType"),
-            (b"userId,userId,eventType\n", "csv", "twice"),
-            (b"userId,eventType\n\xff\xfe,code_run\n", "csv", "UTF-8"),
-        ],
-    )
-    def test_what_holds_no_events_is_said_clearly(
-        self, run: Run, store_url: str, tmp_path: Path, content: bytes, form: str, told: str
-    ) -> None:
-        (tmp_path / "given").write_bytes(content)
-        done = run("import", "given", "--format", form, "--store", store_url)
-        assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
-        assert done.err.startswith("given ")
-        assert told in done.err
 
     def test_a_dry_run_checks_every_line_and_makes_nothing(self, run: Run, store_url: str, database: Path) -> None:
         lines = ndjson([event(1), event(2, eventType="jugling"), event(3)])

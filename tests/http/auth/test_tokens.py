@@ -172,6 +172,17 @@ async def test_what_is_no_token(text: str) -> None:
     assert await Tokens(TokenRules()).check(text) is None
 
 
+async def test_one_that_is_nested_too_deeply_is_none_however_well_it_is_signed() -> None:
+    def part(content: bytes) -> bytes:
+        return urlsafe_b64encode(content).rstrip(b"=")
+
+    payload = b'{"sub":' + b"[" * 1_480 + b"]" * 1_480 + b"}"
+    signing = part(b'{"alg":"HS256"}') + b"." + part(payload)
+    text = (signing + b"." + part(hmac.digest(SECRET.encode(), signing, "sha256"))).decode()
+    assert len(text) <= tokens.MAX_LENGTH
+    assert await Tokens(TokenRules(secret=SECRET)).check(text) is None
+
+
 async def test_another_algorithm_of_the_same_kind_is_not_taken() -> None:
     key = OctKey.import_key(SECRET)
     assert await Tokens(TokenRules(secret=SECRET)).check(signed(key, "HS512")) is None

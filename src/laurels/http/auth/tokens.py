@@ -107,7 +107,8 @@ class Tokens:
         try:
             claims = jwt.decode(text, self._key, algorithms=self._algorithms).claims
             self._claims.validate(claims)
-        except (JoseError, ValueError, TypeError, KeyError):
+        except (JoseError, ValueError, TypeError, KeyError, RecursionError):
+            # Also one that is nested too deeply to be read.
             return None
         user_id, expires_at = claims["sub"], claims["exp"]
         if not isinstance(user_id, str) or not 1 <= len(user_id) <= 100:

@@ -39,3 +39,5 @@ def configure_logs(level: str) -> None:
     # They tell of each request with its address, and that of a webhook may hold a secret.
     for name in ("httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # At the level debug it tells of each command with all that is in it: secrets, names, what learners did.
+    logging.getLogger("pymongo").setLevel(max(root.level, logging.INFO))
