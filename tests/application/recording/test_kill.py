@@ -14,7 +14,7 @@ from laurels.application.maintenance.rebuild import verify
 from laurels.application.service import Service
 from laurels.bootstrap import open_service, open_store
 
-KILLS = 24
+KILLS = 12
 CALLERS = 12
 USERS = 5
 
