@@ -48,6 +48,12 @@ class TestCheck:
         assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
         assert done.err.startswith(f"small.toml:{line}: badges[0].points: ")
 
+    def test_every_mistake_has_a_line(self, run: Run, tmp_path: Path) -> None:
+        wrong = SMALL.replace("points = 5", "points = -5").replace("points = 3", "points = -3")
+        (tmp_path / "small.toml").write_text(wrong)
+        told = run("rulebook", "check", "small.toml").err.splitlines()
+        assert [line.split(": ")[1] for line in told] == ["event_types.read.points", "badges[0].points"]
+
     def test_a_file_that_is_no_rulebook(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
         (tmp_path / "text.toml").write_text("This is no TOML.")

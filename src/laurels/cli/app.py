@@ -17,7 +17,7 @@ from laurels.cli.importing import command as import_events
 from laurels.cli.maintenance import audit, rebuild, verify
 from laurels.cli.rulebook import command as rulebook
 from laurels.cli.terminal import CommandFailed, complain, say
-from laurels.errors import LaurelsError
+from laurels.errors import LaurelsError, RulebookError
 
 app = typer.Typer(
     name="laurels",
@@ -65,7 +65,9 @@ def run() -> None:
     try:
         app(prog_name="laurels")
     except (LaurelsError, CommandFailed) as error:
-        complain(str(error))
+        # A rulebook may have several mistakes: a line for each.
+        for line in str(error).splitlines() if isinstance(error, RulebookError) else [str(error)]:
+            complain(line)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
