@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from laurels.bootstrap import open_service
+from tests.changed_rulebook import CODING, SECOND_RUN
 from tests.cli.conftest import Run
-
-CODING = files("laurels.rulebooks").joinpath("coding.toml").read_text("utf-8")
-SECOND_RUN = """
-[[badges]]
-id = "second_run"
-name = "Twice"
-description = "Run code twice."
-icon = "2"
-category = "coding"
-rarity = "common"
-points = 7
-criterion = { kind = "count", event = "code_run", target = 2 }
-"""
 
 
 @pytest.fixture

@@ -34,28 +34,36 @@ def mistakes(raw: dict[str, Any]) -> list[Mistake]:
     """What is wrong with the document of a rulebook, one for each badge and event type, at most `MOST`; empty where
     nothing is. Where the shape is wrong already its sense is not looked at."""
     rest = _Rest(raw)
+    return _of_shape(rest) or _of_sense(rest)
+
+
+def _of_shape(rest: _Rest) -> list[Mistake]:
     found: list[Mistake] = []
     while len(found) < MOST:
         try:
-            data = msgspec.convert(rest.document, RulebookData)
+            msgspec.convert(rest.document, RulebookData)
         except msgspec.ValidationError as error:
             key = key_of(error, rest.document)
             found.append(Mistake(rest.original(key), _sentence(key, str(error))))
-        else:
-            if found and not rest.is_of_sense:
-                return found
-            rest.is_of_sense = True
-            try:
-                Rulebook(data)
-                return found
-            except RulebookError as error:
-                key = error.key
-                if found and rest.counts_badges(key):
-                    # It may have been met with those that were set aside.
-                    return found
-                found.append(Mistake(rest.original(key), error.detail))
-        if not rest.set_aside(key):
-            return found
+            if rest.set_aside(key):
+                continue
+        break
+    return found
+
+
+def _of_sense(rest: _Rest) -> list[Mistake]:
+    found: list[Mistake] = []
+    while len(found) < MOST:
+        try:
+            Rulebook(msgspec.convert(rest.document, RulebookData))
+        except RulebookError as error:
+            if found and rest.counts_badges(error.key):
+                # It may have been met with those that were set aside.
+                break
+            found.append(Mistake(rest.original(error.key), error.detail))
+            if rest.set_aside(error.key):
+                continue
+        break
     return found
 
 
@@ -78,7 +86,7 @@ def _sentence(key: str, message: str) -> str:
 
 
 class _Rest:
-    """What is left of a rulebook's document when parts were set aside. `is_of_sense`: its shape was right."""
+    """What is left of a rulebook's document when parts were set aside."""
 
     def __init__(self, raw: dict[str, Any]) -> None:
         badges = raw.get("badges")
@@ -88,8 +96,7 @@ class _Rest:
             **({"badges": list(badges)} if isinstance(badges, list) else {}),  # pyright: ignore[reportUnknownArgumentType]
             **({"event_types": dict(types)} if isinstance(types, dict) else {}),  # pyright: ignore[reportUnknownArgumentType]
         }
-        self.is_of_sense = False
-        # Where each badge that is left stood.
+        # The original place of each badge that is left.
         self._places = list(range(len(badges))) if isinstance(badges, list) else []  # pyright: ignore[reportUnknownArgumentType]
 
     def original(self, key: str) -> str:

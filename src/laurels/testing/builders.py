@@ -175,4 +175,4 @@ def published_rulebook(version: int = 1, *, by: str | None = None) -> PublishedR
 
 def job(job_id: str = "job", *, created_at: int = NOON) -> Job:
     """A job that nobody has begun."""
-    return Job(id=job_id, version=1, backfill=True, notify="none", created_at=created_at)
+    return Job(id=job_id, version=1, notify="none", created_at=created_at)

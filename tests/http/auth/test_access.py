@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from importlib.resources import files
 from typing import Any
 
 import httpx2
@@ -17,6 +16,7 @@ from laurels.http.auth.access import Access
 from laurels.http.page_host import PageHost
 from laurels.http.server.routing import RouteTable
 from laurels.web.pages import page_routes
+from tests.changed_rulebook import CODING
 from tests.http.callers import SECRET, bearer, make_key, revoke, token
 from tests.http.server_process import ServerProcess
 
@@ -28,7 +28,7 @@ GONE = "gone"
 WEBHOOK = {"url": "https://hooks.example/", "types": ["user.deleted"]}
 HOOKS: dict[str, str] = {}
 JOBS: dict[str, str] = {}
-RULEBOOK = files("laurels.rulebooks").joinpath("coding.toml").read_bytes()
+RULEBOOK = CODING.encode()
 
 
 def rules(app: Litestar) -> dict[tuple[str, str], Access]:

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import time
-from importlib.resources import files
 from typing import Any
 
 import httpx2
 
+from tests.changed_rulebook import CODING, SECOND_RUN
 from tests.http.answers import assert_refused
 from tests.http.conftest import StartServer
 
 PATH = "/api/rulebook"
 TOML = {"Content-Type": "application/toml"}
-CODING = files("laurels.rulebooks").joinpath("coding.toml").read_text("utf-8")
-SECOND_RUN = """
-[[badges]]
-id = "second_run"
-name = "Twice"
-description = "Run code twice."
-icon = "2"
-category = "coding"
-rarity = "common"
-points = 7
-criterion = { kind = "count", event = "code_run", target = 2 }
-"""
 
 
 def ended(client: httpx2.Client, job_id: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from time import monotonic
 
 from msgspec import Struct, field
@@ -81,7 +81,7 @@ class _Replayed(Struct):
     total_points: int
 
 
-async def preview(store: Store, rulebook: Rulebook, *, on_users: Callable[[int], None] | None = None) -> Preview:
+async def preview(store: Store, rulebook: Rulebook) -> Preview:
     """What a backfill under `rulebook` would award now. Writes nothing."""
     started = monotonic()
     badges = {badge.id: BadgePreview(badge.id) for badge in rulebook.badges}
@@ -105,8 +105,6 @@ async def preview(store: Store, rulebook: Rulebook, *, on_users: Callable[[int],
         made.points += gained
         level_at = rulebook.levels.level_at
         made.levels_changed += level_at(replayed.total_points) != level_at(replayed.total_points + gained)
-        if on_users is not None:
-            on_users(made.learners)
         await asyncio.sleep(0)
     made.estimated_seconds = round(monotonic() - started, 3)
     return made

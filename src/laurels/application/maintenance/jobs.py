@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -85,7 +86,7 @@ class JobRunner:
                 after=users[-1],
                 learners=job.learners + done.learners,
                 events=job.events + done.events,
-                awards=dict(sorted((done.awards + type(done.awards)(job.awards)).items())),
+                awards=dict(sorted((done.awards + Counter(job.awards)).items())),
             )
             if not await self._save(job):
                 return None

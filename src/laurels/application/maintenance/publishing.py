@@ -113,7 +113,6 @@ class Publications:
         job = Job(
             id=uuid4().hex,
             version=published.version,
-            backfill=True,
             notify=notify,
             created_at=self._clock(),
             created_by=by,

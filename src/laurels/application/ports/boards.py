@@ -70,10 +70,10 @@ class BoardStore(Protocol):
         ...
 
     async def version(self) -> int:
-        """A number that is another one after anything that boards show was changed: a cheap question.
+        """A number that changes whenever anything that boards show changes; cheap to read.
 
-        Who was given it before the questions to a board may go on showing what these told for as long as it is the
-        same. A process that dies while it writes may leave it as it was.
+        Read it first and the board after it: the answer holds for as long as the number is the same. A process that
+        dies while it writes may leave the number unchanged.
         """
         ...
 

@@ -24,7 +24,6 @@ class Job(Struct, kw_only=True, rename="camel"):
 
     id: str
     version: int
-    backfill: bool
     notify: Notify
     created_at: int
     created_by: str | None = None

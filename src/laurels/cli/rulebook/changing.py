@@ -15,9 +15,9 @@ from laurels.application.maintenance.publishing import Publications
 from laurels.application.ports.jobs import Job
 from laurels.application.ports.rulebook import PublishedRulebook
 from laurels.application.service import Service
-from laurels.bootstrap import open_service, open_store, rulebook_of, system_clock
+from laurels.bootstrap import open_service, open_store, system_clock
 from laurels.cli.maintenance.verify import count_users
-from laurels.cli.options import StoreOption, check_exists, settings_for
+from laurels.cli.options import StoreOption, check_exists, rulebook_for, settings_for
 from laurels.cli.terminal import CommandFailed, progress_bar, say, show_table
 from laurels.domain.ledger import Notify
 from laurels.domain.rules.differences import differences
@@ -40,9 +40,9 @@ def diff(
 ) -> None:
     """Show what a rulebook says otherwise than the one that the store runs."""
     rulebook = load_rulebook(file)
-    settings = settings_for(store)
+    settings = msgspec.structs.replace(settings_for(store), rulebook=None)
     check_exists(settings.store)
-    before = asyncio.run(_in_force(settings))
+    before = asyncio.run(rulebook_for(settings))
     found = differences(before.data, rulebook.data)
     if as_json:
         say(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
@@ -56,14 +56,6 @@ def diff(
         [(each.key, _short(each.was), _short(each.becomes)) for each in found],
         numbers=(),
     )
-
-
-async def _in_force(settings: Settings) -> Rulebook:
-    store = await open_store(settings.store)
-    try:
-        return await rulebook_of(store, msgspec.structs.replace(settings, rulebook=None))
-    finally:
-        await store.close()
 
 
 def _short(value: Any) -> str:
@@ -159,7 +151,7 @@ async def _publish(
 
 
 async def _done(laurels: Service, job: Job, on_page: Callable[[Job], object]) -> Job:
-    """The job when it is at its end, whoever does it: this process where nobody else does."""
+    """The job once it has ended. This process does it unless another one already does."""
     while job.is_open:
         done = await laurels.jobs.work(job.id, on_page=on_page)
         if done is None:

@@ -122,7 +122,7 @@ class Rulebook:
         return _digest(self.as_json)
 
     def become(self, other: Rulebook) -> None:
-        """Say from now on what `other` says: whoever holds this one goes by the other from here on, all at once."""
+        """Take over everything that `other` says, at once for all who hold this object."""
         self.__dict__ = dict(other.__dict__)
 
     def view(self) -> Rulebook:

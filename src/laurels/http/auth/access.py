@@ -73,6 +73,11 @@ class Caller(Struct, frozen=True):
         """Whether nothing is known of them."""
         return self.key is None and self.user_id is None and not self.scopes
 
+    @property
+    def name(self) -> str | None:
+        """What the record keeps of them: the prefix of the key, or the user's id of the token."""
+        return self.key or self.user_id
+
 
 EVERYTHING = Caller(scopes=frozenset(SCOPES))
 """Whoever calls a service that has no keys from its own machine."""

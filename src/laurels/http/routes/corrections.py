@@ -79,7 +79,7 @@ async def retract_event(request: Request[Any, Any, Any], service: NamedDependenc
     """
     wanted = decode(await _body(request), RetractionRequest, InvalidInput)
     done = await service.corrections.retract(
-        wanted.user_id, wanted.event_id, reason=wanted.reason, caller=_name_of(request)
+        wanted.user_id, wanted.event_id, reason=wanted.reason, caller=caller_of(request.scope).name
     )
     assert isinstance(done.body, EventRetracted)  # noqa: S101  nothing else retracts
     view = RetractionView(
@@ -102,7 +102,7 @@ async def grant_badge(request: Request[Any, Any, Any], service: NamedDependency[
         wanted.user_id,
         wanted.badge_id,
         reason=wanted.reason,
-        caller=_name_of(request),
+        caller=caller_of(request.scope).name,
         earned_at=None if wanted.earned_at is None else to_ms(wanted.earned_at),
     )
     return _awards(done, service, 201)
@@ -125,7 +125,9 @@ async def revoke_badge(
     wanted = decode(await _body(request), RevocationRequest, InvalidInput)
     learner = user_id_in(request.scope, "/awards/", tail=ANY_SEGMENT)
     badge_id = user_id.rpartition("/")[2]
-    done = await service.corrections.revoke(learner, badge_id, reason=wanted.reason, caller=_name_of(request))
+    done = await service.corrections.revoke(
+        learner, badge_id, reason=wanted.reason, caller=caller_of(request.scope).name
+    )
     return _awards(done, service, 200)
 
 
@@ -135,12 +137,6 @@ ROUTES = (retract_event, grant_badge, revoke_badge)
 async def _body(request: Request[Any, Any, Any]) -> bytes:
     media_type(request.scope, JSON_TYPES)
     return await read_body(request.scope, request.receive, limits_of(request).event_bytes)
-
-
-def _name_of(request: Request[Any, Any, Any]) -> str | None:
-    """What the ledger keeps of the caller: the prefix of the key, or the user's id of the token."""
-    caller = caller_of(request.scope)
-    return caller.key or caller.user_id
 
 
 def _awards(done: Corrected, service: Service, status: int) -> Response[AwardChange]:
