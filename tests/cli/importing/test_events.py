@@ -86,7 +86,7 @@ class TestRepeating:
         done = run("import", "-", "--store", store_url, stdin=lines)
         assert done.code == 2
         assert "--source NAME" in done.err
-        assert "Stopped at line 2; 1 events were recorded" in done.err
+        assert "Stopped; 1 events were recorded" in done.err
         done = run("import", "-", "--source", "pipe", "--store", store_url, stdin=lines)
         assert (done.code, done.out[:31]) == (0, "1 recorded, 1 already there, 0 ")
 
@@ -261,7 +261,7 @@ class TestFailures:
         )
         done = run("import", "-", "--store", store_url, stdin=LINES)
         assert (done.code, len(done.err.splitlines())) == (2, 1)
-        assert "Stopped at line " in done.err
+        assert "Stopped; " in done.err
         assert "Run the same command again" in done.err
         recorded = len(ledger(database))
         rows(database, "DROP TRIGGER full")

@@ -179,8 +179,10 @@ async def _import(lines: EventLines, rejects: Rejects, settings: Settings, optio
         with progress_bar("Importing", total=lines.size, is_bytes=True) as bar:
 
             def on_progress(intake: ImportPipeline) -> None:
+                # Half of the way is to read it.
+                share = intake.settled / intake.read if intake.read else 0.0
                 done = intake.recorded + intake.replayed
-                bar.show(lines.position, f"{done:,} events, {rejects.count:,} rejected")
+                bar.show(int(lines.position * (1 + share)) // 2, f"{done:,} events, {rejects.count:,} rejected")
 
             intake = ImportPipeline(recording, rejects, source=options.source, on_progress=on_progress)
             await intake.take_in(lines)

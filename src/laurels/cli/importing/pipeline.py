@@ -1,29 +1,34 @@
-"""Lines to workers, and what became of them back in order, chunk after chunk.
+"""Lines to workers, learner by learner, and what became of them back.
 
-While some lines are being recorded, the next ones are read and handed over already.
+The whole input is gathered first, because an import that follows the order of time comes back to each learner again
+and again. Where a pipe brings nothing for a while, what has come so far is recorded.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
 
-from laurels.cli.importing.event_lines import EventLines, InputFailed, Part
+from laurels.cli.importing.event_lines import Chunk, EventLines, InputFailed, Part
 from laurels.cli.importing.rejects import Rejects
 from laurels.cli.importing.shares import Share, Taken
+from laurels.cli.importing.sorting import Line, LinesByLearner, Portion
 from laurels.cli.importing.worker import Worker
 from laurels.cli.terminal import CommandFailed
 
-# Chunks on their way: enough of them that a commit finds as many events waiting as it may take.
-IN_FLIGHT = 8
+# Portions on their way to a worker: enough of them that a commit finds as many events waiting as it may take.
+IN_FLIGHT = 6
+# Seconds without input, after which nothing more is waited for before what came is recorded.
+PAUSE = 0.5
+# Bytes of refused lines that are sorted by their numbers before they are told of.
+REFUSED_TOGETHER = 16 << 20
 
 
 class _Owner(Struct, rename="camel"):
-    """As much of a line as tells who records it."""
+    """As much of a line as tells whose it is."""
 
     user_id: str
 
@@ -31,19 +36,16 @@ class _Owner(Struct, rename="camel"):
 _decode = msgspec.json.Decoder(_Owner).decode
 
 
-class _Chunk:
-    """Lines that were handed over together, the first of which has the number `first`."""
+class _HandedOver(Struct):
+    """A portion that a worker has been given."""
 
-    __slots__ = ("first", "lines", "taking")
-
-    def __init__(self, first: int, lines: list[bytes], taking: list[asyncio.Task[Taken]]) -> None:
-        self.first = first
-        self.lines = lines
-        self.taking = taking
+    worker: int
+    portion: Portion
 
 
 class ImportPipeline:
-    """Has the lines of an input recorded by workers and counts what became of them."""
+    """Has the lines of an input recorded by workers and counts what became of them. `read` lines were read so far, of
+    which `settled` have met their fate."""
 
     def __init__(
         self,
@@ -53,6 +55,8 @@ class ImportPipeline:
         source: str | None,
         on_progress: Callable[[ImportPipeline], None],
     ) -> None:
+        self.read = 0
+        self.settled = 0
         self.recorded = 0
         self.replayed = 0
         self.conflicts = 0
@@ -60,7 +64,12 @@ class ImportPipeline:
         self.rejects = rejects
         self._workers = workers
         self._on_progress = on_progress
-        self._in_flight: deque[_Chunk] = deque()
+        self._gathered = LinesByLearner()
+        self._in_flight: dict[asyncio.Task[Taken], _HandedOver] = {}
+        self._last_worker = 0
+        self._failure: str | None = None
+        self._refused: list[tuple[int, bytes, str]] = []
+        self._refused_size = 0
 
     async def take_in(self, lines: EventLines) -> None:
         """Record every line. Raises CommandFailed, with how far it got, where reading or the store fails."""
@@ -68,85 +77,113 @@ class ImportPipeline:
             await self._take_in(lines)
         finally:
             # Where it had to stop, the fate of what is still on its way has been told already.
-            await asyncio.gather(*(task for chunk in self._in_flight for task in chunk.taking), return_exceptions=True)
+            await asyncio.gather(*self._in_flight, return_exceptions=True)
 
     async def _take_in(self, lines: EventLines) -> None:
-        number = 0
+        arriving: asyncio.Task[Chunk] | None = None
+        chunks = lines.chunks()
         try:
-            async for chunk in lines.chunks():
-                match chunk.part:
-                    case Part.WHOLE_LINES:
-                        await self._hand_over(chunk.lines, number + 1)
-                        number += len(chunk.lines)
-                    case Part.BEGINNING:
-                        await self._settle_all()
-                        number += 1
-                        self.rejects.add_beginning(number, chunk.lines[0], "Is longer than 1 MiB.")
-                    case Part.CONTINUATION:
-                        self.rejects.go_on(chunk.lines[0])
+            while True:
+                arriving = asyncio.ensure_future(anext(chunks))
+                if self._gathered.count:
+                    await asyncio.wait({arriving}, timeout=PAUSE)
+                    if not arriving.done():
+                        await self._record_gathered()
+                try:
+                    chunk = await arriving
+                except StopAsyncIteration:
+                    break
+                await self._gather(chunk)
         except InputFailed as error:
-            await self._settle_all()
-            raise CommandFailed(f"{error} {self._so_far(f'after line {number:,}')}") from error
-        await self._settle_all()
+            await self._record_gathered()
+            raise CommandFailed(f"{error} {self._so_far(f'Stopped after line {self.read:,}')}") from error
+        finally:
+            if arriving is not None:
+                arriving.cancel()
+        await self._record_gathered()
 
-    async def _hand_over(self, lines: list[bytes], first: int) -> None:
-        while len(self._in_flight) >= IN_FLIGHT:
-            await self._settle_next()
-        shares = self._shares(lines, first)
-        taking = [asyncio.create_task(worker.take(share)) for worker, share in zip(self._workers, shares, strict=True)]
-        self._in_flight.append(_Chunk(first, lines, taking))
-        # Lets them check and queue their events before this one goes on reading.
+    async def _gather(self, chunk: Chunk) -> None:
+        match chunk.part:
+            case Part.WHOLE_LINES:
+                self._gathered.add(self._owned(chunk.lines))
+                self._on_progress(self)
+            case Part.BEGINNING:
+                await self._record_gathered()
+                self.read += 1
+                self.settled += 1
+                self.rejects.add_beginning(self.read, chunk.lines[0], "Is longer than 1 MiB.")
+            case Part.CONTINUATION:
+                self.rejects.go_on(chunk.lines[0])
+
+    def _owned(self, lines: list[bytes]) -> Iterator[Line]:
+        for line in lines:
+            self.read += 1
+            try:
+                user_id = _decode(line).user_id
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                # No event: whoever records it will say what is wrong with it.
+                user_id = ""
+            yield user_id, self.read, line
+
+    async def _record_gathered(self) -> None:
+        """Have all that was gathered recorded, and wait for it. Raises CommandFailed where that fails."""
+        try:
+            for portion in self._gathered.take():
+                if self._failure is not None:
+                    break
+                await self._hand_over(portion)
+            while self._in_flight:
+                await self._settle()
+        finally:
+            self._tell_refused()
+        if self._failure is not None:
+            raise CommandFailed(f"{self._failure} {self._so_far('Stopped')}")
+
+    async def _hand_over(self, portion: Portion) -> None:
+        while len(self._in_flight) >= IN_FLIGHT * len(self._workers):
+            await self._settle()
+        if not portion.goes_on:
+            busy = [0] * len(self._workers)
+            for handed in self._in_flight.values():
+                busy[handed.worker] += 1
+            self._last_worker = busy.index(min(busy))
+        share = Share(self._source, portion.numbers, portion.lines)
+        taking = asyncio.create_task(self._workers[self._last_worker].take(share))
+        self._in_flight[taking] = _HandedOver(self._last_worker, portion)
+        # Lets it check and queue its events before this one goes on.
         await asyncio.sleep(0)
 
-    def _shares(self, lines: list[bytes], first: int) -> list[Share]:
-        if len(self._workers) == 1:
-            return [Share(self._source, list(range(first, first + len(lines))), lines)]
-        shares = [Share(self._source, [], []) for _ in self._workers]
-        count = len(shares)
-        for number, line in enumerate(lines, first):
-            try:
-                share = shares[hash(_decode(line).user_id) % count]
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                # No event: any of them will say what is wrong with it.
-                share = shares[0]
-            share.numbers.append(number)
-            share.lines.append(line)
-        return shares
-
-    async def _settle_all(self) -> None:
-        while self._in_flight:
-            await self._settle_next()
-
-    async def _settle_next(self) -> None:
-        chunk = self._in_flight.popleft()
-        refused: list[tuple[int, str]] = []
-        failed: list[tuple[int, str]] = []
-        for taken in await asyncio.gather(*chunk.taking):
-            self._count(taken)
-            refused += taken.refused
+    async def _settle(self) -> None:
+        """Wait for a portion, and count in what became of it."""
+        done, _ = await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            portion = self._in_flight.pop(task).portion
+            taken = await task
+            self.recorded += taken.recorded
+            self.replayed += taken.replayed
+            self.conflicts += taken.conflicts
+            self.settled += len(portion.lines)
             if taken.failed is not None:
-                failed.append(taken.failed)
-        for number, reason in sorted(refused):
-            self.rejects.add(number, chunk.lines[number - chunk.first], reason)
+                self._failure = self._failure or taken.failed
+            if taken.refused:
+                self._refuse(portion, taken.refused)
         self._on_progress(self)
-        if failed:
-            await self._stop(*min(failed))
 
-    def _count(self, taken: Taken) -> None:
-        self.recorded += taken.recorded
-        self.replayed += taken.replayed
-        self.conflicts += taken.conflicts
+    def _refuse(self, portion: Portion, refused: list[tuple[int, str]]) -> None:
+        by_number = dict(zip(portion.numbers, portion.lines, strict=True))
+        for number, reason in refused:
+            self._refused.append((number, by_number[number], reason))
+            self._refused_size += len(by_number[number])
+        if self._refused_size > REFUSED_TOGETHER:
+            self._tell_refused()
 
-    async def _stop(self, number: int, reason: str) -> None:
-        """Wait for what was handed over after the failure, count it, and raise."""
-        for chunk in self._in_flight:
-            for taken in await asyncio.gather(*chunk.taking):
-                self._count(taken)
-        self._in_flight.clear()
-        raise CommandFailed(f"{reason} {self._so_far(f'at line {number:,}')}")
+    def _tell_refused(self) -> None:
+        refused, self._refused, self._refused_size = sorted(self._refused), [], 0
+        for number, line, reason in refused:
+            self.rejects.add(number, line, reason)
 
     def _so_far(self, where: str) -> str:
         return (
-            f"Stopped {where}; {self.recorded:,} events were recorded, {self.replayed:,} were already there. "
+            f"{where}; {self.recorded:,} events were recorded, {self.replayed:,} were already there. "
             "Run the same command again to continue: nothing is recorded twice."
         )

@@ -13,7 +13,7 @@ from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import LaurelsError
 
 _UNNAMED = (
-    "This event has no eventId, and what comes on standard input has no name: give it one with --source NAME, always "
+    "An event has no eventId, and what comes on standard input has no name: give it one with --source NAME, always "
     "the same for the same lines, so that none is recorded twice and none is taken for another one."
 )
 
@@ -28,13 +28,13 @@ class Share(Struct, array_like=True):
 
 class Taken(Struct, array_like=True):
     """What became of a share: how many were recorded or there already; number and reason of each refused line, of which
-    `conflicts` stand there with other content; number and reason of the first line at which it had to stop."""
+    `conflicts` stand there with other content; why it had to stop."""
 
     recorded: int = 0
     replayed: int = 0
     conflicts: int = 0
     refused: list[tuple[int, str]] = []
-    failed: tuple[int, str] | None = None
+    failed: str | None = None
 
 
 def read_share(share: Share, taken: Taken, rulebook: Rulebook, now: int) -> tuple[list[int], list[LearningEvent]]:
@@ -54,7 +54,7 @@ def read_share(share: Share, taken: Taken, rulebook: Rulebook, now: int) -> tupl
             continue
         if event.event_id is None:
             if share.source is None:
-                taken.failed = (number, _UNNAMED)
+                taken.failed = _UNNAMED
                 break
             event = replace(event, event_id=id_of(share.source, number))
         numbers.append(number)

@@ -63,7 +63,7 @@ class LocalWorker:
                 taken.recorded += not result.is_replay
                 taken.replayed += result.is_replay
             elif isinstance(result, StoreError):
-                taken.failed = min(taken.failed or (number, str(result)), (number, str(result)))
+                taken.failed = taken.failed or str(result)
             else:
                 taken.conflicts += isinstance(result, EventConflict)
                 taken.refused.append((number, str(result)))
