@@ -36,7 +36,11 @@ class TestVerify:
             ("UPDATE counts SET users = users + 1 WHERE board = 'all' AND level = 4", "board 'all': its counts"),
             ("DELETE FROM counts WHERE board = 'all' AND level = 6", "board 'all': its counts"),
             ("INSERT INTO counts VALUES ('nowhere', 0, 5, 1)", "board 'nowhere': its counts"),
-            ("UPDATE progress SET state = json_set(state, '$.totalPoints', 1) WHERE user_id = 'user-4'", "totalPoints"),
+            (
+                "UPDATE progress SET state = CAST(json_object('userId', user_id, 'version', version, 'totalPoints', 1) "
+                "AS BLOB) WHERE user_id = 'user-4'",
+                "totalPoints",
+            ),
         ],
     )
     def test_a_tampered_database_is_found_out(

@@ -13,14 +13,14 @@ from msgspec import Struct, field
 from laurels.domain.ranking import Place, Ranking, Standing
 
 
-class Card(Struct, frozen=True, rename="camel"):
+class Card(Struct, frozen=True, rename="camel", omit_defaults=True):
     """What a board shows of a user."""
 
     user_id: str
     total_points: int
     level: int
     badges: list[str]
-    last_active_at: int | None
+    last_active_at: int | None = None
     display_name: str | None = None
     photo_url: str | None = field(default=None, name="photoURL")
     # Both of a user who appears under an alias: `pseudonym` stands for the user id then.

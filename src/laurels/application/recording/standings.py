@@ -6,7 +6,7 @@ leaves the same line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,6 +15,11 @@ from laurels.domain.periods import Timeframe, board_name, period_length, period_
 from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.ranking import Standing, Visibility, alias_order
 from laurels.domain.rules.rulebook import Rulebook
+
+_ALL_TIME = period_name(Timeframe.ALL_TIME, 1)
+# Days held for each one that is asked for, up to which walking along all of them is the shorter way: a month has
+# about that many.
+_FEW_DAYS = 8
 
 
 class _Period(NamedTuple):
@@ -37,46 +42,66 @@ def _periods_of(day: int) -> tuple[_Period, ...]:
     return tuple(periods)
 
 
-def standings_of(progress: Progress, days: Iterable[int] | None = None) -> dict[str, Standing]:
+def standings_of(progress: Progress, days: Collection[int] | None = None) -> dict[str, Standing]:
     """The user's standing on every board that the given days of the boards' calendar (all if None) touch."""
-    touched = list(progress.board_days if days is None else days)
-    periods = dict(period for day in touched for period in _periods_of(day))
-    found = {name: _standing(progress, days) for name, days in periods.items()}
+    board_days = progress.board_days
+    touched = board_days if days is None else days
+    found: dict[str, Standing] = {}
+    for name, (points, events, reached_at) in _sums(board_days, touched).items():
+        if name == _ALL_TIME:
+            # Some of it may belong to no day.
+            found[name] = _line(progress, progress.total_points, progress.events, reached_at, is_shown=True)
+        else:
+            found[name] = _sum_line(progress, points, events, reached_at)
     for language, held in progress.language_days.items():
-        of_language = dict(period for day in touched if day in held for period in _periods_of(day))
-        for name, covered in of_language.items():
-            found[board_name(name, language)] = _sum(progress, held, held if covered is None else covered)
+        for name, (points, events, reached_at) in _sums(held, [day for day in touched if day in held]).items():
+            found[board_name(name, language)] = _sum_line(progress, points, events, reached_at)
     return found
 
 
-def _standing(progress: Progress, days: range | None) -> Standing:
-    board_days = progress.board_days
-    if days is None:
-        reached_at = max(day.reached_at for day in board_days.values())
-        return _line(progress, progress.total_points, progress.events, reached_at, is_shown=_is_shown(progress))
-    return _sum(progress, board_days, days)
+_Sum = tuple[int, int, int]
+"""Points, events, and when the last points were earned."""
 
 
-def _is_shown(progress: Progress) -> bool:
-    return progress.visibility is not Visibility.HIDDEN and not progress.is_suspended
+def _sums(held: Mapping[int, BoardDay], touched: Collection[int]) -> Mapping[str, _Sum]:
+    """What the days hold together in each of the periods that some of them touch, by its name."""
+    periods = {name: days for day in touched for name, days in _periods_of(day)}
+    if len(held) > _FEW_DAYS * len(touched):
+        return {name: _sum(held, held if days is None else days) for name, days in periods.items()}
+    # Most of the days are asked for: one walk along them finds all their periods.
+    sums = {name: [0, 0, 0] for name in periods}
+    for day, each in held.items():
+        points, events, reached_at = each.points, each.events, each.reached_at
+        for period in _periods_of(day):
+            found = sums.get(period.name)
+            if found is not None:
+                found[0] += points
+                found[1] += events
+                found[2] = max(found[2], reached_at)
+    return {name: (points, events, reached_at) for name, (points, events, reached_at) in sums.items()}
 
 
-def _sum(progress: Progress, board_days: Mapping[int, BoardDay], days: Iterable[int]) -> Standing:
+def _sum(held: Mapping[int, BoardDay], days: Iterable[int]) -> _Sum:
     points = events = reached_at = 0
     for day in days:
-        held = board_days.get(day)
-        if held is not None:
-            points += held.points
-            events += held.events
-            reached_at = max(reached_at, held.reached_at)
+        each = held.get(day)
+        if each is not None:
+            points += each.points
+            events += each.events
+            reached_at = max(reached_at, each.reached_at)
+    return points, events, reached_at
+
+
+def _sum_line(progress: Progress, points: int, events: int, reached_at: int) -> Standing:
     # Without points and events there is nothing to show: what stood on these days was taken back.
-    is_shown = _is_shown(progress) and bool(points or events or reached_at)
-    return _line(progress, points, events, reached_at, is_shown=is_shown)
+    return _line(progress, points, events, reached_at, is_shown=bool(points or events or reached_at))
 
 
 def _line(progress: Progress, points: int, events: int, reached_at: int, *, is_shown: bool) -> Standing:
-    if progress.visibility is Visibility.ALIAS and progress.pseudonym is not None:
-        reached_at = alias_order(progress.pseudonym)
+    if progress.visibility is not Visibility.PUBLIC or progress.is_suspended:
+        is_shown = is_shown and progress.visibility is not Visibility.HIDDEN and not progress.is_suspended
+        if progress.visibility is Visibility.ALIAS and progress.pseudonym is not None:
+            reached_at = alias_order(progress.pseudonym)
     return Standing(progress.user_id, points, events, reached_at, is_shown)
 
 

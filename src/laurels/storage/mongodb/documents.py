@@ -1,7 +1,7 @@
 """Between the domain's values and the documents of the database.
 
-A document has two readers. People get fields with plain values and dates; Laurels gets the exact body, or the exact
-state, as one JSON text: metadata may hold keys with dots and dollars and integers beyond 64 bits, which BSON takes
+A document has two readers. People get fields with plain values and dates; Laurels gets the exact body as one JSON text,
+or the exact state as bytes: metadata may hold keys with dots and dollars and integers beyond 64 bits, which BSON takes
 badly or not at all. Only fields of the first kind that are the exact value themselves are read back.
 """
 
@@ -19,10 +19,10 @@ from laurels.domain.ledger import Entry, EntryBody, EventRecorded
 from laurels.domain.progress import Progress
 from laurels.domain.ranking import Standing
 from laurels.storage.mongodb.connection import Document
+from laurels.storage.packing import pack, unpack
 
 _encode = msgspec.json.Encoder().encode
 _decode_body = msgspec.json.Decoder(EntryBody).decode
-_decode_state = msgspec.json.Decoder(Progress).decode
 
 # The server puts its own time and a counter in the place of a zero timestamp that it is given to insert.
 _SERVER_FILLS_THIS = Timestamp(0, 0)
@@ -81,13 +81,15 @@ def user_of(progress: Progress, card: Card) -> Document:
         "pseudonym": card.pseudonym,
         "seq": progress.seq,
         "version": progress.version,
-        "state": _encode(progress).decode(),
+        "state": pack(progress),
     }
 
 
 def progress_of(user: Document) -> Progress:
     """The progress kept in a user's document. Raises MsgspecError where it cannot be read."""
-    progress = _decode_state(user["state"])
+    state = user["state"]
+    # What an older version wrote is text.
+    progress = unpack(state if isinstance(state, bytes) else state.encode())
     # It is the document's own field that says from where on readers fold.
     progress.seq = user["seq"]
     return progress

@@ -32,6 +32,7 @@ def connect(path: Path, *, durable: bool = True, read_only: bool = False) -> aps
             raise StoreIncompatible(f"{path} cannot be put in WAL mode; keep it on a local disk.")
         rows(connection, f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         rows(connection, "PRAGMA cache_size = -65536")
+        rows(connection, "PRAGMA temp_store = MEMORY")
     except apsw.NotADBError as error:
         raise StoreIncompatible(f"{path} is not a SQLite database.") from error
     except apsw.Error as error:

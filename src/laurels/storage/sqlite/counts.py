@@ -15,13 +15,13 @@ from laurels.storage.sqlite.connection import rows
 
 _encode = msgspec.json.Encoder().encode
 
-# What `keep` is about to change: a line that is there loses its points to the new one, and only a newer one takes over.
-# A line that is not shown is counted nowhere, as if it had no points.
+# What the lines in `incoming` are about to change: a line that is there loses its points to the new one, and only a
+# newer one takes over. A line that is not shown is counted nowhere, as if it had no points.
 _CHANGES = """
     WITH kept (board, points, lost) AS MATERIALIZED (
-        SELECT n.value ->> 0, iif(n.value ->> 6, n.value ->> 2, NULL), iif(s.shown, s.points, NULL)
-        FROM json_each(?1) AS n LEFT JOIN standings AS s ON s.user_id = n.value ->> 1 AND s.board = n.value ->> 0
-        WHERE s.seq IS NULL OR n.value ->> 5 > s.seq)
+        SELECT n.board, iif(n.shown, n.points, NULL), iif(s.shown, s.points, NULL)
+        FROM incoming AS n LEFT JOIN standings AS s ON s.user_id = n.user_id AND s.board = n.board
+        WHERE s.seq IS NULL OR n.seq > s.seq)
     SELECT board, points, sum(change) FROM (
         SELECT board, points, 1 AS change FROM kept WHERE points IS NOT NULL AND points IS NOT lost
         UNION ALL SELECT board, lost, -1 FROM kept WHERE lost IS NOT NULL AND points IS NOT lost)
@@ -52,9 +52,10 @@ _MISCOUNTED = f"""
 CHANGED = "UPDATE board_version SET number = number + 1"
 
 
-def changes(connection: apsw.Connection, lines: str) -> Mapping[tuple[str, int], int]:
-    """By board and points, in how far their number of users changes when `lines` are kept. Before they are kept."""
-    return {(board, points): change for board, points, change in rows(connection, _CHANGES, (lines,))}
+def changes(connection: apsw.Connection) -> Mapping[tuple[str, int], int]:
+    """By board and points, in how far their number of users changes when the lines in `incoming` are kept. Before they
+    are kept."""
+    return {(board, points): change for board, points, change in rows(connection, _CHANGES)}
 
 
 def apply(connection: apsw.Connection, changed: Mapping[tuple[str, int], int]) -> None:

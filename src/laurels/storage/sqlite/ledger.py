@@ -13,7 +13,7 @@ import msgspec
 
 from laurels.application.ports.ledger import LATER_LIMIT, Loaded, Written
 from laurels.domain.ledger import Entry, EntryBody
-from laurels.domain.progress import Progress
+from laurels.storage.packing import unpack
 from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
 from laurels.storage.sqlite.database import Concern, Database, data_version, reading, writing
 from laurels.storage.sqlite.tombstones import NUMBER, DeletionCache, find_tombstones
@@ -27,7 +27,6 @@ _BY_SEQ = attrgetter("seq")
 
 _encode_body = msgspec.json.Encoder().encode
 _decode_body = msgspec.json.Decoder(EntryBody).decode
-_decode_state = msgspec.json.Decoder(Progress).decode
 
 # Only if nobody was deleted since it was last known who was: in the statement itself, where nobody can come in between.
 _INSERT = MultiRowInsert("INSERT INTO ledger (user_id, seq, event_id, recorded_at, body)", 5, guard=f"{NUMBER} = ?")
@@ -151,7 +150,7 @@ def _load(
             for user_id, seq, state in rows(connection, _SNAPSHOTS, (_json(unknown), version)):
                 # A snapshot that cannot be read is as good as none: the ledger has it all.
                 with suppress(msgspec.MsgspecError):
-                    loaded.snapshots[user_id] = _decode_state(state)
+                    loaded.snapshots[user_id] = unpack(state)
                     from_seq[user_id] = seq
         found = rows(connection, _LATER, (_json(sorted(from_seq.items())),))
         if found and found[0][0] is None:

@@ -226,6 +226,19 @@ MIGRATIONS = (
     CREATE TABLE board_version (number INTEGER NOT NULL) STRICT;
     INSERT INTO board_version VALUES (0);
     """,
+    """
+    -- Snapshots are packed from now on; those that are there are read as the JSON that they are.
+    CREATE TABLE packed (
+        user_id TEXT    PRIMARY KEY,
+        seq     INTEGER NOT NULL,
+        version TEXT    NOT NULL,
+        card    TEXT    NOT NULL,
+        state   BLOB    NOT NULL
+    ) STRICT;
+    INSERT INTO packed SELECT user_id, seq, version, card, CAST(state AS BLOB) FROM progress;
+    DROP TABLE progress;
+    ALTER TABLE packed RENAME TO progress;
+    """,
 )
 
 

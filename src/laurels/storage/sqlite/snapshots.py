@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Collection, Sequence
-from typing import Any, cast
+from operator import itemgetter
 
 import apsw
 import msgspec
 
 from laurels.application.ports.boards import Card
 from laurels.application.ports.snapshots import Projected, Projection
-from laurels.domain.progress import Progress
 from laurels.domain.ranking import Standing
+from laurels.storage.packing import pack, unpack
 from laurels.storage.sqlite import counts
 from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
 from laurels.storage.sqlite.database import Concern, projecting, reading
 from laurels.storage.sqlite.tombstones import find_tombstones
 
-State = tuple[str, int, str, str, str]
+State = tuple[str, int, str, str, bytes]
+Line = tuple[str, str, int, int, int, int, bool]
+"""The board, the user, and their points, events, instant, entry and whether it is shown."""
+
+_SEQ = itemgetter(5)
 
 _encode = msgspec.json.Encoder().encode
 _decode_card = msgspec.json.Decoder(Card).decode
-_decode_state = msgspec.json.Decoder(Progress).decode
 
 _KEEP_PROGRESS = MultiRowInsert(
     "INSERT INTO progress (user_id, seq, version, card, state)",
@@ -30,11 +33,14 @@ _KEEP_PROGRESS = MultiRowInsert(
     SET seq = excluded.seq, version = excluded.version, card = excluded.card, state = excluded.state
     WHERE excluded.seq > seq OR (excluded.seq = seq AND excluded.version <> version)""",
 )
-# Takes all its rows as one JSON text: one step, so the interpreter's lock is given up only once.
+# The lines that are about to be kept: the counts look at them first. In memory, and of this connection alone.
+_MAKE_INCOMING = """
+    CREATE TEMP TABLE IF NOT EXISTS incoming (
+        board TEXT, user_id TEXT, points INTEGER, events INTEGER, reached_at INTEGER, seq INTEGER, shown INTEGER)"""
+_TAKE_IN = MultiRowInsert("INSERT INTO incoming", 7)
 _KEEP_STANDINGS = """
     INSERT INTO standings (board, user_id, points, events, reached_at, seq, shown)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
-    FROM json_each(?) WHERE true
+    SELECT board, user_id, points, events, reached_at, seq, shown FROM incoming WHERE true
     ON CONFLICT (user_id, board) DO UPDATE
     SET points = excluded.points, events = excluded.events, reached_at = excluded.reached_at, seq = excluded.seq,
         shown = excluded.shown
@@ -54,17 +60,19 @@ class SQLiteSnapshots(Concern):
     """See `SnapshotStore`."""
 
     def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
-        states, standings = pack(projections, cards)
-        return self._keep(states, standings)
+        return self._keep(*_rows_of(projections, cards))
 
     @projecting
-    def _keep(self, connection: apsw.Connection, states: list[State], standings: str) -> None:
+    def _keep(self, connection: apsw.Connection, states: list[State], standings: list[Line]) -> None:
+        rows(connection, _MAKE_INCOMING)
         with transaction(connection, "IMMEDIATE"):
             if rows(connection, "SELECT number FROM burials")[0][0]:
                 states, standings = _of_the_living(connection, states, standings)
             _KEEP_PROGRESS.run(connection, states)
-            changed = counts.changes(connection, standings)
-            rows(connection, _KEEP_STANDINGS, (standings,))
+            _TAKE_IN.run(connection, standings)
+            changed = counts.changes(connection)
+            rows(connection, _KEEP_STANDINGS)
+            rows(connection, "DELETE FROM incoming")
             counts.apply(connection, changed)
             rows(connection, counts.CHANGED)
 
@@ -100,7 +108,7 @@ class SQLiteSnapshots(Concern):
             )
         found: dict[str, Projected] = {}
         for user_id, seq, card, state in states:
-            progress = _decode_state(state)
+            progress = unpack(state)
             # It is the column that says from where on readers fold.
             progress.seq = seq
             found[user_id] = Projected(progress, _decode_card(card), {})
@@ -119,27 +127,31 @@ class SQLiteSnapshots(Concern):
             rows(connection, counts.CHANGED)
 
 
-def pack(projections: Sequence[Projection], cards: Sequence[Card]) -> tuple[list[State], str]:
-    """Projections as what `keep` writes: rows of snapshots, and the lines of the boards as one JSON text."""
+def _rows_of(projections: Sequence[Projection], cards: Sequence[Card]) -> tuple[list[State], list[Line]]:
+    """Projections as the rows that are written: snapshots, and the lines of the boards."""
     states: list[State] = []
-    # One line for each user and board, the newest: what the counts are told is what is written.
-    lines: dict[tuple[str, str], tuple[object, ...]] = {}
+    lines: list[Line] = []
     for kept, card in zip(projections, cards, strict=True):
         progress = kept.progress
-        states.append(
-            (progress.user_id, progress.seq, progress.version, _encode(card).decode(), _encode(progress).decode())
-        )
-        for board, line in kept.standings.items():
-            row = (board, line.user_id, line.points, line.events, line.reached_at, progress.seq, line.is_shown)
-            other = lines.get((board, line.user_id))
-            if other is None or cast("int", other[5]) < progress.seq:
-                lines[board, line.user_id] = row
-    return states, _encode(list(lines.values())).decode()
+        user_id, seq = progress.user_id, progress.seq
+        states.append((user_id, seq, progress.version, _encode(card).decode(), pack(progress)))
+        lines += [
+            (board, user_id, line.points, line.events, line.reached_at, seq, line.is_shown)
+            for board, line in kept.standings.items()
+        ]
+    if len({state[0] for state in states}) < len(states):
+        # One line for each user and board, the newest: what the counts are told is what is written.
+        lines = list({line[:2]: line for line in sorted(lines, key=_SEQ)}.values())
+    return states, lines
 
 
-def _of_the_living(connection: apsw.Connection, states: list[State], lines: str) -> tuple[list[State], str]:
+def _of_the_living(
+    connection: apsw.Connection, states: list[State], lines: list[Line]
+) -> tuple[list[State], list[Line]]:
     deleted = find_tombstones(connection, [state[0] for state in states])
     if not deleted:
         return states, lines
-    kept = [line for line in msgspec.json.decode(lines, type=list[tuple[Any, ...]]) if line[1] not in deleted]
-    return [state for state in states if state[0] not in deleted], _encode(kept).decode()
+    return (
+        [state for state in states if state[0] not in deleted],
+        [line for line in lines if line[1] not in deleted],
+    )
