@@ -119,12 +119,12 @@ class Replay:
         return [each for badge_id, each in self.crossings.items() if badge_id not in held]
 
 
-def backfill(progress: Progress, missing: list[Crossing], rulebook: Rulebook, notify: Notify) -> Amendment:
-    """Award what a replay brings and the user does not hold. Moves the progress on, as the others do."""
+def backfill(progress: Progress, missing: list[Crossing], rulebook: Rulebook, notify: Notify) -> BadgesGiven:
+    """Award what a replay brings and the user does not hold; moves the progress on."""
     for each in missing:
         hold(progress, each.award, rulebook)
-    seq, total = progress.seq, progress.total_points
-    body = BadgesGiven(
+    total = progress.total_points
+    return BadgesGiven(
         "backfill",
         [each.award for each in missing],
         total,
@@ -133,7 +133,6 @@ def backfill(progress: Progress, missing: list[Crossing], rulebook: Rulebook, no
         crossings={each.award.badge_id: each.event_id for each in missing},
         notify=notify,
     )
-    return Amendment(progress.user_id, seq, body, progress)
 
 
 def grant(

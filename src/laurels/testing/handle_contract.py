@@ -52,6 +52,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "describe_badges": lambda store: store.rulebook.describe(small_rulebook().badges),
     "newest_rulebook": lambda store: store.rulebook.newest(),
     "rulebook_version": lambda store: store.rulebook.version(),
+    "one_rulebook": lambda store: store.rulebook.get(1),
     "add_job": lambda store: store.jobs.add(job()),
     "claim_job": lambda store: store.jobs.claim("one", now=NOON, until=NOON + 1),
     "add_key": lambda store: store.keys.add(api_key()),

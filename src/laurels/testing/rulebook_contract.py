@@ -18,6 +18,7 @@ class RulebookContract:
         assert await store.rulebook.newest() is None
         assert await store.rulebook.version() == 0
         assert await store.rulebook.versions(limit=10) == []
+        assert await store.rulebook.get(1) is None
 
     async def test_the_last_version_is_in_force_as_it_was_added(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
@@ -30,6 +31,7 @@ class RulebookContract:
         without = [replace(each, content=b"") for each in (second, first)]
         assert await one.rulebook.versions(limit=10) == without
         assert await one.rulebook.versions(limit=1) == without[:1]
+        assert [await one.rulebook.get(version) for version in (0, 1, 2, 3)] == [None, first, second, None]
 
     async def test_a_version_follows_the_one_in_force(self, open_store: OpenStore) -> None:
         store = await open_store()

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from laurels import LearningEvent
-from laurels.application.maintenance.backfill import Backfilled, backfill_users, preview
+from laurels.application.maintenance.backfill import Backfill, Backfilled, preview
 from laurels.application.maintenance.rebuild import pages_of_users, verify
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
@@ -38,7 +38,7 @@ def without(*badge_ids: str) -> Rulebook:
 async def backfill_all(laurels: Service) -> Backfilled:
     done = Backfilled()
     async for users in pages_of_users(laurels.store):
-        page = await backfill_users(laurels.store, NEW, laurels.recorder, users)
+        page = await Backfill(laurels.store, NEW, laurels.recorder).of(users)
         done.awards.update(page.awards)
     return done
 

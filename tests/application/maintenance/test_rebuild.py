@@ -6,12 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import apsw
+import msgspec
 import pytest
 
 from laurels.application.maintenance.rebuild import Verification, rebuild, rebuild_users, verify, verify_users
 from laurels.application.ports.snapshots import Projected
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
+from laurels.storage.packing import unpack
 from laurels.testing.builders import learning_event, project, small_rulebook
 from laurels.testing.clocks import SettableClock
 
@@ -37,6 +39,9 @@ async def recorded(laurels: Service, clock: SettableClock) -> Service:
 def tamper(database: Path, statement: str) -> None:
     """Change the file behind the store's back."""
     connection = apsw.Connection(str(database))
+    # A snapshot as JSON, and back.
+    connection.create_scalar_function("opened", lambda *given: msgspec.json.encode(unpack(given[0])).decode(), 1)  # pyright: ignore  the driver's stubs
+    connection.create_scalar_function("closed", lambda *given: given[0].encode(), 1)  # pyright: ignore  the driver's stubs
     connection.execute(statement)
     assert connection.changes() > 0, "nothing was tampered with"
     connection.close()
@@ -136,11 +141,12 @@ class TestVerifyOfTheProjections:
     @pytest.mark.parametrize(
         "change",
         [
-            "state = json_set(state, '$.totalPoints', 500)",
-            'state = json_set(state, \'$.awards.extra\', json(\'{"badgeId":"extra","points":0,"earnedAt":0}\'))',
-            "state = json_remove(state, '$.longestStreak')",
-            "state = json_remove(state, '$.gauges')",
-            "state = json_set(state, '$.displayName', 'Bobby')",
+            "state = closed(json_set(opened(state), '$.totalPoints', 500))",
+            "state = closed(json_set(opened(state), '$.awards.extra', "
+            """json('{"badgeId":"extra","points":0,"earnedAt":0}')))""",
+            "state = closed(json_remove(opened(state), '$.longestStreak'))",
+            "state = closed(json_remove(opened(state), '$.gauges'))",
+            "state = closed(json_set(opened(state), '$.displayName', 'Bobby'))",
             "card = json_set(card, '$.totalPoints', 500)",
             "card = json_set(card, '$.displayName', 'Bobby')",
             "card = json_set(card, '$.badges', json('[]'))",
@@ -193,7 +199,7 @@ class TestVerifyOfTheProjections:
     async def test_an_unreadable_snapshot_keeps_nobody_from_recording(
         self, recorded: Service, store_url: str, database: Path, clock: SettableClock
     ) -> None:
-        tamper(database, "UPDATE progress SET state = 'torn' WHERE user_id = 'bob'")
+        tamper(database, "UPDATE progress SET state = x'00' WHERE user_id = 'bob'")
         async with open_service(store_url, rulebook=recorded.rulebook, clock=clock) as other:
             assert (await other.learners.progress("bob")).events == 5
             await other.record("bob", "run")
@@ -213,9 +219,10 @@ class TestRebuild:
     @pytest.mark.parametrize(
         "statement",
         [
-            "UPDATE progress SET state = json_set(state, '$.totalPoints', 500), card = json_set(card, '$.level', 7)",
-            "UPDATE progress SET seq = 1000, state = json_set(state, '$.seq', 1000)",
-            "UPDATE progress SET state = 'torn'",
+            "UPDATE progress SET state = closed(json_set(opened(state), '$.totalPoints', 500)), "
+            "card = json_set(card, '$.level', 7)",
+            "UPDATE progress SET seq = 1000, state = closed(json_set(opened(state), '$.seq', 1000))",
+            "UPDATE progress SET state = x'00'",
             "UPDATE standings SET points = 1, seq = 1000",
             "DELETE FROM standings",
             "DELETE FROM progress",

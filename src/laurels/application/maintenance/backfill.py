@@ -13,22 +13,24 @@ from time import monotonic
 
 from msgspec import Struct, field
 
+from laurels.application.maintenance.focus import Decisions, Focus
 from laurels.application.maintenance.rebuild import pages_of_users
 from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.store import Store
+from laurels.application.recording.commands import AwardMissing
 from laurels.application.recording.committer import ATTEMPTS
 from laurels.application.recording.recorder import Recorder
-from laurels.application.recording.refolding import ledger_of, refold, revisions_of
-from laurels.domain.amendments import Crossing, Replay, backfill
+from laurels.application.recording.refolding import ledger_of
+from laurels.domain.amendments import Crossing, Replay
 from laurels.domain.folding import Revisions
-from laurels.domain.ledger import Entry, EventRecorded, Notify
+from laurels.domain.ledger import Entry, Notify
 from laurels.domain.periods import iso
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.errors import StoreContended
+from laurels.errors import StoreContended, UserDeleted
 
 SAMPLES = 20
 # Users whose ledgers are read together: at worst `LATER_LIMIT` entries of each.
-_TOGETHER = 20
+_TOGETHER = 50
 
 
 class Sample(Struct, frozen=True, rename="camel"):
@@ -86,108 +88,114 @@ async def preview(store: Store, rulebook: Rulebook) -> Preview:
     started = monotonic()
     badges = {badge.id: BadgePreview(badge.id) for badge in rulebook.badges}
     made = Preview(list(badges.values()))
-    async for replayed in _replays(store, rulebook):
-        made.learners += 1
-        made.events += replayed.events
-        for badge_id in replayed.seen.held:
-            if badge_id in badges:
-                badges[badge_id].holders += 1
-        gained = 0
-        for crossing in replayed.missing:
-            award = crossing.award
-            shown = badges[award.badge_id]
-            shown.would_earn += 1
-            at = iso(award.earned_at)
-            shown.months[at[:7]] = shown.months.get(at[:7], 0) + 1
-            if len(shown.samples) < SAMPLES:
-                shown.samples.append(Sample(replayed.user_id, crossing.event_id, at))
-            gained += award.points
-        made.points += gained
-        level_at = rulebook.levels.level_at
-        made.levels_changed += level_at(replayed.total_points) != level_at(replayed.total_points + gained)
-        await asyncio.sleep(0)
+    focus = Focus(store, rulebook)
+    async for users in pages_of_users(store):
+        async for replayed in _replays_of(store, rulebook, focus, users):
+            made.learners += 1
+            made.events += replayed.events
+            for badge_id in replayed.seen.held:
+                if badge_id in badges:
+                    badges[badge_id].holders += 1
+            gained = 0
+            for crossing in replayed.missing:
+                award = crossing.award
+                shown = badges[award.badge_id]
+                shown.would_earn += 1
+                at = iso(award.earned_at)
+                shown.months[at[:7]] = shown.months.get(at[:7], 0) + 1
+                if len(shown.samples) < SAMPLES:
+                    shown.samples.append(Sample(replayed.user_id, crossing.event_id, at))
+                gained += award.points
+            made.points += gained
+            level_at = rulebook.levels.level_at
+            made.levels_changed += level_at(replayed.total_points) != level_at(replayed.total_points + gained)
+            await asyncio.sleep(0)
     made.estimated_seconds = round(monotonic() - started, 3)
     return made
 
 
-async def backfill_users(
-    store: Store, rulebook: Rulebook, recorder: Recorder, users: Sequence[str], *, notify: Notify = "none"
-) -> Backfilled:
-    """Award to learners the badges that they meet and do not hold, as of the true crossings.
+class Backfill:
+    """Awards to learners the badges of `rulebook` that they meet and do not hold, as of the true crossings.
 
-    May be repeated: what was awarded stands and is not awarded again. Learners may record meanwhile. `recorder` decides
-    by the same rulebook. Raises StoreError.
+    `recorder` decides by the same rulebook. May be repeated: what was awarded stands and is not awarded again.
     """
-    done = Backfilled()
-    async for replayed in _replays_of(store, rulebook, users):
-        done.learners += 1
-        done.events += replayed.events
-        if replayed.missing:
-            done.awards.update(await _award(store, rulebook, recorder, replayed, notify))
-        # One long ledger after the other: events that come meanwhile are not to wait for all of them.
-        await asyncio.sleep(0)
-    return done
+
+    def __init__(self, store: Store, rulebook: Rulebook, recorder: Recorder, *, notify: Notify = "none") -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self._recorder = recorder
+        self._notify: Notify = notify
+        self._focus = Focus(store, rulebook)
+
+    async def of(self, users: Sequence[str]) -> Backfilled:
+        """Award to some learners, who may record meanwhile. Raises StoreError."""
+        done = Backfilled()
+        for start in range(0, len(users), _TOGETHER):
+            waiting: list[_Replayed] = []
+            some = users[start : start + _TOGETHER]
+            async for replayed in _replays_of(self._store, self._rulebook, self._focus, some):
+                done.learners += 1
+                done.events += replayed.events
+                if replayed.missing:
+                    waiting.append(replayed)
+                # One ledger after the other: events that come meanwhile are not to wait for all of them.
+                await asyncio.sleep(0)
+            await self._award(waiting, done)
+        return done
+
+    async def _award(self, waiting: list[_Replayed], done: Backfilled) -> None:
+        for _ in range(ATTEMPTS):
+            if not waiting:
+                return
+            results = await self._recorder.carry_out(
+                [
+                    AwardMissing(each.user_id, each.seq, each.missing, self._rulebook.fingerprint, self._notify)
+                    for each in waiting
+                ]
+            )
+            again: list[str] = []
+            for replayed, result in zip(waiting, results, strict=True):
+                if result is True:
+                    done.awards.update(crossing.award.badge_id for crossing in replayed.missing)
+                elif result is False:
+                    # The ledger has gone on: what is missing may be held by now, or more may be.
+                    again.append(replayed.user_id)
+                elif not isinstance(result, UserDeleted):
+                    raise result
+            repeated = [each async for each in _replays_of(self._store, self._rulebook, self._focus, again)]
+            waiting = [each for each in repeated if each.missing]
+        if waiting:
+            raise StoreContended("Other writers kept recording for one user; run the backfill again for what is left.")
 
 
-async def _award(
-    store: Store, rulebook: Rulebook, recorder: Recorder, replayed: _Replayed, notify: Notify
-) -> list[str]:
-    for _ in range(ATTEMPTS):
-        progress = await refold(store, rulebook, replayed.user_id, replayed.seq)
-        made = backfill(progress, replayed.missing, rulebook, notify)
-        if await recorder.amend(made):
-            return [crossing.award.badge_id for crossing in replayed.missing]
-        # The ledger has gone on: what is missing may be held by now, or more may be.
-        found = await store.ledger.read({replayed.user_id: 0}, rulebook.measures_version)
-        if replayed.user_id in found.deleted:
-            return []
-        replayed = await _replay(store, rulebook, replayed.user_id, found.later.get(replayed.user_id, []))
-        if not replayed.missing:
-            return []
-    raise StoreContended("Other writers kept recording for one user; run the backfill again for what is left.")
-
-
-async def _replays(store: Store, rulebook: Rulebook) -> AsyncIterator[_Replayed]:
-    async for users in pages_of_users(store):
-        async for replayed in _replays_of(store, rulebook, users):
-            yield replayed
-
-
-async def _replays_of(store: Store, rulebook: Rulebook, users: Sequence[str]) -> AsyncIterator[_Replayed]:
+async def _replays_of(store: Store, rulebook: Rulebook, focus: Focus, users: Sequence[str]) -> AsyncIterator[_Replayed]:
     for start in range(0, len(users), _TOGETHER):
         some = users[start : start + _TOGETHER]
         found = await store.ledger.read(dict.fromkeys(some, 0), rulebook.measures_version)
         for user_id in some:
             entries = found.later.pop(user_id, [])
             if entries:
-                yield await _replay(store, rulebook, user_id, entries)
+                yield await _replay(store, focus, user_id, entries)
 
 
-async def _replay(store: Store, rulebook: Rulebook, user_id: str, first: list[Entry]) -> _Replayed:
+async def _replay(store: Store, focus: Focus, user_id: str, first: list[Entry]) -> _Replayed:
     """Replay a ledger of which the `first` entries up to `LATER_LIMIT` have been read; a longer one is read twice."""
+    decisions = Decisions(Revisions(), set())
+    for entry in first:
+        decisions.see(entry)
     is_whole = len(first) < LATER_LIMIT
-    if is_whole:
-        seen = Revisions()
-        for entry in first:
-            seen.see(entry)
-        last = first[-1].seq
-    else:
-        found = await store.ledger.entries(user_id, after=first[-1].seq, limit=LATER_LIMIT)
-        last = first[-1].seq
-        while found:
-            last = found[-1].seq
-            found = await store.ledger.entries(user_id, after=last, limit=LATER_LIMIT)
-        seen = await revisions_of(store, user_id, last)
-    replay = Replay(user_id, rulebook, seen)
-    events = 0
+    if not is_whole:
+        found = first
+        while found := await store.ledger.entries(user_id, after=found[-1].seq, limit=LATER_LIMIT):
+            for entry in found:
+                decisions.see(entry)
+    replay = Replay(user_id, await focus.on(decisions), decisions.seen)
     if is_whole:
         for entry in first:
             replay.take(entry)
-            events += isinstance(entry.body, EventRecorded)
     else:
-        async for entry in ledger_of(store, user_id, last):
+        async for entry in ledger_of(store, user_id, decisions.seq):
             replay.take(entry)
-            events += isinstance(entry.body, EventRecorded)
     missing = replay.missing
     total = replay.progress.total_points - sum(crossing.award.points for crossing in missing)
-    return _Replayed(user_id, last, events, missing, seen, total)
+    return _Replayed(user_id, decisions.seq, decisions.events, missing, decisions.seen, total)

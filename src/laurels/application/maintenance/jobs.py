@@ -15,7 +15,7 @@ from uuid import uuid4
 from msgspec.structs import replace
 
 from laurels.application.background import BackgroundTask
-from laurels.application.maintenance.backfill import backfill_users
+from laurels.application.maintenance.backfill import Backfill
 from laurels.application.maintenance.following import EVERYWHERE_AFTER, RulebookFollower
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.jobs import Job, JobState
@@ -31,7 +31,7 @@ LEASE_MS = 60_000
 # Seconds between two looks for jobs.
 INTERVAL = 2.0
 # Learners in a page, after which the job is saved.
-_USERS = 100
+_USERS = 200
 _LOOKED_AT = 20
 
 
@@ -77,10 +77,11 @@ class JobRunner:
             await asyncio.sleep(EVERYWHERE_AFTER)
             job = replace(job, state="running", started_at=self._clock())
         await self._follower.look()
+        backfill = Backfill(self._store, self._rulebook.view(), self._recorder, notify=job.notify)
         while users := await self._store.ledger.users(after=job.after, limit=_USERS):
             if self._follower.version != job.version:
                 return await self._end(job, "replaced")
-            done = await backfill_users(self._store, self._rulebook.view(), self._recorder, users, notify=job.notify)
+            done = await backfill.of(users)
             job = replace(
                 job,
                 after=users[-1],

@@ -33,7 +33,7 @@ LIMITED: dict[str, frozenset[str]] = {
     "boards": frozenset(
         {"cards", "standings", "standings_of", "standing", "ranking", "count", "counts_above", "version"},
     ),
-    "rulebook": frozenset({"newest", "version", "add", "versions"}),
+    "rulebook": frozenset({"newest", "version", "add", "versions", "get"}),
     "jobs": frozenset({"add", "get", "last"}),
     "keys": frozenset({"add", "revoke", "all", "version", "touch"}),
     "limits": frozenset({"take"}),

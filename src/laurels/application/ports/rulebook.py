@@ -46,6 +46,10 @@ class RulebookStore(Protocol):
         """The last versions, the newest first, with an empty `content`."""
         ...
 
+    async def get(self, version: int) -> PublishedRulebook | None:
+        """One version with its content; None where it was never published."""
+        ...
+
     async def describe(self, badges: Sequence[Badge]) -> bool:
         """Write the definitions of badges down, in their order, for people who look into the database; return whether
         they stood there otherwise, or not at all.

@@ -14,10 +14,10 @@ import msgspec
 from msgspec import Struct
 from uuid_utils import uuid7
 
-from laurels.domain.amendments import Amendment
+from laurels.domain.amendments import Amendment, Crossing, backfill
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent, is_same_content
-from laurels.domain.ledger import Entry, EventRecorded, Outcome, ProfileChanged
+from laurels.domain.ledger import Entry, EventRecorded, Notify, Outcome, ProfileChanged
 from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.ranking import Visibility
 from laurels.domain.rules.rulebook import Rulebook
@@ -213,6 +213,34 @@ class Amend(Command[bool]):
         for day in progress.board_days.keys() - after.board_days.keys():
             after.board_days[day] = BoardDay()
         progress.become(after)
+        return entry
+
+    def result(self, entry: Entry | None, *, is_new: bool) -> bool:
+        return entry is not None and is_new
+
+
+class AwardMissing(Command[bool]):
+    """Award what a replay of the whole ledger up to entry `seq` found missing; the result is whether it stands.
+
+    Only where nothing was recorded for the user since, and the same rules are in force: what is missing may be held,
+    or be another thing, then.
+    """
+
+    __slots__ = ("fingerprint", "missing", "notify", "seq")
+
+    def __init__(self, user_id: str, seq: int, missing: list[Crossing], fingerprint: str, notify: Notify) -> None:
+        super().__init__(user_id, None)
+        self.seq = seq
+        self.missing = missing
+        self.fingerprint = fingerprint
+        self.notify: Notify = notify
+
+    def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
+        if progress.seq != self.seq or rulebook.fingerprint != self.fingerprint:
+            return None
+        body = backfill(progress, self.missing, rulebook, self.notify)
+        entry = Entry(self.user_id, self.seq + 1, None, now, body)
+        progress.stamp(entry.seq, now, body)
         return entry
 
     def result(self, entry: Entry | None, *, is_new: bool) -> bool:

@@ -68,4 +68,9 @@ class AnyGoal:
         return any(part.is_met(progress) for part in self.parts)
 
     def progress(self, progress: Progress) -> CriterionProgress:
-        return max((part.progress(progress) for part in self.parts), key=lambda seen: seen.fraction)
+        parts = [part.progress(progress) for part in self.parts]
+        return max(parts, key=lambda seen: seen.fraction, default=CriterionProgress(0, 1))
+
+
+# Met by nobody: none of no parts ever is.
+NEVER = AnyGoal([])

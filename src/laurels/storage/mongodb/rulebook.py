@@ -57,6 +57,11 @@ class MongoRulebook(Concern):
         return [_published(document) async for document in found]
 
     @operation()
+    async def get(self, version: int) -> PublishedRulebook | None:
+        found = await self.database["rulebooks"].find_one({"_id": {"$eq": version}})
+        return None if found is None else _published(found)
+
+    @operation()
     async def describe(self, badges: Sequence[Badge]) -> bool:
         """Of two servers with different rulebooks that start at once each writes badges of its own;
         the next start puts that right."""

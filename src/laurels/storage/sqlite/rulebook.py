@@ -40,6 +40,11 @@ class SQLiteRulebook(Concern):
         found = rows(connection, f"SELECT {_ABOUT}, x'' FROM rulebooks ORDER BY version DESC LIMIT ?", (limit,))  # noqa: S608  names of ours
         return [PublishedRulebook(*row) for row in found]
 
+    @reading
+    def get(self, connection: apsw.Connection, version: int) -> PublishedRulebook | None:
+        found = rows(connection, f"SELECT {_ABOUT}, content FROM rulebooks WHERE version = ?", (version,))  # noqa: S608  names of ours
+        return PublishedRulebook(*found[0]) if found else None
+
     @writing
     def describe(self, connection: apsw.Connection, badges: Sequence[Badge]) -> bool:
         wanted = [(position, *_row(badge)) for position, badge in enumerate(badges, 1)]

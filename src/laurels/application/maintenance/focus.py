@@ -1,0 +1,109 @@
+"""By which badges a ledger need be replayed: what every version that decided its events says alike, its learner has.
+
+A criterion that is met stays met, so a badge of an unchanged criterion was awarded when it was crossed. What is left
+are the badges that are new or say something else than one of those versions, and those that hang on points and on
+other badges, which any award may bring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from msgspec import Struct
+
+from laurels.application.ports.store import Store
+from laurels.domain.folding import Revisions, is_revision
+from laurels.domain.ledger import Entry, EventRecorded, UserMigrated
+from laurels.domain.rules.criteria import Badges, Criterion, Level, Points, leaves
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import RulebookError
+
+# Versions that are asked for: older ones are not known, and then all badges are replayed.
+_VERSIONS = 1_000
+
+
+class Decisions(Struct):
+    """What is known of a ledger before it is replayed. `rules` are the fingerprints that its events carry; empty where
+    no more than that was decided by rules alone."""
+
+    seen: Revisions
+    rules: set[str]
+    seq: int = 0
+    events: int = 0
+    is_amended: bool = False
+
+    def see(self, entry: Entry) -> None:
+        """Take in the next entry."""
+        body = entry.body
+        self.seq = entry.seq
+        self.seen.see(entry)
+        if isinstance(body, EventRecorded):
+            self.events += 1
+            self.rules.add(body.outcome.rules)
+        elif isinstance(body, UserMigrated) or is_revision(entry):
+            self.is_amended = True
+
+
+class Focus:
+    """Chooses what a learner's ledger is replayed by, to find the badges of `rulebook` that they lack."""
+
+    def __init__(self, store: Store, rulebook: Rulebook) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        # By fingerprint, the criteria of a version; None where it is not known.
+        self._criteria: dict[str, Mapping[str, Criterion] | None] = {}
+        self._versions: dict[str, int] | None = None
+        self._focused: dict[frozenset[str], Rulebook] = {}
+
+    async def on(self, decisions: Decisions) -> Rulebook:
+        """The rules by which a ledger is replayed. Raises StoreError."""
+        if decisions.is_amended:
+            # What another system decided, and what was taken back, may hold badges back at other events.
+            return self._rulebook
+        rules = frozenset(decisions.rules)
+        if rules not in self._focused:
+            self._focused[rules] = await self._focus(rules)
+        return self._focused[rules]
+
+    async def _focus(self, rules: frozenset[str]) -> Rulebook:
+        before: list[Mapping[str, Criterion]] = []
+        for fingerprint in rules:
+            criteria = await self._criteria_of(fingerprint)
+            if criteria is None:
+                return self._rulebook
+            before.append(criteria)
+        return self._rulebook.focused_on(badges_to_replay(self._rulebook, before))
+
+    async def _criteria_of(self, fingerprint: str) -> Mapping[str, Criterion] | None:
+        if fingerprint == self._rulebook.fingerprint:
+            return {badge.id: badge.criterion for badge in self._rulebook.badges}
+        if fingerprint not in self._criteria:
+            self._criteria[fingerprint] = await self._read_criteria(fingerprint)
+        return self._criteria[fingerprint]
+
+    async def _read_criteria(self, fingerprint: str) -> Mapping[str, Criterion] | None:
+        if self._versions is None:
+            found = await self._store.rulebook.versions(limit=_VERSIONS)
+            self._versions = {each.fingerprint: each.version for each in found}
+        version = self._versions.get(fingerprint)
+        published = None if version is None else await self._store.rulebook.get(version)
+        if published is None:
+            return None
+        try:
+            badges = Rulebook.of_json(published.content).badges
+        except RulebookError:
+            return None
+        return {badge.id: badge.criterion for badge in badges}
+
+
+def badges_to_replay(rulebook: Rulebook, before: Collection[Mapping[str, Criterion]]) -> frozenset[str]:
+    """The badges of a rulebook that a learner may lack whose events were decided by others, given by their criteria."""
+    return frozenset(
+        badge.id
+        for badge in rulebook.badges
+        if _hangs_on_awards(badge.criterion) or any(each.get(badge.id) != badge.criterion for each in before)
+    )
+
+
+def _hangs_on_awards(criterion: Criterion) -> bool:
+    return any(isinstance(leaf, Points | Level | Badges) for _, leaf in leaves(criterion))
