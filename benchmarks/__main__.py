@@ -18,10 +18,12 @@ from benchmarks.bench import Bench
 from benchmarks.figures import Figure, markdown_table, plain_table
 from benchmarks.picture import picture
 from benchmarks.subjects import (
+    backfilling,
     board,
     dashboard,
     engine,
     events,
+    growth,
     guard,
     importing,
     lag,
@@ -41,6 +43,8 @@ SUBJECTS = {
     "engine": engine.run,
     "memory": memory.run,
     "rebuild": rebuilding.run,
+    "backfill": backfilling.run,
+    "growth": growth.run,
     "lag": lag.run,
     "rank": rank.run,
     "rank-mongodb": rank_on_mongodb.run,

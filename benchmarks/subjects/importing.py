@@ -23,7 +23,7 @@ def run(bench: Bench) -> list[Figure]:
     events = bench.size(HISTORY_EVENTS)
     file = bench.history
     # The first import is not measured: it gives the rows that the floor writes, and the database for others.
-    schema, rows = _ledger_of(bench.imported)
+    schema, rows = ledger_of(bench.imported)
     if len(rows) != events:
         raise RuntimeError(f"{len(rows):,} of {events:,} events were imported.")
 
@@ -42,7 +42,7 @@ def run(bench: Bench) -> list[Figure]:
         database = bench.folder / "bare.db"
         cpu = process_time()
         try:
-            seconds = _insert_bare(database, schema, rows)
+            seconds = insert_bare(database, schema, rows)
             costs["floor"].append(1e6 * (process_time() - cpu) / events)
             return events / seconds
         finally:
@@ -68,7 +68,7 @@ def run(bench: Bench) -> list[Figure]:
     ]
 
 
-def _ledger_of(database: Path) -> tuple[list[str], list[Row]]:
+def ledger_of(database: Path) -> tuple[list[str], list[Row]]:
     """The statements that make the ledger's table and indexes, and its rows in order of writing."""
     connection = apsw.Connection(str(database))
     try:
@@ -82,7 +82,7 @@ def _ledger_of(database: Path) -> tuple[list[str], list[Row]]:
         connection.close()
 
 
-def _insert_bare(database: Path, schema: list[str], rows: list[Row]) -> float:
+def insert_bare(database: Path, schema: list[str], rows: list[Row]) -> float:
     """Seconds to write the rows as durably as Laurels does, a thousand in a transaction."""
     connection = apsw.Connection(str(database))
     try:

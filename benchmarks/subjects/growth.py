@@ -1,0 +1,160 @@
+"""The same platform at several sizes: what becomes slower, and what larger, as history grows.
+
+Learners are many and mixed in the order of time, as they are in the log of every platform: hardly anybody is seen twice
+within a minute.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import msgspec
+
+from benchmarks.bench import Bench, remove_database
+from benchmarks.figures import Figure, Ratio, in_turns
+from benchmarks.history import HISTORY_DAYS, HISTORY_START, SEED, Learners
+from benchmarks.servers import Server, get, laurels, post_json
+from benchmarks.subjects.importing import insert_bare, ledger_of
+from benchmarks.subjects.rank import measure
+
+# Events, and the learners whose they are.
+SIZES = ((50_000, 15_000), (200_000, 60_000), (1_200_000, 360_000))
+WARM = 1_000
+SINGLE_EVENTS = 6_000
+CONNECTIONS = 64
+READS = 300
+ROUNDS = 3
+
+
+def run(bench: Bench) -> list[Figure]:
+    """At each size: import against a bare insert of its rows, room on disk, a restart, verify, live events of cold
+    learners against warm ones, a dashboard and a rank."""
+    figures: list[Figure] = []
+    rates: list[float] = []
+    for events, learners in SIZES:
+        found, rate = _at(bench, bench.size(events), bench.size(learners))
+        figures += found
+        rates.append(rate)
+    first, last = SIZES[-2], SIZES[-1]
+    figures.append(
+        Figure(
+            "growth",
+            f"import of {bench.size(last[0]):,} events against {bench.size(first[0]):,}",
+            f"{rates[-1]:,.0f}/s",
+            f"{rates[-2]:,.0f}/s",
+            Ratio.of(rates[-1:], rates[-2:-1]),
+            ">= 0.80",
+        )
+    )
+    return figures
+
+
+def _at(bench: Bench, events: int, learners: int) -> tuple[list[Figure], float]:
+    size = f"{events:,} events of {learners:,} learners"
+    file, database, bare = (bench.folder / f"growth.{ending}" for ending in ("ndjson", "db", "bare"))
+    _write(file, events, learners)
+    try:
+        spent = bench.laurels("import", str(file), store=database)
+        rate = events / spent.seconds
+        schema, rows = ledger_of(database)
+        bare_rate = events / insert_bare(bare, schema, rows)
+        # Not everybody did anything.
+        known = sorted({str(row[0]) for row in rows})
+        del rows
+        disk = sum(path.stat().st_size for path in bench.folder.glob("growth.db*")) / events
+        verified = events / bench.laurels("verify", store=database).seconds
+        started = perf_counter()
+        with laurels(database) as server:
+            restart = perf_counter() - started
+            found = [
+                Figure(
+                    "growth",
+                    f"import, {size}, in the order of time",
+                    f"{rate:,.0f}/s",
+                    f"{bare_rate:,.0f}/s",
+                    Ratio.of([rate], [bare_rate]),
+                    ">= 0.35",
+                ),
+                Figure("growth", f"room on disk, {size}", f"{disk:,.0f} bytes an event", target="<= 500"),
+                Figure("growth", f"laurels verify, {size}", f"{verified:,.0f}/s"),
+                Figure("growth", f"restart until ready, {size}", f"{restart:.2f} s", target="< 2 s"),
+                *_live(bench, server, size, known),
+                *_reads(bench, server, size, known),
+            ]
+    finally:
+        file.unlink()
+        remove_database(database)
+        remove_database(bare)
+    return found, rate
+
+
+def _write(file: Path, events: int, learners: int) -> None:
+    encode = msgspec.json.Encoder().encode
+    with file.open("wb", buffering=1 << 20) as written:
+        for event in Learners(learners).events(events, first=HISTORY_START, days=HISTORY_DAYS):
+            written.write(encode(event) + b"\n")
+
+
+def _live(bench: Bench, server: Server, size: str, learners: list[str]) -> list[Figure]:
+    """Single events: each of another learner who was not seen since the start, against a thousand who were."""
+    count = bench.size(SINGLE_EVENTS)
+    source = Learners(1, seed=SEED + 1)
+    everybody = list(learners)
+    random.Random(3).shuffle(everybody)
+    some = min(WARM, len(everybody) // 10)
+    warm, cold = everybody[:some], everybody[some:]
+    sent = 0
+
+    def send(users: list[str]) -> float:
+        nonlocal sent
+        sent += 1
+        made = source.events(len(users), ids=f"live-{sent}-")
+        requests = [
+            post_json("/api/progress/event", msgspec.structs.replace(event, user_id=user))
+            for event, user in zip(made, users, strict=True)
+        ]
+        return bench.send(server.port, requests, connections=CONNECTIONS, expected="201").rate
+
+    def of_warm() -> float:
+        return send([warm[number % len(warm)] for number in range(count)])
+
+    def of_cold() -> float:
+        taken = [cold.pop() for _ in range(min(count, len(cold) // 2))]
+        return send(taken)
+
+    of_warm()
+    rates = in_turns({"cold": of_cold, "warm": of_warm}, bench.rounds(ROUNDS))
+    return [
+        Figure(
+            "growth",
+            f"live events of cold learners against {len(warm):,} warm ones, {size}",
+            f"{median(rates['cold']):,.0f}/s",
+            f"{median(rates['warm']):,.0f}/s",
+            Ratio.of(rates["cold"], rates["warm"]),
+            ">= 0.75",
+        )
+    ]
+
+
+def _reads(bench: Bench, server: Server, size: str, learners: list[str]) -> list[Figure]:
+    """One request at a time, each for another learner, against liveness."""
+    draw = random.Random(5)
+    asked = {"live": [get("/health/live")] * bench.size(READS)}
+    for name in ("dashboard", "rank"):
+        users = draw.choices(learners, k=bench.size(READS))
+        asked[name] = [get(f"/api/progress/{name}/{user}") for user in users]
+    times = measure(bench, server, asked, bench.rounds(ROUNDS))
+    return [
+        Figure(
+            "growth",
+            f"median latency of a {name}, {size}, against /health/live",
+            f"{median(times[name]):.3f} ms",
+            f"{median(times['live']):.3f} ms",
+            Ratio.of(times[name], times["live"]),
+            point=(name, len(learners), median(times[name])),
+        )
+        for name in ("dashboard", "rank")
+    ]
