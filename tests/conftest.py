@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from pymongo import MongoClient
 
@@ -14,6 +15,10 @@ from tests.mongod import Deployment, deploy
 
 # The shipped suite is not named test_*: without this its bare asserts would not tell what they compared.
 pytest.register_assert_rewrite("laurels.testing")
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("laurels", deadline=None)
+hypothesis.settings.load_profile("laurels")
 
 ROOT = Path(__file__).resolve().parents[1]
 
