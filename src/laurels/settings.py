@@ -48,7 +48,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(ge=1_000, description="Bound on the cached progress of writing users, in objects of about 150 bytes."),
     ] = 1_000_000
     max_event_bytes: Annotated[
-        int, Meta(ge=1_024, description="Largest body of a single request that is not a batch, in bytes.")
+        int, Meta(ge=1_024, description="Largest body that is no batch, and largest event of a batch, in bytes.")
     ] = 64 * 1024
     max_batch_bytes: Annotated[int, Meta(ge=1_024, description="Largest body of a batch, in bytes.")] = 32 * 1024 * 1024
     spool: Annotated[

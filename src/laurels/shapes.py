@@ -6,9 +6,9 @@ A decoder stops at the first fault and speaks of types; this is asked only when 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 import msgspec
@@ -19,6 +19,10 @@ from laurels.errors import InvalidInput
 
 Fault = tuple[str, str]
 """The wire name of a wrong field, dotted for nested ones, and a sentence that says what is expected."""
+
+# Comparing names takes time, and a body of 64 KB holds thousands of them, or one that is as long.
+MOST_UNKNOWN = 20
+_LONGEST_NAME = 100
 
 _KINDS = {
     "str": "text",
@@ -91,8 +95,23 @@ def unknown_name(name: str, known: Iterable[str], *, of: str = "Is not known her
     return f"{of}.{hint}{listed}"
 
 
+def unknown_fields(members: Iterable[str], known: Collection[str], *, of: str) -> list[Fault]:
+    """A fault for each name that is none of the `known`; beyond MOST_UNKNOWN they are counted, not named."""
+    unknown = [name for name in members if name not in known]
+    faults = [(name, unknown_name(name, known, of=of)) for name in unknown[:MOST_UNKNOWN]]
+    if left := len(unknown) - MOST_UNKNOWN:
+        faults += [("body", f"Has {left} more fields that are not known.")] if left > 0 else []
+    return faults
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` most likely stands for; None where none is near."""
+    return None if len(name) > _LONGEST_NAME else _nearest(name, tuple(known))
+
+
+@lru_cache(maxsize=1_000)
+def _nearest(name: str, known: tuple[str, ...]) -> str | None:
+    # Remembered, since all events of a batch may have the same mistake.
     spelled = {re.sub(r"[\W_]", "", each).lower(): each for each in known}
     found = get_close_matches(re.sub(r"[\W_]", "", name).lower(), spelled, n=1, cutoff=0.6)
     return spelled[found[0]] if found else None
@@ -109,11 +128,7 @@ def shape_faults(document: object, kind: type[Struct], *, strict: bool = True) -
     known = {field.encode_name: field for field in fields(kind)}
     faults: list[Fault] = []
     if kind.__struct_config__.forbid_unknown_fields:
-        faults += [
-            (name, unknown_name(name, known, of="Is not a field that this address takes"))
-            for name in members
-            if name not in known
-        ]
+        faults += unknown_fields(members, known, of="Is not a field that this address takes")
     for name, field in known.items():
         if name not in members:
             if field.required:

@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 from laurels.domain.periods import iso, to_ms
 from laurels.errors import InvalidEvent, InvalidInput
 from laurels.json_values import check_json
-from laurels.shapes import Fault, kind_of, nearest, plain, read_again, shape_faults, unknown_name
+from laurels.shapes import Fault, kind_of, nearest, plain, read_again, shape_faults, unknown_fields
 
 MAX_ID_LENGTH = 100
 MAX_LANGUAGE_LENGTH = 50
@@ -107,9 +107,7 @@ def event_faults(document: object, event_types: Collection[str], *, now: int, ea
     if not isinstance(document, dict):
         return [("body", f"Must be an object with userId and eventType, not {kind_of(document)}.")]
     members = cast("dict[str, Any]", document)
-    faults = [
-        (name, unknown_name(name, FIELDS, of="Is not a field of an event")) for name in members if name not in FIELDS
-    ]
+    faults = unknown_fields(members, FIELDS, of="Is not a field of an event")
     for name in FIELDS:
         value = members.get(name)
         try:

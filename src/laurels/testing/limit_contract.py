@@ -40,6 +40,13 @@ class LimitContract:
         grants = await asyncio.gather(*(handles[n % 4].limits.take("a", BUCKET, 3, NOON) for n in range(24)))
         assert sum(grant.taken for grant in grants) == 10
 
+    async def test_fewer_than_the_least_are_none_and_stay(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await store.limits.take("a", BUCKET, 4, NOON)
+        refused = await store.limits.take("a", BUCKET, 7, NOON, least=7)
+        assert (refused.taken, refused.left) == (0, 6)
+        assert (await store.limits.take("a", BUCKET, 9, NOON, least=6)).taken == 6
+
     async def test_names_are_nothing_but_data(self, open_store: OpenStore) -> None:
         store = await open_store()
         for name in AWKWARD_IDS:

@@ -94,6 +94,29 @@ def test_each_answer_tells_what_is_left(start_server: StartServer) -> None:
     assert left[0] == 9
 
 
+def test_a_batch_counts_as_one_request_for_each_event(start_server: StartServer) -> None:
+    server = start_server(key_rate="100")
+    headers = bearer(make_key(f"sqlite:///{server.database}", "events:write", "progress:read"))
+    with server.client() as client:
+
+        def send(count: int) -> httpx2.Response:
+            return client.post("/api/progress/events", json=[EVENT] * count, headers=headers)
+
+        first = send(60)
+        assert (first.status_code, first.headers["ratelimit-remaining"]) == (200, "40")
+        refused = send(60)
+        # About twenty are missing, and somewhat more than one and a half come in each second.
+        assert refused.status_code == 429
+        assert 8 <= int(refused.headers["retry-after"]) <= 13
+        assert client.get("/api/progress/dashboard/ada", headers=headers).json()["totalEvents"] == 60
+        # What was too much was not taken.
+        assert send(30).status_code == 200
+        too_many = send(101)
+        assert too_many.status_code == 413
+        assert "100 events" in too_many.json()["error"]
+        assert client.get("/api/progress/dashboard/ada", headers=headers).json()["totalEvents"] == 90
+
+
 def test_addresses_that_clients_claim_to_have_change_nothing(start_server: StartServer) -> None:
     server = start_server(jwt_secret=SECRET, address_rate="5")
     with server.client() as client:

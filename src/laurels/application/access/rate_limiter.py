@@ -78,6 +78,28 @@ class RateLimiter:
                 purse.asking = asyncio.create_task(self._fill(name, purse, bucket), name="laurels-meter")
             await asyncio.shield(purse.asking)
 
+    async def take_all(self, name: str, bucket: Bucket, count: int) -> Left:
+        """Take `count` tokens, at most as many as the bucket holds when it is full, or none. Raises nothing."""
+        purse = self._purses.get(name)
+        at_hand = 0
+        if purse is not None and monotonic() < purse.kept_until:
+            # Taken out of the purse at once: others may take from it before the store has answered.
+            at_hand = min(purse.tokens, count)
+            purse.tokens -= at_hand
+        wanted = count - at_hand
+        if not wanted:
+            return _left(bucket, (purse.left + purse.tokens) if purse is not None else 0, 0)
+        try:
+            grant = await self._store.take(name, bucket, wanted, self._clock(), least=wanted)
+        except StoreError:
+            grant = self._take_here(name, bucket, wanted, least=wanted)
+        if grant.taken:
+            return _left(bucket, grant.left, 0)
+        if purse is not None:
+            purse.tokens += at_hand
+        self.refused += 1
+        return _left(bucket, grant.left, max(1, ceil((wanted - grant.left) / bucket.rate)))
+
     async def _fill(self, name: str, purse: _Purse, bucket: Bucket) -> None:
         wanted = min(_MOST, max(1, bucket.size // _PART))
         try:
@@ -89,11 +111,13 @@ class RateLimiter:
         if not grant.taken:
             purse.refused_until = now + (1 - grant.left) / bucket.rate
 
-    def _take_here(self, name: str, bucket: Bucket, wanted: int) -> Grant:
+    def _take_here(self, name: str, bucket: Bucket, wanted: int, *, least: int = 1) -> Grant:
         now = monotonic()
         tokens, at = self._own.pop(name, (float(bucket.size), now))
         tokens = min(float(bucket.size), tokens + (now - at) * bucket.rate)
         taken = min(wanted, int(tokens))
+        if taken < least:
+            taken = 0
         self._own[name] = (tokens - taken, now)
         if len(self._own) > _NAMES:
             del self._own[next(iter(self._own))]

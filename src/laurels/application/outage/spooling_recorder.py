@@ -49,7 +49,7 @@ class SpoolingRecorder:
         results: dict[int, Accepted] = {}
         commands: dict[int, RecordEvent] = {}
         # The same instant for what the recorder makes of an event and for its copy in the spool.
-        prepared = self._recorder.prepare(events, earliest=earliest, arrivals=[now] * len(events))
+        prepared = await self._recorder.prepare_many(events, earliest=earliest, arrived_at=now)
         for index, each in enumerate(prepared):
             if isinstance(each, RecordEvent):
                 commands[index] = each

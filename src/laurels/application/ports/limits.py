@@ -11,7 +11,8 @@ from msgspec import Struct
 
 
 class Bucket(Struct, frozen=True):
-    """A limit: `rate` tokens come in a second, until there are `size` of them. One request takes one."""
+    """A limit: `rate` tokens come in a second, until there are `size` of them. One request takes one, a batch one for
+    each of its events."""
 
     size: int
     rate: float
@@ -27,9 +28,10 @@ class Grant(Struct, frozen=True):
 class LimitStore(Protocol):
     """Token buckets."""
 
-    async def take(self, name: str, bucket: Bucket, wanted: int, now: int) -> Grant:
+    async def take(self, name: str, bucket: Bucket, wanted: int, now: int, *, least: int = 1) -> Grant:
         """Take up to `wanted` whole tokens out of the bucket `name`, as it is at the instant `now` (milliseconds).
 
+        Where fewer than `least` are in it, none is taken.
         A new bucket is full. No token is given twice, however many ask at the same moment. A clock that goes back
         fills nothing. A bucket may be forgotten, and so be full again, after an hour without a request.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -20,6 +21,8 @@ from laurels.errors import LaurelsError
 T = TypeVar("T")
 
 BATCH = 1_000
+# Events that are checked before others get their turn: some milliseconds, where many are wrong.
+_TURN = 200
 
 
 class Recorder:
@@ -52,7 +55,7 @@ class Recorder:
         known whether it does: repeating it with its id settles that. `earliest` (milliseconds) is how far back
         a timestamp may lie.
         """
-        return await self.carry_out(self.prepare(events, earliest=earliest))
+        return await self.carry_out(await self.prepare_many(events, earliest=earliest))
 
     def prepare(
         self, events: Sequence[LearningEvent], *, earliest: int, arrivals: Sequence[int] | None = None
@@ -74,6 +77,19 @@ class Recorder:
                 prepared.append(error)
             else:
                 prepared.append(RecordEvent(normal, at))
+        return prepared
+
+    async def prepare_many(
+        self, events: Sequence[LearningEvent], *, earliest: int, arrived_at: int | None = None
+    ) -> list[RecordEvent | LaurelsError]:
+        """The same for events that all arrived at one instant; others get their turn meanwhile."""
+        prepared: list[RecordEvent | LaurelsError] = []
+        for start in range(0, len(events), _TURN):
+            if start:
+                await asyncio.sleep(0)
+            part = events[start : start + _TURN]
+            arrivals = None if arrived_at is None else [arrived_at] * len(part)
+            prepared += self.prepare(part, earliest=earliest, arrivals=arrivals)
         return prepared
 
     async def carry_out(self, prepared: Sequence[Command[T] | LaurelsError]) -> list[T | LaurelsError]:

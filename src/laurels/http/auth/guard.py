@@ -28,6 +28,18 @@ class Rates(Struct, frozen=True):
     failures: Bucket | None = None
 
 
+class _Meter:
+    """What a request is counted by."""
+
+    __slots__ = ("bucket", "left", "limiter", "name")
+
+    def __init__(self, limiter: RateLimiter, name: str, bucket: Bucket, left: Left) -> None:
+        self.limiter = limiter
+        self.name = name
+        self.bucket = bucket
+        self.left = left
+
+
 class Guard:
     """Passes a request on to `app` with its caller, or refuses it."""
 
@@ -47,15 +59,17 @@ class Guard:
             return
         caller = await self._identify(scope)
         scope["state"]["caller"], scope["state"]["key_id"] = caller, caller.key
-        if (left := await self._take(scope, caller)) is None:
+        if (metered := self._bucket_of(scope, caller)) is None:
             await self._app(scope, receive, send)
             return
+        left = await self._limiter.take(*metered)
         if left.retry_after:
             raise _too_many("Too many requests; wait a moment.", left)
-        headers = [(name.lower().encode(), value.encode()) for name, value in _headers_of(left).items()]
+        meter = scope["state"]["meter"] = _Meter(self._limiter, *metered, left)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
+                headers = [(name.lower().encode(), value.encode()) for name, value in _headers_of(meter.left).items()]
                 message["headers"] = [*message.get("headers", ()), *headers]
             await send(message)
 
@@ -73,15 +87,33 @@ class Guard:
                     raise _too_many(detail, left) from None
             raise
 
-    async def _take(self, scope: HTTPScope, caller: Caller) -> Left | None:
-        rates, take = self._rates, self._limiter.take
+    def _bucket_of(self, scope: HTTPScope, caller: Caller) -> tuple[str, Bucket] | None:
+        """The name of the caller's bucket, and what it holds; None for one without a limit."""
+        rates = self._rates
         if caller.key is not None:
-            return None if rates.key is None else await take(f"key:{caller.key}", rates.key)
+            return None if rates.key is None else (f"key:{caller.key}", rates.key)
         if caller.user_id is not None:
-            return None if rates.user is None else await take(_hashed("user", caller.user_id), rates.user)
+            return None if rates.user is None else (_hashed("user", caller.user_id), rates.user)
         if not caller.is_anonymous or rates.address is None:
             return None
-        return await take(_of_address("address", scope), rates.address)
+        return _of_address("address", scope), rates.address
+
+
+async def charge(scope: HTTPScope, count: int) -> None:
+    """Count a request as `count` of them, one of which was counted when it came.
+
+    Raises Refusal where the caller has not so many left; then the others are not counted.
+    """
+    meter: _Meter | None = scope["state"].get("meter")
+    if meter is None or count <= 1:
+        return
+    most = meter.bucket.size
+    if count > most:
+        raise Refusal(413, f"A batch of this caller may have at most {most} events, its limit for a minute.")
+    left = await meter.limiter.take_all(meter.name, meter.bucket, min(count - 1, most))
+    if left.retry_after:
+        raise _too_many("A batch counts as one request for each event; wait a moment, or send fewer.", left)
+    meter.left = left
 
 
 def _too_many(detail: str, left: Left) -> Refusal:

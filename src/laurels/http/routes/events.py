@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -18,19 +17,21 @@ from laurels.application.service import Service
 from laurels.domain.events import LearningEvent, decode_event
 from laurels.errors import EventConflict, InternalFault, InvalidEvent, LaurelsError, StoreError
 from laurels.http.auth.access import WRITE_EVENTS, caller_of, check_recording, earliest_for
+from laurels.http.auth.guard import charge
 from laurels.http.server.limits import Limits, limits_of
 from laurels.http.server.routing import Answer
 from laurels.http.server.short_way import JSON, json_answer
-from laurels.http.wire.bodies import JSON_TYPES, NDJSON_TYPES, BodyRefused, media_type, not_json, read_body
+from laurels.http.wire.batches import Turns, read_batch
+from laurels.http.wire.bodies import JSON_TYPES, NDJSON_TYPES, media_type, not_json, read_body
 from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.problems import sentence
 from laurels.http.wire.schemas import BatchAnswer, BatchResult
 
-MAX_BATCH = 10_000
+# Events between two looks whether others should have their turn.
+_STEPS = 16
 REPLAYED = {"Idempotent-Replayed": "true"}
 
 _REPLAYED = [*JSON, *((name.lower().encode(), value.encode()) for name, value in REPLAYED.items())]
-_raw_events = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 async def answer_event(scope: HTTPScope, receive: Receive, service: Service, limits: Limits) -> Answer:
@@ -93,37 +94,43 @@ async def record_events(
 
     One bad event does not spoil the others.
     """
-    kind = media_type(request.scope, JSON_TYPES | NDJSON_TYPES)
-    body = await read_body(request.scope, request.receive, limits_of(request).batch_bytes)
-    lines = _lines(body, is_list=kind in JSON_TYPES)
-    if len(lines) > MAX_BATCH:
-        raise BodyRefused(413, f"A batch may have at most {MAX_BATCH} events; this one has {len(lines)}.")
+    is_list = media_type(request.scope, JSON_TYPES | NDJSON_TYPES) in JSON_TYPES
+    limits = limits_of(request)
+    lines = await read_batch(
+        request.scope,
+        request.receive,
+        is_list=is_list,
+        batch_bytes=limits.batch_bytes,
+        event_bytes=limits.event_bytes,
+    )
+    await charge(request.scope, len(lines))
     caller = caller_of(request.scope)
     earliest = earliest_for(caller, service)
-    parsed = [_parse(number, line, service, earliest) for number, line in lines]
+    turns = Turns()
+    parsed: list[LearningEvent | BatchResult] = []
+    for number, line in lines:
+        if line is None:
+            error = f"Is larger than an event may be, {limits.event_bytes} bytes."
+            parsed.append(BatchResult("invalid", None, number, error=error))
+        else:
+            parsed.append(_parse(number, line, service, earliest))
+        # To say what is wrong takes longer.
+        if not len(parsed) % _STEPS or isinstance(parsed[-1], BatchResult):
+            await turns.take()
     events = [event for event in parsed if isinstance(event, LearningEvent)]
     service.recorder.stats.invalid += len(parsed) - len(events)
     for event in events:
         check_recording(caller, event.user_id)
     found = iter(await service.accept_many(events, earliest=earliest) if events else [])
-    return _answer(
-        _result(number, each, next(found), service if outcomes == "full" else None)
-        if isinstance(each, LearningEvent)
-        else each
-        for (number, _), each in zip(lines, parsed, strict=True)
-    )
-
-
-def _lines(body: bytes, *, is_list: bool) -> list[tuple[int, bytes | msgspec.Raw]]:
-    """The events of a batch, each with the number of its line, or of its place in the list, from 1."""
-    if not is_list:
-        return [(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
-    try:
-        return list(enumerate(_raw_events.decode(body), 1))
-    except msgspec.ValidationError:
-        raise InvalidEvent("body", "Must be a list of events; send a single one to /api/progress/event.") from None
-    except (RecursionError, msgspec.DecodeError, UnicodeDecodeError) as cause:
-        raise not_json(body, cause, InvalidEvent) from None
+    results: list[BatchResult] = []
+    for (number, _), each in zip(lines, parsed, strict=True):
+        if isinstance(each, LearningEvent):
+            results.append(_result(number, each, next(found), service if outcomes == "full" else None))
+        else:
+            results.append(each)
+        if not len(results) % _STEPS:
+            await turns.take()
+    return _answer(results)
 
 
 def _decode(data: bytes | msgspec.Raw, service: Service, earliest: int | None) -> LearningEvent:
@@ -182,8 +189,7 @@ def _result(
     return BatchResult(status, event.event_id, number, error=sentence(outcome))
 
 
-def _answer(results: Iterable[BatchResult]) -> BatchAnswer:
-    listed = list(results)
+def _answer(listed: list[BatchResult]) -> BatchAnswer:
     recorded = sum(result.status == "recorded" for result in listed)
     replayed = sum(result.status == "replayed" for result in listed)
     queued = sum(result.status == "queued" for result in listed)

@@ -7,6 +7,7 @@ that are no UTF-8) with a 500 and cannot tell bad syntax (400) from a bad field 
 from __future__ import annotations
 
 import zlib
+from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
@@ -30,6 +31,8 @@ NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "applica
 
 
 ANY_SEGMENT = "/*"
+# Bytes that are unpacked at a time of a body that is worked on while it comes.
+_PART = 64 * 1024
 
 
 class BodyRefused(Refusal):
@@ -57,12 +60,7 @@ async def read_body(scope: HTTPScope, receive: Receive, limit: int) -> bytes:
 
     A body with `Content-Encoding: gzip` is unpacked as it comes, and `limit` bounds what it unpacks to.
     """
-    try:
-        announced = int(header(scope, b"content-length", "0"))
-    except ValueError:
-        raise BodyRefused(400, "Content-Length is not a number.") from None
-    if announced > limit:
-        raise BodyRefused(413, f"The body may have at most {limit} bytes.")
+    _check_announced(scope, limit)
     unpack = _unpacking(scope)
     pieces: list[bytes] = []
     size = 0
@@ -82,6 +80,40 @@ async def read_body(scope: HTTPScope, receive: Receive, limit: int) -> bytes:
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
+async def body_pieces(scope: HTTPScope, receive: Receive, limit: int) -> AsyncGenerator[bytes]:
+    """The same piece by piece, for a body that is worked on while it comes; none is empty."""
+    _check_announced(scope, limit)
+    unpack = _unpacking(scope)
+    size = 0
+    is_last = False
+    while not is_last:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise BodyRefused(400, "The connection ended before the body did.")
+        packed = message.get("body", b"")
+        is_last = not message.get("more_body", False)
+        while True:
+            piece = packed if unpack is None else _unpacked_part(unpack, packed, is_last=is_last)
+            size += len(piece)
+            if size > limit:
+                raise BodyRefused(413, f"The body may have at most {limit} bytes.")
+            if piece:
+                yield piece
+            if unpack is None or not unpack.unconsumed_tail:
+                break
+            packed = unpack.unconsumed_tail
+    scope["state"][BODY_IS_READ] = True
+
+
+def _check_announced(scope: HTTPScope, limit: int) -> None:
+    try:
+        announced = int(header(scope, b"content-length", "0"))
+    except ValueError:
+        raise BodyRefused(400, "Content-Length is not a number.") from None
+    if announced > limit:
+        raise BodyRefused(413, f"The body may have at most {limit} bytes.")
+
+
 def _unpacking(scope: HTTPScope) -> Any:
     """The unpacker of a packed body (zlib does not name its type); None for one that comes as it is."""
     encoding = header(scope, b"content-encoding", "identity").strip().lower()
@@ -94,15 +126,21 @@ def _unpacking(scope: HTTPScope) -> Any:
 
 def _unpacked(unpack: Any, piece: bytes, most: int, *, is_last: bool) -> bytes:
     """What a piece unpacks to, `most` bytes at the most: one more than may come is enough to refuse the body."""
+    text = _unpacked_part(unpack, piece, is_last=is_last, most=max(1, most))
+    if unpack.unconsumed_tail:
+        # There is more than may come.
+        return text.ljust(most, b" ")
+    return text
+
+
+def _unpacked_part(unpack: Any, piece: bytes, *, is_last: bool, most: int = _PART) -> bytes:
+    """The next `most` bytes at the most of what a piece unpacks to; what it holds beyond is left in the unpacker."""
     try:
-        text = unpack.decompress(piece, max(1, most))
+        text: bytes = unpack.decompress(piece, most)
     except zlib.error:
         raise BodyRefused(400, "The body is not valid gzip; send it again, or without Content-Encoding.") from None
     if unpack.unused_data or (is_last and not unpack.eof and not unpack.unconsumed_tail):
         raise BodyRefused(400, "The body must be one whole gzip stream; send it again.")
-    if unpack.unconsumed_tail:
-        # There is more than may come.
-        return text.ljust(most, b" ")
     return text
 
 

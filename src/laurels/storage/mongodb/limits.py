@@ -16,7 +16,7 @@ class MongoLimits(Concern):
     """See `LimitStore`."""
 
     @operation()
-    async def take(self, name: str, bucket: Bucket, wanted: int, now: int) -> Grant:
+    async def take(self, name: str, bucket: Bucket, wanted: int, now: int, *, least: int = 1) -> Grant:
         # Nothing is lost that anybody was promised when a failover forgets the last moment.
         buckets = self.database["buckets"].with_options(write_concern=WriteConcern(1))
         at = DatetimeMS(now)
@@ -25,6 +25,7 @@ class MongoLimits(Concern):
         update: list[Document] = [
             {"$set": {"tokens": {"$min": [float(bucket.size), filled]}, "at": {"$max": ["$at", at]}}},
             {"$set": {"taken": {"$min": [wanted, {"$floor": "$tokens"}]}}},
+            {"$set": {"taken": {"$cond": [{"$lt": ["$taken", least]}, 0, "$taken"]}}},
             {"$set": {"tokens": {"$subtract": ["$tokens", "$taken"]}}},
         ]
         for attempt in (1, 2):

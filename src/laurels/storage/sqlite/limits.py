@@ -20,12 +20,16 @@ class SQLiteLimits(Concern):
     """See `LimitStore`. Tokens may be lost with the power, like projections, and must not hold up the writer."""
 
     @projecting
-    def take(self, connection: apsw.Connection, name: str, bucket: Bucket, wanted: int, now: int) -> Grant:
+    def take(
+        self, connection: apsw.Connection, name: str, bucket: Bucket, wanted: int, now: int, *, least: int = 1
+    ) -> Grant:
         with transaction(connection, "IMMEDIATE"):
             found = rows(connection, "SELECT tokens, at FROM buckets WHERE name = ?", (name,))
             tokens, at = found[0] if found else (float(bucket.size), now)
             tokens = min(float(bucket.size), tokens + max(0, now - at) / 1000 * bucket.rate)
             taken = min(wanted, floor(tokens))
+            if taken < least:
+                taken = 0
             rows(connection, "REPLACE INTO buckets VALUES (?, ?, ?)", (name, tokens - taken, max(at, now)))
             rows(
                 connection,
