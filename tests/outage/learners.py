@@ -71,10 +71,10 @@ class Learner:
 
 
 @asynccontextmanager
-async def under_load(url: str, learners: list[Learner]) -> AsyncIterator[None]:
+async def under_load(url: str, learners: list[Learner], headers: dict[str, str] | None = None) -> AsyncIterator[None]:
     """All learners at work while the block runs, each over a connection of its own."""
     limits = httpx2.Limits(max_connections=len(learners))
-    async with httpx2.AsyncClient(base_url=url, timeout=60, trust_env=False, limits=limits) as client:
+    async with httpx2.AsyncClient(base_url=url, timeout=60, trust_env=False, limits=limits, headers=headers) as client:
         tasks = [asyncio.create_task(learner.run(client)) for learner in learners]
         try:
             yield

@@ -15,6 +15,7 @@ import pytest
 
 from laurels.bootstrap import open_store
 from tests.http.answers import assert_refused
+from tests.http.callers import bearer, make_key
 from tests.mongod import Deployment
 from tests.outage.conftest import LIMIT, StartServer
 from tests.outage.learners import Learner, check_ledger, codes, under_load, wait_until_drained
@@ -87,9 +88,11 @@ class TestKilledDatabase:
     async def test_a_server_killed_while_it_spools_loses_and_doubles_nothing(
         self, mongodb: Deployment, serve: StartServer, store: str
     ) -> None:
+        # A server that is started while the database is away goes by the keys of the time before.
+        key = bearer(await asyncio.to_thread(make_key, store, "admin"))
         server = serve(probe="/health/ready?writes=queued")
         people = [Learner(2 * number) for number in range(8)]
-        async with under_load(server.url, people):
+        async with under_load(server.url, people, key):
             await asyncio.sleep(0.5)
             mongodb.nodes[0].kill()
             await asyncio.sleep(1.5)
@@ -152,10 +155,12 @@ class TestAwayAtTheStart:
         self, mongodb: Deployment, serve: StartServer, store: str
     ) -> None:
         # Which keys there are it knows from the time before.
+        key = make_key(store, "admin")
         serve().stop()
         mongodb.nodes[0].kill()
         server = serve(probe="/health/ready?writes=queued")
         with server.client() as client:
+            client.headers.update(bearer(key))
             answer = client.post("/api/progress/event", json=event("ada", "first", metadata={"language": "c"}))
             assert (answer.status_code, answer.json().keys()) == (202, QUEUED)
             told = answer.json()["event"]
@@ -170,6 +175,20 @@ class TestAwayAtTheStart:
             assert (replay.status_code, replay.headers["idempotent-replayed"]) == (200, "true")
             # It happened when it arrived, not when it was recorded.
             assert replay.json()["event"]["timestamp"] == told["timestamp"]
+
+    def test_that_there_was_no_key_yet_opens_nothing(self, mongodb: Deployment, serve: StartServer, store: str) -> None:
+        serve().stop()
+        # Made while no server was there to remember it.
+        key = make_key(store, "admin")
+        mongodb.nodes[0].kill()
+        server = serve(probe="/health/live")
+        with server.client() as client:
+            assert_refused(client.post("/api/progress/event", json=event("ada", "first")), 503)
+            mongodb.nodes[0].start()
+            mongodb.nodes[0].wait()
+            wait_until_there(client)
+            assert_refused(client.post("/api/progress/event", json=event("ada", "first")), 401)
+            assert client.post("/api/progress/event", json=event("ada"), headers=bearer(key)).status_code == 201
 
 
 class TestAnswersWhileAway:

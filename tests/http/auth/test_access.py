@@ -269,6 +269,13 @@ def test_a_page_opens_its_users_stream_with_a_query(client: httpx2.Client) -> No
     assert client.get(f"/api/progress/dashboard/ada?access_token={token('ada')}").status_code == 401
 
 
+def test_a_query_names_nobody_where_there_is_no_stream(client: httpx2.Client, store: str) -> None:
+    key = make_key(store, "admin")
+    # Paths with the word in them, a learner of that name.
+    for path in ("dashboard/stream", "dashboard/stream/ada", "export/a/stream/b"):
+        assert client.get(f"/api/progress/{path}?access_token={key}").status_code == 401, path
+
+
 def test_a_stream_ends_with_the_right_to_it(client: httpx2.Client, store: str) -> None:
     key = make_key(store, "progress:read")
     with client.stream("GET", "/api/progress/stream/ada", headers=bearer(key)) as answer:
@@ -277,6 +284,19 @@ def test_a_stream_ends_with_the_right_to_it(client: httpx2.Client, store: str) -
         revoke(store, key)
         rest = "".join(pieces)
     assert rest.endswith("event: bye\ndata: {}\n\n")
+
+
+def test_a_stream_that_began_without_a_key_ends_with_the_first_one(start_server: Any) -> None:
+    server = start_server(stream_heartbeat_ms="200")
+    with server.client() as client, client.stream("GET", "/api/progress/stream/ada") as answer:
+        pieces = answer.iter_text()
+        assert any("event: progress" in piece for piece in pieces)
+        key = make_key(f"sqlite:///{server.database}", "events:write")
+        event = {"userId": "ada", "eventType": "code_run"}
+        assert client.post("/api/progress/event", json=event, headers=bearer(key)).status_code == 201
+        rest = "".join(pieces)
+    assert rest.endswith("event: bye\ndata: {}\n\n")
+    assert "event: event" not in rest
 
 
 def test_a_revoked_key_is_refused_at_once_by_every_process(start_server: Any, tmp_path_factory: Any) -> None:

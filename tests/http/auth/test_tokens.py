@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import time
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -85,6 +85,23 @@ async def test_published_keys_sign_tokens(platform: Platform) -> None:
         assert found.user_id == "ada"
     assert platform.asked == 1, "they are kept"
     assert await checking.check(signed(rsa("one"), "RS256", kid="one")) is None
+    await checking.close()
+
+
+async def test_a_token_that_does_not_name_its_key_is_tried_with_those_of_its_type(platform: Platform) -> None:
+    rsas, curve = [rsa(str(number)) for number in range(3)], ECKey.generate_key("P-256", {"kid": "c", "use": "sig"})
+    platform.publish(*rsas, curve)
+    checking = Tokens(TokenRules(jwks_url=platform.url))
+    for key, alg in [*((key, "RS256") for key in rsas), (curve, "ES256")]:
+        parts = key.as_dict(private=True)
+        del parts["kid"]
+        nameless = type(key).import_key(parts)
+        text = jwt.encode({"alg": alg}, {"sub": "ada", "exp": int(time.time()) + 600}, nameless, algorithms=[alg])
+        assert b"kid" not in urlsafe_b64decode(text.partition(".")[0] + "==")
+        assert await checking.check(text) is not None, alg
+        # One that names another key is not tried with all.
+        assert await checking.check(signed(key, alg, kid="nope")) is None
+    assert await checking.check(signed(rsa("0"), "RS256")) is None
     await checking.close()
 
 

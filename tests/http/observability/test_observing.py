@@ -133,6 +133,23 @@ class TestRequestIds:
 
 
 class TestAccessLog:
+    def test_of_many_refusals_some_have_a_line(self, start_server: StartServer, user: str) -> None:
+        server = start_server(failure_rate="0")
+        path = f"/api/progress/dashboard/{user}"
+        started = time.monotonic()
+        with server.client() as client:
+            for _ in range(200):
+                assert client.get(path, headers={"authorization": "Basic x"}).status_code == 401
+            seconds = time.monotonic() - started
+            # The first line of another second tells how many had none.
+            time.sleep(1.1)
+            client.get(path, headers={"authorization": "Basic x", "x-request-id": "the-last"})
+        last = line_of(server, "the-last")
+        written = len(lines(server))
+        assert written <= 10 * (seconds + 2)
+        assert sum(line.get("unlogged", 0) for line in lines(server)) + written == 201
+        assert last["unlogged"] > 0
+
     def test_a_line_tells_of_a_request_and_of_nobody(self, seen: ServerProcess, client: httpx2.Client) -> None:
         key = make_key(f"sqlite:///{seen.database}", "admin")
         headers = {"authorization": f"Bearer {key}", "x-request-id": "with-key"}

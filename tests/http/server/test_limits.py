@@ -78,6 +78,8 @@ def test_end_users_addresses_and_failures_have_limits_of_their_own(start_server:
         found = Counter(client.get("/api/badges", headers=wrong).status_code for _ in range(20))
         assert 5 <= found[401] <= 6, found
         assert found[429] >= 14
+        for other in ({"authorization": "Basic x"}, {"authorization": "Bearer"}, {"authorization": "lrl_x"}):
+            assert client.get("/api/badges", headers=other).status_code == 429
         # Whoever shares the address with somebody who guesses still gets in.
         key = bearer(make_key(f"sqlite:///{server.database}", "progress:read"))
         assert client.get("/api/badges", headers=key).status_code == 200

@@ -124,7 +124,8 @@ class Keyring:
         except StoreError:
             if not self.is_known:
                 keys = None if self._remembered is None else await self._remembered.load()
-                if keys is None:
+                if not keys:
+                    # That there was none is no proof that there is none: the first one opens nothing, it closes.
                     raise
                 self._by_prefix = {key.prefix: key for key in keys}
                 self.is_known = True

@@ -12,16 +12,17 @@ from urllib.parse import parse_qs
 
 from litestar.types import HTTPScope
 from msgspec import Struct
+from msgspec.structs import replace
 
 from laurels.application.access.keyring import Keyring
 from laurels.domain.keys import allowed_by
 from laurels.http.auth.access import EVERYTHING, Caller, Unauthenticated
 from laurels.http.auth.sessions import parent_of, session_in
 from laurels.http.auth.tokens import Token, Tokens
+from laurels.http.server.routing import route_of
 from laurels.http.wire.bodies import header
 
 KEY_PREFIX = "lrl_"
-_STREAM = "/stream"
 # What proxies and the networks in front of them add; a browser or curl on this machine sends none of it.
 _FORWARDED = frozenset(
     {
@@ -55,8 +56,8 @@ class Policy(Struct, frozen=True):
 class WrongCredentials(Unauthenticated):
     """What was sent is no key or token that counts."""
 
-    def __init__(self) -> None:
-        super().__init__("This key or token is unknown, expired or revoked.")
+    def __init__(self, detail: str = "This key or token is unknown, expired or revoked.") -> None:
+        super().__init__(detail)
 
 
 class Identity:
@@ -68,6 +69,7 @@ class Identity:
         self._policy = policy
         self._has_tokens = has_tokens
         self._anonymous = Caller(shown=policy.shown)
+        self._open = replace(EVERYTHING, still_counts=self._is_still_open)
         self._by_key: dict[str, Caller] = {}
 
     @property
@@ -84,7 +86,7 @@ class Identity:
             return self._of_session(session)
         if credentials is None:
             if self._keyring.is_empty and not self._has_tokens and is_this_machine(scope, self._policy.origins):
-                return EVERYTHING
+                return self._open
             return self._anonymous
         if credentials.startswith(KEY_PREFIX):
             return self._of_key(credentials)
@@ -123,6 +125,12 @@ class Identity:
             )
         return caller
 
+    async def _is_still_open(self) -> bool:
+        """Whether there is no key yet, so that a stream that began without one may go on."""
+        if not self._keyring.stay_fresh():
+            await self._keyring.refresh()
+        return self._keyring.is_empty
+
     def _still(self, prefix: str) -> Callable[[], Awaitable[bool]]:
         async def still_counts() -> bool:
             if not self._keyring.stay_fresh():
@@ -141,9 +149,10 @@ def _credentials(scope: HTTPScope) -> str | None:
     if given:
         kind, _, credentials = given.partition(" ")
         if kind.lower() != "bearer" or not credentials.strip():
-            raise Unauthenticated("Send the key or token as Authorization: Bearer ...")
+            # It counts as a guess: what is sent may be a key by another name.
+            raise WrongCredentials("Send the key or token as Authorization: Bearer ...")
         return credentials.strip()
-    if scope["query_string"] and _STREAM in scope["path"]:
+    if scope["query_string"] and (route := route_of(scope)) is not None and route.is_stream:
         # A page's EventSource cannot send headers. Queries stand in no log of ours.
         found = parse_qs(scope["query_string"].decode("latin-1")).get("access_token")
         return found[0] if found else None

@@ -7,6 +7,8 @@ The library checks signatures and claims; here stands what is accepted: algorith
 from __future__ import annotations
 
 import asyncio
+from base64 import urlsafe_b64decode
+from collections.abc import Iterable
 from time import monotonic
 from typing import Any
 
@@ -15,7 +17,7 @@ import msgspec
 import structlog
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, OctKey
+from joserfc.jwk import Key, KeySet, OctKey
 from msgspec import Struct
 
 from laurels.errors import SettingsError
@@ -28,6 +30,8 @@ MAX_LENGTH = 4_096
 # Seconds: how long published keys count, and between two looks for one that is not among them.
 FRESH = 600.0
 AGAIN = 30.0
+# Keys that a token is tried with that does not name its own: each trial is work for whoever sends it.
+MOST_TRIED = 5
 _FETCH_SECONDS = 5.0
 _FETCH_BYTES = 256 * 1024
 # Clocks of two machines, in seconds.
@@ -70,6 +74,11 @@ class Token(Struct, frozen=True):
     expires_at: float
 
 
+class _Head(Struct):
+    alg: str = ""
+    kid: Any = None
+
+
 class Tokens:
     """Checks tokens."""
 
@@ -104,16 +113,31 @@ class Tokens:
     def _read(self, text: str) -> Token | None:
         if self._key is None:
             return None
+        for key in self._keys_for(text, self._key):
+            try:
+                claims = jwt.decode(text, key, algorithms=self._algorithms).claims
+                self._claims.validate(claims)
+            except (JoseError, ValueError, TypeError, KeyError, RecursionError):
+                # Also one that is nested too deeply to be read.
+                continue
+            return _token_of(claims)
+        return None
+
+    def _keys_for(self, text: str, known: OctKey | KeySet) -> Iterable[OctKey | KeySet | Key]:
+        """What a token may be signed by. One that does not name its key is tried with those of its type."""
+        if not isinstance(known, KeySet) or len(known.keys) == 1:
+            return [known]
         try:
-            claims = jwt.decode(text, self._key, algorithms=self._algorithms).claims
-            self._claims.validate(claims)
-        except (JoseError, ValueError, TypeError, KeyError, RecursionError):
-            # Also one that is nested too deeply to be read.
-            return None
-        user_id, expires_at = claims["sub"], claims["exp"]
-        if not isinstance(user_id, str) or not 1 <= len(user_id) <= 100:
-            return None
-        return Token(user_id, min(expires_at, _FOR_EVER) + LEEWAY)
+            head = msgspec.json.decode(urlsafe_b64decode(text.partition(".")[0] + "=="), type=_Head)
+        except (ValueError, RecursionError):
+            return []
+        if head.kid is not None:
+            return [known]
+        if head.alg not in self._algorithms:
+            return []
+        types = KeySet.algorithm_keys.get(head.alg, [])
+        fitting = [key for key in known if key.key_type in types and key.get("use") in (None, "sig")]
+        return [key for key in fitting if key.get("alg") in (None, head.alg)][:MOST_TRIED]
 
     async def _fetch(self) -> None:
         """Read the published keys; what is known stays where that fails."""
@@ -148,3 +172,10 @@ class Tokens:
         """End what is under way."""
         if self._fetching is not None:
             self._fetching.cancel()
+
+
+def _token_of(claims: dict[str, Any]) -> Token | None:
+    user_id, expires_at = claims["sub"], claims["exp"]
+    if not isinstance(user_id, str) or not 1 <= len(user_id) <= 100:
+        return None
+    return Token(user_id, min(expires_at, _FOR_EVER) + LEEWAY)

@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 from itertools import count
-from time import perf_counter_ns
+from time import monotonic, perf_counter_ns
 from typing import Any, Protocol
 
 import structlog
@@ -25,10 +25,34 @@ logger = structlog.get_logger("laurels.access")
 UNMATCHED = "unmatched"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 _IS_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII).fullmatch
+# Refusals cost a caller nothing: so many a second get a line, which says how many before it got none (`unlogged`).
+REFUSALS_LOGGED = 10
+_REFUSED = frozenset({401, 403, 429})
 _CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 Seen = tuple[str, str, str]
 """Template, method and class of the status (`none`: the client went away before there was one)."""
+
+
+class Sample:
+    """Lets so many a second through."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._second = 0
+        self._taken = self._left_out = 0
+
+    def take(self) -> int | None:
+        """None where this one is to be left out; else how many were since the last that was not."""
+        second = int(monotonic())
+        if second != self._second:
+            self._second, self._taken = second, 0
+        if self._taken >= self._most:
+            self._left_out += 1
+            return None
+        self._taken += 1
+        left_out, self._left_out = self._left_out, 0
+        return left_out
 
 
 class Traces(Protocol):
@@ -57,6 +81,7 @@ class Observer:
         self._errors_only = access_log == "errors"
         self._is_silent = access_log == "off"
         self._names_addresses = log_addresses
+        self._refusals = Sample(REFUSALS_LOGGED)
         self._own_ids = count(1)
         self._process = secrets.token_hex(6)
         self._traces = traces
@@ -106,8 +131,11 @@ class Observer:
             self._traces.request(scope, template, status, ended - started)
         if self._is_silent:
             return
-        is_error = status >= 500 or status in (401, 403, 429)
+        is_error = status >= 500 or status in _REFUSED
         if self._errors_only and not is_error:
+            return
+        unlogged = 0
+        if status in _REFUSED and (unlogged := self._refusals.take()) is None:
             return
         origin: dict[str, Any] = {}
         if self._names_addresses and (client := scope["client"]) is not None:
@@ -121,4 +149,5 @@ class Observer:
             key=scope["state"].get("key_id"),
             pid=os.getpid(),
             **origin,
+            **({"unlogged": unlogged} if unlogged else {}),
         )
