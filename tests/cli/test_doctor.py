@@ -73,7 +73,7 @@ def test_a_store_in_order_and_no_server(run: Run, made: str) -> None:
     assert levels.pop("keys") == "warn"
     assert set(levels.values()) == {"ok"}
     assert " ".join(sorted(levels)) == (
-        "file system permissions projections published rulebook schema settings spool store tzdata wal"
+        "file system permissions projections published rulebook schema serving settings spool store tzdata wal"
     )
 
 
@@ -97,6 +97,54 @@ def test_what_cannot_be_read_is_told(doctor: Doctor, tmp_path: Path) -> None:
     assert doctor(code=1, env={"LAURELS_RULEBOOK": "nowhere.toml"})["rulebook"]["level"] == "fail"
 
 
+@pytest.mark.parametrize(
+    "store",
+    [
+        "mongodb://bob:PASSWORD@[::1/x",
+        "mongodb://bob:PASSWORD@127.0.0.1:1/x?tls=true&tlsCAFile=/nowhere.pem",
+        "mongodb://bob:PASSWORD@127.0.0.1:1/x?tls=true&tlsCAFile=/proc/self/status",
+        "sqlite://[::1/x.db",
+    ],
+)
+@pytest.mark.parametrize("command", [["doctor"], ["serve", "--port", "0"], ["keys", "list"], ["verify"]], ids=str)
+def test_a_store_url_that_cannot_be_used_is_one_sentence_without_its_password(
+    run: Run, command: list[str], store: str
+) -> None:
+    # `run` lets no traceback pass.
+    done = run(*command, "--store", store)
+    assert done.code != 0
+    said = done.out + done.err
+    assert "PASSWORD" not in said.replace("[USER:PASSWORD@]", "")
+    assert "store URL" in said
+
+
+@pytest.mark.parametrize("env", [{"LAURELS_JWT_SECRET": "short"}, {"LAURELS_JWT_ALGORITHMS": "HS1"}], ids=str)
+def test_what_a_server_refuses_to_start_with_fails(run: Run, doctor: Doctor, made: str, env: dict[str, str]) -> None:
+    found = doctor("--store", made, code=1, env=env)
+    assert found["serving"]["level"] == "fail"
+    assert next(iter(env)) in found["serving"]["detail"]
+
+
+def test_what_a_server_makes_is_its_users_alone(doctor: Doctor, start: Start, store_url: str, tmp_path: Path) -> None:
+    spool = tmp_path / "new" / "spool"
+    env = {"LAURELS_SPOOL": str(spool)}
+    before = os.umask(0o022)
+    try:
+        serving = start("serve", "--port", 0, "--store", store_url, env=env)
+        ready_url(serving)
+    finally:
+        os.umask(before)
+    database = Path(store_url.removeprefix("sqlite:///"))
+    files = [*database.parent.glob(f"{database.name}*"), *spool.iterdir()]
+    assert {database.name, f"{database.name}-wal", "spool.db", "keys.json"} <= {f.name for f in files}
+    assert {file.name: oct(file.stat().st_mode & 0o777) for file in files} == {file.name: "0o600" for file in files}
+    assert spool.stat().st_mode & 0o777 == 0o700
+    found = doctor("--store", store_url, env=env)
+    assert (found["permissions"]["level"], found["spool"]["level"]) == ("ok", "ok")
+    (spool / "keys.json").chmod(0o640)
+    assert doctor("--store", store_url, env=env)["spool"]["level"] == "warn"
+
+
 def test_the_schema_is_looked_at_and_left_alone(doctor: Doctor, made: str, database: Path) -> None:
     rows(database, "PRAGMA user_version = 1")
     assert doctor("--store", made)["schema"]["level"] == "warn"
@@ -109,7 +157,7 @@ def test_the_schema_is_looked_at_and_left_alone(doctor: Doctor, made: str, datab
 
 def test_permissions(doctor: Doctor, made: str, database: Path) -> None:
     database.parent.chmod(0o755)
-    for mode, level in ((0o644, "warn"), (0o666, "fail")):
+    for mode, level in ((0o600, "ok"), (0o640, "warn"), (0o644, "warn"), (0o666, "fail")):
         database.chmod(mode)
         found = doctor("--store", made, code=int(level == "fail"))
         assert found["permissions"]["level"] == level

@@ -59,11 +59,26 @@ async def test_beyond_the_limit_a_call_is_refused_whole_and_smaller_ones_fit(spo
         await spool.append([spooled("ada", 2), spooled("ada", 3, text="x" * 10_000)])
     await spool.append([spooled("ada", 4)])
     assert ids(await spool.first(10)) == ["ada 1", "ada 4"]
-    assert await spool.check() == "ok"
+    # There is room, and not for any event.
+    assert await spool.check() == "full"
     await spool.append([spooled("ada", 5, text="x" * 8_500)])
     assert await spool.check() == "full"
     await spool.settle(await spool.first(10), [])
     assert (spool.is_empty, await spool.check(), (await spool.stats()).bytes) == (True, "ok", 0)
+
+
+async def test_it_says_that_it_is_full_when_the_largest_event_does_not_fit(tmp_path: Path) -> None:
+    spool = await FileSpool.open(tmp_path / "spool", limit=64 * 1024)
+    number = 0
+    while await spool.check() == "ok":
+        number += 1
+        await spool.append([spooled("ada", number, text="x" * 500)])
+    assert number > 50
+    with pytest.raises(StoreUnavailable):
+        await spool.append([spooled("ada", 0, text="x" * 16_000), spooled("ada", 0, text="x" * 5_000)])
+    # One that still fits is taken all the same.
+    await spool.append([spooled("ada", 0, text="x" * 500)])
+    await spool.close()
 
 
 async def test_another_process_sees_at_once_that_something_waits(spool: FileSpool, tmp_path: Path) -> None:

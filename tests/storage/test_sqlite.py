@@ -330,3 +330,23 @@ class TestPlacesInTheLedger:
         await store.ledger.append(history("eve", 9, first=5))
         assert (await store.ledger.written_since(found.next, 100)).users == {"eve": (5, 13)}
         await store.close()
+
+
+async def test_nothing_of_a_deleted_user_is_left_in_file_and_log(tmp_path: Path) -> None:
+    store = await SQLiteStore.open(tmp_path / "laurels.db")
+    await store.ledger.append([event_entry("the-deleted-one", number) for number in range(1, 20)])
+    await store.ledger.append([event_entry("another", 1)])
+    await store.tombstones.mark_deleted("the-deleted-one", 5)
+    await store.tombstones.purge(["the-deleted-one"])
+    # Somebody reads in the log while the tombstone closes; it is cut off when they are done.
+    reader = apsw.Connection(str(tmp_path / "laurels.db"))
+    reader.execute("BEGIN; SELECT * FROM ledger")
+    await store.tombstones.close(["the-deleted-one"])
+    assert b"the-deleted-one" in (tmp_path / "laurels.db-wal").read_bytes()
+    reader.execute("COMMIT")
+    reader.close()
+    assert await store.tombstones.open_ids() == []
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert [name for name, content in kept.items() if b"the-deleted-one" in content] == []
+    assert b"another" in kept["laurels.db"]
+    await store.close()

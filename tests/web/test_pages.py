@@ -113,6 +113,15 @@ class TestPictures:
         assert client.get("/u/ada").headers["x-frame-options"] == "DENY"
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["%00", "a%00.css", "pictures.css%00", "..%2f..%2fetc%2fpasswd", "%2e%2e/etc", "a/" * 5_000, "x" * 20_000],
+    ids=["NUL", "NUL within", "NUL after", "up", "up by dots", "deep", "lengthy"],
+)
+def test_a_path_that_is_no_file_is_not_found(client: httpx2.Client, path: str) -> None:
+    assert client.get(f"/static/{path}").status_code == 404
+
+
 def test_the_stylesheet_holds_the_palette_of_the_pictures() -> None:
     text = (Path(laurels.web.__file__).parent / "static" / "pictures.css").read_text("utf-8")
     assert text.partition("\n")[2] == stylesheet()

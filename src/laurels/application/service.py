@@ -155,6 +155,11 @@ class Service:
             tasks += self._dispatcher.tasks
         return tasks
 
+    @property
+    def dispatcher(self) -> Dispatcher | None:
+        """What delivers webhooks, while it does."""
+        return self._dispatcher
+
     @asynccontextmanager
     async def delivering(self, sender: Sender, *, allow_private: bool) -> AsyncGenerator[Webhooks]:
         """Deliver webhooks through `sender` as long as the block runs, which gets the means to make them."""

@@ -119,7 +119,14 @@ async def _open(
 
 async def open_store(url: str) -> Store:
     """The store that a URL names. Raises SettingsError for a URL that names none, StoreError if it will not open."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # Without the cause, which may quote it.
+        raise SettingsError(
+            "The store URL cannot be read: percent-encode special characters of user and password, and close the "
+            "brackets of an IPv6 address."
+        ) from None
     if parts.scheme == "sqlite":
         path = unquote(parts.path).removeprefix("/")
         if parts.netloc or not path:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from litestar.types import ASGIApp
 
+from laurels.application.access.bucket_names import BucketNames
 from laurels.application.access.keyring import Keyring
 from laurels.application.access.rate_limiter import RateLimiter
 from laurels.application.maintenance.publishing import Publications
@@ -69,16 +70,21 @@ def compose(settings: Settings, *, guard: Layer | None = None) -> Lifespan:
         )
     )
     raise_file_limit()
-    tokens = TokenRules(
+    tokens = token_rules(settings)
+    app = Lifespan(lambda: _serving(settings, tokens, guard))
+    calm_collector()
+    return app
+
+
+def token_rules(settings: Settings) -> TokenRules:
+    """Which tokens are taken. Raises SettingsError."""
+    return TokenRules(
         secret=settings.jwt_secret,
         jwks_url=settings.jwt_jwks_url,
         algorithms=settings.listed("jwt_algorithms"),
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
     )
-    app = Lifespan(lambda: _serving(settings, tokens, guard))
-    calm_collector()
-    return app
 
 
 @asynccontextmanager
@@ -117,7 +123,7 @@ async def _serving(settings: Settings, tokens: TokenRules, guard: Layer | None) 
             app = ShortWay(app, service, running.limits)
         # Each layer knows the one inside it; a request passes them from the bottom of this list to its top.
         app = Methods(app)
-        app = guard(app) if guard else Guard(app, identity=identity, limiter=limiter, rates=_rates(settings))
+        app = guard(app) if guard else _guard(app, identity, limiter, service, settings)
         app = capacity = Capacity(app, requests=settings.max_requests, seconds=settings.request_seconds)
         app = Refusals(app)
         if origins := settings.listed("cors_origins"):
@@ -140,6 +146,11 @@ async def _serving(settings: Settings, tokens: TokenRules, guard: Layer | None) 
 
         stack.enter_context(told_of_stopping(stop))
         yield app
+
+
+def _guard(app: ASGIApp, identity: Identity, limiter: RateLimiter, service: Service, settings: Settings) -> ASGIApp:
+    names = BucketNames(service.store.secrets)
+    return Guard(app, identity=identity, limiter=limiter, names=names, rates=_rates(settings))
 
 
 async def _identity(stack: AsyncExitStack, settings: Settings, service: Service, rules: TokenRules) -> Identity:

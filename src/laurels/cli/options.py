@@ -69,6 +69,10 @@ async def rulebook_for(settings: Settings) -> Rulebook:
 
 def is_missing(store: str) -> bool:
     """Whether `store` is a SQLite file that is not there."""
-    parts = urlsplit(store)
+    try:
+        parts = urlsplit(store)
+    except ValueError:
+        # Opening it says what is wrong.
+        return False
     path = unquote(parts.path).removeprefix("/")
     return parts.scheme == "sqlite" and bool(path) and not parts.netloc and not Path(path).is_file()

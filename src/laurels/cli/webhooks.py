@@ -57,9 +57,13 @@ def remove(endpoint_id: EndpointId, store: StoreOption = None) -> None:
 
 
 @app.command()
-def rotate(endpoint_id: EndpointId, store: StoreOption = None) -> None:
+def rotate(
+    endpoint_id: EndpointId,
+    store: StoreOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Also within a day of the last rotation.")] = False,
+) -> None:
     """Make a new secret and print it, this once. For a day messages are signed by the old one, too."""
-    endpoint = _run(_existing(store), lambda webhooks: webhooks.rotate(endpoint_id))
+    endpoint = _run(_existing(store), lambda webhooks: webhooks.rotate(endpoint_id, is_forced=force))
     say(endpoint.secret)
     complain(f"The old secret of {endpoint_id} signs, too, until {iso(endpoint.previous_until or 0)}.")
 

@@ -25,8 +25,8 @@ from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
 VERSION = 1
 # What a row takes beside its JSON and its ids, indexes included.
 ROW_BYTES = 150
-# With less room than this a spool counts as full: the next small event may not fit.
-_ROOM = 1_024
+# With less room than this a spool counts as full: the largest event, with its metadata of 16 KiB, would not fit.
+_ROOM = 18 * 1024
 # Bytes of the disk that are left alone: taking events out needs some, and a disk that is full to the last byte would
 # keep them for ever.
 _HEADROOM = 1024 * 1024

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 
 import httpx2
 import pytest
+from standardwebhooks.webhooks import WebhookVerificationError
 
 from tests.http.conftest import StartServer
+from tests.http.server_process import free_port
 from tests.webhooks.receiver import Receiver
 
 PATH = "/api/webhooks"
@@ -53,6 +56,39 @@ def test_two_workers_tell_a_badge_once_and_go_on_after_a_restart(start_server: S
     assert len(receiver.ids) == len(set(receiver.ids)) == 2
     # The address may hold a secret of its own.
     assert str(receiver.port) not in server.log
+
+
+def test_a_message_right_after_a_rotation_is_signed_by_both_secrets(
+    start_server: StartServer, receiver: Receiver
+) -> None:
+    port = free_port()
+    server = start_server(workers=2, webhook_private="true", metrics_port=str(port))
+    with server.client() as client:
+        made = client.post(PATH, json={"url": receiver.url, "types": ["badge.awarded"]}).json()
+        event = {"userId": "ada", "eventType": "code_run"}
+        assert client.post("/api/progress/event", json=event).status_code == 201
+        receiver.wait_for(1)
+        rotation = f"{PATH}/{made['webhook']['id']}/rotate"
+        second = client.post(rotation).json()["secret"]
+        assert client.post("/api/progress/event", json={**event, "userId": "bob"}).status_code == 201
+        receiver.wait_for(2)
+        for secret in (made["secret"], second):
+            assert receiver.verify(secret)["data"]["userId"] == "bob"
+        # The first secret is not dropped unless somebody says so.
+        refused = client.post(rotation)
+        assert refused.status_code == 422
+        assert [each["field"] for each in refused.json()["errors"]] == ["force"]
+        third = client.post(f"{rotation}?force=true").json()["secret"]
+        assert client.post("/api/progress/event", json={**event, "userId": "carla"}).status_code == 201
+        receiver.wait_for(3)
+        for secret in (second, third):
+            assert receiver.verify(secret)["data"]["userId"] == "carla"
+        with pytest.raises(WebhookVerificationError):
+            receiver.verify(made["secret"])
+        told = "".join(httpx2.get(f"http://127.0.0.1:{port + n}/metrics", trust_env=False).text for n in range(2))
+    delivered = re.findall(r'laurels_webhook_attempts_total\{outcome="delivered"\} (\S+)', told)
+    assert sum(map(float, delivered)) == 3
+    assert "laurels_webhook_endpoints 1.0" in told
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 
 import httpx2
 import pytest
@@ -117,6 +119,23 @@ def test_a_batch_counts_as_one_request_for_each_event(start_server: StartServer)
         assert too_many.status_code == 413
         assert "100 events" in too_many.json()["error"]
         assert client.get("/api/progress/dashboard/ada", headers=headers).json()["totalEvents"] == 90
+
+
+def test_names_of_buckets_tell_nobody_whose_they_are(start_server: StartServer) -> None:
+    def names(server: ServerProcess) -> set[str]:
+        with server.client() as client:
+            for who in ({}, bearer(token("ada")), {"authorization": "Basic x"}):
+                client.get("/api/badges", headers=who)
+        with closing(sqlite3.connect(server.database)) as database:
+            return {name for (name,) in database.execute("SELECT name FROM buckets")}
+
+    one, other = start_server(jwt_secret=SECRET), start_server(jwt_secret=SECRET)
+    known = names(one)
+    assert {name.partition(":")[0] for name in known} == {"address", "user", "failures"}
+    one.stop()
+    one.start()
+    assert names(one) == known, "all processes know them by the same names"
+    assert not names(other) & known, "and nobody can make a list of them"
 
 
 def test_addresses_that_clients_claim_to_have_change_nothing(start_server: StartServer) -> None:

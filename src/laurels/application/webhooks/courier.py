@@ -67,6 +67,14 @@ class Sender(Protocol):
         ...
 
 
+class DeliveryCounts(Struct):
+    """Attempts of one process since its start: messages that arrived, attempts that failed, messages given up."""
+
+    delivered: int = 0
+    failed: int = 0
+    given_up: int = 0
+
+
 class Courier:
     """Delivers for one endpoint, as long as this process holds the claim to do so."""
 
@@ -80,6 +88,7 @@ class Courier:
         *,
         learners: Learners,
         owner: str,
+        counts: DeliveryCounts | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._store = store
@@ -88,6 +97,7 @@ class Courier:
         self._reminders = Reminders(store, rulebook, clock, learners)
         self._sender = sender
         self._owner = owner
+        self._counts = counts or DeliveryCounts()
         self._claimed_at: int | None = None
         self._next = self._kept = ""
         self._looked_back_at = 0
@@ -132,7 +142,8 @@ class Courier:
         return True
 
     @property
-    def _is_away(self) -> bool:
+    def is_away(self) -> bool:
+        """Whether the endpoint took none of the last messages."""
         return self._failures >= AWAY_AFTER
 
     async def _round(self) -> bool:
@@ -141,7 +152,7 @@ class Courier:
         for each in due:
             by_user.setdefault(each.user_id, []).append(each)
         await self._side_by_side(iter(by_user), lambda user_id: self._retry(by_user[user_id]), stops=False)
-        is_probe = self._is_away
+        is_probe = self.is_away
         if is_probe and 0 <= self._clock() - self._probed_at < PROBE_INTERVAL:
             return False
         return await self._look(is_probe=is_probe) or len(due) >= DUE
@@ -165,7 +176,7 @@ class Courier:
                 await tell(user_id)
                 if self._failures > failures:
                     return False
-                if not self._is_away:
+                if not self.is_away:
                     break
         await self._side_by_side(waiting, tell, stops=True)
         if next(waiting, None) is not None:
@@ -176,7 +187,7 @@ class Courier:
         self._next, self._kept = found.next, found.safe
         if not found.is_all:
             return True
-        if self._is_away:
+        if self.is_away:
             # Where the ledger has nothing to ask with whether it is back, one user whose time has come will do.
             return is_probe and await self._reminders.ring(self.endpoint, limit=1)
         return await self._reminders.ring(self.endpoint)
@@ -185,7 +196,7 @@ class Courier:
         """Work for users, some at a time; where it `stops`, those are left who come after the endpoint went away."""
 
         async def run() -> None:
-            while not (stops and self._is_away):
+            while not (stops and self.is_away):
                 user_id = next(users, None)
                 if user_id is None:
                     return
@@ -287,16 +298,19 @@ class Courier:
         attempts = delivery.attempts + 1
         tried = replace(delivery, attempts=attempts, at=now, status=answer.status, error=answer.error)
         if answer.error is None and is_delivered(answer.status):
-            was_away, self._failures = self._is_away, 0
+            self._counts.delivered += 1
+            was_away, self._failures = self.is_away, 0
             if was_away:
                 await self._store.webhooks.hasten(self.endpoint.id, now=now)
             return replace(tried, state="done")
         self._failures += 1
-        if self._is_away:
+        self._counts.failed += 1
+        if self.is_away:
             self._probed_at = now
         if self._failures == AWAY_AFTER:
             logger.warning("webhook %s does not take messages: %s", self.endpoint.id, answer.error or answer.status)
         if attempts >= ATTEMPTS:
+            self._counts.given_up += 1
             return replace(tried, state="dead")
         pause = DELAYS[attempts - 1] * 1_000
         # Not all at the same moment.

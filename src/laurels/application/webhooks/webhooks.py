@@ -20,8 +20,9 @@ from laurels.application.ports.store import Store
 from laurels.application.ports.webhooks import WebhookStore
 from laurels.application.queries.learners import Learners
 from laurels.application.queries.lru_cache import recent_progress
-from laurels.application.webhooks.courier import Answer, Courier, Sender
+from laurels.application.webhooks.courier import Answer, Courier, DeliveryCounts, Sender
 from laurels.application.webhooks.messages import NOBODY, body_of, deletion_of
+from laurels.domain.periods import iso
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.webhooks import (
     BOARD_CLOSED,
@@ -46,6 +47,8 @@ LIMIT = 50
 INTERVAL = 0.5
 # Seconds between two questions whether endpoints changed.
 FRESH = 1.0
+# Seconds after which every process has seen a change.
+SETTLED = 2.25 * FRESH
 # Seconds after which they are read again though no change was told.
 _REREAD = 60.0
 _GIVE_BACK = 2.0
@@ -91,14 +94,24 @@ class Webhooks:
         if not await self._store.remove(endpoint_id):
             raise UnknownWebhook(endpoint_id)
 
-    async def rotate(self, endpoint_id: str) -> Endpoint:
-        """Give an endpoint a new secret; the present one goes on to sign beside it for a day. Raises UnknownWebhook."""
+    async def rotate(self, endpoint_id: str, *, is_forced: bool = False) -> Endpoint:
+        """Give an endpoint a new secret; the present one goes on to sign beside it for a day.
+
+        At the return every process signs with both. Raises UnknownWebhook; InvalidInput where the secret before the
+        present one still signs, which would end, unless that `is_forced`.
+        """
         known = await self.get(endpoint_id)
-        rotated = replace(
-            known, secret=new_secret(), previous_secret=known.secret, previous_until=self._clock() + ROTATION
-        )
+        now = self._clock()
+        if len(known.secrets_at(now)) > 1 and not is_forced:
+            raise InvalidInput(
+                "force",
+                f"The secret before the present one signs until {iso(known.previous_until or 0)}, and a receiver may "
+                "know only that one. Rotate after that, or force it to end now.",
+            )
+        rotated = replace(known, secret=new_secret(), previous_secret=known.secret, previous_until=now + ROTATION)
         if not await self._store.replace(rotated):
             raise UnknownWebhook(endpoint_id)
+        await asyncio.sleep(SETTLED)
         return rotated
 
     async def deliveries(self, endpoint_id: str, *, state: State | None = None, limit: int = 100) -> list[Delivery]:
@@ -149,6 +162,7 @@ class Dispatcher:
         self._owner = uuid4().hex
         self._version: int | None = None
         self._asked_at = self._read_at = float("-inf")
+        self.counts = DeliveryCounts()
         self._couriers: dict[str, Courier] = {}
         self._workers: dict[str, BackgroundTask] = {}
         self._following = BackgroundTask("laurels-webhooks", self._follow, retry=FRESH)
@@ -157,6 +171,11 @@ class Dispatcher:
     def tasks(self) -> list[BackgroundTask]:
         """What runs now."""
         return [self._following, *self._workers.values()]
+
+    @property
+    def endpoints(self) -> tuple[int, int]:
+        """How many endpoints there are, and how many of those that this process delivers for take nothing now."""
+        return len(self._couriers), sum(courier.is_away for courier in self._couriers.values())
 
     def forget_all(self) -> None:
         """Keep nothing that was read before now: the rulebook has changed."""
@@ -222,6 +241,7 @@ class Dispatcher:
                         self._sender,
                         learners=self._analytics,
                         owner=self._owner,
+                        counts=self.counts,
                     )
                 courier.endpoint = endpoint
                 kept[endpoint.id] = courier

@@ -18,7 +18,7 @@ from laurels.application.ports.store import Store
 from laurels.bootstrap import rulebook_of, system_clock
 from laurels.domain.keys import ApiKey
 from laurels.domain.periods import MS_PER_DAY
-from laurels.errors import OtherRulebook, RulebookError, StoreError
+from laurels.errors import OtherRulebook, RulebookError, SettingsError, StoreError
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
 
@@ -79,6 +79,20 @@ def examine_machine(settings: Settings) -> Iterable[Check]:
         yield Check("open files", "warn", detail, advice)
 
 
+def examine_serving(settings: Settings) -> Check:
+    """Whether a server would take these settings, and the packages that it needs."""
+    try:
+        from laurels.bootstrap.server import check_server, token_rules  # noqa: PLC0415  needs the server's packages
+    except ModuleNotFoundError as error:
+        return Check("serving", "warn", f"{error.name} is not installed.", "To serve: pip install 'laurels[server]'")
+    try:
+        check_server()
+        token_rules(settings)
+    except SettingsError as error:
+        return Check("serving", "fail", str(error), "See docs/settings.md.")
+    return Check("serving", "ok", "A server takes these settings.")
+
+
 async def examine_spool(settings: Settings) -> Check:
     """Whether events can wait here, and whether any were set aside."""
     if settings.spool_folder is None:
@@ -105,13 +119,17 @@ async def examine_spool(settings: Settings) -> Check:
 
 
 def _examine_folder(folder: Path) -> Check | None:
-    """What there is to say of a spool's folder where no spool can be opened in it."""
+    """What there is to say of a spool's folder before what waits in it."""
     folder = folder.absolute()
     existing = next(each for each in (folder, *folder.parents) if each.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         return Check("spool", "fail", f"This user may not write in {existing}.", "Give it to the service's user.")
     if not (folder / "spool.db").is_file():
         return Check("spool", "ok", f"{folder} is made by the first laurels serve.")
+    if open_to_others := [each for each in (folder, *folder.iterdir()) if each.stat().st_mode & 0o077]:
+        named = ", ".join(sorted(str(each) for each in open_to_others))
+        advice = f"chmod 700 {folder}; chmod 600 {folder}/*"
+        return Check("spool", "warn", f"Others on this machine may read {named}.", advice)
     return None
 
 

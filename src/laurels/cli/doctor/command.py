@@ -16,7 +16,14 @@ import typer
 
 from laurels.application.maintenance.diagnostics import Check
 from laurels.bootstrap import open_store
-from laurels.cli.doctor.checks import examine_machine, examine_rulebook, examine_server, examine_spool, examine_store
+from laurels.cli.doctor.checks import (
+    examine_machine,
+    examine_rulebook,
+    examine_server,
+    examine_serving,
+    examine_spool,
+    examine_store,
+)
 from laurels.cli.options import StoreOption, settings_for
 from laurels.cli.terminal import say
 from laurels.errors import LaurelsError, SettingsError, StoreError
@@ -60,6 +67,7 @@ async def _examine(store: str | None, url: str | None) -> AsyncGenerator[Check]:
         yield Check("settings", "fail", str(error), "See docs/settings.md.")
         return
     yield Check("settings", "ok", "They can be read.")
+    yield examine_serving(settings)
     yield examine_rulebook(settings)
     for check in examine_machine(settings):
         yield check
@@ -96,7 +104,11 @@ async def _examine_store(settings: Settings) -> AsyncGenerator[Check]:
 
 
 async def _inspect(url: str) -> list[Check]:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # Opening it says what is wrong.
+        parts = urlsplit("")
     path = unquote(parts.path).removeprefix("/")
     if parts.scheme == "sqlite" and path and not parts.netloc:
         from laurels.storage.sqlite.diagnostics import inspect  # noqa: PLC0415  a driver is only loaded when asked for

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from msgspec import Struct
 
+from laurels.application.access.bucket_names import BucketNames
 from laurels.application.access.rate_limiter import Left, RateLimiter
 from laurels.application.ports.limits import Bucket
 from laurels.http.auth.access import Caller
@@ -43,10 +42,13 @@ class _Meter:
 class Guard:
     """Passes a request on to `app` with its caller, or refuses it."""
 
-    def __init__(self, app: ASGIApp, *, identity: Identity, limiter: RateLimiter, rates: Rates) -> None:
+    def __init__(
+        self, app: ASGIApp, *, identity: Identity, limiter: RateLimiter, names: BucketNames, rates: Rates
+    ) -> None:
         self._app = app
         self._identity = identity
         self._limiter = limiter
+        self._names = names
         self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,7 +61,7 @@ class Guard:
             return
         caller = await self._identify(scope)
         scope["state"]["caller"], scope["state"]["key_id"] = caller, caller.key
-        if (metered := self._bucket_of(scope, caller)) is None:
+        if (metered := await self._bucket_of(scope, caller)) is None:
             await self._app(scope, receive, send)
             return
         left = await self._limiter.take(*metered)
@@ -81,22 +83,26 @@ class Guard:
         except WrongCredentials:
             bucket = self._rates.failures
             if bucket is not None:
-                left = await self._limiter.take(_of_address("failures", scope), bucket)
+                left = await self._limiter.take(await self._of_address("failures", scope), bucket)
                 if left.retry_after:
                     detail = "Too many wrong keys or tokens from this address; wait a moment."
                     raise _too_many(detail, left) from None
             raise
 
-    def _bucket_of(self, scope: HTTPScope, caller: Caller) -> tuple[str, Bucket] | None:
+    async def _bucket_of(self, scope: HTTPScope, caller: Caller) -> tuple[str, Bucket] | None:
         """The name of the caller's bucket, and what it holds; None for one without a limit."""
         rates = self._rates
         if caller.key is not None:
             return None if rates.key is None else (f"key:{caller.key}", rates.key)
         if caller.user_id is not None:
-            return None if rates.user is None else (_hashed("user", caller.user_id), rates.user)
+            return None if rates.user is None else (await self._names.of("user", caller.user_id), rates.user)
         if not caller.is_anonymous or rates.address is None:
             return None
-        return _of_address("address", scope), rates.address
+        return await self._of_address("address", scope), rates.address
+
+    async def _of_address(self, kind: str, scope: HTTPScope) -> str:
+        client = scope["client"]
+        return await self._names.of(kind, "" if client is None else client_of(client[0]))
 
 
 async def charge(scope: HTTPScope, count: int) -> None:
@@ -126,13 +132,3 @@ def _headers_of(left: Left) -> dict[str, str]:
         "RateLimit-Remaining": str(left.remaining),
         "RateLimit-Reset": str(left.reset),
     }
-
-
-def _of_address(kind: str, scope: HTTPScope) -> str:
-    client = scope["client"]
-    return _hashed(kind, "" if client is None else client_of(client[0]))
-
-
-def _hashed(kind: str, name: str) -> str:
-    # Buckets are kept in the database: it need not learn who came from where.
-    return f"{kind}:{hashlib.sha256(name.encode()).hexdigest()[:32]}"

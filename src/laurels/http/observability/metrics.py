@@ -53,7 +53,8 @@ class Metrics(Collector):
         return asyncio.run_coroutine_threadsafe(self._read(), self._loop).result(_PATIENCE)
 
     async def _read(self) -> list[Metric]:
-        return [*self._requests(), *self._events(), *self._commits(), *self._behind(), *await self._spool()]
+        here = (*self._requests(), *self._events(), *self._commits(), *self._behind(), *self._webhooks())
+        return [*here, *await self._spool()]
 
     def _requests(self) -> Iterable[Metric]:
         labels = ("route", "method", "status")
@@ -114,6 +115,22 @@ class Metrics(Collector):
         build = GaugeMetricFamily("laurels_build_info", "1, with the version that runs.", labels=("version",))
         build.add_metric((version("laurels"),), 1)
         yield build
+
+    def _webhooks(self) -> Iterable[Metric]:
+        dispatcher = self._service.dispatcher
+        if dispatcher is None:
+            return
+        counts = dispatcher.counts
+        attempts = CounterMetricFamily(
+            "laurels_webhook_attempts", "Attempts to deliver a message to a webhook.", labels=("outcome",)
+        )
+        attempts.add_metric(("delivered",), counts.delivered)
+        attempts.add_metric(("failed",), counts.failed)
+        yield attempts
+        yield _counter("laurels_webhook_given_up", "Messages that failed too often and are dead.", counts.given_up)
+        known, away = dispatcher.endpoints
+        yield _gauge("laurels_webhook_endpoints", "Webhooks that there are.", known)
+        yield _gauge("laurels_webhook_endpoints_away", "Of those served by this process, how many fail now.", away)
 
     async def _spool(self) -> Iterable[Metric]:
         if self._service.fallback is None:

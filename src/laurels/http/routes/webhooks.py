@@ -59,9 +59,18 @@ async def remove_webhook(endpoint_id: EndpointId, webhooks: NamedDependency[Webh
     summary="Replace a webhook's secret",
     tags=["webhooks"],
 )
-async def rotate_webhook(endpoint_id: EndpointId, webhooks: NamedDependency[Webhooks]) -> WebhookSecret:
-    """Makes a new secret and shows it, once. For a day messages are signed by the old one, too."""
-    return _secret(await webhooks.rotate(endpoint_id))
+async def rotate_webhook(
+    endpoint_id: EndpointId,
+    webhooks: NamedDependency[Webhooks],
+    force: Annotated[
+        bool, QueryParameter(description="Also within a day of the last rotation: the secret before it ends.")
+    ] = False,
+) -> WebhookSecret:
+    """Makes a new secret and shows it, once. For a day messages are signed by the old one, too.
+
+    A further rotation within that day would end the first secret before its time, and is refused unless it is forced.
+    """
+    return _secret(await webhooks.rotate(endpoint_id, is_forced=force))
 
 
 @get("/api/webhooks/{endpoint_id:str}/deliveries", access=ADMINS, summary="A webhook's messages", tags=["webhooks"])

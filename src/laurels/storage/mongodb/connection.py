@@ -72,6 +72,11 @@ async def connect(url: str) -> Client:
         if not 0 < (client.options.timeout or 0) <= LONGEST_TIMEOUT:
             await client.close()
             raise SettingsError("timeoutMS of a MongoDB store URL lies between 1 and 30000, in milliseconds.")
+    except OSError as error:
+        raise SettingsError(
+            "A file that the MongoDB store URL names (tlsCAFile, tlsCertificateKeyFile, tlsCRLFile) cannot be read or "
+            "holds no certificate; check its path, its permissions and what is in it."
+        ) from error
     except (ConfigurationError, InvalidURI, ValueError) as error:
         if client is not None:
             await client.close()

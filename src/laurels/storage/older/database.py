@@ -75,7 +75,7 @@ class OlderDatabase:
 
     async def is_store(self, url: str) -> bool:
         """Whether the store URL names this very database, by whatever names of hosts. False where nobody answers."""
-        if urlsplit(url).scheme not in ("mongodb", "mongodb+srv"):
+        if not url.startswith(("mongodb:", "mongodb+srv:")):
             return False
         try:
             other = _client(url)
@@ -137,7 +137,7 @@ def _client(url: str) -> AsyncMongoClient[Document]:
             options["appname"] = "laurels import"
         client: AsyncMongoClient[Document] = AsyncMongoClient(url, **options)
         client.get_default_database()
-    except (ConfigurationError, InvalidURI, ValueError, PyMongoError):
+    except (ConfigurationError, InvalidURI, ValueError, PyMongoError, OSError):
         # Nothing of the driver's text, which may quote the URL, and no cause, which would be shown with it.
         raise SettingsError(
             "--from-mongo takes mongodb://[USER:PASSWORD@]HOST[:PORT]/DATABASE[?OPTIONS], with the database named, "

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Literal, TypeVar
@@ -25,6 +26,8 @@ def connect(path: Path, *, durable: bool = True, read_only: bool = False) -> aps
     """A connection in WAL mode. `durable`: a commit returns when it is on disk; else it may be lost with the power
     (never torn). Raises StoreUnavailable or StoreIncompatible."""
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    if not read_only:
+        _make_for_owner(path)
     try:
         connection = apsw.Connection(str(path), flags=flags)
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
@@ -38,6 +41,13 @@ def connect(path: Path, *, durable: bool = True, read_only: bool = False) -> aps
     except apsw.Error as error:
         raise translate(error) from error
     return connection
+
+
+def _make_for_owner(path: Path) -> None:
+    """Make a file that is missing, for its owner alone; SQLite gives its log and its index the same permissions."""
+    # Where that is impossible SQLite says why.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _enters_wal(connection: apsw.Connection) -> bool:

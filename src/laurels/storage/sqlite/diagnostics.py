@@ -81,9 +81,9 @@ def _permissions(path: Path) -> Check:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & stat.S_IWOTH:
         return Check(name, "fail", f"Everybody on this machine may write {path}.", f"chmod 600 {path}")
-    if mode & stat.S_IROTH and path.parent.stat().st_mode & stat.S_IXOTH:
-        return Check(name, "warn", f"Everybody on this machine may read {path}.", f"chmod 600 {path}*")
-    return Check(name, "ok", "The file is this user's to read and write.")
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return Check(name, "warn", f"Others on this machine may read {path} ({mode:03o}).", f"chmod 600 {path}*")
+    return Check(name, "ok", "The file is this user's alone.")
 
 
 def _file_system(path: Path) -> Iterable[Check]:

@@ -9,11 +9,13 @@ import msgspec
 
 from laurels.domain.tombstones import Tombstone, digest_of
 from laurels.storage.sqlite import counts
-from laurels.storage.sqlite.connection import rows, transaction
+from laurels.storage.sqlite.connection import BUSY_TIMEOUT_MS, rows, transaction
 from laurels.storage.sqlite.database import Concern, reading, writing
 
 # Entries per transaction of an erasure: commits of others come in between.
 ENTRIES = 2_000
+# Milliseconds that the writer waits, and all who write behind it, for readers of a log that is to be cut off.
+_LOG_PATIENCE_MS = 50
 # Users remembered as having no tombstone.
 _REMEMBERED = 200_000
 
@@ -61,6 +63,8 @@ class DeletionCache:
 
 class SQLiteTombstones(Concern):
     """See `TombstoneStore`."""
+
+    _log_holds_deleted = False
 
     @writing
     def mark_deleted(self, connection: apsw.Connection, user_id: str, at: int) -> Tombstone:
@@ -110,13 +114,36 @@ class SQLiteTombstones(Concern):
             rows(connection, "UPDATE projected SET pos = min(pos, coalesce((SELECT max(pos) FROM ledger), 0))")
         return removed == ENTRIES
 
+    async def open_ids(self) -> list[str]:
+        if self._log_holds_deleted:
+            await self._empty_log()
+        return await self._open_ids()
+
     @reading
-    def open_ids(self, connection: apsw.Connection) -> list[str]:
+    def _open_ids(self, connection: apsw.Connection) -> list[str]:
         query = "SELECT user_id FROM tombstones WHERE user_id IS NOT NULL ORDER BY user_id"
         return [user_id for (user_id,) in rows(connection, query)]
 
+    async def close(self, user_ids: Collection[str]) -> None:
+        await self._close(user_ids)
+        self._log_holds_deleted = True
+        await self._empty_log()
+
     @writing
-    def close(self, connection: apsw.Connection, user_ids: Collection[str]) -> None:
+    def _empty_log(self, connection: apsw.Connection) -> None:
+        """Cut the log off: it holds pages as they were before the deletion. Where somebody reads in it just now, it is
+        tried again with the next look for open tombstones."""
+        connection.set_busy_timeout(_LOG_PATIENCE_MS)
+        try:
+            [(is_busy, _, _)] = rows(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+        except apsw.BusyError:
+            is_busy = True
+        finally:
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        self._log_holds_deleted = bool(is_busy)
+
+    @writing
+    def _close(self, connection: apsw.Connection, user_ids: Collection[str]) -> None:
         _overwrite(connection)
         with transaction(connection, "IMMEDIATE"):
             for user_id in user_ids:
