@@ -86,7 +86,7 @@ class Bench:
     def laurels(self, *arguments: str, store: Path | str) -> Spent:
         """Run a command of Laurels as a process of its own, from its start to its end. `store` is a file or a URL."""
         url = store if isinstance(store, str) else f"sqlite:///{store}"
-        command = [sys.executable, "-m", "laurels.cli", *arguments, "--store", url]
+        command = [sys.executable, "-m", "laurels", *arguments, "--store", url]
         return _timed(command)
 
     def send(

@@ -32,7 +32,7 @@ def walk(base: str) -> None:
 
 
 def main() -> int:
-    command = [sys.executable, "-m", "laurels.cli", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "laurels", "serve", "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None

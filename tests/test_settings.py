@@ -61,9 +61,44 @@ def test_each_is_read_and_typed() -> None:
 
 def test_a_server_on_mongodb_has_a_spool_unless_told_otherwise() -> None:
     assert Settings().spool_folder is None
-    assert Settings(store="mongodb://db/laurels").spool_folder == "laurels-spool"
+    assert Settings(store="mongodb://db/laurels", data="/var/lib/laurels").spool_folder == "/var/lib/laurels/spool"
     assert Settings(store="mongodb://db/laurels", spool="off").spool_folder is None
-    assert Settings(spool="there").spool_folder == "there"
+    assert Settings(spool="there").spool_folder == str(Path("there").absolute())
+
+
+class TestDataFolder:
+    def test_it_holds_the_database_where_no_store_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert Settings(data="/var/lib/laurels").database == Path("/var/lib/laurels/laurels.db")
+        assert Settings(data="here").store == f"sqlite:///{Path('here').absolute()}/laurels.db"
+        assert Settings(data="/a/b c%20?").database == Path("/a/b c%20?/laurels.db")
+        assert Settings(data="/var/lib/laurels", store="sqlite:///mine.db").database == Path("mine.db").absolute()
+        assert Settings(data="/var/lib/laurels", store="mongodb://db/laurels").database is None
+        monkeypatch.setenv("XDG_DATA_HOME", "/home/ada/data")
+        assert Settings().database == Path("/home/ada/data/laurels/laurels.db")
+
+    def test_a_user_without_a_home_has_to_name_it_unless_a_store_is_named(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+        monkeypatch.setattr("os.path.expanduser", lambda path: path)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+        with pytest.raises(SettingsError, match="LAURELS_DATA"):
+            Settings()
+        assert Settings(store="sqlite:///mine.db").database == Path("mine.db").absolute()
+
+    @pytest.mark.parametrize(
+        ("store", "shown"),
+        [
+            ("sqlite:////data/a b.db", "sqlite:////data/a%20b.db"),
+            ("sqlite:///mine.db", f"sqlite:///{Path('mine.db').absolute()}"),
+            ("mongodb://ada:secret@DB2,db1:27018/laurels?replicaSet=rs0", "mongodb://db1:27018,db2/laurels"),
+            ("mongodb://ada:sec/ret?secret@db/laurels", "mongodb://db/laurels"),
+            ("mongodb+srv://ada:secret@db.example/laurels", "mongodb+srv://db.example/laurels"),
+            ("secret.db", "not a store URL"),
+            ("http://[secret", "not a store URL"),
+        ],
+    )
+    def test_a_store_is_shown_with_its_whole_path_and_without_a_password(self, store: str, shown: str) -> None:
+        assert Settings(store=store).store_name == shown
 
 
 def test_every_setting_says_what_it_is() -> None:

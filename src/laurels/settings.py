@@ -5,27 +5,41 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
+from platformdirs import user_data_path
 
 from laurels.domain.profiles import FIELDS as PROFILE_FIELDS
 from laurels.errors import SettingsError
 from laurels.shapes import nearest, shape_faults, unknown_name
 
 PREFIX = "LAURELS_"
+# The name of the database in the data folder.
+DATABASE = "laurels.db"
 PUBLIC = frozenset({"boards", "badges", "profiles"})
 
 
 class Settings(Struct, frozen=True, kw_only=True):
     """Every setting, its default and its bounds. The variable is `LAURELS_` and the name in capitals."""
 
+    data: Annotated[
+        str | None,
+        Meta(
+            description="Folder of what this machine keeps: the database where no store is named, and the spool. "
+            "Empty: the user's own data folder, such as ~/.local/share/laurels."
+        ),
+    ] = None
     store: Annotated[
         str,
-        Meta(description="Store URL: sqlite:///relative.db, sqlite:////absolute/path.db or mongodb://HOST/DATABASE."),
-    ] = "sqlite:///laurels.db"
+        Meta(
+            description="Store URL: sqlite:///relative.db, sqlite:////absolute/path.db or mongodb://HOST/DATABASE. "
+            "Empty: laurels.db in the data folder."
+        ),
+    ] = ""
     store_wait_seconds: Annotated[
         int, Meta(ge=0, le=3_600, description="How long `serve` waits at its start for a store that cannot be reached.")
     ] = 60
@@ -55,7 +69,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         str | None,
         Meta(
             description="Folder where events wait while the database is away, or off. "
-            "Empty: laurels-spool for a server on MongoDB, off for one on SQLite."
+            "Empty: spool in the data folder for a server on MongoDB, off for one on SQLite."
         ),
     ] = None
     spool_bytes: Annotated[
@@ -245,18 +259,63 @@ class Settings(Struct, frozen=True, kw_only=True):
         str, Meta(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     ] = "info"
 
+    def __post_init__(self) -> None:
+        if not self.store:
+            msgspec.structs.force_setattr(self, "store", f"sqlite:///{quote(str(self.data_folder / DATABASE))}")
+
+    @property
+    def data_folder(self) -> Path:
+        """The data folder, absolute. Raises SettingsError where none is named and the user has none."""
+        if self.data is not None:
+            return Path(self.data).absolute()
+        try:
+            return user_data_path("laurels", appauthor=False)
+        except RuntimeError as error:
+            raise SettingsError("This user has no home folder; name a folder for the data in LAURELS_DATA.") from error
+
+    @property
+    def database(self) -> Path | None:
+        """The file of a SQLite store, absolute; None for any other store."""
+        return database_of(self.store)
+
+    @property
+    def store_name(self) -> str:
+        """The store URL as it may be shown: without user, password and options, with the whole path of a file."""
+        if self.database is not None:
+            return f"sqlite:///{quote(str(self.database))}"
+        if not self.store.startswith(("mongodb://", "mongodb+srv://")):
+            # Whatever it is, it may hold a password.
+            return "not a store URL"
+        scheme, _, rest = self.store.partition("://")
+        # A password may hold a slash or a question mark that nobody encoded.
+        hosts, _, path = rest.rpartition("@")[2].partition("?")[0].partition("/")
+        return f"{scheme}://{','.join(sorted(hosts.lower().split(',')))}/{path}"
+
+    @property
+    def spool_place(self) -> Path:
+        """Where a server's spool lies, if it keeps one."""
+        return self.data_folder / "spool" if self.spool in (None, "off") else Path(self.spool or "").absolute()
+
     @property
     def spool_folder(self) -> str | None:
         """The folder of a server's spool; None for a server that keeps none."""
-        if self.spool is None:
-            return "laurels-spool" if self.store.startswith("mongodb") else None
-        return None if self.spool == "off" else self.spool
+        if self.spool == "off" or (self.spool is None and not self.store.startswith("mongodb")):
+            return None
+        return str(self.spool_place)
 
     def listed(self, name: str) -> tuple[str, ...]:
         """The values of a setting that holds several, with commas between them; `none` is none."""
         text: str | None = getattr(self, name)
         values = tuple(value for value in map(str.strip, (text or "").split(",")) if value)
         return () if values == ("none",) else values
+
+
+def database_of(store: str) -> Path | None:
+    """The file that a store URL names, absolute; None where it names no SQLite file."""
+    if not store.startswith("sqlite:///"):
+        return None
+    path = unquote(urlsplit(store).path).removeprefix("/")
+    return Path(path).absolute() if path else None
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:

@@ -18,17 +18,23 @@ from pymongo import MongoClient
 
 from tests.mongod import Deployment, deploy
 
-COMMAND = (sys.executable, "-m", "laurels.cli")
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("LAURELS_")}
+COMMAND = (sys.executable, "-m", "laurels")
+# No test may find what another one left in the data folder of the user.
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("LAURELS_")},
+    "LAURELS_DATA": ".",
+}
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command left behind: exit code, standard output and standard error."""
+    """What a command left behind: exit code, standard output, standard error, and the place that it said first there
+    (`store: URL` or `spool: FOLDER`)."""
 
     code: int
     out: str
     err: str
+    place: str = ""
 
 
 Run = Callable[..., Ran]
@@ -52,7 +58,9 @@ def run(tmp_path: Path) -> Run:
             timeout=120,
             check=False,
         )
-        ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        err = done.stderr.decode()
+        place, _, rest = err.partition("\n") if err.startswith(("store: ", "spool: ")) else ("", "", err)
+        ran = Ran(done.returncode, done.stdout.decode(), rest, place)
         assert "Traceback" not in ran.err, ran.err
         assert "\x1b" not in ran.out + ran.err, "colours where no terminal is"
         return ran

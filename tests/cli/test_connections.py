@@ -96,7 +96,7 @@ def test_more_than_it_keeps_are_closed_at_once(start: Start, store_url: str) -> 
 
 
 def test_a_proxy_that_is_named_is_believed(start: Start, run: Run, store_url: str) -> None:
-    run("keys", "create", "--name", "a", "--scope", "admin", "--store", store_url)
+    run("keys", "create", "--new-store", "--name", "a", "--scope", "admin", "--store", store_url)
     settings = {"LAURELS_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8", "LAURELS_ADDRESS_RATE": "5"}
     url = ready_url(start("serve", "--port", 0, "--store", store_url, env=settings))
     of_many = Counter(status(f"{url}/api/badges", {"x-forwarded-for": f"192.0.2.{n}"}) for n in range(20))
@@ -111,8 +111,9 @@ def test_a_proxy_that_is_named_is_believed(start: Start, run: Run, store_url: st
 def test_beyond_this_machine_it_serves_with_a_key_alone(run: Run, start: Start, store_url: str) -> None:
     refused = run("serve", "--host", "0.0.0.0", "--port", 0, "--store", store_url)
     assert (refused.code, refused.out) == (2, "")
-    assert "laurels keys create" in refused.err
-    run("keys", "create", "--name", "a", "--scope", "admin", "--store", store_url)
+    assert "laurels keys create --new-store --store" in refused.err
+    assert run("keys", "list", "--store", store_url).code == 2
+    run("keys", "create", "--new-store", "--name", "a", "--scope", "admin", "--store", store_url)
     serving = start("serve", "--host", "0.0.0.0", "--port", 0, "--store", store_url)
     assert serving.stdout is not None
     line = serving.stdout.readline().decode()
@@ -125,6 +126,7 @@ def test_who_is_on_this_machine_is_told_that_all_is_open(start: Start, store_url
     serving = start("serve", "--port", 0, "--store", store_url)
     url = ready_url(serving)
     assert serving.stderr is not None
+    assert serving.stderr.readline().decode() == f"store: {store_url}\n"
     assert b"No API keys yet" in serving.stderr.readline()
     with urllib.request.urlopen(f"{url}/health/live", timeout=20) as answer:
         assert json.load(answer)["status"] == "ok"

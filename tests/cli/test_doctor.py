@@ -88,13 +88,33 @@ def test_a_server_is_asked(doctor: Doctor, start: Start, made: str) -> None:
 
 
 def test_what_cannot_be_read_is_told(doctor: Doctor, tmp_path: Path) -> None:
-    wrong = doctor(code=1, env={"LAURELS_HEARTBEAT_MS": "soon"})
+    wrong = doctor(code=2, env={"LAURELS_HEARTBEAT_MS": "soon"})
     assert list(wrong) == ["settings"]
     assert "LAURELS_HEARTBEAT_MS" in wrong["settings"]["detail"]
-    for store in (f"sqlite:///{tmp_path}/none.db", "oracle://x", "mongodb://127.0.0.1:1/"):
-        assert doctor("--store", store, code=1)["store"]["level"] == "fail"
-    assert list(tmp_path.glob("*.db")) == []
-    assert doctor(code=1, env={"LAURELS_RULEBOOK": "nowhere.toml"})["rulebook"]["level"] == "fail"
+    for store in (f"sqlite:///{tmp_path}/none/none.db", "oracle://x", "mongodb://127.0.0.1:1/"):
+        assert doctor("--store", store, code=2)["store"]["level"] == "fail"
+    assert doctor(code=2, env={"LAURELS_RULEBOOK": "nowhere.toml"})["rulebook"]["level"] == "fail"
+
+
+class TestAsServeWould:
+    def test_a_database_that_is_not_there_yet_stops_nobody(self, doctor: Doctor, tmp_path: Path) -> None:
+        found = doctor("--store", f"sqlite:///{tmp_path}/none.db")
+        assert (found["store"]["level"], found["keys"]["level"]) == ("warn", "warn")
+        assert doctor(env={"LAURELS_DATA": f"{tmp_path}/made/by/serve"})["store"]["level"] == "warn"
+        assert list(tmp_path.iterdir()) == []
+
+    def test_nobody_is_served_beyond_this_machine_without_a_key(
+        self, doctor: Doctor, made: str, tmp_path: Path
+    ) -> None:
+        for store in (made, f"sqlite:///{tmp_path}/none.db"):
+            assert doctor("--store", store, "--host", "0.0.0.0", code=2)["keys"]["level"] == "fail"
+        make_key(made, "admin")
+        assert doctor("--store", made, "--host", "0.0.0.0")["keys"]["level"] == "ok"
+
+    def test_a_spool_bridges_a_database_that_is_away(self, doctor: Doctor, tmp_path: Path) -> None:
+        away = "mongodb://127.0.0.1:1/laurels?serverSelectionTimeoutMS=100"
+        assert doctor("--store", away, env={"LAURELS_DATA": str(tmp_path)})["store"]["level"] == "warn"
+        assert doctor("--store", away, code=2, env={"LAURELS_SPOOL": "off"})["store"]["level"] == "fail"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +171,7 @@ def test_the_schema_is_looked_at_and_left_alone(doctor: Doctor, made: str, datab
     assert rows(database, "PRAGMA user_version") == [(1,)]
     rows(database, "PRAGMA journal_mode = DELETE")
     rows(database, "PRAGMA user_version = 1000")
-    found = doctor("--store", made, code=1)
+    found = doctor("--store", made, code=2)
     assert (found["schema"]["level"], found["wal"]["level"]) == ("fail", "warn")
 
 
@@ -214,7 +234,7 @@ def test_the_spool(doctor: Doctor, made: str, tmp_path: Path) -> None:
     found = doctor("--store", made, env=environment)["spool"]
     assert (found["level"], "1 are set aside" in found["detail"]) == ("warn", True)
     (tmp_path / "file").write_text("")
-    assert doctor("--store", made, code=1, env={"LAURELS_SPOOL": f"{tmp_path}/file"})["spool"]["level"] == "fail"
+    assert doctor("--store", made, code=2, env={"LAURELS_SPOOL": f"{tmp_path}/file"})["spool"]["level"] == "fail"
 
 
 def test_mongodb(doctor: Doctor, server: Deployment, client: MongoClient[dict[str, Any]], tmp_path: Path) -> None:
@@ -228,4 +248,4 @@ def test_mongodb(doctor: Doctor, server: Deployment, client: MongoClient[dict[st
     levels = {each: found[each]["level"] for each in ("deployment", "schema", "clock", "store", "projections")}
     assert levels == {"deployment": "warn", "schema": "ok", "clock": "ok", "store": "ok", "projections": "ok"}
     client[name].meta.update_one({"_id": "schema"}, {"$set": {"version": 1_000}})
-    assert doctor("--store", store, code=1, env=environment)["schema"]["level"] == "fail"
+    assert doctor("--store", store, code=2, env=environment)["schema"]["level"] == "fail"

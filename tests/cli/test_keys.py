@@ -26,7 +26,9 @@ def laurels(run: Run, store_url: str) -> Run:
 
 
 def test_a_key_is_shown_once_and_kept_as_its_hash(laurels: Run, database: Path) -> None:
-    made = laurels("keys", "create", "--name", "platform", "--scope", "events:write", "--scope", "users:write")
+    made = laurels(
+        "keys", "create", "--new-store", "--name", "platform", "--scope", "events:write", "--scope", "users:write"
+    )
     key = made.out.strip()
     assert re.fullmatch(r"lrl_[0-9A-Za-z]{12}_[0-9A-Za-z]{40}", key)
     prefix = key.split("_")[1]
@@ -42,7 +44,7 @@ def test_a_key_is_shown_once_and_kept_as_its_hash(laurels: Run, database: Path) 
 
 
 def test_a_revoked_key_stays_listed_as_revoked(laurels: Run) -> None:
-    prefix = laurels("keys", "create", "--name", "a", "--scope", "admin").out.split("_")[1]
+    prefix = laurels("keys", "create", "--new-store", "--name", "a", "--scope", "admin").out.split("_")[1]
     assert laurels("keys", "revoke", prefix).out == f"{prefix} is revoked\n"
     assert "revoked" in laurels("keys", "list").out
 
@@ -55,13 +57,13 @@ def test_a_revoked_key_stays_listed_as_revoked(laurels: Run) -> None:
         (["--name", "a\nb", "--scope", "admin"], "name: Must have 1 to 100 printable"),
     ],
 )
-def test_a_wrong_key_is_not_made(laurels: Run, database: Path, options: list[str], said: str) -> None:
-    refused = laurels("keys", "create", *options, code=2)
+def test_a_wrong_key_is_not_made(laurels: Run, options: list[str], said: str) -> None:
+    refused = laurels("keys", "create", "--new-store", *options, code=2)
     assert said in refused.err
     assert refused.out == ""
-    laurels("keys", "list", code=0 if database.exists() else 2)
+    assert "0 keys" in laurels("keys", "list").out
 
 
 def test_an_unknown_prefix_is_an_error(laurels: Run) -> None:
-    laurels("keys", "create", "--name", "a", "--scope", "admin")
+    laurels("keys", "create", "--new-store", "--name", "a", "--scope", "admin")
     assert "no key with this prefix" in laurels("keys", "revoke", "unknown00000", code=2).err

@@ -129,6 +129,7 @@ def test_serve_waits_for_a_server_that_starts_later(
         node.kill()
         serving = start("serve", "--port", 0, env={"LAURELS_STORE": deployment.url("laurels"), "LAURELS_SPOOL": "off"})
         assert serving.stderr is not None
+        assert serving.stderr.readline().startswith(b"store: mongodb://")
         assert serving.stderr.readline().endswith(b"Trying again for 60 seconds.\n")
         node.start()
         assert post(ready_url(serving), event(1)) == 201

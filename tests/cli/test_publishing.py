@@ -68,6 +68,6 @@ def test_nothing_is_made_where_there_is_no_store(run: Run, tmp_path: Path) -> No
     for command in ("diff", "preview", "publish"):
         done = run("rulebook", command, "new.toml")
         assert (done.code, done.out) == (2, "")
-        assert "There is no database at laurels.db" in done.err
+        assert f"There is no database at sqlite:///{tmp_path}/laurels.db" in done.err
     assert run("rulebook", "show").code == 0
     assert not (tmp_path / "laurels.db").exists()

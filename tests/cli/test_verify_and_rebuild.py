@@ -68,13 +68,6 @@ class TestVerify:
         assert total == "400 differences"
         assert shown == "and 350 more"
 
-    def test_a_database_that_is_not_there_is_not_made(self, run: Run, tmp_path: Path) -> None:
-        for command in ("verify", "rebuild"):
-            done = run(command, "--store", "sqlite:///typo.db")
-            assert (done.code, done.out) == (2, "")
-            assert done.err == "There is no database at typo.db; check --store.\n"
-        assert not (tmp_path / "typo.db").exists()
-
     def test_a_rulebook_that_is_not_there(self, run: Run, store_url: str) -> None:
         assert run("verify", "--store", store_url, "--rulebook", "nowhere.toml").code == 2
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 
+from laurels.bootstrap import open_store
 from tests.cli.conftest import Ran, Run
 from tests.webhooks.receiver import Receiver
 
@@ -20,11 +22,22 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def laurels(run: Run, store_url: str) -> Run:
+def made(store_url: str) -> str:
+    """A store that holds nothing yet."""
+
+    async def make() -> None:
+        await (await open_store(store_url)).close()
+
+    asyncio.run(make())
+    return store_url
+
+
+@pytest.fixture
+def laurels(run: Run, made: str) -> Run:
     """Runs a command on the store, and asserts its exit code."""
 
     def laurels(*arguments: str, code: int = 0) -> Ran:
-        ran = run("webhooks", *arguments, "--store", store_url, env=PRIVATE)
+        ran = run("webhooks", *arguments, "--store", made, env=PRIVATE)
         assert ran.code == code, ran.err
         return ran
 
@@ -48,7 +61,7 @@ def test_a_webhook_from_its_making_to_its_end(laurels: Run, receiver: Receiver) 
     assert "no webhook with this id" in laurels("test", endpoint_id, code=2).err
 
 
-def test_private_addresses_need_a_setting(run: Run, store_url: str, receiver: Receiver) -> None:
-    refused = run("webhooks", "add", receiver.url, "--store", store_url)
+def test_private_addresses_need_a_setting(run: Run, made: str, receiver: Receiver) -> None:
+    refused = run("webhooks", "add", receiver.url, "--store", made)
     assert (refused.code, refused.out) == (2, "")
     assert "url: Must begin with https://" in refused.err

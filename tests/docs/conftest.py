@@ -20,7 +20,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "laurels.cli", "serve", "--port", str(port), "--store", "sqlite:///docs.db"]
+    command = [sys.executable, "-m", "laurels", "serve", "--port", str(port), "--store", "sqlite:///docs.db"]
     base = f"http://127.0.0.1:{port}"
     with subprocess.Popen(command, cwd=folder) as process:
         try:

@@ -229,7 +229,7 @@ class TestReference:
     def test_every_command_stands_on_the_command_line_page(self) -> None:
         page = read(DOCS / "cli.md")
         told = subprocess.run(
-            [sys.executable, "-m", "laurels.cli", "--help"], capture_output=True, text=True, check=True
+            [sys.executable, "-m", "laurels", "--help"], capture_output=True, text=True, check=True
         ).stdout
         commands = re.findall(r"^[\s│]*(\w+)\s{2,}\S", told.split("Commands", 1)[1], re.MULTILINE)
         assert {"serve", "import", "verify", "rebuild", "rulebook", "demo"} <= set(commands)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from laurels.application.maintenance.publishing import InForce, settle
 from laurels.application.outage.availability import Availability
@@ -18,9 +20,10 @@ from laurels.application.queries.names import Names
 from laurels.application.recording.recorder import BATCH
 from laurels.application.service import Fallback, Service
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.errors import SettingsError, StoreError
+from laurels.errors import SettingsError, StoreError, StoreUnavailable
 from laurels.rulebooks.loader import load_rulebook
-from laurels.settings import Settings, read_settings
+from laurels.settings import Settings, database_of, read_settings
+from laurels.storage.remembered.owner import claim
 from laurels.storage.remembered.rulebook import RulebookFile
 
 if TYPE_CHECKING:
@@ -53,11 +56,14 @@ async def open_service(
     Raises StoreError, RulebookError (OtherRulebook where the store runs another one) or SettingsError.
     """
     settings = settings or Settings()
+    if url is not None:
+        settings = replace(settings, store=url)
     given = _given(rulebook, settings)
     if projection_interval is None:
         projection_interval = settings.projection_interval_ms / 1000
     async with AsyncExitStack() as stack:
-        store, fallback = await _open(stack, lambda: open_store(url or settings.store), spool, settings)
+        make_data_folder(settings)
+        store, fallback = await _open(stack, spool, settings)
         remembered = None if spool is None else RulebookFile(Path(spool))
         try:
             in_force = await settle(store, given, load_rulebook, clock, publishes=publish)
@@ -96,10 +102,25 @@ async def rulebook_of(store: Store, settings: Settings, *, publishes: bool = Fal
     return (await settle(store, given, load_rulebook, system_clock, publishes=publishes)).rulebook
 
 
-async def _open(
-    stack: AsyncExitStack, opening: Callable[[], Awaitable[Store]], spool: str | Path | None, settings: Settings
-) -> tuple[Store, Fallback | None]:
+def make_data_folder(settings: Settings) -> None:
+    """Make the data folder where the store lies in it. Raises StoreUnavailable."""
+    database = settings.database
+    if database is None or database.parent.exists() or database.parent != settings.data_folder:
+        return
+    try:
+        database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The folder {database.parent} cannot be made: {error.strerror}. Name another one in LAURELS_DATA."
+        ) from error
+
+
+async def _open(stack: AsyncExitStack, spool: str | Path | None, settings: Settings) -> tuple[Store, Fallback | None]:
     """The store, and where there is to be one the fallback; closed with the stack."""
+
+    async def opening() -> Store:
+        return await open_store(settings.store)
+
     if spool is None:
         store = await opening()
         stack.push_async_callback(store.close)
@@ -109,6 +130,7 @@ async def _open(
     limit = settings.store_timeout_ms / 1000
     journal = await FileSpool.open(Path(spool), limit=settings.spool_bytes)
     stack.push_async_callback(journal.close)
+    await claim(Path(spool), settings.store_name, journal)
     availability = Availability(interval=settings.heartbeat_ms / 1000, limit=limit)
     guarded = GuardedStore(opening, availability)
     stack.push_async_callback(guarded.close)
@@ -128,12 +150,12 @@ async def open_store(url: str) -> Store:
             "brackets of an IPv6 address."
         ) from None
     if parts.scheme == "sqlite":
-        path = unquote(parts.path).removeprefix("/")
-        if parts.netloc or not path:
+        path = database_of(url)
+        if path is None:
             raise SettingsError("A SQLite store is sqlite:///relative.db or sqlite:////absolute/path.db.")
         from laurels.storage.sqlite import SQLiteStore  # noqa: PLC0415  a driver is only loaded when asked for
 
-        return await SQLiteStore.open(Path(path))
+        return await SQLiteStore.open(path)
     if parts.scheme in ("mongodb", "mongodb+srv"):
         try:
             from laurels.storage.mongodb import MongoStore  # noqa: PLC0415  a driver is only loaded when asked for
@@ -148,6 +170,23 @@ async def open_store(url: str) -> Store:
         hint = f" Did you mean sqlite:///{url}?" if url.endswith((".db", ".sqlite", ".sqlite3")) else ""
         raise SettingsError(f"A store is named by a URL: sqlite:///PATH or mongodb://HOST/DATABASE.{hint}")
     raise SettingsError(f"No store is known for {parts.scheme}://; use sqlite:///PATH or mongodb://HOST/DATABASE.")
+
+
+async def store_exists(url: str) -> bool:
+    """Whether there is a database of Laurels where a URL points; opening a store makes it. Raises StoreError, and
+    SettingsError for a URL that names none."""
+    if (path := database_of(url)) is not None:
+        return path.is_file()
+    if urlsplit(url).scheme in ("mongodb", "mongodb+srv"):
+        try:
+            from laurels.storage.mongodb.diagnostics import exists  # noqa: PLC0415  a driver is only loaded when asked for
+        except ModuleNotFoundError as error:
+            if error.name not in ("pymongo", "bson"):
+                raise
+        else:
+            return await exists(url)
+    # What cannot be opened says so itself.
+    return True
 
 
 def create_app(settings: Settings) -> Lifespan:

@@ -12,7 +12,7 @@ import typer
 
 from laurels.application.maintenance.corrections import Corrected, Corrections
 from laurels.bootstrap import open_service
-from laurels.cli.options import StoreOption, check_exists, settings_for
+from laurels.cli.options import StoreOption, store_settings
 from laurels.cli.terminal import CommandFailed, say
 from laurels.domain.ledger import BadgeRevoked, EventRetracted, awards_of
 from laurels.domain.periods import to_ms
@@ -72,8 +72,7 @@ def revoke(user: UserArgument, badge: BadgeArgument, reason: ReasonOption, store
 
 
 def _correct(store: str | None, work: Callable[[Corrections], Awaitable[Corrected]]) -> Corrected:
-    settings = settings_for(store)
-    check_exists(settings.store)
+    settings = store_settings(store)
 
     async def run() -> Corrected:
         async with open_service(settings=settings) as laurels:

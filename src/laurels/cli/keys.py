@@ -15,11 +15,12 @@ import typer
 from laurels.application.access import keyring
 from laurels.application.ports.store import Store
 from laurels.application.queries import cursors
-from laurels.bootstrap import open_store, system_clock
-from laurels.cli.options import StoreOption, check_exists, settings_for
-from laurels.cli.terminal import complain, say, show_table
+from laurels.bootstrap import make_data_folder, open_store, store_exists, system_clock
+from laurels.cli.options import StoreOption, missing, named_store, settings_for, store_settings
+from laurels.cli.terminal import CommandFailed, complain, say, show_table
 from laurels.domain.keys import SCOPES, ApiKey
 from laurels.domain.periods import MS_PER_DAY, iso
+from laurels.settings import Settings
 
 T = TypeVar("T")
 
@@ -34,14 +35,23 @@ def create(
         int | None, typer.Option(min=1, max=36_500, help="When it ends by itself. Default: never.", show_default=False)
     ] = None,
     store: StoreOption = None,
+    new_store: Annotated[
+        bool, typer.Option("--new-store", help="Make the database, where there is none yet: for a first start.")
+    ] = False,
 ) -> None:
     """Make a key and print it, alone on standard output. It cannot be shown again."""
+
+    settings = named_store(settings_for(store))
+    if new_store:
+        make_data_folder(settings)
+    elif not asyncio.run(store_exists(settings.store)):
+        raise CommandFailed(f"{missing(settings)} For a key before the first start add --new-store.")
 
     async def work(opened: Store) -> tuple[str, ApiKey]:
         expires_at = None if expires_in_days is None else system_clock() + expires_in_days * MS_PER_DAY
         return await keyring.create_key(opened.keys, system_clock, name=name, scopes=scope, expires_at=expires_at)
 
-    key, kept = _run(store, work)
+    key, kept = _run(settings, work)
     say(key)
     complain(f"Keep it now: it cannot be shown again. Its prefix is {kept.prefix}.")
 
@@ -49,8 +59,6 @@ def create(
 @app.command("list")
 def list_keys(store: StoreOption = None) -> None:
     """Show all keys, with what they may do and when they were used; never the keys themselves."""
-    url = settings_for(store).store
-    check_exists(url)
     now = system_clock()
 
     def line(key: ApiKey) -> list[str]:
@@ -64,7 +72,7 @@ def list_keys(store: StoreOption = None) -> None:
             *("-" if at is None else iso(at) for at in instants),
         ]
 
-    found = _run(url, lambda opened: opened.keys.all())
+    found = _run(store_settings(store), lambda opened: opened.keys.all())
     columns = ["prefix", "name", "scopes", "state", "created", "expires", "last used"]
     show_table(f"{len(found)} keys", columns, map(line, found), numbers=[])
 
@@ -75,24 +83,20 @@ def revoke(
     store: StoreOption = None,
 ) -> None:
     """End a key. When this returns, no server takes it any more."""
-    url = settings_for(store).store
-    check_exists(url)
-    _run(url, lambda opened: keyring.revoke_key(opened.keys, system_clock, prefix))
+    _run(store_settings(store), lambda opened: keyring.revoke_key(opened.keys, system_clock, prefix))
     say(f"{prefix} is revoked")
 
 
 @app.command("rotate-cursors")
 def rotate_cursors(store: StoreOption = None) -> None:
     """Make a new key for the cursors of pages. Those that were given out hold until the next rotation."""
-    url = settings_for(store).store
-    check_exists(url)
-    _run(url, lambda opened: opened.secrets.rotate(cursors.NAME, token_bytes(cursors.KEY_BYTES)))
+    _run(store_settings(store), lambda opened: opened.secrets.rotate(cursors.NAME, token_bytes(cursors.KEY_BYTES)))
     say("Cursors have a new key; servers take it within a minute")
 
 
-def _run(store: str | None, work: Callable[[Store], Awaitable[T]]) -> T:
+def _run(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
     async def run() -> T:
-        opened = await open_store(settings_for(store).store)
+        opened = await open_store(settings.store)
         try:
             return await work(opened)
         finally:

@@ -5,25 +5,26 @@ A command takes what it is told on its line, else what the environment says, els
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import unquote, urlsplit
 
 import typer
 from msgspec.structs import replace
 
-from laurels.bootstrap import open_store, rulebook_of
-from laurels.cli.terminal import CommandFailed
+from laurels.bootstrap import open_store, rulebook_of, store_exists
+from laurels.cli.terminal import CommandFailed, note
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.rulebooks.loader import load_rulebook
-from laurels.settings import Settings, read_settings
+from laurels.settings import DATABASE, Settings, read_settings
 
 StoreOption = Annotated[
     str | None,
     typer.Option(
         "--store",
         metavar="URL",
-        help="The store, such as sqlite:///laurels.db or mongodb://HOST/DATABASE. Default: LAURELS_STORE, else sqlite:///laurels.db.",
+        help="The store, such as sqlite:///laurels.db or mongodb://HOST/DATABASE. Default: LAURELS_STORE, else "
+        "laurels.db in the folder LAURELS_DATA.",
         show_default=False,
     ),
 ]
@@ -44,13 +45,33 @@ def settings_for(store: str | None = None, rulebook: str | None = None) -> Setti
     return replace(settings, store=store or settings.store, rulebook=rulebook or settings.rulebook)
 
 
-def check_exists(store: str) -> None:
-    """Raise CommandFailed where `store` is a SQLite file that is not there.
+def store_settings(store: str | None = None, rulebook: str | None = None) -> Settings:
+    """The settings of a command that works on the store that is there, which it names on standard error.
 
-    Opening one makes it, and an empty new database would be found clean whatever was meant.
+    Raises SettingsError, StoreError, and CommandFailed where there is no database: opening one would make it, and an
+    empty new database would be found clean whatever was meant.
     """
-    if is_missing(store):
-        raise CommandFailed(f"There is no database at {unquote(urlsplit(store).path)[1:]}; check --store.")
+    settings = named_store(settings_for(store, rulebook))
+    if not asyncio.run(store_exists(settings.store)):
+        raise CommandFailed(missing(settings))
+    return settings
+
+
+def named_store(settings: Settings) -> Settings:
+    """The same settings, once their store is named on standard error."""
+    note(f"store: {settings.store_name}")
+    return settings
+
+
+def missing(settings: Settings) -> str:
+    """What to say where the store has no database yet."""
+    near = Path(DATABASE).absolute()
+    is_near = near.is_file() and settings.database is not None
+    hint = f" There is a {DATABASE} in this folder: --store sqlite:///{DATABASE}." if is_near else ""
+    return (
+        f"There is no database at {settings.store_name}; name the one that you mean with --store or LAURELS_STORE."
+        f"{hint} A new one is made by laurels serve, laurels import and laurels demo."
+    )
 
 
 async def rulebook_for(settings: Settings) -> Rulebook:
@@ -58,21 +79,10 @@ async def rulebook_for(settings: Settings) -> Rulebook:
 
     Raises RulebookError or StoreError.
     """
-    if is_missing(settings.store):
+    if not await store_exists(settings.store):
         return load_rulebook(settings.rulebook or "coding")
     store = await open_store(settings.store)
     try:
         return await rulebook_of(store, settings)
     finally:
         await store.close()
-
-
-def is_missing(store: str) -> bool:
-    """Whether `store` is a SQLite file that is not there."""
-    try:
-        parts = urlsplit(store)
-    except ValueError:
-        # Opening it says what is wrong.
-        return False
-    path = unquote(parts.path).removeprefix("/")
-    return parts.scheme == "sqlite" and bool(path) and not parts.netloc and not Path(path).is_file()

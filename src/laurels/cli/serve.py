@@ -19,10 +19,10 @@ from typing import Annotated, Any
 import typer
 
 from laurels.application.ports.store import Store
-from laurels.bootstrap import open_store, rulebook_of
-from laurels.cli.options import RulebookOption, StoreOption, settings_for
+from laurels.bootstrap import make_data_folder, open_store, rulebook_of, store_exists
+from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for
 from laurels.cli.terminal import CommandFailed, complain, say
-from laurels.errors import StoreUnreachable
+from laurels.errors import StoreError, StoreUnreachable
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
 
@@ -47,13 +47,14 @@ def serve(
         import uvicorn  # noqa: PLC0415  only this command needs the server's packages
     except ModuleNotFoundError:
         raise CommandFailed("Serving needs packages that are not installed: pip install 'laurels[server]'") from None
-    settings = settings_for(store, rulebook)
+    settings = named_store(settings_for(store, rulebook))
+    # Before anything is made: a server that is refused leaves nothing behind.
+    listener = _listen(host, port)
     is_open = asyncio.run(_prepare(settings, host))
     # The application is made in each worker from the environment: that is how a worker learns of these.
     os.environ["LAURELS_STORE"] = settings.store
     if settings.rulebook is not None:
         os.environ["LAURELS_RULEBOOK"] = settings.rulebook
-    listener = _listen(host, port)
     port = listener.getsockname()[1]
     if is_open:
         complain("No API keys yet: whoever is on this machine may do everything. See laurels keys create --help.")
@@ -93,26 +94,43 @@ async def _prepare(settings: Settings, host: str) -> bool:
     """Wait for the store and look at the rulebook; whether everybody who reaches the service may do everything."""
     if settings.rulebook is not None:
         load_rulebook(settings.rulebook)
+    has_tokens = settings.jwt_secret is not None or settings.jwt_jwks_url is not None
+    is_private = is_loopback(host)
+    if not is_private and not has_tokens and not await _may_exist(settings):
+        raise CommandFailed(_keyless(host, settings, " --new-store"))
+    make_data_folder(settings)
     store = await _wait_for_store(settings)
     if store is None:
         # Whoever calls is refused until the keys are known.
         return False
     try:
-        await rulebook_of(store, settings, publishes=True)
         has_keys = bool(await store.keys.all())
+        if not has_keys and not has_tokens and not is_private:
+            raise CommandFailed(_keyless(host, settings))
+        await rulebook_of(store, settings, publishes=True)
     finally:
         await store.close()
-    if has_keys or settings.jwt_secret is not None or settings.jwt_jwks_url is not None:
-        return False
-    if not _is_loopback(host):
-        raise CommandFailed(
-            f"Without a key everybody who reaches {host} could record and read everything. Make one first: "
-            "laurels keys create --name platform --scope events:write --scope progress:read --scope users:write"
-        )
-    return True
+    return not has_keys and not has_tokens
 
 
-def _is_loopback(host: str) -> bool:
+async def _may_exist(settings: Settings) -> bool:
+    """Whether there is a database, as far as can be known now."""
+    try:
+        return await store_exists(settings.store)
+    except StoreError:
+        return True
+
+
+def _keyless(host: str, settings: Settings, more: str = "") -> str:
+    return (
+        f"Without a key everybody who reaches {host} could record and read everything. Make one first: laurels keys "
+        f"create{more} --store {settings.store_name} --name platform --scope events:write --scope progress:read "
+        "--scope users:write."
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server that listens on `host`."""
     if host == "localhost":
         return True
     try:

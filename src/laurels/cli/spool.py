@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import msgspec
 import typer
 
-from laurels.cli.terminal import CommandFailed, say
+from laurels.cli.terminal import CommandFailed, note, say
 from laurels.domain.periods import iso
 from laurels.settings import read_settings
 
@@ -26,7 +26,12 @@ app = typer.Typer(help="Show what waits for the database, and what could not be 
 
 SpoolOption = Annotated[
     Path | None,
-    typer.Option("--spool", metavar="FOLDER", help="The spool. Default: what the settings say.", show_default=False),
+    typer.Option(
+        "--spool",
+        metavar="FOLDER",
+        help="The spool. Default: LAURELS_SPOOL, else spool in the folder LAURELS_DATA.",
+        show_default=False,
+    ),
 ]
 
 
@@ -84,12 +89,14 @@ def _print(event: dict[str, object]) -> None:
 
 def _run(folder: Path | None, work: Callable[[FileSpool], Awaitable[T]]) -> T:
     settings = read_settings()
-    if folder is None:
-        if settings.spool_folder is None:
-            raise CommandFailed("No spool is set; name its folder with --spool or LAURELS_SPOOL.")
-        folder = Path(settings.spool_folder)
+    # Whatever store this command would work on: events that wait belong to the server that keeps the spool.
+    folder = settings.spool_place if folder is None else folder.absolute()
+    note(f"spool: {folder}")
     if not (folder / "spool.db").is_file():
-        raise CommandFailed(f"There is no spool in {folder}; check --spool.")
+        raise CommandFailed(
+            f"There is no spool in {folder}: no server keeps one there. Name another folder with --spool, "
+            "LAURELS_SPOOL or LAURELS_DATA."
+        )
 
     from laurels.storage.spool import FileSpool  # noqa: PLC0415  a driver is only loaded when asked for
 

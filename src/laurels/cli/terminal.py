@@ -39,6 +39,15 @@ def say(text: str = "") -> None:
     sys.stdout.flush()
 
 
+def note(text: str) -> None:
+    """A line on standard error that is no complaint."""
+    if sys.stderr.isatty():
+        _errors.print(Text(text, style="dim"), soft_wrap=True)
+    else:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
 def complain(text: str) -> None:
     """One line on standard error. Line breaks inside become spaces, so that it stays one."""
     line = " ".join(text.split())

@@ -21,7 +21,7 @@ from laurels.application.queries.users import UserPage, list_users
 from laurels.application.queries.views import Dashboard, UserView
 from laurels.application.service import Service
 from laurels.bootstrap import open_service, system_clock
-from laurels.cli.options import StoreOption, check_exists, settings_for
+from laurels.cli.options import StoreOption, store_settings
 from laurels.cli.terminal import CommandFailed, complain, say, show_table
 from laurels.domain.periods import MS_PER_DAY, iso
 from laurels.settings import Settings
@@ -58,7 +58,7 @@ def list_(
             place = page.next
         return UserPage(found, place)
 
-    page = _run(settings_for(store), work)
+    page = _run(store_settings(store), work)
     if not page.users:
         complain("No learner is found." if search or after else "No learner is there yet.")
         return
@@ -97,7 +97,7 @@ def show(
         )
         return await laurels.learners.dashboard(user), page.entries
 
-    dashboard, lines = _run(settings_for(store), work)
+    dashboard, lines = _run(store_settings(store), work)
     shown = dashboard.user
     say(f"{shown.user_id}  {shown.display_name if shown.has_name else '(no name)'}")
     say(f"Level {shown.level}, {shown.total_points:,} points, {dashboard.total_events:,} events")
@@ -133,7 +133,7 @@ def data(user: UserArgument, store: StoreOption = None) -> None:
         sys.stdout.buffer.write(b"\n")
         sys.stdout.buffer.flush()
 
-    _run(settings_for(store), work)
+    _run(store_settings(store), work)
 
 
 @app.command()
@@ -150,7 +150,7 @@ def delete(
         return (await laurels.deletion.delete(user, spool=spool)).deleted_at
 
     # Not the id: what this prints may be kept.
-    say(f"The user is deleted since {iso(_run(settings_for(store), work))}")
+    say(f"The user is deleted since {iso(_run(store_settings(store), work))}")
 
 
 @app.command()
@@ -169,7 +169,7 @@ def _suspend(user: str, store: str | None, *, is_suspended: bool) -> None:
     async def work(laurels: Service, _spool: Spool | None) -> None:
         await laurels.suspend_user(user, is_suspended=is_suspended)
 
-    _run(settings_for(store), work)
+    _run(store_settings(store), work)
     say("The user is suspended" if is_suspended else "The user is back")
 
 
@@ -179,7 +179,7 @@ def expire(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print whom it would delete.")] = False,
 ) -> None:
     """Delete learners without an event for LAURELS_RETENTION_DAYS. To be run regularly, once a day or so."""
-    settings = settings_for(store)
+    settings = store_settings(store)
     days = settings.retention_days
     if days is None:
         raise CommandFailed("LAURELS_RETENTION_DAYS is not set: learners are kept for ever.")
@@ -204,7 +204,6 @@ def expire(
 
 
 def _run(settings: Settings, work: Callable[[Service, Spool | None], Awaitable[T]]) -> T:
-    check_exists(settings.store)
 
     async def run() -> T:
         async with open_service(settings=settings) as laurels, _spool_of(settings) as spool:

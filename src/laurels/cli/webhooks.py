@@ -13,7 +13,7 @@ import typer
 
 from laurels.application.webhooks.webhooks import Webhooks
 from laurels.bootstrap import open_store, system_clock
-from laurels.cli.options import StoreOption, check_exists, settings_for
+from laurels.cli.options import StoreOption, store_settings
 from laurels.cli.terminal import CommandFailed, complain, say, show_table
 from laurels.domain.periods import iso
 from laurels.domain.webhooks import TYPES, Delivery, State
@@ -36,7 +36,7 @@ def add(
     store: StoreOption = None,
 ) -> None:
     """Tell an address of what is recorded from now on. Prints its secret, alone on standard output, this once."""
-    endpoint = _run(settings_for(store).store, lambda webhooks: webhooks.add(url, kinds or ()))
+    endpoint = _run(store, lambda webhooks: webhooks.add(url, kinds or ()))
     say(endpoint.secret)
     complain(f"Keep the secret now: it cannot be shown again. The webhook's id is {endpoint.id}.")
 
@@ -44,7 +44,7 @@ def add(
 @app.command("list")
 def list_webhooks(store: StoreOption = None) -> None:
     """Show all webhooks; never their secrets."""
-    found = _run(_existing(store), lambda webhooks: webhooks.all())
+    found = _run(store, lambda webhooks: webhooks.all())
     lines = [[each.id, each.url, " ".join(sorted(each.types)), iso(each.created_at)] for each in found]
     show_table(f"{len(found)} webhooks", ["id", "url", "types", "created"], lines, numbers=[])
 
@@ -52,7 +52,7 @@ def list_webhooks(store: StoreOption = None) -> None:
 @app.command()
 def remove(endpoint_id: EndpointId, store: StoreOption = None) -> None:
     """End a webhook, with all that it is still owed."""
-    _run(_existing(store), lambda webhooks: webhooks.remove(endpoint_id))
+    _run(store, lambda webhooks: webhooks.remove(endpoint_id))
     say(f"{endpoint_id} is removed")
 
 
@@ -63,7 +63,7 @@ def rotate(
     force: Annotated[bool, typer.Option("--force", help="Also within a day of the last rotation.")] = False,
 ) -> None:
     """Make a new secret and print it, this once. For a day messages are signed by the old one, too."""
-    endpoint = _run(_existing(store), lambda webhooks: webhooks.rotate(endpoint_id, is_forced=force))
+    endpoint = _run(store, lambda webhooks: webhooks.rotate(endpoint_id, is_forced=force))
     say(endpoint.secret)
     complain(f"The old secret of {endpoint_id} signs, too, until {iso(endpoint.previous_until or 0)}.")
 
@@ -87,7 +87,7 @@ def replay(
     store: StoreOption = None,
 ) -> None:
     """Send once more what was given up."""
-    count = _run(_existing(store), lambda webhooks: webhooks.replay(endpoint_id, message))
+    count = _run(store, lambda webhooks: webhooks.replay(endpoint_id, message))
     if message is not None and not count:
         raise CommandFailed(f"No message {message} of this webhook was given up; `laurels webhooks dead` shows those.")
     say(f"{count} messages are sent once more")
@@ -96,14 +96,14 @@ def replay(
 @app.command("test")
 def send_test(endpoint_id: EndpointId, store: StoreOption = None) -> None:
     """Send a webhook a message of the type webhook.test now, from here, and tell what came back."""
-    answer = _run(_existing(store), lambda webhooks: webhooks.test(endpoint_id))
+    answer = _run(store, lambda webhooks: webhooks.test(endpoint_id))
     if answer.error is not None:
         raise CommandFailed(f"It did not arrive: {answer.error}.")
     say(f"It arrived: answered {answer.status}")
 
 
 def _show(endpoint_id: str, state: State | None, store: str | None) -> None:
-    found = _run(_existing(store), lambda webhooks: webhooks.deliveries(endpoint_id, state=state, limit=1_000))
+    found = _run(store, lambda webhooks: webhooks.deliveries(endpoint_id, state=state, limit=1_000))
     columns = ["message", "type", "user", "state", "attempts", "last", "next", "answer"]
     show_table(f"{len(found)} messages", columns, map(_line, found), numbers=[4])
 
@@ -121,23 +121,18 @@ def _line(delivery: Delivery) -> list[str]:
     ]
 
 
-def _existing(store: str | None) -> str:
-    url = settings_for(store).store
-    check_exists(url)
-    return url
-
-
-def _run(url: str, work: Callable[[Webhooks], Awaitable[T]]) -> T:
+def _run(store: str | None, work: Callable[[Webhooks], Awaitable[T]]) -> T:
     try:
         from laurels.http.webhook_sender import WebhookSender  # noqa: PLC0415  needs the server's packages
     except ModuleNotFoundError:
         raise CommandFailed("Webhooks need packages that are not installed: pip install 'laurels[server]'") from None
-    allow_private = settings_for(url).webhook_private
+    settings = store_settings(store)
+    allow_private = settings.webhook_private
 
     async def run() -> T:
         sender = WebhookSender(allow_private=allow_private)
         try:
-            opened = await open_store(url)
+            opened = await open_store(settings.store)
             try:
                 return await work(Webhooks(opened.webhooks, system_clock, sender=sender, allow_private=allow_private))
             finally:

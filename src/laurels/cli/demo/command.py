@@ -17,7 +17,7 @@ from laurels.application.recording.commands import Recorded
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.cli.demo.learners import Learner, events_of, learners
-from laurels.cli.options import RulebookOption, StoreOption, settings_for
+from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for
 from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import Timeframe
@@ -53,7 +53,7 @@ def demo(
     The same options make the same events, so running it again records nothing twice; on another day it adds
     what happened since.
     """
-    settings = settings_for(store, rulebook)
+    settings = named_store(settings_for(store, rulebook))
     end = _end(until)
     started = monotonic()
     everyone = learners(users, days=days, seed=seed, until=end.date())

@@ -16,6 +16,7 @@ import msgspec
 from laurels.application.maintenance.diagnostics import Check
 from laurels.application.ports.store import Store
 from laurels.bootstrap import rulebook_of, system_clock
+from laurels.cli.serve import is_loopback
 from laurels.domain.keys import ApiKey
 from laurels.domain.periods import MS_PER_DAY
 from laurels.errors import OtherRulebook, RulebookError, SettingsError, StoreError
@@ -52,7 +53,8 @@ async def examine_published(store: Store, settings: Settings) -> Check:
     try:
         rulebook = await rulebook_of(store, settings)
     except OtherRulebook as error:
-        return Check("published", "fail", str(error))
+        advice = "Leave LAURELS_RULEBOOK empty, or publish that file."
+        return Check("published", "fail", str(error), advice)
     except RulebookError as error:
         return Check("published", "fail", str(error), "Publish one that it can read: laurels rulebook publish FILE.")
     return Check("published", "ok", f"Version {newest.version} of {newest.name}: {len(rulebook.badges)} badges.")
@@ -133,7 +135,7 @@ def _examine_folder(folder: Path) -> Check | None:
     return None
 
 
-async def examine_store(store: Store, settings: Settings) -> AsyncGenerator[Check]:
+async def examine_store(store: Store, settings: Settings, host: str) -> AsyncGenerator[Check]:
     """Users whose projections are behind, the published rulebook, and the keys. Raises StoreError."""
     now = system_clock()
     behind = await store.snapshots.behind(MOST_BEHIND, before=now - BEHIND_MS)
@@ -146,7 +148,7 @@ async def examine_store(store: Store, settings: Settings) -> AsyncGenerator[Chec
     else:
         yield Check("projections", "ok", "Nobody's are older than a minute.")
     yield await examine_published(store, settings)
-    for check in examine_keys(await store.keys.all(), settings, now):
+    for check in examine_keys(await store.keys.all(), settings, now, host):
         yield check
 
 
@@ -158,8 +160,8 @@ async def _waiting(store: Store, user_id: str, now: int) -> int:
     return now - entries[0].recorded_at if entries else 0
 
 
-def examine_keys(keys: Iterable[ApiKey], settings: Settings, now: int) -> Iterable[Check]:
-    """Whether anybody may call, and for how long."""
+def examine_keys(keys: Iterable[ApiKey], settings: Settings, now: int, host: str) -> Iterable[Check]:
+    """Whether anybody may call a server that listens on `host`, and for how long."""
     keys = list(keys)
     has_tokens = settings.jwt_secret is not None or settings.jwt_jwks_url is not None
     active = [key for key in keys if key.counts(now)]
@@ -169,6 +171,8 @@ def examine_keys(keys: Iterable[ApiKey], settings: Settings, now: int) -> Iterab
             yield Check("keys", "ok", "None; end users' tokens are taken.")
         elif keys:
             yield Check("keys", "warn", "All are revoked or expired: nobody may call.", advice)
+        elif not is_loopback(host):
+            yield Check("keys", "fail", f"None: laurels serve refuses to listen on {host}.", advice)
         else:
             yield Check("keys", "warn", "None: whoever is on this machine may do everything, others nothing.", advice)
         return
@@ -190,7 +194,12 @@ def examine_server(url: str, *, is_expected: bool) -> Check:
         _, description = _get(url, "/openapi.json")
     except (OSError, HTTPException, ValueError) as error:
         level = "fail" if is_expected else "warn"
-        return Check("server", level, f"None answers at {url}: {error}.", "Start laurels serve, or name it with --url.")
+        return Check(
+            "server",
+            level,
+            f"None answers at {url}: {error}.",
+            "Start laurels serve, or name another address with --url.",
+        )
     runs: Any = description.get("info", {}).get("version", "unknown")
     checks: dict[str, Any] = found.get("checks", {})
     told = ", ".join(f"{name} {state}" for name, state in checks.items())

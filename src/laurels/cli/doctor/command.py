@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from pathlib import Path
+from contextlib import suppress
 from typing import Annotated
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 import typer
 
 from laurels.application.maintenance.diagnostics import Check
-from laurels.bootstrap import open_store
+from laurels.bootstrap import open_store, store_exists, system_clock
 from laurels.cli.doctor.checks import (
+    examine_keys,
     examine_machine,
     examine_rulebook,
     examine_server,
@@ -24,11 +24,13 @@ from laurels.cli.doctor.checks import (
     examine_spool,
     examine_store,
 )
-from laurels.cli.options import StoreOption, settings_for
+from laurels.cli.options import StoreOption, named_store, settings_for
 from laurels.cli.terminal import say
 from laurels.errors import LaurelsError, SettingsError, StoreError
 from laurels.settings import Settings
 
+# Checks without which no server starts.
+STOPPING = frozenset({"settings", "rulebook", "published", "store", "schema", "spool", "keys"})
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
@@ -40,19 +42,24 @@ def doctor(
             metavar="URL", help=f"The server to ask. Default: {DEFAULT_URL}, if there is one.", show_default=False
         ),
     ] = None,
+    host: Annotated[str, typer.Option(help="The address that laurels serve is to listen on.")] = "127.0.0.1",
     is_json: Annotated[bool, typer.Option("--json", help="One JSON array instead of lines.")] = False,
 ) -> None:
-    """Look at settings, store, spool, rulebook, keys, machine and server. Exits with 1 where anything fails."""
-    checks = asyncio.run(_all(store, url, is_silent=is_json))
+    """Look at settings, store, spool, rulebook, keys, machine and server.
+
+    Exits with 2 where laurels serve would refuse to start, with 1 where anything else fails.
+    """
+    checks = asyncio.run(_all(store, url, host, is_silent=is_json))
     if is_json:
         say(msgspec.json.encode(checks).decode())
-    if any(check.level == "fail" for check in checks):
-        raise typer.Exit(1)
+    failed = {check.name for check in checks if check.level == "fail"}
+    if failed:
+        raise typer.Exit(2 if failed & STOPPING else 1)
 
 
-async def _all(store: str | None, url: str | None, *, is_silent: bool) -> list[Check]:
+async def _all(store: str | None, url: str | None, host: str, *, is_silent: bool) -> list[Check]:
     checks: list[Check] = []
-    async for check in _examine(store, url):
+    async for check in _examine(store, url, host):
         checks.append(check)
         if not is_silent:
             advice = f" {check.advice}" if check.advice else ""
@@ -60,9 +67,9 @@ async def _all(store: str | None, url: str | None, *, is_silent: bool) -> list[C
     return checks
 
 
-async def _examine(store: str | None, url: str | None) -> AsyncGenerator[Check]:
+async def _examine(store: str | None, url: str | None, host: str) -> AsyncGenerator[Check]:
     try:
-        settings = settings_for(store)
+        settings = named_store(settings_for(store))
     except SettingsError as error:
         yield Check("settings", "fail", str(error), "See docs/settings.md.")
         return
@@ -72,30 +79,33 @@ async def _examine(store: str | None, url: str | None) -> AsyncGenerator[Check]:
     for check in examine_machine(settings):
         yield check
     yield await examine_spool(settings)
-    async for check in _examine_store(settings):
+    async for check in _examine_store(settings, host):
         yield check
     # Asked in a thread of its own: the server may be one that this process waits for.
     yield await asyncio.to_thread(examine_server, url or DEFAULT_URL, is_expected=url is not None)
 
 
-async def _examine_store(settings: Settings) -> AsyncGenerator[Check]:
+async def _examine_store(settings: Settings, host: str) -> AsyncGenerator[Check]:
     try:
-        found = await _inspect(settings.store)
+        found = await _inspect(settings)
     except LaurelsError as error:
-        yield Check("store", "fail", str(error), "Check LAURELS_STORE.")
+        yield Check("store", "fail", str(error), "Name the store with --store or LAURELS_STORE.")
         return
     for check in found:
         yield check
-    if any(check.level == "fail" for check in found) or any(
-        check.name == "schema" and check.level == "warn" for check in found
-    ):
-        # Opening it would fail, or bring it up to date.
+    opening = [check for check in found if check.name in ("store", "schema") and check.level != "ok"]
+    if opening or any(check.level == "fail" for check in found):
+        # Opening it would fail, make it, or bring it up to date.
+        with suppress(StoreError):
+            if not await store_exists(settings.store):
+                for check in examine_keys([], settings, system_clock(), host):
+                    yield check
         return
     try:
         opened = await open_store(settings.store)
         try:
             yield Check("store", "ok", "It can be read and written.")
-            async for check in examine_store(opened, settings):
+            async for check in examine_store(opened, settings, host):
                 yield check
         finally:
             await opened.close()
@@ -103,25 +113,20 @@ async def _examine_store(settings: Settings) -> AsyncGenerator[Check]:
         yield Check("store", "fail", str(error), "See docs/operations.md.")
 
 
-async def _inspect(url: str) -> list[Check]:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        # Opening it says what is wrong.
-        parts = urlsplit("")
-    path = unquote(parts.path).removeprefix("/")
-    if parts.scheme == "sqlite" and path and not parts.netloc:
+async def _inspect(settings: Settings) -> list[Check]:
+    if (path := settings.database) is not None:
         from laurels.storage.sqlite.diagnostics import inspect  # noqa: PLC0415  a driver is only loaded when asked for
 
-        return await asyncio.to_thread(inspect, Path(path))
-    if parts.scheme in ("mongodb", "mongodb+srv"):
+        makes_folder = path.parent == settings.data_folder
+        return await asyncio.to_thread(inspect, path, makes_folder=makes_folder)
+    if settings.store.startswith("mongodb"):
         try:
             from laurels.storage.mongodb.diagnostics import inspect as inspect_mongodb  # noqa: PLC0415  likewise
         except ModuleNotFoundError as error:
             if error.name not in ("pymongo", "bson"):
                 raise
         else:
-            return await inspect_mongodb(url)
+            return await inspect_mongodb(settings.store, is_bridged=settings.spool_folder is not None)
     # What cannot be named says so itself.
-    await (await open_store(url)).close()
+    await (await open_store(settings.store)).close()
     return []

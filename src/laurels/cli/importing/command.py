@@ -28,7 +28,7 @@ from laurels.cli.importing.worker import (
     remote_workers,
     spare_the_collector,
 )
-from laurels.cli.options import RulebookOption, StoreOption, rulebook_for, settings_for
+from laurels.cli.options import RulebookOption, StoreOption, named_store, rulebook_for, settings_for
 from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
 from laurels.domain.migration import Differences
 from laurels.errors import SettingsError
@@ -97,7 +97,7 @@ def import_events(  # noqa: PLR0917  options of a command, each by its name
     Running it again records nothing twice: an event without an eventId gets one made of the input's name and its line.
     Exits with 0 when all lines are recorded, 1 when some were rejected, 2 when it had to stop.
     """
-    settings = settings_for(store, rulebook)
+    settings = named_store(settings_for(store, rulebook))
     if (file is None) == (from_mongo is None):
         raise CommandFailed("Name either a FILE (- for standard input) or a database with --from-mongo.")
     if from_mongo is not None:

@@ -12,7 +12,7 @@ from laurels.application.maintenance.audit import Audit
 from laurels.application.maintenance.audit import audit as look_through
 from laurels.bootstrap import open_store, system_clock
 from laurels.cli.maintenance.verify import count_users
-from laurels.cli.options import StoreOption, check_exists, settings_for
+from laurels.cli.options import StoreOption, store_settings
 from laurels.cli.terminal import progress_bar, say, show_table
 from laurels.domain.audit import RULES
 from laurels.domain.periods import MS_PER_DAY
@@ -33,8 +33,7 @@ def audit(
 
     A finding is a reason to look, not a verdict. Works while a server runs. Exits with 0 whatever it finds.
     """
-    url = settings_for(store).store
-    check_exists(url)
+    url = store_settings(store).store
     found = asyncio.run(_audit(url, since, limit))
     if as_json:
         say(

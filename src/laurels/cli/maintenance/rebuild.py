@@ -13,15 +13,14 @@ from laurels.bootstrap import open_store, rulebook_of
 from laurels.cli.importing.worker import spare_the_collector
 from laurels.cli.maintenance.process_pool import ProcessesOption, over_users
 from laurels.cli.maintenance.verify import count_users
-from laurels.cli.options import RulebookOption, StoreOption, check_exists, settings_for
+from laurels.cli.options import RulebookOption, StoreOption, store_settings
 from laurels.cli.terminal import progress_bar, say
 from laurels.settings import Settings
 
 
 def rebuild(store: StoreOption = None, rulebook: RulebookOption = None, processes: ProcessesOption = None) -> None:
     """Drop all projections and make them again from the ledger, which stays as it is."""
-    settings = settings_for(store, rulebook)
-    check_exists(settings.store)
+    settings = store_settings(store, rulebook)
     spare_the_collector()
     users = asyncio.run(_rebuild(settings, processes))
     say(f"Rebuilt the projections of {users:,} users.")

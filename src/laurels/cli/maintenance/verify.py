@@ -15,7 +15,7 @@ from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store, rulebook_of
 from laurels.cli.importing.worker import spare_the_collector
 from laurels.cli.maintenance.process_pool import ProcessesOption, over_users
-from laurels.cli.options import RulebookOption, StoreOption, check_exists, settings_for
+from laurels.cli.options import RulebookOption, StoreOption, store_settings
 from laurels.cli.terminal import complain, progress_bar, say
 from laurels.settings import Settings
 
@@ -27,8 +27,7 @@ def verify(store: StoreOption = None, rulebook: RulebookOption = None, processes
 
     Works while a server runs on the same store. Exits with 0 when clean, 1 when something differs.
     """
-    settings = settings_for(store, rulebook)
-    check_exists(settings.store)
+    settings = store_settings(store, rulebook)
     spare_the_collector()
     found = asyncio.run(_verify(settings, processes))
     say(

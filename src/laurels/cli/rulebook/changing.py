@@ -17,7 +17,7 @@ from laurels.application.ports.rulebook import PublishedRulebook
 from laurels.application.service import Service
 from laurels.bootstrap import open_service, open_store, system_clock
 from laurels.cli.maintenance.verify import count_users
-from laurels.cli.options import StoreOption, check_exists, rulebook_for, settings_for
+from laurels.cli.options import StoreOption, rulebook_for, store_settings
 from laurels.cli.terminal import CommandFailed, progress_bar, say, show_table
 from laurels.domain.ledger import Notify
 from laurels.domain.rules.differences import differences
@@ -40,8 +40,7 @@ def diff(
 ) -> None:
     """Show what a rulebook says otherwise than the one that the store runs."""
     rulebook = load_rulebook(file)
-    settings = msgspec.structs.replace(settings_for(store), rulebook=None)
-    check_exists(settings.store)
+    settings = msgspec.structs.replace(store_settings(store), rulebook=None)
     before = asyncio.run(rulebook_for(settings))
     found = differences(before.data, rulebook.data)
     if as_json:
@@ -72,8 +71,7 @@ def preview(
 ) -> None:
     """Show which badges a backfill under a rulebook would award, and to how many learners. Writes nothing."""
     rulebook = load_rulebook(file)
-    settings = settings_for(store)
-    check_exists(settings.store)
+    settings = store_settings(store)
 
     async def run() -> Preview:
         opened = await open_store(settings.store)
@@ -112,8 +110,7 @@ def publish(
     With --backfill it is safe to stop this command: a running server goes on, and so does the same command.
     """
     rulebook = load_rulebook(file)
-    settings = msgspec.structs.replace(settings_for(store), rulebook=None)
-    check_exists(settings.store)
+    settings = msgspec.structs.replace(store_settings(store), rulebook=None)
     published, job = asyncio.run(_publish(settings, rulebook, backfill=backfill, notify=notify))
     say(f"Version {published.version} of the rulebook {published.name} is in force.")
     if job is None:

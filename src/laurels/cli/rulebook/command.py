@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from laurels.cli.options import StoreOption, rulebook_for, settings_for
+from laurels.cli.options import StoreOption, named_store, rulebook_for, settings_for
 from laurels.cli.rulebook.changing import diff, preview, publish
 from laurels.cli.rulebook.words import describe, terms
 from laurels.cli.terminal import say, show_table
@@ -59,8 +59,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="The whole rulebook as JSON.")] = False,
 ) -> None:
     """Show the event types, levels and badges of a rulebook."""
-    settings = settings_for(store)
-    rulebook = asyncio.run(rulebook_for(settings)) if source is None else load_rulebook(source)
+    rulebook = asyncio.run(rulebook_for(named_store(settings_for(store)))) if source is None else load_rulebook(source)
     if as_json:
         say(msgspec.json.format(msgspec.json.encode(rulebook.data), indent=2).decode())
         return

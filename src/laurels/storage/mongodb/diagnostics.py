@@ -12,6 +12,7 @@ from bson.errors import BSONError
 from pymongo.errors import PyMongoError
 
 from laurels.application.maintenance.diagnostics import Check
+from laurels.errors import StoreUnreachable
 from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, PATIENCE, connect, database_of, translate
 from laurels.storage.mongodb.schema import MIGRATIONS
 
@@ -21,9 +22,10 @@ SKEWED = 1.0
 WRONG = 60.0
 
 
-async def inspect(url: str) -> list[Check]:
+async def inspect(url: str, *, is_bridged: bool = False) -> list[Check]:
     """What is found of the database that the URL names. A `fail` of `store` or `schema` says that it cannot be opened;
-    a `warn` of `schema` that opening would bring it up to date. Raises SettingsError."""
+    a `warn` that opening would bring it up to date, or that it is away from a server that `is_bridged` by a spool.
+    Raises SettingsError."""
     client = await connect(url)
     try:
         with pymongo.timeout(PATIENCE):
@@ -33,11 +35,25 @@ async def inspect(url: str) -> list[Check]:
             schema = await database_of(client)["meta"].find_one({"_id": "schema"})
     except (PyMongoError, BSONError) as error:
         told = translate(error)
+        if is_bridged and isinstance(told, StoreUnreachable):
+            return [Check("store", "warn", str(told), "laurels serve starts all the same: events wait in its spool.")]
         return [Check("store", "fail", str(told), "See docs/mongodb.md.")]
     finally:
         await client.close()
     version: int = schema.get("version", 0) if schema else 0
     return [*_server(hello), _schema(version), _clock(hello["localTime"], between)]
+
+
+async def exists(url: str) -> bool:
+    """Whether the database that the URL names is one of Laurels. Raises SettingsError or StoreError."""
+    client = await connect(url)
+    try:
+        with pymongo.timeout(PATIENCE):
+            return await database_of(client)["meta"].find_one({"_id": "schema"}) is not None
+    except (PyMongoError, BSONError) as error:
+        raise translate(error) from error
+    finally:
+        await client.close()
 
 
 def _server(hello: dict[str, Any]) -> Iterable[Check]:

@@ -22,14 +22,28 @@ SPENT = 100 * MIB
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs"})
 
 
-def inspect(path: Path) -> list[Check]:
-    """What is found of the database at `path`, the most important first. A `fail` of `schema` says that it cannot be
-    opened; a `warn` that opening would bring it up to date."""
+def inspect(path: Path, *, makes_folder: bool = False) -> list[Check]:
+    """What is found of the database at `path`, the most important first. A `fail` of `store` or `schema` says that it
+    cannot be opened; a `warn` that opening would make it, or bring it up to date. `makes_folder`: a server makes its
+    folder, too."""
     path = path.absolute()
     if not path.is_file():
-        detail, advice = f"There is no database at {path}.", "Check the store URL; the first laurels serve makes one."
-        return [Check("store", "fail", detail, advice)]
+        return [_missing(path, makes_folder=makes_folder)]
     return [*_schema(path), _room(path), _permissions(path), *_file_system(path)]
+
+
+def _missing(path: Path, *, makes_folder: bool) -> Check:
+    detail = f"There is no database at {path}."
+    folder = next(each for each in path.parents if each.exists())
+    if folder != path.parent and not makes_folder:
+        return Check("store", "fail", f"{detail} Nor is there the folder {path.parent}.", f"mkdir -p {path.parent}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return Check(
+            "store", "fail", f"{detail} This user may not write in {folder}.", "Give it to the service's user."
+        )
+    return Check(
+        "store", "warn", detail, "The first laurels serve makes it. If there should be one, check the store URL."
+    )
 
 
 def _schema(path: Path) -> Iterable[Check]:
@@ -77,7 +91,7 @@ def _permissions(path: Path) -> Check:
     name = "permissions"
     if not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK):
         detail = f"This user may not write {path} and its folder."
-        return Check(name, "fail", detail, "Give both to the user that runs the service.")
+        return Check("store", "fail", detail, "Give both to the user that runs the service.")
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & stat.S_IWOTH:
         return Check(name, "fail", f"Everybody on this machine may write {path}.", f"chmod 600 {path}")
