@@ -209,13 +209,14 @@ class Service:
         return result
 
     async def record_many(
-        self, events: Sequence[LearningEvent], *, earliest: int | None = None
+        self, events: Sequence[LearningEvent], *, earliest: int | None = None, is_imported: bool = False
     ) -> list[Recorded | LaurelsError]:
         """Record events in order; one result each, an error where an event could not be recorded.
 
-        `earliest` overrides, in milliseconds, how far back a timestamp may lie.
+        `earliest` overrides, in milliseconds, how far back a timestamp may lie. `is_imported`: see `EventRecorded`.
         """
-        return await self.recorder.record_many(events, earliest=self.earliest if earliest is None else earliest)
+        earliest = self.earliest if earliest is None else earliest
+        return await self.recorder.record_many(events, earliest=earliest, is_imported=is_imported)
 
     async def accept_event(self, event: LearningEvent, *, earliest: int | None = None) -> Recorded | Queued:
         """Record one event, or queue it while the store is away and there is a fallback.

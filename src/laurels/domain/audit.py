@@ -40,7 +40,8 @@ OWN_DAYS = 5
 # Fewer users than this, or fewer days of all of them together, say nothing about what is common.
 POPULATION_USERS = 10
 POPULATION_DAYS = 20
-# Events told more than a day late: so many in one minute, that lie on so many days.
+# Events told more than a day late, but for those that the operator imported: so many in one minute, that lie on so
+# many days.
 LATE_MS = MS_PER_DAY
 LATE_EVENTS = 20
 LATE_DAYS = 3
@@ -97,7 +98,7 @@ class Watch:
         if any(type(value) in (int, float) for value in body.metadata.values()):
             self._numbered += 1
             _count(self._same, _encode([body.event_type, body.metadata])[:200])
-        if recorded_at - body.at > LATE_MS:
+        if recorded_at - body.at > LATE_MS and not body.is_imported:
             minute = recorded_at // MS_PER_MINUTE
             if minute in self._late or len(self._late) < _KEPT:
                 late = self._late.setdefault(minute, [0, 0])

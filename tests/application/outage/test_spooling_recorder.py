@@ -213,6 +213,44 @@ async def test_a_conflict_found_while_draining_is_set_aside_with_its_reason(sett
     assert aside.spooled.event.metadata == {"other": 1}
 
 
+async def test_an_id_that_waits_here_is_queued_once_with_its_content_and_a_conflict_with_other(
+    setting: Setting, clock: SettableClock
+) -> None:
+    first = await setting.queue("ada", "1", n=1)
+    clock.advance(timedelta(seconds=5))
+    assert await setting.queue("ada", "1", n=1) == first
+    for other in (2, 1.0, True):
+        with pytest.raises(EventConflict):
+            await setting.queue("ada", "1", n=other)
+    await setting.queue("bob", "1", n=2)
+    stats = await setting.spool.stats()
+    assert (stats.waiting, stats.queued) == (2, 2)
+    await setting.drained()
+    assert await setting.spool.set_aside() == []
+    assert (await setting.ledger("ada"), await setting.ledger("bob")) == (["1"], ["1"])
+
+
+async def test_what_was_set_aside_holds_its_id_as_well(setting: Setting) -> None:
+    await setting.accept("ada", "1")
+    await setting.queue("ada", "1", other=1)
+    await setting.drained()
+    assert (await setting.queue("ada", "1", other=1)).event.metadata == {"other": 1}
+    with pytest.raises(EventConflict):
+        await setting.queue("ada", "1", other=2)
+    assert (await setting.spool.stats()).waiting == 0
+
+
+async def test_one_batch_may_hold_an_id_twice(setting: Setting) -> None:
+    assert setting.service.fallback is not None
+    setting.service.fallback.availability.mark_down("a test says so")
+    batch = [LearningEvent(user_id="ada", event_type="run", event_id="1", metadata={"n": n}) for n in (1, 1, 2)]
+    same, again, other = await setting.service.accept_many(batch)
+    assert isinstance(same, Queued)
+    assert again == same
+    assert isinstance(other, EventConflict)
+    assert (await setting.spool.stats()).queued == 1
+
+
 async def test_a_repetition_may_leave_the_timestamp_out_in_an_outage_too(setting: Setting) -> None:
     at = datetime(2026, 3, 1, tzinfo=UTC)
     await setting.service.accept_event(LearningEvent(user_id="ada", event_type="run", event_id="1", timestamp=at))

@@ -16,9 +16,10 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.spool import Spool, Spooled
 from laurels.application.recording.commands import Queued, Recorded, RecordEvent
 from laurels.application.recording.recorder import Recorder
-from laurels.domain.events import LearningEvent
+from laurels.domain.events import LearningEvent, is_same_content
+from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
-from laurels.errors import InternalFault, LaurelsError, StoreError, StoreUnavailable
+from laurels.errors import EventConflict, InternalFault, LaurelsError, StoreError, StoreUnavailable
 
 Accepted = Recorded | Queued | LaurelsError
 
@@ -101,17 +102,30 @@ class SpoolingRecorder:
         found = zip(commands, results, strict=True)
         return {index: result for index, result in found if not isinstance(result, StoreError)}
 
-    async def _queue(self, commands: Mapping[int, RecordEvent], arrived_at: int) -> dict[int, Queued | StoreError]:
-        """Put events into the spool, all or none; what to tell of each."""
+    async def _queue(
+        self, commands: Mapping[int, RecordEvent], arrived_at: int
+    ) -> dict[int, Queued | EventConflict | StoreError]:
+        """Put events into the spool, all or none; what to tell of each. One whose id lies there already is not put
+        there again: with the same content it is queued, with other content a conflict."""
         if not commands:
             return {}
         queued = {index: Queued(_with_id(each), each.at) for index, each in commands.items()}
         try:
-            await self._spool.append([Spooled(each.event, arrived_at) for each in queued.values()])
+            earlier = await self._spool.append([Spooled(each.event, arrived_at) for each in queued.values()])
         except StoreError as error:
             return dict.fromkeys(commands, error)
-        self._recorder.stats.queued += len(queued)
-        return {**queued}
+        self._recorder.stats.queued += earlier.count(None)
+        found = zip(queued.items(), earlier, strict=True)
+        return {index: each if before is None else _repeated(each.event, before) for (index, each), before in found}
+
+
+def _repeated(event: LearningEvent, earlier: Spooled) -> Queued | EventConflict:
+    """What to tell of an event whose id lies in the spool."""
+    first = earlier.event
+    at = earlier.arrived_at if first.timestamp is None else to_ms(first.timestamp)
+    if is_same_content(event, event_type=first.event_type, metadata=first.metadata, at=at, once_key=first.once_key):
+        return Queued(first, at)
+    return EventConflict(event.user_id, event.event_id or "")
 
 
 def _without(commands: Mapping[int, RecordEvent], results: Mapping[int, Accepted]) -> dict[int, RecordEvent]:

@@ -59,10 +59,12 @@ class Spool(Protocol):
         """Whether no event of any process waits here. Costs nothing; what a process was told is queued is seen."""
         ...
 
-    async def append(self, events: Sequence[Spooled]) -> None:
+    async def append(self, events: Sequence[Spooled]) -> list[Spooled | None]:
         """Keep events, in order, all or none. At the return they survive the end of the process and of the power.
 
-        Raises StoreUnavailable when they do not fit within the limit.
+        An event is not kept where one of the same user and id is here already, waiting or set aside: the result has
+        that one in its place, and None for an event that was kept. Raises StoreUnavailable when they do not fit within
+        the limit.
         """
         ...
 

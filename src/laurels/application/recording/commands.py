@@ -88,13 +88,14 @@ class Command(Generic[T]):
 class EventCommand(Command[T]):
     """Record an event that has passed `check_event` and happened at the instant `at`."""
 
-    __slots__ = ("at", "event", "event_id")
+    __slots__ = ("at", "event", "event_id", "is_imported")
 
-    def __init__(self, event: LearningEvent, at: int) -> None:
+    def __init__(self, event: LearningEvent, at: int, *, is_imported: bool = False) -> None:
         # An id made here is new by construction: there is nothing to look up.
         super().__init__(event.user_id, (event.user_id, event.event_id) if event.event_id else None)
         self.event = event
         self.at = at
+        self.is_imported = is_imported
         self.event_id = event.event_id or str(uuid7())
 
     def look_up(self) -> None:
@@ -109,6 +110,7 @@ class EventCommand(Command[T]):
             metadata=self.event.metadata,
             daily_streak=progress.daily_streak(now),
             once_key=self.event.once_key,
+            is_imported=self.is_imported,
         )
         entry = Entry(self.user_id, progress.seq + 1, self.event_id, now, body)
         progress.stamp(entry.seq, now, body)

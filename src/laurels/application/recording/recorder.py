@@ -48,17 +48,27 @@ class Recorder:
         self.committer = Committer(store, rulebook, clock, cache, batch=batch, on_outage=on_outage)
         self.stats = self.committer.stats
 
-    async def record_many(self, events: Sequence[LearningEvent], *, earliest: int) -> list[Recorded | LaurelsError]:
+    async def record_many(
+        self, events: Sequence[LearningEvent], *, earliest: int, is_imported: bool = False
+    ) -> list[Recorded | LaurelsError]:
         """Record events in order; one result each, an error where an event could not be recorded.
 
         An event whose result is a Recorded survives the death of this process. After StoreUnavailable it is not
         known whether it does: repeating it with its id settles that. `earliest` (milliseconds) is how far back
-        a timestamp may lie.
+        a timestamp may lie. `is_imported`: see `EventRecorded`.
         """
+        if is_imported:
+            # Whoever imports waits for nobody, and keeps the order of what it hands over one after the other.
+            return await self.carry_out(self.prepare(events, earliest=earliest, is_imported=True))
         return await self.carry_out(await self.prepare_many(events, earliest=earliest))
 
     def prepare(
-        self, events: Sequence[LearningEvent], *, earliest: int, arrivals: Sequence[int] | None = None
+        self,
+        events: Sequence[LearningEvent],
+        *,
+        earliest: int,
+        arrivals: Sequence[int] | None = None,
+        is_imported: bool = False,
     ) -> list[RecordEvent | LaurelsError]:
         """Check events, and make a command of each that passes, which `carry_out` or the committer then takes.
 
@@ -76,7 +86,7 @@ class Recorder:
                 self.stats.invalid += 1
                 prepared.append(error)
             else:
-                prepared.append(RecordEvent(normal, at))
+                prepared.append(RecordEvent(normal, at, is_imported=is_imported))
         return prepared
 
     async def prepare_many(

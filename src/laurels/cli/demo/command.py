@@ -6,6 +6,7 @@ An empty service shows nothing; this takes seconds and brings streaks that live,
 from __future__ import annotations
 
 import asyncio
+import shlex
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from time import monotonic
@@ -23,6 +24,7 @@ from laurels.domain.events import LearningEvent
 from laurels.domain.periods import Timeframe
 from laurels.settings import Settings
 
+DEFAULT_PORT = 8_000
 BATCH = 2_000
 PROJECTION_INTERVAL = 3_600.0
 
@@ -43,6 +45,9 @@ def demo(
     users: Annotated[int, typer.Option(min=1, max=100_000, help="How many learners.")] = 300,
     days: Annotated[int, typer.Option(min=1, max=3_650, help="How far back they go.")] = 180,
     seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="Another seed: other learners.")] = 1,
+    port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="The port that you will serve on, for what to look at next.")
+    ] = DEFAULT_PORT,
     until: Annotated[
         str | None,
         typer.Option(metavar="DATE", help="The last day, such as 2026-11-23. Default: today, up to now."),
@@ -63,10 +68,11 @@ def demo(
         f"there, {loaded.badges:,} badges awarded, in {monotonic() - started:,.1f} s"
     )
     say("What to look at next:")
-    say(f"  laurels serve --store {settings.store}")
-    say("  http://127.0.0.1:8000/api/progress/leaderboard?timeframe=weekly")
-    say(f"  http://127.0.0.1:8000/api/progress/dashboard/{loaded.leader}")
-    say(f"  laurels verify --store {settings.store}")
+    store_option = f"--store {shlex.quote(settings.store)}"
+    say(f"  laurels serve {store_option}" + (f" --port {port}" if port != DEFAULT_PORT else ""))
+    say(f"  curl 'http://127.0.0.1:{port}/api/progress/leaderboard?timeframe=weekly'")
+    say(f"  curl 'http://127.0.0.1:{port}/api/progress/dashboard/{loaded.leader}'")
+    say(f"  laurels verify {store_option}")
 
 
 def _end(until: str | None) -> datetime:
@@ -108,7 +114,8 @@ async def _load(everyone: list[Learner], end: datetime, settings: Settings) -> L
 
 
 async def _record(laurels: Service, batch: list[LearningEvent], loaded: Loaded) -> None:
-    for event, result in zip(batch, await laurels.record_many(batch, earliest=0), strict=True):
+    results = await laurels.record_many(batch, earliest=0, is_imported=True)
+    for event, result in zip(batch, results, strict=True):
         if not isinstance(result, Recorded):
             complain(f"{event.event_type} of {event.user_id}: {result}")
             raise CommandFailed("The demo stopped: it is made for the rulebook `coding`, in a store without conflicts.")

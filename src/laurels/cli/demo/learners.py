@@ -45,6 +45,8 @@ _BIRDS = (
 )
 # Every so many learners, one does exactly what the one before does: boards have ties.
 TWIN_EVERY = 20
+# How seldom somebody cannot stop: a few do in half a year, for an audit to have something to find.
+ONE_SITTING = 0.0004
 
 
 class Habit(Struct, frozen=True):
@@ -188,7 +190,7 @@ def _session(learner: Learner, dice: Random) -> Iterator[tuple[str, dict[str, ob
         yield from _tutorial(language, dice)
     count = max(1, round(dice.expovariate(1 / learner.habit.size)))
     # Now and then somebody cannot stop.
-    for _ in range(count + 40 if dice.random() < 0.004 else count):
+    for _ in range(count + 40 if dice.random() < ONE_SITTING else count):
         if dice.random() < 0.1:
             language = dice.choices(learner.languages, weights)[0]
         kind = dice.choices(

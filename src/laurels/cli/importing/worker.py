@@ -57,7 +57,7 @@ class LocalWorker:
     async def take(self, share: Share) -> Taken:
         taken = Taken()
         numbers, events = read_share(share, taken, self._laurels.rulebook, self._laurels.clock())
-        results = await self._laurels.record_many(events, earliest=0)
+        results = await self._laurels.record_many(events, earliest=0, is_imported=True)
         for number, result in zip(numbers, results, strict=True):
             if isinstance(result, Recorded):
                 taken.recorded += not result.is_replay

@@ -15,11 +15,10 @@ from functools import partial
 from pathlib import Path
 
 import apsw
-import msgspec
 
 from laurels.application.ports.spool import SetAside, SpoolCheck, Spooled, SpoolStats
-from laurels.domain.events import LearningEvent
 from laurels.errors import StoreError, StoreIncompatible, StoreUnavailable
+from laurels.storage.spool.rows import INDEXES, SCHEMA, Kept, Row, decode, earlier_of, encode, spooled_of, told_apart
 from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
 
 VERSION = 1
@@ -32,40 +31,6 @@ _ROOM = 18 * 1024
 _HEADROOM = 1024 * 1024
 # Rows per statement: each execution of one gives up the interpreter's lock.
 _ROWS = 500
-
-_SCHEMA = """
-    CREATE TABLE queue (
-        position   INTEGER PRIMARY KEY AUTOINCREMENT,
-        user_id    TEXT    NOT NULL,
-        arrived_at INTEGER NOT NULL,
-        size       INTEGER NOT NULL,
-        event      TEXT    NOT NULL
-    ) STRICT;
-    -- Has this user events waiting?
-    CREATE INDEX queue_user ON queue (user_id);
-    CREATE TABLE set_aside (
-        position   INTEGER PRIMARY KEY,
-        arrived_at INTEGER NOT NULL,
-        size       INTEGER NOT NULL,
-        event      TEXT    NOT NULL,
-        reason     TEXT    NOT NULL
-    ) STRICT;
-    -- One row. waiting, aside and bytes are of now; queued and drained count since the beginning.
-    CREATE TABLE totals (
-        waiting INTEGER NOT NULL,
-        aside   INTEGER NOT NULL,
-        bytes   INTEGER NOT NULL,
-        queued  INTEGER NOT NULL,
-        drained INTEGER NOT NULL,
-        checks  INTEGER NOT NULL
-    ) STRICT;
-    INSERT INTO totals VALUES (0, 0, 0, 0, 0, 0);
-    PRAGMA user_version = 1;
-"""
-
-_decode = msgspec.json.Decoder(LearningEvent).decode
-_encode = msgspec.json.Encoder().encode
-_Row = tuple[str, int, int, str]
 
 
 class FileSpool:
@@ -87,7 +52,7 @@ class FileSpool:
             self._flag = mmap.mmap(flag, 1)
         finally:
             os.close(flag)
-        self._arriving: list[tuple[list[_Row], asyncio.Future[StoreError | None]]] = []
+        self._arriving: list[tuple[list[Row], asyncio.Future[Kept | StoreError]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -111,7 +76,8 @@ class FileSpool:
             if version > VERSION:
                 raise StoreIncompatible("It was made by a newer Laurels; use that one.")
             if version == 0:
-                rows(connection, _SCHEMA)
+                rows(connection, SCHEMA)
+            rows(connection, INDEXES)
             # After a power failure the flag may be older than the queue.
             self._flag[0] = int(bool(rows(connection, "SELECT 1 FROM queue LIMIT 1")))
 
@@ -130,22 +96,23 @@ class FileSpool:
         if disk.f_bavail * disk.f_frsize < needed:
             raise StoreUnavailable("The disk that holds the spool is full; free some space.")
 
-    async def append(self, events: Sequence[Spooled]) -> None:
+    async def append(self, events: Sequence[Spooled]) -> list[Spooled | None]:
         """See `Spool.append`. Whoever calls while a commit is being written shares the next one."""
         if self._closed:
             raise StoreUnavailable("The spool is closed.")
-        share: list[_Row] = []
+        share: list[Row] = []
         for each in events:
-            event = _encode(each.event).decode()
+            event = encode(each.event).decode()
             size = len(event.encode()) + len(each.event.user_id.encode()) + ROW_BYTES
-            share.append((each.event.user_id, each.arrived_at, size, event))
-        done: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
+            share.append((each.event.user_id, each.arrived_at, size, event, each.event.event_id))
+        done: asyncio.Future[Kept | StoreError] = asyncio.get_running_loop().create_future()
         self._arriving.append((share, done))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write(), name="laurels-spool-writer")
-        error = await done
-        if error is not None:
-            raise error
+        result = await done
+        if isinstance(result, StoreError):
+            raise result
+        return result
 
     async def _write(self) -> None:
         try:
@@ -158,24 +125,29 @@ class FileSpool:
                         _answer(done, error)
                 else:
                     full = StoreUnavailable("The database is away and the spool holds as much as it may.")
-                    for (_, done), is_kept in zip(arrived, fits, strict=True):
-                        _answer(done, None if is_kept else full)
+                    for (_, done), kept in zip(arrived, fits, strict=True):
+                        _answer(done, full if kept is None else kept)
         finally:
             self._writing = None
 
-    def _keep(self, shares: list[list[_Row]], connection: apsw.Connection) -> list[bool]:
-        """One commit for all shares that fit; whether each did."""
+    def _keep(self, shares: list[list[Row]], connection: apsw.Connection) -> list[Kept | None]:
+        """One commit for all shares that fit: of each what was here already, or None where it did not fit."""
         with transaction(connection, "IMMEDIATE"):
             [(held,)] = rows(connection, "SELECT bytes FROM totals")
             before: int = held
-            fits: list[bool] = []
-            kept: list[_Row] = []
+            here = earlier_of(connection, shares)
+            fits: list[Kept | None] = []
+            kept: list[Row] = []
             for share in shares:
-                size = sum(row[2] for row in share)
-                fits.append(held + size <= self._limit)
-                if fits[-1]:
-                    kept += share
-                    held += size
+                earlier, new = told_apart(share, here)
+                size = sum(row[2] for row in new)
+                if held + size > self._limit:
+                    fits.append(None)
+                    continue
+                fits.append(earlier)
+                kept += new
+                held += size
+                here |= {(row[0], row[4]): spooled_of(row) for row in new}
             if kept:
                 self._require_room(held - before)
                 self._flag[0] = 1
@@ -183,7 +155,7 @@ class FileSpool:
                     part = kept[start : start + _ROWS]
                     values = ", ".join(["(?, ?, ?, ?)"] * len(part))
                     insert = f"INSERT INTO queue (user_id, arrived_at, size, event) VALUES {values}"  # noqa: S608
-                    rows(connection, insert, [field for row in part for field in row])
+                    rows(connection, insert, [field for row in part for field in row[:4]])
                 rows(
                     connection,
                     "UPDATE totals SET waiting = waiting + ?1, queued = queued + ?1, bytes = bytes + ?2",
@@ -192,7 +164,7 @@ class FileSpool:
         return fits
 
     async def waiting_of(self, user_ids: Collection[str]) -> frozenset[str]:
-        asked = _encode(list(user_ids)).decode()
+        asked = encode(list(user_ids)).decode()
 
         def work(connection: apsw.Connection) -> frozenset[str]:
             query = "SELECT DISTINCT user_id FROM queue WHERE user_id IN (SELECT value FROM json_each(?))"
@@ -207,11 +179,9 @@ class FileSpool:
                 "SELECT position, arrived_at, event, reason FROM set_aside "
                 "WHERE event ->> 'userId' = ? ORDER BY position"
             )
-            waiting = [
-                Spooled(_decode(event), at, number) for number, at, event in rows(connection, queued, (user_id,))
-            ]
+            waiting = [Spooled(decode(event), at, number) for number, at, event in rows(connection, queued, (user_id,))]
             found = rows(connection, aside, (user_id,))
-            return waiting, [SetAside(Spooled(_decode(event), at, number), why) for number, at, event, why in found]
+            return waiting, [SetAside(Spooled(decode(event), at, number), why) for number, at, event, why in found]
 
         return await self._reader.run(work)
 
@@ -220,7 +190,7 @@ class FileSpool:
         return [user_id for (user_id,) in await self._reader.run(lambda c: rows(c, query))]
 
     async def forget(self, user_ids: Collection[str]) -> int:
-        asked = _encode(list(user_ids)).decode()
+        asked = encode(list(user_ids)).decode()
 
         def work(connection: apsw.Connection) -> int:
             rows(connection, "PRAGMA secure_delete = ON")
@@ -244,16 +214,16 @@ class FileSpool:
     async def first(self, limit: int) -> list[Spooled]:
         query = "SELECT position, arrived_at, event FROM queue ORDER BY position LIMIT ?"
         found = await self._reader.run(lambda c: rows(c, query, (limit,)))
-        return [Spooled(_decode(event), arrived_at, position) for position, arrived_at, event in found]
+        return [Spooled(decode(event), arrived_at, position) for position, arrived_at, event in found]
 
     async def set_aside(self) -> list[SetAside]:
         """The events that were set aside, in order of arrival."""
         query = "SELECT position, arrived_at, event, reason FROM set_aside ORDER BY position"
         found = await self._reader.run(lambda c: rows(c, query))
-        return [SetAside(Spooled(_decode(event), at, position), reason) for position, at, event, reason in found]
+        return [SetAside(Spooled(decode(event), at, position), reason) for position, at, event, reason in found]
 
     async def settle(self, drained: Sequence[Spooled], set_aside: Sequence[SetAside]) -> None:
-        done = _encode([each.position for each in drained]).decode()
+        done = encode([each.position for each in drained]).decode()
 
         def work(connection: apsw.Connection) -> None:
             with transaction(connection, "IMMEDIATE"):
@@ -373,6 +343,6 @@ def _make(kind: type[FileSpool], folder: Path, limit: int) -> FileSpool:
     return kind(folder, limit)
 
 
-def _answer(done: asyncio.Future[StoreError | None], error: StoreError | None) -> None:
+def _answer(done: asyncio.Future[Kept | StoreError], result: Kept | StoreError) -> None:
     if not done.done():
-        done.set_result(error)
+        done.set_result(result)

@@ -1,0 +1,94 @@
+"""What a spool's file holds, and telling apart which events are in it already.
+
+An event whose id lies here must not be put here again: with other content it would only be found out while draining.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import apsw
+import msgspec
+
+from laurels.application.ports.spool import Spooled
+from laurels.domain.events import LearningEvent
+from laurels.storage.sqlite.connection import rows
+
+SCHEMA = """
+    CREATE TABLE queue (
+        position   INTEGER PRIMARY KEY AUTOINCREMENT,
+        user_id    TEXT    NOT NULL,
+        arrived_at INTEGER NOT NULL,
+        size       INTEGER NOT NULL,
+        event      TEXT    NOT NULL
+    ) STRICT;
+    -- Has this user events waiting?
+    CREATE INDEX queue_user ON queue (user_id);
+    CREATE TABLE set_aside (
+        position   INTEGER PRIMARY KEY,
+        arrived_at INTEGER NOT NULL,
+        size       INTEGER NOT NULL,
+        event      TEXT    NOT NULL,
+        reason     TEXT    NOT NULL
+    ) STRICT;
+    -- One row. waiting, aside and bytes are of now; queued and drained count since the beginning.
+    CREATE TABLE totals (
+        waiting INTEGER NOT NULL,
+        aside   INTEGER NOT NULL,
+        bytes   INTEGER NOT NULL,
+        queued  INTEGER NOT NULL,
+        drained INTEGER NOT NULL,
+        checks  INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO totals VALUES (0, 0, 0, 0, 0, 0);
+    PRAGMA user_version = 1;
+"""
+
+decode = msgspec.json.Decoder(LearningEvent).decode
+encode = msgspec.json.Encoder().encode
+# User, arrival, size, event and the event's id.
+Row = tuple[str, int, int, str, str | None]
+# Made where it is missing: a spool that is older has events in it like any other.
+INDEXES = """
+    CREATE INDEX IF NOT EXISTS queue_event ON queue (user_id, event ->> 'eventId');
+    CREATE INDEX IF NOT EXISTS aside_event ON set_aside (event ->> 'userId', event ->> 'eventId');
+"""
+# What is here already of some users and ids.
+_EARLIER = """
+    WITH asked AS MATERIALIZED (SELECT value ->> 0 AS user_id, value ->> 1 AS event_id FROM json_each(?))
+    SELECT position, arrived_at, event FROM asked CROSS JOIN queue
+    ON queue.user_id = asked.user_id AND event ->> 'eventId' = asked.event_id
+    UNION ALL
+    SELECT position, arrived_at, event FROM asked CROSS JOIN set_aside
+    ON event ->> 'userId' = asked.user_id AND event ->> 'eventId' = asked.event_id
+"""
+
+
+Kept = list[Spooled | None]
+Key = tuple[str, str | None]
+
+
+def earlier_of(connection: apsw.Connection, shares: Sequence[Sequence[Row]]) -> dict[Key, Spooled]:
+    """What is here already of the events of some shares, by user and id."""
+    asked = encode([(row[0], row[4]) for share in shares for row in share]).decode()
+    found = [Spooled(decode(event), at, position) for position, at, event in rows(connection, _EARLIER, (asked,))]
+    return {(each.event.user_id, each.event.event_id): each for each in found}
+
+
+def told_apart(share: Sequence[Row], here: Mapping[Key, Spooled]) -> tuple[Kept, list[Row]]:
+    """Of each row the one that is here before it, in the spool or in the share, and the rows that have none."""
+    earlier: Kept = []
+    new: dict[Key, Row] = {}
+    for row in share:
+        key = (row[0], row[4])
+        twin = new.get(key)
+        before = here.get(key) if twin is None else spooled_of(twin)
+        earlier.append(before)
+        if before is None:
+            new[key] = row
+    return earlier, list(new.values())
+
+
+def spooled_of(row: Row) -> Spooled:
+    """The event of a row that is about to be kept."""
+    return Spooled(decode(row[3]), row[1])
