@@ -38,7 +38,10 @@ class EarnedBadge(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class BadgeProgress(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A badge of the rulebook and how far one user has come with it; `earned_at` is None while it is open."""
+    """A badge of the rulebook and how far one user has come with it; `earned_at` is None while it is open.
+
+    `is_hidden`: nothing of it is shown until it is earned.
+    """
 
     badge_id: str
     name: str
@@ -52,6 +55,7 @@ class BadgeProgress(Struct, frozen=True, kw_only=True, rename="camel"):
     current: float
     target: int
     fraction: float
+    is_hidden: bool = field(name="hidden", default=False)
 
 
 class Recorded(Struct, frozen=True, kw_only=True):

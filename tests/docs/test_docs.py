@@ -20,6 +20,7 @@ import laurels.errors
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.progress import Progress
+from laurels.domain.rules.rulebook_data import Badge
 from laurels.domain.webhooks import DELAYS, TYPES, headers_of, new_secret
 from laurels.http.app import build_app
 from laurels.http.wire.openapi import complete
@@ -174,7 +175,10 @@ class TestRulebookPage:
             assert sum(outcome.points > 0 for outcome in found) == paid
 
     def test_its_criteria_load_into_it(self) -> None:
-        book, criteria = blocks(DOCS / "rulebooks.md", "toml")
+        book, criteria, conditions = blocks(DOCS / "rulebooks.md", "toml")
+        more = parse_rulebook(f"{book}\n{conditions}").badges
+        assert [badge.id for badge in more[1:]] == ["bookworm", "bookworm_silver", "bookworm_gold"]
+        assert more[2].description == "Finish 12 books."
         for number, criterion in enumerate(re.split(r"^# .*\n", criteria, flags=re.MULTILINE)[1:]):
             badge = (
                 f'[[badges]]\nid = "more-{number}"\nname = "More"\ndescription = "More."\nicon = "+"\n'
@@ -183,6 +187,11 @@ class TestRulebookPage:
             parse_rulebook(
                 f"{book}\n[event_types.code_run]\npoints = 1\n[event_types.session_join]\npoints = 1\n{badge}"
             )
+
+    def test_every_key_of_a_badge_is_explained(self) -> None:
+        page = read(DOCS / "rulebooks.md")
+        keys = [field.encode_name for field in msgspec.structs.fields(Badge)]
+        assert [key for key in keys if f"`{key}`" not in page and f"\n{key} =" not in page] == []
 
     def test_every_kind_of_criterion_is_explained(self) -> None:
         schema = read(ROOT / "src/laurels/domain/rules/criteria.py")

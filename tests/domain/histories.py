@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -71,7 +71,38 @@ CATEGORIES = ["coding", "learning", "social", "milestone", "streak"]
 RARITIES = ["common", "rare", "epic", "legendary"]
 
 
-def small_rulebook() -> Rulebook:
+# What a badge may ask for beside its criterion: days, other badges (a later one, and a chain of them), tiers.
+CONDITIONS = """
+from = 2026-03-28 | criterion = { kind = "count", event = ["a", "b"], target = 2 }
+until = 2026-03-29 | criterion = { kind = "distinct", field = "language", target = 2 }
+from = 2021-01-03, until = 2026-03-29 | criterion = { kind = "sum", field = "length", per = "day", target = 9 }
+from = 2026-10-24, until = 2026-10-26 | criterion = { kind = "distinct", field = "hour", target = 3 }
+from = 2026-01-01 | criterion = { kind = "count", per = "week", target = 3 }
+requires = ["c10"] | criterion = { kind = "count", event = "a", target = 1 }
+requires = ["c5", "c0"] | criterion = { kind = "streak", target = 2 }
+requires = ["b3", "c6"] | criterion = { kind = "all", of = [{ kind = "level", target = 2 }] }
+requires = ["c9_gold"] | criterion = { kind = "badges", target = 9 }
+tiers = [{ id = "gold", name = "g", target = 4, points = 2 }] | criterion = { kind = "count", event = "b", target = 2 }
+requires = ["b0"] | criterion = { kind = "count", target = 3 }
+requires = ["c10"], until = 2026-12-31 | criterion = { kind = "count", target = 4 }
+""".strip().splitlines()
+
+
+def conditional(number: int, line: str) -> str:
+    asked, criterion = line.split(" | ")
+    keys = asked.replace("], until", "]\nuntil").replace(", until", "\nuntil")
+    return (
+        f'[[badges]]\nid = "c{number}"\nname = "c"\ndescription = "c {{target}}"\nicon = "c"\npoints = {number % 4}\n'
+        f'category = "{CATEGORIES[number % 5]}"\nrarity = "{RARITIES[number % 4]}"\n{keys}\n{criterion}\n'
+    )
+
+
+def rich_rulebook() -> Rulebook:
+    """A third of the small rulebook's criteria, and badges that ask for days, for other badges, and in tiers."""
+    return small_rulebook(CRITERIA[::3], "".join(conditional(*each) for each in enumerate(CONDITIONS)))
+
+
+def small_rulebook(criteria: Sequence[str] = CRITERIA, more: str = "") -> Rulebook:
     """Every sort of criterion, with targets that a few events reach, and badges that bring one another."""
     head = """
         name = "small"
@@ -84,12 +115,12 @@ def small_rulebook() -> Rulebook:
     badges = "".join(
         f'[[badges]]\nid = "b{number}"\nname = "b"\ndescription = "b"\nicon = "b"\npoints = {number % 3}\n'
         f'category = "{CATEGORIES[number % 5]}"\nrarity = "{RARITIES[number % 4]}"\ncriterion = {{ {criterion} }}\n'
-        for number, criterion in enumerate(CRITERIA)
+        for number, criterion in enumerate(criteria)
     )
-    return parse_rulebook(head + badges)
+    return parse_rulebook(head + badges + more)
 
 
-RULEBOOKS = {"small": small_rulebook(), "coding": load_rulebook("coding")}
+RULEBOOKS = {"small": small_rulebook(), "rich": rich_rulebook(), "coding": load_rulebook("coding")}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ZONES = [
     "UTC",
@@ -197,7 +228,7 @@ def record(history: History, rulebook: Rulebook) -> tuple[Progress, list[Entry]]
 
 
 def for_each_rulebook(examples: int) -> Callable[[Callable[[Any, Any, Rulebook], None]], Any]:
-    """Run a test with histories made for each of the two rulebooks."""
+    """Run a test with histories made for each of the rulebooks."""
 
     def decorate(test: Callable[[Any, Any, Rulebook], None]) -> Any:
         def run(self: Any, name: str) -> None:

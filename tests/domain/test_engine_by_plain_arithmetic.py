@@ -33,6 +33,7 @@ from laurels.domain.rules.criteria import (
     Sum,
 )
 from laurels.domain.rules.rulebook import Rulebook
+from laurels.domain.rules.rulebook_data import Badge
 from tests.domain.histories import EPOCH, RULEBOOKS, Happened, History, for_each_rulebook, ms, record
 
 
@@ -121,25 +122,32 @@ class Plain:
 
     def award(self) -> None:
         """Find the badges that must be held, by trying them all until none is new."""
-        while new := {badge.id for badge in self.rulebook.badges if self.is_met(badge.criterion)} - self.held:
+        while new := {badge.id for badge in self.rulebook.badges if self.is_earned(badge)} - self.held:
             self.held |= new
+
+    def is_earned(self, badge: Badge) -> bool:
+        return self.held.issuperset(badge.requires) and self.is_met(badge.criterion, badge)
 
     @property
     def total(self) -> int:
         return self.points + sum(badge.points for badge in self.rulebook.badges if badge.id in self.held)
 
-    def is_met(self, criterion: Criterion) -> bool:
+    def is_met(self, criterion: Criterion, badge: Badge) -> bool:
         if isinstance(criterion, AllOf):
-            return all(self.is_met(part) for part in criterion.of)
+            return all(self.is_met(part, badge) for part in criterion.of)
         if isinstance(criterion, AnyOf):
-            return any(self.is_met(part) for part in criterion.of)
-        return self.value_of(criterion) >= criterion.target
+            return any(self.is_met(part, badge) for part in criterion.of)
+        return self.value_of(criterion, badge) >= criterion.target
 
-    def value_of(self, leaf: Criterion) -> float:
+    def lived_within(self, badge: Badge) -> list[tuple[Happened, datetime]]:
+        first, last = badge.from_day or date.min, badge.until_day or date.max
+        return [(one, local) for one, local in self.lived if first <= local.date() <= last]
+
+    def value_of(self, leaf: Criterion, badge: Badge) -> float:
         match leaf:
             case Count() | Distinct() | Sum():
                 if id(leaf) not in self._best:
-                    self._best[id(leaf)] = best_of(leaf, self.lived)
+                    self._best[id(leaf)] = best_of(leaf, self.lived_within(badge))
                 return self._best[id(leaf)]
             case Points():
                 return self.total
@@ -181,8 +189,8 @@ class TestAgainstThePlainestWay:
                 # In points: how many there are of those at which the level begins.
                 assert shown.target == rulebook.levels.start_of(badge.criterion.target)
                 assert shown.current == min(plain.total, shown.target)
-            elif not isinstance(badge.criterion, AllOf | AnyOf):
-                assert shown.current == min(plain.value_of(badge.criterion), badge.criterion.target)
+            elif not isinstance(badge.criterion, AllOf | AnyOf) and not badge.requires:
+                assert shown.current == min(plain.value_of(badge.criterion, badge), badge.criterion.target)
 
     @for_each_rulebook(examples=50)
     def test_days_and_streaks_are_those_of_the_calendar(self, history: History, rulebook: Rulebook) -> None:

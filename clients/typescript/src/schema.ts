@@ -195,12 +195,17 @@ export interface components {
         BadgeDefinitionView: {
             badgeId: string;
             category: string;
-            criterion: components["schemas"]["Count"] | components["schemas"]["Distinct"] | components["schemas"]["Sum"] | components["schemas"]["Points"] | components["schemas"]["Level"] | components["schemas"]["Streak"] | components["schemas"]["Span"] | components["schemas"]["Badges"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"];
+            criterion: components["schemas"]["Count"] | components["schemas"]["Distinct"] | components["schemas"]["Sum"] | components["schemas"]["Points"] | components["schemas"]["Level"] | components["schemas"]["Streak"] | components["schemas"]["Span"] | components["schemas"]["Badges"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"] | null;
             description: string;
+            from?: string;
+            hidden?: true;
             icon: string;
             name: string;
             points: number;
             rarity: string;
+            requires?: string[];
+            tiers?: string[];
+            until?: string;
         };
         Badges: {
             /** @enum {null|string} */
@@ -219,6 +224,7 @@ export interface components {
             earned: boolean;
             earnedAt: string | null;
             fraction: number;
+            hidden?: true;
             icon: string;
             name: string;
             points: number;

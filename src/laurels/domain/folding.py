@@ -210,6 +210,7 @@ def hold(progress: Progress, award: Award, rulebook: Rulebook, *, is_dated: bool
             before = gauges.get(measure.index, 0)
             gauges[measure.index] = before + 1
             reached += measure.crossed(before, before + 1)
+    reached += rulebook.dependents.get(award.badge_id, ())
     return reached
 
 

@@ -15,7 +15,7 @@ from laurels.domain.rules.rulebook_data import RulebookData
 from laurels.errors import RulebookError
 from laurels.rulebooks.mistakes import mistakes
 
-BUILT_IN = ("coding",)
+BUILT_IN = ("coding", "school")
 
 KeyPath = tuple[str | int, ...]
 _ROOT: KeyPath = ()

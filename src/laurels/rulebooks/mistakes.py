@@ -76,10 +76,14 @@ def _sentence(key: str, message: str) -> str:
     if "missing required field" in message:
         missing = message.partition("`")[2].rstrip("`")
         return f"Lacks {missing}."
+    if "matching regex" in message and (last == "language" or re.search(r"\.(names|descriptions)\.", key)):
+        return "Must be a language, such as de or pt-BR."
     if "matching regex" in message:
         return "Must be of lower-case letters, digits, - and _, and begin with a letter or a digit."
     if last in _CHOICES:
         return f"Must be one of {', '.join(_CHOICES[last])}."
+    if last in ("from", "until"):
+        return "Must be a date, such as 2026-03-01."
     if last == "kind":
         return f"{message}; see docs/rulebooks.md for the kinds that there are."
     return plain(message)
@@ -105,11 +109,12 @@ class _Rest:
         return key if found is None else f"badges[{self._places[int(found[1])]}]{key[found.end() :]}"
 
     def counts_badges(self, key: str) -> bool:
-        """Whether `key` is of a badge that asks for a number of badges."""
+        """Whether `key` is of a badge that asks for other badges."""
         found = _BADGE.match(key)
         if found is None:
             return False
-        return '"kind": "badges"' in json.dumps(self.document["badges"][int(found[1])], default=str)
+        badge = self.document["badges"][int(found[1])]
+        return bool(badge.get("requires")) or '"kind": "badges"' in json.dumps(badge, default=str)
 
     def set_aside(self, key: str) -> bool:
         """Leave out the badge, the event type or the table that `key` is in; whether anything is left to look at."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import groupby
 from typing import Any
 
@@ -9,8 +10,10 @@ from litestar import Request, Response
 from msgspec.structs import asdict
 
 from laurels.application.queries.badges import catalogue
+from laurels.application.queries.translations import translated
 from laurels.application.queries.views import BadgeDefinitionView
 from laurels.application.service import Service
+from laurels.domain.rules.languages import language_for
 from laurels.web.criteria_words import words_of
 from laurels.web.drawing import LARGE_MEDAL, Pen
 from laurels.web.languages import Language
@@ -21,7 +24,7 @@ from laurels.web.rendering import language_of, page
 def badges_page(request: Request[Any, Any, Any], service: Service) -> Response[str]:
     """All badges by category, in the order of the rulebook."""
     language = language_of(request)
-    badges, pen = catalogue(service.rulebook), Pen(language)
+    badges, pen = spoken_catalogue(service, language), Pen(language)
     order = list(dict.fromkeys(badge.category for badge in badges))
     grouped = groupby(sorted(badges, key=lambda badge: order.index(badge.category)), key=lambda badge: badge.category)
     groups = [
@@ -37,13 +40,54 @@ def badges_page(request: Request[Any, Any, Any], service: Service) -> Response[s
 def badge_page(request: Request[Any, Any, Any], service: Service, badge_id: str) -> Response[str] | None:
     """One badge and what it takes; None where there is none with this id."""
     language = language_of(request)
-    found = next((badge for badge in catalogue(service.rulebook) if badge.badge_id == badge_id), None)
+    found = spoken_badge(service, badge_id, language)
     if found is None:
         return None
     badge = _shown(found, Pen(language).single_medal(found, LARGE_MEDAL), language)
     return page(
-        request, "badge.html", language=language, badge=badge, takes=words_of(found.criterion, language), held=""
+        request,
+        "badge.html",
+        language=language,
+        badge=badge,
+        takes=takes_of(found, service, language),
+        tiers=tiers_of(found, service, language),
+        held="",
     )
+
+
+def spoken_catalogue(service: Service, language: Language) -> list[BadgeDefinitionView]:
+    """All badges, their texts in this language where the rulebook has them."""
+    rules = service.rulebook
+    asked = language_for(rules, language.code)
+    return [translated(badge, rules, asked) for badge in catalogue(rules)]
+
+
+def spoken_badge(service: Service, badge_id: str, language: Language) -> BadgeDefinitionView | None:
+    """The badge with this id; None where there is none."""
+    return next((badge for badge in spoken_catalogue(service, language) if badge.badge_id == badge_id), None)
+
+
+def takes_of(badge: BadgeDefinitionView, service: Service, language: Language) -> list[str]:
+    """What a badge takes, a sentence for each condition; nothing of a hidden one."""
+    if badge.criterion is None:
+        return []
+    _ = language.text
+    lines = words_of(badge.criterion, language)
+    for required in badge.requires or []:
+        held = spoken_badge(service, required, language)
+        lines.append(_("the badge {name} first", name=required if held is None else held.name))
+    first, last = badge.from_day or None, badge.until_day or None
+    if first is not None:
+        lines.append(_("from {date}", date=language.date(date.fromisoformat(first))))
+    if last is not None:
+        lines.append(_("until {date}", date=language.date(date.fromisoformat(last))))
+    return lines
+
+
+def tiers_of(badge: BadgeDefinitionView, service: Service, language: Language) -> list[BadgeDefinitionView]:
+    """All tiers of a badge's rule, the lowest first; none where it has one only."""
+    ids = badge.tiers or []
+    return [found for each in ids if (found := spoken_badge(service, each, language)) is not None]
 
 
 def category_name(category: str, language: Language) -> str:
@@ -69,6 +113,9 @@ def rarity_name(rarity: str, language: Language) -> str:
 def _shown(badge: BadgeDefinitionView, medal: Markup, language: Language) -> dict[str, Any]:
     shown = asdict(badge)
     shown["medal"] = medal
+    if badge.hidden is True:
+        shown["name"] = language.text("Hidden badge")
+        shown["description"] = language.text("It shows itself to those who earn it.")
     shown["category_name"] = category_name(badge.category, language)
     shown["rarity_name"] = rarity_name(badge.rarity, language)
     return shown

@@ -149,7 +149,11 @@ class Pen:
 
 def kind_of(badge: BadgeDefinitionView | BadgeStateView | BadgeView) -> MedalKind:
     """The medal of a badge."""
-    state: Literal["earned", "open"] = "open" if isinstance(badge, BadgeStateView) and not badge.earned else "earned"
+    state: Literal["earned", "open", "hidden"] = "earned"
+    if not isinstance(badge, BadgeView) and badge.hidden is True:
+        state = "hidden"
+    elif isinstance(badge, BadgeStateView) and not badge.earned:
+        state = "open"
     rarity: Any = badge.rarity
     return MedalKind(category=badge.category, rarity=rarity, state=state)
 

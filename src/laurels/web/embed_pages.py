@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from litestar import Request, Response
 
-from laurels.application.queries.badges import catalogue
 from laurels.application.service import Service
+from laurels.web.badge_pages import spoken_badge
 from laurels.web.drawing import LARGE_MEDAL, Pen
 from laurels.web.names import shown_name
 from laurels.web.pictures import Markup
@@ -60,10 +60,11 @@ async def learner_picture(
 
 def badge_picture(request: Request[Any, Any, Any], service: Service, badge_id: str) -> Response[bytes] | None:
     """The medal of a badge; None where there is none with this id."""
-    found = next((badge for badge in catalogue(service.rulebook) if badge.badge_id == badge_id), None)
+    language = language_of(request)
+    found = spoken_badge(service, badge_id, language)
     if found is None:
         return None
-    pen = Pen(language_of(request), theme_of(request))
+    pen = Pen(language, theme_of(request))
     return _image(request, pen.single_medal(found, _width(request) or LARGE_MEDAL))
 
 

@@ -10,11 +10,13 @@ from litestar import Request, Response
 from msgspec import UNSET, Struct
 from msgspec.structs import asdict
 
+from laurels.application.queries.translations import translated
 from laurels.application.queries.views import Activity, BadgeStateView, Dashboard, UserView
 from laurels.application.service import Service
 from laurels.domain.ledger import BadgeRevoked, BadgesGiven, Entry, EventRecorded, EventRetracted, ProfileChanged
 from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
+from laurels.domain.rules.languages import language_for
 from laurels.web.drawing import HEATMAP, SMALL_MEDAL, Pen
 from laurels.web.languages import Language
 from laurels.web.names import initial_of, shown_name
@@ -36,11 +38,13 @@ class Learner(Struct, frozen=True):
     now: int
 
 
-async def read_learner(service: Service, user_id: str) -> Learner:
-    """Everything for the page of `user_id`. Raises UnknownUser or StoreError."""
+async def read_learner(service: Service, user_id: str, language: Language) -> Learner:
+    """Everything for the page of `user_id`, in one language. Raises UnknownUser or StoreError."""
     dashboard = await service.learners.dashboard(user_id)
     activity = await service.learners.activity(user_id)
-    badges = await service.learners.badges(user_id)
+    asked = language_for(service.rulebook, language.code)
+    dashboard = translated(dashboard, service.rulebook, asked)
+    badges = [translated(each, service.rulebook, asked) for each in await service.learners.badges(user_id)]
     known = await service.learners.known(user_id)
     after = max(0, known.progress.seq - RECENT)
     recent = [] if known.stale is not UNSET else await service.store.ledger.entries(user_id, after=after, limit=RECENT)
@@ -75,7 +79,7 @@ async def learner_page(
     )
     html = kept.get(key)
     if html is None:
-        shown = await read_learner(service, user_id)
+        shown = await read_learner(service, user_id, language)
         html = _html(shown, language, template=template, path=request.url.path, address=address, live=live)
         kept.keep(key, html)
     return page_of(html, headers=headers)
@@ -123,6 +127,8 @@ def _html(learner: Learner, language: Language, *, template: str, path: str, add
 
 def _badge(state: BadgeStateView, pen: Pen, zone: ZoneInfo) -> dict[str, Any]:
     shown = asdict(state)
+    if state.hidden is True:
+        shown["name"] = pen.language.text("Hidden badge")
     shown["medal"] = pen.medal(state)
     shown["small"] = pen.medal(state, SMALL_MEDAL)
     shown["date"] = "" if state.earned_at is None else pen.language.date(_day(state.earned_at, zone))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from laurels import LearningEvent
-from laurels.application.maintenance.focus import Decisions, Focus, badges_to_replay
+from laurels.application.maintenance.focus import Decisions, Focus, badges_to_replay, rules_of
 from laurels.application.maintenance.publishing import publish
 from laurels.bootstrap import open_store
 from laurels.domain.amendments import Crossing, Replay
@@ -39,6 +39,8 @@ def _runs(target: int) -> dict[str, object]:
 _LATER = [
     _badge("tenth", 40, _runs(10)),
     _badge("talker", 15, {"kind": "count", "event": "talk", "target": 2}),
+    _badge("spring", 5, _runs(2)) | {"from": "2026-03-03", "until": "2026-03-09"},
+    _badge("heir", 5, _runs(1)) | {"requires": ["tenth", "talker"]},
     _badge("collector", 20, {"kind": "badges", "target": 4}),
     _badge("risen", 5, {"kind": "level", "target": 3}),
     _badge("both", 30, {"kind": "all", "of": [_runs(5), {"kind": "points", "target": 150}]}),
@@ -51,12 +53,16 @@ def _rulebook(*left_out: str, **changes: object) -> Rulebook:
     return small_rulebook(badges=[each for each in [*_SMALL, *_LATER] if each["id"] not in left_out], **changes)
 
 
+def _later(badge: dict[str, object]) -> dict[str, object]:
+    return badge | {"from": "2026-03-05"} if badge["id"] == "spring" else badge
+
+
 NEW = _rulebook()
 VERSIONS = [
     NEW,
-    _rulebook("tenth", "collector"),
+    _rulebook("tenth", "collector", "heir"),
     _rulebook("either", "third", "risen", event_types={"run": {"points": 9}, "talk": {"points": 1}}),
-    small_rulebook(badges=[_badge("first", 10, _runs(2)), *[each for each in _LATER if each["id"] != "both"]]),
+    small_rulebook(badges=[_badge("first", 10, _runs(2)), *[_later(each) for each in _LATER if each["id"] != "both"]]),
 ]
 EVENTS = st.lists(
     st.tuples(st.sampled_from(["run", "run", "talk"]), st.integers(0, 12), st.sampled_from(["go", "c", "rust", None])),
@@ -99,17 +105,16 @@ def test_the_same_is_missing_whatever_versions_decided(
     happened: list[tuple[str, int, str | None]], deciding: list[Rulebook]
 ) -> None:
     entries = _ledger(happened, deciding)
-    before = [{badge.id: badge.criterion for badge in rulebook.badges} for rulebook in deciding]
+    before = [rules_of(rulebook) for rulebook in deciding]
     focused = NEW.focused_on(badges_to_replay(NEW, before))
     assert _missing(entries, focused) == _missing(entries, NEW)
 
 
 def test_only_what_is_new_differs_or_hangs_on_awards_is_replayed() -> None:
-    [changed] = [{badge.id: badge.criterion for badge in rulebook.badges} for rulebook in VERSIONS[3:]]
-    assert badges_to_replay(NEW, [changed]) == {
+    assert badges_to_replay(NEW, [rules_of(VERSIONS[3])]) == {
         *("third", "polyglot", "streak", "both"),  # new
-        "first",  # another target
-        *("century", "collector", "risen"),  # points, badges and levels
+        *("first", "spring"),  # another target, other days
+        *("century", "collector", "risen", "heir"),  # points, badges and levels
     }
     assert "tenth" not in badges_to_replay(NEW, [])
 

@@ -8,6 +8,7 @@ other badges, which any award may bring.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import date
 
 from msgspec import Struct
 
@@ -16,10 +17,15 @@ from laurels.domain.folding import Revisions, is_revision
 from laurels.domain.ledger import Entry, EventRecorded, UserMigrated
 from laurels.domain.rules.criteria import Badges, Criterion, Level, Points, leaves
 from laurels.domain.rules.rulebook import Rulebook
+from laurels.domain.rules.rulebook_data import Badge
 from laurels.errors import RulebookError
 
 # Versions that are asked for: older ones are not known, and then all badges are replayed.
 _VERSIONS = 1_000
+
+
+BadgeRules = Mapping[str, tuple[Criterion, date | None, date | None, tuple[str, ...]]]
+"""By badge its criterion, the first and the last day that counts for it, and what must be held before."""
 
 
 class Decisions(Struct):
@@ -50,8 +56,8 @@ class Focus:
     def __init__(self, store: Store, rulebook: Rulebook) -> None:
         self._store = store
         self._rulebook = rulebook
-        # By fingerprint, the criteria of a version; None where it is not known.
-        self._criteria: dict[str, Mapping[str, Criterion] | None] = {}
+        # By fingerprint, what a version says; None where it is not known.
+        self._rules: dict[str, BadgeRules | None] = {}
         self._versions: dict[str, int] | None = None
         self._focused: dict[frozenset[str], Rulebook] = {}
 
@@ -66,22 +72,22 @@ class Focus:
         return self._focused[rules]
 
     async def _focus(self, rules: frozenset[str]) -> Rulebook:
-        before: list[Mapping[str, Criterion]] = []
+        before: list[BadgeRules] = []
         for fingerprint in rules:
-            criteria = await self._criteria_of(fingerprint)
-            if criteria is None:
+            said = await self._rules_of(fingerprint)
+            if said is None:
                 return self._rulebook
-            before.append(criteria)
+            before.append(said)
         return self._rulebook.focused_on(badges_to_replay(self._rulebook, before))
 
-    async def _criteria_of(self, fingerprint: str) -> Mapping[str, Criterion] | None:
+    async def _rules_of(self, fingerprint: str) -> BadgeRules | None:
         if fingerprint == self._rulebook.fingerprint:
-            return {badge.id: badge.criterion for badge in self._rulebook.badges}
-        if fingerprint not in self._criteria:
-            self._criteria[fingerprint] = await self._read_criteria(fingerprint)
-        return self._criteria[fingerprint]
+            return rules_of(self._rulebook)
+        if fingerprint not in self._rules:
+            self._rules[fingerprint] = await self._read_rules(fingerprint)
+        return self._rules[fingerprint]
 
-    async def _read_criteria(self, fingerprint: str) -> Mapping[str, Criterion] | None:
+    async def _read_rules(self, fingerprint: str) -> BadgeRules | None:
         if self._versions is None:
             found = await self._store.rulebook.versions(limit=_VERSIONS)
             self._versions = {each.fingerprint: each.version for each in found}
@@ -90,20 +96,27 @@ class Focus:
         if published is None:
             return None
         try:
-            badges = Rulebook.of_json(published.content).badges
+            return rules_of(Rulebook.of_json(published.content))
         except RulebookError:
             return None
-        return {badge.id: badge.criterion for badge in badges}
 
 
-def badges_to_replay(rulebook: Rulebook, before: Collection[Mapping[str, Criterion]]) -> frozenset[str]:
-    """The badges of a rulebook that a learner may lack whose events were decided by others, given by their criteria."""
+def rules_of(rulebook: Rulebook) -> BadgeRules:
+    """What a rulebook says of when a badge is met, by badge."""
+    return {
+        badge.id: (badge.criterion, badge.from_day, badge.until_day, tuple(badge.requires)) for badge in rulebook.badges
+    }
+
+
+def badges_to_replay(rulebook: Rulebook, before: Collection[BadgeRules]) -> frozenset[str]:
+    """The badges of a rulebook that a learner may lack whose events were decided by others."""
+    rules = rules_of(rulebook)
     return frozenset(
         badge.id
         for badge in rulebook.badges
-        if _hangs_on_awards(badge.criterion) or any(each.get(badge.id) != badge.criterion for each in before)
+        if _hangs_on_awards(badge) or any(each.get(badge.id) != rules[badge.id] for each in before)
     )
 
 
-def _hangs_on_awards(criterion: Criterion) -> bool:
-    return any(isinstance(leaf, Points | Level | Badges) for _, leaf in leaves(criterion))
+def _hangs_on_awards(badge: Badge) -> bool:
+    return bool(badge.requires) or any(isinstance(leaf, Points | Level | Badges) for _, leaf in leaves(badge.criterion))

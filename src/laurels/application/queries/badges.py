@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from msgspec import UNSET
+
 from laurels.application.queries.views import BadgeDefinitionView, BadgeStateView, BadgeView, NextBadge
 from laurels.domain.ledger import Award
 from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
+from laurels.domain.rules.criteria import CriterionProgress
 from laurels.domain.rules.rulebook import Rulebook
+from laurels.domain.rules.rulebook_data import Badge
 
 NEAREST = 5
+# What is shown of a hidden badge, until it is earned.
+HIDDEN_NAME = "???"
+HIDDEN_ICON = "?"
+NOTHING_SHOWN = CriterionProgress(0, 1)
 
 
 # An award never changes: whoever holds many is shown the same again and again.
@@ -31,20 +39,45 @@ def badge_view(award: Award, rulebook: Rulebook) -> BadgeView:
 
 
 def catalogue(rulebook: Rulebook) -> list[BadgeDefinitionView]:
-    """Every badge that can be earned, in the order of the rulebook."""
-    return [
-        BadgeDefinitionView(
-            badge_id=badge.id,
-            name=badge.name,
-            description=badge.description,
-            icon=badge.icon,
-            category=badge.category,
-            rarity=badge.rarity,
-            points=badge.points,
-            criterion=badge.criterion,
-        )
-        for badge in rulebook.badges
-    ]
+    """Every badge that can be earned, in the order of the rulebook; of hidden ones little more than that they exist."""
+    return [_hidden(badge) if badge.hidden else _definition(badge, rulebook) for badge in rulebook.badges]
+
+
+def _definition(badge: Badge, rulebook: Rulebook) -> BadgeDefinitionView:
+    return BadgeDefinitionView(
+        badge_id=badge.id,
+        name=badge.name,
+        description=badge.description,
+        icon=badge.icon,
+        category=badge.category,
+        rarity=badge.rarity,
+        points=badge.points,
+        criterion=badge.criterion,
+        # A hidden badge is not named by another one either.
+        requires=[each for each in badge.requires if not _is_hidden(each, rulebook)] or UNSET,
+        from_day=UNSET if badge.from_day is None else badge.from_day.isoformat(),
+        until_day=UNSET if badge.until_day is None else badge.until_day.isoformat(),
+        tiers=list(rulebook.families.get(badge.id, ())) or UNSET,
+    )
+
+
+def _hidden(badge: Badge) -> BadgeDefinitionView:
+    return BadgeDefinitionView(
+        badge_id=badge.id,
+        name=HIDDEN_NAME,
+        description="",
+        icon=HIDDEN_ICON,
+        category=badge.category,
+        rarity=badge.rarity,
+        points=badge.points,
+        criterion=None,
+        hidden=True,
+    )
+
+
+def _is_hidden(badge_id: str, rulebook: Rulebook) -> bool:
+    badge = rulebook.badge(badge_id)
+    return badge is not None and badge.hidden
 
 
 def badge_states(progress: Progress, rulebook: Rulebook) -> list[BadgeStateView]:
@@ -53,12 +86,15 @@ def badge_states(progress: Progress, rulebook: Rulebook) -> list[BadgeStateView]
     for badge, goal in zip(rulebook.badges, rulebook.goals, strict=True):
         award = progress.awards.get(badge.id)
         seen = goal.progress(progress)
+        is_concealed = badge.hidden and award is None
+        if is_concealed:
+            seen = NOTHING_SHOWN
         states.append(
             BadgeStateView(
                 badge_id=badge.id,
-                name=badge.name,
-                description=badge.description,
-                icon=badge.icon,
+                name=HIDDEN_NAME if is_concealed else badge.name,
+                description="" if is_concealed else badge.description,
+                icon=HIDDEN_ICON if is_concealed else badge.icon,
                 category=badge.category,
                 rarity=badge.rarity,
                 points=badge.points if award is None else award.points,
@@ -67,16 +103,19 @@ def badge_states(progress: Progress, rulebook: Rulebook) -> list[BadgeStateView]
                 current=seen.current if award is None else seen.target,
                 target=seen.target,
                 fraction=seen.fraction if award is None else 1.0,
+                hidden=True if is_concealed else UNSET,
             )
         )
     return states
 
 
-def next_badges(progress: Progress, rulebook: Rulebook) -> list[NextBadge]:
-    """The open badges that are nearest, the nearest first; of equally near ones, rulebook order."""
+def next_badges(progress: Progress, rulebook: Rulebook, today: int) -> list[NextBadge]:
+    """The open badges that are nearest, the nearest first; of equally near ones, rulebook order. Hidden badges are left
+    out, and those whose last day is over on the user's day `today`."""
     nearest: list[NextBadge] = []
     for badge, goal in zip(rulebook.badges, rulebook.goals, strict=True):
-        if badge.id not in progress.awards:
+        is_over = badge.until_day is not None and badge.until_day.toordinal() < today
+        if badge.id not in progress.awards and not badge.hidden and not is_over:
             seen = goal.progress(progress)
             nearest.append(NextBadge(badge.id, badge.name, seen.current, seen.target, seen.fraction))
     nearest.sort(key=lambda open_badge: -open_badge.fraction)

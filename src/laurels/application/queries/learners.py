@@ -21,6 +21,7 @@ from laurels.application.queries.lru_cache import LruCache
 from laurels.application.queries.names import Names
 from laurels.application.queries.read_batcher import ReadBatcher
 from laurels.application.queries.review import Review, review
+from laurels.application.queries.translations import translated
 from laurels.application.queries.views import (
     Activity,
     ActivityDay,
@@ -192,7 +193,7 @@ class Learners:
                 badge for badge, award in zip(badges, progress.awards.values(), strict=True) if award.earned_at >= since
             ],
             level_progress=level_progress(self._rulebook.levels, progress.total_points),
-            next_badges=next_badges(progress, self._rulebook),
+            next_badges=next_badges(progress, self._rulebook, today),
         )
 
     async def badges(self, user_id: str) -> list[BadgeStateView]:
@@ -220,12 +221,15 @@ class Learners:
         known = await self.known(user_id)
         return replace(review(known.progress, self._rulebook, self._names, year), stale=known.stale)
 
-    async def export(self, user_id: str) -> Export:
-        """The user's whole progress in one document."""
+    async def export(self, user_id: str, language: str | None = None) -> Export:
+        """The user's whole progress in one document, its badges in a language of the rulebook (None: its own)."""
         known = await self.known(user_id)
         progress, now = known.progress, self._clock()
         user = user_view(progress, self._rulebook, self._names)
-        badges = [badge_view(award, self._rulebook) for award in progress.awards.values()]
+        badges = [
+            translated(badge_view(award, self._rulebook), self._rulebook, language)
+            for award in progress.awards.values()
+        ]
         return Export(
             stale=known.stale,
             user=user,

@@ -36,7 +36,10 @@ class BadgeView(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class BadgeStateView(Struct, frozen=True, rename="camel", kw_only=True):
-    """A badge of the rulebook and how far one user has come with it. `earned_at` is None while it is open."""
+    """A badge of the rulebook and how far one user has come with it. `earned_at` is None while it is open.
+
+    `hidden` is there while nothing of it is shown: name, text and progress are then those of any hidden badge.
+    """
 
     badge_id: str
     name: str
@@ -50,10 +53,16 @@ class BadgeStateView(Struct, frozen=True, rename="camel", kw_only=True):
     current: float
     target: int
     fraction: float
+    hidden: Literal[True] | UnsetType = UNSET
 
 
 class BadgeDefinitionView(Struct, frozen=True, rename="camel", kw_only=True):
-    """A badge as the rulebook defines it."""
+    """A badge as the rulebook defines it.
+
+    `requires` are the badges that must be held first; `from` and `until` the first and the last local day whose events
+    count; `tiers` the ids of all tiers of its rule, the lowest first. Each is there where the rulebook says it. Of a
+    `hidden` badge neither name nor text is shown, and its criterion is null.
+    """
 
     badge_id: str
     name: str
@@ -62,7 +71,12 @@ class BadgeDefinitionView(Struct, frozen=True, rename="camel", kw_only=True):
     category: str
     rarity: str
     points: int
-    criterion: Criterion
+    criterion: Criterion | None
+    hidden: Literal[True] | UnsetType = UNSET
+    requires: list[str] | UnsetType = UNSET
+    from_day: str | UnsetType = field(default=UNSET, name="from")
+    until_day: str | UnsetType = field(default=UNSET, name="until")
+    tiers: list[str] | UnsetType = UNSET
 
 
 class EventView(Struct, frozen=True, rename="camel", kw_only=True):

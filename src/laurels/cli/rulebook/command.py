@@ -14,7 +14,7 @@ import typer
 
 from laurels.cli.options import StoreOption, named_store, rulebook_for, settings_for
 from laurels.cli.rulebook.changing import diff, preview, publish
-from laurels.cli.rulebook.words import describe, terms
+from laurels.cli.rulebook.words import earned_by, terms
 from laurels.cli.terminal import say, show_table
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData
@@ -75,7 +75,7 @@ def show(
         show_table(
             f"Badges: {category}",
             ("badge", "name", "rarity", "points", "earned by"),
-            [(badge.id, badge.name, badge.rarity, f"{badge.points:,}", describe(badge.criterion)) for badge in group],
+            [(badge.id, badge.name, badge.rarity, f"{badge.points:,}", earned_by(badge)) for badge in group],
             numbers=(3,),
         )
 

@@ -20,6 +20,7 @@ from laurels.domain.rules.criteria import (
     Sum,
 )
 from laurels.domain.rules.points import EventType
+from laurels.domain.rules.rulebook_data import Badge
 
 
 def terms(kind: EventType) -> str:
@@ -31,6 +32,20 @@ def terms(kind: EventType) -> str:
     if kind.cooldown is not msgspec.UNSET:
         found.append(f"{kind.cooldown:,} seconds apart")
     return ", ".join(found)
+
+
+def earned_by(badge: Badge) -> str:
+    """What a badge asks for, in words."""
+    words = [describe(badge.criterion)]
+    if badge.from_day is not None:
+        words.append(f"from {badge.from_day}")
+    if badge.until_day is not None:
+        words.append(f"until {badge.until_day}")
+    if badge.requires:
+        words.append(f"after {' and '.join(badge.requires)}")
+    if badge.hidden:
+        words.append("hidden")
+    return ", ".join(words)
 
 
 def describe(criterion: Criterion) -> str:

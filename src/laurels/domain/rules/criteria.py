@@ -8,6 +8,7 @@ depend on the order, and why a badge need only be looked at when one of its meas
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from functools import lru_cache
 from operator import attrgetter
 from typing import Annotated, Any, Literal
@@ -140,9 +141,25 @@ def leaves(criterion: Criterion, key: str = "criterion") -> Iterator[tuple[str, 
         yield key, criterion
 
 
-def signature(leaf: Leaf) -> str:
+class Within(Struct, frozen=True, array_like=True):
+    """The local days, as ordinals and both included, whose events count for a badge."""
+
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, first: date | None, last: date | None) -> Within | None:
+        """From `first` to `last`; None where both are open."""
+        if first is None and last is None:
+            return None
+        return cls((first or date.min).toordinal(), (last or date.max).toordinal())
+
+
+def signature(leaf: Leaf, within: Within | None = None) -> str:
     """What a leaf measures, apart from its target: leaves with the same signature share one measure."""
     fields = msgspec.to_builtins(leaf)
+    if within is not None:
+        fields["within"] = [within.first, within.last]
     del fields["target"]
     if isinstance(fields.get("event"), list):
         fields["event"] = sorted(fields["event"])
@@ -194,9 +211,13 @@ def reader(field: str) -> Reader:
     return nested
 
 
-def matcher(where: Mapping[str, Condition]) -> Matcher | None:
-    """A function that tells whether an event meets every condition; None where there is none."""
+def matcher(where: Mapping[str, Condition], within: Within | None = None) -> Matcher | None:
+    """A function that tells whether an event lies within these days and meets every condition; None where nothing is
+    asked for."""
     tests = [_tester(field, condition) for field, condition in where.items()]
+    if within is not None:
+        first, last = within.first, within.last
+        tests.insert(0, lambda _metadata, moment: first <= moment.day <= last)
     if not tests:
         return None
     if len(tests) == 1:

@@ -13,7 +13,7 @@ from laurels.domain.rules.rulebook_data import RulebookData
 
 class Difference(Struct, frozen=True, rename="camel"):
     """A key that two rulebooks say differently; None where one of them does not have it. Keys are dotted, as in the
-    file; badges and event types go by their ids."""
+    file; badges, tiers and event types go by their ids."""
 
     key: str
     was: Any
@@ -28,6 +28,9 @@ def differences(before: RulebookData, after: RulebookData) -> list[Difference]:
 def _named(data: RulebookData) -> dict[str, Any]:
     document = cast("dict[str, Any]", msgspec.to_builtins(data))
     badges = cast("list[dict[str, Any]]", document.pop("badges"))
+    for badge in badges:
+        if "tiers" in badge:
+            badge["tiers"] = {tier["id"]: tier for tier in badge["tiers"]}
     return {**document, "badges": {badge["id"]: badge for badge in badges}}
 
 

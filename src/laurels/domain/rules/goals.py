@@ -72,5 +72,18 @@ class AnyGoal:
         return max(parts, key=lambda seen: seen.fraction, default=CriterionProgress(0, 1))
 
 
+class HeldGoal:
+    """Met when a badge is held."""
+
+    def __init__(self, badge_id: str) -> None:
+        self.badge_id = badge_id
+
+    def is_met(self, progress: Progress) -> bool:
+        return self.badge_id in progress.awards
+
+    def progress(self, progress: Progress) -> CriterionProgress:
+        return CriterionProgress(int(self.is_met(progress)), 1)
+
+
 # Met by nobody: none of no parts ever is.
 NEVER = AnyGoal([])

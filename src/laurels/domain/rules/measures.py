@@ -29,6 +29,7 @@ from laurels.domain.rules.criteria import (
     Streak,
     Sum,
     Window,
+    Within,
     matcher,
     reader,
 )
@@ -87,9 +88,10 @@ class EventMeasure(Measure):
     they hold stays bounded.
     """
 
-    def __init__(self, index: int, leaf: EventLeaf) -> None:
+    def __init__(self, index: int, leaf: EventLeaf, within: Within | None = None) -> None:
         super().__init__(index)
         self.leaf = leaf
+        self.within = within
         self.scale = SUM_SCALE if isinstance(leaf, Sum) else 1
 
     @property
@@ -105,7 +107,7 @@ class EventMeasure(Measure):
         another's work.
         """
         leaf = self.leaf
-        matches = matcher(leaf.where)
+        matches = matcher(leaf.where, self.within)
         if isinstance(leaf, Distinct):
             return _distinct(self, leaf, matches)
         if leaf.per is not None:
@@ -250,8 +252,8 @@ def _label(value: str | float) -> str:
     return f"{type(value).__name__}:{value}"
 
 
-def measure_for(index: int, leaf: Leaf) -> EventMeasure | StateMeasure:
-    """A new measure of what `leaf` looks at."""
+def measure_for(index: int, leaf: Leaf, within: Within | None = None) -> EventMeasure | StateMeasure:
+    """A new measure of what `leaf` looks at; of events, those within these days."""
     if isinstance(leaf, Count | Distinct | Sum):
-        return EventMeasure(index, leaf)
+        return EventMeasure(index, leaf, within)
     return StateMeasure(index, leaf)

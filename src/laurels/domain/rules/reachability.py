@@ -5,6 +5,10 @@ A badge that nobody can reach is a mistake in the rulebook, and it is cheapest t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from laurels.domain.periods import month_of, week_of, weekday_of
 from laurels.domain.rules.criteria import (
     TIME_FIELDS,
     AllOf,
@@ -20,22 +24,33 @@ from laurels.domain.rules.criteria import (
     Points,
     Range,
     Sum,
+    Within,
     leaves,
 )
-from laurels.domain.rules.rulebook_data import RulebookData
+from laurels.domain.rules.rulebook_data import Badge, RulebookData
+from laurels.domain.rules.tiers import Placed
 from laurels.errors import RulebookError
 
 _LONGEST_WINDOW = {"day": 1, "week": 7, "month": 31}
+# Days between from and until that are still looked through one by one.
+_LONGEST_LOOKED_THROUGH = 3_660
+_OF_DAY: Mapping[str, Callable[[int], int]] = MappingProxyType(
+    {"day": int, "week": week_of, "month": month_of, "weekday": weekday_of}
+)
 
 
-def check_reachable(data: RulebookData) -> None:
-    """Raise RulebookError for the first criterion that no sequence of events could meet."""
-    for position, badge in enumerate(data.badges):
-        for key, leaf in leaves(badge.criterion, f"badges[{position}].criterion"):
+def check_reachable(data: RulebookData, badges: Sequence[Placed]) -> None:
+    """Raise RulebookError for the first criterion that no sequence of events could meet. `badges` are those that the
+    data expand to."""
+    for placed in badges:
+        within = Within.of(placed.badge.from_day, placed.badge.until_day)
+        for key, leaf in leaves(placed.badge.criterion, placed.criterion_key):
             problem = _leaf_problem(leaf, data)
+            if problem is None and within is not None and isinstance(leaf, Count | Distinct | Sum):
+                problem = _window_problem(leaf, within)
             if problem:
                 raise RulebookError(key, f"Can never be met: {problem}")
-    _check_badge_counts(data)
+    _check_badge_counts(data, badges)
 
 
 def _leaf_problem(leaf: Leaf, data: RulebookData) -> str | None:
@@ -73,6 +88,23 @@ def _event_leaf_problem(leaf: EventLeaf, data: RulebookData) -> str | None:
             return f"{leaf.field!r} is no amount to add up."
         if not _lets_an_amount_through(leaf.where.get(leaf.field)):
             return f"the condition on {leaf.field!r} lets no positive number through."
+    return None
+
+
+def _window_problem(leaf: EventLeaf, within: Within) -> str | None:
+    """What a leaf asks for that the days from `from` to `until` do not hold."""
+    if within.last - within.first >= _LONGEST_LOOKED_THROUGH:
+        return None
+    condition = leaf.where.get("weekday")
+    days = [
+        day for day in range(within.first, within.last + 1) if condition is None or _holds(condition, weekday_of(day))
+    ]
+    if not days:
+        return "no day between from and until is such a weekday."
+    if isinstance(leaf, Distinct) and leaf.field in _OF_DAY:
+        most = len({_OF_DAY[leaf.field](day) for day in days})
+        if leaf.target > most:
+            return f"{leaf.field!r} can take at most {most} values between from and until."
     return None
 
 
@@ -131,44 +163,51 @@ def _distinct_problem(leaf: Distinct) -> str | None:
     return None
 
 
-def _check_badge_counts(data: RulebookData) -> None:
+def _check_badge_counts(data: RulebookData, badges: Sequence[Placed]) -> None:
     """Badges that ask for badges, or for points that only badges pay.
 
     Grows the set of those within reach until it stands still.
     """
-    reached: set[str] = set()
+    reached: dict[str, Badge] = {}
     while True:
-        new = {
-            badge.id
-            for badge in data.badges
-            if badge.id not in reached and _within_reach(badge.criterion, reached, data)
-        }
+        new = [
+            placed.badge
+            for placed in badges
+            if placed.badge.id not in reached
+            and reached.keys() >= set(placed.badge.requires)
+            and _within_reach(placed.badge.criterion, reached, data)
+        ]
         if not new:
             break
-        reached |= new
-    for position, badge in enumerate(data.badges):
-        if badge.id not in reached:
+        reached |= {badge.id: badge for badge in new}
+    for placed in badges:
+        badge = placed.badge
+        if badge.id in reached:
+            continue
+        if not reached.keys() >= set(badge.requires):
             raise RulebookError(
-                f"badges[{position}].criterion",
-                "Can never be met: it asks for more badges, or more points of badges, than can be had before it.",
+                f"{placed.key.partition('.')[0]}.requires",
+                "Can never be met: it asks for a badge that itself cannot be had before it.",
             )
+        raise RulebookError(
+            placed.criterion_key,
+            "Can never be met: it asks for more badges, or more points of badges, than can be had before it.",
+        )
 
 
-def _within_reach(criterion: Criterion, reached: set[str], data: RulebookData) -> bool:
+def _within_reach(criterion: Criterion, reached: Mapping[str, Badge], data: RulebookData) -> bool:
     if isinstance(criterion, AllOf):
         return all(_within_reach(part, reached, data) for part in criterion.of)
     if isinstance(criterion, AnyOf):
         return any(_within_reach(part, reached, data) for part in criterion.of)
     if isinstance(criterion, Points | Level) and not _events_pay(data):
-        total = sum(badge.points for badge in data.badges if badge.id in reached)
+        total = sum(badge.points for badge in reached.values())
         needed = criterion.target if isinstance(criterion, Points) else data.levels.start_of(criterion.target)
         return needed is not None and total >= needed
     if not isinstance(criterion, Badges):
         return True
     held = sum(
-        badge.id in reached
-        and criterion.category in (None, badge.category)
-        and criterion.rarity in (None, badge.rarity)
-        for badge in data.badges
+        criterion.category in (None, badge.category) and criterion.rarity in (None, badge.rarity)
+        for badge in reached.values()
     )
     return held >= criterion.target

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from functools import partial
 from hashlib import blake2b
-from itertools import pairwise
 
 import msgspec
 from msgspec import UNSET
 
-from laurels.domain.periods import day_in_zone, day_of, is_zone
+from laurels.domain.periods import day_in_zone, day_of
 from laurels.domain.progress import SHAPE
 from laurels.domain.rules.criteria import (
     AllOf,
@@ -29,13 +28,15 @@ from laurels.domain.rules.criteria import (
     Span,
     Streak,
     Sum,
-    leaves,
+    Within,
     signature,
 )
-from laurels.domain.rules.goals import NEVER, AllGoal, AnyGoal, Goal, LeafGoal
+from laurels.domain.rules.goals import NEVER, AllGoal, AnyGoal, Goal, HeldGoal, LeafGoal
 from laurels.domain.rules.measures import SUM_SCALE, EventMeasure, Observer, StateMeasure, measure_for
 from laurels.domain.rules.reachability import check_reachable
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
+from laurels.domain.rules.sense import check_sense
+from laurels.domain.rules.tiers import expand
 from laurels.errors import RulebookError
 
 
@@ -46,11 +47,13 @@ class Rulebook:
     """
 
     def __init__(self, data: RulebookData, *, only: Collection[str] | None = None) -> None:
-        _check_sense(data)
+        placed = expand(data)
+        check_sense(data, placed)
         # What two are told apart by, where something was made of one of them.
         self._mark = object()
         self.data = data
         self.name = data.name
+        self.language = data.language
         self.event_types = data.event_types
         # Types of which not every event is paid. Asked for every event: those without limits cost one look.
         self.limited = {name: rule for name, rule in data.event_types.items() if rule.is_limited}
@@ -65,16 +68,25 @@ class Rulebook:
         self.board_languages: frozenset[str] | None = (
             frozenset(languages) if isinstance(languages, list) else None if languages else frozenset()
         )
-        self.badges = data.badges
-        self.badge_points = {badge.id: badge.points for badge in data.badges}
-        self._positions = {badge.id: position for position, badge in enumerate(data.badges)}
+        # Every tier is a badge of its own here.
+        self.badges = [each.badge for each in placed]
+        self.badge_points = {badge.id: badge.points for badge in self.badges}
+        # Of a badge that is one tier of several the ids of all, the lowest first.
+        self.families = {each.badge.id: each.family for each in placed if each.family}
+        # The languages in which badges have names or descriptions, apart from the rulebook's own.
+        self.languages = frozenset(
+            language for badge in self.badges for texts in (badge.names, badge.descriptions) for language in texts
+        )
+        self._positions = {badge.id: position for position, badge in enumerate(self.badges)}
+        # The positions of the badges that ask for a badge to be held first.
+        self.dependents: dict[str, list[int]] = {}
         self._measures: dict[str, EventMeasure | StateMeasure] = {}
         self._event_types_of: dict[int, frozenset[str]] = {}
         self.goals: list[Goal] = [
-            self._tie(badge.criterion, position) if only is None or badge.id in only else NEVER
-            for position, badge in enumerate(data.badges)
+            self._goal(badge, position) if only is None or badge.id in only else NEVER
+            for position, badge in enumerate(self.badges)
         ]
-        check_reachable(data)
+        check_reachable(data, placed)
 
         self.observers: dict[str, list[Observer]] = {name: [] for name in data.event_types}
         # These ask for no more than when an event of whatever type was: the first one in an hour tells them all.
@@ -89,13 +101,16 @@ class Rulebook:
         decisive = (
             data.event_types,
             data.levels,
-            [(badge.id, badge.points, badge.category, badge.rarity, badge.criterion) for badge in data.badges],
+            [
+                (badge.id, badge.points, badge.category, badge.rarity, badge.criterion, *_conditions(badge))
+                for badge in self.badges
+            ],
         )
         # What decides an event's outcome, and what decides how entries are folded. The first may change while
         # the second stays: then no state need be folded again.
         self.fingerprint = _digest(msgspec.json.encode(decisive, order="deterministic"))
         # Measures of badges held keep numbers that hang on what the badges were when they were folded.
-        counted = [(badge.id, badge.category, badge.rarity) for badge in data.badges] if self._badge_measures else []
+        counted = [(badge.id, badge.category, badge.rarity) for badge in self.badges] if self._badge_measures else []
         self.measures_version = _digest(
             msgspec.json.encode(
                 [
@@ -170,15 +185,26 @@ class Rulebook:
         """The measures that grow when `badge` is awarded."""
         return self._badge_measures_by_kind[badge.category, badge.rarity]
 
-    def _tie(self, criterion: Criterion, badge: int) -> Goal:
+    def _goal(self, badge: Badge, position: int) -> Goal:
+        within = Within.of(badge.from_day, badge.until_day)
+        goal = self._tie(badge.criterion, position, within)
+        if not badge.requires:
+            return goal
+        for required in badge.requires:
+            self.dependents.setdefault(required, []).append(position)
+        # Shown like `all`: a criterion that is met is not yet the badge.
+        parts = goal.parts if isinstance(goal, AllGoal) else [goal]
+        return AllGoal([*parts, *(HeldGoal(required) for required in badge.requires)])
+
+    def _tie(self, criterion: Criterion, badge: int, within: Within | None) -> Goal:
         if isinstance(criterion, AllOf):
-            return AllGoal([self._tie(part, badge) for part in criterion.of])
+            return AllGoal([self._tie(part, badge, within) for part in criterion.of])
         if isinstance(criterion, AnyOf):
-            return AnyGoal([self._tie(part, badge) for part in criterion.of])
-        key = signature(criterion)
+            return AnyGoal([self._tie(part, badge, within) for part in criterion.of])
+        key = signature(criterion, within)
         measure = self._measures.get(key)
         if measure is None:
-            measure = self._measures[key] = measure_for(len(self._measures), criterion)
+            measure = self._measures[key] = measure_for(len(self._measures), criterion, within)
             if isinstance(criterion, Count | Distinct | Sum):
                 named = [criterion.event] if isinstance(criterion.event, str) else criterion.event
                 self._event_types_of[measure.index] = frozenset(self.event_types if named is None else named)
@@ -220,21 +246,11 @@ class Rulebook:
             ]
 
 
+def _conditions(badge: Badge) -> list[object]:
+    # Nothing where there are none: see `_kept_languages`.
+    asked = [badge.requires, badge.from_day, badge.until_day]
+    return [asked] if any(asked) else []
+
+
 def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=6).hexdigest()
-
-
-def _check_sense(data: RulebookData) -> None:
-    if not is_zone(data.boards.zone):
-        raise RulebookError("boards.zone", f"{data.boards.zone!r} is not an IANA time zone.")
-    starts = getattr(data.levels, "starts", [0])
-    if starts[0] != 0 or any(a >= b for a, b in pairwise(starts)):
-        raise RulebookError("levels.starts", "Must begin with 0 and rise from level to level.")
-    seen: set[str] = set()
-    for position, badge in enumerate(data.badges):
-        if badge.id in seen:
-            raise RulebookError(f"badges[{position}].id", f"The badge id {badge.id!r} is used twice.")
-        seen.add(badge.id)
-        for key, leaf in leaves(badge.criterion, f"badges[{position}].criterion"):
-            if isinstance(leaf, Level) and data.levels.start_of(leaf.target) is None:
-                raise RulebookError(f"{key}.target", "Asks for a level past the last one.")

@@ -6,31 +6,62 @@ read.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
-from laurels.domain.rules.criteria import Category, Criterion, Rarity
+from laurels.domain.rules.criteria import Category, Criterion, Rarity, Target
 from laurels.domain.rules.levels import Levels
 from laurels.domain.rules.points import EventType, Points
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Description = Annotated[str, Meta(min_length=1, max_length=300)]
+Icon = Annotated[str, Meta(min_length=1, max_length=200)]
 Identifier = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+LanguageTag = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")]
 
 
-class Badge(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A badge as the rulebook defines it."""
+class Tier(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A higher tier of a badge: the same rule with a higher target. What it leaves out is as the badge says it; the
+    badge that it makes has the id `<id of the badge>_<id>`."""
 
     id: Identifier
     name: Name
-    description: Annotated[str, Meta(min_length=1, max_length=300)]
-    icon: Annotated[str, Meta(min_length=1, max_length=200)]
+    target: Target
+    points: Points
+    rarity: Rarity | None = None
+    description: Description | None = None
+    icon: Icon | None = None
+    names: dict[LanguageTag, Name] = {}
+    descriptions: dict[LanguageTag, Description] = {}
+
+
+class Badge(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A badge as the rulebook defines it.
+
+    `from_day` and `until_day` (`from` and `until` in the file) are the first and the last local day whose events count
+    for it; `requires` are the badges that must be held first. A `hidden` badge shows nothing of itself until it is
+    earned. `names` and `descriptions` are those in other languages than the rulebook's.
+    """
+
+    id: Identifier
+    name: Name
+    description: Description
+    icon: Icon
     category: Category
     rarity: Rarity
     points: Points
     criterion: Criterion
     # Whether it goes when an event is retracted without which its criterion is not met.
     revocable: bool = False
+    hidden: bool = False
+    from_day: date | None = field(default=None, name="from")
+    until_day: date | None = field(default=None, name="until")
+    requires: Annotated[list[Identifier], Meta(max_length=20)] = []
+    tiers: Annotated[list[Tier], Meta(max_length=10)] = []
+    names: dict[LanguageTag, Name] = {}
+    descriptions: dict[LanguageTag, Description] = {}
 
 
 class Boards(Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,11 +73,12 @@ class Boards(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RulebookData(Struct, frozen=True, forbid_unknown_fields=True):
-    """A rulebook as its file says it."""
+    """A rulebook as its file says it. `language` is that of its names and descriptions."""
 
     name: Identifier
     event_types: Annotated[dict[Identifier, EventType], Meta(min_length=1)]
     levels: Levels
     description: str = ""
+    language: LanguageTag = "en"
     boards: Boards = Boards()
     badges: list[Badge] = []

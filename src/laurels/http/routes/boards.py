@@ -22,6 +22,7 @@ from laurels.http.server.routing import Answer
 from laurels.http.server.short_way import JSON
 from laurels.http.wire.bodies import header, user_ids_in
 from laurels.http.wire.envelopes import Envelope, enveloped
+from laurels.http.wire.languages import in_language
 from laurels.http.wire.schemas import BadgeCatalogue
 
 _AT_A_GLANCE = re.compile(rb"[A-Za-z0-9-]+").fullmatch
@@ -121,7 +122,7 @@ def _answer(scope: HTTPScope, page: ShownPage) -> Answer:
 
 
 @get("/api/badges", access=BADGES, summary="All badges", tags=["badges"])
-async def badge_catalogue(service: NamedDependency[Service]) -> BadgeCatalogue:
-    """Every badge that can be earned, with its criterion as data."""
+async def badge_catalogue(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> BadgeCatalogue:
+    """Every badge that can be earned, with its criterion as data; of a hidden one little more than that it exists."""
     badges = catalogue(service.rulebook)
-    return BadgeCatalogue(badges=badges, total=len(badges))
+    return in_language(request.scope, service, BadgeCatalogue(badges=badges, total=len(badges)))

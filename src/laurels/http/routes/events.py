@@ -24,6 +24,7 @@ from laurels.http.server.short_way import JSON, json_answer
 from laurels.http.wire.batches import Turns, read_batch
 from laurels.http.wire.bodies import JSON_TYPES, NDJSON_TYPES, media_type, not_json, read_body
 from laurels.http.wire.envelopes import Envelope, enveloped
+from laurels.http.wire.languages import in_language
 from laurels.http.wire.problems import sentence
 from laurels.http.wire.schemas import BatchAnswer, BatchResult
 
@@ -39,7 +40,7 @@ async def answer_event(scope: HTTPScope, receive: Receive, service: Service, lim
     recorded = await receive_event(scope, receive, service, limits)
     if isinstance(recorded, Queued):
         return json_answer(service.learners.queued(recorded), 202)
-    answer = service.learners.recorded(recorded)
+    answer = in_language(scope, service, service.learners.recorded(recorded))
     return json_answer(answer, 200, _REPLAYED) if recorded.is_replay else json_answer(answer, 201)
 
 
@@ -58,7 +59,8 @@ async def record_event(
     recorded = await receive_event(request.scope, request.receive, service, limits_of(request))
     if isinstance(recorded, Queued):
         return Response(enveloped(request, envelope, service.learners.queued(recorded)), status_code=202)
-    answer = enveloped(request, envelope, service.learners.recorded(recorded))
+    shown = in_language(request.scope, service, service.learners.recorded(recorded))
+    answer = enveloped(request, envelope, shown)
     if recorded.is_replay:
         return Response(answer, status_code=200, headers=REPLAYED)
     return Response(answer, status_code=201)
@@ -130,7 +132,8 @@ async def record_events(
             results.append(each)
         if not len(results) % _STEPS:
             await turns.take()
-    return _answer(results)
+    answer = _answer(results)
+    return in_language(request.scope, service, answer) if outcomes == "full" else answer
 
 
 def _decode(data: bytes | msgspec.Raw, service: Service, earliest: int | None) -> LearningEvent:

@@ -21,6 +21,7 @@ from laurels.http.auth.access import own
 from laurels.http.routes.learners import UserId
 from laurels.http.wire.bodies import ANY_SEGMENT, user_id_in
 from laurels.http.wire.envelopes import Envelope, enveloped
+from laurels.http.wire.languages import in_language, language_asked
 
 COLUMNS = (
     "eventId",
@@ -67,7 +68,7 @@ async def export(
         return _csv(service, user_id)  # pyright: ignore[reportReturnType]  described for JSON, streamed for CSV
     if format != "json":
         raise InvalidQuery("format", "Must be json, csv or pdf.")
-    return enveloped(request, envelope, await service.learners.export(user_id))
+    return enveloped(request, envelope, await service.learners.export(user_id, language_asked(request.scope, service)))
 
 
 @get(
@@ -93,7 +94,7 @@ async def year_review(
         return _pdf(made, f"{year}.pdf")  # pyright: ignore[reportReturnType]  described for JSON, sent as PDF
     if format != "json":
         raise InvalidQuery("format", "Must be json or pdf.")
-    return await service.learners.review(user_id, year)
+    return in_language(request.scope, service, await service.learners.review(user_id, year))
 
 
 class Reports(Protocol):

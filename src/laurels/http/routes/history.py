@@ -15,6 +15,7 @@ from laurels.errors import InvalidQuery
 from laurels.http.auth.access import own
 from laurels.http.routes.learners import UserId
 from laurels.http.wire.bodies import ANY_SEGMENT, last_segment, user_id_in
+from laurels.http.wire.languages import in_language
 from laurels.http.wire.schemas import EventAnswer, HistoryAnswer
 
 MAX_ENTRIES = 500
@@ -39,7 +40,7 @@ async def user_history(
         raise InvalidQuery("limit", f"Must be from 1 to {MAX_ENTRIES}.")
     progress = await service.learners.progress(user_id_in(request.scope, "/history/"))
     page = await history_page(service.store, service.rulebook, service.cursors, progress, cursor=cursor, limit=limit)
-    return HistoryAnswer(entries=page.entries, next=page.next)
+    return in_language(request.scope, service, HistoryAnswer(entries=page.entries, next=page.next))
 
 
 @get(
@@ -61,7 +62,8 @@ async def event_state(
     learner = user_id_in(request.scope, "/events/", tail=ANY_SEGMENT)
     event_id = check_id(last_segment(request.scope, "eventId"), "eventId", InvalidQuery)
     state = await service.event_state(learner, event_id)
-    return EventAnswer(status=state.status, event=state.event, new_badges=state.new_badges, reason=state.reason)
+    answer = EventAnswer(status=state.status, event=state.event, new_badges=state.new_badges, reason=state.reason)
+    return in_language(request.scope, service, answer)
 
 
 ROUTES = (user_history, event_state)

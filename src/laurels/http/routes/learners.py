@@ -21,6 +21,7 @@ from laurels.http.server.routing import Answer
 from laurels.http.server.short_way import json_answer
 from laurels.http.wire.bodies import user_id_in
 from laurels.http.wire.envelopes import Envelope, enveloped
+from laurels.http.wire.languages import in_language
 from laurels.http.wire.schemas import UserBadges
 
 UserId = Annotated[str, PathParameter(description="The learner's id, percent-encoded.")]
@@ -28,7 +29,8 @@ UserId = Annotated[str, PathParameter(description="The learner's id, percent-enc
 
 async def answer_dashboard(scope: HTTPScope, _receive: Receive, service: Service, _limits: Limits) -> Answer:
     """The short way of `dashboard`."""
-    return json_answer(await service.learners.dashboard(user_id_in(scope, "/dashboard/")))
+    shown = await service.learners.dashboard(user_id_in(scope, "/dashboard/"))
+    return json_answer(in_language(scope, service, shown))
 
 
 async def answer_rank(scope: HTTPScope, _receive: Receive, service: Service, _limits: Limits) -> Answer:
@@ -58,7 +60,7 @@ async def dashboard(
     if since is not None and since.tzinfo is None:
         raise InvalidQuery("since", "Must carry an offset, such as Z or +02:00.")
     shown = await service.learners.dashboard(user_id, since=None if since is None else to_ms(since))
-    return enveloped(request, envelope, shown)
+    return enveloped(request, envelope, in_language(request.scope, service, shown))
 
 
 @get(
@@ -70,7 +72,8 @@ async def dashboard(
 async def badges(request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId) -> UserBadges:
     """Every badge of the rulebook, held or open, with the learner's progress towards it."""
     known = await service.learners.known(user_id_in(request.scope, "/badges/"))
-    return UserBadges(stale=known.stale, badges=badge_states(known.progress, service.rulebook))
+    shown = UserBadges(stale=known.stale, badges=badge_states(known.progress, service.rulebook))
+    return in_language(request.scope, service, shown)
 
 
 @get(

@@ -15,8 +15,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from laurels.application.queries.review import Review
+from laurels.application.queries.translations import translated
 from laurels.application.queries.views import Activity, BadgeStateView, Dashboard
 from laurels.application.service import Service
+from laurels.domain.rules.languages import language_for
 from laurels.errors import SettingsError
 from laurels.web.drawing import Pen
 from laurels.web.languages import Language, negotiate
@@ -45,9 +47,11 @@ class Reports:
         Raises UnknownUser, StoreError, or SettingsError where typst is not installed.
         """
         language = negotiate(asked, accepted)
-        dashboard = await service.learners.dashboard(user_id)
+        rules = service.rulebook
+        asked_texts = language_for(rules, language.code)
+        dashboard = translated(await service.learners.dashboard(user_id), rules, asked_texts)
         activity = await service.learners.activity(user_id)
-        badges = await service.learners.badges(user_id)
+        badges = [translated(each, rules, asked_texts) for each in await service.learners.badges(user_id)]
         now = service.clock()
         async with self._places:
             return await asyncio.to_thread(
@@ -57,7 +61,8 @@ class Reports:
     async def review(self, service: Service, user_id: str, year: int, asked: str | None, accepted: str) -> bytes:
         """A learner's year. Raises the same, and InvalidQuery for a year that there is not."""
         language = negotiate(asked, accepted)
-        seen = await service.learners.review(user_id, year)
+        rules = service.rulebook
+        seen = translated(await service.learners.review(user_id, year), rules, language_for(rules, language.code))
         first, last = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
         activity = await service.learners.activity(user_id, first=first, last=last)
         now = datetime.fromtimestamp(service.clock() / 1000, UTC)

@@ -1,0 +1,80 @@
+"""What the shape of a rulebook cannot say: ids used twice, zones that are none, targets that do not rise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from laurels.domain.periods import is_zone
+from laurels.domain.rules.criteria import AllOf, AnyOf, Count, Distinct, Level, Sum, leaves
+from laurels.domain.rules.rulebook_data import Badge, RulebookData
+from laurels.domain.rules.tiers import TARGET, Placed
+from laurels.errors import RulebookError
+
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}").fullmatch
+
+
+def check_sense(data: RulebookData, badges: Sequence[Placed]) -> None:
+    """Raise RulebookError for the first thing that cannot stand. `badges` are those that the data expand to."""
+    if not is_zone(data.boards.zone):
+        raise RulebookError("boards.zone", f"{data.boards.zone!r} is not an IANA time zone.")
+    starts = getattr(data.levels, "starts", [0])
+    if starts[0] != 0 or any(a >= b for a, b in pairwise(starts)):
+        raise RulebookError("levels.starts", "Must begin with 0 and rise from level to level.")
+    for position, badge in enumerate(data.badges):
+        _check_tiers(badge, f"badges[{position}]")
+        _check_window(badge, f"badges[{position}]")
+    seen: set[str] = set()
+    for placed in badges:
+        badge = placed.badge
+        if badge.id in seen:
+            raise RulebookError(f"{placed.key}.id", f"The badge id {badge.id!r} is used twice.")
+        if _IDENTIFIER(badge.id) is None:
+            raise RulebookError(f"{placed.key}.id", f"Makes the badge id {badge.id!r}, which is longer than 64.")
+        seen.add(badge.id)
+        for key, leaf in leaves(badge.criterion, placed.criterion_key):
+            if isinstance(leaf, Level) and data.levels.start_of(leaf.target) is None:
+                raise RulebookError(f"{key}.target", "Asks for a level past the last one.")
+    for position, badge in enumerate(data.badges):
+        _check_required(badge, f"badges[{position}]", seen)
+
+
+def _check_tiers(badge: Badge, key: str) -> None:
+    if not badge.tiers:
+        return
+    if isinstance(badge.criterion, AllOf | AnyOf):
+        raise RulebookError(f"{key}.tiers", "Needs a criterion with one target, not one of all or any.")
+    below = badge.criterion.target
+    for number, tier in enumerate(badge.tiers):
+        if tier.target <= below:
+            raise RulebookError(f"{key}.tiers[{number}].target", f"Must be more than that of the tier below, {below}.")
+        if tier.description is None and TARGET not in badge.description:
+            raise RulebookError(
+                f"{key}.tiers[{number}]",
+                f"Lacks a description of its own; or write {TARGET} in the badge's where its target belongs.",
+            )
+        for language, text in badge.descriptions.items():
+            if tier.description is None and language not in tier.descriptions and TARGET not in text:
+                raise RulebookError(f"{key}.descriptions.{language}", f"Must hold {TARGET}, since tiers share it.")
+        below = tier.target
+
+
+def _check_window(badge: Badge, key: str) -> None:
+    if badge.from_day is None and badge.until_day is None:
+        return
+    if badge.from_day is not None and badge.until_day is not None and badge.until_day < badge.from_day:
+        raise RulebookError(f"{key}.until", "Must not be before from.")
+    for at, leaf in leaves(badge.criterion, f"{key}.criterion"):
+        if not isinstance(leaf, Count | Distinct | Sum):
+            # Points, levels and streaks are those of all time. To ask for them as they stood on a day would hang on
+            # which events had arrived by then.
+            raise RulebookError(
+                f"{at}.kind", "Cannot be measured between from and until; count, distinct and sum of events can."
+            )
+
+
+def _check_required(badge: Badge, key: str, known: set[str]) -> None:
+    for number, required in enumerate(badge.requires):
+        if required not in known:
+            raise RulebookError(f"{key}.requires[{number}]", f"There is no badge {required!r}.")

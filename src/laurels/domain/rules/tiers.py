@@ -1,0 +1,79 @@
+"""The badges that a rulebook's entries stand for: one for each, and one more for each higher tier.
+
+All that decides and shows badges goes by these; only what compares files goes by the entries themselves.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from laurels.domain.rules.criteria import AllOf, AnyOf
+from laurels.domain.rules.rulebook_data import Badge, RulebookData, Tier
+
+TARGET = "{target}"
+"""In the texts of a badge with tiers it stands for the target of each."""
+
+
+class Placed(Struct, frozen=True):
+    """A badge, without tiers, and the keys of the file under which it and its criterion stand.
+
+    `family` are the ids of all tiers of its rule, the lowest first; empty where there is one.
+    """
+
+    key: str
+    criterion_key: str
+    badge: Badge
+    family: tuple[str, ...] = ()
+
+
+def expand(data: RulebookData) -> list[Placed]:
+    """Every badge of a rulebook, in its order, each tier after the one below it."""
+    return [placed for position, badge in enumerate(data.badges) for placed in _expand(f"badges[{position}]", badge)]
+
+
+def _expand(key: str, badge: Badge) -> list[Placed]:
+    if not badge.tiers or isinstance(badge.criterion, AllOf | AnyOf):
+        return [Placed(key, f"{key}.criterion", replace(badge, tiers=[]))]
+    family = (badge.id, *(f"{badge.id}_{tier.id}" for tier in badge.tiers))
+    lowest = _with_target(replace(badge, tiers=[]), badge.criterion.target)
+    return [
+        Placed(key, f"{key}.criterion", lowest, family),
+        *(
+            Placed(f"{key}.tiers[{number}]", f"{key}.tiers[{number}].target", _tier(badge, tier), family)
+            for number, tier in enumerate(badge.tiers)
+        ),
+    ]
+
+
+def _tier(badge: Badge, tier: Tier) -> Badge:
+    assert not isinstance(badge.criterion, AllOf | AnyOf)  # noqa: S101  `_expand` has asked
+    made = replace(
+        badge,
+        id=f"{badge.id}_{tier.id}",
+        name=tier.name,
+        description=tier.description or badge.description,
+        icon=tier.icon or badge.icon,
+        rarity=tier.rarity or badge.rarity,
+        points=tier.points,
+        criterion=replace(badge.criterion, target=tier.target),
+        tiers=[],
+        names=tier.names,
+        # In a language in which the tier says nothing of its own, the badge's texts are about it too, unless the tier
+        # has a description that they would contradict.
+        descriptions=tier.descriptions if tier.description else badge.descriptions | tier.descriptions,
+    )
+    return _with_target(made, tier.target)
+
+
+def _with_target(badge: Badge, target: int) -> Badge:
+    def filled(text: str) -> str:
+        return text.replace(TARGET, str(target))
+
+    return replace(
+        badge,
+        name=filled(badge.name),
+        description=filled(badge.description),
+        names={language: filled(text) for language, text in badge.names.items()},
+        descriptions={language: filled(text) for language, text in badge.descriptions.items()},
+    )
