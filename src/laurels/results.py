@@ -222,8 +222,9 @@ class Rank(Struct, frozen=True, kw_only=True, rename="camel"):
 class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     """One line of a user's ledger. `points` and the points of `badges`, summed over all lines, are the user's total.
 
-    `kind` is event, profile or migration. `at` is when it happened, `recorded_at` when it was written; `event` is
-    None where the line is of another kind. `reason` is there where a person gave one.
+    `kind` is event, profile, migration, award, revocation, retraction or repoint. `at` is when it happened,
+    `recorded_at` when it was written; `event` is None where the line is of another kind. `reason` is there where a
+    person gave one.
     """
 
     seq: int

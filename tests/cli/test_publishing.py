@@ -47,6 +47,20 @@ def test_from_the_file_to_learners(run: Run, book: str) -> None:
     assert "second_run" in run("rulebook", "show").out
 
 
+def test_points_of_the_past_are_counted_anew_where_that_is_asked_for(run: Run, book: str, tmp_path: Path) -> None:
+    (tmp_path / book).write_text(CODING.replace("points = 5\n", "points = 50\n", 1))
+    assert json.loads(run("rulebook", "preview", book, "--json").out)["repointed"] == 0
+    previewed = json.loads(run("rulebook", "preview", book, "--repoint", "--json").out)
+    assert (previewed["repointed"], previewed["repointedPoints"], previewed["levelsChanged"]) == (2, 3 * 45, 1)
+    assert "+135 points by counting anew, of 2 learners" in run("rulebook", "preview", book, "--repoint").out
+    done = run("rulebook", "publish", book, "--repoint")
+    assert (done.code, done.err) == (0, "")
+    assert "points of 2 learners counted anew" in done.out
+    assert "130" in run("users", "show", "ada").out
+    assert run("verify").out.endswith("clean\n")
+    assert "points of 0 learners counted anew" in run("rulebook", "publish", book, "--repoint").out
+
+
 def test_a_command_with_another_rulebook_says_so_and_stops(run: Run, book: str) -> None:
     for command in (("verify",), ("rebuild",), ("serve", "--port", "0"), ("import", "-")):
         done = run(*command, "--rulebook", book)

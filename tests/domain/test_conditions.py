@@ -101,7 +101,9 @@ def test_retracting_is_never_having_had_it(history: History, numbers: set[int]) 
         for entry in entries:
             seen.see(entry)
         seen.events.add(event.seq)
-        made = retract(progress, folded(entries, rules, seen), event, rules, reason="x", caller=None)
+        assert isinstance(event.body, EventRecorded)
+        points = event.body.outcome.points
+        made = retract(progress, folded(entries, rules, seen), event, rules, points=points, reason="x", caller=None)
         entries.append(Entry("ada", progress.seq + 1, None, 9_000, made.body))
         seen = Revisions()
         for entry in entries:

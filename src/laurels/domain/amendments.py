@@ -80,7 +80,7 @@ class Replay:
             metadata=body.metadata,
             at=body.at,
             offset=outcome.offset,
-            points=outcome.points,
+            points=self._seen.points_of(entry.seq, body),
             rulebook=rulebook,
             once_key=body.once_key,
         )
@@ -105,7 +105,7 @@ class Replay:
     def _hold(self, seq: int, recorded: Award, *, is_dated: bool = True) -> list[int]:
         if recorded.badge_id in self.progress.awards or (seq, recorded.badge_id) in self._seen.awards:
             return []
-        return hold(self.progress, recorded, self._rulebook, is_dated=is_dated)
+        return hold(self.progress, self._seen.award_of(seq, recorded), self._rulebook, is_dated=is_dated)
 
     def _award(self, candidates: list[int], at: int, event_id: str) -> None:
         self.progress.revoked = sorted(self._seen.banned)
@@ -159,11 +159,17 @@ def revoke(progress: Progress, badge_id: str, rulebook: Rulebook, *, reason: str
 
 
 def retract(
-    progress: Progress, without: Progress, event: Entry, rulebook: Rulebook, *, reason: str, caller: str | None
+    progress: Progress,
+    without: Progress,
+    event: Entry,
+    rulebook: Rulebook,
+    *,
+    points: int,
+    reason: str,
+    caller: str | None,
 ) -> Amendment:
-    """Take an event back. `without` is the progress without it; the badges that are revocable and do not hold on it go,
-    one after the other, since the points of one may have brought the next."""
-    outcome_points = event.body.outcome.points if isinstance(event.body, EventRecorded) else 0
+    """Take an event back that counted `points`. `without` is the progress without it; the badges that are revocable and
+    do not hold on it go, one after the other, since the points of one may have brought the next."""
     revoked: list[Award] = []
     found = True
     while found:
@@ -175,11 +181,11 @@ def retract(
             _let_go(without, held, rulebook)
             revoked.append(held)
             found = True
-    total = progress.total_points - outcome_points - sum(each.points for each in revoked)
+    total = progress.total_points - points - sum(each.points for each in revoked)
     body = EventRetracted(
         event.event_id or "",
         event.seq,
-        outcome_points,
+        points,
         total,
         rulebook.levels.level_at(total),
         reason,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from laurels.domain.ledger import (
     Award,
     BadgeRevoked,
@@ -16,6 +18,7 @@ from laurels.domain.ledger import (
     EventRecorded,
     EventRetracted,
     ProfileChanged,
+    Repointed,
     UserMigrated,
     awards_of,
 )
@@ -28,17 +31,21 @@ from laurels.domain.streaks import run_through
 
 
 class Revisions:
-    """What later entries of one user took back of earlier ones: events by `seq`, awards by `seq` and badge.
+    """What later entries of one user changed of earlier ones: taken back are events by `seq` and awards by `seq` and
+    badge; others count with other points.
 
     A state after such an entry is that of all entries up to it, folded from the start without what is in here. So
     nothing has to be undone: what was taken back has never been folded in.
     """
 
-    __slots__ = ("awards", "banned", "events", "given", "held")
+    __slots__ = ("award_points", "awards", "banned", "events", "given", "held", "points")
 
     def __init__(self) -> None:
         self.events: set[int] = set()
         self.awards: set[tuple[int, str]] = set()
+        # Of events and awards that count with other points than they were recorded with, these points.
+        self.points: dict[int, int] = {}
+        self.award_points: dict[tuple[int, str], int] = {}
         # Of each badge the entry that awarded it last, and of those that are held now the award.
         self.given: dict[str, int] = {}
         self.held: dict[str, Award] = {}
@@ -59,6 +66,20 @@ class Revisions:
         elif isinstance(body, BadgeRevoked):
             self._revoke(body.award.badge_id)
             self.banned.add(body.award.badge_id)
+        elif isinstance(body, Repointed):
+            self.points.update(body.events)
+            for badge_id, points in body.badges.items():
+                self.award_points[self.given[badge_id], badge_id] = points
+                self.held[badge_id] = replace(self.held[badge_id], points=points)
+
+    def points_of(self, seq: int, body: EventRecorded) -> int:
+        """What the event of entry `seq` counts with."""
+        return self.points.get(seq, body.outcome.points)
+
+    def award_of(self, seq: int, award: Award) -> Award:
+        """An award of entry `seq` with the points that it counts with."""
+        points = self.award_points.get((seq, award.badge_id))
+        return award if points is None else replace(award, points=points)
 
     def _revoke(self, badge_id: str) -> None:
         self.awards.add((self.given[badge_id], badge_id))
@@ -69,14 +90,14 @@ NO_REVISIONS = Revisions()
 
 
 def is_revision(entry: Entry) -> bool:
-    """Whether the entry takes back something of earlier ones, so that the state after it is folded from the start."""
-    return isinstance(entry.body, EventRetracted | BadgeRevoked)
+    """Whether the entry changes something of earlier ones, so that the state after it is folded from the start."""
+    return isinstance(entry.body, EventRetracted | BadgeRevoked | Repointed)
 
 
 def fold(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisions = NO_REVISIONS) -> None:
     """Take in one entry of the ledger: what it says happened, whatever the present rules would make of it.
 
-    The entry must be the next one of this user (`seq` + 1). What `revisions` hold of it is passed over; to fold a
+    The entry must be the next one of this user (`seq` + 1). What `revisions` hold of it goes before; to fold a
     revision (`is_revision`) they must hold what it takes back, from the first entry on.
     """
     body = entry.body
@@ -93,7 +114,7 @@ def fold(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisi
                     metadata=body.metadata,
                     at=body.at,
                     offset=outcome.offset,
-                    points=outcome.points,
+                    points=revisions.points_of(entry.seq, body),
                     rulebook=rulebook,
                     once_key=body.once_key,
                 )
@@ -111,7 +132,7 @@ def fold(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisi
             progress.revoked = sorted({*progress.revoked, body.award.badge_id})
         case ProfileChanged():
             progress.set_profile(body)
-        case EventRetracted():
+        case EventRetracted() | Repointed():
             # All that it says is in `revisions`.
             pass
 
@@ -120,7 +141,7 @@ def _take_awards(progress: Progress, entry: Entry, rulebook: Rulebook, revisions
     is_dated = not isinstance(entry.body, UserMigrated)
     for award in awards_of(entry.body):
         if (entry.seq, award.badge_id) not in revisions.awards:
-            hold(progress, award, rulebook, is_dated=is_dated)
+            hold(progress, revisions.award_of(entry.seq, award), rulebook, is_dated=is_dated)
         elif is_dated:
             # See `_leave_out`.
             _board_day(progress, award.earned_at, rulebook)

@@ -149,7 +149,24 @@ class EventRetracted(Struct, frozen=True, rename="camel", omit_defaults=True, ta
     caller: str | None = None
 
 
-EntryBody = EventRecorded | ProfileChanged | UserMigrated | BadgesGiven | BadgeRevoked | EventRetracted
+class Repointed(Struct, frozen=True, rename="camel", omit_defaults=True, tag="repoint", tag_field="kind"):
+    """Events and badges of the past count with other points from here on: those that the rules of `rules` pay.
+
+    `events` are pairs of an event's `seq` and its points, `badges` points by badge of those that are held. `difference`
+    is what all this adds to the total; `total_points` and `level` stand after it. Who must be told of a retraction is
+    told nothing of this: no badge and no event came or went.
+    """
+
+    events: list[tuple[int, int]]
+    badges: dict[str, int]
+    difference: int
+    total_points: int
+    level: int
+    rules: str
+    caller: str | None = None
+
+
+EntryBody = EventRecorded | ProfileChanged | UserMigrated | BadgesGiven | BadgeRevoked | EventRetracted | Repointed
 
 
 class Entry(Struct, frozen=True):

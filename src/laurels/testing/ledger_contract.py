@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from laurels.application.ports.ledger import LATER_LIMIT
-from laurels.domain.ledger import Award, EventRecorded
+from laurels.domain.ledger import Award, Entry, EventRecorded, Repointed
 from laurels.testing.builders import (
     NOON,
     VERSION,
@@ -75,6 +75,13 @@ class LedgerContract:
         found = await store.ledger.load({}, [("ada", "elsewhere:1")], VERSION)
         assert found.known == {("ada", "elsewhere:1"): entry}
         assert await store.ledger.append([migration_entry(seq=3)]) == {"ada"}
+
+    async def test_points_that_changed_come_back_whole(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        body = Repointed([(1, 7), (3, 0)], {"first": 2}, -4, 11, 1, "rules", "maintainer")
+        entry = Entry("ada", 3, None, NOON, body)
+        await store.ledger.append([*history(length=2), entry])
+        assert (await store.ledger.entries("ada"))[-1] == entry
 
     async def test_what_was_appended_outlives_the_handle(self, open_store: OpenStore) -> None:
         store = await open_store()

@@ -13,7 +13,15 @@ from msgspec.structs import asdict
 from laurels.application.queries.translations import translated
 from laurels.application.queries.views import Activity, BadgeStateView, Dashboard, UserView
 from laurels.application.service import Service
-from laurels.domain.ledger import BadgeRevoked, BadgesGiven, Entry, EventRecorded, EventRetracted, ProfileChanged
+from laurels.domain.ledger import (
+    BadgeRevoked,
+    BadgesGiven,
+    Entry,
+    EventRecorded,
+    EventRetracted,
+    ProfileChanged,
+    Repointed,
+)
 from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
 from laurels.domain.rules.languages import language_for
@@ -176,6 +184,9 @@ def ledger_line(entry: Entry, *, names: dict[str, dict[str, Any]], language: Lan
     elif isinstance(body, EventRetracted):
         line["what"] = _("Event taken back")
         line["points"] = _points(-body.points - sum(award.points for award in body.revoked), language)
+    elif isinstance(body, Repointed):
+        line["what"] = _("Points counted anew under other rules")
+        line["points"] = _points(body.difference, language)
     else:
         line["what"] = _("Brought along from another system")
         awards = body.awards

@@ -67,6 +67,24 @@ def test_a_new_badge_from_its_file_to_learners_who_meet_it_already(start_server:
         assert client.get("/health/ready").json()["status"] == "ok"
 
 
+def test_points_of_the_past_are_counted_anew_where_that_is_asked_for(start_server: StartServer) -> None:
+    with start_server().client() as client:
+        event = {"userId": "ada", "eventType": "ai_explain", "timestamp": "2026-03-01T12:00:00Z"}
+        assert client.post("/api/progress/event", json=event).status_code == 201
+        before = client.get("/api/progress/dashboard/ada").json()["user"]["totalPoints"]
+        richer = CODING.replace("points = 3\n", "points = 33\n", 1)
+        shown = client.post(f"{PATH}/preview", content=richer, headers=TOML, params={"repoint": "true"}).json()
+        assert (shown["repointed"], shown["repointedPoints"]) == (1, 30)
+        made = client.post(PATH, content=richer, headers=TOML, params={"repoint": "true"})
+        assert made.status_code == 201, made.text
+        job = ended(client, made.json()["job"]["jobId"])
+        assert (job["state"], job["repoint"], job["repointed"]) == ("done", True, 1)
+        assert client.get("/api/progress/dashboard/ada").json()["user"]["totalPoints"] == before + 30
+        line = client.get("/api/progress/history/ada").json()["entries"][0]
+        assert (line["kind"], line["points"]) == ("repoint", 30)
+        assert "Points counted anew" in client.get("/u/ada").text
+
+
 def test_what_cannot_be_used_is_refused_with_its_key_and_changes_nothing(client: httpx2.Client) -> None:
     for address in (PATH, f"{PATH}/preview"):
         wrong = SECOND_RUN.replace("points = 7", "points = -7")

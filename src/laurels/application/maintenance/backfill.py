@@ -1,4 +1,4 @@
-"""Badges for the past: every ledger under the present rules, shown (`preview`) or awarded (`backfill`).
+"""Badges and points for the past: every ledger under the present rules, shown (`preview`) or awarded (`backfill`).
 
 Both replay the same ledgers by the same function, so what is shown is what is then awarded. Memory is bounded by one
 page of a ledger and the samples.
@@ -20,11 +20,13 @@ from laurels.application.ports.store import Store
 from laurels.application.recording.commands import AwardMissing
 from laurels.application.recording.committer import ATTEMPTS
 from laurels.application.recording.recorder import Recorder
-from laurels.application.recording.refolding import ledger_of
-from laurels.domain.amendments import Crossing, Replay
+from laurels.application.recording.refolding import ledger_of, refold, revisions_of
+from laurels.domain import repointing
+from laurels.domain.amendments import Amendment, Crossing, Replay
 from laurels.domain.folding import Revisions
 from laurels.domain.ledger import Entry, Notify
 from laurels.domain.periods import iso
+from laurels.domain.repointing import Repricing
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreContended, UserDeleted
 
@@ -53,78 +55,100 @@ class BadgePreview(Struct, rename="camel"):
 
 class Preview(Struct, rename="camel"):
     """What a backfill would award. `points` is what it would add to all totals together, `levels_changed` the number of
-    learners whose level would change; `estimated_seconds` is how long it would take."""
+    learners whose level would change; `estimated_seconds` is how long it would take. Of these points `repointed_points`
+    come from counting anew what `repointed` learners have; both are 0 where that is not asked for."""
 
     badges: list[BadgePreview]
     learners: int = 0
     events: int = 0
     points: int = 0
     levels_changed: int = 0
+    repointed: int = 0
+    repointed_points: int = 0
     estimated_seconds: float = 0.0
 
 
 class Backfilled(Struct):
-    """What a backfill did: learners and events looked at, and the awards that it made by badge."""
+    """What a backfill did: learners and events looked at, learners whose points it changed, and the awards that it made
+    by badge."""
 
     learners: int = 0
     events: int = 0
+    repointed: int = 0
     awards: Counter[str] = field(default_factory=Counter[str])
 
 
 class _Replayed(Struct):
-    """A user's replay: what is missing, what is held, and the entries that it rests on."""
+    """A user's replay: what is missing, what is held, and the entries that it rests on. With `repricing` that badge is
+    missing which is so after the points have changed."""
 
     user_id: str
     seq: int
     events: int
     missing: list[Crossing]
     seen: Revisions
-    # The total as it is recorded: the replay's without what is missing.
+    # The total as it is recorded: the replay's without what is missing and what is counted anew.
     total_points: int
+    repricing: Repricing | None = None
 
 
-async def preview(store: Store, rulebook: Rulebook) -> Preview:
-    """What a backfill under `rulebook` would award now. Writes nothing."""
+async def preview(store: Store, rulebook: Rulebook, *, repoint: bool = False) -> Preview:
+    """What a backfill under `rulebook` would award now; with `repoint` after points are counted anew. Reads only."""
     started = monotonic()
     badges = {badge.id: BadgePreview(badge.id) for badge in rulebook.badges}
     made = Preview(list(badges.values()))
     focus = Focus(store, rulebook)
-    async for users in pages_of_users(store):
-        async for replayed in _replays_of(store, rulebook, focus, users):
-            made.learners += 1
-            made.events += replayed.events
-            for badge_id in replayed.seen.held:
-                if badge_id in badges:
-                    badges[badge_id].holders += 1
-            gained = 0
-            for crossing in replayed.missing:
-                award = crossing.award
-                shown = badges[award.badge_id]
-                shown.would_earn += 1
-                at = iso(award.earned_at)
-                shown.months[at[:7]] = shown.months.get(at[:7], 0) + 1
-                if len(shown.samples) < SAMPLES:
-                    shown.samples.append(Sample(replayed.user_id, crossing.event_id, at))
-                gained += award.points
-            made.points += gained
-            level_at = rulebook.levels.level_at
-            made.levels_changed += level_at(replayed.total_points) != level_at(replayed.total_points + gained)
-            await asyncio.sleep(0)
+    async for replayed in _replays(store, focus, repoint=repoint):
+        made.learners += 1
+        made.events += replayed.events
+        for badge_id in replayed.seen.held:
+            if badge_id in badges:
+                badges[badge_id].holders += 1
+        gained = 0
+        if replayed.repricing is not None and replayed.repricing.changes_anything:
+            made.repointed += 1
+            made.repointed_points += replayed.repricing.difference
+            gained += replayed.repricing.difference
+        for crossing in replayed.missing:
+            award = crossing.award
+            shown = badges[award.badge_id]
+            shown.would_earn += 1
+            at = iso(award.earned_at)
+            shown.months[at[:7]] = shown.months.get(at[:7], 0) + 1
+            if len(shown.samples) < SAMPLES:
+                shown.samples.append(Sample(replayed.user_id, crossing.event_id, at))
+            gained += award.points
+        made.points += gained
+        level_at = rulebook.levels.level_at
+        made.levels_changed += level_at(replayed.total_points) != level_at(replayed.total_points + gained)
+        await asyncio.sleep(0)
     made.estimated_seconds = round(monotonic() - started, 3)
     return made
 
 
 class Backfill:
-    """Awards to learners the badges of `rulebook` that they meet and do not hold, as of the true crossings.
+    """Awards to learners the badges of `rulebook` that they meet and do not hold, as of the true crossings; with
+    `repoint` after their points are counted anew, which `caller` asked for.
 
     `recorder` decides by the same rulebook. May be repeated: what was awarded stands and is not awarded again.
     """
 
-    def __init__(self, store: Store, rulebook: Rulebook, recorder: Recorder, *, notify: Notify = "none") -> None:
+    def __init__(
+        self,
+        store: Store,
+        rulebook: Rulebook,
+        recorder: Recorder,
+        *,
+        notify: Notify = "none",
+        repoint: bool = False,
+        caller: str | None = None,
+    ) -> None:
         self._store = store
         self._rulebook = rulebook
         self._recorder = recorder
         self._notify: Notify = notify
+        self._repoints = repoint
+        self._caller = caller
         self._focus = Focus(store, rulebook)
 
     async def of(self, users: Sequence[str]) -> Backfilled:
@@ -133,15 +157,40 @@ class Backfill:
         for start in range(0, len(users), _TOGETHER):
             waiting: list[_Replayed] = []
             some = users[start : start + _TOGETHER]
-            async for replayed in _replays_of(self._store, self._rulebook, self._focus, some):
+            async for replayed in _replays_of(self._store, self._focus, some, repoint=self._repoints):
                 done.learners += 1
                 done.events += replayed.events
-                if replayed.missing:
-                    waiting.append(replayed)
+                found = await self._repoint(replayed, done) if self._repoints else replayed
+                if found is not None and found.missing:
+                    waiting.append(found)
                 # One ledger after the other: events that come meanwhile are not to wait for all of them.
                 await asyncio.sleep(0)
             await self._award(waiting, done)
         return done
+
+    async def _repoint(self, replayed: _Replayed, done: Backfilled) -> _Replayed | None:
+        """Write the points that change, and replay anew; None where the user is deleted meanwhile."""
+        attempts, has_written = replayed.events // repointing.MOST + 1 + ATTEMPTS, False
+        while replayed.repricing is not None and (
+            body := replayed.repricing.body(replayed.total_points, caller=self._caller)
+        ):
+            seen = await revisions_of(self._store, replayed.user_id, replayed.seq)
+            seen.see(Entry(replayed.user_id, replayed.seq + 1, None, 0, body))
+            progress = await refold(self._store, self._rulebook, replayed.user_id, replayed.seq, revisions=seen)
+            if (
+                await self._recorder.amend(Amendment(replayed.user_id, replayed.seq, body, progress))
+                and not has_written
+            ):
+                has_written = True
+                done.repointed += 1
+            attempts -= 1
+            if not attempts:
+                raise StoreContended("Other writers kept recording for one user; publish again for what is left.")
+            again = [each async for each in _replays_of(self._store, self._focus, [replayed.user_id], repoint=True)]
+            if not again:
+                return None
+            [replayed] = again
+        return replayed
 
     async def _award(self, waiting: list[_Replayed], done: Backfilled) -> None:
         for _ in range(ATTEMPTS):
@@ -162,40 +211,70 @@ class Backfill:
                     again.append(replayed.user_id)
                 elif not isinstance(result, UserDeleted):
                     raise result
-            repeated = [each async for each in _replays_of(self._store, self._rulebook, self._focus, again)]
+            repeated = [each async for each in _replays_of(self._store, self._focus, again, repoint=False)]
             waiting = [each for each in repeated if each.missing]
         if waiting:
             raise StoreContended("Other writers kept recording for one user; run the backfill again for what is left.")
 
 
-async def _replays_of(store: Store, rulebook: Rulebook, focus: Focus, users: Sequence[str]) -> AsyncIterator[_Replayed]:
+async def _replays(store: Store, focus: Focus, *, repoint: bool) -> AsyncIterator[_Replayed]:
+    async for users in pages_of_users(store):
+        async for replayed in _replays_of(store, focus, users, repoint=repoint):
+            yield replayed
+
+
+async def _replays_of(store: Store, focus: Focus, users: Sequence[str], *, repoint: bool) -> AsyncIterator[_Replayed]:
     for start in range(0, len(users), _TOGETHER):
         some = users[start : start + _TOGETHER]
-        found = await store.ledger.read(dict.fromkeys(some, 0), rulebook.measures_version)
+        found = await store.ledger.read(dict.fromkeys(some, 0), focus.rulebook.measures_version)
         for user_id in some:
             entries = found.later.pop(user_id, [])
-            if entries:
-                yield await _replay(store, focus, user_id, entries)
+            if entries and user_id not in found.deleted:
+                yield await _replay(store, focus, user_id, entries, repoint=repoint)
 
 
-async def _replay(store: Store, focus: Focus, user_id: str, first: list[Entry]) -> _Replayed:
-    """Replay a ledger of which the `first` entries up to `LATER_LIMIT` have been read; a longer one is read twice."""
+async def _replay(store: Store, focus: Focus, user_id: str, first: list[Entry], *, repoint: bool) -> _Replayed:
+    """Replay a ledger of which the `first` entries up to `LATER_LIMIT` have been read; a longer one is read again for
+    each time that it is gone through."""
+    is_whole = len(first) < LATER_LIMIT
     decisions = Decisions(Revisions(), set())
     for entry in first:
         decisions.see(entry)
-    is_whole = len(first) < LATER_LIMIT
     if not is_whole:
         found = first
         while found := await store.ledger.entries(user_id, after=found[-1].seq, limit=LATER_LIMIT):
             for entry in found:
                 decisions.see(entry)
-    replay = Replay(user_id, await focus.on(decisions), decisions.seen)
+    seen, last = decisions.seen, decisions.seq
+    rulebook = focus.rulebook if repoint else await focus.on(decisions)
+    repricing = None
+    if repoint:
+        repricing = Repricing(user_id, rulebook, seen)
+        async for entry in _entries(store, user_id, first, last, is_whole=is_whole):
+            repricing.take(entry)
+        # The total does not matter to what comes: points are looked up by their entries.
+        if body := repricing.body(0, most=last):
+            seen.see(Entry(user_id, last + 1, None, 0, body))
+    replay = Replay(user_id, rulebook, seen)
     if is_whole:
         for entry in first:
             replay.take(entry)
     else:
-        async for entry in ledger_of(store, user_id, decisions.seq):
+        async for entry in ledger_of(store, user_id, last):
             replay.take(entry)
     missing = replay.missing
     total = replay.progress.total_points - sum(crossing.award.points for crossing in missing)
-    return _Replayed(user_id, decisions.seq, decisions.events, missing, decisions.seen, total)
+    if repricing is not None:
+        total -= repricing.difference
+    return _Replayed(user_id, last, decisions.events, missing, seen, total, repricing)
+
+
+async def _entries(
+    store: Store, user_id: str, first: list[Entry], last: int, *, is_whole: bool
+) -> AsyncIterator[Entry]:
+    if is_whole:
+        for entry in first:
+            yield entry
+        return
+    async for entry in ledger_of(store, user_id, last):
+        yield entry

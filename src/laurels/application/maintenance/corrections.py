@@ -61,7 +61,8 @@ class Corrections:
                 return await self._last(user_id, progress.seq, lambda body: _retracts(body, event_id))
             seen.events.add(event.seq)
             without = await refold(self._store, rules, user_id, progress.seq, revisions=seen)
-            return retract(progress, without, event, rules, reason=reason, caller=caller)
+            points = seen.points_of(event.seq, event.body)
+            return retract(progress, without, event, rules, points=points, reason=reason, caller=caller)
 
         return await self._write(user_id, decide)
 

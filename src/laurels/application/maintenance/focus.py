@@ -55,7 +55,7 @@ class Focus:
 
     def __init__(self, store: Store, rulebook: Rulebook) -> None:
         self._store = store
-        self._rulebook = rulebook
+        self.rulebook = rulebook
         # By fingerprint, what a version says; None where it is not known.
         self._rules: dict[str, BadgeRules | None] = {}
         self._versions: dict[str, int] | None = None
@@ -65,7 +65,7 @@ class Focus:
         """The rules by which a ledger is replayed. Raises StoreError."""
         if decisions.is_amended:
             # What another system decided, and what was taken back, may hold badges back at other events.
-            return self._rulebook
+            return self.rulebook
         rules = frozenset(decisions.rules)
         if rules not in self._focused:
             self._focused[rules] = await self._focus(rules)
@@ -76,13 +76,13 @@ class Focus:
         for fingerprint in rules:
             said = await self._rules_of(fingerprint)
             if said is None:
-                return self._rulebook
+                return self.rulebook
             before.append(said)
-        return self._rulebook.focused_on(badges_to_replay(self._rulebook, before))
+        return self.rulebook.focused_on(badges_to_replay(self.rulebook, before))
 
     async def _rules_of(self, fingerprint: str) -> BadgeRules | None:
-        if fingerprint == self._rulebook.fingerprint:
-            return rules_of(self._rulebook)
+        if fingerprint == self.rulebook.fingerprint:
+            return rules_of(self.rulebook)
         if fingerprint not in self._rules:
             self._rules[fingerprint] = await self._read_rules(fingerprint)
         return self._rules[fingerprint]

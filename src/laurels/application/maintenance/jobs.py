@@ -77,7 +77,14 @@ class JobRunner:
             await asyncio.sleep(EVERYWHERE_AFTER)
             job = replace(job, state="running", started_at=self._clock())
         await self._follower.look()
-        backfill = Backfill(self._store, self._rulebook.view(), self._recorder, notify=job.notify)
+        backfill = Backfill(
+            self._store,
+            self._rulebook.view(),
+            self._recorder,
+            notify=job.notify,
+            repoint=job.repoint,
+            caller=job.created_by,
+        )
         while users := await self._store.ledger.users(after=job.after, limit=_USERS):
             if self._follower.version != job.version:
                 return await self._end(job, "replaced")
@@ -87,6 +94,7 @@ class JobRunner:
                 after=users[-1],
                 learners=job.learners + done.learners,
                 events=job.events + done.events,
+                repointed=job.repointed + done.repointed,
                 awards=dict(sorted((done.awards + Counter(job.awards)).items())),
             )
             if not await self._save(job):

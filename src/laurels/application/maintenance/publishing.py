@@ -101,14 +101,15 @@ class Publications:
         return await asyncio.to_thread(self._read, text)
 
     async def publish(
-        self, rulebook: Rulebook, *, by: str | None, backfill: bool, notify: Notify
+        self, rulebook: Rulebook, *, by: str | None, backfill: bool, notify: Notify, repoint: bool = False
     ) -> tuple[PublishedRulebook, Job | None]:
-        """Put a rulebook in force; with `backfill` also a job that awards what learners meet by it already.
+        """Put a rulebook in force; with `backfill` also a job that awards what learners meet by it already, with
+        `repoint` one that counts their points anew before it does so.
 
         Of what is in force already, the version stays. Raises StoreError.
         """
         published = await publish(self._store, rulebook, self._clock, by=by)
-        if not backfill:
+        if not backfill and not repoint:
             return published, None
         job = Job(
             id=uuid4().hex,
@@ -116,15 +117,16 @@ class Publications:
             notify=notify,
             created_at=self._clock(),
             created_by=by,
+            repoint=repoint,
         )
         await self._store.jobs.add(job)
         return published, job
 
-    async def preview(self, rulebook: Rulebook) -> Preview:
-        """What a backfill under a rulebook would award; one at a time, for each reads the whole ledger. Raises
-        StoreError."""
+    async def preview(self, rulebook: Rulebook, *, repoint: bool = False) -> Preview:
+        """What a backfill under a rulebook would award, with `repoint` after points are counted anew; one at a time,
+        for each reads the whole ledger. Raises StoreError."""
         async with self._previewing:
-            return await preview(self._store, rulebook)
+            return await preview(self._store, rulebook, repoint=repoint)
 
     async def job(self, job_id: str) -> Job:
         """A job as it was saved last. Raises UnknownJob or StoreError."""

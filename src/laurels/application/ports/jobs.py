@@ -18,8 +18,10 @@ JobState = Literal["waiting", "running", "done", "failed", "replaced"]
 class Job(Struct, kw_only=True, rename="camel"):
     """What follows the publication of a rulebook, and how far it has come. Instants are in milliseconds.
 
-    `after` is the last user of those who are done. `learners` and `events` count what was looked at, `awards` by badge
-    what was awarded, as far as they were noted: what a process did just before it died is not in them.
+    With `repoint` the points of the past are counted anew before badges are awarded; `repointed` are the learners whose
+    points it changed. `after` is the last user of those who are done. `learners` and `events` count what was looked at,
+    `awards` by badge what was awarded, as far as they were noted: what a process did just before it died is not in
+    them.
     """
 
     id: str
@@ -27,12 +29,14 @@ class Job(Struct, kw_only=True, rename="camel"):
     notify: Notify
     created_at: int
     created_by: str | None = None
+    repoint: bool = False
     state: JobState = "waiting"
     started_at: int | None = None
     finished_at: int | None = None
     after: str = ""
     learners: int = 0
     events: int = 0
+    repointed: int = 0
     awards: dict[str, int] = field(default_factory=dict[str, int])
     error: str | None = None
 

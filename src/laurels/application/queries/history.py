@@ -23,6 +23,7 @@ from laurels.domain.ledger import (
     Entry,
     EventRecorded,
     EventRetracted,
+    Repointed,
     UserMigrated,
 )
 from laurels.domain.periods import iso, to_ms
@@ -44,7 +45,7 @@ class HistoryEvent(Struct, frozen=True, rename="camel", kw_only=True):
 class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
     """A line of the ledger. `points` and those of `awards` are what it added to the total.
 
-    `kind` is event, profile, migration, award, revocation or retraction; `at` is when it happened,
+    `kind` is event, profile, migration, award, revocation, retraction or repoint; `at` is when it happened,
     `recorded_at` when it was written.
     """
 
@@ -160,6 +161,8 @@ def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
         kind, points = "revocation", -body.award.points
     elif isinstance(body, EventRetracted):
         kind, points = "retraction", -body.points - sum(award.points for award in body.revoked)
+    elif isinstance(body, Repointed):
+        kind, points = "repoint", body.difference
     return HistoryEntryView(
         seq=entry.seq,
         kind=kind,

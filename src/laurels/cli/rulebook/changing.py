@@ -30,6 +30,9 @@ _WIDTH = 60
 # Seconds between two looks at a job that another process does.
 _LOOK = 1.0
 
+RepointOption = Annotated[
+    bool, typer.Option("--repoint", help="Count the points of the past anew as well. Goes with --backfill.")
+]
 FileArgument = Annotated[str, typer.Argument(metavar="NEW", help="A TOML file, or the name of a built-in rulebook.")]
 
 
@@ -67,6 +70,7 @@ def _short(value: Any) -> str:
 def preview(
     file: FileArgument,
     store: StoreOption = None,
+    repoint: RepointOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="The preview as one JSON document.")] = False,
 ) -> None:
     """Show which badges a backfill under a rulebook would award, and to how many learners. Writes nothing."""
@@ -76,7 +80,7 @@ def preview(
     async def run() -> Preview:
         opened = await open_store(settings.store)
         try:
-            return await preview_backfill(opened, rulebook)
+            return await preview_backfill(opened, rulebook, repoint=repoint)
         finally:
             await opened.close()
 
@@ -94,6 +98,8 @@ def preview(
         ],
         numbers=(1, 2, 3),
     )
+    if repoint:
+        say(f"{found.repointed_points:+,} points by counting anew, of {found.repointed:,} learners")
     say(f"{found.points:,} points in all; the level of {found.levels_changed:,} learners would change")
 
 
@@ -103,15 +109,17 @@ def publish(
     backfill: Annotated[
         bool, typer.Option("--backfill", help="Award the badges that learners meet already, and wait until it is done.")
     ] = False,
+    repoint: RepointOption = False,
     notify: Annotated[Notify, typer.Option(help="What webhooks and streams tell of these awards.")] = "none",
 ) -> None:
     """Put a rulebook in force: every process that runs on the store goes by it within about two seconds.
 
-    With --backfill it is safe to stop this command: a running server goes on, and so does the same command.
+    With --backfill or --repoint it is safe to stop this command: a running server goes on, and so does the same
+    command.
     """
     rulebook = load_rulebook(file)
     settings = msgspec.structs.replace(store_settings(store), rulebook=None)
-    published, job = asyncio.run(_publish(settings, rulebook, backfill=backfill, notify=notify))
+    published, job = asyncio.run(_publish(settings, rulebook, backfill=backfill, repoint=repoint, notify=notify))
     say(f"Version {published.version} of the rulebook {published.name} is in force.")
     if job is None:
         return
@@ -123,16 +131,20 @@ def publish(
         [(badge_id, f"{count:,}") for badge_id, count in job.awards.items()],
         numbers=(1,),
     )
+    if job.repoint:
+        say(f"points of {job.repointed:,} learners counted anew")
     say(f"{sum(job.awards.values()):,} badges awarded")
 
 
 async def _publish(
-    settings: Settings, rulebook: Rulebook, *, backfill: bool, notify: Notify
+    settings: Settings, rulebook: Rulebook, *, backfill: bool, repoint: bool, notify: Notify
 ) -> tuple[PublishedRulebook, Job | None]:
     store = await open_store(settings.store)
     try:
         publications = Publications(store, system_clock, parse_rulebook)
-        published, job = await publications.publish(rulebook, by=None, backfill=backfill, notify=notify)
+        published, job = await publications.publish(
+            rulebook, by=None, backfill=backfill, notify=notify, repoint=repoint
+        )
         if job is None:
             return published, None
         users = await count_users(store)

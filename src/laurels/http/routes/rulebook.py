@@ -44,7 +44,8 @@ class RulebookVersion(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class JobView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Work that follows a publication, and how far it has come: learners and events looked at, awards by badge."""
+    """Work that follows a publication, and how far it has come: learners and events looked at, learners whose points
+    were counted anew where `repoint` asks for it, awards by badge."""
 
     job_id: str
     version: int
@@ -56,6 +57,8 @@ class JobView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     finished_at: str | None
     learners: int
     events: int
+    repoint: bool
+    repointed: int
     awards: dict[str, int]
     error: str | None
 
@@ -104,15 +107,18 @@ async def publish_rulebook(
     backfill: Annotated[
         bool, QueryParameter(description="Award the badges that learners meet already, as of the event that met them.")
     ] = False,
+    repoint: Annotated[
+        bool, QueryParameter(description="Count the points of the past anew, too, and then award what is met.")
+    ] = False,
     notify: Annotated[Notify, QueryParameter(description="What webhooks and streams tell of these awards.")] = "none",
 ) -> Response[Publication]:
     """Puts the rulebook of the body (TOML, `Content-Type: application/toml`) in force for every process, within about
-    two seconds and without a restart. One that is in force already stays as it is (200); `backfill` makes a job all the
-    same."""
+    two seconds and without a restart. One that is in force already stays as it is (200); `backfill` or `repoint` makes
+    a job all the same."""
     rulebook = await _read(request, publications)
     before = service.rules.version
     published, job = await publications.publish(
-        rulebook, by=caller_of(request.scope).name, backfill=backfill, notify=notify
+        rulebook, by=caller_of(request.scope).name, backfill=backfill, notify=notify, repoint=repoint
     )
     # Who asked sees it at once, where this process answers.
     await service.rules.look()
@@ -121,11 +127,15 @@ async def publish_rulebook(
 
 
 @post("/api/rulebook/preview", access=ADMINS, status_code=200, summary="Preview a rulebook", tags=["rulebook"])
-async def preview_rulebook(request: Request[Any, Any, Any], publications: NamedDependency[Publications]) -> Preview:
+async def preview_rulebook(
+    request: Request[Any, Any, Any],
+    publications: NamedDependency[Publications],
+    repoint: Annotated[bool, QueryParameter(description="As if points were counted anew, too.")] = False,
+) -> Preview:
     """What the rulebook of the body (TOML) would bring with a backfill: by badge how many hold it and would earn it,
     with samples and months. Reads the whole ledger and writes nothing; one preview at a time."""
     rulebook = await _read(request, publications)
-    return Stream(_written(publications, rulebook), headers={"Content-Type": "application/json"})  # pyright: ignore[reportReturnType]  described as what is streamed
+    return Stream(_written(publications, rulebook, repoint=repoint), headers={"Content-Type": "application/json"})  # pyright: ignore[reportReturnType]  described as what is streamed
 
 
 @get("/api/rulebook/jobs/{job_id:str}", access=ADMINS, summary="A job", tags=["rulebook"])
@@ -156,8 +166,8 @@ def _fault(error: RulebookError) -> tuple[str, str]:
     return error.key or "body", f"Line {error.where.rpartition(':')[2]}: {error.detail}"
 
 
-async def _written(publications: Publications, rulebook: Rulebook) -> AsyncIterator[bytes]:
-    made = asyncio.create_task(publications.preview(rulebook), name="laurels-preview")
+async def _written(publications: Publications, rulebook: Rulebook, *, repoint: bool) -> AsyncIterator[bytes]:
+    made = asyncio.create_task(publications.preview(rulebook, repoint=repoint), name="laurels-preview")
     try:
         while not (await asyncio.wait({made}, timeout=_SIGN_OF_LIFE))[0]:
             yield b" "
@@ -182,6 +192,8 @@ def _view(job: Job) -> JobView:
         finished_at=None if job.finished_at is None else iso(job.finished_at),
         learners=job.learners,
         events=job.events,
+        repoint=job.repoint,
+        repointed=job.repointed,
         awards=job.awards,
         error=job.error,
     )
