@@ -61,13 +61,17 @@ class Guard:
             return
         caller = await self._identify(scope)
         scope["state"]["caller"], scope["state"]["key_id"] = caller, caller.key
-        if (metered := await self._bucket_of(scope, caller)) is None:
+        if caller.key is not None:
+            name, bucket = f"key:{caller.key}", self._rates.key
+        else:
+            name, bucket = await self._bucket_of(scope, caller)
+        if bucket is None:
             await self._app(scope, receive, send)
             return
-        left = await self._limiter.take(*metered)
+        left = await self._limiter.take(name, bucket)
         if left.retry_after:
             raise _too_many("Too many requests; wait a moment.", left)
-        meter = scope["state"]["meter"] = _Meter(self._limiter, *metered, left)
+        meter = scope["state"]["meter"] = _Meter(self._limiter, name, bucket, left)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -89,15 +93,13 @@ class Guard:
                     raise _too_many(detail, left) from None
             raise
 
-    async def _bucket_of(self, scope: HTTPScope, caller: Caller) -> tuple[str, Bucket] | None:
-        """The name of the caller's bucket, and what it holds; None for one without a limit."""
+    async def _bucket_of(self, scope: HTTPScope, caller: Caller) -> tuple[str, Bucket | None]:
+        """The name of the bucket of a caller without a key, and what it holds; None for one without a limit."""
         rates = self._rates
-        if caller.key is not None:
-            return None if rates.key is None else (f"key:{caller.key}", rates.key)
         if caller.user_id is not None:
-            return None if rates.user is None else (await self._names.of("user", caller.user_id), rates.user)
+            return ("", None) if rates.user is None else (await self._names.of("user", caller.user_id), rates.user)
         if not caller.is_anonymous or rates.address is None:
-            return None
+            return "", None
         return await self._of_address("address", scope), rates.address
 
     async def _of_address(self, kind: str, scope: HTTPScope) -> str:
