@@ -80,7 +80,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(
             ge=100,
             le=60_000,
-            description="How long a request waits for a database that hangs, in milliseconds, where there is a spool.",
+            description="How long a request waits for a database that hangs, where there is a spool, or for a SQLite "
+            "file that is locked, in milliseconds.",
         ),
     ] = 2_500
     heartbeat_ms: Annotated[

@@ -46,6 +46,7 @@ async def open_service(
     batch: int = BATCH,
     spool: str | Path | None = None,
     publish: bool = False,
+    waits_briefly: bool = False,
 ) -> AsyncGenerator[Service]:
     """Open the store at `url` and serve it until the block ends; then everything accepted is committed and projected.
 
@@ -53,7 +54,9 @@ async def open_service(
     `settings` default to the built-in ones (the environment is not read). `projection_interval` is in seconds, `batch`
     the most events that one commit takes. With a `spool`, a folder on the local disk, the store may be away, even now:
     `accept_event` and `accept_many` then queue there. `publish` puts the rulebook in force in a store that has none.
-    Raises StoreError, RulebookError (OtherRulebook where the store runs another one) or SettingsError.
+    `waits_briefly`: a file that stays locked is given up in time for callers to be answered within the settings'
+    `store_timeout_ms`. Raises StoreError, RulebookError (OtherRulebook where the store runs another one) or
+    SettingsError.
     """
     settings = settings or Settings()
     if url is not None:
@@ -63,7 +66,7 @@ async def open_service(
         projection_interval = settings.projection_interval_ms / 1000
     async with AsyncExitStack() as stack:
         make_data_folder(settings)
-        store, fallback = await _open(stack, spool, settings)
+        store, fallback = await _open(stack, spool, settings, waits_briefly=waits_briefly)
         remembered = None if spool is None else RulebookFile(Path(spool))
         try:
             in_force = await settle(store, given, load_rulebook, clock, publishes=publish)
@@ -115,11 +118,14 @@ def make_data_folder(settings: Settings) -> None:
         ) from error
 
 
-async def _open(stack: AsyncExitStack, spool: str | Path | None, settings: Settings) -> tuple[Store, Fallback | None]:
+async def _open(
+    stack: AsyncExitStack, spool: str | Path | None, settings: Settings, *, waits_briefly: bool
+) -> tuple[Store, Fallback | None]:
     """The store, and where there is to be one the fallback; closed with the stack."""
 
     async def opening() -> Store:
-        return await open_store(settings.store)
+        # What comes while a commit waits for the lock waits for that one first, and then as long for its own.
+        return await open_store(settings.store, busy_ms=settings.store_timeout_ms // 2 if waits_briefly else None)
 
     if spool is None:
         store = await opening()
@@ -139,8 +145,11 @@ async def _open(stack: AsyncExitStack, spool: str | Path | None, settings: Setti
     return guarded, Fallback(journal, availability)
 
 
-async def open_store(url: str) -> Store:
-    """The store that a URL names. Raises SettingsError for a URL that names none, StoreError if it will not open."""
+async def open_store(url: str, *, busy_ms: int | None = None) -> Store:
+    """The store that a URL names; a SQLite file waits `busy_ms` for a lock (default: 10 seconds).
+
+    Raises SettingsError for a URL that names none, StoreError if it will not open.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -155,7 +164,7 @@ async def open_store(url: str) -> Store:
             raise SettingsError("A SQLite store is sqlite:///relative.db or sqlite:////absolute/path.db.")
         from laurels.storage.sqlite import SQLiteStore  # noqa: PLC0415  a driver is only loaded when asked for
 
-        return await SQLiteStore.open(path)
+        return await SQLiteStore.open(path, busy_ms=busy_ms)
     if parts.scheme in ("mongodb", "mongodb+srv"):
         try:
             from laurels.storage.mongodb import MongoStore  # noqa: PLC0415  a driver is only loaded when asked for

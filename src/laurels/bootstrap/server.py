@@ -91,7 +91,7 @@ def token_rules(settings: Settings) -> TokenRules:
 async def _serving(settings: Settings, tokens: TokenRules, guard: Layer | None) -> AsyncGenerator[ASGIApp]:
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(
-            open_service(settings=settings, spool=settings.spool_folder, publish=True)
+            open_service(settings=settings, spool=settings.spool_folder, publish=True, waits_briefly=True)
         )
         limiter = RateLimiter(service.store.limits, service.clock)
         stack.push_async_callback(limiter.close)

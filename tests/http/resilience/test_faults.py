@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import httpx2
@@ -91,10 +92,18 @@ def test_a_database_locked_by_another_process_recovers_and_loses_nothing(start_s
             assert_live_but_not_ready(client)
             assert time.monotonic() - started < 5
         assert client.get("/api/progress/dashboard/ada").json()["totalEvents"] == 1
-        # However often it was probed, the event waits for one probe at the most, and for the lock itself.
-        started = time.monotonic()
+        # However often it was probed, the event waits for one probe at the most, and for the lock itself; beside others
+        # for their commit, too. The limit is 2.5 seconds, and this machine may be busy.
+        with ThreadPoolExecutor(6) as callers:
+
+            def post(number: int) -> float:
+                time.sleep(0.3 * number)
+                started = time.monotonic()
+                assert_unavailable(client.post("/api/progress/event", json=event | {"userId": f"user-{number}"}))
+                return time.monotonic() - started
+
+            assert max(callers.map(post, range(6))) < 4.5
         assert_unavailable(client.post("/api/progress/event", json=event))
-        assert time.monotonic() - started < 20
         other.execute("ROLLBACK")
         deadline = time.monotonic() + 20
         while client.get("/health/ready").status_code != 200:

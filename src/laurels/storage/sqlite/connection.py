@@ -22,15 +22,20 @@ T = TypeVar("T")
 BUSY_TIMEOUT_MS = 10_000
 
 
-def connect(path: Path, *, durable: bool = True, read_only: bool = False) -> apsw.Connection:
-    """A connection in WAL mode. `durable`: a commit returns when it is on disk; else it may be lost with the power
-    (never torn). Raises StoreUnavailable or StoreIncompatible."""
+def connect(
+    path: Path, *, durable: bool = True, read_only: bool = False, busy_ms: int | None = None
+) -> apsw.Connection:
+    """A connection in WAL mode, which waits `busy_ms` for a lock of another process (default: 10 seconds).
+
+    `durable`: a commit returns when it is on disk; else it may be lost with the power
+    (never torn). Raises StoreUnavailable or StoreIncompatible.
+    """
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     if not read_only:
         _make_for_owner(path)
     try:
         connection = apsw.Connection(str(path), flags=flags)
-        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS if busy_ms is None else busy_ms)
         if not read_only and not _enters_wal(connection):
             raise StoreIncompatible(f"{path} cannot be put in WAL mode; keep it on a local disk.")
         rows(connection, f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")

@@ -27,14 +27,15 @@ READERS = 2
 class Database:
     """The file at `path`. Nothing is opened before `open`, or before the first call on a thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_ms: int | None = None) -> None:
         self.path = path = path.absolute()
-        self.writer = Pool("laurels-writer", 1, partial(connect, path))
+        opened = partial(connect, path, busy_ms=busy_ms)
+        self.writer = Pool("laurels-writer", 1, opened)
         # Projections can be made again, so they need not wait for the disk, and they must not hold up the writer.
-        self.projector = Pool("laurels-projector", 1, partial(connect, path, durable=False))
-        self.readers = Pool("laurels-reader", READERS, partial(connect, path, read_only=True))
+        self.projector = Pool("laurels-projector", 1, partial(opened, durable=False))
+        self.readers = Pool("laurels-reader", READERS, partial(opened, read_only=True))
         # By itself: each connection has its own view of what others have written since.
-        self.watcher = Pool("laurels-watcher", 1, partial(connect, path, read_only=True))
+        self.watcher = Pool("laurels-watcher", 1, partial(opened, read_only=True))
         self.foreign_writes = 0
         self._file: tuple[int, int] | None = None
         self._version_seen: int | None = None

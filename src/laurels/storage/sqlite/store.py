@@ -20,8 +20,8 @@ from laurels.storage.sqlite.webhooks import SQLiteWebhooks
 class SQLiteStore:
     """The ledger and its projections in the file at `path`. Made by `open`, to be closed by the one who opened it."""
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path)
+    def __init__(self, path: Path, *, busy_ms: int | None = None) -> None:
+        self._database = Database(path, busy_ms=busy_ms)
         self.path = self._database.path
         self.ledger = SQLiteLedger(self._database)
         self.snapshots = SQLiteSnapshots(self._database)
@@ -35,9 +35,9 @@ class SQLiteStore:
         self.webhooks = SQLiteWebhooks(self._database)
 
     @classmethod
-    async def open(cls, path: Path) -> SQLiteStore:
-        """Open the file, making it or bringing its tables up to date. Raises StoreError."""
-        store = cls(path)
+    async def open(cls, path: Path, *, busy_ms: int | None = None) -> SQLiteStore:
+        """Open the file, making it or bringing its tables up to date. `busy_ms`: see `connect`. Raises StoreError."""
+        store = cls(path, busy_ms=busy_ms)
         try:
             await store._database.open()
             await store.check()
