@@ -75,7 +75,7 @@ class TestFailures:
                 "The MongoDB user of the store URL lacks a permission; it needs the role readWrite",
             ),
             (
-                "verify",
+                "import -",
                 "narrow",
                 "narrow:p%40ss",
                 "The MongoDB user of the store URL lacks a permission; it needs the role",

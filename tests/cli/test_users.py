@@ -87,8 +87,10 @@ def test_verify_tells_what_is_left(laurels: Run, database: Path) -> None:
 async def test_what_waits_on_this_machine_goes_too(laurels: Run, tmp_path: Path) -> None:
     folder = tmp_path / "spool"
     spool = await FileSpool.open(folder, limit=100_000)
-    given = [Spooled(LearningEvent(user_id=user, event_type="code_run", event_id="x"), 1) for user in ("user-1", "bob")]
-    await spool.append([*given, *given])
+    pairs = [(user, event_id) for event_id in ("x", "y") for user in ("user-1", "bob")]
+    await spool.append(
+        [Spooled(LearningEvent(user_id=user, event_type="code_run", event_id=name), 1) for user, name in pairs]
+    )
     first, second, *_ = await spool.first(9)
     await spool.settle([], [SetAside(first, "no"), SetAside(second, "no")])
     environment = {"LAURELS_SPOOL": str(folder)}
