@@ -10,14 +10,14 @@ const TARGET = new URL("../src/schema.ts", import.meta.url);
 const HEADER = "// Generated from the server's OpenAPI document by `npm run schema`. Do not edit.\n";
 const KEPT = [
   "/api/badges",
-  "/api/progress/activity/{user_id}",
-  "/api/progress/badges/{user_id}",
-  "/api/progress/dashboard/{user_id}",
+  "/api/progress/activity/{userId}",
+  "/api/progress/badges/{userId}",
+  "/api/progress/dashboard/{userId}",
   "/api/progress/event",
   "/api/progress/events",
-  "/api/progress/history/{user_id}",
+  "/api/progress/history/{userId}",
   "/api/progress/leaderboard",
-  "/api/progress/rank/{user_id}",
+  "/api/progress/rank/{userId}",
 ];
 const PROSE = ["description", "title", "example", "examples"];
 const METHODS = new Set(["get", "post", "put", "delete"]);

@@ -8,7 +8,7 @@ export interface paths {
             cookie?: never;
         };
         /** All badges */
-        get: operations["ApiBadgesBadgeCatalogue"];
+        get: operations["getBadgeCatalogue"];
         put?: never;
         post?: never;
         delete?: never;
@@ -17,7 +17,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/progress/activity/{user_id}": {
+    "/api/progress/activity/{userId}": {
         parameters: {
             query?: never;
             header?: never;
@@ -25,7 +25,7 @@ export interface paths {
             cookie?: never;
         };
         /** A learner's activity by day */
-        get: operations["ApiProgressActivityUserIdActivity"];
+        get: operations["getActivity"];
         put?: never;
         post?: never;
         delete?: never;
@@ -34,7 +34,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/progress/badges/{user_id}": {
+    "/api/progress/badges/{userId}": {
         parameters: {
             query?: never;
             header?: never;
@@ -42,7 +42,7 @@ export interface paths {
             cookie?: never;
         };
         /** A learner's badges */
-        get: operations["ApiProgressBadgesUserIdBadges"];
+        get: operations["getBadges"];
         put?: never;
         post?: never;
         delete?: never;
@@ -51,7 +51,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/progress/dashboard/{user_id}": {
+    "/api/progress/dashboard/{userId}": {
         parameters: {
             query?: never;
             header?: never;
@@ -59,7 +59,7 @@ export interface paths {
             cookie?: never;
         };
         /** A learner's dashboard */
-        get: operations["ApiProgressDashboardUserIdDashboard"];
+        get: operations["getDashboard"];
         put?: never;
         post?: never;
         delete?: never;
@@ -78,7 +78,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Record an event */
-        post: operations["ApiProgressEventRecordEvent"];
+        post: operations["recordEvent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -95,14 +95,14 @@ export interface paths {
         get?: never;
         put?: never;
         /** Record many events */
-        post: operations["ApiProgressEventsRecordEvents"];
+        post: operations["recordEvents"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/progress/history/{user_id}": {
+    "/api/progress/history/{userId}": {
         parameters: {
             query?: never;
             header?: never;
@@ -110,7 +110,7 @@ export interface paths {
             cookie?: never;
         };
         /** A learner's history */
-        get: operations["ApiProgressHistoryUserIdUserHistory"];
+        get: operations["getUserHistory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -127,7 +127,7 @@ export interface paths {
             cookie?: never;
         };
         /** A leaderboard */
-        get: operations["ApiProgressLeaderboardLeaderboard"];
+        get: operations["getLeaderboard"];
         put?: never;
         post?: never;
         delete?: never;
@@ -136,7 +136,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/progress/rank/{user_id}": {
+    "/api/progress/rank/{userId}": {
         parameters: {
             query?: never;
             header?: never;
@@ -144,7 +144,7 @@ export interface paths {
             cookie?: never;
         };
         /** A learner's rank */
-        get: operations["ApiProgressRankUserIdRank"];
+        get: operations["getRank"];
         put?: never;
         post?: never;
         delete?: never;
@@ -565,7 +565,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    ApiBadgesBadgeCatalogue: {
+    getBadgeCatalogue: {
         parameters: {
             query?: never;
             header?: never;
@@ -584,7 +584,7 @@ export interface operations {
             };
         };
     };
-    ApiProgressActivityUserIdActivity: {
+    getActivity: {
         parameters: {
             query?: {
                 from?: string | null;
@@ -592,7 +592,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                user_id: string;
+                userId: string;
             };
             cookie?: never;
         };
@@ -608,12 +608,12 @@ export interface operations {
             };
         };
     };
-    ApiProgressBadgesUserIdBadges: {
+    getBadges: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                user_id: string;
+                userId: string;
             };
             cookie?: never;
         };
@@ -629,14 +629,14 @@ export interface operations {
             };
         };
     };
-    ApiProgressDashboardUserIdDashboard: {
+    getDashboard: {
         parameters: {
             query?: {
                 since?: string | null;
             };
             header?: never;
             path: {
-                user_id: string;
+                userId: string;
             };
             cookie?: never;
         };
@@ -652,7 +652,7 @@ export interface operations {
             };
         };
     };
-    ApiProgressEventRecordEvent: {
+    recordEvent: {
         parameters: {
             query?: never;
             header?: never;
@@ -692,7 +692,7 @@ export interface operations {
             };
         };
     };
-    ApiProgressEventsRecordEvents: {
+    recordEvents: {
         parameters: {
             query?: {
                 outcomes?: "short" | "full";
@@ -720,7 +720,7 @@ export interface operations {
             };
         };
     };
-    ApiProgressHistoryUserIdUserHistory: {
+    getUserHistory: {
         parameters: {
             query?: {
                 cursor?: string | null;
@@ -728,7 +728,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                user_id: string;
+                userId: string;
             };
             cookie?: never;
         };
@@ -744,7 +744,7 @@ export interface operations {
             };
         };
     };
-    ApiProgressLeaderboardLeaderboard: {
+    getLeaderboard: {
         parameters: {
             query?: {
                 around?: string | null;
@@ -772,7 +772,7 @@ export interface operations {
             };
         };
     };
-    ApiProgressRankUserIdRank: {
+    getRank: {
         parameters: {
             query?: {
                 language?: string | null;
@@ -781,7 +781,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                user_id: string;
+                userId: string;
             };
             cookie?: never;
         };

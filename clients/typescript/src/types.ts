@@ -24,9 +24,9 @@ type Query<P extends keyof paths> = paths[P] extends { get: { parameters: { quer
   ? { [K in keyof NonNullable<Q>]?: Exclude<NonNullable<Q>[K], null> | undefined }
   : never;
 
-export type DashboardQuery = Query<"/api/progress/dashboard/{user_id}">;
-export type ActivityQuery = Query<"/api/progress/activity/{user_id}">;
-export type RankQuery = Query<"/api/progress/rank/{user_id}">;
+export type DashboardQuery = Query<"/api/progress/dashboard/{userId}">;
+export type ActivityQuery = Query<"/api/progress/activity/{userId}">;
+export type RankQuery = Query<"/api/progress/rank/{userId}">;
 /** `users` takes ids; the client encodes and joins them. */
 export type LeaderboardQuery = Omit<Query<"/api/progress/leaderboard">, "users"> & {
   users?: readonly string[] | undefined;

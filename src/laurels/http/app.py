@@ -33,6 +33,7 @@ from laurels.http.routes import (
 )
 from laurels.http.server.limits import Limits
 from laurels.http.wire.envelopes import Form
+from laurels.http.wire.names import operation_id
 from laurels.http.wire.openapi import DescriptionPlugin, description
 from laurels.http.wire.problems import not_found, on_fault, on_http_exception, on_laurels_error
 from laurels.http.wire.queries import takes_query
@@ -119,6 +120,7 @@ def build_app(
             ),
             render_plugins=[DescriptionPlugin()],
             use_handler_docstrings=True,
+            operation_id_creator=operation_id,
         ),
         guards=[allow, takes_query],
         logging_config=None,

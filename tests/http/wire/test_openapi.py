@@ -98,15 +98,25 @@ class TestDescription:
 
     def test_every_route_of_the_application_is_described(self, description: dict[str, Any]) -> None:
         routes = {
-            (method, route.path_format)
+            (method, re.sub(r"_([a-z])", lambda found: found[1].upper(), route.path_format))
             for route in build_app(pages=[page_routes(PageHost())]).routes
             if isinstance(route, HTTPRoute) and not any("host" in handler.opt for handler in route.route_handlers)
             for method in route.methods - {"OPTIONS"}
         }
         # The framework has one address for all that begins like an id, which may contain slashes.
-        routes.add(("GET", "/api/progress/users/{user_id}/data"))
+        routes.add(("GET", "/api/progress/users/{userId}/data"))
         described = {(method.upper(), path) for method, path, _ in operations(description)}
         assert {(method, path) for method, path in routes if path not in UNDESCRIBED} == described
+
+    def test_operations_and_parts_of_addresses_are_named_as_a_person_would(self, description: dict[str, Any]) -> None:
+        names = [operation["operationId"] for _, _, operation in operations(description)]
+        assert len(names) == len(set(names))
+        assert {"recordEvent", "getDashboard", "changeProfile", "getUserData", "publishRulebook"} <= set(names)
+        assert all(re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", name) for name in names)
+        for _, path, operation in operations(description):
+            parts = re.findall(r"{(\w+)}", path)
+            assert parts == [each["name"] for each in operation.get("parameters", []) if each["in"] == "path"]
+            assert not any("_" in part for part in parts)
 
     def test_refusals_are_problems_with_an_example(self, description: dict[str, Any]) -> None:
         for method, path, operation in operations(description):
@@ -191,7 +201,7 @@ class TestExamples:
                 ]
 
     def test_the_profile_is_set(self, client: httpx2.Client, description: dict[str, Any], user: str) -> None:
-        content = description["paths"]["/api/progress/users/{user_id}"]["put"]["requestBody"]["content"]
+        content = description["paths"]["/api/progress/users/{userId}"]["put"]["requestBody"]["content"]
         example = content["application/json"]["example"]
         answer = client.put(f"/api/progress/users/{user}", json=example).json()
         assert example.items() <= answer["user"].items()
@@ -201,7 +211,7 @@ class TestExamples:
     ) -> None:
         client.put(f"/api/progress/users/{user}", json={})
         real = client.get(f"/api/progress/export/{user}", params={"format": "csv"}).text
-        responses = description["paths"]["/api/progress/export/{user_id}"]["get"]["responses"]
+        responses = description["paths"]["/api/progress/export/{userId}"]["get"]["responses"]
         assert responses["200"]["content"]["text/csv"]["example"].startswith(real)
 
     def test_the_schema_of_an_event_names_its_fields(self, description: dict[str, Any]) -> None:

@@ -67,6 +67,6 @@ def test_a_stream_without_the_right_is_refused_as_described(server: ServerProces
     with httpx2.Client(base_url=server.url, trust_env=False) as client:
         refused = client.get("/api/progress/stream/ada")
     assert refused.status_code == 401
-    described = DESCRIPTION["paths"]["/api/progress/stream/{user_id}"]["get"]
+    described = DESCRIPTION["paths"]["/api/progress/stream/{userId}"]["get"]
     assert "401" in described["responses"]
     assert described["security"] == [{"bearer": []}]

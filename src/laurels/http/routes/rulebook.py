@@ -87,7 +87,7 @@ class JobState(Document, frozen=True, kw_only=True):
 
 
 @get("/api/rulebook", access=ADMINS, summary="The rulebook in force", tags=["rulebook"])
-async def show_rulebook(service: NamedDependency[Service]) -> RulebookInForce:
+async def published_rulebook(service: NamedDependency[Service]) -> RulebookInForce:
     """What this process goes by, the last versions, the newest first, and the last jobs."""
     versions = await service.store.rulebook.versions(limit=_SHOWN)
     jobs = await service.store.jobs.last(limit=_SHOWN)
@@ -139,7 +139,7 @@ async def preview_rulebook(
 
 
 @get("/api/rulebook/jobs/{job_id:str}", access=ADMINS, summary="A job", tags=["rulebook"])
-async def show_job(
+async def rulebook_job(
     publications: NamedDependency[Publications],
     job_id: Annotated[str, PathParameter(description="The job's id, as the publication gave it.")],
 ) -> JobState:
@@ -147,7 +147,7 @@ async def show_job(
     return JobState(job=_view(await publications.job(job_id)))
 
 
-ROUTES = (show_rulebook, publish_rulebook, preview_rulebook, show_job)
+ROUTES = (published_rulebook, publish_rulebook, preview_rulebook, rulebook_job)
 
 
 async def _read(request: Request[Any, Any, Any], publications: Publications) -> Rulebook:

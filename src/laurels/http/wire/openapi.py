@@ -21,6 +21,7 @@ from laurels.http.routes.corrections import GrantRequest, RetractionRequest, Rev
 from laurels.http.routes.exports import COLUMNS
 from laurels.http.wire.bodies import NDJSON_TYPES
 from laurels.http.wire.envelopes import ENVELOPE, ENVELOPE_WORDS
+from laurels.http.wire.names import name_parameters
 from laurels.http.wire.problems import MEDIA_TYPE, STORE_DETAILS, Problem
 from laurels.http.wire.schemas import BatchAnswer, PersonalData, ProfileChange, Ready, WebhookRequest
 from laurels.http.wire.streams import MEDIA_TYPE as STREAM_TYPE
@@ -217,6 +218,7 @@ def complete(description: Json) -> Json:
             if isinstance(operation, dict) and "responses" in operation:
                 _complete_operation(f"{method} {path}", operation)  # pyright: ignore[reportUnknownArgumentType]
     _loosen(description)
+    name_parameters(description)
     schemes: Json = description["components"].setdefault("securitySchemes", {})
     schemes["bearer"] = {
         "type": "http",
