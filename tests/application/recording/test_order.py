@@ -128,6 +128,6 @@ class TestBatching:
             for number, event in enumerate(events):
                 await (one, other)[number % 2].record_event(event)
                 await alone.record_event(event)
-            by_progress_lock = await one.learners.progress("ada")
-            assert by_progress_lock == await other.learners.progress("ada")
-            assert by_progress_lock == await alone.learners.progress("ada")
+            by_one = await one.learners.progress("ada")
+            assert by_one == await other.learners.progress("ada")
+            assert by_one == await alone.learners.progress("ada")

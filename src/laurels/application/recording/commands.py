@@ -6,6 +6,7 @@ Each has a future of its own for the answer.
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from secrets import token_hex
 from typing import Any, Generic, TypeVar
@@ -49,7 +50,7 @@ class Queued(Struct, frozen=True):
     at: int
 
 
-class Command(Generic[T]):
+class Command(ABC, Generic[T]):
     """One thing to be written at the end of one user's ledger.
 
     `answer` gets its result once, a T or the error that stood in the way; whoever comes second is ignored. `key` is the
@@ -76,16 +77,16 @@ class Command(Generic[T]):
     def look_up(self) -> None:
         """Have an event looked up before it is recorded: another copy of it may stand already."""
 
+    @abstractmethod
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
         """Advance the progress and return the entry that says so; None where there is nothing to write."""
-        raise NotImplementedError
 
+    @abstractmethod
     def result(self, entry: Entry | None, *, is_new: bool) -> T | LaurelsError:
         """The answer when `entry` stands in the ledger: written for this command (`is_new`), or found there."""
-        raise NotImplementedError
 
 
-class EventCommand(Command[T]):
+class EventCommand(Command[T], ABC):
     """Record an event that has passed `check_event` and happened at the instant `at`."""
 
     __slots__ = ("at", "event", "event_id", "is_imported")
@@ -116,9 +117,9 @@ class EventCommand(Command[T]):
         progress.stamp(entry.seq, now, body)
         return entry
 
+    @abstractmethod
     def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
         """What the event brings; the progress has moved on then."""
-        raise NotImplementedError
 
     def repeat(self, entry: Entry) -> Recorded | EventConflict:
         """The answer when the event id stands in the ledger already."""
