@@ -58,6 +58,10 @@ def test_a_learner_is_shown_with_the_lines_that_add_up(laurels: Run) -> None:
     assert "4 events" in shown[1]
     table = shown[shown.index("Ledger, newest first") + 1 :]
     assert [line.split()[0] for line in table[:3]] == ["seq", "4", "3"]
+    whole = laurels("users", "show", "user-1").out.splitlines()
+    lines = whole[whole.index("Ledger, newest first") + 2 :]
+    total = int(whole[1].split(", ")[1].split()[0])
+    assert sum(int(line.split()[3]) for line in lines if line) == total
     assert "nothing is recorded" in laurels("users", "show", "nobody", code=2).err
 
 

@@ -113,8 +113,8 @@ def show(
                 str(line.seq),
                 line.at,
                 line.kind if line.event is UNSET else line.event.event_type,
-                f"{line.points:+,}",
-                ", ".join(award.name for award in line.awards),
+                f"{line.points + sum(award.points for award in line.awards):+,}",
+                ", ".join(f"{award.name} ({award.points:+,})" for award in line.awards),
                 "" if line.reason is UNSET else line.reason,
             )
             for line in lines
