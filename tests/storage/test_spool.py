@@ -75,9 +75,9 @@ async def test_it_says_that_it_is_full_when_the_largest_event_does_not_fit(tmp_p
         await spool.append([spooled("ada", number, text="x" * 500)])
     assert number > 50
     with pytest.raises(StoreUnavailable):
-        await spool.append([spooled("ada", 0, text="x" * 16_000), spooled("ada", 0, text="x" * 5_000)])
+        await spool.append([spooled("ada", 901, text="x" * 16_000), spooled("ada", 902, text="x" * 5_000)])
     # One that still fits is taken all the same.
-    await spool.append([spooled("ada", 0, text="x" * 500)])
+    await spool.append([spooled("ada", 903, text="x" * 500)])
     await spool.close()
 
 

@@ -150,22 +150,15 @@ async def open_store(url: str, *, busy_ms: int | None = None) -> Store:
 
     Raises SettingsError for a URL that names none, StoreError if it will not open.
     """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        # Without the cause, which may quote it.
-        raise SettingsError(
-            "The store URL cannot be read: percent-encode special characters of user and password, and close the "
-            "brackets of an IPv6 address."
-        ) from None
-    if parts.scheme == "sqlite":
+    scheme = _scheme_of(url)
+    if scheme == "sqlite":
         path = database_of(url)
         if path is None:
             raise SettingsError("A SQLite store is sqlite:///relative.db or sqlite:////absolute/path.db.")
         from laurels.storage.sqlite import SQLiteStore  # noqa: PLC0415  a driver is only loaded when asked for
 
         return await SQLiteStore.open(path, busy_ms=busy_ms)
-    if parts.scheme in ("mongodb", "mongodb+srv"):
+    if scheme in ("mongodb", "mongodb+srv"):
         try:
             from laurels.storage.mongodb import MongoStore  # noqa: PLC0415  a driver is only loaded when asked for
         except ModuleNotFoundError as error:
@@ -174,11 +167,22 @@ async def open_store(url: str, *, busy_ms: int | None = None) -> Store:
             raise SettingsError("A MongoDB store needs PyMongo: pip install 'laurels[mongodb]'.") from error
 
         return await MongoStore.open(url)
-    if not parts.scheme:
+    if not scheme:
         # A path. Not what it says: one may hold a password by mistake.
         hint = f" Did you mean sqlite:///{url}?" if url.endswith((".db", ".sqlite", ".sqlite3")) else ""
         raise SettingsError(f"A store is named by a URL: sqlite:///PATH or mongodb://HOST/DATABASE.{hint}")
-    raise SettingsError(f"No store is known for {parts.scheme}://; use sqlite:///PATH or mongodb://HOST/DATABASE.")
+    raise SettingsError(f"No store is known for {scheme}://; use sqlite:///PATH or mongodb://HOST/DATABASE.")
+
+
+def _scheme_of(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        # Without the cause, which may quote it.
+        raise SettingsError(
+            "The store URL cannot be read: percent-encode special characters of user and password, and close the "
+            "brackets of an IPv6 address."
+        ) from None
 
 
 async def store_exists(url: str) -> bool:
@@ -186,7 +190,7 @@ async def store_exists(url: str) -> bool:
     SettingsError for a URL that names none."""
     if (path := database_of(url)) is not None:
         return path.is_file()
-    if urlsplit(url).scheme in ("mongodb", "mongodb+srv"):
+    if _scheme_of(url) in ("mongodb", "mongodb+srv"):
         try:
             from laurels.storage.mongodb.diagnostics import exists  # noqa: PLC0415  a driver is only loaded when asked for
         except ModuleNotFoundError as error:

@@ -98,7 +98,8 @@ class TestRefusals:
             other.nodes[0].kill()
             assert importing.wait(timeout=60) == 2
             assert importing.stderr is not None
-            told = importing.stderr.read().decode()
+            place, told = importing.stderr.read().decode().split("\n", 1)
+            assert place == f"store: {store_url}"
             assert len(told.splitlines()) == 1
             assert "Run the same command again to continue" in told
             other.nodes[0].start()

@@ -59,6 +59,7 @@ def test_an_interrupt_ends_an_import_that_waits_for_its_input(
     importing.send_signal(signal.SIGINT)
     assert importing.wait(timeout=30) == 130
     assert importing.stderr is not None
-    told = importing.stderr.read().decode()
+    place, told = importing.stderr.read().decode().split("\n", 1)
+    assert place == f"store: {store_url}"
     assert told == "Interrupted. Run the same command again to continue: nothing is recorded twice.\n"
     assert_goes_on(run, database, store_url)
