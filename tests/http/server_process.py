@@ -43,17 +43,22 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start and wait until it is ready."""
-        command = [sys.executable, "-m", "uvicorn", "--factory", FACTORY, "--no-access-log", "--no-proxy-headers"]
-        command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(self._workers)]
-        command += ["--http", "laurels.http.server.connections:BoundedProtocol"]
         before = self.log.count(STARTED)
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log, cwd=self.folder)
+            self._process = subprocess.Popen(
+                self.command(), env=self._environment, stdout=log, stderr=log, cwd=self.folder
+            )
         try:
             self._wait_until_ready(self._process, before)
         except BaseException:
             self.kill()
             raise
+
+    def command(self) -> list[str]:
+        """What starts it."""
+        command = [sys.executable, "-m", "uvicorn", "--factory", FACTORY, "--no-access-log", "--no-proxy-headers"]
+        command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(self._workers)]
+        return [*command, "--http", "laurels.http.server.connections:BoundedProtocol"]
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes], started_before: int) -> None:
         deadline = time.monotonic() + STARTUP_SECONDS
@@ -92,12 +97,12 @@ class ServerProcess:
             self._process.wait()
             self._process = None
 
-    def stop(self) -> None:
-        """End it in order."""
+    def stop(self, *, within: float = 20) -> None:
+        """End it in order. Raises AssertionError where that takes more than `within` seconds."""
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(timeout=20)
+                self._process.wait(timeout=within)
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise AssertionError(f"the server did not end when asked to:\n{self.log}") from None
