@@ -209,7 +209,9 @@ class TestReference:
         assert len(described) >= 12
         for path, operations in described.items():
             for method in operations:
-                shown = f"{method.upper()} {path.replace('{user_id}', '{userId}')}"
+                shown = f"{method.upper()} {path}"
+                for name, on_the_page in (("user_id", "userId"), ("event_id", "eventId"), ("badge_id", "badgeId")):
+                    shown = shown.replace(f"{{{name}}}", f"{{{on_the_page}}}")
                 assert f"`{shown}`" in page, shown
 
     def test_every_error_code_stands_on_the_http_page(self) -> None:

@@ -394,7 +394,7 @@ export interface components {
             eventId?: string | null;
             eventType: string;
             /** @default {} */
-            metadata?: Record<string, unknown>;
+            metadata?: Record<string, unknown> | null;
             /** @default null */
             onceKey?: string | null;
             /** @default null */

@@ -15,8 +15,8 @@ from litestar.routes import HTTPRoute
 from laurels.http.app import build_app
 from laurels.http.page_host import PageHost
 from laurels.web.pages import page_routes
-from tests.http.answers import EVENT
-from tests.http.conftest import StartServer
+from tests.http.answers import EVENT, assert_refused
+from tests.http.conftest import Record, StartServer
 
 # The pages, and the description itself.
 UNDESCRIBED = {
@@ -27,6 +27,12 @@ UNDESCRIBED = {
     "/openapi",
     "/openapi/openapi.json",
     "/openapi/{path}",
+}
+# What follows the id in an address that the framework takes to be all id.
+ENDS = {
+    "/api/progress/events/{userId}": "/{eventId}",
+    "/api/progress/awards/{userId}": "/{badgeId}",
+    "/api/progress/review/{userId}": "/{year}",
 }
 NDJSON = {"application/x-ndjson", "application/ndjson", "application/jsonl"}
 
@@ -105,6 +111,7 @@ class TestDescription:
         }
         # The framework has one address for all that begins like an id, which may contain slashes.
         routes.add(("GET", "/api/progress/users/{userId}/data"))
+        routes = {(method, path + ENDS.get(path, "")) for method, path in routes}
         described = {(method.upper(), path) for method, path, _ in operations(description)}
         assert {(method, path) for method, path in routes if path not in UNDESCRIBED} == described
 
@@ -139,7 +146,7 @@ class TestDescription:
                 expected = {"404"} if "{" in path else set()
                 if (method, path) == ("post", "/api/webhooks"):
                     expected |= {"400", "408", "413", "415", "422"}
-                elif path.endswith(("/deliveries", "/replay")):
+                elif path.endswith(("/deliveries", "/replay", "/rotate")):
                     expected.add("422")
             if path.startswith("/api/"):
                 expected |= {"401", "403", "429", "503"}
@@ -155,6 +162,50 @@ class TestDescription:
                 assert example.keys() == {"type", "title", "status", "detail", "success", "error"}
                 assert (example["status"], example["success"]) == (int(status), False)
                 assert ("Retry-After" in refusal.get("headers", {})) is (status in ("429", "503"))
+
+    def test_the_bounds_that_it_states_are_those_of_the_service(
+        self, description: dict[str, Any], client: httpx2.Client, record: Record, user: str
+    ) -> None:
+        event = record(user)["event"]["eventId"]
+        filled = {"{user_id}": user, "{event_id}": event, "{year}": "2026"}
+        checked = 0
+        for method, path, operation in operations(description):
+            if method != "get" or not path.startswith("/api/progress/") or "/stream" in path:
+                continue
+            address = re.sub(r"{\w+}", lambda found: filled[found[0]], path)
+            assert client.get(address).status_code == 200, address
+            for parameter in operation["parameters"]:
+                name, schema = parameter["name"], parameter["schema"]
+                good = [schema[bound] for bound in ("minimum", "maximum") if bound in schema]
+                wrong = [each + step for each, step in zip(good, (-1, 1), strict=True)] if good else []
+                if name == "format":
+                    good, wrong = [each for each in schema["enum"] if each != "pdf"], ["xml"]
+                for value in good if parameter["in"] == "query" else ():
+                    assert client.get(address, params={name: value}).status_code == 200, (path, name, value)
+                    checked += 1
+                for value in wrong if parameter["in"] == "query" else ():
+                    refused = client.get(address, params={name: value})
+                    assert_refused(refused, 422, field=name)
+        assert checked >= 9
+
+    @pytest.mark.parametrize("period", ["all", "2026-11", "2026-W47", "2026-11-23"])
+    def test_a_period_is_named_as_described(
+        self, description: dict[str, Any], client: httpx2.Client, period: str
+    ) -> None:
+        parameters = description["paths"]["/api/progress/leaderboard"]["get"]["parameters"]
+        [schema] = [each["schema"] for each in parameters if each["name"] == "period"]
+        [pattern] = [choice["pattern"] for choice in schema["anyOf"] if "pattern" in choice]
+        assert re.search(pattern, period)
+        assert client.get("/api/progress/leaderboard", params={"period": period}).status_code == 200
+        for wrong in (f"{period}x", f"x{period}"):
+            assert not re.search(pattern, wrong)
+            assert client.get("/api/progress/leaderboard", params={"period": wrong}).status_code == 422
+
+    def test_metadata_may_be_null(self, description: dict[str, Any], client: httpx2.Client, user: str) -> None:
+        fields = description["components"]["schemas"]["LearningEvent"]["properties"]
+        assert fields["metadata"]["type"] == ["object", "null"]
+        sent = {"userId": user, "eventType": "code_run", "metadata": None}
+        assert client.post("/api/progress/event", json=sent).status_code == 201
 
     def test_every_body_has_an_example(self, description: dict[str, Any]) -> None:
         with_body = {

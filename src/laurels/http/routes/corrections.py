@@ -10,10 +10,11 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter
 from msgspec import Meta, Struct
 
-from laurels.application.maintenance.corrections import Corrected
+from laurels.application.maintenance.corrections import MAX_REASON_LENGTH, Corrected
 from laurels.application.queries.badges import badge_view
 from laurels.application.queries.views import BadgeView, Document, ProgressView
 from laurels.application.service import Service
+from laurels.domain.events import Id
 from laurels.domain.ledger import BadgeRevoked, EventRetracted, awards_of
 from laurels.domain.periods import to_ms
 from laurels.errors import InvalidInput
@@ -22,28 +23,30 @@ from laurels.http.routes.events import REPLAYED
 from laurels.http.server.limits import limits_of
 from laurels.http.wire.bodies import ANY_SEGMENT, JSON_TYPES, decode, media_type, read_body, user_id_in
 
+Reason = Annotated[str, Meta(min_length=1, max_length=MAX_REASON_LENGTH)]
+
 
 class RetractionRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """An event that is not to count, and why."""
 
-    user_id: str
-    event_id: str
-    reason: str
+    user_id: Id
+    event_id: Id
+    reason: Reason
 
 
 class GrantRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A badge to be awarded by hand, and why; `earnedAt` defaults to now."""
 
-    user_id: str
+    user_id: Id
     badge_id: str
-    reason: str
+    reason: Reason
     earned_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class RevocationRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Why a badge is taken back."""
 
-    reason: str
+    reason: Reason
 
 
 class RetractionView(Struct, frozen=True, rename="camel", kw_only=True):

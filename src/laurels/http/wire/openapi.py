@@ -22,6 +22,7 @@ from laurels.http.routes.exports import COLUMNS
 from laurels.http.wire.bodies import NDJSON_TYPES
 from laurels.http.wire.envelopes import ENVELOPE, ENVELOPE_WORDS
 from laurels.http.wire.names import name_parameters
+from laurels.http.wire.parameters import complete_parameters
 from laurels.http.wire.problems import MEDIA_TYPE, STORE_DETAILS, Problem
 from laurels.http.wire.schemas import BatchAnswer, PersonalData, ProfileChange, Ready, WebhookRequest
 from laurels.http.wire.streams import MEDIA_TYPE as STREAM_TYPE
@@ -112,7 +113,7 @@ _BODIES: dict[str, tuple[type, Json]] = {
         GrantRequest,
         {"userId": "ada", "badgeId": "mentor", "reason": "Led the summer course."},
     ),
-    "delete /api/progress/awards/{user_id}": (RevocationRequest, {"reason": "Granted by mistake."}),
+    "delete /api/progress/awards/{user_id}/{badge_id}": (RevocationRequest, {"reason": "Granted by mistake."}),
 }
 _REFUSALS: dict[str, tuple[str, str, str]] = {
     "400": ("bad-request", "Bad Request", "The body is not valid JSON: it is not UTF-8 text."),
@@ -206,6 +207,9 @@ def complete(description: Json) -> Json:
         [*(body for body, _ in _BODIES.values()), Problem, BatchAnswer, RecordedView, QueuedView, PersonalData],
         ref_template="#/components/schemas/{name}",
     )
+    # What is null counts as left out.
+    metadata = components["LearningEvent"]["properties"]["metadata"]
+    metadata["type"] = [metadata["type"], "null"]
     schemas: Json = description.setdefault("components", {}).setdefault("schemas", {})
     for name, schema in components.items():
         schemas.setdefault(name, schema)
@@ -213,6 +217,7 @@ def complete(description: Json) -> Json:
     if "/api/progress/users/{user_id}/data" not in description["paths"]:
         # An id may contain slashes, so the framework has one address for all that begins so.
         description["paths"]["/api/progress/users/{user_id}/data"] = {"get": _personal_data(one)}
+    complete_parameters(description["paths"])
     for path, operations in description["paths"].items():
         for method, operation in operations.items():
             if isinstance(operation, dict) and "responses" in operation:
@@ -323,7 +328,7 @@ def _refusals_of(route: str) -> list[str]:
             return sorted([*refusals, "400", "408", "413", "415", "422"])
         if "{" in route:
             refusals.append("404")
-        return [*refusals, "422"] if route.endswith(("/deliveries", "/replay")) else refusals
+        return [*refusals, "422"] if route.endswith(("/deliveries", "/replay", "/rotate")) else refusals
     if "/api/rulebook" in route:
         others = ["408", "413", "415", "422"] if route.startswith("post") else ["404"] if "{" in route else []
         return sorted([*refusals, *others])
