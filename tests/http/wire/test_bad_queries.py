@@ -62,7 +62,9 @@ class TestCursor:
 
 
 class TestOtherQueries:
-    @pytest.mark.parametrize("since", ["2026-01-01T00:00:00", "2026-01-01", "yesterday", "", "2026-13-01T00:00:00Z"])
+    @pytest.mark.parametrize(
+        "since", ["2026-01-01T00:00:00", "2026-01-01", "yesterday", "", "17", "0.5", "null", "2026-13-01T00:00:00Z"]
+    )
     def test_since_is_a_time_with_an_offset(self, client: httpx2.Client, record: Record, user: str, since: str) -> None:
         record(user)
         response = client.get(f"/api/progress/dashboard/{user}", params={"since": since})

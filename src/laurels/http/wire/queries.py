@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -41,10 +42,15 @@ def check_query(query: bytes, parameters: Mapping[str, Any]) -> None:
             faults.append((shown, unknown_name(name[:50], parameters, of="Is not a parameter of this address")))
             continue
         try:
-            msgspec.convert(value, parameters[name], strict=False)
+            msgspec.convert(value, parameters[name], strict=_is_instant(parameters[name]))
         except msgspec.ValidationError as error:
             accepted = choices(parameters[name])
             message = f"Must be one of {', '.join(accepted)}." if accepted else plain(str(error))
             faults.append((name, message))
     if faults:
         raise InvalidQuery(*faults[0], *faults[1:])
+
+
+def _is_instant(kind: Any) -> bool:
+    """Whether it is a date with time. Such a one is text: without strictness a number would be seconds since 1970."""
+    return kind is datetime or datetime in get_args(kind)
