@@ -52,7 +52,9 @@ class Memory:
 
     def __init__(self, server: ServerProcess, seconds: float) -> None:
         self._server = server
-        self._quarter = time.monotonic() + seconds / 4
+        self._started = time.monotonic()
+        self._seconds = seconds
+        self.tenths: dict[int, int] = {}
         self.first = self.later = self.database_first = self.database = 0
 
     async def watch(self) -> None:
@@ -64,7 +66,10 @@ class Memory:
         status = Path(f"/proc/{self._server.pid}/status").read_text()
         resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) * 1024
         self.database = self._server.database.stat().st_size
-        if time.monotonic() < self._quarter:
+        part = (time.monotonic() - self._started) / self._seconds
+        tenth = int(part * 10)
+        self.tenths[tenth] = max(self.tenths.get(tenth, 0), resident)
+        if part < 1 / 4:
             self.first = max(self.first, resident)
             self.database_first = self.database
         else:
@@ -158,6 +163,7 @@ def test_ten_minutes_beside_hostile_clients_cost_the_honest_nothing(tmp_path: Pa
     print(f"{events} events, answers {dict(honest.statuses)}, stopped after {took:.1f} s")
     print(f"memory: {memory.first / MiB:.0f} MiB in the first quarter, {memory.growth / MiB:+.1f} afterwards,")
     print(f"where {memory.bound / MiB:.1f} are allowed; the database has {memory.database / MiB:.0f} MiB")
+    print(f"the most in each tenth: {[round(most / MiB) for most in memory.tenths.values()]} MiB")
     print(f"hostile: {dict(sorted(hostile.outcomes.items()))}")
 
     assert honest.faults == []
