@@ -43,7 +43,7 @@ def made(*, covers: bool) -> Any:
 
 SCHEMA, WHOLE = made(covers=False), made(covers=True)
 # Examples for each route, in the ordinary run and in the long one.
-FEW, MANY = 15, int(os.environ.get("SCHEMA_EXAMPLES", "1000"))
+FEW, MANY = 5, int(os.environ.get("SCHEMA_EXAMPLES", "1000"))
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 ORDINARY = {
     "deadline": None,
