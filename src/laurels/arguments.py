@@ -20,11 +20,11 @@ from laurels.errors import InvalidEvent, InvalidQuery
 def check_types(event: LearningEvent) -> None:
     """Raise InvalidEvent where a field of an event that was made in Python is of another type than it says."""
     if not isinstance(event, LearningEvent):
-        raise InvalidEvent("", "Must be a LearningEvent.")
+        raise InvalidEvent("", "Must be an event: laurels.LearningEvent(...).")
     if not isinstance(event.event_type, str):
-        raise InvalidEvent("eventType", "Must be a string: an event type that the rulebook declares.")
+        raise InvalidEvent("eventType", "Must be text: an event type that the rulebook declares.")
     if not isinstance(event.metadata, dict):
-        raise InvalidEvent("metadata", "Must be a dict with strings as keys.")
+        raise InvalidEvent("metadata", 'Must be an object with text as keys, such as {"language": "python"}.')
     if event.timestamp is not None and not isinstance(event.timestamp, datetime):
         raise InvalidEvent("timestamp", "Must be a datetime with a time zone, such as datetime.now(UTC).")
 
@@ -32,7 +32,7 @@ def check_types(event: LearningEvent) -> None:
 def as_object(metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """The metadata of an event. Raises InvalidEvent."""
     if metadata is not None and not isinstance(metadata, Mapping):
-        raise InvalidEvent("metadata", "Must be a mapping with strings as keys.")
+        raise InvalidEvent("metadata", 'Must be an object with text as keys, such as {"language": "python"}.')
     return metadata or {}
 
 

@@ -47,7 +47,8 @@ def _check_value(value: object, field: str, depth: int, error: type[InvalidInput
         return
     if not isinstance(value, dict | list):
         raise error(
-            field, f"Must be JSON (text, number, true, false, null, list or object), not {type(value).__name__}."
+            field,
+            "Must be what JSON has: text, a number, true, false, null, a list or an object. Write others as text.",
         )
     if depth >= MAX_DEPTH:
         raise error(field, f"Must not be nested deeper than {MAX_DEPTH} levels.")

@@ -353,13 +353,17 @@ def _check_lists(settings: Settings) -> None:
         try:
             ip_network(proxy, strict=False)
         except ValueError:
-            raise SettingsError(f"LAURELS_TRUSTED_PROXIES: {proxy} is no address and no network.") from None
+            raise SettingsError(
+                f"LAURELS_TRUSTED_PROXIES: {proxy} must be an address or a network, such as 10.0.0.0/8."
+            ) from None
     for name in ("cors_origins", "frame_ancestors", "public_url"):
         for origin in settings.listed(name):
             parts = urlsplit(origin)
             is_plain = origin == f"{parts.scheme}://{parts.netloc}" and not set(origin) & set(" ;'\"\\")
             if parts.scheme not in ("http", "https") or not is_plain or not parts.hostname:
-                raise SettingsError(f"LAURELS_{name.upper()}: {origin} is no origin, such as https://learn.example.")
+                raise SettingsError(
+                    f"LAURELS_{name.upper()}: {origin} must be an origin, such as https://learn.example."
+                )
     if settings.jwt_jwks_url is not None and urlsplit(settings.jwt_jwks_url).scheme not in ("http", "https"):
         raise SettingsError("LAURELS_JWT_JWKS_URL: must be an http or https address.")
     if settings.otlp_endpoint is not None and urlsplit(settings.otlp_endpoint).scheme not in ("http", "https"):

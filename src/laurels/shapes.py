@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import fields
 
+from laurels.counts import counted
 from laurels.errors import InvalidInput
 
 Fault = tuple[str, str]
@@ -100,7 +101,11 @@ def unknown_fields(members: Iterable[str], known: Collection[str], *, of: str) -
     unknown = [name for name in members if name not in known]
     faults = [(name, unknown_name(name, known, of=of)) for name in unknown[:MOST_UNKNOWN]]
     if left := len(unknown) - MOST_UNKNOWN:
-        faults += [("body", f"Has {left} more fields that are not known.")] if left > 0 else []
+        faults += (
+            [("body", f"Has {counted(left, 'more field that is', 'more fields that are')} not known; leave them out.")]
+            if left > 0
+            else []
+        )
     return faults
 
 

@@ -201,7 +201,7 @@ def test_who_is_behind_and_for_how_long(doctor: Doctor, made: str, database: Pat
     rows(database, f"UPDATE ledger SET recorded_at = {int(time.time() * 1000) - 3_600_000}")
     rows(database, "UPDATE projected SET pos = 0")
     detail = doctor("--store", made)["projections"]["detail"]
-    assert re.match(r"1 users are behind, the first for 3,6\d\d seconds", detail)
+    assert re.match(r"1 user is behind, the first for 3,6\d\d seconds", detail)
 
 
 def test_keys(doctor: Doctor, made: str) -> None:
@@ -214,7 +214,7 @@ def test_keys(doctor: Doctor, made: str) -> None:
     prefix = create(13)
     create(15)
     found = doctor("--store", made)["keys"]
-    assert (found["level"], prefix in found["detail"], "13.0 days" in found["detail"]) == ("warn", True, True)
+    assert (found["level"], prefix in found["detail"], "13 days" in found["detail"]) == ("warn", True, True)
     assert lasting not in found["detail"]
 
 
@@ -232,7 +232,7 @@ def test_the_spool(doctor: Doctor, made: str, tmp_path: Path) -> None:
 
     asyncio.run(fill())
     found = doctor("--store", made, env=environment)["spool"]
-    assert (found["level"], "1 are set aside" in found["detail"]) == ("warn", True)
+    assert (found["level"], "1 is set aside" in found["detail"]) == ("warn", True)
     (tmp_path / "file").write_text("")
     assert doctor("--store", made, code=2, env={"LAURELS_SPOOL": f"{tmp_path}/file"})["spool"]["level"] == "fail"
 

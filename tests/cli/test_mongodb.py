@@ -84,7 +84,7 @@ class TestFailures:
                 "rebuild",
                 "",
                 "writer:p%40ss",
-                "A MongoDB store is mongodb://[USER:PASSWORD@]HOST[:PORT]/DATABASE[?OPTIONS]",
+                "A MongoDB store URL is mongodb://[USER:PASSWORD@]HOST[:PORT]/DATABASE[?OPTIONS]",
             ),
         ],
         ids=["wrong password", "no password", "no right to make an index", "no database"],

@@ -142,13 +142,13 @@ class TestSpool:
         await self.wait(tmp_path / "spool", events=1)
         shown = run("spool", "show")
         assert (shown.code, shown.place) == (0, f"spool: {tmp_path}/spool")
-        assert shown.out.startswith("1 events wait")
+        assert shown.out.startswith("1 event waits")
 
     async def test_another_store_does_not_get_its_events(self, tmp_path: Path) -> None:
         folder = tmp_path / "spool"
         await self.open("first", folder)
         await self.wait(folder, events=1)
-        with pytest.raises(SettingsError, match=r"1 events for the store .*first.db, and this is .*second.db"):
+        with pytest.raises(SettingsError, match=r"1 event for the store .*first.db, and this is .*second.db"):
             await self.open("second", folder)
         await self.open("first", folder)
 

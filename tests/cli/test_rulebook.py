@@ -33,7 +33,7 @@ class TestCheck:
     def test_a_sound_rulebook_is_one_line(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "small.toml").write_text(SMALL)
         done = run("rulebook", "check", "small.toml")
-        assert (done.code, done.out, done.err) == (0, "small.toml: OK, 1 event types, 1 badges\n", "")
+        assert (done.code, done.out, done.err) == (0, "small.toml: OK, 1 event type, 1 badge\n", "")
 
     def test_the_built_in_one_is_sound(self, run: Run) -> None:
         rulebook = load_rulebook("coding")

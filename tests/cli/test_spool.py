@@ -34,7 +34,7 @@ def test_show_tells_the_figures_and_warns_of_what_is_set_aside(run: Run, folder:
     shown = run("spool", "show", "--spool", folder)
     assert (shown.code, shown.err) == (1, "")
     assert shown.out.splitlines()[0] == "2 events wait, the first since 2023-11-14T22:13:20.000Z"
-    assert shown.out.splitlines()[2:] == ["3 were queued, 0 of them are recorded", "1 are set aside"]
+    assert shown.out.splitlines()[2:] == ["3 were queued, 0 of them recorded", "1 is set aside"]
 
 
 def test_list_prints_events_as_json_lines(run: Run, folder: Path) -> None:
@@ -48,7 +48,7 @@ def test_what_is_set_aside_waits_again_or_is_deleted_when_one_is_sure(run: Run, 
     environment = {"LAURELS_SPOOL": str(folder)}
     unsure = run("spool", "discard", env=environment)
     assert (unsure.code, len(unsure.err.splitlines())) == (2, 1)
-    assert run("spool", "retry", env=environment).out == "1 events wait again\n"
+    assert run("spool", "retry", env=environment).out == "1 event waits again\n"
     shown = run("spool", "show", env=environment)
     assert (shown.code, shown.out.splitlines()[0].split(",")[0]) == (0, "3 events wait")
     assert run("spool", "discard", "--yes", env=environment).out == "0 events are deleted\n"

@@ -54,7 +54,7 @@ def test_it_can_be_followed_from_an_empty_folder(tmp_path: Path) -> None:
     check, serve, key, events, shown, change, again, proof = re.findall(
         r"```sh\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL
     )
-    assert "OK, 2 event types, 1 badges" in run(check)
+    assert "OK, 2 event types, 1 badge" in run(check)
     with serving(serve.strip()):
         run(key)
         time.sleep(1.5)
@@ -63,7 +63,7 @@ def test_it_can_be_followed_from_an_empty_folder(tmp_path: Path) -> None:
         board = run(shown)
         assert board.index('"userId":"ada"') < board.index('"userId":"bob"')
         book.write_text(f"{rules}\n{badge}")
-        assert "1 badges awarded" in run(change)
+        assert "1 badge awarded" in run(change)
     with serving(again.strip()):
         told = run(proof)
     assert "\nclean\n" in told

@@ -91,7 +91,7 @@ descriptions = { de = "Lies {target}-mal." }"""
             (badge("a", TIERS).replace('"Read {target} times."', '"Read."'), "badges[0].tiers[0]", "description"),
             (badge("a", TIERS.replace("Lies {target}-mal", "Lies")), "badges[0].descriptions.de", "{target}"),
             (badge("a", TIERS) + badge("a_gold"), "badges[1].id", "'a_gold' is used twice"),
-            (badge("a" * 60, TIERS), "badges[0].tiers[0].id", "longer than 64"),
+            (badge("a" * 60, TIERS), "badges[0].tiers[0].id", "at most 64 characters"),
             (
                 badge("a", TIERS, criterion=WEEKDAYS),
                 "badges[0].tiers[1].target",

@@ -14,6 +14,7 @@ from laurels.application.maintenance.corrections import Corrected, Corrections
 from laurels.bootstrap import open_service
 from laurels.cli.options import StoreOption, store_settings
 from laurels.cli.terminal import CommandFailed, say
+from laurels.counts import counted
 from laurels.domain.ledger import BadgeRevoked, EventRetracted, awards_of
 from laurels.domain.periods import to_ms
 
@@ -38,7 +39,10 @@ def retract(
     done = _correct(store, lambda corrections: corrections.retract(user, event, reason=reason))
     assert isinstance(done.body, EventRetracted)  # noqa: S101  nothing else retracts
     went = [award.badge_id for award in done.body.revoked]
-    _tell(done, f"{event} of {user} does not count: {done.body.points:,} points less" + _named(went, " and without "))
+    _tell(
+        done,
+        f"{event} of {user} does not count: {counted(done.body.points, 'point')} less" + _named(went, " and without "),
+    )
 
 
 @app.command()
@@ -68,7 +72,7 @@ def revoke(user: UserArgument, badge: BadgeArgument, reason: ReasonOption, store
     """Take a badge back, with its points; no rule awards it again, only a grant does."""
     done = _correct(store, lambda corrections: corrections.revoke(user, badge, reason=reason))
     assert isinstance(done.body, BadgeRevoked)  # noqa: S101  nothing else takes a badge back
-    _tell(done, f"{user} holds {badge} no more: {done.body.award.points:,} points less")
+    _tell(done, f"{user} holds {badge} no more: {counted(done.body.award.points, 'point')} less")
 
 
 def _correct(store: str | None, work: Callable[[Corrections], Awaitable[Corrected]]) -> Corrected:
@@ -96,4 +100,4 @@ def _tell(done: Corrected, what: str) -> None:
     if done.is_replay:
         say(f"Nothing changed: it was so before. {what}.")
         return
-    say(f"{what}. {done.progress.total_points:,} points in all.")
+    say(f"{what}. {counted(done.progress.total_points, 'point')} in all.")

@@ -18,6 +18,7 @@ from laurels.application.queries import cursors
 from laurels.bootstrap import make_data_folder, open_store, store_exists, system_clock
 from laurels.cli.options import StoreOption, missing, named_store, settings_for, store_settings
 from laurels.cli.terminal import CommandFailed, complain, say, show_table
+from laurels.counts import counted
 from laurels.domain.keys import SCOPES, ApiKey
 from laurels.domain.periods import MS_PER_DAY, iso
 from laurels.settings import Settings
@@ -74,7 +75,7 @@ def list_keys(store: StoreOption = None) -> None:
 
     found = _run(store_settings(store), lambda opened: opened.keys.all())
     columns = ["prefix", "name", "scopes", "state", "created", "expires", "last used"]
-    show_table(f"{len(found)} keys", columns, map(line, found), numbers=[])
+    show_table(counted(len(found), "key"), columns, map(line, found), numbers=[])
 
 
 @app.command()

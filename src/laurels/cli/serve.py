@@ -22,6 +22,7 @@ from laurels.application.ports.store import Store
 from laurels.bootstrap import make_data_folder, open_store, rulebook_of, store_exists
 from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for
 from laurels.cli.terminal import CommandFailed, complain, say
+from laurels.counts import counted
 from laurels.errors import StoreError, StoreUnreachable
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
@@ -46,7 +47,7 @@ def serve(
         import structlog  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport]
         import uvicorn  # noqa: PLC0415  only this command needs the server's packages
     except ModuleNotFoundError:
-        raise CommandFailed("Serving needs packages that are not installed: pip install 'laurels[server]'") from None
+        raise CommandFailed("Serving needs packages that are not installed: pip install 'laurels[server]'.") from None
     settings = named_store(settings_for(store, rulebook))
     # Before anything is made: a server that is refused leaves nothing behind.
     listener = _listen(host, port)
@@ -157,7 +158,7 @@ async def _wait_for_store(settings: Settings) -> Store | None:
             if monotonic() + pause > give_up_at:
                 raise
             if pause == FIRST_PAUSE:
-                complain(f"{error} Trying again for {seconds} seconds.")
+                complain(f"{error} Trying again for {counted(seconds, 'second')}.")
         else:
             return store
         await asyncio.sleep(pause)

@@ -14,6 +14,7 @@ import msgspec
 import typer
 
 from laurels.cli.terminal import CommandFailed, note, say
+from laurels.counts import counted
 from laurels.domain.periods import iso
 from laurels.settings import read_settings
 
@@ -40,10 +41,10 @@ def show(spool: SpoolOption = None) -> None:
     """Say how much waits, since when, and what went through. Exits with 1 when events were set aside."""
     stats = _run(spool, lambda opened: opened.stats())
     since = "" if stats.oldest_at is None else f", the first since {iso(stats.oldest_at)}"
-    say(f"{stats.waiting:,} events wait{since}")
-    say(f"{stats.bytes:,} of {stats.limit:,} bytes are used")
-    say(f"{stats.queued:,} were queued, {stats.drained:,} of them are recorded")
-    say(f"{stats.set_aside:,} are set aside")
+    say(counted(stats.waiting, "event waits", "events wait") + since)
+    say(f"{stats.bytes:,} of {counted(stats.limit, 'byte')} {'is' if stats.bytes == 1 else 'are'} used")
+    say(f"{counted(stats.queued, 'was queued', 'were queued')}, {stats.drained:,} of them recorded")
+    say(counted(stats.set_aside, "is set aside", "are set aside"))
     if stats.set_aside:
         raise typer.Exit(1)
 
@@ -69,7 +70,7 @@ def list_events(
 @app.command()
 def retry(spool: SpoolOption = None) -> None:
     """Put what was set aside at the end of the queue again, once what kept it out is mended."""
-    say(f"{_run(spool, lambda opened: opened.retry()):,} events wait again")
+    say(counted(_run(spool, lambda opened: opened.retry()), "event waits again", "events wait again"))
 
 
 @app.command()
@@ -80,7 +81,7 @@ def discard(
     """Delete what was set aside for good."""
     if not is_sure:
         raise CommandFailed("This deletes events that were acknowledged; look at them first, then add --yes.")
-    say(f"{_run(spool, lambda opened: opened.discard()):,} events are deleted")
+    say(counted(_run(spool, lambda opened: opened.discard()), "event is deleted", "events are deleted"))
 
 
 def _print(event: dict[str, object]) -> None:

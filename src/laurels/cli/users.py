@@ -23,6 +23,7 @@ from laurels.application.service import Service
 from laurels.bootstrap import open_service, system_clock
 from laurels.cli.options import StoreOption, store_settings
 from laurels.cli.terminal import CommandFailed, complain, say, show_table
+from laurels.counts import counted
 from laurels.domain.periods import MS_PER_DAY, iso
 from laurels.settings import Settings
 
@@ -100,7 +101,7 @@ def show(
     dashboard, lines = _run(store_settings(store), work)
     shown = dashboard.user
     say(f"{shown.user_id}  {shown.display_name if shown.has_name else '(no name)'}")
-    say(f"Level {shown.level}, {shown.total_points:,} points, {dashboard.total_events:,} events")
+    say(f"Level {shown.level}, {counted(shown.total_points, 'point')}, {counted(dashboard.total_events, 'event')}")
     say(f"Streak {dashboard.daily_streak}, longest {dashboard.longest_streak}")
     say(f"Since {shown.created_at}, time zone {shown.time_zone}")
     say(f"Badges: {', '.join(badge.name for badge in dashboard.badges) or 'none'}")
@@ -196,11 +197,11 @@ def expire(
         return count
 
     count = _run(settings, work)
-    told = f"{count:,} users without an event for {days} days"
+    told = f"{counted(count, 'user')} without an event for {counted(days, 'day')}"
     if dry_run:
         complain(f"{told} would be deleted")
     else:
-        say(f"{told} are deleted")
+        say(f"{told} {'is' if count == 1 else 'are'} deleted")
 
 
 def _run(settings: Settings, work: Callable[[Service, Spool | None], Awaitable[T]]) -> T:

@@ -15,6 +15,7 @@ from laurels.application.webhooks.webhooks import Webhooks
 from laurels.bootstrap import open_store, system_clock
 from laurels.cli.options import StoreOption, store_settings
 from laurels.cli.terminal import CommandFailed, complain, say, show_table
+from laurels.counts import counted
 from laurels.domain.periods import iso
 from laurels.domain.webhooks import TYPES, Delivery, State
 from laurels.errors import InvalidInput
@@ -46,7 +47,7 @@ def list_webhooks(store: StoreOption = None) -> None:
     """Show all webhooks; never their secrets."""
     found = _run(store, lambda webhooks: webhooks.all())
     lines = [[each.id, each.url, " ".join(sorted(each.types)), iso(each.created_at)] for each in found]
-    show_table(f"{len(found)} webhooks", ["id", "url", "types", "created"], lines, numbers=[])
+    show_table(counted(len(found), "webhook"), ["id", "url", "types", "created"], lines, numbers=[])
 
 
 @app.command()
@@ -90,7 +91,7 @@ def replay(
     count = _run(store, lambda webhooks: webhooks.replay(endpoint_id, message))
     if message is not None and not count:
         raise CommandFailed(f"No message {message} of this webhook was given up; `laurels webhooks dead` shows those.")
-    say(f"{count} messages are sent once more")
+    say(counted(count, "message is sent once more", "messages are sent once more"))
 
 
 @app.command("test")
@@ -105,7 +106,7 @@ def send_test(endpoint_id: EndpointId, store: StoreOption = None) -> None:
 def _show(endpoint_id: str, state: State | None, store: str | None) -> None:
     found = _run(store, lambda webhooks: webhooks.deliveries(endpoint_id, state=state, limit=1_000))
     columns = ["message", "type", "user", "state", "attempts", "last", "next", "answer"]
-    show_table(f"{len(found)} messages", columns, map(_line, found), numbers=[4])
+    show_table(counted(len(found), "message"), columns, map(_line, found), numbers=[4])
 
 
 def _line(delivery: Delivery) -> list[str]:
@@ -125,7 +126,7 @@ def _run(store: str | None, work: Callable[[Webhooks], Awaitable[T]]) -> T:
     try:
         from laurels.http.webhook_sender import WebhookSender  # noqa: PLC0415  needs the server's packages
     except ModuleNotFoundError:
-        raise CommandFailed("Webhooks need packages that are not installed: pip install 'laurels[server]'") from None
+        raise CommandFailed("Webhooks need packages that are not installed: pip install 'laurels[server]'.") from None
     settings = store_settings(store)
     allow_private = settings.webhook_private
 

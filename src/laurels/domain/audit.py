@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from laurels.counts import counted
 from laurels.domain.ledger import EventRecorded
 from laurels.domain.periods import MS_PER_DAY, day_name, day_of, hour_of
 
@@ -135,7 +136,7 @@ class Watch:
             self.user_id,
             "pace",
             score_of(max(in_minute / PER_MINUTE, in_hour / PER_HOUR)),
-            f"{in_minute} events in one minute, {in_hour} in one hour",
+            f"{counted(in_minute, 'event')} in one minute, {in_hour} in one hour",
             {"mostInAMinute": in_minute, "mostInAnHour": in_hour, "minutes": len(minutes), "hours": len(hours)},
             _names(days),
         )
@@ -147,7 +148,7 @@ class Watch:
                 self.user_id,
                 "round-the-clock",
                 score_of(len(long) / LONG_DAYS),
-                f"active in more than {HOURS} hours of a day, on {len(long)} days",
+                f"active in more than {HOURS} hours of a day, on {counted(len(long), 'day')}",
                 {"days": len(long), "mostHours": max(long.values())},
                 _names(long),
             )
@@ -260,7 +261,8 @@ class Crowd:
                     best.user_id,
                     "points",
                     score_of(least / DEVIATIONS),
-                    f"{best.points} points in one day; {best.middle:g} are normal for them, {middle:g} for all",
+                    f"{counted(best.points, 'point')} in one day; "
+                    f"{best.middle:g} are normal for them, {middle:g} for all",
                     {
                         "points": best.points,
                         "median": middle,

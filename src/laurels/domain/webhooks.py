@@ -143,7 +143,7 @@ def check_url(url: str, *, allow_private: bool) -> None:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise InvalidInput("url", "Is not an address.") from None
+        raise InvalidInput("url", "Must be an address, such as https://learn.example/hooks.") from None
     if parts.scheme not in (("https", "http") if allow_private else ("https",)):
         raise InvalidInput("url", "Must begin with https://.")
     if not host or port == 0 or "@" in parts.netloc or parts.fragment:

@@ -33,8 +33,10 @@ def load_rulebook(source: str | Path = "coding") -> Rulebook:
         raise RulebookError(
             "", f"No such file, and no built-in rulebook ({', '.join(BUILT_IN)}).", where=str(path)
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RulebookError("", f"Cannot be read as UTF-8 text: {error}.", where=str(path)) from error
+    except OSError as error:
+        raise RulebookError("", f"Cannot be read: {error.strerror}.", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise RulebookError("", "Must be UTF-8 text; save it as that.", where=str(path)) from error
     return parse_rulebook(text, str(path))
 
 

@@ -85,7 +85,7 @@ def _sentence(key: str, message: str) -> str:
     if last in ("from", "until"):
         return "Must be a date, such as 2026-03-01."
     if last == "kind":
-        return f"{message}; see docs/rulebooks.md for the kinds that there are."
+        return "Is not a kind that is known here; see docs/rulebooks.md for those that are."
     return plain(message)
 
 

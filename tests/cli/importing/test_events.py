@@ -86,7 +86,7 @@ class TestRepeating:
         done = run("import", "-", "--store", store_url, stdin=lines)
         assert done.code == 2
         assert "--source NAME" in done.err
-        assert "Stopped; 1 events were recorded" in done.err
+        assert "Stopped; 1 event was recorded" in done.err
         done = run("import", "-", "--source", "pipe", "--store", store_url, stdin=lines)
         assert (done.code, done.out[:31]) == (0, "1 recorded, 1 already there, 0 ")
 
@@ -244,7 +244,7 @@ class TestFailures:
         done = run("import", file, "--store", store_url)
         # What the damage made of some lines is told of first.
         assert done.code == 2
-        assert "the gzip data is damaged. Stopped after line " in done.err.splitlines()[-1]
+        assert "the gzip data is damaged; fetch the file again. Stopped after line " in done.err.splitlines()[-1]
 
     def test_a_store_that_cannot_be_opened(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "text.db").write_text("no database at all, but long enough to look at" * 50)

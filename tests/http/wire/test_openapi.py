@@ -167,7 +167,7 @@ class TestDescription:
         self, description: dict[str, Any], client: httpx2.Client, record: Record, user: str
     ) -> None:
         event = record(user)["event"]["eventId"]
-        filled = {"{user_id}": user, "{event_id}": event, "{year}": "2026"}
+        filled = {"{userId}": user, "{eventId}": event, "{year}": "2026"}
         checked = 0
         for method, path, operation in operations(description):
             if method != "get" or not path.startswith("/api/progress/") or "/stream" in path:

@@ -59,7 +59,7 @@ def place_of(last_id: str) -> Place:
     """The place that the id of a user's message stands for. Raises InvalidQuery."""
     found = _PLACE.fullmatch(last_id)
     if found is None or not last_id.isascii():
-        raise InvalidQuery("lastEventId", "Is not an id that this stream gave out.")
+        raise InvalidQuery("lastEventId", "Must be an id that this stream gave out; leave it out to begin anew.")
     return Place(int(found[1]), int(found[2] or 0))
 
 

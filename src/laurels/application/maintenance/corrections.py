@@ -92,7 +92,9 @@ class Corrections:
         async def decide(progress: Progress, rules: Rulebook) -> Amendment | EntryBody:
             if badge_id not in progress.awards:
                 if badge_id not in progress.revoked:
-                    raise UnknownBadge("This user does not hold a badge with this badgeId.")
+                    raise UnknownBadge(
+                        "This user does not hold a badge with this badgeId; the dashboard lists those that they hold."
+                    )
                 return await self._last(user_id, progress.seq, lambda body: _revokes(body, badge_id))
             seen = await revisions_of(self._store, user_id, progress.seq)
             seen.awards.add((seen.given[badge_id], badge_id))

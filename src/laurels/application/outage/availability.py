@@ -13,6 +13,7 @@ from contextlib import suppress
 from time import monotonic
 
 from laurels.application.background import BackgroundTask, Observers
+from laurels.counts import counted
 from laurels.errors import StoreError, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -113,9 +114,9 @@ class Availability:
             self._pending = asyncio.create_task(_call(self._check), name="laurels-check")
         done, _ = await asyncio.wait({self._pending}, timeout=limit)
         if not done:
-            return StoreUnavailable(f"it has not answered for {limit:g} seconds")
+            return StoreUnavailable(f"it has not answered for {counted(limit, 'second')}")
         task, self._pending = self._pending, None
-        error = StoreUnavailable("the check was cancelled") if task.cancelled() else task.exception()
+        error = StoreUnavailable("The check was cancelled.") if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, StoreError):
             if not isinstance(error, Exception):
                 raise error
@@ -128,7 +129,7 @@ class Availability:
 
     async def _watch(self) -> float:
         if self.is_available and self._hangs():
-            self.mark_down(f"a commit has taken more than {self.limit:g} seconds")
+            self.mark_down(f"a commit has taken more than {counted(self.limit, 'second')}")
         return self.limit / 10
 
 

@@ -84,19 +84,21 @@ class GuardedStore:
     def opened(self) -> Store:
         """The store behind this one. Raises StoreUnavailable before it is open."""
         if self._opened is None:
-            raise StoreUnavailable("The database could not be reached yet; the server's log has the cause.")
+            raise StoreUnavailable(
+                "The database could not be reached yet; try again when it is there. The server's log has the cause."
+            )
         return self._opened
 
     async def limit(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """The result of a call, in limited time. Raises StoreUnavailable at once while the store is away."""
         if not self._availability.is_available:
-            raise StoreUnavailable("The database is away.")
+            raise StoreUnavailable("The database is away; try again in a moment.")
         try:
             async with asyncio.timeout(self._availability.limit):
                 return await call()
         except TimeoutError as error:
             self._availability.request_check()
-            raise StoreUnavailable("The database did not answer in time.") from error
+            raise StoreUnavailable("The database did not answer in time; try again in a moment.") from error
         except StoreUnavailable:
             self._availability.request_check()
             raise

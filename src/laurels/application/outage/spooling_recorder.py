@@ -37,7 +37,7 @@ class SpoolingRecorder:
         self._availability = availability
         self._clock = clock
         # What everybody is told who waits when the store goes away.
-        self._away = StoreUnavailable("The store is away.")
+        self._away = StoreUnavailable("The store is away; try again in a moment.")
         availability.on_away.subscribe(lambda: recorder.committer.give_up(self._away))
 
     async def accept_many(self, events: Sequence[LearningEvent], *, earliest: int) -> list[Accepted]:
@@ -83,14 +83,14 @@ class SpoolingRecorder:
         """Set profile fields, see `Recorder.change_profile`. Not queued: raises StoreUnavailable while the store is
         away, or when it goes away before it has answered."""
         if not self._availability.is_available:
-            raise StoreUnavailable("The store is away; profiles cannot be changed now.")
+            raise StoreUnavailable("The store is away and profiles are not queued; try again in a moment.")
         try:
             return await self._recorder.change_profile(user_id, changes)
         except StoreUnavailable as error:
             # One that many may get is not raised any further: it would collect the frames of them all.
             if error is self._away:
                 raise StoreUnavailable(
-                    "The store did not answer in time; what was asked for may have been done."
+                    "The store did not answer in time; what was asked for may have been done. Try again in a moment."
                 ) from None
             raise
 

@@ -117,7 +117,9 @@ async def event_state(store: Store, rulebook: Rulebook, spool: Spool | None, use
         if each.spooled.event.event_id == event_id:
             return EventState(status="setAside", event=_waiting(each.spooled), reason=each.reason)
     if loaded is None:
-        raise StoreUnavailable("The store is away; whether it has this event cannot be looked up now.")
+        raise StoreUnavailable(
+            "The store is away; whether it has this event cannot be looked up now. Try again in a moment."
+        )
     raise UnknownEvent
 
 

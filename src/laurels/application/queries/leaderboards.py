@@ -30,6 +30,12 @@ from laurels.errors import InvalidQuery, StoreError, UnknownUser
 
 MAX_LIMIT = 100
 MAX_USERS = 200
+_PERIODS = {
+    Timeframe.ALL_TIME: "all",
+    Timeframe.MONTHLY: "2026-11",
+    Timeframe.WEEKLY: "2026-W47",
+    Timeframe.DAILY: "2026-11-23",
+}
 _decode_place = msgspec.msgpack.Decoder(tuple[int, int, str]).decode
 
 
@@ -289,9 +295,9 @@ class Leaderboards:
 
     def _asked(self, timeframe: Timeframe | None, period: str | None, language: str | None) -> _Asked:
         if language is not None and not self._rulebook.keeps_language(language):
-            sentence = "The rulebook of this service keeps no boards by language."
-            if self._rulebook.board_languages:
-                sentence = "The rulebook of this service keeps no boards for this language."
+            sentence = "The rulebook of this service keeps no boards by language; leave it out."
+            if kept := self._rulebook.board_languages:
+                sentence = f"The rulebook of this service keeps boards for {', '.join(sorted(kept))} alone."
             raise InvalidQuery("language", sentence)
         if language is not None and not (1 <= len(language) <= MAX_LANGUAGE_LENGTH and language.isprintable()):
             raise InvalidQuery("language", f"Must be 1 to {MAX_LANGUAGE_LENGTH} printable characters.")
@@ -302,7 +308,10 @@ class Leaderboards:
         if period is not None:
             named, start = parse_period(period)
             if timeframe is not None and named is not timeframe:
-                raise InvalidQuery("period", f"Is not the name of a {timeframe.value} period.")
+                raise InvalidQuery(
+                    "period",
+                    f"Must be the name of a {timeframe.value} period, such as {_PERIODS[timeframe]}.",
+                )
             return named, start
         timeframe = timeframe or Timeframe.ALL_TIME
         today = self._rulebook.board_day(self._clock())

@@ -20,6 +20,7 @@ from laurels.bootstrap import open_service
 from laurels.cli.demo.learners import Learner, events_of, learners
 from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for
 from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
+from laurels.counts import counted
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import Timeframe
 from laurels.settings import Settings
@@ -64,8 +65,9 @@ def demo(
     everyone = learners(users, days=days, seed=seed, until=end.date())
     loaded = asyncio.run(_load(everyone, end, settings))
     say(
-        f"{users:,} learners over {days:,} days: {loaded.recorded:,} events recorded, {loaded.replayed:,} already "
-        f"there, {loaded.badges:,} badges awarded, in {monotonic() - started:,.1f} s"
+        f"{counted(users, 'learner')} over {counted(days, 'day')}: {counted(loaded.recorded, 'event')} recorded, "
+        f"{loaded.replayed:,} already there, {counted(loaded.badges, 'badge')} awarded, "
+        f"in {monotonic() - started:,.1f} s"
     )
     say("What to look at next:")
     store_option = f"--store {shlex.quote(settings.store)}"
@@ -84,7 +86,7 @@ def _end(until: str | None) -> datetime:
     except ValueError:
         raise CommandFailed(f"--until {until}: must be a date such as 2026-11-23.") from None
     if day > now.date():
-        raise CommandFailed(f"--until {until} lies in the future; events cannot.")
+        raise CommandFailed(f"--until {until} lies in the future, and events cannot; name today or an earlier day.")
     return min(now, datetime.combine(day, time.max, UTC))
 
 
@@ -106,7 +108,7 @@ async def _load(everyone: list[Learner], end: datetime, settings: Settings) -> L
             while batch := list(islice(events, BATCH)):
                 await _record(laurels, batch, loaded)
                 at = batch[-1].timestamp or end
-                bar.show((at.date() - first).days, f"{loaded.recorded + loaded.replayed:,} events")
+                bar.show((at.date() - first).days, counted(loaded.recorded + loaded.replayed, "event"))
         await laurels.projector.flush()
         board = await laurels.leaderboards.page(Timeframe.ALL_TIME, limit=1)
         loaded.leader = board.leaderboard[0].user_id if board.leaderboard else everyone[0].user_id

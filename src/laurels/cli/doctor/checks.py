@@ -17,6 +17,7 @@ from laurels.application.maintenance.diagnostics import Check
 from laurels.application.ports.store import Store
 from laurels.bootstrap import rulebook_of, system_clock
 from laurels.cli.serve import is_loopback
+from laurels.counts import counted
 from laurels.domain.keys import ApiKey
 from laurels.domain.periods import MS_PER_DAY
 from laurels.errors import OtherRulebook, RulebookError, SettingsError, StoreError
@@ -42,7 +43,7 @@ def examine_rulebook(settings: Settings) -> Check:
         rulebook = load_rulebook(settings.rulebook)
     except RulebookError as error:
         return Check("rulebook", "fail", str(error), "See laurels rulebook check.")
-    return Check("rulebook", "ok", f"{rulebook.name}: {len(rulebook.badges)} badges.")
+    return Check("rulebook", "ok", f"{rulebook.name}: {counted(len(rulebook.badges), 'badge')}.")
 
 
 async def examine_published(store: Store, settings: Settings) -> Check:
@@ -57,7 +58,9 @@ async def examine_published(store: Store, settings: Settings) -> Check:
         return Check("published", "fail", str(error), advice)
     except RulebookError as error:
         return Check("published", "fail", str(error), "Publish one that it can read: laurels rulebook publish FILE.")
-    return Check("published", "ok", f"Version {newest.version} of {newest.name}: {len(rulebook.badges)} badges.")
+    return Check(
+        "published", "ok", f"Version {newest.version} of {newest.name}: {counted(len(rulebook.badges), 'badge')}."
+    )
 
 
 def examine_machine(settings: Settings) -> Iterable[Check]:
@@ -98,7 +101,7 @@ def examine_serving(settings: Settings) -> Check:
 async def examine_spool(settings: Settings) -> Check:
     """Whether events can wait here, and whether any were set aside."""
     if settings.spool_folder is None:
-        return Check("spool", "ok", "None is kept.")
+        return Check("spool", "ok", "No spool is kept.")
     folder = Path(settings.spool_folder)
     if (found := _examine_folder(folder)) is not None:
         return found
@@ -112,7 +115,9 @@ async def examine_spool(settings: Settings) -> Check:
             await spool.close()
     except StoreError as error:
         return Check("spool", "fail", str(error), "See docs/outages.md.")
-    detail = f"{stats.waiting:,} events wait, {stats.set_aside:,} are set aside, {stats.bytes:,} bytes."
+    waiting = counted(stats.waiting, "event waits", "events wait")
+    aside = counted(stats.set_aside, "is set aside", "are set aside")
+    detail = f"{waiting}, {aside}, {counted(stats.bytes, 'byte')}."
     if stats.set_aside:
         return Check("spool", "warn", detail, "See laurels spool list --set-aside.")
     if stats.bytes > 0.8 * stats.limit:
@@ -142,7 +147,8 @@ async def examine_store(store: Store, settings: Settings, host: str) -> AsyncGen
     if behind:
         longest = await _waiting(store, behind[0], now)
         more = "or more " if len(behind) == MOST_BEHIND else ""
-        detail = f"{len(behind):,} {more}users are behind, the first for {longest // 1_000:,} seconds."
+        users = counted(len(behind), "user is behind", f"{more}users are behind")
+        detail = f"{users}, the first for {counted(longest // 1_000, 'second')}."
         advice = "A running server catches up within a minute; see its log, or run laurels rebuild."
         yield Check("projections", "warn", detail, advice)
     else:
@@ -168,21 +174,21 @@ def examine_keys(keys: Iterable[ApiKey], settings: Settings, now: int, host: str
     if not active:
         advice = "Make one: laurels keys create --help."
         if has_tokens:
-            yield Check("keys", "ok", "None; end users' tokens are taken.")
+            yield Check("keys", "ok", "No key; end users' tokens are taken.")
         elif keys:
             yield Check("keys", "warn", "All are revoked or expired: nobody may call.", advice)
         elif not is_loopback(host):
-            yield Check("keys", "fail", f"None: laurels serve refuses to listen on {host}.", advice)
+            yield Check("keys", "fail", f"No key: laurels serve refuses to listen on {host}.", advice)
         else:
-            yield Check("keys", "warn", "None: whoever is on this machine may do everything, others nothing.", advice)
+            yield Check("keys", "warn", "No key: whoever is on this machine may do everything, others nothing.", advice)
         return
     soon = now + EXPIRING_DAYS * MS_PER_DAY
     ending = [(key.expires_at, key) for key in active if key.expires_at is not None and key.expires_at < soon]
     if not ending:
-        yield Check("keys", "ok", f"{len(active)} may be used.")
+        yield Check("keys", "ok", f"{counted(len(active), 'key')} may be used.")
     for expires_at, key in sorted(ending, key=lambda each: each[0]):
         days = (expires_at - now) / MS_PER_DAY
-        detail = f"{key.prefix} ({key.name}) expires in {days:.1f} days."
+        detail = f"{key.prefix} ({key.name}) expires in {counted(round(days, 1), 'day')}."
         yield Check("keys", "warn", detail, "Make another, hand it over, then revoke this one.")
 
 
@@ -197,7 +203,7 @@ def examine_server(url: str, *, is_expected: bool) -> Check:
         return Check(
             "server",
             level,
-            f"None answers at {url}: {error}.",
+            f"No server answers at {url}: {getattr(error, 'strerror', None) or error}.",
             "Start laurels serve, or name another address with --url.",
         )
     runs: Any = description.get("info", {}).get("version", "unknown")

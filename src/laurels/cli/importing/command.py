@@ -30,6 +30,7 @@ from laurels.cli.importing.worker import (
 )
 from laurels.cli.options import RulebookOption, StoreOption, named_store, rulebook_for, settings_for
 from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
+from laurels.counts import counted
 from laurels.domain.migration import Differences
 from laurels.errors import SettingsError
 from laurels.settings import Settings
@@ -182,7 +183,9 @@ async def _import(lines: EventLines, rejects: Rejects, settings: Settings, optio
                 # Half of the way is to read it.
                 share = intake.settled / intake.read if intake.read else 0.0
                 done = intake.recorded + intake.replayed
-                bar.show(int(lines.position * (1 + share)) // 2, f"{done:,} events, {rejects.count:,} rejected")
+                bar.show(
+                    int(lines.position * (1 + share)) // 2, f"{counted(done, 'event')}, {rejects.count:,} rejected"
+                )
 
             intake = ImportPipeline(recording, rejects, source=options.source, on_progress=on_progress)
             await intake.take_in(lines)

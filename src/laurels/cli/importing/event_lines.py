@@ -175,9 +175,9 @@ class EventLines:
         except NotEvents as error:
             raise InputFailed(f"{self.name} {error}") from error
         except EOFError as error:
-            raise InputFailed(f"{self.name}: the gzip data ends too early; the file is not complete.") from error
+            raise InputFailed(f"{self.name}: the gzip data ends too early; fetch the whole file.") from error
         except (zlib.error, BadGzipFile) as error:
-            raise InputFailed(f"{self.name}: the gzip data is damaged.") from error
+            raise InputFailed(f"{self.name}: the gzip data is damaged; fetch the file again.") from error
         except OSError as error:
             raise InputFailed(f"{self.name}: cannot be read: {error.strerror or error}.") from error
 

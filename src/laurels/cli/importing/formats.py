@@ -91,7 +91,7 @@ def _check_names(names: Sequence[str]) -> None:
                 "else; points and badges cannot be imported."
             )
     if len(set(names)) < len(names):
-        raise NotEvents("names a column twice.")
+        raise NotEvents("names a column twice; rename one.")
     missing = [name for name in FIELDS[:2] if name not in names]
     if missing:
         raise NotEvents(f"lacks the column {missing[0]}. The first line of a table must name its columns.")

@@ -20,6 +20,7 @@ from laurels.application.service import Service
 from laurels.cli.importing.migration_report import Difference, Report
 from laurels.cli.importing.rejects import Rejects
 from laurels.cli.terminal import CommandFailed
+from laurels.counts import counted
 from laurels.domain.migration import Differences
 from laurels.errors import LaurelsError, StoreError
 from laurels.storage.older.database import EVENTS, USERS, OlderDatabase
@@ -85,8 +86,9 @@ class Migration:
             await self._settle()
         except StoreError as error:
             raise CommandFailed(
-                f"{error} Stopped; {self.report.recorded:,} events were recorded, {self.report.replayed:,} were "
-                "already there. Run the same command again to continue: nothing is recorded twice."
+                f"{error} Stopped; {counted(self.report.recorded, 'event was recorded', 'events were recorded')}, "
+                f"{counted(self.report.replayed, 'was', 'were')} already there. "
+                "Run the same command again to continue: nothing is recorded twice."
             ) from error
         finally:
             if self._writing is not None:

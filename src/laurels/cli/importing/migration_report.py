@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from laurels.application.recording.migration_commands import Migrated
 from laurels.cli.terminal import say, show_table
+from laurels.counts import counted
 from laurels.domain.ledger import UserMigrated
 from laurels.domain.migration import Differences
 
@@ -77,10 +78,10 @@ class Report:
         say(
             f"users: {self.migrated:,} taken over, {self.corrected:,} corrected, {self.unchanged:,} already there, "
             f"{self.rejected_users:,} rejected; {self.users_without_events:,} without events, "
-            f"{self.users_without_document:,} with events and no document, {self.merged:,} documents merged"
+            f"{self.users_without_document:,} with events and no document, {counted(self.merged, 'document')} merged"
         )
         say(
-            f"badges: {self.badges:,} held, {self.repeated_badges:,} repetitions left out; "
+            f"badges: {self.badges:,} held, {counted(self.repeated_badges, 'repetition')} left out; "
             f"{self.undated_badges:,} newly written without their criterion met, "
             f"{self.new_badges:,} earned by the same events and not held there, at 0 points"
         )
@@ -88,13 +89,15 @@ class Report:
             named = ", ".join(f"{badge_id} ({count:,})" for badge_id, count in self.unknown_badges.most_common(LARGEST))
             say(f"badges unknown to the rulebook, kept: {sum(self.unknown_badges.values()):,}: {named}")
         for badge_id, theirs, ours in self.other_pay:
-            say(f"badge {badge_id}: defined there with {theirs:,} points, counted with the rulebook's {ours:,}")
+            say(
+                f"badge {badge_id}: defined there with {counted(theirs, 'point')}, counted with the rulebook's {ours:,}"
+            )
         if self.changed:
             say(f"documents taken with changes: {self.changed:,}")
             for remark, count in self.remarks.most_common(REMARKS):
                 say(f"  {count:,} x {remark}")
         say(
-            f"differences: {self.differences:,} users, +{self.sum_above:,} and {self.sum_below:,} points, "
+            f"differences: {counted(self.differences, 'user')}, {self.sum_above:+,} and {self.sum_below:+,} points, "
             f"{'kept as adjustments' if differences is Differences.KEEP else 'dropped'}"
         )
         if self._largest:

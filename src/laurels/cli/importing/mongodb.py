@@ -17,6 +17,7 @@ from laurels.cli.importing.migration import Migration
 from laurels.cli.importing.migration_report import Report
 from laurels.cli.importing.rejects import Rejects, open_rejects
 from laurels.cli.terminal import CommandFailed, complain, progress_bar
+from laurels.counts import counted
 from laurels.domain.migration import Differences
 from laurels.settings import Settings
 from laurels.storage.older.database import OlderDatabase
@@ -54,7 +55,7 @@ async def _take_over(url: str, settings: Settings, differences: Differences, rej
 
                 def on_progress(report: Report) -> None:
                     users = report.migrated + report.corrected + report.unchanged
-                    bar.show(report.read, f"{users:,} users, {rejects.count:,} rejected")
+                    bar.show(report.read, f"{counted(users, 'user')}, {rejects.count:,} rejected")
 
                 migration = Migration(laurels, source, rejects, differences=differences, on_progress=on_progress)
                 await migration.run()

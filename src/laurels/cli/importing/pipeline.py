@@ -18,6 +18,7 @@ from laurels.cli.importing.shares import Share, Taken
 from laurels.cli.importing.sorting import Line, LinesByLearner, Portion
 from laurels.cli.importing.worker import Worker
 from laurels.cli.terminal import CommandFailed
+from laurels.counts import counted
 
 # Portions on their way to a worker: enough of them that a commit finds as many events waiting as it may take.
 IN_FLIGHT = 6
@@ -184,6 +185,7 @@ class ImportPipeline:
 
     def _so_far(self, where: str) -> str:
         return (
-            f"{where}; {self.recorded:,} events were recorded, {self.replayed:,} were already there. "
+            f"{where}; {counted(self.recorded, 'event was recorded', 'events were recorded')}, "
+            f"{counted(self.replayed, 'was', 'were')} already there. "
             "Run the same command again to continue: nothing is recorded twice."
         )

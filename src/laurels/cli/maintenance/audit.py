@@ -14,6 +14,7 @@ from laurels.bootstrap import open_store, system_clock
 from laurels.cli.maintenance.verify import count_users
 from laurels.cli.options import StoreOption, store_settings
 from laurels.cli.terminal import progress_bar, say, show_table
+from laurels.counts import counted
 from laurels.domain.audit import RULES
 from laurels.domain.periods import MS_PER_DAY
 
@@ -48,7 +49,7 @@ def audit(
         )
         return
     said = ", ".join(f"{count:,} {rule}" for rule in RULES if (count := found.found[rule]))
-    say(f"{found.users:,} users, {found.events:,} events: {said or 'nothing stands out'}")
+    say(f"{counted(found.users, 'user')}, {counted(found.events, 'event')}: {said or 'nothing stands out'}")
     if found.findings:
         lines = [
             [str(each.score), each.rule, _printable(each.user_id), each.says, " ".join(each.days[:3])]
@@ -65,7 +66,7 @@ async def _audit(url: str, since: int | None, limit: int) -> Audit:
                 store,
                 since=None if since is None else system_clock() - since * MS_PER_DAY,
                 limit=limit,
-                on_users=lambda users: bar.show(users, f"{users:,} users"),
+                on_users=lambda users: bar.show(users, counted(users, "user")),
             )
     finally:
         await store.close()

@@ -15,6 +15,7 @@ from laurels.cli.maintenance.process_pool import ProcessesOption, over_users
 from laurels.cli.maintenance.verify import count_users
 from laurels.cli.options import RulebookOption, StoreOption, store_settings
 from laurels.cli.terminal import progress_bar, say
+from laurels.counts import counted
 from laurels.settings import Settings
 
 
@@ -23,7 +24,7 @@ def rebuild(store: StoreOption = None, rulebook: RulebookOption = None, processe
     settings = store_settings(store, rulebook)
     spare_the_collector()
     users = asyncio.run(_rebuild(settings, processes))
-    say(f"Rebuilt the projections of {users:,} users.")
+    say(f"Rebuilt the projections of {counted(users, 'user')}.")
 
 
 async def _rebuild(settings: Settings, processes: int | None) -> int:
@@ -41,7 +42,7 @@ async def _rebuild(settings: Settings, processes: int | None) -> int:
                 async for part in parts:
                     done += part.users
                     entries += part.entries
-                    bar.show(done, f"{done:,} users, {entries:,} entries")
+                    bar.show(done, f"{counted(done, 'user')}, {counted(entries, 'entry', 'entries')}")
         return done
     finally:
         await store.close()

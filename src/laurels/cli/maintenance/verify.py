@@ -17,6 +17,7 @@ from laurels.cli.importing.worker import spare_the_collector
 from laurels.cli.maintenance.process_pool import ProcessesOption, over_users
 from laurels.cli.options import RulebookOption, StoreOption, store_settings
 from laurels.cli.terminal import complain, progress_bar, say
+from laurels.counts import counted
 from laurels.settings import Settings
 
 SHOWN = 50
@@ -31,11 +32,11 @@ def verify(store: StoreOption = None, rulebook: RulebookOption = None, processes
     spare_the_collector()
     found = asyncio.run(_verify(settings, processes))
     say(
-        f"{found.users:,} users, {found.entries:,} entries, {found.events:,} events, "
-        f"{found.awards:,} badges, {found.points:,} points"
+        f"{counted(found.users, 'user')}, {counted(found.entries, 'entry', 'entries')}, "
+        f"{counted(found.events, 'event')}, {counted(found.awards, 'badge')}, {counted(found.points, 'point')}"
     )
     if found.behind:
-        say(f"{found.behind:,} users' projections are on their way (no difference)")
+        say(counted(found.behind, "user's projections are", "users' projections are") + " on their way (no difference)")
     if found.is_clean:
         say("clean")
         return
@@ -45,7 +46,7 @@ def verify(store: StoreOption = None, rulebook: RulebookOption = None, processes
         complain(f"{whose}: {difference.what}")
     if len(found.differences) > SHOWN:
         complain(f"and {len(found.differences) - SHOWN:,} more")
-    say(f"{len(found.differences):,} differences")
+    say(counted(len(found.differences), "difference"))
     raise typer.Exit(1)
 
 
@@ -62,7 +63,9 @@ async def _verify(settings: Settings, processes: int | None) -> proof.Verificati
             async with aclosing(parts):
                 async for part in parts:
                     found.add(part)
-                    bar.show(found.users, f"{found.users:,} users, {found.entries:,} entries")
+                    bar.show(
+                        found.users, f"{counted(found.users, 'user')}, {counted(found.entries, 'entry', 'entries')}"
+                    )
         found.differences += await proof.verify_boards(store)
         found.differences += await proof.verify_deletions(store)
         # The processes that share the work are not done in the order of the users.

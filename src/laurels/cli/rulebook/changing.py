@@ -19,6 +19,7 @@ from laurels.bootstrap import open_service, open_store, system_clock
 from laurels.cli.maintenance.verify import count_users
 from laurels.cli.options import StoreOption, rulebook_for, store_settings
 from laurels.cli.terminal import CommandFailed, progress_bar, say, show_table
+from laurels.counts import counted
 from laurels.domain.ledger import Notify
 from laurels.domain.rules.differences import differences
 from laurels.domain.rules.rulebook import Rulebook
@@ -89,7 +90,7 @@ def preview(
         say(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return
     show_table(
-        f"{file}: {found.learners:,} learners, {found.events:,} events",
+        f"{file}: {counted(found.learners, 'learner')}, {counted(found.events, 'event')}",
         ("badge", "holders", "would earn", "months"),
         [
             (badge.badge_id, f"{badge.holders:,}", f"{badge.would_earn:,}", f"{len(badge.months):,}")
@@ -99,8 +100,10 @@ def preview(
         numbers=(1, 2, 3),
     )
     if repoint:
-        say(f"{found.repointed_points:+,} points by counting anew, of {found.repointed:,} learners")
-    say(f"{found.points:,} points in all; the level of {found.levels_changed:,} learners would change")
+        say(f"{found.repointed_points:+,} points by counting anew, of {counted(found.repointed, 'learner')}")
+    say(
+        f"{counted(found.points, 'point')} in all; the level of {counted(found.levels_changed, 'learner')} would change"
+    )
 
 
 def publish(
@@ -126,14 +129,14 @@ def publish(
     if job.state != "done":
         raise CommandFailed(job.error or f"The backfill was not done: version {job.version} is in force no more.")
     show_table(
-        f"{job.learners:,} learners, {job.events:,} events",
+        f"{counted(job.learners, 'learner')}, {counted(job.events, 'event')}",
         ("badge", "awarded"),
         [(badge_id, f"{count:,}") for badge_id, count in job.awards.items()],
         numbers=(1,),
     )
     if job.repoint:
-        say(f"points of {job.repointed:,} learners counted anew")
-    say(f"{sum(job.awards.values()):,} badges awarded")
+        say(f"points of {counted(job.repointed, 'learner')} counted anew")
+    say(counted(sum(job.awards.values()), "badge") + " awarded")
 
 
 async def _publish(
@@ -154,7 +157,9 @@ async def _publish(
         with progress_bar("Awarding", total=users) as bar:
 
             def on_page(now: Job) -> None:
-                bar.show(now.learners, f"{now.learners:,} learners, {sum(now.awards.values()):,} badges")
+                bar.show(
+                    now.learners, f"{counted(now.learners, 'learner')}, {counted(sum(now.awards.values()), 'badge')}"
+                )
 
             return published, await _done(laurels, job, on_page)
 

@@ -16,6 +16,7 @@ from laurels.cli.options import StoreOption, named_store, rulebook_for, settings
 from laurels.cli.rulebook.changing import diff, preview, publish
 from laurels.cli.rulebook.words import earned_by, terms
 from laurels.cli.terminal import say, show_table
+from laurels.counts import counted
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData
 from laurels.rulebooks.loader import load_rulebook
@@ -35,7 +36,7 @@ def check(
 ) -> None:
     """Tell whether a rulebook can be used, or which line of it cannot."""
     rulebook = load_rulebook(file)
-    say(f"{file}: OK, {len(rulebook.event_types):,} event types, {len(rulebook.badges):,} badges")
+    say(f"{file}: OK, {counted(len(rulebook.event_types), 'event type')}, {counted(len(rulebook.badges), 'badge')}")
 
 
 @app.command()

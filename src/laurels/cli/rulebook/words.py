@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from laurels.counts import counted
 from laurels.domain.rules.criteria import (
     AllOf,
     AnyOf,
@@ -28,9 +29,9 @@ def terms(kind: EventType) -> str:
     if kind.max_per_day is not msgspec.UNSET:
         found.append(f"{kind.max_per_day:,} a day paid")
     if kind.max_points_per_day is not msgspec.UNSET:
-        found.append(f"{kind.max_points_per_day:,} points a day")
+        found.append(counted(kind.max_points_per_day, "point") + " a day")
     if kind.cooldown is not msgspec.UNSET:
-        found.append(f"{kind.cooldown:,} seconds apart")
+        found.append(counted(kind.cooldown, "second") + " apart")
     return ", ".join(found)
 
 
@@ -58,20 +59,20 @@ def describe(criterion: Criterion) -> str:
         case Count():
             return f"{criterion.target:,} {_events(criterion)}"
         case Distinct():
-            return f"{criterion.target:,} different values of {criterion.field} in {_events(criterion)}"
+            return f"{counted(criterion.target, 'different value')} of {criterion.field} in {_events(criterion)}"
         case Sum():
             return f"{criterion.field} of {criterion.target:,} in all over {_events(criterion)}"
         case Points():
-            return f"{criterion.target:,} total points"
+            return counted(criterion.target, "total point")
         case Level():
             return f"level {criterion.target:,}"
         case Streak():
-            return f"a streak of {criterion.target:,} days"
+            return f"a streak of {counted(criterion.target, 'day')}"
         case Span():
-            return f"{criterion.target:,} days from the first to the last active one"
+            return counted(criterion.target, "day") + " from the first to the last active one"
         case Badges():
             kind = " ".join(word for word in (criterion.rarity, criterion.category) if word)
-            return f"{criterion.target:,} {kind + ' ' if kind else ''}badges"
+            return counted(criterion.target, f"{kind + ' ' if kind else ''}badge")
 
 
 def _part(part: Criterion) -> str:

@@ -130,7 +130,7 @@ class Rulebook:
         try:
             return cls(msgspec.json.decode(content, type=RulebookData))
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise RulebookError("", f"This version of Laurels cannot read it: {error}.") from error
+            raise RulebookError("", "This version of Laurels cannot read it; use the one that published it.") from error
 
     def focused_on(self, badge_ids: Collection[str]) -> Rulebook:
         """The same rules, by which no other badges than these are awarded: quicker where only these are asked for."""

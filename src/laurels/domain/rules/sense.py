@@ -11,6 +11,7 @@ from laurels.domain.rules.criteria import AllOf, AnyOf, Count, Distinct, Level, 
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
 from laurels.domain.rules.tiers import TARGET, Placed
 from laurels.errors import RulebookError
+from laurels.shapes import unknown_name
 
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}").fullmatch
 
@@ -18,7 +19,9 @@ _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}").fullmatch
 def check_sense(data: RulebookData, badges: Sequence[Placed]) -> None:
     """Raise RulebookError for the first thing that cannot stand. `badges` are those that the data expand to."""
     if not is_zone(data.boards.zone):
-        raise RulebookError("boards.zone", f"{data.boards.zone!r} is not an IANA time zone.")
+        raise RulebookError(
+            "boards.zone", f"{data.boards.zone!r} is not the name of an IANA time zone, such as Europe/Lisbon."
+        )
     starts = getattr(data.levels, "starts", [0])
     if starts[0] != 0 or any(a >= b for a, b in pairwise(starts)):
         raise RulebookError("levels.starts", "Must begin with 0 and rise from level to level.")
@@ -29,13 +32,20 @@ def check_sense(data: RulebookData, badges: Sequence[Placed]) -> None:
     for placed in badges:
         badge = placed.badge
         if badge.id in seen:
-            raise RulebookError(f"{placed.key}.id", f"The badge id {badge.id!r} is used twice.")
+            raise RulebookError(
+                f"{placed.key}.id", f"The badge id {badge.id!r} is used twice; give each badge its own."
+            )
         if _IDENTIFIER(badge.id) is None:
-            raise RulebookError(f"{placed.key}.id", f"Makes the badge id {badge.id!r}, which is longer than 64.")
+            raise RulebookError(
+                f"{placed.key}.id",
+                f"Makes the badge id {badge.id!r}, which must have at most 64 characters; shorten that of the badge.",
+            )
         seen.add(badge.id)
         for key, leaf in leaves(badge.criterion, placed.criterion_key):
             if isinstance(leaf, Level) and data.levels.start_of(leaf.target) is None:
-                raise RulebookError(f"{key}.target", "Asks for a level past the last one.")
+                raise RulebookError(
+                    f"{key}.target", "Asks for a level past the last one; ask for a lower one, or add starts."
+                )
     for position, badge in enumerate(data.badges):
         _check_required(badge, f"badges[{position}]", seen)
 
@@ -77,4 +87,6 @@ def _check_window(badge: Badge, key: str) -> None:
 def _check_required(badge: Badge, key: str, known: set[str]) -> None:
     for number, required in enumerate(badge.requires):
         if required not in known:
-            raise RulebookError(f"{key}.requires[{number}]", f"There is no badge {required!r}.")
+            raise RulebookError(
+                f"{key}.requires[{number}]", unknown_name(required, sorted(known), of=f"There is no badge {required!r}")
+            )

@@ -8,6 +8,7 @@ from msgspec import Struct
 from laurels.application.access.bucket_names import BucketNames
 from laurels.application.access.rate_limiter import Left, RateLimiter
 from laurels.application.ports.limits import Bucket
+from laurels.counts import counted
 from laurels.http.auth.access import Caller
 from laurels.http.auth.identity import Identity, WrongCredentials
 from laurels.http.server.addresses import client_of
@@ -117,7 +118,7 @@ async def charge(scope: HTTPScope, count: int) -> None:
         return
     most = meter.bucket.size
     if count > most:
-        raise Refusal(413, f"A batch of this caller may have at most {most} events, its limit for a minute.")
+        raise Refusal(413, f"A batch of this caller may have at most {counted(most, 'event')}, its limit for a minute.")
     left = await meter.limiter.take_all(meter.name, meter.bucket, min(count - 1, most))
     if left.retry_after:
         raise _too_many("A batch counts as one request for each event; wait a moment, or send fewer.", left)

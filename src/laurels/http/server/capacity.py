@@ -6,6 +6,7 @@ import asyncio
 
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from laurels.counts import counted
 from laurels.http.server.deadlines import Deadlines
 from laurels.http.server.routing import route_of
 from laurels.http.wire.bodies import BODY_IS_READ
@@ -90,6 +91,8 @@ class Capacity:
     def _too_slow(self, scope: HTTPScope) -> Refusal:
         closing = {"Connection": "close"}
         if scope["method"] in ("GET", "HEAD") or BODY_IS_READ in scope["state"]:
-            detail = f"The request was not carried out within {self._seconds:g} seconds; try again."
+            detail = f"The request was not carried out within {counted(self._seconds, 'second')}; try again."
             return Refusal(503, detail, headers=closing)
-        return Refusal(408, f"The body did not arrive within {self._seconds:g} seconds.", headers=closing)
+        return Refusal(
+            408, f"The body did not arrive within {counted(self._seconds, 'second')}; send it again.", headers=closing
+        )

@@ -31,7 +31,8 @@ class Methods:
             await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", address.allow.encode())]})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         else:
-            raise Refusal(405, "This address does not take that method.", headers={"Allow": address.allow})
+            detail = f"This address does not take that method; it takes {address.allow}."
+            raise Refusal(405, detail, headers={"Allow": address.allow})
 
     async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def answer(message: Message) -> None:

@@ -67,7 +67,7 @@ async def read_body(scope: HTTPScope, receive: Receive, limit: int) -> bytes:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise BodyRefused(400, "The connection ended before the body did.")
+            raise BodyRefused(400, "The connection ended before the body did; send it again.")
         piece = message.get("body", b"")
         if unpack is not None:
             piece = _unpacked(unpack, piece, limit + 1 - size, is_last=not message.get("more_body", False))
@@ -89,7 +89,7 @@ async def body_pieces(scope: HTTPScope, receive: Receive, limit: int) -> AsyncGe
     while not is_last:
         message = await receive()
         if message["type"] != "http.request":
-            raise BodyRefused(400, "The connection ended before the body did.")
+            raise BodyRefused(400, "The connection ended before the body did; send it again.")
         packed = message.get("body", b"")
         is_last = not message.get("more_body", False)
         while True:
@@ -109,7 +109,7 @@ def _check_announced(scope: HTTPScope, limit: int) -> None:
     try:
         announced = int(header(scope, b"content-length", "0"))
     except ValueError:
-        raise BodyRefused(400, "Content-Length is not a number.") from None
+        raise BodyRefused(400, "Content-Length must be a whole number of bytes.") from None
     if announced > limit:
         raise BodyRefused(413, f"The body may have at most {limit} bytes.")
 
@@ -186,7 +186,7 @@ def user_id_in(scope: HTTPScope, prefix: str, *, tail: str = "") -> str:
     try:
         user_id = unquote_to_bytes(rest).decode() if found else ""
     except UnicodeDecodeError:
-        raise InvalidQuery("userId", "Is not UTF-8 text.") from None
+        raise InvalidQuery("userId", "Must be UTF-8 text, percent-encoded.") from None
     if not user_id:
         raise InvalidQuery("userId", "Must have 1 to 100 characters.")
     return user_id
@@ -197,7 +197,7 @@ def last_segment(scope: HTTPScope, name: str) -> str:
     try:
         return unquote_to_bytes(scope["raw_path"].rpartition(b"/")[2]).decode()
     except UnicodeDecodeError:
-        raise InvalidQuery(name, "Is not UTF-8 text.") from None
+        raise InvalidQuery(name, "Must be UTF-8 text, percent-encoded.") from None
 
 
 def user_ids_in(listed: str) -> list[str]:
@@ -205,4 +205,4 @@ def user_ids_in(listed: str) -> list[str]:
     try:
         return [unquote_to_bytes(one).decode() for one in listed.split(",") if one]
     except UnicodeDecodeError:
-        raise InvalidQuery("users", "Is not UTF-8 text.") from None
+        raise InvalidQuery("users", "Must be UTF-8 text, percent-encoded.") from None

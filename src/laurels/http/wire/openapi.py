@@ -119,7 +119,7 @@ _REFUSALS: dict[str, tuple[str, str, str]] = {
     "400": ("bad-request", "Bad Request", "The body is not valid JSON: it is not UTF-8 text."),
     "401": ("unauthorized", "Unauthorized", "Send an API key or a token: Authorization: Bearer ..."),
     "403": ("forbidden", "Forbidden", "This key lacks the scope progress:read."),
-    "408": ("request-timeout", "Request Timeout", "The body did not arrive within 30 seconds."),
+    "408": ("request-timeout", "Request Timeout", "The body did not arrive within 30 seconds; send it again."),
     "404": ("unknown-user", "Unknown user", "No such user: nothing is recorded under this userId yet."),
     "410": (
         "user-deleted",
@@ -139,8 +139,8 @@ _REFUSALS: dict[str, tuple[str, str, str]] = {
 _WRONG_FIELD: dict[str, tuple[str, str, str]] = {
     "post": ("invalid-event", "Invalid event", "userId: Is required."),
     "put": ("invalid-profile", "Invalid profile", "timeZone: Must be the name of an IANA time zone."),
-    "get": ("invalid-query", "Invalid query", "userId: Is not UTF-8 text."),
-    "delete": ("invalid-query", "Invalid query", "userId: Is not UTF-8 text."),
+    "get": ("invalid-query", "Invalid query", "userId: Must be UTF-8 text, percent-encoded."),
+    "delete": ("invalid-query", "Invalid query", "userId: Must be UTF-8 text, percent-encoded."),
 }
 _WEBHOOK_REFUSALS: dict[str, tuple[str, str, str]] = {
     "404": ("unknown-webhook", "Unknown webhook", "There is no webhook with this id."),
@@ -148,7 +148,7 @@ _WEBHOOK_REFUSALS: dict[str, tuple[str, str, str]] = {
 }
 _RULEBOOK_REFUSALS: dict[str, tuple[str, str, str]] = {
     "404": ("unknown-job", "Unknown job", "There is no job with this id; GET /api/rulebook lists the last ones."),
-    "422": ("invalid-input", "Invalid input", "badges[0].points: Line 12: Expected `int` >= 0."),
+    "422": ("invalid-input", "Invalid input", "badges[0].points: Line 12: Must be at least 0."),
 }
 _RULEBOOK = """\
 name = "school"

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from laurels.application.live.feeds import Feed
 from laurels.application.live.messages import Message
+from laurels.counts import counted
 from laurels.http.server.addresses import client_of
 from laurels.http.wire.refusal import Refusal
 
@@ -68,7 +69,9 @@ class Streams:
         address = "" if client is None else client_of(client[0])
         if self._by_address[address] >= self.limits.per_address:
             self.refused += 1
-            raise StreamRefused(429, f"One client may have {self.limits.per_address} streams open; close one.")
+            raise StreamRefused(
+                429, f"One client may have {counted(self.limits.per_address, 'stream')} open; close one."
+            )
         if self._by_address.total() >= self.limits.in_all:
             self._forget(address)
             self.refused += 1

@@ -81,7 +81,7 @@ async def connect(url: str) -> Client:
         if client is not None:
             await client.close()
         raise SettingsError(
-            "A MongoDB store is mongodb://[USER:PASSWORD@]HOST[:PORT]/DATABASE[?OPTIONS], with the database named, "
+            "A MongoDB store URL is mongodb://[USER:PASSWORD@]HOST[:PORT]/DATABASE[?OPTIONS], with the database named, "
             "and with special characters of user and password percent-encoded."
         ) from error
     return client
@@ -120,7 +120,7 @@ def translate(error: Exception) -> StoreError:
                 "the store URL."
             )
         case InvalidOperation():
-            return StoreUnavailable("The store is closed.")
+            return StoreUnavailable("The store is closed; open it again.")
         case AutoReconnect() | ExecutionTimeout() | WTimeoutError():
             return StoreUnreachable("MongoDB did not answer in time; what was asked for may have been done.")
         case PyMongoError() if error.timeout:
@@ -154,7 +154,7 @@ class Session:
         Raises StoreError for the driver's errors.
         """
         if self._closed:
-            raise StoreUnavailable("The store is closed.")
+            raise StoreUnavailable("The store is closed; open it again.")
         task = asyncio.create_task(_translated(work, self._limit if within is None else within))
         self._running.add(task)
         task.add_done_callback(self._finished)
@@ -215,5 +215,7 @@ def duplicates(error: BulkWriteError) -> list[int]:
     details = error.details or {}
     failed: list[Document] = details.get("writeErrors", [])
     if details.get("writeConcernErrors") or any(failure["code"] != DUPLICATE_KEY for failure in failed):
-        raise StoreUnavailable("MongoDB did not confirm a write; what was asked for may have been done.") from error
+        raise StoreUnavailable(
+            "MongoDB did not confirm a write; what was asked for may have been done. Try again."
+        ) from error
     return [failure["index"] for failure in failed]

@@ -12,6 +12,7 @@ from bson.errors import BSONError
 from pymongo.errors import PyMongoError
 
 from laurels.application.maintenance.diagnostics import Check
+from laurels.counts import counted
 from laurels.errors import StoreUnreachable
 from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, PATIENCE, connect, database_of, translate
 from laurels.storage.mongodb.schema import MIGRATIONS
@@ -89,7 +90,7 @@ def _schema(version: int) -> Check:
 
 def _clock(there: datetime, here: float) -> Check:
     skew = abs(there.replace(tzinfo=UTC).timestamp() - here)
-    detail = f"This clock and that of the server differ by {skew:.1f} seconds."
+    detail = f"This clock and that of the server differ by {counted(round(skew, 1), 'second')}."
     if skew < SKEWED:
         return Check("clock", "ok", detail)
     return Check("clock", "fail" if skew > WRONG else "warn", detail, "Synchronize both with the same time servers.")

@@ -66,7 +66,7 @@ def event_of(document: Document) -> OlderEvent:
     remarks: list[str] = []
     event_type = document.get("eventType")
     if not isinstance(event_type, str):
-        raise Unusable("eventType: Must be a string.")
+        raise Unusable("eventType: Must be text.")
     at = _instant(document.get("timestamp"))
     if at is None:
         raise Unusable("timestamp: Must be a date.")

@@ -9,6 +9,7 @@ import asyncio
 from pathlib import Path
 
 from laurels.application.ports.spool import Spool
+from laurels.counts import counted
 from laurels.errors import SettingsError
 from laurels.storage.remembered import keys, rulebook
 from laurels.storage.remembered.replacing import replace_file
@@ -27,8 +28,9 @@ async def claim(folder: Path, store: str, spool: Spool) -> None:
     if owner is not None:
         if stats.waiting or stats.set_aside:
             raise SettingsError(
-                f"The spool in {folder} has {stats.waiting + stats.set_aside:,} events for the store {owner}, and this "
-                f"is {store}. Name another folder in LAURELS_SPOOL. If both are the same database, delete {path} first."
+                f"The spool in {folder} has {counted(stats.waiting + stats.set_aside, 'event')} for the store {owner}, "
+                f"and this is {store}. Name another folder in LAURELS_SPOOL. "
+                f"If both are the same database, delete {path} first."
             )
         for remembered in (keys.NAME, rulebook.NAME):
             await asyncio.to_thread((folder / remembered).unlink, missing_ok=True)

@@ -92,14 +92,16 @@ class FileSpool:
             # The log is written into the database later on, and an event is first written to the log.
             needed = _HEADROOM + 3 * size + (self._log.stat().st_size if self._log.exists() else 0)
         except OSError as error:
-            raise StoreUnavailable("The spool folder cannot be used any more.") from error
+            raise StoreUnavailable(
+                "The spool folder cannot be used any more; see that it is there and may be written in."
+            ) from error
         if disk.f_bavail * disk.f_frsize < needed:
             raise StoreUnavailable("The disk that holds the spool is full; free some space.")
 
     async def append(self, events: Sequence[Spooled]) -> list[Spooled | None]:
         """See `Spool.append`. Whoever calls while a commit is being written shares the next one."""
         if self._closed:
-            raise StoreUnavailable("The spool is closed.")
+            raise StoreUnavailable("The spool is closed; open it again.")
         share: list[Row] = []
         for each in events:
             event = encode(each.event).decode()

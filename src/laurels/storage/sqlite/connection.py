@@ -42,7 +42,7 @@ def connect(
         rows(connection, "PRAGMA cache_size = -65536")
         rows(connection, "PRAGMA temp_store = MEMORY")
     except apsw.NotADBError as error:
-        raise StoreIncompatible(f"{path} is not a SQLite database.") from error
+        raise StoreIncompatible(f"{path} is not a SQLite database; name another file.") from error
     except apsw.Error as error:
         raise translate(error) from error
     return connection
@@ -164,7 +164,7 @@ class Pool:
         try:
             return await loop.run_in_executor(self._executor, self._call, work)
         except RuntimeError as error:
-            raise StoreUnavailable("The store is closed.") from error
+            raise StoreUnavailable("The store is closed; open it again.") from error
 
     def _call(self, work: Callable[[apsw.Connection], T]) -> T:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
