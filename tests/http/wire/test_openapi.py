@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -16,6 +17,7 @@ from laurels.http.app import build_app
 from laurels.http.page_host import PageHost
 from laurels.web.pages import page_routes
 from tests.http.answers import EVENT, assert_refused
+from tests.http.callers import make_key
 from tests.http.conftest import Record, StartServer
 
 # The pages, and the description itself.
@@ -222,7 +224,68 @@ class TestDescription:
                 assert content["schema"]
 
 
+class TestGuide:
+    def test_the_first_event_can_be_pasted_into_a_shell(
+        self, start_server: StartServer, description: dict[str, Any]
+    ) -> None:
+        blocks = re.findall(r"```sh\n(.*?)```", description["info"]["description"], re.DOTALL)
+        [commands] = [block for block in blocks if "curl" in block]
+        server = start_server()
+        key = make_key(f"sqlite:///{server.database}", "events:write", "progress:read")
+        commands = commands.replace("http://127.0.0.1:8000", server.url).replace("laurels_...", key)
+        done = subprocess.run(
+            ["sh", "-ec", commands.replace("curl ", "curl -sS -w '\\n%{http_code}\\n' ")],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        first, created, board, found = done.stdout.splitlines()
+        assert (created, found) == ("201", "200")
+        assert json.loads(first)["event"]["eventId"] == "run-1"
+        assert json.loads(board)["user"]["totalPoints"] == json.loads(first)["progress"]["totalPoints"]
+
+    def test_it_says_what_every_caller_has_to_know(self, description: dict[str, Any]) -> None:
+        headings = re.findall(r"^### (.+)$", description["info"]["description"], re.MULTILINE)
+        assert headings == ["Authenticate", "Your first event", "Send it again safely", "Errors", "Rate limits"]
+
+    def test_every_operation_is_in_one_group_and_every_group_says_what_it_holds(
+        self, description: dict[str, Any]
+    ) -> None:
+        groups = [tag["name"] for tag in description["tags"]]
+        assert (groups[0], groups[-1]) == ("events", "health")
+        assert all(tag["description"] for tag in description["tags"])
+        assert {tuple(operation["tags"]) for _, _, operation in operations(description)} == {(name,) for name in groups}
+
+
 class TestExamples:
+    def test_every_address_of_a_learner_that_is_read_can_be_asked_for_as_it_is(
+        self, start_server: StartServer, description: dict[str, Any]
+    ) -> None:
+        event = description["paths"]["/api/progress/event"]["post"]["requestBody"]["content"]["application/json"]
+        asked: set[str] = set()
+        with start_server().client() as client:
+            client.post("/api/progress/event", json=event["example"])
+            for method, path, operation in operations(description):
+                filled = {
+                    each["name"]: each["example"] for each in operation.get("parameters", []) if "example" in each
+                }
+                assert not filled or method != "delete"
+                if method == "get" and "userId" in filled and "stream" not in path:
+                    asked.add(path)
+                    assert client.get(path.format(**filled)).status_code == 200, path
+        assert len(asked) == 10
+
+    def test_the_event_can_be_retracted_and_a_badge_granted(
+        self, start_server: StartServer, description: dict[str, Any]
+    ) -> None:
+        def example(path: str) -> Any:
+            body = description["paths"][path]["post"]["requestBody"]["content"]
+            return body["application/json"]["example"]
+
+        with start_server().client() as client:
+            for path in ("/api/progress/event", "/api/progress/awards", "/api/progress/retractions"):
+                assert client.post(path, json=example(path)).status_code == 201, path
+
     def test_the_event_gives_the_described_answer_and_can_be_repeated(
         self, start_server: StartServer, description: dict[str, Any]
     ) -> None:

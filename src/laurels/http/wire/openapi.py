@@ -21,6 +21,7 @@ from laurels.http.routes.corrections import GrantRequest, RetractionRequest, Rev
 from laurels.http.routes.exports import COLUMNS
 from laurels.http.wire.bodies import NDJSON_TYPES
 from laurels.http.wire.envelopes import ENVELOPE, ENVELOPE_WORDS
+from laurels.http.wire.guide import EXAMPLES, GROUPS, GUIDE
 from laurels.http.wire.names import name_parameters
 from laurels.http.wire.parameters import complete_parameters
 from laurels.http.wire.problems import MEDIA_TYPE, STORE_DETAILS, Problem
@@ -107,7 +108,7 @@ _BODIES: dict[str, tuple[type, Json]] = {
     "post /api/webhooks": (WebhookRequest, _WEBHOOK),
     "post /api/progress/retractions": (
         RetractionRequest,
-        {"userId": "ada", "eventId": "run-1", "reason": "The run was made by a script."},
+        {"userId": "ada", "eventId": _EVENT["eventId"], "reason": "The run was made by a script."},
     ),
     "post /api/progress/awards": (
         GrantRequest,
@@ -202,7 +203,9 @@ def description(request: Request[Any, Any, Any]) -> bytes:
 
 
 def complete(description: Json) -> Json:
-    """The framework's description with bodies, examples and refusals."""
+    """The framework's description with guide, groups, bodies, examples and refusals."""
+    description["info"]["description"] = GUIDE
+    description["tags"] = [{"name": name, "description": words} for name, words in GROUPS.items()]
     _, components = msgspec.json.schema_components(
         [*(body for body, _ in _BODIES.values()), Problem, BatchAnswer, RecordedView, QueuedView, PersonalData],
         ref_template="#/components/schemas/{name}",
@@ -262,6 +265,7 @@ def _complete_operation(route: str, operation: Json) -> None:
     responses: Json = operation["responses"]
     responses.pop("400", None)
     parameters: list[Json] = operation.get("parameters", [])
+    _fill_in(route, parameters)
     if any(each["name"] == ENVELOPE for each in parameters):
         # As a parameter it would make every answer of a typed client a union of two forms.
         operation["parameters"] = [each for each in parameters if each["name"] != ENVELOPE]
@@ -315,6 +319,14 @@ def _complete_operation(route: str, operation: Json) -> None:
             "description": "Not ready",
             "content": {"application/json": {"schema": _reference(Ready), "example": _NOT_READY}},
         }
+
+
+def _fill_in(route: str, parameters: list[Json]) -> None:
+    """Give path parameters their examples; not those of what deletes, which nobody should send by accident."""
+    if not route.startswith("delete"):
+        for each in parameters:
+            if each["in"] == "path" and each["name"] in EXAMPLES:
+                each["example"] = EXAMPLES[each["name"]]
 
 
 def _refusals_of(route: str) -> list[str]:

@@ -4,6 +4,9 @@ window.addEventListener("DOMContentLoaded", () => {
     url: "/openapi.json",
     dom_id: "#docs",
     deepLinking: true,
+    // The models would be as long again as all that one came for.
+    defaultModelsExpandDepth: -1,
+    persistAuthorization: false,
     tryItOutEnabled: true,
     validatorUrl: null,
   });
