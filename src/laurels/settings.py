@@ -149,7 +149,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 600_000
     user_rate: Annotated[
         int, Meta(ge=0, le=10_000_000, description="Requests a minute that one end user may send; 0: no limit.")
-    ] = 600
+    ] = 3_000
     address_rate: Annotated[
         int,
         Meta(ge=0, le=10_000_000, description="Requests a minute from one address without key or token; 0: no limit."),

@@ -125,7 +125,7 @@ class TestOddUsers:
         assert done.code == 1
         assert (
             "users: 4 taken over, 0 corrected, 0 already there, 2 rejected; "
-            "1 without events, 1 with events and no document, 1 documents merged"
+            "1 without events, 1 with events and no document, 1 document merged"
         ) in done.out
         found = {user_id: progress for user_id, (progress, _) in look(store).items()}
         assert found.keys() == {"twice", "stray", "quiet", "no-total", "Ünal"}
