@@ -46,7 +46,7 @@ def test_a_wrong_setting_is_one_sentence_that_names_it(run: Run) -> None:
 def test_a_bare_install_is_told_what_is_missing(package: str) -> None:
     done = python(f"import sys; sys.modules[{package!r}] = None; from laurels.cli import main; main()")
     assert done.returncode == 2
-    assert done.stderr == "The command line needs packages that are not installed: pip install 'laurels[cli]'\n"
+    assert done.stderr == "The command line needs packages that are not installed: pip install 'laurels[cli]'.\n"
 
 
 @pytest.mark.parametrize("package", ["uvicorn", "litestar", "structlog"])
@@ -55,7 +55,7 @@ def test_serving_without_the_packages_of_the_server(package: str) -> None:
         f"import sys; sys.modules[{package!r}] = None; sys.argv[1:] = ['serve']; from laurels.cli import main; main()"
     )
     assert done.returncode == 2
-    assert done.stderr == "Serving needs packages that are not installed: pip install 'laurels[server]'\n"
+    assert done.stderr == "Serving needs packages that are not installed: pip install 'laurels[server]'.\n"
 
 
 def test_the_commands_load_no_web_framework_and_no_driver() -> None:

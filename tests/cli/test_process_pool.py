@@ -60,7 +60,9 @@ def test_a_process_that_dies_is_told_of(run: Run, start: Start, store_url: str) 
     os.kill(workers[0], signal.SIGKILL)
     _, told = rebuilding.communicate(timeout=60)
     assert rebuilding.returncode == 2
-    assert told.decode() == "A process that shared the work ended before it was done; run the command again.\n"
+    place, said = told.decode().split("\n", 1)
+    assert place == f"store: {store_url}"
+    assert said == "A process that shared the work ended before it was done; run the command again.\n"
     assert run("rebuild", "--store", store_url, *SHARED).code == 0
     assert run("verify", "--store", store_url).out.splitlines()[-1] == "clean"
 

@@ -18,7 +18,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
-        sys.stderr.write("The command line needs packages that are not installed: pip install 'laurels[cli]'\n")
+        sys.stderr.write("The command line needs packages that are not installed: pip install 'laurels[cli]'.\n")
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
