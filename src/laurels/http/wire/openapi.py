@@ -193,7 +193,8 @@ class DescriptionPlugin(OpenAPIRenderPlugin):
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
         del request
-        return msgspec.json.encode(complete(openapi_schema))
+        # The framework gives the same one each time.
+        return msgspec.json.encode(complete(deepcopy(openapi_schema)))
 
 
 @get("/openapi.json", access=OPEN, media_type=MediaType.JSON, include_in_schema=False, sync_to_thread=False)
@@ -217,9 +218,8 @@ def complete(description: Json) -> Json:
     for name, schema in components.items():
         schemas.setdefault(name, schema)
     one: Json = description["paths"]["/api/progress/users/{user_id}"]["get"]
-    if "/api/progress/users/{user_id}/data" not in description["paths"]:
-        # An id may contain slashes, so the framework has one address for all that begins so.
-        description["paths"]["/api/progress/users/{user_id}/data"] = {"get": _personal_data(one)}
+    # An id may contain slashes, so the framework has one address for all that begins so.
+    description["paths"]["/api/progress/users/{user_id}/data"] = {"get": _personal_data(one)}
     complete_parameters(description["paths"])
     for path, operations in description["paths"].items():
         for method, operation in operations.items():
