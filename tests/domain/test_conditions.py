@@ -55,7 +55,7 @@ REMOVABLE = removable()
 
 
 @given(history=histories(RICH), gone=st.sampled_from(REMOVABLE))
-@settings(max_examples=120, **SETTINGS)
+@settings(max_examples=60, **SETTINGS)
 def test_a_rule_backfilled_brings_what_it_had_brought_from_the_start(history: History, gone: set[str]) -> None:
     had, _ = record(history, RICH)
     lacked, entries = record(history, without(RICH, gone))
@@ -90,7 +90,7 @@ REVOCABLE = Rulebook(
 
 
 @given(history=histories(REVOCABLE), numbers=st.sets(st.integers(0, 59), max_size=4))
-@settings(max_examples=120, **SETTINGS)
+@settings(max_examples=60, **SETTINGS)
 def test_retracting_is_never_having_had_it(history: History, numbers: set[int]) -> None:
     rules = REVOCABLE
     progress, entries = record(history, rules)

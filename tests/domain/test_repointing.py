@@ -26,7 +26,7 @@ LIMITS = st.fixed_dictionaries(
         "cooldown": st.integers(1, 86_400),
     },
 )
-SETTINGS: dict[str, Any] = {"deadline": None, "phases": set(Phase) - {Phase.explain}, "max_examples": 120}
+SETTINGS: dict[str, Any] = {"deadline": None, "phases": set(Phase) - {Phase.explain}, "max_examples": 50}
 
 
 @st.composite

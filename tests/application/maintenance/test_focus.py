@@ -100,7 +100,7 @@ def _missing(entries: Sequence[Entry], rulebook: Rulebook) -> list[Crossing]:
 
 
 @given(EVENTS, st.lists(st.sampled_from(VERSIONS), min_size=1, max_size=3))
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_same_is_missing_whatever_versions_decided(
     happened: list[tuple[str, int, str | None]], deciding: list[Rulebook]
 ) -> None:

@@ -270,7 +270,7 @@ class TestSlowClients:
             )
             answer = b"".join(iter(lambda: connection.recv(65_536), b""))
         assert answer.startswith(b"HTTP/1.1 408 "), answer
-        assert b"did not arrive within 1 seconds" in answer
+        assert b"did not arrive within 1 second" in answer
 
     def test_more_than_it_works_on_is_told_to_come_again(self, start_server: StartServer) -> None:
         server = start_server(max_requests="4", request_seconds="5")
