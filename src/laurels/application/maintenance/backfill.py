@@ -14,13 +14,12 @@ from time import monotonic
 from msgspec import Struct, field
 
 from laurels.application.maintenance.focus import Decisions, Focus
-from laurels.application.maintenance.rebuild import pages_of_users
-from laurels.application.ports.ledger import LATER_LIMIT
+from laurels.application.maintenance.rebuild import entries_of, pages_of_users
 from laurels.application.ports.store import Store
 from laurels.application.recording.commands import AwardMissing
 from laurels.application.recording.committer import ATTEMPTS
 from laurels.application.recording.recorder import Recorder
-from laurels.application.recording.refolding import ledger_of, refold, revisions_of
+from laurels.application.recording.refolding import refold, revisions_of
 from laurels.domain import repointing
 from laurels.domain.amendments import Amendment, Crossing, Replay
 from laurels.domain.folding import Revisions
@@ -234,34 +233,24 @@ async def _replays_of(store: Store, focus: Focus, users: Sequence[str], *, repoi
 
 
 async def _replay(store: Store, focus: Focus, user_id: str, first: list[Entry], *, repoint: bool) -> _Replayed:
-    """Replay a ledger of which the `first` entries up to `LATER_LIMIT` have been read; a longer one is read again for
-    each time that it is gone through."""
-    is_whole = len(first) < LATER_LIMIT
+    """Replay a ledger of which the `first` entries up to `LATER_LIMIT` have been read; the rest of a longer one is read
+    again for each time that it is gone through."""
     decisions = Decisions(Revisions(), set())
-    for entry in first:
+    async for entry in entries_of(store, user_id, first):
         decisions.see(entry)
-    if not is_whole:
-        found = first
-        while found := await store.ledger.entries(user_id, after=found[-1].seq, limit=LATER_LIMIT):
-            for entry in found:
-                decisions.see(entry)
     seen, last = decisions.seen, decisions.seq
     rulebook = focus.rulebook if repoint else await focus.on(decisions)
     repricing = None
     if repoint:
         repricing = Repricing(user_id, rulebook, seen)
-        async for entry in _entries(store, user_id, first, last, is_whole=is_whole):
+        async for entry in _entries_until(last, store, user_id, first):
             repricing.take(entry)
         # The total does not matter to what comes: points are looked up by their entries.
         if body := repricing.body(0, most=last):
             seen.see(Entry(user_id, last + 1, None, 0, body))
     replay = Replay(user_id, rulebook, seen)
-    if is_whole:
-        for entry in first:
-            replay.take(entry)
-    else:
-        async for entry in ledger_of(store, user_id, last):
-            replay.take(entry)
+    async for entry in _entries_until(last, store, user_id, first):
+        replay.take(entry)
     missing = replay.missing
     total = replay.progress.total_points - sum(crossing.award.points for crossing in missing)
     if repricing is not None:
@@ -269,12 +258,9 @@ async def _replay(store: Store, focus: Focus, user_id: str, first: list[Entry], 
     return _Replayed(user_id, last, decisions.events, missing, seen, total, repricing)
 
 
-async def _entries(
-    store: Store, user_id: str, first: list[Entry], last: int, *, is_whole: bool
-) -> AsyncIterator[Entry]:
-    if is_whole:
-        for entry in first:
-            yield entry
-        return
-    async for entry in ledger_of(store, user_id, last):
+async def _entries_until(last: int, store: Store, user_id: str, first: list[Entry]) -> AsyncIterator[Entry]:
+    """The same entries again, whatever was recorded meanwhile."""
+    async for entry in entries_of(store, user_id, first):
+        if entry.seq > last:
+            return
         yield entry
