@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import date
 from itertools import takewhile
 
 import msgspec
@@ -30,12 +31,8 @@ from laurels.errors import InvalidQuery, StoreError, UnknownUser
 
 MAX_LIMIT = 100
 MAX_USERS = 200
-_PERIODS = {
-    Timeframe.ALL_TIME: "all",
-    Timeframe.MONTHLY: "2026-11",
-    Timeframe.WEEKLY: "2026-W47",
-    Timeframe.DAILY: "2026-11-23",
-}
+# A day whose periods serve as examples.
+_EXAMPLE = date(2026, 11, 23).toordinal()
 _decode_place = msgspec.msgpack.Decoder(tuple[int, int, str]).decode
 
 
@@ -310,7 +307,7 @@ class Leaderboards:
             if timeframe is not None and named is not timeframe:
                 raise InvalidQuery(
                     "period",
-                    f"Must be the name of a {timeframe.value} period, such as {_PERIODS[timeframe]}.",
+                    f"Must be the name of a {timeframe.value} period, such as {period_name(timeframe, _EXAMPLE)}.",
                 )
             return named, start
         timeframe = timeframe or Timeframe.ALL_TIME
