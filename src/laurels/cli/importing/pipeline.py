@@ -86,7 +86,7 @@ class ImportPipeline:
         try:
             while True:
                 arriving = asyncio.ensure_future(anext(chunks))
-                if self._gathered.count:
+                if not self._gathered.is_empty:
                     await asyncio.wait({arriving}, timeout=PAUSE)
                     if not arriving.done():
                         await self._record_gathered()
@@ -122,7 +122,7 @@ class ImportPipeline:
             try:
                 user_id = _decode(line).user_id
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                # No event: whoever records it will say what is wrong with it.
+                # This is no event; the worker that gets it says what is wrong.
                 user_id = ""
             yield user_id, self.read, line
 

@@ -48,14 +48,17 @@ class LinesByLearner:
         self._size = 0
         self._held: list[Line] = []
         self._files: list[IO[bytes]] = []
-        self.count = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be taken."""
+        return not (self._held or self._files)
 
     def add(self, lines: Iterable[Line]) -> None:
         """Gather lines, with numbers that have not been there before. Raises CommandFailed."""
         for line in lines:
             self._held.append(line)
             self._size += len(line[2])
-            self.count += 1
         if self._size > self._memory:
             self._put_aside()
 
@@ -63,7 +66,7 @@ class LinesByLearner:
         """All that was gathered; from then on there is nothing. Raises CommandFailed."""
         self._held.sort()
         held, files = self._held, self._files
-        self._held, self._files, self._size, self.count = [], [], 0, 0
+        self._held, self._files, self._size = [], [], 0
         try:
             yield from _portions(merge(*map(_read, files), held) if files else iter(held))
         finally:
