@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -13,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from laurels import LearningEvent
-from laurels.application.maintenance import following, jobs
+from laurels.application.maintenance import jobs
 from laurels.application.maintenance.publishing import Publications, publish
 from laurels.application.maintenance.rebuild import verify
 from laurels.application.ports.jobs import Job
@@ -32,27 +30,12 @@ OLD = Rulebook(replace(NEW.data, badges=[badge for badge in NEW.data.badges if b
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-@pytest.fixture(params=["store_url", "mongodb_url"])
-def url(request: pytest.FixtureRequest) -> str:
-    return request.getfixturevalue(request.param)
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    # In tests nobody waits for seconds; every process is this one.
-    monkeypatch.setattr(following, "INTERVAL", 0.02)
-    monkeypatch.setattr(jobs, "EVERYWHERE_AFTER", 0.2)
+pytestmark = pytest.mark.usefixtures("soon")
 
 
 @pytest.fixture
-async def two(url: str, clock: SettableClock) -> AsyncIterator[tuple[Service, Service]]:
-    """Two processes, as it were, on a store that runs the old rulebook."""
-    async with AsyncExitStack() as stack:
-        one = await stack.enter_async_context(
-            open_service(url, rulebook=OLD, clock=clock, projection_interval=3_600, publish=True)
-        )
-        other = await stack.enter_async_context(open_service(url, clock=clock, projection_interval=3_600))
-        yield one, other
+def old() -> Rulebook:
+    return OLD
 
 
 async def record(laurels: Service, user_id: str, count: int, *, first: int = 0) -> None:

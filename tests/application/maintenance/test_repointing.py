@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
 
 from laurels import LearningEvent
-from laurels.application.maintenance import following, jobs
+from laurels.application.maintenance import jobs
 from laurels.application.maintenance.publishing import Publications
 from laurels.application.maintenance.rebuild import rebuild, verify
 from laurels.application.queries.history import history
 from laurels.application.service import Service
 from laurels.application.webhooks.messages import messages_of
-from laurels.bootstrap import open_service
 from laurels.domain import repointing
 from laurels.domain.ledger import Repointed
 from laurels.domain.periods import Timeframe
@@ -51,24 +48,12 @@ NEW = small_rulebook(
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-@pytest.fixture(params=["store_url", "mongodb_url"])
-def url(request: pytest.FixtureRequest) -> str:
-    return request.getfixturevalue(request.param)
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "INTERVAL", 0.02)
-    monkeypatch.setattr(jobs, "EVERYWHERE_AFTER", 0.2)
+pytestmark = pytest.mark.usefixtures("soon")
 
 
 @pytest.fixture
-async def two(url: str, clock: SettableClock) -> AsyncIterator[tuple[Service, Service]]:
-    async with AsyncExitStack() as stack:
-        one = await stack.enter_async_context(
-            open_service(url, rulebook=OLD, clock=clock, projection_interval=3_600, publish=True)
-        )
-        yield one, await stack.enter_async_context(open_service(url, clock=clock, projection_interval=3_600))
+def old() -> Rulebook:
+    return OLD
 
 
 async def record(laurels: Service, user_id: str, event_type: str, *days: int) -> None:
