@@ -192,8 +192,17 @@ class ChangeProfile(Command[Progress]):
         return ProfileChanged(changes, zone_from)
 
 
-class Amend(Command[bool]):
-    """Write an entry that was decided on the whole ledger of a user; the result is whether it stands.
+class AmendLedger(Command[bool], ABC):
+    """Write an entry that was decided on the whole ledger of a user; the result is whether it stands."""
+
+    __slots__ = ()
+
+    def result(self, entry: Entry | None, *, is_new: bool) -> bool:
+        return entry is not None and is_new
+
+
+class Amend(AmendLedger):
+    """Write an entry together with the progress after it.
 
     Only where nothing was recorded for the user since: what was decided may not follow from the ledger any more then.
     """
@@ -218,12 +227,9 @@ class Amend(Command[bool]):
         progress.become(after)
         return entry
 
-    def result(self, entry: Entry | None, *, is_new: bool) -> bool:
-        return entry is not None and is_new
 
-
-class AwardMissing(Command[bool]):
-    """Award what a replay of the whole ledger up to entry `seq` found missing; the result is whether it stands.
+class AwardMissing(AmendLedger):
+    """Award what a replay of the whole ledger up to entry `seq` found missing.
 
     Only where nothing was recorded for the user since, and the same rules are in force: what is missing may be held,
     or be another thing, then.
@@ -245,9 +251,6 @@ class AwardMissing(Command[bool]):
         entry = Entry(self.user_id, self.seq + 1, None, now, body)
         progress.stamp(entry.seq, now, body)
         return entry
-
-    def result(self, entry: Entry | None, *, is_new: bool) -> bool:
-        return entry is not None and is_new
 
 
 def _copy_of(progress: Progress) -> Progress:
