@@ -1,6 +1,6 @@
 """Every message of every error, as it stands in the source: a plain sentence that ends, and speaks of no types.
 
-Read from the source, so that a message counts although no test provokes it. What is told of numbers is in `TestCounts`.
+They are read from the source, so messages that no other test provokes are checked, too. `TestCounts` is about numbers.
 """
 
 from __future__ import annotations

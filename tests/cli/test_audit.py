@@ -21,7 +21,7 @@ def line(user: str, number: int, at: datetime) -> dict[str, Any]:
 
 
 def history() -> list[dict[str, Any]]:
-    """A person, one who is too fast, and one of whom a month is brought at once."""
+    """A person, one who is too fast, and one whose month of events is imported at once."""
     base = NOW.replace(second=0, microsecond=0) - timedelta(hours=5)
     lines = [line("person", n, base + timedelta(minutes=3 * n)) for n in range(30)]
     lines += [line("fast", n, base + timedelta(milliseconds=700 * n)) for n in range(80)]

@@ -31,7 +31,7 @@ class LimitStore(Protocol):
     async def take(self, name: str, bucket: Bucket, wanted: int, now: int, *, least: int = 1) -> Grant:
         """Take up to `wanted` whole tokens out of the bucket `name`, as it is at the instant `now` (milliseconds).
 
-        Where fewer than `least` are in it, none is taken.
+        Takes none where the bucket has fewer than `least`.
         A new bucket is full. No token is given twice, however many ask at the same moment. A clock that goes back
         fills nothing. A bucket may be forgotten, and so be full again, after an hour without a request.
         """

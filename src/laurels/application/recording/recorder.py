@@ -58,7 +58,7 @@ class Recorder:
         a timestamp may lie. `is_imported`: see `EventRecorded`.
         """
         if is_imported:
-            # Whoever imports waits for nobody, and keeps the order of what it hands over one after the other.
+            # Without a pause in between: the events of two calls are then recorded in the order of the calls.
             return await self.carry_out(self.prepare(events, earliest=earliest, is_imported=True))
         return await self.carry_out(await self.prepare_many(events, earliest=earliest))
 

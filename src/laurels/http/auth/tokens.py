@@ -30,7 +30,7 @@ MAX_LENGTH = 4_096
 # Seconds: how long published keys count, and between two looks for one that is not among them.
 FRESH = 600.0
 AGAIN = 30.0
-# Keys that a token is tried with that does not name its own: each trial is work for whoever sends it.
+# How many keys are tried on a token that does not name its key: each trial costs processor time.
 MOST_TRIED = 5
 _FETCH_SECONDS = 5.0
 _FETCH_BYTES = 256 * 1024
