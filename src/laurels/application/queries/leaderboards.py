@@ -14,9 +14,9 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from laurels.application.ports.boards import Card
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
+from laurels.application.queries.board_views import row_view
 from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.names import Names
@@ -24,7 +24,7 @@ from laurels.application.queries.shown_pages import ShownPage, ShownPages
 from laurels.application.queries.total_order import by_total
 from laurels.application.queries.views import Leaderboard, LeaderboardRow, Rank
 from laurels.domain.events import MAX_LANGUAGE_LENGTH
-from laurels.domain.periods import Timeframe, board_name, iso, parse_period, period_name, period_start, previous_period
+from laurels.domain.periods import Timeframe, board_name, parse_period, period_name, period_start, previous_period
 from laurels.domain.ranking import Place, Standing, percentile, ranks_of
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidQuery, StoreError, UnknownUser
@@ -201,7 +201,7 @@ class Leaderboards:
             period=asked.period,
             language=UNSET if asked.language is None else asked.language,
             leaderboard=[
-                _row(line, rank, ranks.get(line.user_id), cards.get(line.user_id), self._names)
+                row_view(line, rank, ranks.get(line.user_id), cards.get(line.user_id), self._names)
                 for line, rank in zip(standings, ranks_of([line.points for line in standings]), strict=True)
             ],
             total=len(standings),
@@ -233,7 +233,7 @@ class Leaderboards:
             period=asked.period,
             language=UNSET if asked.language is None else asked.language,
             leaderboard=[
-                _row(line, rank, before.get(line.user_id), cards.get(line.user_id), self._names)
+                row_view(line, rank, before.get(line.user_id), cards.get(line.user_id), self._names)
                 for (line, _), rank in zip(lines, ranks, strict=True)
             ],
             total=total,
@@ -348,7 +348,7 @@ class Leaderboards:
             self._store.boards.cards(user_ids),
         )
         return [
-            _row(standing, rank, ranks_before.get(standing.user_id), cards.get(standing.user_id), self._names)
+            row_view(standing, rank, ranks_before.get(standing.user_id), cards.get(standing.user_id), self._names)
             for standing, rank in zip(standings, ranks, strict=True)
         ]
 
@@ -366,36 +366,6 @@ class Leaderboards:
 def _check_limit(limit: int) -> None:
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidQuery("limit", f"Must be a whole number from 1 to {MAX_LIMIT}.")
-
-
-def _row(standing: Standing, rank: int, previous_rank: int | None, card: Card | None, names: Names) -> LeaderboardRow:
-    if card is not None and card.pseudonym is not None:
-        # Nothing by which they could be told: points and level are what a board is about.
-        card = replace(
-            card,
-            user_id=card.pseudonym,
-            display_name=card.alias,
-            photo_url=None,
-            badges=[],
-            last_active_at=None,
-        )
-    at = card.last_active_at if card else None
-    user_id = card.user_id if card else standing.user_id
-    name = card.display_name if card else None
-    return LeaderboardRow(
-        id=user_id,
-        rank=rank,
-        previous_rank=previous_rank,
-        user_id=user_id,
-        display_name=name or names.of(user_id),
-        has_name=name is not None,
-        photo_url=card.photo_url if card else None,
-        points=standing.points,
-        total_points=card.total_points if card else standing.points,
-        level=card.level if card else 1,
-        badges=card.badges if card else [],
-        last_active_at=None if at is None else iso(at),
-    )
 
 
 def _place_of(text: bytes) -> Place:
