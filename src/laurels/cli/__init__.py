@@ -15,6 +15,8 @@ def main() -> None:
     """Run the command that `sys.argv` names and exit: 0 done, 1 something was found, 2 it could not be done."""
     try:
         from laurels.cli.app import run  # noqa: PLC0415  a bare install is told what is missing
+
+        run()
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
@@ -22,4 +24,3 @@ def main() -> None:
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    run()

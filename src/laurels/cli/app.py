@@ -5,22 +5,71 @@ Commands raise; nothing below this module prints an error or ends the process on
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
-from laurels.cli import corrections, keys, serve, spool, users, webhooks
-from laurels.cli.demo import command as demo
-from laurels.cli.doctor import command as doctor
-from laurels.cli.importing import command as import_events
-from laurels.cli.maintenance import audit, rebuild, verify
-from laurels.cli.rulebook import command as rulebook
 from laurels.cli.terminal import CommandFailed, complain, say
 from laurels.errors import LaurelsError, RulebookError
 
+# Where each command is, in the order of the help. A command's module is imported when the command is asked for: all
+# of them together cost as much time as the command that is wanted.
+_PLACES = {
+    "serve": "serve:serve",
+    "import": "importing.command:import_events",
+    "verify": "maintenance.verify:verify",
+    "rebuild": "maintenance.rebuild:rebuild",
+    "audit": "maintenance.audit:audit",
+    "rulebook": "rulebook.command:app",
+    "retract": "corrections:retract",
+    "award": "corrections:app",
+    "spool": "spool:app",
+    "keys": "keys:app",
+    "users": "users:app",
+    "doctor": "doctor.command:doctor",
+    "webhooks": "webhooks:app",
+    "demo": "demo.command:demo",
+}
+
+
+def _load(name: str) -> Any:
+    """The command, or the group of commands, that stands at the place of `name`."""
+    module, _, attribute = _PLACES[name].partition(":")
+    found = getattr(import_module(f"laurels.cli.{module}"), attribute)
+    outer = typer.Typer()
+    if isinstance(found, typer.Typer):
+        outer.add_typer(found, name=name)
+    else:
+        outer.command(name)(found)
+    return get_group(outer).commands[name]
+
+
+class _Commands(TyperGroup):
+    """The group of all commands, which loads each when it is asked for. `Any` stands for types that Typer hides."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_PLACES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in _PLACES and cmd_name not in self.commands:
+            self.commands[cmd_name] = _load(cmd_name)
+        return self.commands.get(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in _PLACES:
+            # The nearest name is looked for among those that are loaded.
+            for name in _PLACES:
+                self.get_command(ctx, name)
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="laurels",
+    cls=_Commands,
     help="Progress, points, badges, streaks and leaderboards on a ledger that can be checked.",
     no_args_is_help=True,
     add_completion=False,
@@ -28,21 +77,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-app.command("serve")(serve.serve)
-app.command("import")(import_events.import_events)
-app.command("verify")(verify.verify)
-app.command("rebuild")(rebuild.rebuild)
-app.command("audit")(audit.audit)
-app.add_typer(rulebook.app, name="rulebook")
-app.command("retract")(corrections.retract)
-app.add_typer(corrections.app, name="award")
-app.add_typer(spool.app, name="spool")
-app.add_typer(keys.app, name="keys")
-app.add_typer(users.app, name="users")
-app.command("doctor")(doctor.doctor)
-app.add_typer(webhooks.app, name="webhooks")
-app.command("demo")(demo.demo)
 
 
 def _show_version(wanted: bool) -> None:
