@@ -16,10 +16,6 @@ from tests.mongod import Deployment, deploy
 # The shipped suite is not named test_*: without this its bare asserts would not tell what they compared.
 pytest.register_assert_rewrite("laurels.testing")
 
-# How long an example takes says more of the machine than of the code.
-hypothesis.settings.register_profile("laurels", deadline=None)
-hypothesis.settings.load_profile("laurels")
-
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -39,6 +35,14 @@ LONGEST = (
     "http/streams",
     "cli",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # An ordinary run tries a third of the examples: others each time, so that many runs try many. How long an example
+    # takes says more of the machine than of the code.
+    examples = 100 if config.getoption("--long") else 33
+    hypothesis.settings.register_profile("laurels", deadline=None, max_examples=examples)
+    hypothesis.settings.load_profile("laurels")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

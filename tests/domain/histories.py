@@ -17,6 +17,7 @@ from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.rulebooks.loader import load_rulebook, parse_rulebook
+from tests.examples import share_of
 
 CRITERIA = """
 kind = "count", event = "a", target = 2
@@ -235,7 +236,7 @@ def for_each_rulebook(examples: int) -> Callable[[Callable[[Any, Any, Rulebook],
             rulebook = RULEBOOKS[name]
 
             # Explaining a failure takes minutes, and the shortest history explains itself.
-            @settings(max_examples=examples, deadline=None, phases=set(Phase) - {Phase.explain})
+            @settings(max_examples=share_of(examples), deadline=None, phases=set(Phase) - {Phase.explain})
             @given(history=histories(rulebook, bursts=name == "coding"))
             def hold(history: History) -> None:
                 test(self, history, rulebook)

@@ -29,6 +29,7 @@ from laurels.domain.audit import (
     score_of,
 )
 from laurels.domain.ledger import EventRecorded, Outcome
+from tests.examples import share_of
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -195,7 +196,7 @@ class TestAnyActivity:
         low, high = sorted(times)
         assert 1 <= score_of(low) <= score_of(high) <= 100
 
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=share_of(60))
     @given(st.lists(activity, min_size=1, max_size=4), st.randoms(use_true_random=False))
     def test_is_found_the_same_in_any_order(
         self, users: list[list[tuple[int, int, int, int]]], order: random.Random

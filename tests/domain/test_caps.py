@@ -20,6 +20,7 @@ from laurels.domain.progress import Progress
 from laurels.domain.rules.caps import RECENT, is_used, key_of
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.rulebooks.loader import parse_rulebook
+from tests.examples import share_of
 
 NOON = 1_800_000_000_000 // 86_400_000 * 86_400_000 + 43_200_000
 HOUR = 3_600_000
@@ -177,7 +178,7 @@ def paid_by_day(entries: list[Entry]) -> dict[tuple[str, int], list[int]]:
 
 
 class TestAnyHistory:
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=share_of(150), deadline=None)
     @given(histories)
     def test_keeps_its_limits(self, events: list[Happened]) -> None:
         _progress, entries = live(events)
@@ -202,7 +203,7 @@ class TestAnyHistory:
             ordered = sorted(instants[kind])
             assert all(b - a >= 1_000 * cooldown for a, b in pairwise(ordered))
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=share_of(150), deadline=None)
     @given(histories, st.integers(0, 40))
     def test_folds_to_what_was_lived_and_goes_on_from_any_snapshot(self, events: list[Happened], middle: int) -> None:
         lived, entries = live(events)
@@ -224,7 +225,7 @@ class TestAnyHistory:
                 assert isinstance(entry.body, EventRecorded)
                 assert advance(before, event, at, RULEBOOK) == entry.body.outcome
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=share_of(150), deadline=None)
     @given(histories, st.randoms(use_true_random=False))
     def test_pays_a_day_the_same_in_any_order_of_arrival(self, events: list[Happened], order: random.Random) -> None:
         # But for cooldowns and keys, where the first to arrive is the one that is paid.
@@ -237,7 +238,7 @@ class TestAnyHistory:
         for name in ("days", "types", "total_points", "longest_streak", "gauges", "parts", "events"):
             assert getattr(again, name) == getattr(lived, name)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=share_of(150), deadline=None)
     @given(histories, st.randoms(use_true_random=False))
     def test_counts_the_same_in_any_order_of_arrival(self, events: list[Happened], order: random.Random) -> None:
         lived, _entries = live(events)

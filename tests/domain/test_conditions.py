@@ -16,6 +16,7 @@ from laurels.domain.rules.criteria import Badges, Level, Points, leaves
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import RulebookError
 from tests.domain.histories import ANCHORS, RULEBOOKS, Happened, History, histories, ms, record, rich_rulebook
+from tests.examples import share_of
 
 RICH = RULEBOOKS["rich"]
 SETTINGS: dict[str, Any] = {"deadline": None, "phases": set(Phase) - {Phase.explain}}
@@ -55,7 +56,7 @@ REMOVABLE = removable()
 
 
 @given(history=histories(RICH), gone=st.sampled_from(REMOVABLE))
-@settings(max_examples=60, **SETTINGS)
+@settings(max_examples=share_of(60), **SETTINGS)
 def test_a_rule_backfilled_brings_what_it_had_brought_from_the_start(history: History, gone: set[str]) -> None:
     had, _ = record(history, RICH)
     lacked, entries = record(history, without(RICH, gone))
@@ -90,7 +91,7 @@ REVOCABLE = Rulebook(
 
 
 @given(history=histories(REVOCABLE), numbers=st.sets(st.integers(0, 59), max_size=4))
-@settings(max_examples=60, **SETTINGS)
+@settings(max_examples=share_of(60), **SETTINGS)
 def test_retracting_is_never_having_had_it(history: History, numbers: set[int]) -> None:
     rules = REVOCABLE
     progress, entries = record(history, rules)

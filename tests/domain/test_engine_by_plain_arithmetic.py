@@ -35,6 +35,7 @@ from laurels.domain.rules.criteria import (
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import Badge
 from tests.domain.histories import EPOCH, RULEBOOKS, Happened, History, for_each_rulebook, ms, record
+from tests.examples import share_of
 
 
 def local_time(one: Happened, zones: list[tuple[int, str]]) -> datetime:
@@ -204,7 +205,7 @@ class TestAgainstThePlainestWay:
         assert {day: held.events for day, held in progress.board_days.items()} == dict(board_days)
         assert sum(totals.points for totals in progress.days.values()) == plain.points
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=share_of(150), deadline=None)
     @given(days=st.sets(st.integers(0, 20)), ahead=st.integers(-3, 24))
     def test_the_daily_streak_is_the_run_that_touches_today(self, days: set[int], ahead: int) -> None:
         monday = date(2026, 6, 1).toordinal()

@@ -16,6 +16,7 @@ from laurels.domain.progress import Progress
 from laurels.domain.repointing import Repricing
 from laurels.domain.rules.rulebook import Rulebook
 from tests.domain.histories import RULEBOOKS, History, histories, record
+from tests.examples import share_of
 
 AFTER = RULEBOOKS["small"]
 LIMITS = st.fixed_dictionaries(
@@ -26,7 +27,7 @@ LIMITS = st.fixed_dictionaries(
         "cooldown": st.integers(1, 86_400),
     },
 )
-SETTINGS: dict[str, Any] = {"deadline": None, "phases": set(Phase) - {Phase.explain}, "max_examples": 50}
+SETTINGS: dict[str, Any] = {"deadline": None, "phases": set(Phase) - {Phase.explain}, "max_examples": share_of(50)}
 
 
 @st.composite

@@ -26,8 +26,11 @@ from laurels.http.wire.schemas import ProfileChange
 from laurels.rulebooks.loader import load_rulebook, parse_rulebook
 from laurels.settings import read_settings
 from laurels.storage.older.documents import Unusable, event_of, user_of
+from tests.examples import share_of
 
-RUNS = settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+RUNS = settings(
+    max_examples=share_of(250), deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 EVENT_TYPES = load_rulebook("coding").event_types
 
 SEEDS = [

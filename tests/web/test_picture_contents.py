@@ -30,13 +30,14 @@ from laurels.web.pictures.chart import bucket_for, periods_of
 from laurels.web.pictures.days import heat_levels
 from laurels.web.pictures.medal_parts import RARITIES
 from laurels.web.pictures.streak import last_days
+from tests.examples import share_of
 from tests.web.samples import DAYS, FIRST, KINDS, LAST, SVG, TODAY, check_safe, days_until, parse, text_of
 
 
 class TestHeatmap:
     @given(first=st.dates(date(1990, 1, 1), date(2040, 1, 1)), length=st.integers(1, 4000), weekday=st.integers(0, 6))
     @example(date(2024, 2, 29), 366, 6)
-    @settings(max_examples=12, deadline=None)
+    @settings(max_examples=share_of(12), deadline=None)
     def test_has_one_square_for_each_day(self, first: date, length: int, weekday: int) -> None:
         last = first + timedelta(days=length - 1)
         root = parse(draw_heatmap(DAYS, first=first, last=last, first_weekday=weekday, legend=False))
@@ -223,7 +224,7 @@ class TestNumbers:
             assert done == pytest.approx(share * 2 * 3.14159 * float(circles[1].attrib["r"]), rel=0.001)
 
     @given(length=st.integers(1, 3700))
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=share_of(25), deadline=None)
     def test_a_chart_adds_up_to_the_points_of_its_days(self, length: int) -> None:
         first = TODAY - timedelta(days=length - 1)
         periods = periods_of(DAYS, first=first, last=TODAY, bucket=bucket_for(first, TODAY))

@@ -31,6 +31,7 @@ from laurels.web.pictures import (
 from laurels.web.pictures.medal_parts import CATEGORIES, RARITIES
 from laurels.web.pictures.svg import element
 from laurels.web.pictures.theme import Theme, embedded_style, stylesheet
+from tests.examples import share_of
 from tests.web.samples import DAYS, FIRST, KINDS, LAST, SVG, TODAY, check_safe, parse, text_of
 
 HOSTILE = [
@@ -90,7 +91,7 @@ class TestEveryPicture:
         lang=st.sampled_from(["en", "ar-EG", "he"]),
         panel=st.booleans(),
     )
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=share_of(15), deadline=None)
     def test_is_well_formed_and_safe_with_any_text(
         self, draw: Callable[[str, PictureOptions], Markup], text: str, theme: Theme, lang: str, panel: bool
     ) -> None:

@@ -53,7 +53,10 @@ class CountContract:
 
     @given(calls=_CALLS, asked=st.lists(_POINTS, max_size=5))
     @settings(
-        max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
+        max_examples=settings().max_examples // 4,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        print_blob=True,
     )
     async def test_counting_the_fast_way_is_counting_everyone(
         self, open_store: OpenStore, calls: list[list[tuple[int, int, int, bool]]], asked: list[int]

@@ -24,6 +24,7 @@ from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
+from tests.examples import share_of
 
 NEW = small_rulebook()
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -87,7 +88,7 @@ EVENTS = st.lists(
 
 
 @given(EVENTS, st.sampled_from(["first", "third", "century", "polyglot", "streak"]))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=share_of(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_rule_backfilled_brings_what_it_had_brought_from_the_start(
     given_events: list[tuple[str, int, str | None]], badge_id: str
 ) -> None:

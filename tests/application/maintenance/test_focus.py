@@ -23,6 +23,7 @@ from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.testing.builders import event_entry, small_rulebook
 from laurels.testing.clocks import SettableClock
+from tests.examples import share_of
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -100,7 +101,7 @@ def _missing(entries: Sequence[Entry], rulebook: Rulebook) -> list[Crossing]:
 
 
 @given(EVENTS, st.lists(st.sampled_from(VERSIONS), min_size=1, max_size=3))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=share_of(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_same_is_missing_whatever_versions_decided(
     happened: list[tuple[str, int, str | None]], deciding: list[Rulebook]
 ) -> None:

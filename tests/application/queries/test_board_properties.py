@@ -21,6 +21,7 @@ from laurels.domain.ranking import ranks_of
 from laurels.errors import UnknownUser, UserDeleted
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
+from tests.examples import share_of
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
 RULEBOOK = small_rulebook(boards={"languages": ["py"]})
@@ -122,7 +123,12 @@ def clock() -> SettableClock:
     return SettableClock(NOW)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True)
+@settings(
+    max_examples=share_of(20),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    print_blob=True,
+)
 @given(steps=_STEPS)
 async def test_every_board_is_what_sorting_everyone_gives(
     tmp_path: Path, clock: SettableClock, steps: list[Step]
