@@ -261,6 +261,7 @@ class TestAnswersWhileAway:
         }
         new = client.post(url, json=event("new"))
         assert (new.status_code, new.json()["queued"], new.json()["newBadges"]) == (202, True, [])
+        assert new.json()["reason"].startswith("The database is away.")
 
 
 class TestFullSpool:

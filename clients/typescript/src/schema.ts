@@ -465,6 +465,8 @@ export interface components {
              * @constant
              */
             queued?: true;
+            /** @default The database is away. The event is safe on this server's disk and is recorded, once, when the database is back: what it brings is decided then, or stands already if it was recorded before. */
+            reason?: string;
             /**
              * @default true
              * @constant

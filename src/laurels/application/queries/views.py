@@ -147,11 +147,22 @@ class KnownEventView(Struct, frozen=True, rename="camel", kw_only=True):
     unpaid: Unpaid | UnsetType = UNSET
 
 
+QUEUED = (
+    "The database is away. The event is safe on this server's disk and is recorded, once, when the database is back: "
+    "what it brings is decided then, or stands already if it was recorded before."
+)
+"""Why an answer shows no points."""
+
+
 class QueuedView(Struct, frozen=True, rename="camel", kw_only=True):
-    """The answer to an event that is safe on the server's disk and will be recorded when the database is back."""
+    """The answer to an event that is safe on the server's disk and will be recorded when the database is back.
+
+    `reason` says why it shows no points, also of an event that may have been recorded before.
+    """
 
     success: Literal[True] = True
     queued: Literal[True] = True
+    reason: str = QUEUED
     event: QueuedEventView
     new_badges: list[BadgeView] = []
 

@@ -14,7 +14,7 @@ from litestar import Request, get
 from litestar.enums import MediaType
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
-from laurels.application.queries.views import QueuedView, RecordedView
+from laurels.application.queries.views import QUEUED, QueuedView, RecordedView
 from laurels.domain.events import LearningEvent
 from laurels.http.auth.access import OPEN
 from laurels.http.routes.corrections import GrantRequest, RetractionRequest, RevocationRequest
@@ -171,6 +171,7 @@ criterion = { kind = "count", event = "lesson", target = 1 }
 _QUEUED: Json = {
     "success": True,
     "queued": True,
+    "reason": QUEUED,
     "event": {**_RECORDED["event"], "points": None},
     "newBadges": [],
 }
