@@ -18,7 +18,7 @@ from laurels.application.outage.availability import Availability
 from laurels.application.outage.draining import PAUSE, Drainer
 from laurels.application.outage.spooling_recorder import SpoolingRecorder
 from laurels.application.ports.clock import Clock
-from laurels.application.ports.spool import Spool
+from laurels.application.ports.spool import SetAside, Spool
 from laurels.application.ports.store import Store
 from laurels.application.privacy.deletion import Deletion
 from laurels.application.privacy.personal_data import personal_data
@@ -35,7 +35,7 @@ from laurels.application.recording.progress_cache import ProgressCache
 from laurels.application.recording.projector import Projector
 from laurels.application.recording.recorder import BATCH, Recorder
 from laurels.application.webhooks.courier import Sender
-from laurels.application.webhooks.webhooks import Dispatcher, Webhooks, enqueue_user_deleted
+from laurels.application.webhooks.webhooks import Dispatcher, Webhooks, enqueue_set_aside, enqueue_user_deleted
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import MS_PER_DAY
 from laurels.domain.rules.rulebook import Rulebook
@@ -107,7 +107,13 @@ class Service:
             fallback.availability.watch(lambda: self.recorder.committer.asked_at)
             last_known = LastKnown(self.recorder, recent)
             self._intake = SpoolingRecorder(self.recorder, fallback.spool, fallback.availability, clock)
-            self._drainer = Drainer(self._intake, fallback.spool, fallback.availability, pause=fallback.drain_pause)
+            self._drainer = Drainer(
+                self._intake,
+                fallback.spool,
+                fallback.availability,
+                on_set_aside=self._tell_set_aside,
+                pause=fallback.drain_pause,
+            )
         self.corrections = Corrections(store, rulebook, clock, self.recorder)
         self.learners = Learners(store, rulebook, clock, recent=recent, last_known=last_known, names=names)
         self.cursors = Cursors(store.secrets)
@@ -286,6 +292,9 @@ class Service:
 
     async def _tell_deleted(self, user_id: str, at: int) -> None:
         await enqueue_user_deleted(self.store.webhooks, user_id, at)
+
+    async def _tell_set_aside(self, refused: Sequence[SetAside]) -> None:
+        await enqueue_set_aside(self.store.webhooks, refused, self.clock())
 
     async def _forget(self, user_ids: Collection[str]) -> None:
         """Drop what this process has in memory of users who were deleted, and end their streams."""

@@ -23,6 +23,7 @@ BADGE_AWARDED = "badge.awarded"
 BADGE_REVOKED = "badge.revoked"
 BADGES_BACKFILLED = "badges.backfilled"
 EVENT_RETRACTED = "event.retracted"
+EVENT_SET_ASIDE = "event.set_aside"
 BOARD_CLOSED = "board.closed"
 LEVEL_REACHED = "level.reached"
 STREAK_EXTENDED = "streak.extended"
@@ -36,6 +37,7 @@ TYPES = (
     BADGES_BACKFILLED,
     BOARD_CLOSED,
     EVENT_RETRACTED,
+    EVENT_SET_ASIDE,
     LEVEL_REACHED,
     STREAK_EXTENDED,
     STREAK_LOST,

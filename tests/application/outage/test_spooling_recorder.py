@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from laurels.application.recording.commands import Queued, Recorded
 from laurels.application.service import Fallback, Service
 from laurels.bootstrap import open_store
 from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.webhooks import BADGE_AWARDED, TYPES, Endpoint
 from laurels.storage.spool import FileSpool
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
@@ -211,6 +213,24 @@ async def test_a_conflict_found_while_draining_is_set_aside_with_its_reason(sett
     [aside] = await setting.spool.set_aside()
     assert aside.reason == str(EventConflict("ada", "1"))
     assert aside.spooled.event.metadata == {"other": 1}
+
+
+async def test_what_is_set_aside_is_told_to_the_webhooks_that_asked_for_it(setting: Setting) -> None:
+    webhooks = setting.store.real.webhooks
+    for name, types in (("all", TYPES), ("badges", (BADGE_AWARDED,))):
+        url = "https://a.example/"
+        await webhooks.add(Endpoint(id=name, url=url, types=frozenset(types), secret="whsec_", created_at=0))
+    await setting.accept("ada", "1")
+    await setting.queue("ada", "1", other=1)
+    await setting.drained()
+    [told] = await webhooks.due("all", now=setting.service.clock(), limit=10)
+    assert (told.type, told.user_id) == ("event.set_aside", "ada")
+    assert json.loads(told.body)["data"] == {
+        "userId": "ada",
+        "eventId": "1",
+        "reason": str(EventConflict("ada", "1")),
+    }
+    assert await webhooks.due("badges", now=setting.service.clock(), limit=10) == []
 
 
 async def test_an_id_that_waits_here_is_queued_once_with_its_content_and_a_conflict_with_other(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 
 from laurels.application.background import BackgroundTask
 from laurels.application.outage.availability import Availability
@@ -30,14 +31,25 @@ MOST_STRIKES = 50
 
 
 class Drainer:
-    """Drains while the store is available and no other process does. `pause`: seconds, see PAUSE."""
+    """Drains while the store is available and no other process does. `pause`: seconds, see PAUSE.
+
+    `on_set_aside` is told of events before they are set aside, and again where that is cut off; it may raise
+    StoreError, and then they are tried again.
+    """
 
     def __init__(
-        self, recorder: SpoolingRecorder, spool: Spool, availability: Availability, *, pause: float = PAUSE
+        self,
+        recorder: SpoolingRecorder,
+        spool: Spool,
+        availability: Availability,
+        *,
+        on_set_aside: Callable[[Sequence[SetAside]], Awaitable[None]],
+        pause: float = PAUSE,
     ) -> None:
         self._recorder = recorder
         self._spool = spool
         self._availability = availability
+        self._on_set_aside = on_set_aside
         self._pause = pause
         self._size = BATCH
         # The event on trial, how often it was refused, and whether the store has taken one of another user since.
@@ -85,6 +97,8 @@ class Drainer:
             for each in refused:
                 logger.error("event %d of the spool is set aside: %s", each.spooled.position, each.reason)
             try:
+                if refused:
+                    await self._on_set_aside(refused)
                 await self._spool.settle(drained, refused)
             except StoreError:
                 # They are recorded again, which changes nothing. Fewer at a time need less of a disk that is full.

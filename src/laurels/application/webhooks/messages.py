@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from laurels.application.ports.spool import SetAside
 from laurels.application.queries.badges import badge_view
 from laurels.domain.ledger import Award, BadgeRevoked, BadgesGiven, Entry, EventRecorded, EventRetracted, awards_of
 from laurels.domain.periods import Timeframe, day_name, iso
@@ -21,6 +22,7 @@ from laurels.domain.webhooks import (
     BADGES_BACKFILLED,
     BOARD_CLOSED,
     EVENT_RETRACTED,
+    EVENT_SET_ASIDE,
     LEVEL_REACHED,
     STREAK_EXTENDED,
     STREAK_LOST,
@@ -77,6 +79,21 @@ def deletion_of(endpoint: Endpoint, user_id: str, at: int) -> Delivery:
         type=USER_DELETED,
         user_id=user_id,
         body=body_of(USER_DELETED, at, {"userId": user_id}),
+        next_at=at,
+        at=at,
+    )
+
+
+def setting_aside_of(endpoint: Endpoint, refused: SetAside, at: int) -> Delivery:
+    """The message that an event which had been accepted could not be recorded, as was found at the instant `at`."""
+    event, arrived_at = refused.spooled.event, refused.spooled.arrived_at
+    told = {"userId": event.user_id, "eventId": event.event_id, "reason": refused.reason}
+    return Delivery(
+        endpoint=endpoint.id,
+        id=message_id_of(endpoint.id, event.user_id, str(event.event_id), arrived_at, EVENT_SET_ASIDE),
+        type=EVENT_SET_ASIDE,
+        user_id=event.user_id,
+        body=body_of(EVENT_SET_ASIDE, at, told),
         next_at=at,
         at=at,
     )

@@ -6,7 +6,7 @@ Nothing of this runs where an event is recorded. While there is no endpoint, a s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -16,16 +16,18 @@ from msgspec.structs import replace
 
 from laurels.application.background import BackgroundTask
 from laurels.application.ports.clock import Clock
+from laurels.application.ports.spool import SetAside
 from laurels.application.ports.store import Store
 from laurels.application.ports.webhooks import WebhookStore
 from laurels.application.queries.learners import Learners
 from laurels.application.queries.lru_cache import recent_progress
 from laurels.application.webhooks.courier import Answer, Courier, DeliveryCounts, Sender
-from laurels.application.webhooks.messages import NOBODY, body_of, deletion_of
+from laurels.application.webhooks.messages import NOBODY, body_of, deletion_of, setting_aside_of
 from laurels.domain.periods import iso
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.webhooks import (
     BOARD_CLOSED,
+    EVENT_SET_ASIDE,
     ROTATION,
     TEST,
     USER_DELETED,
@@ -144,6 +146,16 @@ async def enqueue_user_deleted(store: WebhookStore, user_id: str, at: int) -> No
     for endpoint in await store.all():
         if USER_DELETED in endpoint.types:
             await store.record_attempts([deletion_of(endpoint, user_id, at)])
+
+
+async def enqueue_set_aside(store: WebhookStore, refused: Sequence[SetAside], at: int) -> None:
+    """Tell the endpoints that asked for it of events that could not be recorded, as was found at the instant `at`.
+
+    To be called before they are set aside, and again where that was cut off: the messages are the same ones.
+    """
+    for endpoint in await store.all():
+        if EVENT_SET_ASIDE in endpoint.types:
+            await store.record_attempts([setting_aside_of(endpoint, each, at) for each in refused])
 
 
 class Dispatcher:
