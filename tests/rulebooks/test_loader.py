@@ -127,6 +127,22 @@ class TestAllMistakes:
         assert lines == sorted(lines)
         assert str(error).splitlines() == [f"{each.where}: {each.key}: {each.detail}" for each in found]
 
+    def test_a_part_tells_all_of_its_own_beside_what_makes_no_sense_elsewhere(self) -> None:
+        text = GOOD.replace('kind = "table"', 'kind = "tabel"').replace('rarity = "rare"', 'rarity = "raer"\nhue = 1')
+        text = text.replace(READER, 'criterion = { kind = "count", event = "reed", target = 1 }')
+        error = refusal(text)
+        found = {each.key: each.detail for each in (error, *error.others)}
+        assert list(found) == ["levels.kind", "badges[0].criterion", "badges[1].rarity", "badges[1].hue"]
+        assert 'Did you mean "table"? Known are quadratic, table.' in found["levels.kind"]
+        assert found["badges[1].rarity"].endswith('Did you mean "rare"?')
+        assert "Known are id, name, description" in found["badges[1].hue"]
+
+    def test_a_badge_that_counts_others_is_not_blamed_for_their_mistakes(self) -> None:
+        text = GOOD.replace('rarity = "rare"', 'rarity = "odd"')
+        text = text.replace(READER, 'criterion = { kind = "badges", target = 1 }')
+        error = refusal(text)
+        assert [each.key for each in (error, *error.others)] == ["badges[1].rarity"]
+
     def test_what_makes_no_sense_is_told_of_every_badge(self) -> None:
         text = GOOD.replace('id = "writer"', 'id = "reader"').replace("Europe/Zurich", "Europe/Atlantis")
         error = refusal(text)

@@ -129,11 +129,11 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
         return streak_around(self.days, today)
 
     def stamp(self, seq: int, recorded_at: int, body: EntryBody) -> None:
-        """Advance to entry `seq`. A user exists since the first thing known of them, imported history included."""
+        """Advance to entry `seq`. A user exists since what their first entry tells of, and nothing that is recorded later
+        moves that."""
         self.seq = seq
-        known_at = min(recorded_at, body.at) if isinstance(body, EventRecorded) else recorded_at
-        if not self.created_at or known_at < self.created_at:
-            self.created_at = known_at
+        if not self.created_at:
+            self.created_at = min(recorded_at, body.at) if isinstance(body, EventRecorded) else recorded_at
 
     def migrate(self, body: UserMigrated) -> None:
         """Take in what a migration says of the user; its points and badges are folded in elsewhere."""

@@ -34,6 +34,14 @@ class TestRetracting:
 
 
 class TestAwards:
+    def test_a_grant_says_whether_it_brought_a_level(self, client: httpx2.Client, record: Record) -> None:
+        user = next(_users)
+        record(user)
+        for badge_id, told in (("polyglot", (1, False)), ("streak_30", (2, True)), ("streak_30", (2, False))):
+            wanted = {"userId": user, "badgeId": badge_id, "reason": "on paper"}
+            progress = client.post("/api/progress/awards", json=wanted).json()["progress"]
+            assert (progress["level"], progress["leveledUp"]) == told
+
     def test_a_badge_is_granted_and_taken_back(self, client: httpx2.Client, record: Record) -> None:
         user = f"{next(_users)}/with a slash"
         record(user)

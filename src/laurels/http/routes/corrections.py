@@ -146,16 +146,21 @@ def _awards(done: Corrected, service: Service, status: int) -> Response[AwardCha
     body = done.body
     awards = [body.award] if isinstance(body, BadgeRevoked) else awards_of(body)
     answer = AwardChange(
-        awards=[badge_view(award, service.rulebook) for award in awards], progress=_progress(done, service)
+        awards=[badge_view(award, service.rulebook) for award in awards],
+        progress=_progress(
+            done, service, gained=0 if done.is_replay else sum(award.points for award in awards_of(body))
+        ),
     )
     return Response(answer, status_code=200 if done.is_replay else status, headers=REPLAYED if done.is_replay else {})
 
 
-def _progress(done: Corrected, service: Service) -> ProgressView:
+def _progress(done: Corrected, service: Service, *, gained: int = 0) -> ProgressView:
+    """The progress after a correction, which brought `gained` points."""
     progress = done.progress
+    level_at = service.rulebook.levels.level_at
     return ProgressView(
         total_points=progress.total_points,
-        level=service.rulebook.levels.level_at(progress.total_points),
-        leveled_up=False,
+        level=level_at(progress.total_points),
+        leveled_up=level_at(progress.total_points) > level_at(progress.total_points - gained),
         daily_streak=progress.daily_streak(service.clock()),
     )

@@ -1,0 +1,130 @@
+"""All that keeps the document of a rulebook from having a rulebook's shape.
+
+A decoder stops at the first fault. This goes through the document and the declared types side by side and meets them
+all; it is asked only where the decoder has found one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import date
+from types import UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, cast, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import fields
+
+from laurels.domain.rules.rulebook_data import LanguageTag, RulebookData
+from laurels.shapes import kind_of, nearest, plain, unknown_name
+
+_TAG = "kind"
+
+
+class Mistake(NamedTuple):
+    """A key of the file, dotted, and what is wrong there."""
+
+    key: str
+    detail: str
+
+
+def shape_mistakes(document: object) -> list[Mistake]:
+    """Every mistake of shape, in the order of the declared keys; empty where the decoder would take the document."""
+    return list(_faults("", document, RulebookData))
+
+
+def _faults(key: str, value: object, kind: Any) -> Iterator[Mistake]:
+    """What keeps the value at `key` from being of a type."""
+    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    structs = _structs(bare)
+    if structs and isinstance(value, dict):
+        yield from _of_table(key, cast("dict[str, object]", value), structs)
+    elif get_origin(bare) is list and isinstance(value, list):
+        items = cast("list[object]", value)
+        yield from _of_value(key, [None] * len(items), _loosened(kind, list[Any]))
+        for number, item in enumerate(items):
+            yield from _faults(f"{key}[{number}]", item, get_args(bare)[0])
+    elif get_origin(bare) is dict and isinstance(value, dict):
+        table = cast("dict[str, object]", value)
+        yield from _of_value(key, dict.fromkeys(table), _loosened(kind, dict[str, Any]))
+        named, each = get_args(bare)
+        for name, item in table.items():
+            yield from _of_value(_dotted(key, name), name, named)
+            yield from _faults(_dotted(key, name), item, each)
+    else:
+        yield from _of_value(key, value, kind)
+
+
+def _of_table(key: str, table: dict[str, object], structs: list[type[Struct]]) -> Iterator[Mistake]:
+    """What keeps a table from being one of some structs, which its `kind` tells apart where they are several."""
+    tags = {str(each.__struct_config__.tag): each for each in structs if each.__struct_config__.tag is not None}
+    chosen = structs[0]
+    if tags:
+        tag = table.get(_TAG)
+        if tag is None:
+            yield Mistake(key, f"Lacks {_TAG}, which is one of {', '.join(tags)}.")
+            return
+        if not isinstance(tag, str) or tag not in tags:
+            yield Mistake(_dotted(key, _TAG), unknown_name(str(tag), tags, of=f"Is not a {_TAG} that is known here"))
+            return
+        chosen = tags[tag]
+    known = {each.encode_name: each for each in fields(chosen)}
+    unknown = [name for name in table if name not in known and not (tags and name == _TAG)]
+    for name in unknown:
+        yield Mistake(_dotted(key, name), unknown_name(name, known, of="Is not a key that is known here"))
+    # What is there under another spelling is not lacking.
+    meant = {nearest(name, known) for name in unknown}
+    for name, declared in known.items():
+        if name in table:
+            yield from _faults(_dotted(key, name), table[name], declared.type)
+        elif declared.required and name not in meant:
+            yield Mistake(key or name, f"Lacks {name}.")
+
+
+def _of_value(key: str, value: object, kind: Any) -> Iterator[Mistake]:
+    """What the decoder says of one value."""
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        yield Mistake(key, _sentence(str(error), value, kind))
+
+
+def _sentence(message: str, value: object, kind: Any) -> str:
+    """What a decoder says of a value, for people."""
+    parts = _parts(kind)
+    choices = [str(choice) for part in parts if get_origin(part) is Literal for choice in get_args(part)]
+    if choices:
+        near = nearest(str(value), choices)
+        return f"Must be one of {', '.join(choices)}." + (f' Did you mean "{near}"?' if near else "")
+    if date in parts:
+        return "Must be a date, such as 2026-03-01."
+    if "matching regex" in message:
+        if kind == LanguageTag:
+            return "Must be a language, such as de or pt-BR."
+        return "Must be of lower-case letters, digits, - and _, and begin with a letter or a digit."
+    if any(_structs(part) for part in parts) and not isinstance(value, dict):
+        return f"Must be a table, not {kind_of(value)}."
+    return plain(message)
+
+
+def _structs(kind: Any) -> list[type[Struct]]:
+    """The structs that a table may be."""
+    return [part for part in _parts(kind) if isinstance(part, type) and issubclass(part, Struct)]
+
+
+def _parts(kind: Any) -> list[Any]:
+    """The members of a union; a type that is none, alone."""
+    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    return list(get_args(bare)) if get_origin(bare) in (Union, UnionType) else [bare]
+
+
+def _loosened(kind: Any, container: Any) -> Any:
+    """A container of anything, with the bounds on length of a declared one."""
+    return Annotated[(container, *get_args(kind)[1:])] if get_origin(kind) is Annotated else container
+
+
+def _dotted(key: str, name: str) -> str:
+    spelled = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+    return f"{key}.{spelled}" if key else spelled

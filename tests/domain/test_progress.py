@@ -1,0 +1,20 @@
+"""What a progress says of its user that no rule decides."""
+
+from __future__ import annotations
+
+from laurels.domain.engine import advance
+from laurels.domain.events import LearningEvent
+from laurels.domain.ledger import EventRecorded
+from laurels.domain.progress import Progress
+from laurels.testing.builders import small_rulebook
+
+DAY = 86_400_000
+
+
+def test_a_user_exists_since_what_their_first_entry_tells_of_and_no_late_event_moves_that() -> None:
+    rulebook = small_rulebook()
+    progress = Progress(user_id="ada", version=rulebook.measures_version)
+    for seq, at in enumerate((20 * DAY, 10 * DAY, 30 * DAY), 1):
+        outcome = advance(progress, LearningEvent(user_id="ada", event_type="run"), at, rulebook)
+        progress.stamp(seq, 40 * DAY, EventRecorded("run", at, outcome))
+    assert progress.created_at == 20 * DAY
