@@ -129,8 +129,8 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
         return streak_around(self.days, today)
 
     def stamp(self, seq: int, recorded_at: int, body: EntryBody) -> None:
-        """Advance to entry `seq`. A user exists since what their first entry tells of, and nothing that is recorded later
-        moves that."""
+        """Advance to entry `seq`. A user exists since what their first entry tells of; nothing recorded later moves
+        that."""
         self.seq = seq
         if not self.created_at:
             self.created_at = min(recorded_at, body.at) if isinstance(body, EventRecorded) else recorded_at

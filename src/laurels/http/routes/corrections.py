@@ -145,11 +145,10 @@ async def _body(request: Request[Any, Any, Any]) -> bytes:
 def _awards(done: Corrected, service: Service, status: int) -> Response[AwardChange]:
     body = done.body
     awards = [body.award] if isinstance(body, BadgeRevoked) else awards_of(body)
+    gained = 0 if done.is_replay else sum(award.points for award in awards_of(body))
     answer = AwardChange(
         awards=[badge_view(award, service.rulebook) for award in awards],
-        progress=_progress(
-            done, service, gained=0 if done.is_replay else sum(award.points for award in awards_of(body))
-        ),
+        progress=_progress(done, service, gained=gained),
     )
     return Response(answer, status_code=200 if done.is_replay else status, headers=REPLAYED if done.is_replay else {})
 
