@@ -80,6 +80,7 @@ class Replay:
             metadata=body.metadata,
             at=body.at,
             offset=outcome.offset,
+            grace=outcome.grace,
             points=self._seen.points_of(entry.seq, body),
             rulebook=rulebook,
             once_key=body.once_key,

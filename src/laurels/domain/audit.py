@@ -91,7 +91,7 @@ class Watch:
 
     def see(self, body: EventRecorded, recorded_at: int) -> None:
         """Take in an event that was recorded at the instant `recorded_at`."""
-        day = day_of(body.at, body.outcome.offset)
+        day = body.day
         self.points[day] = self.points.get(day, 0) + body.outcome.points
         self._hours[day] = self._hours.get(day, 0) | 1 << hour_of(body.at, body.outcome.offset)
         _count(self._minutes, body.at // MS_PER_MINUTE)

@@ -31,9 +31,10 @@ def advance(
     points = rule.points_for(event.metadata)
     if offset is None:
         offset = progress.offset_at(at)
+    grace = rulebook.grace
     unpaid: Unpaid | None = None
     if event.once_key is not None or event.event_type in rulebook.limited:
-        day = day_of(at, offset)
+        day = day_of(at, offset, grace)
         points, unpaid = pay(progress, event.event_type, rule, points, at=at, day=day, once_key=event.once_key)
     candidates = observe_event(
         progress,
@@ -41,6 +42,7 @@ def advance(
         metadata=event.metadata,
         at=at,
         offset=offset,
+        grace=grace,
         points=points,
         rulebook=rulebook,
         once_key=event.once_key,
@@ -53,6 +55,7 @@ def advance(
         level=level_after,
         rules=rulebook.fingerprint,
         offset=offset,
+        grace=grace,
         leveled_up=level_after > level,
         awards=awards,
         unpaid=unpaid,

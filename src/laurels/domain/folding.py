@@ -114,6 +114,7 @@ def fold(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisi
                     metadata=body.metadata,
                     at=body.at,
                     offset=outcome.offset,
+                    grace=outcome.grace,
                     points=revisions.points_of(entry.seq, body),
                     rulebook=rulebook,
                     once_key=body.once_key,
@@ -165,6 +166,7 @@ def observe_event(
     offset: int,
     points: int,
     rulebook: Rulebook,
+    grace: int = 0,
     once_key: str | None = None,
 ) -> list[int]:
     """Count one event in, without its awards. Returns the rulebook positions of the badges that it may bring:
@@ -183,16 +185,21 @@ def observe_event(
         if rulebook.keeps_language(language):
             _count_language(progress, language, points, at, rulebook)
 
-    day = day_of(at, offset)
+    day = day_of(at, offset, grace)
     if points and (once_key is not None or event_type in rulebook.limited):
         note(progress, event_type, rulebook.limited.get(event_type), points, at=at, day=day, once_key=once_key)
     reached: list[int] = []
+    streak = rulebook.streak
     active = progress.days.get(day)
     if active is None:
+        if streak is None:
+            _lengthen(progress, _run_with(progress, day), rulebook, reached)
         _open_day(progress, day, rulebook, reached)
         active = progress.days[day] = DayTotals()
     active.events += 1
     active.points += points
+    if streak is not None and streak.is_reached(active, points):
+        _lengthen(progress, streak.take(progress, day), rulebook, reached)
     board_day = _board_day(progress, at, rulebook)
     board_day.events += 1
     if points:
@@ -245,12 +252,14 @@ def adjust(progress: Progress, points: int, rulebook: Rulebook) -> list[int]:
     return reached
 
 
-def _open_day(progress: Progress, day: int, rulebook: Rulebook, reached: list[int]) -> None:
-    run = _run_with(progress, day)
+def _lengthen(progress: Progress, run: int, rulebook: Rulebook, reached: list[int]) -> None:
     if run > progress.longest_streak:
         for measure in rulebook.streak_measures:
             reached += measure.crossed(progress.longest_streak, run)
         progress.longest_streak = run
+
+
+def _open_day(progress: Progress, day: int, rulebook: Rulebook, reached: list[int]) -> None:
     before = progress.last_day - progress.first_day
     if not progress.days:
         progress.first_day = progress.last_day = day

@@ -28,9 +28,10 @@ class Award(Struct, frozen=True, rename="camel", gc=False):
 class Outcome(Struct, frozen=True, rename="camel", omit_defaults=True):
     """What one event brought.
 
-    `offset` is the user's UTC offset in seconds when it happened, which fixes its local day for ever.
-    `total_points` and `level` stand after it. `rules` is the fingerprint of the rules that decided. `unpaid` says what
-    took the points, or some of them, that the event would have brought.
+    `offset` is the user's UTC offset in seconds when it happened, which with `grace` fixes its local day for ever.
+    `grace` are the hours after midnight that belonged to the day before. `total_points` and `level` stand after it.
+    `rules` is the fingerprint of the rules that decided. `unpaid` says what took the points, or some of them, that the
+    event would have brought.
     """
 
     points: int
@@ -38,6 +39,7 @@ class Outcome(Struct, frozen=True, rename="camel", omit_defaults=True):
     level: int
     rules: str
     offset: int = 0
+    grace: int = 0
     leveled_up: bool = False
     awards: list[Award] = []
     unpaid: Unpaid | None = None
@@ -59,7 +61,7 @@ class EventRecorded(Struct, frozen=True, rename="camel", omit_defaults=True, tag
     @property
     def day(self) -> int:
         """The local calendar day on which the event happened."""
-        return day_of(self.at, self.outcome.offset)
+        return day_of(self.at, self.outcome.offset, self.outcome.grace)
 
 
 class ProfileChanged(Struct, frozen=True, rename="camel", omit_defaults=True, tag="profile", tag_field="kind"):

@@ -42,6 +42,7 @@ def migrate_event(
         metadata=event.metadata,
         at=at,
         offset=offset,
+        grace=rulebook.grace,
         points=points,
         rulebook=rulebook,
     )
@@ -53,6 +54,7 @@ def migrate_event(
         level=level_after,
         rules=RULES,
         offset=offset,
+        grace=rulebook.grace,
         leveled_up=level_after > level,
         awards=awards,
     )

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from laurels.errors import InvalidQuery
 
 MS_PER_DAY = 86_400_000
+MS_PER_HOUR = 3_600_000
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -77,9 +78,9 @@ def utc_offset(at: int, zone: str) -> int:
     return 0 if offset is None else int(offset.total_seconds())
 
 
-def day_of(at: int, offset: int = 0) -> int:
-    """The calendar day of an instant, `offset` seconds ahead of UTC."""
-    return (at + offset * 1000) // MS_PER_DAY + EPOCH_DAY
+def day_of(at: int, offset: int = 0, grace: int = 0) -> int:
+    """The calendar day of an instant, `offset` seconds ahead of UTC; its first `grace` hours are of the day before."""
+    return (at + offset * 1000 - grace * MS_PER_HOUR) // MS_PER_DAY + EPOCH_DAY
 
 
 def day_in_zone(at: int, zone: str) -> int:
@@ -95,7 +96,7 @@ def day_start(day: int, zone: str) -> int:
 
 def hour_of(at: int, offset: int = 0) -> int:
     """The hour of the local day, 0 to 23."""
-    return (at + offset * 1000) // 3_600_000 % 24
+    return (at + offset * 1000) // MS_PER_HOUR % 24
 
 
 def weekday_of(day: int) -> int:

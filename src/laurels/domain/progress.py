@@ -6,6 +6,7 @@ keep one copies it.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct, field
@@ -15,7 +16,7 @@ from laurels.domain.periods import day_of, utc_offset
 from laurels.domain.ranking import Visibility
 from laurels.domain.streaks import streak_around
 
-SHAPE = 4
+SHAPE = 5
 """Counts the changes of what the fields of `Progress` mean: a snapshot of another shape is as good as none."""
 
 
@@ -55,7 +56,9 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
 
     `pseudonym` stands on the boards in the place of the user id while `visibility` is an alias. Who `is_suspended` by
     the operator stands on none, whatever their visibility.
-    `run_first` is where the run of consecutive active days that ends on `last_day` begins.
+    `run_first` is where the run of consecutive active days that ends on `last_day` begins. Where the rulebook has rules
+    of its own for streaks it stays 0, and `runs` are those that hold after the latest day or week that counts,
+    `runs_until`; empty while they are not known.
     `zones` is the history of time zones: (from, name), the first from the beginning of time. `migrated` holds, by
     origin, the sum of the adjustments that came with it. `language_days` holds, of the languages that have boards of
     their own, what `board_days` holds of all, without badges. `gauges` and `parts` belong to the measures of the
@@ -98,6 +101,8 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     once: bytes = b""
     # Badges that were taken back by hand: no rule awards them again.
     revoked: list[str] = []
+    runs: list[tuple[int, int]] = []
+    runs_until: int = 0
 
     @property
     def time_zone(self) -> str:
@@ -114,12 +119,22 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
                 return utc_offset(at, zone)
         return utc_offset(at, zones[0][1])
 
-    def today(self, now: int) -> int:
-        """The user's calendar day at the instant `now`."""
-        return day_of(now, self.offset_at(now))
+    def today(self, now: int, grace: int = 0) -> int:
+        """The user's calendar day at the instant `now`; its first `grace` hours are of the day before."""
+        return day_of(now, self.offset_at(now), grace)
+
+    def lost_days(self, grace: int = 0) -> frozenset[int]:
+        """The days that changes of zone cut short or left out: from the day on which the user was to the one on which
+        they then were."""
+        lost: set[int] = set()
+        for (_, before), (at, after) in pairwise(self.zones):
+            left, came = (day_of(at, utc_offset(at, zone), grace) for zone in (before, after))
+            lost.update(range(left, came))
+        return frozenset(lost)
 
     def daily_streak(self, now: int) -> int:
-        """Length of the run of active days that ends today or yesterday, else 0."""
+        """Length of the run of active days that ends today or yesterday, else 0: the streak, unless a rulebook says
+        otherwise."""
         today = self.today(now)
         last = self.last_day
         if not self.days or last < today - 1:
@@ -170,3 +185,5 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
                 self.zones = [(0, changes["timeZone"])]
             else:
                 self.zones = [*(self.zones or [(0, "UTC")]), (body.zone_from, changes["timeZone"])]
+            # Days may have been lost by it.
+            self.runs = []

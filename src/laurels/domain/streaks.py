@@ -1,4 +1,4 @@
-"""Runs of consecutive active days.
+"""Runs of consecutive active days, and of days that freezes hold together.
 
 A streak is read from the set of days, never counted up by a timer, so late events and a silent
 midnight need no repair: the set says it all.
@@ -7,6 +7,11 @@ midnight need no repair: the set says it all.
 from __future__ import annotations
 
 from collections.abc import Container
+
+from msgspec import Struct
+
+Runs = list[tuple[int, int]]
+"""The runs that still hold, as (allowance left, length), the longest first and the one with most left last."""
 
 
 def run_through(days: Container[int], day: int) -> int:
@@ -29,3 +34,37 @@ def streak_around(days: Container[int], today: int) -> int:
         if end in days:
             return run_through(days, end)
     return 1 if today + 1 in days else 0
+
+
+class Allowance(Struct, frozen=True):
+    """What a run may miss. It begins with `start`, each active unit adds `gain` up to `most`, a missed one takes
+    `price`; where that is not there the run has ended.
+
+    Any active unit may begin a run, so there are as many runs as active units. One that is shorter than another and has
+    no more left never becomes the longer one: only the others are kept, which are at most `start` / `price` + 2. So
+    which runs there are hangs on the active units alone, and one more of these never makes the longest run shorter.
+    """
+
+    start: int
+    gain: int
+    most: int
+    price: int
+
+    def lengthen(self, runs: Runs) -> Runs:
+        """The runs after an active unit."""
+        most, gain = self.most, self.gain
+        longer: Runs = []
+        for left, length in (*runs, (self.start, 0)):
+            after = min(left + gain, most)
+            if not longer or after > longer[-1][0]:
+                longer.append((after, length + 1))
+        return longer
+
+    def miss(self, runs: Runs, missed: int) -> Runs:
+        """The runs that still hold after so many units were missed."""
+        due = missed * self.price
+        return [(left - due, length) for left, length in runs if left >= due] if due else runs
+
+    def bears(self, runs: Runs) -> int:
+        """How many units may be missed until no run holds any more."""
+        return runs[-1][0] // self.price if runs else 0

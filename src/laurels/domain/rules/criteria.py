@@ -80,7 +80,7 @@ class Level(Struct, frozen=True, tag="level", tag_field="kind", forbid_unknown_f
 
 
 class Streak(Struct, frozen=True, tag="streak", tag_field="kind", forbid_unknown_fields=True):
-    """Length in local days of the longest streak."""
+    """Length of the longest streak, in local days, or in weeks where the rulebook counts those."""
 
     target: Target
 

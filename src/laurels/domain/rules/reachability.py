@@ -23,6 +23,7 @@ from laurels.domain.rules.criteria import (
     Level,
     Points,
     Range,
+    Streak,
     Sum,
     Within,
     leaves,
@@ -62,6 +63,8 @@ def _leaf_problem(leaf: Leaf, data: RulebookData) -> str | None:
             return "everyone begins at this level."
         if not _events_pay(data) and not any(badge.points for badge in data.badges):
             return "no event type and no badge pays points."
+    if isinstance(leaf, Streak) and data.streak is not None and data.streak.minimum.points and not _events_pay(data):
+        return "a day needs points to count, and no event type pays any."
     return None
 
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from laurels.domain.periods import day_in_zone, day_of
-from laurels.domain.progress import SHAPE
+from laurels.domain.progress import SHAPE, Progress
 from laurels.domain.rules.criteria import (
     AllOf,
     AnyOf,
@@ -36,6 +36,7 @@ from laurels.domain.rules.measures import SUM_SCALE, EventMeasure, Observer, Sta
 from laurels.domain.rules.reachability import check_reachable
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
 from laurels.domain.rules.sense import check_sense
+from laurels.domain.rules.streak_count import StreakCount
 from laurels.domain.rules.tiers import expand
 from laurels.errors import RulebookError
 
@@ -58,6 +59,10 @@ class Rulebook:
         # Types of which not every event is paid. Asked for every event: those without limits cost one look.
         self.limited = {name: rule for name, rule in data.event_types.items() if rule.is_limited}
         self.levels = data.levels
+        # None where the rulebook says nothing of streaks: then each day costs no more than a look at the day before.
+        self.streak = None if data.streak is None else StreakCount(data.streak)
+        # Hours after midnight that belong to the day before.
+        self.grace = 0 if data.streak is None else data.streak.grace
         self.board_zone = data.boards.zone
         # The day of the boards' calendar on which an instant lies. Asked for every event; most boards are in UTC.
         self.board_day: Callable[[int], int] = (
@@ -105,6 +110,7 @@ class Rulebook:
                 (badge.id, badge.points, badge.category, badge.rarity, badge.criterion, *_conditions(badge))
                 for badge in self.badges
             ],
+            *self._streak_rules(),
         )
         # What decides an event's outcome, and what decides how entries are folded. The first may change while
         # the second stays: then no state need be folded again.
@@ -120,6 +126,7 @@ class Rulebook:
                     *((key, m.top) for key, m in self._measures.items()),
                     *self._kept_languages(),
                     *self._kept_pay(),
+                    *self._streak_rules(),
                 ]
             )
         )
@@ -165,6 +172,20 @@ class Rulebook:
     def keeps_language(self, language: str) -> bool:
         """Whether there are boards for `language`, which is compared code point by code point."""
         return self.board_languages is None or language in self.board_languages
+
+    def today(self, progress: Progress, now: int) -> int:
+        """The user's day at the instant `now`, as streaks, activity and badges have it."""
+        return progress.today(now, self.grace)
+
+    def daily_streak(self, progress: Progress, now: int) -> int:
+        """The streak that holds at the instant `now`: days, or weeks where the rulebook counts those."""
+        if self.streak is None:
+            return progress.daily_streak(now)
+        return self.streak.current(progress, self.today(progress, now))
+
+    def _streak_rules(self) -> list[object]:
+        # Nothing where there are none: see `_kept_languages`.
+        return [] if self.data.streak is None else ["streak", self.data.streak]
 
     def _kept_languages(self) -> list[object]:
         # Nothing where there are none: asking for none must not make the snapshots of older rulebooks anew.

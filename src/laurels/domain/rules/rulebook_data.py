@@ -14,6 +14,7 @@ from msgspec import Meta, Struct, field
 from laurels.domain.rules.criteria import Category, Criterion, Rarity, Target
 from laurels.domain.rules.levels import Levels
 from laurels.domain.rules.points import EventType, Points
+from laurels.domain.rules.streak_rules import StreakRules
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Description = Annotated[str, Meta(min_length=1, max_length=300)]
@@ -73,7 +74,8 @@ class Boards(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RulebookData(Struct, frozen=True, forbid_unknown_fields=True):
-    """A rulebook as its file says it. `language` is that of its names and descriptions."""
+    """A rulebook as its file says it. `language` is that of its names and descriptions; without `streak` every active
+    day counts and a missed one ends the streak."""
 
     name: Identifier
     event_types: Annotated[dict[Identifier, EventType], Meta(min_length=1)]
@@ -81,4 +83,5 @@ class RulebookData(Struct, frozen=True, forbid_unknown_fields=True):
     description: str = ""
     language: LanguageTag = "en"
     boards: Boards = Boards()
+    streak: StreakRules | None = None
     badges: list[Badge] = []

@@ -9,6 +9,7 @@ from itertools import pairwise
 from laurels.domain.periods import is_zone
 from laurels.domain.rules.criteria import AllOf, AnyOf, Count, Distinct, Level, Sum, leaves
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
+from laurels.domain.rules.streak_rules import check_streak
 from laurels.domain.rules.tiers import TARGET, Placed
 from laurels.errors import RulebookError
 from laurels.shapes import unknown_name
@@ -25,6 +26,8 @@ def check_sense(data: RulebookData, badges: Sequence[Placed]) -> None:
     starts = getattr(data.levels, "starts", [0])
     if starts[0] != 0 or any(a >= b for a, b in pairwise(starts)):
         raise RulebookError("levels.starts", "Must begin with 0 and rise from level to level.")
+    if data.streak is not None:
+        check_streak(data.streak)
     for position, badge in enumerate(data.badges):
         _check_tiers(badge, f"badges[{position}]")
         _check_window(badge, f"badges[{position}]")

@@ -1,0 +1,210 @@
+"""Streaks as the `[streak]` table of a rulebook counts them.
+
+All of it is read from the days of a progress, by one walk over those that count. `Progress.runs` remembers where the
+walk has come to, so that a day after all others costs one step; a day between others makes it walk anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from msgspec import UNSET, Struct
+
+from laurels.domain.progress import DayTotals, Progress
+from laurels.domain.rules.streak_rules import StreakRules
+from laurels.domain.streaks import Allowance, Runs
+
+_WEEK = 7
+
+
+class StreakEnd(Struct, frozen=True):
+    """A streak of `length` whose last day was `last_day`; it reads 0 from the day `over_on` unless it goes on."""
+
+    length: int
+    last_day: int
+    over_on: int
+
+
+class StreakCount:
+    """Counts by one `[streak]` table. A unit is a day, or an ISO week, by its number."""
+
+    def __init__(self, rules: StreakRules) -> None:
+        self.rules = rules
+        self.is_weekly = rules.per == "week"
+        self._days = rules.days
+        self._events, self._points = rules.minimum.events, rules.minimum.points
+        freezes = rules.freezes
+        # Kept in parts of a freeze, of which each active unit earns one.
+        price, cap = (1, freezes.initial) if freezes.every is UNSET else (freezes.every, freezes.cap or 0)
+        self.allowance = Allowance(
+            start=freezes.initial * price, gain=int(freezes.every is not UNSET), most=int(cap) * price, price=price
+        )
+        self._pauses = frozenset(
+            day for pause in rules.pauses for day in range(pause.from_day.toordinal(), pause.until_day.toordinal() + 1)
+        )
+
+    def is_reached(self, day: DayTotals, points: int) -> bool:
+        """Whether a day counts only since its latest event, which brought `points`."""
+        if day.events < self._events or day.points < self._points:
+            return False
+        return day.events == self._events or day.points - points < self._points
+
+    def take(self, progress: Progress, day: int) -> int:
+        """Count a day in that counts only now; the length of the longest streak then."""
+        unit = self._unit(day)
+        if self.is_weekly and self._days_of(progress, unit) != self._days:
+            return progress.longest_streak
+        if progress.runs and unit > progress.runs_until:
+            missed = self._missed(progress, progress.runs_until, unit)
+            progress.runs = self.allowance.lengthen(self.allowance.miss(progress.runs, missed))
+            progress.runs_until = unit
+            return max(progress.longest_streak, progress.runs[0][1])
+        units = self._units(progress)
+        runs, longest = self._walk(progress, units)
+        progress.runs, progress.runs_until = runs, units[-1]
+        return max(progress.longest_streak, longest)
+
+    def current(self, progress: Progress, today: int) -> int:
+        """The streak that holds on the day `today`, which itself is not missed before it is over."""
+        unit = self._unit(today)
+        runs, until = self._standing(progress)
+        if until > unit:
+            return self._current_with_units_ahead(progress, unit)
+        runs = self.allowance.miss(runs, self._missed(progress, until, unit))
+        return runs[0][1] if runs else 0
+
+    def freezes_left(self, progress: Progress, today: int) -> int:
+        """How many units the streak that holds on the day `today` may still miss."""
+        unit = self._unit(today)
+        runs, until = self._standing(progress)
+        runs = self.allowance.miss(runs, self._missed(progress, until, unit))
+        return runs[0][0] // self.allowance.price if runs else self.rules.freezes.initial
+
+    def end(self, progress: Progress) -> StreakEnd | None:
+        """The latest streak, held still or not; None where no day counts."""
+        runs, until = self._standing(progress)
+        if not runs:
+            return None
+        lost = self._lost(progress)
+        bears, unit = self.allowance.bears(runs), until
+        while bears >= 0:
+            unit += 1
+            bears -= not self._is_paused(unit, lost)
+        return StreakEnd(runs[0][1], self._first_day(until + 1) - 1, self._first_day(unit + 1))
+
+    def longest_of(self, progress: Progress, first: int, last: int) -> int:
+        """The longest streak within the days from `first` to `last`."""
+        units = self._units(progress, {day: progress.days[day] for day in progress.days if first <= day <= last})
+        return self._walk(progress, units)[1]
+
+    def states(self, progress: Progress, first: int, last: int, *, today: int) -> dict[int, str]:
+        """`frozen` or `paused` for each day from `first` to `last` that does not count and did no harm for that.
+
+        Frozen are the units that were missed between two active ones, or since the latest one, where a run went across.
+        """
+        lost = self._lost(progress)
+        found: dict[int, str] = {}
+        for unit in self._bridged(progress, self._unit(today)):
+            start = self._first_day(unit)
+            for day in range(max(start, first), min(self._first_day(unit + 1) - 1, last) + 1):
+                found[day] = "frozen"
+        if progress.days:
+            # Nobody is expected before they have come.
+            for day in range(max(first, progress.first_day), last + 1):
+                if day in self._pauses or day in lost:
+                    found[day] = "paused"
+        return {day: state for day, state in sorted(found.items()) if not self._counts(progress.days.get(day))}
+
+    def _bridged(self, progress: Progress, today: int) -> list[int]:
+        """The missed units that a run went across."""
+        units = self._units(progress)
+        lost = self._lost(progress)
+        runs: Runs = []
+        found: list[int] = []
+        for unit, following in pairwise([*units, max(today, units[-1])] if units else []):
+            runs = self.allowance.lengthen(runs)
+            missed = self._missed(progress, unit, following)
+            runs = self.allowance.miss(runs, missed)
+            if missed and runs:
+                found += [each for each in range(unit + 1, following) if not self._is_paused(each, lost)]
+        return found
+
+    def _current_with_units_ahead(self, progress: Progress, today: int) -> int:
+        """As `streak_around`: units ahead belong to the streak that they continue."""
+        units = self._units(progress)
+        ahead = today
+        while ahead + 1 in units:
+            ahead += 1
+        if today in units:
+            return self._walk(progress, [unit for unit in units if unit <= ahead])[0][0][1]
+        past = [unit for unit in units if unit < today]
+        if past:
+            runs = self.allowance.miss(self._walk(progress, past)[0], self._missed(progress, past[-1], today))
+            if runs:
+                return runs[0][1]
+        return int(ahead > today)
+
+    def _standing(self, progress: Progress) -> tuple[Runs, int]:
+        """The runs after the latest active unit, and that unit; no runs and 0 where there is none."""
+        if progress.runs:
+            return progress.runs, progress.runs_until
+        units = self._units(progress)
+        return (self._walk(progress, units)[0], units[-1]) if units else ([], 0)
+
+    def _walk(self, progress: Progress, units: list[int]) -> tuple[Runs, int]:
+        """The runs after the last of `units`, and the length of the longest one on the way."""
+        runs: Runs = []
+        longest, before = 0, 0
+        for unit in units:
+            if runs and unit > before + 1:
+                runs = self.allowance.miss(runs, self._missed(progress, before, unit))
+            runs = self.allowance.lengthen(runs)
+            longest, before = max(longest, runs[0][1]), unit
+        return runs, longest
+
+    def _missed(self, progress: Progress, after: int, before: int) -> int:
+        """How many units between two were missed; beyond what any run bears they are not counted on."""
+        if before <= after + 1:
+            return 0
+        lost = self._lost(progress)
+        most = self.allowance.most // self.allowance.price
+        missed = 0
+        for unit in range(after + 1, before):
+            missed += not self._is_paused(unit, lost)
+            if missed > most:
+                break
+        return missed
+
+    def _is_paused(self, unit: int, lost: frozenset[int]) -> bool:
+        if not self.is_weekly:
+            return unit in self._pauses or unit in lost
+        start = self._first_day(unit)
+        days = sum(day not in self._pauses and day not in lost for day in range(start, start + _WEEK))
+        return days < self._days
+
+    def _lost(self, progress: Progress) -> frozenset[int]:
+        return progress.lost_days(self.rules.grace) if len(progress.zones) > 1 else frozenset()
+
+    def _units(self, progress: Progress, days: Iterable[int] | None = None) -> list[int]:
+        counted = sorted(day for day in (progress.days if days is None else days) if self._counts(progress.days[day]))
+        if not self.is_weekly:
+            return counted
+        weeks: dict[int, int] = {}
+        for day in counted:
+            week = self._unit(day)
+            weeks[week] = weeks.get(week, 0) + 1
+        return [week for week, number in weeks.items() if number >= self._days]
+
+    def _days_of(self, progress: Progress, week: int) -> int:
+        start = self._first_day(week)
+        return sum(self._counts(progress.days.get(day)) for day in range(start, start + _WEEK))
+
+    def _counts(self, day: DayTotals | None) -> bool:
+        return day is not None and day.events >= self._events and day.points >= self._points
+
+    def _unit(self, day: int) -> int:
+        return (day - 1) // _WEEK if self.is_weekly else day
+
+    def _first_day(self, unit: int) -> int:
+        return unit * _WEEK + 1 if self.is_weekly else unit

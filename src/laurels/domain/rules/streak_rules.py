@@ -1,0 +1,67 @@
+"""What a rulebook says of streaks: the `[streak]` table. How days are counted by it is in `streak_count.py`."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from laurels.errors import RulebookError
+
+_LONGEST_PAUSE = 366
+
+
+class Minimum(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What makes a day count: so many events, and so many points of events."""
+
+    events: Annotated[int, Meta(ge=1, le=10_000)] = 1
+    points: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+
+
+class Freezes(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a streak survives: `initial` missed days (or weeks) from its start, and one more for `every` that count in
+    it, but never more than `cap` in store."""
+
+    initial: Annotated[int, Meta(ge=0, le=100)] = 0
+    every: Annotated[int, Meta(ge=1, le=1_000)] | UnsetType = UNSET
+    cap: Annotated[int, Meta(ge=1, le=100)] | UnsetType = UNSET
+
+
+class Pause(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Days on which nothing is expected of anybody; `from` and `until` in the file, both included."""
+
+    from_day: date = field(name="from")
+    until_day: date = field(name="until")
+    name: Annotated[str, Meta(max_length=100)] = ""
+
+
+class StreakRules(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How streaks are counted. `days` are those that a week needs where streaks are counted `per` week; `grace` the
+    hours after midnight that still belong to the day before."""
+
+    per: Literal["day", "week"] = "day"
+    days: Annotated[int, Meta(ge=1, le=7)] = 1
+    minimum: Minimum = Minimum()
+    grace: Annotated[int, Meta(ge=0, le=12)] = 0
+    freezes: Freezes = Freezes()
+    pauses: Annotated[list[Pause], Meta(max_length=200)] = []
+
+
+def check_streak(rules: StreakRules) -> None:
+    """Raise RulebookError for the first thing that cannot stand."""
+    if rules.per == "day" and rules.days != 1:
+        raise RulebookError("streak.days", 'Counts the days that a week needs; write per = "week" with it.')
+    freezes = rules.freezes
+    if freezes.every is UNSET and freezes.cap is not UNSET:
+        raise RulebookError("streak.freezes.cap", "Limits what is earned; write every with it, or leave it out.")
+    if freezes.every is not UNSET and freezes.cap is UNSET:
+        raise RulebookError("streak.freezes.every", "Needs a cap beside it: how many freezes a streak may hold.")
+    if freezes.cap is not UNSET and freezes.cap < freezes.initial:
+        raise RulebookError("streak.freezes.cap", f"Must be at least initial, which is {freezes.initial}.")
+    for number, pause in enumerate(rules.pauses):
+        key = f"streak.pauses[{number}].until"
+        if pause.until_day < pause.from_day:
+            raise RulebookError(key, "Must not be before from.")
+        if (pause.until_day - pause.from_day).days >= _LONGEST_PAUSE:
+            raise RulebookError(key, f"Must lie at most {_LONGEST_PAUSE} days after from; write a shorter pause.")
