@@ -53,6 +53,7 @@ from laurels.results import (
     Queued,
     Rank,
     Recorded,
+    Streak,
     User,
 )
 from laurels.rulebooks.loader import load_rulebook
@@ -94,6 +95,7 @@ __all__ = [
     "StoreIncompatible",
     "StoreUnavailable",
     "StoreUnreachable",
+    "Streak",
     "SyncLaurels",
     "Timeframe",
     "TypeStats",

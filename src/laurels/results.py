@@ -132,10 +132,19 @@ class LanguageCount(Struct, frozen=True, kw_only=True):
     count: int
 
 
+class Streak(Struct, frozen=True, kw_only=True):
+    """How streaks are counted: `per` day or week. `freezes`: how many of these the streak may still miss; None where
+    the rulebook gives none."""
+
+    per: Literal["day", "week"]
+    freezes: int | None = None
+
+
 class Dashboard(Struct, frozen=True, kw_only=True, rename="camel"):
     """All that a learner's own page shows. Weekly and monthly: the last 7 and 30 local days, today included.
 
-    `new_badges` were earned in the last 24 hours, or since the instant asked for. `is_stale`: the database is away, and
+    `new_badges` were earned in the last 24 hours, or since the instant asked for. `streak` is None where the rulebook
+    says nothing of streaks; streaks per week are numbers of weeks. `is_stale`: the database is away, and
     this is the last that was known.
     """
 
@@ -145,6 +154,7 @@ class Dashboard(Struct, frozen=True, kw_only=True, rename="camel"):
     weekly_events: int
     daily_streak: int
     longest_streak: int
+    streak: Streak | None = None
     event_stats: dict[str, TypeStats]
     top_languages: list[LanguageCount]
     badges: list[EarnedBadge]
@@ -155,15 +165,17 @@ class Dashboard(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ActivityDay(Struct, frozen=True, kw_only=True):
-    """A local day with its number of events and their points (badges not included)."""
+    """A local day with its number of events and their points (badges not included). A day with a `state` did not count
+    for the streak and did it no harm."""
 
     date: date
     events: int
     points: int
+    state: Literal["frozen", "paused"] | None = None
 
 
 class Activity(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The days with activity in a range, in order. `time_zone` is the user's present one."""
+    """The days with activity or a state in a range, in order. `time_zone` is the user's present one."""
 
     time_zone: str
     days: list[ActivityDay]

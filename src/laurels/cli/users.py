@@ -102,7 +102,8 @@ def show(
     shown = dashboard.user
     say(f"{shown.user_id}  {shown.display_name if shown.has_name else '(no name)'}")
     say(f"Level {shown.level}, {counted(shown.total_points, 'point')}, {counted(dashboard.total_events, 'event')}")
-    say(f"Streak {dashboard.daily_streak}, longest {dashboard.longest_streak}")
+    unit = "day" if dashboard.streak is UNSET else dashboard.streak.per
+    say(f"Streak {counted(dashboard.daily_streak, unit)}, longest {counted(dashboard.longest_streak, unit)}")
     say(f"Since {shown.created_at}, time zone {shown.time_zone}")
     say(f"Badges: {', '.join(badge.name for badge in dashboard.badges) or 'none'}")
     say()

@@ -72,7 +72,7 @@ def takes_of(badge: BadgeDefinitionView, service: Service, language: Language) -
     if badge.criterion is None:
         return []
     _ = language.text
-    lines = words_of(badge.criterion, language)
+    lines = words_of(badge.criterion, language, service.rulebook.streak_unit)
     for required in badge.requires or []:
         held = spoken_badge(service, required, language)
         lines.append(_("the badge {name} first", name=required if held is None else held.name))

@@ -10,6 +10,7 @@ from laurels.domain.rules.criteria import (
     Count,
     Criterion,
     Distinct,
+    Leaf,
     Level,
     Points,
     Range,
@@ -17,20 +18,22 @@ from laurels.domain.rules.criteria import (
     Streak,
     Sum,
 )
+from laurels.domain.rules.streak_rules import Unit
 from laurels.web.languages import Language
 
 
-def words_of(criterion: Criterion, language: Language) -> list[str]:
-    """One sentence for each part that has to be met; alternatives share a sentence."""
+def words_of(criterion: Criterion, language: Language, unit: Unit = "day") -> list[str]:
+    """One sentence for each part that has to be met; alternatives share a sentence. `unit` is what streaks are counted
+    in."""
     if isinstance(criterion, AllOf):
-        return [line for part in criterion.of for line in words_of(part, language)]
+        return [line for part in criterion.of for line in words_of(part, language, unit)]
     if isinstance(criterion, AnyOf):
         joint = language.text(" or ")
-        return [joint.join(line for part in criterion.of for line in words_of(part, language))]
-    return [_leaf(criterion, language)]
+        return [joint.join(line for part in criterion.of for line in words_of(part, language, unit))]
+    return [_leaf(criterion, language, unit)]
 
 
-def _leaf(leaf: Count | Distinct | Sum | Points | Level | Streak | Span | Badges, language: Language) -> str:
+def _leaf(leaf: Leaf, language: Language, unit: Unit) -> str:
     _, plural, target = language.text, language.plural, leaf.target
     match leaf:
         case Points():
@@ -38,6 +41,8 @@ def _leaf(leaf: Count | Distinct | Sum | Points | Level | Streak | Span | Badges
         case Level():
             return _("level {level}", level=language.number(target))
         case Streak():
+            if unit == "week":
+                return plural("{count} week in a row", "{count} weeks in a row", target)
             return plural("{count} day in a row", "{count} days in a row", target)
         case Span():
             return plural("{count} day since the first one", "{count} days since the first one", target)

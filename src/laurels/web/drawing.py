@@ -6,8 +6,11 @@ The pictures know no queries and no translations; this is where the three meet. 
 from __future__ import annotations
 
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal
+
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from laurels.application.queries.views import (
     Activity,
@@ -16,6 +19,7 @@ from laurels.application.queries.views import (
     BadgeView,
     Dashboard,
 )
+from laurels.domain.rules.streak_rules import Unit
 from laurels.web.languages import Language, language
 from laurels.web.pictures import (
     Day,
@@ -79,7 +83,7 @@ class Pen:
             longest=dashboard.longest_streak,
             since=date.fromisoformat(dashboard.user.created_at[:10]),
             width=width,
-            options=self.options,
+            options=self._streak_options(dashboard),
         )
 
     def year(self, activity: Activity, today: date, width: float | None = None) -> Markup:
@@ -124,8 +128,26 @@ class Pen:
             medals=[kind_of(one) for one in earned[:5]],
             badge_count=len(earned),
             width=width,
-            options=self.options,
+            options=self._streak_options(dashboard),
         )
+
+    def _streak_options(self, dashboard: Dashboard) -> PictureOptions:
+        """With the words for weeks, where streaks are counted in weeks."""
+        if unit_of(dashboard) == "day":
+            return self.options
+        plural = self.language.plural
+
+        def in_a_row(count: int) -> str:
+            return plural("week in a row", "weeks in a row", count)
+
+        labels = replace(
+            self.options.labels,
+            days=partial(length_of, unit="week", language=self.language),
+            day_streak=in_a_row,
+            # A week that has its days by now needs no other one.
+            keep_going="",
+        )
+        return replace(self.options, labels=labels)
 
     def medal(self, badge: BadgeStateView, size: int = MEDAL) -> Markup:
         """A learner's medal, by the sprite of the page: whole when it is earned, with its progress while it is open."""
@@ -158,9 +180,21 @@ def kind_of(badge: BadgeDefinitionView | BadgeStateView | BadgeView) -> MedalKin
     return MedalKind(category=badge.category, rarity=rarity, state=state)
 
 
+def unit_of(dashboard: Dashboard) -> Unit:
+    """What the streaks of a dashboard are counted in."""
+    return "day" if dashboard.streak is UNSET else dashboard.streak.per
+
+
+def length_of(streak: int, unit: Unit, language: Language) -> str:
+    """The length of a streak in words."""
+    if unit == "week":
+        return language.plural("{count} week", "{count} weeks", streak)
+    return language.plural("{count} day", "{count} days", streak)
+
+
 def days_of(activity: Activity) -> list[Day]:
     """The days of an activity."""
-    return [Day(date.fromisoformat(day.date), day.points, day.events) for day in activity.days]
+    return [Day(date.fromisoformat(day.date), day.points, day.events, day.state or None) for day in activity.days]
 
 
 @lru_cache(maxsize=64)

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from litestar import Request, Response
 
@@ -44,7 +42,7 @@ async def learner_picture(
     pen, width = Pen(language_of(request), theme_of(request)), _width(request)
     dashboard = await service.learners.dashboard(user_id)
     activity = await service.learners.activity(user_id)
-    today = datetime.fromtimestamp(service.clock() / 1000, ZoneInfo(dashboard.user.time_zone)).date()
+    today = await service.learners.today(user_id)
     match kind:
         case "streak":
             picture = pen.streak(dashboard, activity, today, width)

@@ -44,19 +44,21 @@ class Learner(Struct, frozen=True):
     recent: list[Entry]
     progress: Progress
     now: int
+    today: date
 
 
 async def read_learner(service: Service, user_id: str, language: Language) -> Learner:
     """Everything for the page of `user_id`, in one language. Raises UnknownUser or StoreError."""
     dashboard = await service.learners.dashboard(user_id)
     activity = await service.learners.activity(user_id)
+    today = await service.learners.today(user_id)
     asked = language_for(service.rulebook, language.code)
     dashboard = translated(dashboard, service.rulebook, asked)
     badges = [translated(each, service.rulebook, asked) for each in await service.learners.badges(user_id)]
     known = await service.learners.known(user_id)
     after = max(0, known.progress.seq - RECENT)
     recent = [] if known.stale is not UNSET else await service.store.ledger.entries(user_id, after=after, limit=RECENT)
-    return Learner(dashboard, activity, badges, recent[::-1], known.progress, service.clock())
+    return Learner(dashboard, activity, badges, recent[::-1], known.progress, service.clock(), today)
 
 
 async def learner_page(
@@ -96,7 +98,7 @@ async def learner_page(
 def _html(learner: Learner, language: Language, *, template: str, path: str, address: str, live: str) -> str:
     user = learner.dashboard.user
     zone = ZoneInfo(user.time_zone)
-    today = datetime.fromtimestamp(learner.now / 1000, zone).date()
+    today = learner.today
     pen = Pen(language)
     badges = [_badge(state, pen, zone) for state in learner.badges]
     earned = sorted((badge for badge in badges if badge["earned"]), key=lambda badge: badge["earned_at"], reverse=True)
@@ -113,7 +115,7 @@ def _html(learner: Learner, language: Language, *, template: str, path: str, add
         last_active=_ago(user, learner.now, language),
         time_zone=user.time_zone,
         dashboard=learner.dashboard,
-        active_days=len(learner.activity.days),
+        active_days=learner.activity.active_days,
         earned=earned,
         opened=opened,
         nearest=[

@@ -84,7 +84,7 @@ def progress_message(progress: Progress | None, rulebook: Rulebook, *, now: int)
     data = LiveProgress(
         total_points=points,
         level=rulebook.levels.level_at(points),
-        daily_streak=0 if progress is None else progress.daily_streak(now),
+        daily_streak=0 if progress is None else rulebook.daily_streak(progress, now),
     )
     return Message(str(seq), "progress", _encode(data))
 

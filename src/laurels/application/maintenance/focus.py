@@ -15,17 +15,19 @@ from msgspec import Struct
 from laurels.application.ports.store import Store
 from laurels.domain.folding import Revisions, is_revision
 from laurels.domain.ledger import Entry, EventRecorded, UserMigrated
-from laurels.domain.rules.criteria import Badges, Criterion, Level, Points, leaves
+from laurels.domain.rules.criteria import Badges, Criterion, Level, Points, Streak, leaves
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import Badge
+from laurels.domain.rules.streak_rules import StreakRules
 from laurels.errors import RulebookError
 
 # Versions that are asked for: older ones are not known, and then all badges are replayed.
 _VERSIONS = 1_000
 
 
-BadgeRules = Mapping[str, tuple[Criterion, date | None, date | None, tuple[str, ...]]]
-"""By badge its criterion, the first and the last day that counts for it, and what must be held before."""
+BadgeRules = Mapping[str, tuple[Criterion, date | None, date | None, tuple[str, ...], StreakRules | None]]
+"""By badge its criterion, the first and the last day that counts for it, what must be held before, and how the streaks
+are counted that it asks for."""
 
 
 class Decisions(Struct):
@@ -104,7 +106,14 @@ class Focus:
 def rules_of(rulebook: Rulebook) -> BadgeRules:
     """What a rulebook says of when a badge is met, by badge."""
     return {
-        badge.id: (badge.criterion, badge.from_day, badge.until_day, tuple(badge.requires)) for badge in rulebook.badges
+        badge.id: (
+            badge.criterion,
+            badge.from_day,
+            badge.until_day,
+            tuple(badge.requires),
+            rulebook.data.streak if _asks_for_streaks(badge) else None,
+        )
+        for badge in rulebook.badges
     }
 
 
@@ -116,6 +125,10 @@ def badges_to_replay(rulebook: Rulebook, before: Collection[BadgeRules]) -> froz
         for badge in rulebook.badges
         if _hangs_on_awards(badge) or any(each.get(badge.id) != rules[badge.id] for each in before)
     )
+
+
+def _asks_for_streaks(badge: Badge) -> bool:
+    return any(isinstance(leaf, Streak) for _, leaf in leaves(badge.criterion))
 
 
 def _hangs_on_awards(badge: Badge) -> bool:

@@ -6,6 +6,7 @@ Every answer is folded from snapshot and later entries, so it is exact however f
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from datetime import date
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -21,10 +22,10 @@ from laurels.application.queries.lru_cache import LruCache
 from laurels.application.queries.names import Names
 from laurels.application.queries.read_batcher import ReadBatcher
 from laurels.application.queries.review import Review, review
+from laurels.application.queries.streaks import activity_days, streak_view
 from laurels.application.queries.translations import translated
 from laurels.application.queries.views import (
     Activity,
-    ActivityDay,
     BadgeStateView,
     Dashboard,
     EventView,
@@ -42,7 +43,7 @@ from laurels.application.recording.commands import Queued, Recorded
 from laurels.application.recording.refolding import last_revision, refold
 from laurels.domain.folding import fold
 from laurels.domain.ledger import EventRecorded
-from laurels.domain.periods import MS_PER_DAY, day_name, iso
+from laurels.domain.periods import MS_PER_DAY, iso
 from laurels.domain.progress import Progress
 from laurels.domain.rules.levels import level_progress
 from laurels.domain.rules.rulebook import Rulebook
@@ -161,7 +162,7 @@ class Learners:
         """The user's dashboard. `since`: the instant after which badges count as new (default 24 hours ago)."""
         known = await self.known(user_id)
         progress, now = known.progress, self._clock()
-        today = progress.today(now)
+        today = self._rulebook.today(progress, now)
         if since is not None or known.stale is not UNSET:
             return self._dashboard(known, today, now, now - MS_PER_DAY if since is None else since)
         # Looked at again and again, and another only with another entry, another day, or a badge that is no longer new.
@@ -184,8 +185,9 @@ class Learners:
             total_events=progress.events,
             monthly_events=_events_of_last_days(progress, today, 30),
             weekly_events=_events_of_last_days(progress, today, 7),
-            daily_streak=progress.daily_streak(now),
+            daily_streak=self._rulebook.daily_streak(progress, now),
             longest_streak=progress.longest_streak,
+            streak=streak_view(progress, self._rulebook, today),
             event_stats=_event_stats(progress),
             top_languages=_top_languages(progress),
             badges=badges,
@@ -200,6 +202,11 @@ class Learners:
         """Every badge of the rulebook with the user's progress towards it."""
         return badge_states((await self.known(user_id)).progress, self._rulebook)
 
+    async def today(self, user_id: str) -> date:
+        """The user's present day. Raises UnknownUser or StoreError."""
+        known = await self.known(user_id)
+        return date.fromordinal(self._rulebook.today(known.progress, self._clock()))
+
     async def activity(self, user_id: str, *, first: int | None = None, last: int | None = None) -> Activity:
         """Events and points per local day, from `first` to `last` (day ordinals, both included).
 
@@ -208,13 +215,15 @@ class Learners:
         """
         known = await self.known(user_id)
         progress = known.progress
-        last = progress.today(self._clock()) if last is None else last
+        today = self._rulebook.today(progress, self._clock())
+        last = today if last is None else last
         first = last - 364 if first is None else first
         if first > last:
             raise InvalidQuery("from", "Must not be later than 'to'.")
         if last - first >= MAX_ACTIVITY_DAYS:
             raise InvalidQuery("from", f"The range may span at most {MAX_ACTIVITY_DAYS} days.")
-        return Activity(stale=known.stale, time_zone=progress.time_zone, days=_activity(progress, first, last))
+        days = activity_days(progress, self._rulebook, first, last, today=today)
+        return Activity(stale=known.stale, time_zone=progress.time_zone, days=days)
 
     async def review(self, user_id: str, year: int) -> Review:
         """The user's year by their own days. Raises InvalidQuery, UnknownUser or StoreError."""
@@ -237,7 +246,7 @@ class Learners:
                 total_events=progress.events,
                 total_points=progress.total_points,
                 level=user.level,
-                daily_streak=progress.daily_streak(now),
+                daily_streak=self._rulebook.daily_streak(progress, now),
                 longest_streak=progress.longest_streak,
                 badge_count=len(badges),
             ),
@@ -254,7 +263,13 @@ class Learners:
                 )
                 for badge in badges
             ],
-            activity=_activity(progress, progress.first_day, progress.last_day),
+            activity=activity_days(
+                progress,
+                self._rulebook,
+                progress.first_day,
+                progress.last_day,
+                today=self._rulebook.today(progress, now),
+            ),
             generated_at=iso(now),
         )
 
@@ -325,8 +340,3 @@ def _event_stats(progress: Progress) -> dict[str, TypeStats]:
 def _top_languages(progress: Progress) -> list[LanguageCount]:
     top = sorted(progress.languages.items(), key=lambda item: (-item[1], item[0]))[:TOP_LANGUAGES]
     return [LanguageCount(language, language, count) for language, count in top]
-
-
-def _activity(progress: Progress, first: int, last: int) -> list[ActivityDay]:
-    active = sorted(day for day in progress.days if first <= day <= last)
-    return [ActivityDay(day_name(day), progress.days[day].events, progress.days[day].points) for day in active]

@@ -9,7 +9,7 @@ from msgspec import Struct
 from laurels.application.queries.badges import badge_view
 from laurels.application.queries.names import Names
 from laurels.application.queries.views import BadgeView, Document
-from laurels.domain.periods import day_name, day_of
+from laurels.domain.periods import day_name
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidQuery
@@ -35,7 +35,7 @@ class BestDay(Struct, frozen=True):
 
 
 class Review(Document, frozen=True, rename="camel", kw_only=True):
-    """A year by the learner's own days. `longest_streak` is the longest run of active days within it; `points` are
+    """A year by the learner's own days. `longest_streak` is the longest streak within it; `points` are
     those of events, `badge_points` those of the badges earned in it."""
 
     user_id: str
@@ -59,8 +59,7 @@ def review(progress: Progress, rulebook: Rulebook, names: Names, year: int) -> R
     first, last = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
     days = {day: totals for day, totals in progress.days.items() if first <= day <= last}
     months = {number: [0, 0, 0] for number in range(1, 13)}
-    longest = run = 0
-    before = 0
+    longest = run = before = 0
     best: tuple[int, int, int] | None = None
     for day in sorted(days):
         totals = days[day]
@@ -72,11 +71,9 @@ def review(progress: Progress, rulebook: Rulebook, names: Names, year: int) -> R
         before, longest = day, max(longest, run)
         if best is None or totals.points > best[1]:
             best = (day, totals.points, totals.events)
-    awards = [
-        award
-        for award in progress.awards.values()
-        if first <= day_of(award.earned_at, progress.offset_at(award.earned_at)) <= last
-    ]
+    if rulebook.streak is not None:
+        longest = rulebook.streak.longest_of(progress, first, last)
+    awards = [award for award in progress.awards.values() if first <= rulebook.today(progress, award.earned_at) <= last]
     return Review(
         user_id=progress.user_id,
         display_name=progress.display_name or names.of(progress.user_id),

@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from laurels.domain.ledger import Unpaid
 from laurels.domain.rules.criteria import Criterion
 from laurels.domain.rules.levels import LevelProgress
+from laurels.domain.rules.streak_rules import Unit
 
 
 class Document(Struct, frozen=True, rename="camel", kw_only=True):
@@ -211,8 +212,17 @@ class NextBadge(Struct, frozen=True, rename="camel"):
     fraction: float
 
 
+class StreakView(Struct, frozen=True, rename="camel", kw_only=True):
+    """How streaks are counted: `per` day or week. `freezes`: how many of these the learner's streak may still miss;
+    there where the rulebook gives any."""
+
+    per: Unit
+    freezes: int | UnsetType = UNSET
+
+
 class Dashboard(Document, frozen=True, rename="camel", kw_only=True):
-    """All that a learner's own page shows. Weekly and monthly: the last 7 and 30 local days, today included."""
+    """All that a learner's own page shows. Weekly and monthly: the last 7 and 30 local days, today included. `streak`
+    is there where the rulebook has rules for streaks of its own; streaks per week are numbers of weeks."""
 
     user: UserView
     total_events: int
@@ -220,6 +230,7 @@ class Dashboard(Document, frozen=True, rename="camel", kw_only=True):
     weekly_events: int
     daily_streak: int
     longest_streak: int
+    streak: StreakView | UnsetType = UNSET
     event_stats: dict[str, TypeStats]
     top_languages: list[LanguageCount]
     badges: list[BadgeView]
@@ -229,18 +240,25 @@ class Dashboard(Document, frozen=True, rename="camel", kw_only=True):
 
 
 class ActivityDay(Struct, frozen=True):
-    """A local day with its number of events and their points (badges not included)."""
+    """A local day with its number of events and their points (badges not included). A day with a `state` did not count
+    for the streak and did it no harm: a freeze was used for it, or a pause was planned."""
 
     date: str
     events: int
     points: int
+    state: Literal["frozen", "paused"] | UnsetType = UNSET
 
 
 class Activity(Document, frozen=True, rename="camel", kw_only=True):
-    """The days with activity in a range, in order. `time_zone` is the user's present one."""
+    """The days with activity or a state in a range, in order. `time_zone` is the user's present one."""
 
     time_zone: str
     days: list[ActivityDay]
+
+    @property
+    def active_days(self) -> int:
+        """How many of the days have events."""
+        return sum(day.events > 0 for day in self.days)
 
 
 class ExportSummary(Struct, frozen=True, rename="camel", kw_only=True):

@@ -109,7 +109,7 @@ class EventCommand(Command[T], ABC):
             at=self.at,
             outcome=outcome,
             metadata=self.event.metadata,
-            daily_streak=progress.daily_streak(now),
+            daily_streak=rulebook.daily_streak(progress, now),
             once_key=self.event.once_key,
             is_imported=self.is_imported,
         )

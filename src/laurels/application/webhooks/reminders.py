@@ -14,9 +14,10 @@ from laurels.application.ports.store import Store
 from laurels.application.queries.learners import Learners
 from laurels.application.webhooks.messages import NOBODY, closing_of, loss_of
 from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
-from laurels.domain.periods import board_name, day_start, periods_ending
+from laurels.domain.periods import MS_PER_HOUR, board_name, day_start, periods_ending
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
+from laurels.domain.rules.streak_count import StreakEnd
 from laurels.domain.webhooks import BOARD_CLOSED, STREAK_LOST, Delivery, Endpoint
 from laurels.errors import UnknownUser
 
@@ -51,9 +52,10 @@ class Reminders:
         elif not (isinstance(body, ProfileChanged) and "timeZone" in body.changes):
             return
         progress = await self._progress(user_id)
-        if progress is None or _streak_of(progress) < 2:
+        end = None if progress is None else self._end_of(progress)
+        if progress is None or end is None or end.length < 2:
             return
-        lost_at = _lost_at(progress)
+        lost_at = self._lost_at(progress, end)
         # In another zone a day ends at another time; what was lost before stays so.
         if isinstance(body, EventRecorded) or lost_at > self._clock():
             await self._store.webhooks.remind(endpoint.id, {user_id: lost_at})
@@ -97,12 +99,13 @@ class Reminders:
 
     async def _look(self, endpoint: Endpoint, user_id: str, now: int) -> tuple[list[Delivery], int | None]:
         progress = await self._progress(user_id)
-        if progress is None or (streak := _streak_of(progress)) < 2:
+        end = None if progress is None else self._end_of(progress)
+        if progress is None or end is None or end.length < 2:
             return [], None
-        lost_at = _lost_at(progress)
+        lost_at = self._lost_at(progress, end)
         if lost_at > now:
             return [], lost_at
-        return [loss_of(endpoint, user_id, streak, progress.last_day, lost_at, now)], None
+        return [loss_of(endpoint, user_id, end.length, end.last_day, lost_at, now)], None
 
     async def _closings(self, endpoint: Endpoint, since: int, now: int) -> list[Delivery]:
         """What to tell of all periods that have ended since a reminder was due, the earliest first."""
@@ -133,12 +136,13 @@ class Reminders:
         except UnknownUser:
             return None
 
+    def _end_of(self, progress: Progress) -> StreakEnd | None:
+        """The user's latest streak, lost or not."""
+        if self._rulebook.streak is not None:
+            return self._rulebook.streak.end(progress)
+        last = progress.last_day
+        return StreakEnd(last - progress.run_first + 1, last, last + 2) if progress.days else None
 
-def _streak_of(progress: Progress) -> int:
-    """The length of the last run of active days, lost or not."""
-    return progress.last_day - progress.run_first + 1 if progress.days else 0
-
-
-def _lost_at(progress: Progress) -> int:
-    """The end of the day after the last active one, in the user's present zone."""
-    return day_start(progress.last_day + 2, progress.time_zone)
+    def _lost_at(self, progress: Progress, end: StreakEnd) -> int:
+        """The instant from which a streak reads 0, in the user's present zone."""
+        return day_start(end.over_on, progress.time_zone) + self._rulebook.grace * MS_PER_HOUR

@@ -14,7 +14,7 @@ import typer
 
 from laurels.cli.options import StoreOption, named_store, rulebook_for, settings_for
 from laurels.cli.rulebook.changing import diff, preview, publish
-from laurels.cli.rulebook.words import earned_by, terms
+from laurels.cli.rulebook.words import earned_by, streak_words, terms
 from laurels.cli.terminal import say, show_table
 from laurels.counts import counted
 from laurels.domain.rules.rulebook import Rulebook
@@ -59,7 +59,7 @@ def show(
     store: StoreOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole rulebook as JSON.")] = False,
 ) -> None:
-    """Show the event types, levels and badges of a rulebook."""
+    """Show the event types, levels, streak rules and badges of a rulebook."""
     rulebook = asyncio.run(rulebook_for(named_store(settings_for(store)))) if source is None else load_rulebook(source)
     if as_json:
         say(msgspec.json.format(msgspec.json.encode(rulebook.data), indent=2).decode())
@@ -71,12 +71,15 @@ def show(
         numbers=(1,),
     )
     show_table("Levels", ("level", "from points"), _levels(rulebook), numbers=(0, 1))
+    if rulebook.data.streak is not None:
+        show_table("Streaks", ("key", "says"), streak_words(rulebook.data.streak), numbers=())
+    unit = rulebook.streak_unit
     badges = sorted(rulebook.badges, key=lambda badge: _CATEGORIES.index(badge.category))
     for category, group in groupby(badges, key=lambda badge: badge.category):
         show_table(
             f"Badges: {category}",
             ("badge", "name", "rarity", "points", "earned by"),
-            [(badge.id, badge.name, badge.rarity, f"{badge.points:,}", earned_by(badge)) for badge in group],
+            [(badge.id, badge.name, badge.rarity, f"{badge.points:,}", earned_by(badge, unit)) for badge in group],
             numbers=(3,),
         )
 

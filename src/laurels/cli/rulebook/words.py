@@ -22,6 +22,7 @@ from laurels.domain.rules.criteria import (
 )
 from laurels.domain.rules.points import EventType
 from laurels.domain.rules.rulebook_data import Badge
+from laurels.domain.rules.streak_rules import StreakRules, Unit
 
 
 def terms(kind: EventType) -> str:
@@ -35,9 +36,24 @@ def terms(kind: EventType) -> str:
     return ", ".join(found)
 
 
-def earned_by(badge: Badge) -> str:
-    """What a badge asks for, in words."""
-    words = [describe(badge.criterion)]
+def streak_words(rules: StreakRules) -> list[tuple[str, str]]:
+    """What a rulebook says of streaks: the keys, and what each means."""
+    minimum, freezes = rules.minimum, rules.freezes
+    days = f", of {counted(rules.days, 'day')}" if rules.per == "week" else ""
+    found = [("per", f"{rules.per}{days}")]
+    found.append(("minimum", f"{counted(minimum.events, 'event')} and {counted(minimum.points, 'point')} a day"))
+    if rules.grace:
+        found.append(("grace", f"{counted(rules.grace, 'hour')} after midnight"))
+    if freezes.initial or freezes.every is not msgspec.UNSET:
+        earned = "" if freezes.every is msgspec.UNSET else f", one more every {freezes.every}, at most {freezes.cap}"
+        found.append(("freezes", f"{freezes.initial} from the start{earned}"))
+    found += [("pause", f"{each.from_day} to {each.until_day} {each.name}".rstrip()) for each in rules.pauses]
+    return found
+
+
+def earned_by(badge: Badge, unit: Unit) -> str:
+    """What a badge asks for, in words; `unit` is what streaks are counted in."""
+    words = [_describe(badge.criterion, unit)]
     if badge.from_day is not None:
         words.append(f"from {badge.from_day}")
     if badge.until_day is not None:
@@ -49,13 +65,12 @@ def earned_by(badge: Badge) -> str:
     return ", ".join(words)
 
 
-def describe(criterion: Criterion) -> str:
-    """What a criterion asks for, in words."""
+def _describe(criterion: Criterion, unit: Unit) -> str:
     match criterion:
         case AllOf():
-            return " and ".join(_part(part) for part in criterion.of)
+            return " and ".join(_part(part, unit) for part in criterion.of)
         case AnyOf():
-            return " or ".join(_part(part) for part in criterion.of)
+            return " or ".join(_part(part, unit) for part in criterion.of)
         case Count():
             return f"{criterion.target:,} {_events(criterion)}"
         case Distinct():
@@ -67,7 +82,7 @@ def describe(criterion: Criterion) -> str:
         case Level():
             return f"level {criterion.target:,}"
         case Streak():
-            return f"a streak of {counted(criterion.target, 'day')}"
+            return f"a streak of {counted(criterion.target, unit)}"
         case Span():
             return counted(criterion.target, "day") + " from the first to the last active one"
         case Badges():
@@ -75,8 +90,9 @@ def describe(criterion: Criterion) -> str:
             return counted(criterion.target, f"{kind + ' ' if kind else ''}badge")
 
 
-def _part(part: Criterion) -> str:
-    return f"({describe(part)})" if isinstance(part, AllOf | AnyOf) else describe(part)
+def _part(part: Criterion, unit: Unit) -> str:
+    words = _describe(part, unit)
+    return f"({words})" if isinstance(part, AllOf | AnyOf) else words
 
 
 def _events(leaf: EventLeaf) -> str:

@@ -37,6 +37,7 @@ from laurels.domain.rules.reachability import check_reachable
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
 from laurels.domain.rules.sense import check_sense
 from laurels.domain.rules.streak_count import StreakCount
+from laurels.domain.rules.streak_rules import Unit
 from laurels.domain.rules.tiers import expand
 from laurels.errors import RulebookError
 
@@ -182,6 +183,11 @@ class Rulebook:
         if self.streak is None:
             return progress.daily_streak(now)
         return self.streak.current(progress, self.today(progress, now))
+
+    @property
+    def streak_unit(self) -> Unit:
+        """What streaks are counted in."""
+        return "day" if self.streak is None else self.streak.rules.per
 
     def _streak_rules(self) -> list[object]:
         # Nothing where there are none: see `_kept_languages`.

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Literal
 
 from msgspec import UNSET, Struct
 
 from laurels.domain.progress import DayTotals, Progress
 from laurels.domain.rules.streak_rules import StreakRules
 from laurels.domain.streaks import Allowance, Runs
+
+DayState = Literal["frozen", "paused"]
 
 _WEEK = 7
 
@@ -32,6 +35,7 @@ class StreakCount:
     def __init__(self, rules: StreakRules) -> None:
         self.rules = rules
         self.is_weekly = rules.per == "week"
+        self.has_freezes = rules.freezes.initial > 0 or rules.freezes.every is not UNSET
         self._days = rules.days
         self._events, self._points = rules.minimum.events, rules.minimum.points
         freezes = rules.freezes
@@ -98,13 +102,13 @@ class StreakCount:
         units = self._units(progress, {day: progress.days[day] for day in progress.days if first <= day <= last})
         return self._walk(progress, units)[1]
 
-    def states(self, progress: Progress, first: int, last: int, *, today: int) -> dict[int, str]:
+    def states(self, progress: Progress, first: int, last: int, *, today: int) -> dict[int, DayState]:
         """`frozen` or `paused` for each day from `first` to `last` that does not count and did no harm for that.
 
         Frozen are the units that were missed between two active ones, or since the latest one, where a run went across.
         """
         lost = self._lost(progress)
-        found: dict[int, str] = {}
+        found: dict[int, DayState] = {}
         for unit in self._bridged(progress, self._unit(today)):
             start = self._first_day(unit)
             for day in range(max(start, first), min(self._first_day(unit + 1) - 1, last) + 1):

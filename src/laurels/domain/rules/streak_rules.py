@@ -9,6 +9,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from laurels.errors import RulebookError
 
+Unit = Literal["day", "week"]
+
 _LONGEST_PAUSE = 366
 
 
@@ -40,7 +42,7 @@ class StreakRules(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     """How streaks are counted. `days` are those that a week needs where streaks are counted `per` week; `grace` the
     hours after midnight that still belong to the day before."""
 
-    per: Literal["day", "week"] = "day"
+    per: Unit = "day"
     days: Annotated[int, Meta(ge=1, le=7)] = 1
     minimum: Minimum = Minimum()
     grace: Annotated[int, Meta(ge=0, le=12)] = 0

@@ -161,5 +161,5 @@ def _progress(done: Corrected, service: Service, *, gained: int = 0) -> Progress
         total_points=progress.total_points,
         level=level_at(progress.total_points),
         leveled_up=level_at(progress.total_points) > level_at(progress.total_points - gained),
-        daily_streak=progress.daily_streak(service.clock()),
+        daily_streak=service.rulebook.daily_streak(progress, service.clock()),
     )

@@ -19,8 +19,9 @@ from laurels.application.queries.translations import translated
 from laurels.application.queries.views import Activity, BadgeStateView, Dashboard
 from laurels.application.service import Service
 from laurels.domain.rules.languages import language_for
+from laurels.domain.rules.streak_rules import Unit
 from laurels.errors import SettingsError
-from laurels.web.drawing import Pen
+from laurels.web.drawing import Pen, length_of, unit_of
 from laurels.web.languages import Language, negotiate
 from laurels.web.names import shown_name
 from laurels.web.pictures import Markup
@@ -52,11 +53,16 @@ class Reports:
         dashboard = translated(await service.learners.dashboard(user_id), rules, asked_texts)
         activity = await service.learners.activity(user_id)
         badges = [translated(each, rules, asked_texts) for each in await service.learners.badges(user_id)]
+        today = await service.learners.today(user_id)
         now = service.clock()
-        async with self._places:
-            return await asyncio.to_thread(
-                lambda: compiled(REPORT, document_of(dashboard, activity, badges, now, language, address=self._address))
+
+        def report() -> bytes:
+            return compiled(
+                REPORT, document_of(dashboard, activity, badges, now, language, today=today, address=self._address)
             )
+
+        async with self._places:
+            return await asyncio.to_thread(report)
 
     async def review(self, service: Service, user_id: str, year: int, asked: str | None, accepted: str) -> bytes:
         """A learner's year. Raises the same, and InvalidQuery for a year that there is not."""
@@ -67,7 +73,9 @@ class Reports:
         activity = await service.learners.activity(user_id, first=first, last=last)
         now = datetime.fromtimestamp(service.clock() / 1000, UTC)
         async with self._places:
-            return await asyncio.to_thread(lambda: compiled(REVIEW, review_document(seen, activity, now, language)))
+            return await asyncio.to_thread(
+                lambda: compiled(REVIEW, review_document(seen, activity, now, language, unit=rules.streak_unit))
+            )
 
 
 def compiled(template: Path, data: dict[str, Any]) -> bytes:
@@ -92,6 +100,7 @@ def document_of(
     now: int,
     language: Language,
     *,
+    today: date,
     address: str,
 ) -> dict[str, Any]:
     """What the template needs, every text translated and every picture drawn."""
@@ -101,6 +110,7 @@ def document_of(
     name = shown_name(user, language)
     pen = Pen(language, "light", is_print=True)
     earned = sorted((one for one in badges if one.earned), key=lambda one: one.earned_at or "")
+    streak = length_of(dashboard.daily_streak, unit_of(dashboard), language)
     return {
         "language": language.code,
         "rtl": language.direction == "rtl",
@@ -125,16 +135,16 @@ def document_of(
             [_("Level"), language.number(user.level)],
             [_("Events"), language.number(dashboard.total_events)],
             [_("Badges"), language.number(len(earned))],
-            [_("Streak"), language.plural("{count} day", "{count} days", dashboard.daily_streak)],
-            [_("Longest streak"), language.plural("{count} day", "{count} days", dashboard.longest_streak)],
+            [_("Streak"), streak],
+            [_("Longest streak"), length_of(dashboard.longest_streak, unit_of(dashboard), language)],
         ],
         "languages": [[one.language, language.number(one.count)] for one in dashboard.top_languages],
         "ring": _picture(pen.level(dashboard), _("Level {level}", level=user.level)),
         "flame": _picture(
-            pen.streak(dashboard, activity, made.date()),
-            language.plural("{count} day in a row", "{count} days in a row", dashboard.daily_streak),
+            pen.streak(dashboard, activity, today),
+            f"{_('Streak')}: {streak}",
         ),
-        "heatmap": _picture(pen.year(activity, made.date()), _heatmap_text(activity, language)),
+        "heatmap": _picture(pen.year(activity, today), _heatmap_text(activity, language)),
         "badges": [
             {
                 "name": one.name,
@@ -148,8 +158,10 @@ def document_of(
     }
 
 
-def review_document(seen: Review, activity: Activity, now: datetime, language: Language) -> dict[str, Any]:
-    """What the template of a year needs."""
+def review_document(
+    seen: Review, activity: Activity, now: datetime, language: Language, *, unit: Unit
+) -> dict[str, Any]:
+    """What the template of a year needs. `unit` is what streaks are counted in."""
     _ = language.text
     name = shown_name(seen, language)
     months = [
@@ -159,7 +171,7 @@ def review_document(seen: Review, activity: Activity, now: datetime, language: L
         [_("Events"), language.number(seen.events)],
         [_("Points"), language.number(seen.points + seen.badge_points)],
         [_("Active days"), language.number(seen.active_days)],
-        [_("Longest streak"), language.plural("{count} day", "{count} days", seen.longest_streak)],
+        [_("Longest streak"), length_of(seen.longest_streak, unit, language)],
         [_("Badges"), language.number(len(seen.badges))],
     ]
     if seen.best_day is not None:
@@ -190,7 +202,7 @@ def review_document(seen: Review, activity: Activity, now: datetime, language: L
 
 def _heatmap_text(activity: Activity, language: Language) -> str:
     return language.plural(
-        "{count} active day in the last year", "{count} active days in the last year", len(activity.days)
+        "{count} active day in the last year", "{count} active days in the last year", activity.active_days
     )
 
 

@@ -1,0 +1,31 @@
+"""A learner's days and streak as answers show them."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, UnsetType
+
+from laurels.application.queries.views import ActivityDay, StreakView
+from laurels.domain.periods import day_name
+from laurels.domain.progress import DayTotals, Progress
+from laurels.domain.rules.rulebook import Rulebook
+
+_NOTHING = DayTotals()
+
+
+def activity_days(progress: Progress, rulebook: Rulebook, first: int, last: int, *, today: int) -> list[ActivityDay]:
+    """The days from `first` to `last` with activity, or with a state that the streak gave them, in order."""
+    states = {} if rulebook.streak is None else rulebook.streak.states(progress, first, last, today=today)
+    active = {day for day in progress.days if first <= day <= last}
+    return [
+        ActivityDay(day_name(day), totals.events, totals.points, states.get(day, UNSET))
+        for day in sorted(active | states.keys())
+        for totals in [progress.days.get(day, _NOTHING)]
+    ]
+
+
+def streak_view(progress: Progress, rulebook: Rulebook, today: int) -> StreakView | UnsetType:
+    """How the learner's streak is counted; nothing where the rulebook does not say."""
+    if rulebook.streak is None:
+        return UNSET
+    freezes = rulebook.streak.freezes_left(progress, today) if rulebook.streak.has_freezes else UNSET
+    return StreakView(per=rulebook.streak.rules.per, freezes=freezes)
