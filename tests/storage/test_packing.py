@@ -42,6 +42,7 @@ def progresses(draw: st.DrawFn) -> Progress:
         parts={1: {"739266=python": 1}},
         once=draw(st.binary(max_size=16)),
         revoked=badges[:1],
+        runs=[(draw(_NUMBERS), draw(_NUMBERS)) for _ in badges],
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from laurels.application.service import Service
 from laurels.application.webhooks.webhooks import Dispatcher, Webhooks
-from laurels.bootstrap import open_store
+from laurels.bootstrap import open_service, open_store
 from laurels.domain.webhooks import BADGE_AWARDED, BOARD_CLOSED, STREAK_EXTENDED, STREAK_LOST
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
@@ -268,3 +268,25 @@ async def test_the_end_of_a_period_follows_the_zone_of_the_boards(
         assert [message["data"]["period"] for message in receiver.messages[-2:]] == ["2026-11-01", "2026-W44"]
     finally:
         await store.close()
+
+
+async def test_a_streak_with_freezes_is_lost_when_none_is_left(
+    url: str, webhooks: Webhooks, sender: Any, receiver: Receiver, clock: SettableClock
+) -> None:
+    await webhooks.add(receiver.url, [STREAK_LOST])
+    rulebook = small_rulebook(streak={"freezes": {"initial": 1}, "grace": 2})
+    store = await open_store(url)
+    async with open_service(url, rulebook=rulebook, clock=clock, projection_interval=3_600) as laurels:
+        try:
+            dispatcher = Dispatcher(store, rulebook, clock, sender)
+            await days_of(laurels, clock, "ada", 2)
+            await dispatcher.work()
+            # The 30th is frozen; the 31st ends at two in the night.
+            clock.set(datetime(2026, 11, 1, 1, 59, tzinfo=UTC))
+            await dispatcher.work()
+            assert receiver.requests == []
+            clock.advance(MINUTE)
+            await dispatcher.work()
+            assert told(receiver) == [{"userId": "ada", "dailyStreak": 2, "lastDay": "2026-10-29"}]
+        finally:
+            await store.close()

@@ -65,6 +65,9 @@ VERSIONS = [
     _rulebook("either", "third", "risen", event_types={"run": {"points": 9}, "talk": {"points": 1}}),
     small_rulebook(badges=[_badge("first", 10, _runs(2)), *[_later(each) for each in _LATER if each["id"] != "both"]]),
 ]
+# The badges of NEW, with streaks that go across a missed day.
+FROZEN = _rulebook(streak={"freezes": {"initial": 1}})
+VERSIONS.append(FROZEN)
 EVENTS = st.lists(
     st.tuples(st.sampled_from(["run", "run", "talk"]), st.integers(0, 12), st.sampled_from(["go", "c", "rust", None])),
     max_size=30,
@@ -100,15 +103,20 @@ def _missing(entries: Sequence[Entry], rulebook: Rulebook) -> list[Crossing]:
     return replay.missing
 
 
-@given(EVENTS, st.lists(st.sampled_from(VERSIONS), min_size=1, max_size=3))
+@given(EVENTS, st.lists(st.sampled_from(VERSIONS), min_size=1, max_size=3), st.sampled_from([NEW, FROZEN]))
 @settings(max_examples=share_of(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_same_is_missing_whatever_versions_decided(
-    happened: list[tuple[str, int, str | None]], deciding: list[Rulebook]
+    happened: list[tuple[str, int, str | None]], deciding: list[Rulebook], present: Rulebook
 ) -> None:
     entries = _ledger(happened, deciding)
     before = [rules_of(rulebook) for rulebook in deciding]
-    focused = NEW.focused_on(badges_to_replay(NEW, before))
-    assert _missing(entries, focused) == _missing(entries, NEW)
+    focused = present.focused_on(badges_to_replay(present, before))
+    assert _missing(entries, focused) == _missing(entries, present)
+
+
+def test_streaks_that_were_counted_otherwise_are_replayed() -> None:
+    on_awards = badges_to_replay(NEW, [rules_of(NEW)])
+    assert badges_to_replay(FROZEN, [rules_of(NEW)]) - on_awards == {"streak", "either"}
 
 
 def test_only_what_is_new_differs_or_hangs_on_awards_is_replayed() -> None:

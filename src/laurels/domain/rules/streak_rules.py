@@ -11,7 +11,7 @@ from laurels.errors import RulebookError
 
 Unit = Literal["day", "week"]
 
-_LONGEST_PAUSE = 366
+_LONGEST_PAUSE = 365
 
 
 class Minimum(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -65,5 +65,5 @@ def check_streak(rules: StreakRules) -> None:
         key = f"streak.pauses[{number}].until"
         if pause.until_day < pause.from_day:
             raise RulebookError(key, "Must not be before from.")
-        if (pause.until_day - pause.from_day).days >= _LONGEST_PAUSE:
+        if (pause.until_day - pause.from_day).days > _LONGEST_PAUSE:
             raise RulebookError(key, f"Must lie at most {_LONGEST_PAUSE} days after from; write a shorter pause.")
