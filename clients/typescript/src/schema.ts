@@ -171,6 +171,7 @@ export interface components {
             date: string;
             events: number;
             points: number;
+            state?: "frozen" | "paused";
         };
         AllOf: {
             /** @constant */
@@ -288,6 +289,7 @@ export interface components {
             newBadges: components["schemas"]["BadgeView"][];
             nextBadges: components["schemas"]["NextBadge"][];
             stale?: true;
+            streak?: components["schemas"]["StreakView"];
             /**
              * @default true
              * @constant
@@ -513,6 +515,11 @@ export interface components {
             /** @constant */
             kind: "streak";
             target: number;
+        };
+        StreakView: {
+            freezes?: number;
+            /** @enum {string} */
+            per: "day" | "week";
         };
         Sum: {
             event?: string | string[] | null;
