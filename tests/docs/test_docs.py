@@ -21,6 +21,7 @@ from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook_data import Badge
+from laurels.domain.rules.streak_rules import StreakRules
 from laurels.domain.webhooks import DELAYS, TYPES, headers_of, new_secret
 from laurels.http.app import build_app
 from laurels.http.wire.openapi import complete
@@ -175,7 +176,7 @@ class TestRulebookPage:
             assert sum(outcome.points > 0 for outcome in found) == paid
 
     def test_its_criteria_load_into_it(self) -> None:
-        book, criteria, conditions = blocks(DOCS / "rulebooks.md", "toml")
+        book, _streak, criteria, conditions = blocks(DOCS / "rulebooks.md", "toml")
         more = parse_rulebook(f"{book}\n{conditions}").badges
         assert [badge.id for badge in more[1:]] == ["bookworm", "bookworm_silver", "bookworm_gold"]
         assert more[2].description == "Finish 12 books."
@@ -187,6 +188,15 @@ class TestRulebookPage:
             parse_rulebook(
                 f"{book}\n[event_types.code_run]\npoints = 1\n[event_types.session_join]\npoints = 1\n{badge}"
             )
+
+    def test_its_streak_table_loads_into_it_and_every_key_is_explained(self) -> None:
+        book, streak, *_ = blocks(DOCS / "rulebooks.md", "toml")
+        rules = parse_rulebook(f"{book}\n{streak}").data.streak
+        assert rules is not None
+        assert (rules.grace, rules.pauses[0].name) == (3, "Christmas")
+        page = read(DOCS / "rulebooks.md")
+        keys = [field.encode_name for field in msgspec.structs.fields(StreakRules)]
+        assert [key for key in keys if f"`{key}" not in page and f"\n{key} =" not in page] == []
 
     def test_every_key_of_a_badge_is_explained(self) -> None:
         page = read(DOCS / "rulebooks.md")
