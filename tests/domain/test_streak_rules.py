@@ -29,7 +29,7 @@ from tests.domain.test_streaks import DAYS, longest_run, plain_streak
 
 # A Monday, so that weeks have edges inside of what is drawn.
 START = date(2026, 3, 2).toordinal()
-LENGTH = 40
+LENGTH = 24
 HOUR = 3_600_000
 TARGETS = (1, 2, 3, 5, 8, 13)
 Events = list[tuple[int, int]]
@@ -168,7 +168,7 @@ def streak_tables(draw: st.DrawFn) -> dict[str, Any]:
 
 # Many on few days, and most of them close to midnight.
 HOURS = st.builds(lambda day, hour: 24 * day + hour, st.integers(0, LENGTH), st.sampled_from([0, 2, 3, 12, 12, 12, 23]))
-EVENTS = st.lists(st.tuples(HOURS, st.sampled_from([0, 1, 3, 3])), max_size=50)
+EVENTS = st.lists(st.tuples(HOURS, st.sampled_from([0, 1, 3, 3])), max_size=70)
 
 
 class TestByAPlainLookAtTheDays:
@@ -249,17 +249,32 @@ class TestInWords:
             ({}, "xx.xx..", [1, 2, 2, 1, 2, 2, 0]),
             ({"freezes": {"initial": 1}}, "xx.x.x...", [1, 2, 2, 3, 3, 2, 2, 1, 0]),
             ({"freezes": {"every": 2, "cap": 1}}, "xx.x.x", [1, 2, 2, 3, 3, 1]),
+            ({"freezes": {"every": 1, "cap": 1}}, "xxx..x", [1, 2, 3, 3, 3, 1]),
             ({"freezes": {"every": 2, "cap": 2}}, "xxxx..x.x", [1, 2, 3, 4, 4, 4, 5, 5, 1]),
             (
                 {"pauses": [{"from": date(2026, 3, 4), "until": date(2026, 3, 6)}]},
                 "xx...x..",
                 [1, 2, 2, 2, 2, 3, 3, 0],
             ),
+            # The second week has Saturday and Sunday left, which are too few.
+            (
+                {"per": "week", "days": 3, "pauses": [{"from": date(2026, 3, 9), "until": date(2026, 3, 13)}]},
+                "xxx...........xxx",
+                [0, 0, *[1] * 14, 2],
+            ),
             ({"per": "week", "days": 2}, "xx.....xx............", [0, *[1] * 7, *[2] * 13]),
         ],
     )
     def test_a_few_weeks(self, table: dict[str, Any], days: str, expected: list[int]) -> None:
         assert streaks(table, days) == expected
+
+    def test_a_day_counts_from_the_event_that_makes_its_points_enough(self) -> None:
+        rulebook = rulebook_of({"minimum": {"events": 2, "points": 4}})
+        assert [live([(12, 1), (13, 1), (14, 3)][:number], rulebook).longest_streak for number in (1, 2, 3)] == [
+            0,
+            0,
+            1,
+        ]
 
     def test_a_late_event_gives_the_freeze_back(self) -> None:
         rulebook = rulebook_of({"freezes": {"initial": 1}})

@@ -146,6 +146,16 @@ class TestAChangeOfZone:
         # At 20:00 of 7 May in Honolulu it is 20:00 of 8 May on Kiritimati: the evening of the 7th never came.
         assert self.moved("Pacific/Honolulu", "Pacific/Kiritimati") == [1, 2, 3, 4, 5, 6, 7]
 
+    def test_an_event_a_little_ahead_of_the_change_is_joined_by_it(self) -> None:
+        rulebook, progress = self.RULES, of_zone(self.RULES, "Pacific/Honolulu")
+        day = date(2026, 5, 7)
+        for before in (2, 1):
+            learn(progress, at(day - before * DAY, 12, 0, "Pacific/Honolulu"), rulebook)
+        assert learn(progress, at(day + DAY, 0, 1, "Pacific/Honolulu"), rulebook) == 1
+        moved_at = at(day, 23, 59, "Pacific/Honolulu")
+        progress.set_profile(ProfileChanged({"timeZone": "Pacific/Kiritimati"}, to_ms(moved_at)))
+        assert rulebook.daily_streak(progress, to_ms(moved_at)) == 3
+
     def test_it_shows_as_a_pause(self) -> None:
         rulebook, progress = self.RULES, of_zone(self.RULES, "Pacific/Honolulu")
         assert rulebook.streak is not None
