@@ -38,6 +38,7 @@ from laurels.errors import (
     UnknownUser,
     UnknownWebhook,
     UserDeleted,
+    UserMerged,
 )
 from laurels.results import (
     Activity,
@@ -107,6 +108,7 @@ __all__ = [
     "UnknownWebhook",
     "User",
     "UserDeleted",
+    "UserMerged",
     "Visibility",
     "load_rulebook",
 ]

@@ -10,6 +10,7 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
     ├── EventConflict           the same event id came before with other content
     ├── UnknownUser             nothing is recorded for this user
     ├── UserDeleted             this user was deleted, and stays so
+    ├── UserMerged              this user was merged into another one
     ├── UnknownEvent            this user has no such event
     ├── UnknownBadge            the rulebook, or the user, has no such badge
     ├── UnknownKey              there is no API key with this prefix
@@ -103,8 +104,19 @@ class UserDeleted(LaurelsError):
 
     code = "user-deleted"
 
-    def __init__(self) -> None:
-        super().__init__("This user was deleted; nothing is recorded under this userId any more.")
+    def __init__(self, detail: str = "This user was deleted; nothing is recorded under this userId any more.") -> None:
+        super().__init__(detail)
+
+
+class UserMerged(LaurelsError):
+    """This user was merged into the user `into`, under whom their events are recorded from then on."""
+
+    code = "user-merged"
+
+    def __init__(self, user_id: str, into: str) -> None:
+        super().__init__(f"The user {user_id} was merged into the user {into}; use that userId from now on.")
+        self.user_id = user_id
+        self.into = into
 
 
 class UnknownEvent(LaurelsError):

@@ -234,9 +234,9 @@ class Rank(Struct, frozen=True, kw_only=True, rename="camel"):
 class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     """One line of a user's ledger. `points` and the points of `badges`, summed over all lines, are the user's total.
 
-    `kind` is event, profile, migration, award, revocation, retraction or repoint. `at` is when it happened,
-    `recorded_at` when it was written; `event` is None where the line is of another kind. `reason` is there where a
-    person gave one.
+    `kind` is event, profile, migration, award, revocation, retraction, repoint, merged-into or merged-from. `at` is
+    when it happened, `recorded_at` when it was written; `event` is None where the line is of another kind. `reason` is
+    there where a person gave one, `user` where another one was merged with this one.
     """
 
     seq: int
@@ -247,6 +247,7 @@ class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     points: int
     badges: list[EarnedBadge] = field(name="awards")
     reason: str | None = None
+    user: str | None = None
 
 
 def result_of(view: object, kind: type[T]) -> T:

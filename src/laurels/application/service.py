@@ -13,6 +13,7 @@ from laurels.application.live.live import Live
 from laurels.application.maintenance.corrections import Corrections
 from laurels.application.maintenance.following import RememberedRulebook, RulebookFollower
 from laurels.application.maintenance.jobs import JobRunner
+from laurels.application.maintenance.merging import Merging
 from laurels.application.maintenance.publishing import InForce
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.draining import PAUSE, Drainer
@@ -115,6 +116,7 @@ class Service:
                 pause=fallback.drain_pause,
             )
         self.corrections = Corrections(store, rulebook, clock, self.recorder)
+        self.merging = Merging(store, self.recorder)
         self.learners = Learners(store, rulebook, clock, recent=recent, last_known=last_known, names=names)
         self.cursors = Cursors(store.secrets)
         self.leaderboards = Leaderboards(

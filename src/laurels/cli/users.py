@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 from msgspec import UNSET
 
+from laurels.application.maintenance.merging import Merged
 from laurels.application.ports.spool import Spool
 from laurels.application.privacy.personal_data import personal_data
 from laurels.application.privacy.retention import inactive_users
@@ -101,6 +102,8 @@ def show(
     dashboard, lines = _run(store_settings(store), work)
     shown = dashboard.user
     say(f"{shown.user_id}  {shown.display_name if shown.has_name else '(no name)'}")
+    if shown.merged_into is not UNSET:
+        say(f"Merged into {shown.merged_into}")
     say(f"Level {shown.level}, {counted(shown.total_points, 'point')}, {counted(dashboard.total_events, 'event')}")
     unit = "day" if dashboard.streak is UNSET else dashboard.streak.per
     say(f"Streak {counted(dashboard.daily_streak, unit)}, longest {counted(dashboard.longest_streak, unit)}")
@@ -153,6 +156,33 @@ def delete(
 
     # Not the id: what this prints may be kept.
     say(f"The user is deleted since {iso(_run(store_settings(store), work))}")
+
+
+@app.command()
+def merge(
+    source: Annotated[
+        str, typer.Argument(metavar="FROM", help="The id of the learner who is merged.", show_default=False)
+    ],
+    into: Annotated[str, typer.Argument(metavar="INTO", help="The id that stays.", show_default=False)],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in both histories.", show_default=False)
+    ],
+    store: StoreOption = None,
+) -> None:
+    """Have everything of one learner count under the id of another one: they are the same person. FROM is closed for
+    good. Where it is cut off, ask again: it does what is left."""
+
+    async def work(laurels: Service, _spool: Spool | None) -> tuple[Merged, int]:
+        done = await laurels.merging.merge(source, into, reason=reason)
+        return done, (await laurels.learners.progress(into)).total_points
+
+    done, total = _run(store_settings(store), work)
+    if done.is_replay:
+        say(f"Nothing changed: {source} is already merged into {into}. {counted(total, 'point')} in all.")
+        return
+    say(f"{source} is merged into {into}: {counted(done.events, 'event')}. {counted(total, 'point')} in all.")
+    if done.renamed:
+        complain(f"{counted(done.renamed, 'event')} got a new id: {into} had other events under these ids.")
 
 
 @app.command()

@@ -19,6 +19,8 @@ from laurels.domain.ledger import (
     EntryBody,
     EventRecorded,
     EventRetracted,
+    MergedFrom,
+    MergedInto,
     Notify,
     UserMigrated,
 )
@@ -65,9 +67,11 @@ class Replay:
     def take(self, entry: Entry) -> None:
         """Take in the next entry."""
         progress, body, rulebook = self.progress, entry.body, self._rulebook
-        if isinstance(body, BadgesGiven | UserMigrated):
+        if isinstance(body, BadgesGiven | UserMigrated | MergedFrom):
             self._take_awards(entry, body)
             return
+        if isinstance(body, MergedInto):
+            self.crossings.clear()
         if not isinstance(body, EventRecorded) or entry.seq in self._seen.events:
             # A badge that came with an event that was taken back is held from the next one on that brings it, or stays.
             fold(progress, entry, rulebook, self._seen)
@@ -90,13 +94,15 @@ class Replay:
         if candidates:
             self._award(candidates, body.at, entry.event_id or "")
 
-    def _take_awards(self, entry: Entry, body: BadgesGiven | UserMigrated) -> None:
-        progress, is_dated = self.progress, isinstance(body, BadgesGiven)
+    def _take_awards(self, entry: Entry, body: BadgesGiven | UserMigrated | MergedFrom) -> None:
+        progress, is_dated = self.progress, not isinstance(body, UserMigrated)
         progress.stamp(entry.seq, entry.recorded_at, body)
         candidates: list[int] = []
         if isinstance(body, UserMigrated):
             progress.migrate(body)
             candidates += adjust(progress, body.adjustment, self._rulebook)
+        elif isinstance(body, MergedFrom):
+            progress.merge(body)
         for given in body.awards:
             candidates += self._hold(entry.seq, given, is_dated=is_dated)
         if candidates:

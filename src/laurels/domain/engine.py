@@ -26,7 +26,6 @@ def advance(
     otherwise it follows from the zone that the user had at `at`. Badges are awarded until none is new: one
     badge's points may bring the next. The caller stamps `seq` with the entry that it makes of the outcome.
     """
-    level = rulebook.levels.level_at(progress.total_points)
     rule = rulebook.event_types[event.event_type]
     points = rule.points_for(event.metadata)
     if offset is None:
@@ -36,6 +35,23 @@ def advance(
     if event.once_key is not None or event.event_type in rulebook.limited:
         day = day_of(at, offset, grace)
         points, unpaid = pay(progress, event.event_type, rule, points, at=at, day=day, once_key=event.once_key)
+    return count(progress, event, at, rulebook, points=points, offset=offset, unpaid=unpaid, rules=rulebook.fingerprint)
+
+
+def count(
+    progress: Progress,
+    event: LearningEvent,
+    at: int,
+    rulebook: Rulebook,
+    *,
+    points: int,
+    offset: int,
+    rules: str,
+    unpaid: Unpaid | None = None,
+    pays: Mapping[str, int] | None = None,
+) -> Outcome:
+    """Count an event in that brings `points`, as `rules` decided. `pays`: see `award`."""
+    level = rulebook.levels.level_at(progress.total_points)
     candidates = observe_event(
         progress,
         event_type=event.event_type,
@@ -47,13 +63,13 @@ def advance(
         rulebook=rulebook,
         once_key=event.once_key,
     )
-    awards = award(progress, candidates, at, rulebook) if candidates else []
+    awards = award(progress, candidates, at, rulebook, pays=pays) if candidates else []
     level_after = rulebook.levels.level_at(progress.total_points)
     return Outcome(
         points=points,
         total_points=progress.total_points,
         level=level_after,
-        rules=rulebook.fingerprint,
+        rules=rules,
         offset=offset,
         grace=grace,
         leveled_up=level_after > level,

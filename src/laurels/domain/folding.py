@@ -17,6 +17,8 @@ from laurels.domain.ledger import (
     Entry,
     EventRecorded,
     EventRetracted,
+    MergedFrom,
+    MergedInto,
     ProfileChanged,
     Repointed,
     UserMigrated,
@@ -71,6 +73,11 @@ class Revisions:
             for badge_id, points in body.badges.items():
                 self.award_points[self.given[badge_id], badge_id] = points
                 self.held[badge_id] = replace(self.held[badge_id], points=points)
+        elif isinstance(body, MergedFrom):
+            self.banned.update(body.revoked)
+        elif isinstance(body, MergedInto):
+            self.held.clear()
+            self.banned.clear()
 
     def points_of(self, seq: int, body: EventRecorded) -> int:
         """What the event of entry `seq` counts with."""
@@ -133,6 +140,11 @@ def fold(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisi
             progress.revoked = sorted({*progress.revoked, body.award.badge_id})
         case ProfileChanged():
             progress.set_profile(body)
+        case MergedFrom():
+            progress.merge(body)
+            _take_awards(progress, entry, rulebook, revisions)
+        case MergedInto():
+            progress.close(body)
         case EventRetracted() | Repointed():
             # All that it says is in `revisions`.
             pass

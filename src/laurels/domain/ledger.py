@@ -168,7 +168,56 @@ class Repointed(Struct, frozen=True, rename="camel", omit_defaults=True, tag="re
     caller: str | None = None
 
 
-EntryBody = EventRecorded | ProfileChanged | UserMigrated | BadgesGiven | BadgeRevoked | EventRetracted | Repointed
+class MergedInto(Struct, frozen=True, rename="camel", omit_defaults=True, tag="merged-into", tag_field="kind"):
+    """This user is the same person as the user `into`, under whom everything counts from here on. It closes the ledger:
+    no entry follows it.
+
+    `points` is the total that it took away; `total_points` (0) and `level` stand after it.
+    """
+
+    into: str
+    points: int
+    total_points: int
+    level: int
+    reason: str
+    caller: str | None = None
+
+
+MergeStage = Literal["begun", "done", "withdrawn"]
+"""How far a merge has come: nothing is moved yet; everything is; nothing ever will be."""
+
+
+class MergedFrom(Struct, frozen=True, rename="camel", omit_defaults=True, tag="merged-from", tag_field="kind"):
+    """The user `source` is merged into this one. Between the entries that say "begun" and "done" stand its events.
+
+    With "begun" come the badges that were taken back by hand under `source` (`revoked`), and whether the operator had
+    suspended it. With "done" come the badges that it held and the events did not bring (`awards`), and the number of
+    its `events`. `total_points` and `level` stand after it.
+    """
+
+    source: str
+    stage: MergeStage
+    total_points: int
+    level: int
+    reason: str
+    revoked: list[str] = []
+    is_suspended: bool = False
+    awards: list[Award] = []
+    events: int = 0
+    caller: str | None = None
+
+
+EntryBody = (
+    EventRecorded
+    | ProfileChanged
+    | UserMigrated
+    | BadgesGiven
+    | BadgeRevoked
+    | EventRetracted
+    | Repointed
+    | MergedInto
+    | MergedFrom
+)
 
 
 class Entry(Struct, frozen=True):
@@ -186,7 +235,7 @@ def awards_of(body: EntryBody) -> list[Award]:
     match body:
         case EventRecorded():
             return body.outcome.awards
-        case UserMigrated() | BadgesGiven():
+        case UserMigrated() | BadgesGiven() | MergedFrom():
             return body.awards
         case _:
             return []

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from laurels.domain.engine import award
+from laurels.domain.engine import award, count
 from laurels.domain.events import LearningEvent
-from laurels.domain.folding import adjust, hold, observe_event
+from laurels.domain.folding import adjust, hold
 from laurels.domain.ledger import Award, Outcome, UserMigrated
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
@@ -34,30 +34,7 @@ def migrate_event(
 
     Like `engine.advance`, but for the points. A badge whose criterion is met is awarded at this event.
     """
-    level = rulebook.levels.level_at(progress.total_points)
-    offset = progress.offset_at(at)
-    candidates = observe_event(
-        progress,
-        event_type=event.event_type,
-        metadata=event.metadata,
-        at=at,
-        offset=offset,
-        grace=rulebook.grace,
-        points=points,
-        rulebook=rulebook,
-    )
-    awards = award(progress, candidates, at, rulebook, pays=pays) if candidates else []
-    level_after = rulebook.levels.level_at(progress.total_points)
-    return Outcome(
-        points=points,
-        total_points=progress.total_points,
-        level=level_after,
-        rules=RULES,
-        offset=offset,
-        grace=rulebook.grace,
-        leveled_up=level_after > level,
-        awards=awards,
-    )
+    return count(progress, event, at, rulebook, points=points, offset=progress.offset_at(at), rules=RULES, pays=pays)
 
 
 def difference_of(progress: Progress, stored_total: int | None, event_points: int, pays: Mapping[str, int]) -> int:

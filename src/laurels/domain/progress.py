@@ -11,7 +11,15 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from laurels.domain.ledger import Award, EntryBody, EventRecorded, ProfileChanged, UserMigrated
+from laurels.domain.ledger import (
+    Award,
+    EntryBody,
+    EventRecorded,
+    MergedFrom,
+    MergedInto,
+    ProfileChanged,
+    UserMigrated,
+)
 from laurels.domain.periods import day_of, utc_offset
 from laurels.domain.ranking import Visibility
 from laurels.domain.streaks import streak_around
@@ -103,6 +111,10 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     revoked: list[str] = []
     runs: list[tuple[int, int]] = []
     runs_until: int = 0
+    # Where this user is another one now; users who are this one now; and those who are about to be.
+    merged_into: str | None = None
+    merged: list[str] = []
+    merging: list[str] = []
 
     @property
     def time_zone(self) -> str:
@@ -157,6 +169,34 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
             self.created_at = body.created_at
         if body.profile:
             self.set_profile(ProfileChanged(body.profile))
+
+    def merge(self, body: MergedFrom) -> None:
+        """Take in how far a merge into this user has come; its badges are folded in elsewhere."""
+        self.merging = [each for each in self.merging if each != body.source]
+        if body.stage == "begun":
+            self.merging = [*self.merging, body.source]
+        elif body.stage == "done":
+            self.merged = [*self.merged, body.source]
+        if body.revoked:
+            self.revoked = sorted({*self.revoked, *body.revoked})
+        if body.is_suspended:
+            self.is_suspended = True
+
+    def close(self, body: MergedInto) -> None:
+        """Hold nothing any more: it all counts under another user. Empty days of the boards stay, so that their lines,
+        which may have been written, are written anew as lines that nobody sees."""
+        closed = Progress(
+            user_id=self.user_id,
+            version=self.version,
+            seq=self.seq,
+            created_at=self.created_at,
+            board_days={day: BoardDay() for day in self.board_days},
+            language_days={name: {day: BoardDay() for day in days} for name, days in self.language_days.items()},
+            visibility=Visibility.HIDDEN,
+            merged_into=body.into,
+            merged=self.merged,
+        )
+        self.become(closed)
 
     def become(self, other: Progress) -> None:
         """Take over everything from another progress of the same user."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import islice
 
 from laurels.domain.folding import Revisions
-from laurels.domain.ledger import Entry, EventRecorded, Repointed, UserMigrated
+from laurels.domain.ledger import Entry, EventRecorded, MergedInto, Repointed, UserMigrated
 from laurels.domain.progress import Progress
 from laurels.domain.rules.caps import note, pay
 from laurels.domain.rules.rulebook import Rulebook
@@ -45,6 +45,10 @@ class Repricing:
                 self._price(entry.seq, body)
             awards = body.outcome.awards
         elif isinstance(body, UserMigrated):
+            return
+        elif isinstance(body, MergedInto):
+            # Nothing counts here any more.
+            self.events, self.badges, self.difference = {}, {}, 0
             return
         else:
             awards = getattr(body, "awards", [])

@@ -29,6 +29,7 @@ LEVEL_REACHED = "level.reached"
 STREAK_EXTENDED = "streak.extended"
 STREAK_LOST = "streak.lost"
 USER_DELETED = "user.deleted"
+USER_MERGED = "user.merged"
 TEST = "webhook.test"
 
 TYPES = (
@@ -42,6 +43,7 @@ TYPES = (
     STREAK_EXTENDED,
     STREAK_LOST,
     USER_DELETED,
+    USER_MERGED,
 )
 """What an endpoint can ask for. `TEST` is only sent when somebody asks for it by hand."""
 

@@ -19,6 +19,8 @@ from laurels.domain.ledger import (
     Entry,
     EventRecorded,
     EventRetracted,
+    MergedFrom,
+    MergedInto,
     ProfileChanged,
     Repointed,
 )
@@ -189,6 +191,12 @@ def ledger_line(entry: Entry, *, names: dict[str, dict[str, Any]], language: Lan
     elif isinstance(body, Repointed):
         line["what"] = _("Points counted anew under other rules")
         line["points"] = _points(body.difference, language)
+    elif isinstance(body, MergedInto):
+        line["what"] = _("Merged into another account")
+        line["points"] = _points(-body.points, language)
+    elif isinstance(body, MergedFrom):
+        line["what"] = _("Another account merged into this one")
+        awards = body.awards
     else:
         line["what"] = _("Brought along from another system")
         awards = body.awards

@@ -27,7 +27,7 @@ from laurels.domain.ledger import Entry, Notify
 from laurels.domain.periods import iso
 from laurels.domain.repointing import Repricing
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.errors import StoreContended, UserDeleted
+from laurels.errors import StoreContended, UserDeleted, UserMerged
 
 SAMPLES = 20
 # Users whose ledgers are read together: at worst `LATER_LIMIT` entries of each.
@@ -208,7 +208,7 @@ class Backfill:
                 elif result is False:
                     # The ledger has gone on: what is missing may be held by now, or more may be.
                     again.append(replayed.user_id)
-                elif not isinstance(result, UserDeleted):
+                elif not isinstance(result, UserDeleted | UserMerged):
                     raise result
             repeated = [each async for each in _replays_of(self._store, self._focus, again, repoint=False)]
             waiting = [each for each in repeated if each.missing]

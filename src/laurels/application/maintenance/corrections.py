@@ -21,7 +21,7 @@ from laurels.domain.events import check_id
 from laurels.domain.ledger import BadgeRevoked, BadgesGiven, Entry, EntryBody, EventRecorded, EventRetracted
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.errors import InvalidInput, StoreContended, UnknownBadge, UnknownEvent, UnknownUser
+from laurels.errors import InvalidInput, StoreContended, UnknownBadge, UnknownEvent, UnknownUser, UserMerged
 
 MAX_REASON_LENGTH = 500
 
@@ -48,8 +48,9 @@ class Corrections:
 
     async def retract(self, user_id: str, event_id: str, *, reason: str, caller: str | None = None) -> Corrected:
         """Have an event not count. Raises InvalidInput, UnknownUser, UnknownEvent or StoreError."""
-        _check(user_id, reason)
+        check_id(user_id, "userId", InvalidInput)
         check_id(event_id, "eventId", InvalidInput)
+        check_reason(reason)
 
         async def decide(progress: Progress, rules: Rulebook) -> Amendment | EntryBody:
             version = rules.measures_version
@@ -71,7 +72,8 @@ class Corrections:
     ) -> Corrected:
         """Award a badge by hand, as of `earned_at` (milliseconds, default now). Raises InvalidInput, UnknownUser,
         UnknownBadge or StoreError."""
-        _check(user_id, reason)
+        check_id(user_id, "userId", InvalidInput)
+        check_reason(reason)
         if self._rulebook.badge(badge_id) is None:
             raise UnknownBadge("The rulebook has no badge with this badgeId; GET /api/badges lists them.")
         at = self._clock() if earned_at is None else earned_at
@@ -87,7 +89,8 @@ class Corrections:
 
     async def revoke(self, user_id: str, badge_id: str, *, reason: str, caller: str | None = None) -> Corrected:
         """Take a badge back, with its points. Raises InvalidInput, UnknownUser, UnknownBadge or StoreError."""
-        _check(user_id, reason)
+        check_id(user_id, "userId", InvalidInput)
+        check_reason(reason)
 
         async def decide(progress: Progress, rules: Rulebook) -> Amendment | EntryBody:
             if badge_id not in progress.awards:
@@ -133,7 +136,10 @@ class Corrections:
         until = later[-1].seq if later else known.seq if known else 0
         if not until or user_id in found.deleted:
             raise UnknownUser(user_id)
-        return await refold(self._store, rules, user_id, until)
+        progress = await refold(self._store, rules, user_id, until)
+        if progress.merged_into is not None:
+            raise UserMerged(user_id, progress.merged_into)
+        return progress
 
     async def _last(self, user_id: str, until: int, is_it: Callable[[EntryBody], Any]) -> EntryBody:
         found: EntryBody | None = None
@@ -144,8 +150,8 @@ class Corrections:
         return found
 
 
-def _check(user_id: str, reason: str) -> None:
-    check_id(user_id, "userId", InvalidInput)
+def check_reason(reason: str) -> None:
+    """Raise InvalidInput for what is no reason."""
     if not reason.strip() or len(reason) > MAX_REASON_LENGTH:
         raise InvalidInput("reason", f"Must say why, in 1 to {MAX_REASON_LENGTH} characters.")
 

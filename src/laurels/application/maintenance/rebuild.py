@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct, field
 
+from laurels.application.maintenance.merging import left_of_merge
 from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.snapshots import Projected, Projection
 from laurels.application.ports.store import Store
@@ -19,15 +20,25 @@ from laurels.application.recording.standings import card_of, standings_of
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import fold, is_revision
-from laurels.domain.ledger import Award, BadgesGiven, Entry, EntryBody, EventRecorded, UserMigrated, awards_of
+from laurels.domain.ledger import (
+    Award,
+    BadgesGiven,
+    Entry,
+    EntryBody,
+    EventRecorded,
+    MergedFrom,
+    MergedInto,
+    UserMigrated,
+    awards_of,
+)
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 
 # Users per portion of work, and of those whose ledgers are read together: at worst `LATER_LIMIT` entries of each.
 _USERS = 200
 _TOGETHER = 50
-# Seconds after which a deletion that was under way is looked at again.
-_BEING_DELETED = 1.0
+# Seconds after which a deletion or a merge that was under way is looked at again.
+_UNDER_WAY = 1.0
 MEND = "`laurels rebuild` makes them again"
 
 
@@ -93,7 +104,7 @@ async def verify_deletions(store: Store) -> list[Difference]:
     """
     found = await store.tombstones.leftovers()
     if found:
-        await asyncio.sleep(_BEING_DELETED)
+        await asyncio.sleep(_UNDER_WAY)
         still = await store.tombstones.leftovers()
         found = {user_id: still[user_id] for user_id in found if user_id in still}
     return [
@@ -106,8 +117,12 @@ async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -
     """The part of `verify` that is about some users."""
     found = Verification(users=len(users))
     projections = await store.snapshots.projected(users)
+    closed: dict[str, str] = {}
     async for user_id, ledger in _ledgers(store, rulebook, users):
-        await _verify_user(store, ledger, rulebook, user_id, projections.get(user_id), found)
+        progress = await _verify_user(store, ledger, rulebook, user_id, projections.get(user_id), found)
+        if progress.merged_into is not None:
+            closed[user_id] = progress.merged_into
+    found.differences += await _unfinished_merges(store, closed)
     if found.differences:
         # Who is deleted meanwhile is not there as a whole any more; whether anything stays is another question.
         deleted = await store.tombstones.find([difference.user_id for difference in found.differences])
@@ -186,7 +201,9 @@ async def _verify_user(
     user_id: str,
     projected: Projected | None,
     found: Verification,
-) -> None:
+) -> Progress:
+    """Verify one user; their progress at the end of the ledger."""
+
     def differs(seq: int, what: str) -> None:
         found.differences.append(Difference(user_id, seq, what))
 
@@ -223,12 +240,28 @@ async def _verify_user(
         found.behind += 1
     elif progress.seq < snapshot_seq:
         differs(0, f"the snapshot stands at entry {snapshot_seq}, the ledger ends at {progress.seq}")
+    return progress
+
+
+async def _unfinished_merges(store: Store, closed: Mapping[str, str]) -> list[Difference]:
+    """Users whose ledger is closed while what counted there does not stand in the other one. A merge that is going on
+    just now is no difference."""
+    left = {user_id: into for user_id, into in closed.items() if await left_of_merge(store, user_id, into)}
+    if not left:
+        return []
+    await asyncio.sleep(_UNDER_WAY)
+    still = [(user_id, await left_of_merge(store, user_id, into)) for user_id, into in left.items()]
+    return [Difference(user_id, 0, what) for user_id, what in still if what is not None]
 
 
 def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
     """Take the entry in, and tell in what its recorded outcome differs from what its event brings."""
     body = entry.body
-    if isinstance(body, UserMigrated | BadgesGiven):
+    if isinstance(body, MergedInto):
+        before = progress.total_points
+        fold(progress, entry, rulebook)
+        return [] if before == body.points else [f"recorded {body.points} points to move, sum of the ledger {before}"]
+    if isinstance(body, UserMigrated | BadgesGiven | MergedFrom):
         # What another system had stored, or a person or a change of the rules decided, is not ours to decide again.
         problems = _awarded_again(progress, body.awards)
         fold(progress, entry, rulebook)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Collection
 from time import monotonic
 
 from laurels.application.background import BackgroundTask
+from laurels.application.maintenance.merging import absorbed_by
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.spool import Spool
 from laurels.application.ports.store import Store
@@ -76,8 +77,12 @@ class Deletion:
     async def delete(self, user_id: str, *, spool: Spool | None = None) -> Tombstone:
         """See `delete_user`; `spool` is for a process that keeps none, beside servers that do.
 
+        Users who were merged into this one are deleted before, so that one who asks again finds those that are left.
         When this returns, nothing of the user is shown any more. Raises UnknownUser, InvalidQuery or StoreError.
         """
+        check_id(user_id, "userId", InvalidQuery)
+        for other in await absorbed_by(self._store, user_id):
+            await self.delete(other, spool=spool)
         found = await delete_user(self._store, self._clock, self._spool or spool, user_id)
         await self._forget((user_id,))
         if found.is_open:

@@ -321,6 +321,7 @@ def user_view(progress: Progress, rulebook: Rulebook, names: Names, *, with_pref
         last_active_at=None if progress.last_active_at is None else iso(progress.last_active_at),
         created_at=iso(progress.created_at),
         time_zone=progress.time_zone,
+        merged_into=UNSET if progress.merged_into is None else progress.merged_into,
         **fields,
     )
 

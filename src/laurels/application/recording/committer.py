@@ -32,6 +32,7 @@ from laurels.errors import (
     StoreError,
     StoreUnavailable,
     UserDeleted,
+    UserMerged,
 )
 
 logger = logging.getLogger(__name__)
@@ -224,19 +225,20 @@ class Committer:
             users = {command.user_id: None for command in batch}
             # These may find that there is nothing to write, and then no append corrects it.
             doubted = {command.user_id for command in batch if not isinstance(command, EventCommand)}
-            keys = {command.key for command in batch if command.key} if self._expects_replays else ()
+            asks = self._expects_replays
+            keys = {command.key for command in batch if command.key} if asks else set[tuple[str, str]]()
             known = await self._cache.refresh(users, keys, doubted=doubted)
             if self._cache.deleted:
                 batch = self._refuse_deleted(batch)
                 if not batch:
                     return
             found = bool(known)
-            decided = self._decide(batch, known)
+            decided, unclear = self._decide(batch, known, keys)
             entries = [entry for _, entry, is_new in decided if is_new and entry is not None]
             refused = await self._store.ledger.append(entries) if entries else frozenset[str]()
             # Whatever an append refuses, or a look finds, says that events are being repeated: then looking first is
             # cheaper. Where nothing is repeated there is nothing to look for, and an append would notice.
-            self._expects_replays = found or bool(refused)
+            self._expects_replays = found or bool(refused or unclear)
             self._cache.drop(refused)
             self._cache.weigh(users)
             for command, entry, is_new in decided:
@@ -246,9 +248,9 @@ class Committer:
                     command.resolve(result)
             if self.on_commit:
                 self.on_commit.tell([entry for entry in entries if entry.user_id not in refused])
-            if not refused:
+            if not refused and not unclear:
                 return
-            batch = [command for command in batch if command.user_id in refused]
+            batch = [*unclear, *(command for command in batch if command.user_id in refused)]
         self._fail(batch, StoreContended("Other writers kept recording for this user at the same moment; try again."))
 
     def _refuse_deleted(self, batch: Iterable[Command[Any]]) -> list[Command[Any]]:
@@ -261,22 +263,33 @@ class Committer:
                 living.append(command)
         return living
 
-    def _decide(self, batch: list[Command[Any]], known: dict[tuple[str, str], Entry]) -> list[Decided]:
-        """Find or make the entry of each command.
+    def _decide(
+        self, batch: list[Command[Any]], known: dict[tuple[str, str], Entry], looked_for: set[tuple[str, str]]
+    ) -> tuple[list[Decided], list[Command[Any]]]:
+        """Find or make the entry of each command; those which are to be looked up first.
 
-        Even a replay is only answered after the append: what it repeats may stand in this same batch.
+        Even a replay is only answered after the append: what it repeats may stand in this same batch. Nothing is
+        recorded for who was merged into another user, but what is repeated is answered as it was.
         """
         decided: list[Decided] = []
+        unclear: list[Command[Any]] = []
         for command in batch:
             found = known.get(command.key) if command.key else None
             if found is not None:
                 decided.append((command, found, False))
                 continue
             cached = self._cache.get(command.user_id)
+            into = cached.progress.merged_into
+            if into is not None:
+                if command.key and command.key not in looked_for:
+                    unclear.append(command)
+                else:
+                    command.resolve(UserMerged(command.user_id, into))
+                continue
             entry = command.decide(cached.progress, self._rulebook, self._clock())
             decided.append((command, entry, entry is not None))
             if entry is not None:
                 self._cache.touch(cached, entry)
                 if command.key:
                     known[command.key] = entry
-        return decided
+        return decided, unclear

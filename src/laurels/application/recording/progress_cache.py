@@ -15,7 +15,7 @@ from laurels.application.ports.ledger import LATER_LIMIT, Loaded
 from laurels.application.ports.store import Store
 from laurels.application.recording.refolding import last_revision, refold
 from laurels.domain.folding import fold, is_revision
-from laurels.domain.ledger import BadgesGiven, Entry, EventRecorded, ProfileChanged
+from laurels.domain.ledger import BadgesGiven, Entry, EventRecorded, MergedFrom, MergedInto, ProfileChanged
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 
@@ -145,7 +145,7 @@ class ProgressCache:
                 cached.touched.update(cached.progress.board_days)
         elif isinstance(body, BadgesGiven):
             cached.touched.update(self._rulebook.board_day(award.earned_at) for award in body.awards)
-        elif is_revision(entry):
+        elif is_revision(entry) or isinstance(body, MergedFrom | MergedInto):
             cached.touched.update(cached.progress.board_days)
         else:
             # Changes the all-time board alone, and that one goes with any day.

@@ -20,11 +20,12 @@ def last_revision(entries: Sequence[Entry]) -> int:
     return next((entry.seq for entry in reversed(entries) if is_revision(entry)), 0)
 
 
-async def ledger_of(store: Store, user_id: str, until: int) -> AsyncIterator[Entry]:
-    """The entries of a user up to `until`, in order."""
+async def ledger_of(store: Store, user_id: str, until: int | None = None) -> AsyncIterator[Entry]:
+    """The entries of a user up to `until`, or all, in order."""
     after = 0
-    while after < until:
-        page = await store.ledger.entries(user_id, after=after, limit=min(LATER_LIMIT, until - after))
+    while until is None or after < until:
+        limit = LATER_LIMIT if until is None else min(LATER_LIMIT, until - after)
+        page = await store.ledger.entries(user_id, after=after, limit=limit)
         if not page:
             return
         for entry in page:

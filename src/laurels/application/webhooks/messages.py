@@ -13,7 +13,16 @@ from msgspec import Struct
 
 from laurels.application.ports.spool import SetAside
 from laurels.application.queries.badges import badge_view
-from laurels.domain.ledger import Award, BadgeRevoked, BadgesGiven, Entry, EventRecorded, EventRetracted, awards_of
+from laurels.domain.ledger import (
+    Award,
+    BadgeRevoked,
+    BadgesGiven,
+    Entry,
+    EventRecorded,
+    EventRetracted,
+    MergedInto,
+    awards_of,
+)
 from laurels.domain.periods import Timeframe, day_name, iso
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.webhooks import (
@@ -27,6 +36,7 @@ from laurels.domain.webhooks import (
     STREAK_EXTENDED,
     STREAK_LOST,
     USER_DELETED,
+    USER_MERGED,
     Delivery,
     Endpoint,
     message_id_of,
@@ -142,6 +152,8 @@ def _parts(entry: Entry, rulebook: Rulebook, streak_before: int) -> Iterator[tup
         yield EVENT_RETRACTED, "", told
         for award in body.revoked:
             yield BADGE_REVOKED, award.badge_id, {"badge": _badge(award, rulebook), "reason": body.reason}
+    elif isinstance(body, MergedInto):
+        yield USER_MERGED, "", {"into": body.into, "points": body.points, "reason": body.reason}
     if isinstance(body, EventRecorded):
         outcome = body.outcome
         if outcome.leveled_up:

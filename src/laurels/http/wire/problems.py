@@ -38,6 +38,7 @@ from laurels.errors import (
     UnknownUser,
     UnknownWebhook,
     UserDeleted,
+    UserMerged,
 )
 from laurels.http.server.routing import address_of
 from laurels.http.wire.refusal import Refusal
@@ -79,6 +80,7 @@ STATUS: dict[type[LaurelsError], int] = {
     EventConflict: 409,
     UnknownUser: 404,
     UserDeleted: 410,
+    UserMerged: 409,
     UnknownEvent: 404,
     UnknownBadge: 404,
     UnknownKey: 404,
@@ -104,6 +106,7 @@ TITLES: dict[str, str] = {
     "event-conflict": "Event id already used",
     "unknown-user": "Unknown user",
     "user-deleted": "User deleted",
+    "user-merged": "User merged into another one",
     "unknown-event": "Unknown event",
     "unknown-badge": "Unknown badge",
     "unknown-key": "Unknown key",

@@ -1,0 +1,154 @@
+"""Commands that merge one user into another: each an entry at the end of one of the two ledgers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from laurels.application.recording.commands import AmendLedger, EventCommand, Recorded
+from laurels.domain.events import LearningEvent
+from laurels.domain.ledger import Entry, EntryBody, Outcome
+from laurels.domain.merging import (
+    Account,
+    begin_merge,
+    close_ledger,
+    finish_merge,
+    merge_event,
+    merge_migration,
+    withdraw_merge,
+)
+from laurels.domain.progress import Progress
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import LaurelsError
+
+
+class MergeEvent(EventCommand[Recorded]):
+    """Record an event of another user as one of this one. `offset` says on which local day it happened; for `points`,
+    `rules` and `pays` see `merge_event`."""
+
+    __slots__ = ("offset", "pays", "points", "rules")
+
+    def __init__(
+        self, event: LearningEvent, at: int, *, offset: int, points: int, rules: str, pays: Mapping[str, int]
+    ) -> None:
+        super().__init__(event, at, is_imported=True)
+        self.offset = offset
+        self.points = points
+        self.rules = rules
+        self.pays = pays
+
+    def under(self, event_id: str) -> MergeEvent:
+        """The same with another id."""
+        return MergeEvent(
+            replace(self.event, event_id=event_id),
+            self.at,
+            offset=self.offset,
+            points=self.points,
+            rules=self.rules,
+            pays=self.pays,
+        )
+
+    def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
+        return merge_event(
+            progress,
+            self.event,
+            self.at,
+            rulebook,
+            offset=self.offset,
+            points=self.points,
+            rules=self.rules,
+            pays=self.pays,
+        )
+
+    def result(self, entry: Entry | None, *, is_new: bool) -> Recorded | LaurelsError:
+        assert entry is not None  # noqa: S101  an event always has one
+        return Recorded(entry, is_replay=False) if is_new else self.repeat(entry)
+
+
+class CloseLedger(AmendLedger):
+    """Write the last entry of a user's ledger, where nothing was recorded for them since entry `seq`."""
+
+    __slots__ = ("caller", "into", "reason", "seq")
+
+    def __init__(self, user_id: str, seq: int, into: str, *, reason: str, caller: str | None) -> None:
+        super().__init__(user_id, None)
+        self.seq = seq
+        self.into = into
+        self.reason = reason
+        self.caller = caller
+
+    def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
+        if progress.seq != self.seq:
+            return None
+        return _entry(
+            progress, close_ledger(progress, self.into, rulebook, reason=self.reason, caller=self.caller), now
+        )
+
+
+class MergeStep(AmendLedger):
+    """Write an entry of a merge into the user `into`, unless it stands."""
+
+    __slots__ = ("account", "caller", "reason")
+
+    def __init__(self, into: str, account: Account, *, reason: str, caller: str | None) -> None:
+        super().__init__(into, None)
+        self.account = account
+        self.reason = reason
+        self.caller = caller
+
+    def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
+        body = self.body(progress, rulebook)
+        return None if body is None else _entry(progress, body, now)
+
+    def body(self, progress: Progress, rulebook: Rulebook) -> EntryBody | None:
+        """What is to be written; the progress has moved on then."""
+        raise NotImplementedError
+
+
+class BeginMerge(MergeStep):
+    """Announce a merge, with what holds before its first event."""
+
+    __slots__ = ()
+
+    def body(self, progress: Progress, rulebook: Rulebook) -> EntryBody | None:
+        return begin_merge(progress, self.account, rulebook, reason=self.reason, caller=self.caller)
+
+
+class WithdrawMerge(MergeStep):
+    """Say of a merge that was announced that nothing comes of it."""
+
+    __slots__ = ()
+
+    def body(self, progress: Progress, rulebook: Rulebook) -> EntryBody | None:
+        return withdraw_merge(progress, self.account.user_id, rulebook, reason=self.reason, caller=self.caller)
+
+
+class MergeMigration(MergeStep):
+    """Take over what another system had stored of the user who is merged, under its `origin`."""
+
+    __slots__ = ("origin",)
+
+    def __init__(self, into: str, account: Account, origin: str, *, reason: str, caller: str | None) -> None:
+        super().__init__(into, account, reason=reason, caller=caller)
+        self.origin = origin
+
+    def body(self, progress: Progress, rulebook: Rulebook) -> EntryBody | None:
+        if self.origin in progress.migrated:
+            return None
+        return merge_migration(progress, self.account, self.origin, rulebook)
+
+
+class FinishMerge(MergeStep):
+    """Say that all is moved, with the badges that no event brought."""
+
+    __slots__ = ()
+
+    def body(self, progress: Progress, rulebook: Rulebook) -> EntryBody | None:
+        return finish_merge(progress, self.account, rulebook, reason=self.reason, caller=self.caller)
+
+
+def _entry(progress: Progress, body: EntryBody, now: int) -> Entry:
+    entry = Entry(progress.user_id, progress.seq + 1, None, now, body)
+    progress.stamp(entry.seq, now, body)
+    return entry

@@ -1,0 +1,289 @@
+"""Two users who are one person: what there is to be moved from one ledger to the end of the other.
+
+Events move with their ids and times and are decided anew, by the rules in force, as the other user's. What no rule of
+today decided stays as it was: points of events that were recorded under other rules, badges given by hand, what another
+system had stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+from msgspec import Struct
+
+from laurels.domain.engine import advance, award, count
+from laurels.domain.events import LearningEvent
+from laurels.domain.folding import Revisions, adjust, hold
+from laurels.domain.ledger import (
+    Award,
+    Entry,
+    EventRecorded,
+    MergedFrom,
+    MergedInto,
+    MergeStage,
+    Outcome,
+    ProfileChanged,
+    Unpaid,
+    UserMigrated,
+)
+from laurels.domain.periods import day_of
+from laurels.domain.progress import Progress
+from laurels.domain.rules.caps import pay
+from laurels.domain.rules.points import EventType
+from laurels.domain.rules.rulebook import Rulebook
+
+RULES = "merged"
+"""Stands in an outcome for the fingerprint of the rules: its points are those that the event had before it moved."""
+
+_UNLIMITED = EventType(points=0)
+# How much of an id is kept of an event that gets a new one, and of the hash behind it.
+_KEPT, _HASH = 80, 16
+
+
+class MigratedTotal(Struct):
+    """What was added to a total that another system had stored, in all, and when its user was last active there."""
+
+    at: int
+    adjustment: int
+
+
+class Account:
+    """What a merge asks of a ledger. `seq` and all the rest are of the entries before the one that closes it."""
+
+    def __init__(self, user_id: str) -> None:
+        self.user_id = user_id
+        self.seq = 0
+        self._recorded = 0
+        self.closing: MergedInto | None = None
+        self.merging: list[str] = []
+        self.merged: list[str] = []
+        self.is_suspended = False
+        self.migrated: dict[str, MigratedTotal] = {}
+        self._seen = Revisions()
+        # Of badges that another system had awarded, which system's user brought them.
+        self._undated: dict[str, str] = {}
+
+    def see(self, entry: Entry) -> None:
+        """Take in the next entry."""
+        body = entry.body
+        if isinstance(body, MergedInto):
+            self.closing = body
+            return
+        self.seq = entry.seq
+        self._seen.see(entry)
+        match body:
+            case EventRecorded():
+                self._recorded += 1
+            case UserMigrated():
+                before = self.migrated.get(body.origin)
+                self.migrated[body.origin] = MigratedTotal(
+                    body.at, body.adjustment + (0 if before is None else before.adjustment)
+                )
+                self._undated.update((each.badge_id, body.origin) for each in body.awards)
+            case ProfileChanged():
+                self.is_suspended = body.changes.get("suspended", self.is_suspended)
+            case MergedFrom():
+                self._see_merge(body)
+            case _:
+                pass
+
+    def _see_merge(self, body: MergedFrom) -> None:
+        self.is_suspended |= body.is_suspended
+        self.merging = [each for each in self.merging if each != body.source]
+        if body.stage == "begun":
+            self.merging.append(body.source)
+        elif body.stage == "done":
+            self.merged.append(body.source)
+
+    @property
+    def events(self) -> int:
+        """How many events count."""
+        return self._recorded - len(self._seen.events)
+
+    def counts(self, entry: Entry) -> bool:
+        """Whether the entry is an event that was not taken back."""
+        return isinstance(entry.body, EventRecorded) and entry.seq not in self._seen.events
+
+    def kept_points(self, seq: int, body: EventRecorded) -> tuple[int, str]:
+        """What an event counts with, and by which rules: those that decided it, unless it was counted anew later."""
+        points = self._seen.points_of(seq, body)
+        return points, body.outcome.rules if points == body.outcome.points else RULES
+
+    @property
+    def revoked(self) -> set[str]:
+        """Badges that were taken back by hand, and not granted since."""
+        return set(self._seen.banned)
+
+    @property
+    def badge_points(self) -> dict[str, int]:
+        """The badges that are held, with their points."""
+        return {badge_id: held.points for badge_id, held in self._seen.held.items()}
+
+    def held(self, origin: str | None) -> list[Award]:
+        """The badges that are held which a user of another system had brought along, or (None) all others."""
+        return sorted(
+            (each for each in self._seen.held.values() if self._origin_of(each) == origin),
+            key=lambda each: (each.earned_at, each.badge_id),
+        )
+
+    def _origin_of(self, held: Award) -> str | None:
+        return self._undated.get(held.badge_id)
+
+
+def other_id(source: str, event_id: str) -> str:
+    """The id of an event of `source` whose own id stands for another event of the user whom it moves to: always the
+    same one, at most 100 characters long."""
+    digest = sha256(f"{source}\0{event_id}".encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{event_id[:_KEPT]}~{digest[:_HASH]}"
+
+
+def merge_event(
+    progress: Progress,
+    event: LearningEvent,
+    at: int,
+    rulebook: Rulebook,
+    *,
+    offset: int,
+    points: int,
+    rules: str,
+    pays: Mapping[str, int],
+) -> Outcome:
+    """Count an event in that moves from another user, where it counted `points` by `rules`, on the local day that
+    `offset` says.
+
+    What the rules in force decided they decide again, limits included. An event of other rules keeps its points, as far
+    as the limits in force leave them; the badges that it brings count with the points of `pays`, which has those that
+    were held before, else with the rulebook's.
+    """
+    rule = rulebook.event_types.get(event.event_type)
+    if rules == rulebook.fingerprint and rule is not None:
+        return advance(progress, event, at, rulebook, offset=offset)
+    unpaid: Unpaid | None = None
+    if event.once_key is not None or event.event_type in rulebook.limited:
+        day = day_of(at, offset)
+        limits = _UNLIMITED if rule is None else rule
+        points, unpaid = pay(progress, event.event_type, limits, points, at=at, day=day, once_key=event.once_key)
+    return count(
+        progress,
+        event,
+        at,
+        rulebook,
+        points=points,
+        offset=offset,
+        rules=RULES,
+        unpaid=unpaid,
+        pays={**rulebook.badge_points, **pays},
+    )
+
+
+def merge_migration(progress: Progress, account: Account, origin: str, rulebook: Rulebook) -> UserMigrated:
+    """Take over what another system had stored of the user of `account`, after their events; moves the progress on."""
+    total = account.migrated[origin]
+    awards = _missing(progress, account.held(origin))
+    candidates: list[int] = []
+    for each in awards:
+        candidates += hold(progress, each, rulebook, is_dated=False)
+    candidates += adjust(progress, total.adjustment, rulebook)
+    pays = {**rulebook.badge_points, **account.badge_points}
+    awards += award(progress, candidates, total.at, rulebook, pays=pays, is_dated=False)
+    body = UserMigrated(
+        origin=origin,
+        at=total.at,
+        total_points=progress.total_points,
+        level=rulebook.levels.level_at(progress.total_points),
+        adjustment=total.adjustment,
+        awards=awards,
+    )
+    progress.migrate(body)
+    return body
+
+
+def begin_merge(
+    progress: Progress, account: Account, rulebook: Rulebook, *, reason: str, caller: str | None
+) -> MergedFrom | None:
+    """Announce a merge in the ledger that it goes to, unless that has been done; moves the progress on."""
+    source = account.user_id
+    known = progress.awards.keys() | set(progress.revoked)
+    revoked = sorted(account.revoked - known)
+    suspends = account.is_suspended and not progress.is_suspended
+    if source in progress.merged or (source in progress.merging and not revoked and not suspends):
+        return None
+    return _stage(
+        progress, source, "begun", rulebook, reason=reason, caller=caller, revoked=revoked, is_suspended=suspends
+    )
+
+
+def withdraw_merge(
+    progress: Progress, source: str, rulebook: Rulebook, *, reason: str, caller: str | None
+) -> MergedFrom | None:
+    """Say of a merge that was announced that nothing comes of it; moves the progress on."""
+    if source not in progress.merging:
+        return None
+    return _stage(progress, source, "withdrawn", rulebook, reason=reason, caller=caller)
+
+
+def finish_merge(
+    progress: Progress, account: Account, rulebook: Rulebook, *, reason: str, caller: str | None
+) -> MergedFrom | None:
+    """Award what the user of `account` held and their events did not bring, and say that all is moved; moves the
+    progress on."""
+    if account.user_id in progress.merged:
+        return None
+    awards = _missing(progress, account.held(None))
+    candidates: list[int] = []
+    for each in awards:
+        candidates += hold(progress, each, rulebook)
+    if candidates:
+        pays = {**rulebook.badge_points, **account.badge_points}
+        awards += award(progress, candidates, awards[-1].earned_at, rulebook, pays=pays)
+    return _stage(
+        progress,
+        account.user_id,
+        "done",
+        rulebook,
+        reason=reason,
+        caller=caller,
+        awards=awards,
+        events=account.events,
+    )
+
+
+def close_ledger(progress: Progress, into: str, rulebook: Rulebook, *, reason: str, caller: str | None) -> MergedInto:
+    """Have nothing count under this user any more; moves the progress on."""
+    body = MergedInto(into, progress.total_points, 0, rulebook.levels.level_at(0), reason, caller)
+    progress.close(body)
+    return body
+
+
+def _missing(progress: Progress, held: list[Award]) -> list[Award]:
+    return [each for each in held if each.badge_id not in progress.awards and each.badge_id not in progress.revoked]
+
+
+def _stage(
+    progress: Progress,
+    source: str,
+    stage: MergeStage,
+    rulebook: Rulebook,
+    *,
+    reason: str,
+    caller: str | None,
+    revoked: list[str] | None = None,
+    is_suspended: bool = False,
+    awards: list[Award] | None = None,
+    events: int = 0,
+) -> MergedFrom:
+    body = MergedFrom(
+        source,
+        stage,
+        progress.total_points,
+        rulebook.levels.level_at(progress.total_points),
+        reason,
+        revoked or [],
+        is_suspended,
+        awards or [],
+        events,
+        caller,
+    )
+    progress.merge(body)
+    return body
