@@ -236,7 +236,7 @@ class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
 
     `kind` is event, profile, migration, award, revocation, retraction, repoint, merged-into or merged-from. `at` is
     when it happened, `recorded_at` when it was written; `event` is None where the line is of another kind. `reason` is
-    there where a person gave one, `user` where another one was merged with this one.
+    there where a person gave one, `other_user_id` where another user was merged with this one.
     """
 
     seq: int
@@ -247,7 +247,7 @@ class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     points: int
     badges: list[EarnedBadge] = field(name="awards")
     reason: str | None = None
-    user: str | None = None
+    other_user_id: str | None = None
 
 
 def result_of(view: object, kind: type[T]) -> T:

@@ -40,6 +40,24 @@ def test_a_badge_is_granted_and_taken_back(made: Run) -> None:
     assert made("verify").out.endswith("clean\n")
 
 
+async def test_two_ids_of_one_person_become_one(made: Run, tmp_path: Path) -> None:
+    async with open_service(f"sqlite:///{tmp_path / 'laurels.db'}") as laurels:
+        for event_id, language in (("e1", "c"), ("e9", "go")):
+            at = datetime(2026, 3, 3, 12, tzinfo=UTC)
+            await laurels.record("old", "code_run", {"language": language}, event_id=event_id, timestamp=at)
+    merge = ("users", "merge", "old", "ada", "--reason", "Signed up twice.")
+    done = made(*merge)
+    assert done.out == "old is merged into ada: 2 events. 75 points in all.\n"
+    assert "1 event got a new id: ada had another event under it." in done.err
+    assert made(*merge).out == "Nothing changed: old is already merged into ada. 75 points in all.\n"
+    for user, told in (("old", "Merged into ada"), ("ada", "merged-from")):
+        shown = made("users", "show", user).out
+        assert told in shown
+        assert "Signed up twice." in shown
+    assert made("verify").out.endswith("clean\n")
+    assert "merged into the user ada" in made("retract", "old", "e9", "--reason", "r").err
+
+
 def test_what_is_not_there_is_told_in_one_sentence(made: Run) -> None:
     for arguments, told in (
         (("retract", "ada", "nothing", "--reason", "r"), "no event with this"),

@@ -14,7 +14,16 @@ from laurels.application.service import Service
 from laurels.application.webhooks import courier
 from laurels.application.webhooks import webhooks as use_cases
 from laurels.application.webhooks.webhooks import Dispatcher, Webhooks
-from laurels.domain.webhooks import ATTEMPTS, DELAYS, LEVEL_REACHED, STREAK_EXTENDED, TYPES, USER_DELETED
+from laurels.domain.webhooks import (
+    ATTEMPTS,
+    BADGE_AWARDED,
+    DELAYS,
+    LEVEL_REACHED,
+    STREAK_EXTENDED,
+    TYPES,
+    USER_DELETED,
+    USER_MERGED,
+)
 from laurels.errors import InvalidInput, UnknownWebhook
 from laurels.testing.builders import learning_event
 from laurels.testing.clocks import SettableClock
@@ -303,6 +312,26 @@ async def test_a_deletion_is_told_and_leaves_nothing_else(
     assert receiver.verify(endpoint.secret)["data"] == {"userId": "ada"}
     assert [message["type"] for message in receiver.messages] == [USER_DELETED] * 2
     assert len(set(receiver.ids)) == 1
+
+
+async def test_a_merge_is_told_of_the_one_who_goes_and_its_badges_of_the_one_who_stays(
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver
+) -> None:
+    await third_runs(laurels, "old")
+    await laurels.record("ada", "talk")
+    endpoint = await webhooks.add(receiver.url, [USER_MERGED, BADGE_AWARDED])
+    await laurels.merging.merge("old", "ada", reason="two sign-ups")
+    await (await hire()).work()
+    told = {message["type"]: message["data"] for message in receiver.messages}
+    assert told[USER_MERGED] == {
+        "userId": "old",
+        "eventId": None,
+        "into": "ada",
+        "points": 35,
+        "reason": "two sign-ups",
+    }
+    assert told[BADGE_AWARDED]["userId"] == "ada"
+    assert receiver.verify(endpoint.secret)
 
 
 async def test_what_cannot_be_an_endpoint_is_refused(webhooks: Webhooks, laurels: Service, sender: Any) -> None:

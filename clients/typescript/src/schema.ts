@@ -346,6 +346,7 @@ export interface components {
             awards: components["schemas"]["BadgeView"][];
             event?: components["schemas"]["HistoryEvent"];
             kind: string;
+            otherUserId?: string;
             points: number;
             reason?: string;
             recordedAt: string;
@@ -556,6 +557,7 @@ export interface components {
             hasName: boolean;
             lastActiveAt: string | null;
             level: number;
+            mergedInto?: string;
             photoURL: string | null;
             preferences?: {
                 [key: string]: unknown;

@@ -182,7 +182,8 @@ def merge(
         return
     say(f"{source} is merged into {into}: {counted(done.events, 'event')}. {counted(total, 'point')} in all.")
     if done.renamed:
-        complain(f"{counted(done.renamed, 'event')} got a new id: {into} had other events under these ids.")
+        they = "another event under it" if done.renamed == 1 else "other events under theirs"
+        complain(f"{counted(done.renamed, 'event')} got a new id: {into} had {they}.")
 
 
 @app.command()

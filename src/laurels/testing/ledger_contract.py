@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from laurels.application.ports.ledger import LATER_LIMIT
-from laurels.domain.ledger import Award, Entry, EventRecorded, Repointed
+from laurels.domain.ledger import Award, Entry, EventRecorded, MergedFrom, MergedInto, Repointed
 from laurels.testing.builders import (
     NOON,
     VERSION,
@@ -82,6 +82,17 @@ class LedgerContract:
         entry = Entry("ada", 3, None, NOON, body)
         await store.ledger.append([*history(length=2), entry])
         assert (await store.ledger.entries("ada"))[-1] == entry
+
+    async def test_a_merge_comes_back_whole(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        awards = [Award("first", 2, NOON)]
+        entries = [
+            Entry("ada", 1, None, NOON, MergedFrom("bob", "begun", 0, 1, "why", ["first"], True, caller="maintainer")),
+            Entry("ada", 2, None, NOON, MergedFrom("bob", "done", 9, 1, "why", awards=awards, events=3)),
+            Entry("bob", 1, None, NOON, MergedInto("ada", 9, 0, 1, "why")),
+        ]
+        await store.ledger.append(entries)
+        assert [*await store.ledger.entries("ada"), *await store.ledger.entries("bob")] == entries
 
     async def test_what_was_appended_outlives_the_handle(self, open_store: OpenStore) -> None:
         store = await open_store()

@@ -260,7 +260,7 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
     if isinstance(body, MergedInto):
         before = progress.total_points
         fold(progress, entry, rulebook)
-        return [] if before == body.points else [f"recorded {body.points} points to move, sum of the ledger {before}"]
+        return [] if before == body.points else [f"recorded total {body.points}, sum of the ledger {before}"]
     if isinstance(body, UserMigrated | BadgesGiven | MergedFrom):
         # What another system had stored, or a person or a change of the rules decided, is not ours to decide again.
         problems = _awarded_again(progress, body.awards)

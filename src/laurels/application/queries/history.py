@@ -48,7 +48,7 @@ class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
     """A line of the ledger. `points` and those of `awards` are what it added to the total.
 
     `kind` is event, profile, migration, award, revocation, retraction, repoint, merged-into or merged-from (another
-    user, which `user` names); `at` is when it happened, `recorded_at` when it was written.
+    user, `other_user_id`); `at` is when it happened, `recorded_at` when it was written.
     """
 
     seq: int
@@ -59,7 +59,7 @@ class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
     points: int
     awards: list[BadgeView]
     reason: str | UnsetType = UNSET
-    user: str | UnsetType = UNSET
+    other_user_id: str | UnsetType = UNSET
 
 
 class HistoryPage(Struct, frozen=True):
@@ -153,7 +153,7 @@ async def history(store: Store, rulebook: Rulebook, user_id: str, last: int) -> 
 def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
     """A line of the ledger, as it is shown."""
     body = entry.body
-    kind, at, points, event, user = "profile", entry.recorded_at, 0, UNSET, UNSET
+    kind, at, points, event, other = "profile", entry.recorded_at, 0, UNSET, UNSET
     awards: list[Award] = []
     if isinstance(body, EventRecorded):
         kind, at, points, awards = "event", body.at, body.outcome.points, body.outcome.awards
@@ -169,9 +169,9 @@ def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
     elif isinstance(body, Repointed):
         kind, points = "repoint", body.difference
     elif isinstance(body, MergedInto):
-        kind, points, user = "merged-into", -body.points, body.into
+        kind, points, other = "merged-into", -body.points, body.into
     elif isinstance(body, MergedFrom):
-        kind, awards, user = "merged-from", body.awards, body.source
+        kind, awards, other = "merged-from", body.awards, body.source
     return HistoryEntryView(
         seq=entry.seq,
         kind=kind,
@@ -181,5 +181,5 @@ def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
         points=points,
         awards=[badge_view(award, rulebook) for award in awards],
         reason=getattr(body, "reason", None) or UNSET,
-        user=user,
+        other_user_id=other,
     )

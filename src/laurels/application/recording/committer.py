@@ -220,25 +220,26 @@ class Committer:
             command.resolve(error)
 
     async def _commit(self, batch: list[Command[Any]]) -> None:
+        # Of whom the last attempt found, in memory, that they were merged into somebody else: no append tests that.
+        closed: set[str] = set()
         for _ in range(ATTEMPTS):
             self.asked_at = monotonic()
             users = {command.user_id: None for command in batch}
             # These may find that there is nothing to write, and then no append corrects it.
             doubted = {command.user_id for command in batch if not isinstance(command, EventCommand)}
-            asks = self._expects_replays
-            keys = {command.key for command in batch if command.key} if asks else set[tuple[str, str]]()
-            known = await self._cache.refresh(users, keys, doubted=doubted)
+            keys = {command.key for command in batch if command.key} if self._expects_replays or closed else ()
+            known = await self._cache.refresh(users, keys, doubted=doubted | closed)
             if self._cache.deleted:
                 batch = self._refuse_deleted(batch)
                 if not batch:
                     return
             found = bool(known)
-            decided, unclear = self._decide(batch, known, keys)
+            decided, merged = self._decide(batch, known, closed)
             entries = [entry for _, entry, is_new in decided if is_new and entry is not None]
             refused = await self._store.ledger.append(entries) if entries else frozenset[str]()
             # Whatever an append refuses, or a look finds, says that events are being repeated: then looking first is
             # cheaper. Where nothing is repeated there is nothing to look for, and an append would notice.
-            self._expects_replays = found or bool(refused or unclear)
+            self._expects_replays = found or bool(refused)
             self._cache.drop(refused)
             self._cache.weigh(users)
             for command, entry, is_new in decided:
@@ -248,9 +249,10 @@ class Committer:
                     command.resolve(result)
             if self.on_commit:
                 self.on_commit.tell([entry for entry in entries if entry.user_id not in refused])
-            if not refused and not unclear:
+            if not refused and not merged:
                 return
-            batch = [*unclear, *(command for command in batch if command.user_id in refused)]
+            closed = {command.user_id for command in merged}
+            batch = [*merged, *(command for command in batch if command.user_id in refused)]
         self._fail(batch, StoreContended("Other writers kept recording for this user at the same moment; try again."))
 
     def _refuse_deleted(self, batch: Iterable[Command[Any]]) -> list[Command[Any]]:
@@ -264,15 +266,16 @@ class Committer:
         return living
 
     def _decide(
-        self, batch: list[Command[Any]], known: dict[tuple[str, str], Entry], looked_for: set[tuple[str, str]]
+        self, batch: list[Command[Any]], known: dict[tuple[str, str], Entry], closed: set[str]
     ) -> tuple[list[Decided], list[Command[Any]]]:
-        """Find or make the entry of each command; those which are to be looked up first.
+        """Find or make the entry of each command; beside that, commands for users who were merged into others.
 
-        Even a replay is only answered after the append: what it repeats may stand in this same batch. Nothing is
-        recorded for who was merged into another user, but what is repeated is answered as it was.
+        Even a replay is only answered after the append: what it repeats may stand in this same batch. For who was
+        merged nothing is recorded any more, but what is repeated is answered as it was; so it is looked up before
+        those who are `closed` are refused.
         """
         decided: list[Decided] = []
-        unclear: list[Command[Any]] = []
+        merged: list[Command[Any]] = []
         for command in batch:
             found = known.get(command.key) if command.key else None
             if found is not None:
@@ -281,10 +284,10 @@ class Committer:
             cached = self._cache.get(command.user_id)
             into = cached.progress.merged_into
             if into is not None:
-                if command.key and command.key not in looked_for:
-                    unclear.append(command)
-                else:
+                if command.user_id in closed:
                     command.resolve(UserMerged(command.user_id, into))
+                else:
+                    merged.append(command)
                 continue
             entry = command.decide(cached.progress, self._rulebook, self._clock())
             decided.append((command, entry, entry is not None))
@@ -292,4 +295,4 @@ class Committer:
                 self._cache.touch(cached, entry)
                 if command.key:
                     known[command.key] = entry
-        return decided, unclear
+        return decided, merged
