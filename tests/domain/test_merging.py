@@ -27,6 +27,7 @@ from laurels.domain.merging import (
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from tests.domain.histories import RULEBOOKS, Happened, History, histories, record
+from tests.examples import share_of
 
 SMALL, RICH = RULEBOOKS["small"], RULEBOOKS["rich"]
 LIMITED = Rulebook(
@@ -42,7 +43,7 @@ LIMITED = Rulebook(
 DEARER = Rulebook(
     replace(SMALL.data, event_types={name: replace(each, points=20) for name, each in SMALL.event_types.items()})
 )
-SETTINGS: dict[str, Any] = {"deadline": None, "phases": set(Phase) - {Phase.explain}, "max_examples": 25}
+SETTINGS: dict[str, Any] = {"deadline": None, "phases": set(Phase) - {Phase.explain}, "max_examples": share_of(50)}
 NOW = 3_000
 
 

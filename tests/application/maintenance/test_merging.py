@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 from laurels import LearningEvent
 from laurels.application.maintenance import merging
 from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.privacy.retention import inactive_users
 from laurels.application.queries.history import history
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
@@ -316,6 +318,38 @@ async def test_a_merge_into_who_is_deleted_meanwhile_says_what_to_do(
     assert (found.user_id, "delete them as well" in found.what) == ("old", True)
     await second.delete_user("old")
     assert (await verify(second.store, RULES)).is_clean
+
+
+async def test_nothing_slips_in_while_several_merge_and_others_record(two: list[Service]) -> None:
+    first, second = two
+    await record(first, [event("ada", "e")])
+    await record(second, [event("old", "o")])
+    taken: list[str] = ["e", "o"]
+
+    async def go_on() -> None:
+        for number in range(40):
+            made = event("old", f"new-{number}", minutes=number)
+            try:
+                await second.record_event(made)
+            except UserMerged:
+                continue
+            taken.append(str(made.event_id))
+
+    await asyncio.gather(go_on(), *(each.merging.merge("old", "ada", reason="x") for each in two))
+    await assert_sound(two)
+    entries = await first.store.ledger.entries("ada")
+    assert sorted(each.event_id for each in entries if each.event_id) == sorted(taken)
+
+
+async def test_who_was_merged_does_not_expire_alone(two: list[Service], clock: SettableClock) -> None:
+    first, _ = two
+    await record(first, OLD)
+    await record(first, NEW)
+    await first.merging.merge("old", "ada", reason="x")
+    await first.projector.flush()
+    clock.advance(timedelta(days=900))
+    late = inactive_users(first.store, first.learners, before=clock() - 1)
+    assert [each async for each in late] == ["ada"]
 
 
 async def test_who_was_suspended_does_not_come_back_by_being_merged(two: list[Service]) -> None:

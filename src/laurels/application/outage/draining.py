@@ -15,7 +15,7 @@ from laurels.application.outage.availability import Availability
 from laurels.application.outage.spooling_recorder import SpoolingRecorder
 from laurels.application.ports.spool import SetAside, Spool, Spooled
 from laurels.application.recording.commands import Recorded
-from laurels.errors import LaurelsError, StoreError, UserDeleted
+from laurels.errors import LaurelsError, StoreError, UserDeleted, UserMerged
 
 logger = logging.getLogger(__name__)
 
@@ -90,12 +90,14 @@ class Drainer:
                 else:
                     # It will never be taken: a conflict, a rulebook that changed, a fault of ours.
                     refused.append(SetAside(spooled, str(result)))
+                    # The log holds no user ids.
+                    why = type(result).code if isinstance(result, UserMerged) else str(result)
+                    logger.error("event %d of the spool is set aside: %s", spooled.position, why)
             if not left:
                 self._size = min(2 * self._size, BATCH)
             elif (poison := await self._isolate_poison_event(left, is_alone=len(waiting) == 1)) is not None:
                 refused.append(poison)
-            for each in refused:
-                logger.error("event %d of the spool is set aside: %s", each.spooled.position, each.reason)
+                logger.error("event %d of the spool is set aside: %s", poison.spooled.position, poison.reason)
             try:
                 if refused:
                     await self._on_set_aside(refused)

@@ -32,5 +32,8 @@ async def _is_inactive(learners: Learners, user_id: str, before: int) -> bool:
         progress = await learners.progress(user_id)
     except UnknownUser:
         return False
+    if progress.merged_into is not None:
+        # Goes with the user who holds their events; part of these may still have to be moved.
+        return False
     last = progress.created_at if progress.last_active_at is None else progress.last_active_at
     return max(last, progress.created_at) < before
