@@ -25,6 +25,7 @@ from laurels.domain.merging import (
     other_id,
 )
 from laurels.domain.progress import Progress
+from laurels.domain.repointing import Repricing
 from laurels.domain.rules.rulebook import Rulebook
 from tests.domain.histories import RULEBOOKS, Happened, History, histories, record
 from tests.examples import share_of
@@ -169,6 +170,17 @@ def test_a_closed_ledger_holds_nothing_and_brings_nothing(history: History) -> N
     assert (body.points, progress.total_points, progress.events, progress.awards) == (total, 0, 0, {})
     assert set(progress.board_days) == days
     assert_sound(ledger, RICH)
+
+    # A badge that was made later is awarded where the events count now.
+    progress, entries = record(history, Rulebook(replace(RICH.data, badges=[])))
+    ledger = Ledger(progress, entries)
+    ledger.add(close_ledger(progress, "into", RICH, reason="x", caller=None))
+    replay = Replay("ada", RICH, Revisions())
+    repricing = Repricing("ada", DEARER, Revisions())
+    for entry in ledger.entries:
+        replay.take(entry)
+        repricing.take(entry)
+    assert (replay.missing, repricing.changes_anything) == ([], False)
 
 
 def run(number: int, at: int = 1_773_000_000_000) -> Happened:

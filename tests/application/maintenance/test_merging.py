@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -260,18 +260,58 @@ async def test_a_merge_that_is_not_finished_is_found_and_holds_up_others(
     assert (await assert_sound(two)).merged_into == "bob"
 
 
-async def test_two_merges_into_each_other_never_close_both(two: list[Service]) -> None:
+async def between(
+    monkeypatch: pytest.MonkeyPatch, merge: Callable[[], Awaitable[Any]], meanwhile: Callable[[], Awaitable[Any]]
+) -> Any:
+    """Do something after the ledger that is to be closed was read for the last time; what comes of the merge."""
+    read, calls = merging.account_of, 0
+
+    async def account_of(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        found = await read(*arguments)
+        # Both are read at the beginning, and that one once more.
+        if calls == 3:
+            await meanwhile()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(merging, "account_of", account_of)
+        return await merge()
+
+
+async def test_two_merges_into_each_other_never_close_both(two: list[Service], monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = two
     for user_id in ("old", "ada"):
-        await record(first, [event(user_id, "e")])
+        await record(first, [event(user_id, user_id)])
     account = await merging.account_of(first.store, "old")
     other = merging._Merge(first.store, first.recorder, "ada", reason="x", caller=None)
-    await other._write(other._step(merging.BeginMerge, account))
+
     with pytest.raises(InvalidInput, match="not finished"):
-        await second.merging.merge("ada", "old", reason="x")
-    assert (await first.learners.progress("old")).seq == 1
+        await between(
+            monkeypatch,
+            lambda: second.merging.merge("ada", "old", reason="x"),
+            lambda: other._write(other._step(merging.BeginMerge, account)),
+        )
+    # It is not announced any more, so the other one can be done.
+    assert (await first.learners.progress("old")).merging == []
     await second.merging.merge("old", "ada", reason="x")
-    await assert_sound(two)
+    assert (await assert_sound(two)).events == 2
+
+
+async def test_an_event_that_comes_before_the_ledger_is_closed_is_moved(
+    two: list[Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two
+    for user_id in ("old", "ada"):
+        await record(first, [event(user_id, user_id)])
+    done = await between(
+        monkeypatch,
+        lambda: first.merging.merge("old", "ada", reason="x"),
+        lambda: second.record_event(event("old", "late")),
+    )
+    assert done.events == 2
+    assert (await assert_sound(two)).events == 3
 
 
 async def test_deleting_the_one_who_is_left_deletes_all_of_them(two: list[Service]) -> None:

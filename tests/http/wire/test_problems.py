@@ -23,6 +23,7 @@ from laurels.errors import (
     UnknownJob,
     UnknownUser,
     UserDeleted,
+    UserMerged,
 )
 from laurels.http.app import build_app
 from laurels.http.auth.access import Caller
@@ -49,6 +50,8 @@ def raised(kind: type[LaurelsError]) -> LaurelsError:
         return kind("ada", "run-1")
     if issubclass(kind, UnknownUser):
         return kind("ada")
+    if issubclass(kind, UserMerged):
+        return kind("old", "ada")
     if issubclass(kind, UserDeleted | UnknownEvent):
         return kind()
     if issubclass(kind, UnknownBadge):
