@@ -137,6 +137,7 @@ _REFUSALS: dict[str, tuple[str, str, str]] = {
     "429": ("too-many-requests", "Too Many Requests", "Too many requests; wait a moment."),
     "503": ("store-unavailable", "Store unavailable", STORE_DETAILS["store-unavailable"]),
 }
+_MERGED = ("user-merged", "User merged into another one", "The user old was merged into the user ada; use that userId.")
 _WRONG_FIELD: dict[str, tuple[str, str, str]] = {
     "post": ("invalid-event", "Invalid event", "userId: Is required."),
     "put": ("invalid-profile", "Invalid profile", "timeZone: Must be the name of an IANA time zone."),
@@ -355,14 +356,12 @@ def _refusals_of(route: str) -> list[str]:
     else:
         refusals += ["400", "408", "413", "415"]
     if route.endswith(("/retractions", "/awards")):
-        # What is to be corrected may not be there, or the user deleted.
-        refusals += ["404", "410"]
+        # What is to be corrected may not be there, or the user deleted or merged into another one.
+        refusals += ["404", "409", "410"]
     elif "/progress/awards/" in route:
-        refusals += ["400", "408", "410", "413", "415"]
-    if route.endswith("/event"):
+        refusals += ["400", "408", "409", "410", "413", "415"]
+    if route.endswith("/event") or route.startswith("put"):
         refusals += ["409", "410"]
-    elif route.startswith("put"):
-        refusals.append("410")
     return sorted(refusals)
 
 
@@ -375,6 +374,8 @@ def _refusal(status: str, route: str) -> Json:
         code, title, detail = _RULEBOOK_REFUSALS[status]
     elif "/api/webhooks" in route and status in _WEBHOOK_REFUSALS:
         code, title, detail = _WEBHOOK_REFUSALS[status]
+    elif status == "409" and not route.endswith("/event"):
+        code, title, detail = _MERGED
     else:
         code, title, detail = _WRONG_FIELD[route.partition(" ")[0]] if status == "422" else _REFUSALS[status]
     example = {
