@@ -22,14 +22,7 @@ from laurels.domain.ledger import Entry
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData
-from laurels.errors import (
-    EventConflict,
-    InvalidInput,
-    StoreUnavailable,
-    UnknownUser,
-    UserDeleted,
-    UserMerged,
-)
+from laurels.errors import EventConflict, InvalidInput, StoreUnavailable, UnknownUser, UserDeleted, UserMerged
 from laurels.testing.clocks import SettableClock
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
