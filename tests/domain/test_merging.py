@@ -85,6 +85,7 @@ def merged(source: list[Entry], into: Ledger, rules: Rulebook) -> Ledger:
             body.at,
             rules,
             offset=body.outcome.offset,
+            grace=body.outcome.grace,
             points=points,
             rules=by,
             pays=account.badge_points,

@@ -35,7 +35,17 @@ def advance(
     if event.once_key is not None or event.event_type in rulebook.limited:
         day = day_of(at, offset, grace)
         points, unpaid = pay(progress, event.event_type, rule, points, at=at, day=day, once_key=event.once_key)
-    return count(progress, event, at, rulebook, points=points, offset=offset, unpaid=unpaid, rules=rulebook.fingerprint)
+    return count(
+        progress,
+        event,
+        at,
+        rulebook,
+        points=points,
+        offset=offset,
+        grace=grace,
+        unpaid=unpaid,
+        rules=rulebook.fingerprint,
+    )
 
 
 def count(
@@ -46,6 +56,7 @@ def count(
     *,
     points: int,
     offset: int,
+    grace: int,
     rules: str,
     unpaid: Unpaid | None = None,
     pays: Mapping[str, int] | None = None,

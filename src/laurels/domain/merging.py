@@ -145,12 +145,13 @@ def merge_event(
     rulebook: Rulebook,
     *,
     offset: int,
+    grace: int,
     points: int,
     rules: str,
     pays: Mapping[str, int],
 ) -> Outcome:
     """Count an event in that moves from another user, where it counted `points` by `rules`, on the local day that
-    `offset` says.
+    `offset` and `grace` say.
 
     What the rules in force decided they decide again, limits included. An event of other rules keeps its points, as far
     as the limits in force leave them; the badges that it brings count with the points of `pays`, which has those that
@@ -161,7 +162,7 @@ def merge_event(
         return advance(progress, event, at, rulebook, offset=offset)
     unpaid: Unpaid | None = None
     if event.once_key is not None or event.event_type in rulebook.limited:
-        day = day_of(at, offset)
+        day = day_of(at, offset, grace)
         limits = _UNLIMITED if rule is None else rule
         points, unpaid = pay(progress, event.event_type, limits, points, at=at, day=day, once_key=event.once_key)
     return count(
@@ -171,6 +172,7 @@ def merge_event(
         rulebook,
         points=points,
         offset=offset,
+        grace=grace,
         rules=RULES,
         unpaid=unpaid,
         pays={**rulebook.badge_points, **pays},

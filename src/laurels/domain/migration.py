@@ -34,7 +34,17 @@ def migrate_event(
 
     Like `engine.advance`, but for the points. A badge whose criterion is met is awarded at this event.
     """
-    return count(progress, event, at, rulebook, points=points, offset=progress.offset_at(at), rules=RULES, pays=pays)
+    return count(
+        progress,
+        event,
+        at,
+        rulebook,
+        points=points,
+        offset=progress.offset_at(at),
+        grace=rulebook.grace,
+        rules=RULES,
+        pays=pays,
+    )
 
 
 def difference_of(progress: Progress, stored_total: int | None, event_points: int, pays: Mapping[str, int]) -> int:

@@ -167,7 +167,8 @@ class _Merge:
             once_key=body.once_key,
         )
         points, rules = account.kept_points(entry.seq, body)
-        return MergeEvent(event, body.at, offset=body.outcome.offset, points=points, rules=rules, pays=pays)
+        day = {"offset": body.outcome.offset, "grace": body.outcome.grace}
+        return MergeEvent(event, body.at, **day, points=points, rules=rules, pays=pays)
 
     async def _record(self, account: Account, page: Sequence[MergeEvent]) -> int:
         """Record events; how many of them got another id, since theirs stands for another event."""

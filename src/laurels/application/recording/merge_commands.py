@@ -24,16 +24,25 @@ from laurels.errors import LaurelsError
 
 
 class MergeEvent(EventCommand[Recorded]):
-    """Record an event of another user as one of this one. `offset` says on which local day it happened; for `points`,
-    `rules` and `pays` see `merge_event`."""
+    """Record an event of another user as one of this one. `offset` and `grace` say on which local day it happened;
+    for `points`, `rules` and `pays` see `merge_event`."""
 
-    __slots__ = ("offset", "pays", "points", "rules")
+    __slots__ = ("grace", "offset", "pays", "points", "rules")
 
     def __init__(
-        self, event: LearningEvent, at: int, *, offset: int, points: int, rules: str, pays: Mapping[str, int]
+        self,
+        event: LearningEvent,
+        at: int,
+        *,
+        offset: int,
+        grace: int,
+        points: int,
+        rules: str,
+        pays: Mapping[str, int],
     ) -> None:
         super().__init__(event, at, is_imported=True)
         self.offset = offset
+        self.grace = grace
         self.points = points
         self.rules = rules
         self.pays = pays
@@ -44,6 +53,7 @@ class MergeEvent(EventCommand[Recorded]):
             replace(self.event, event_id=event_id),
             self.at,
             offset=self.offset,
+            grace=self.grace,
             points=self.points,
             rules=self.rules,
             pays=self.pays,
@@ -56,6 +66,7 @@ class MergeEvent(EventCommand[Recorded]):
             self.at,
             rulebook,
             offset=self.offset,
+            grace=self.grace,
             points=self.points,
             rules=self.rules,
             pays=self.pays,
