@@ -9,7 +9,6 @@ Importing this loads no web framework and no database driver.
 
 from laurels.application.queries.history import HistoryEvent
 from laurels.application.queries.views import NextBadge, TypeStats
-from laurels.client import Laurels, SyncLaurels
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import Timeframe
 from laurels.domain.ranking import Visibility
@@ -40,6 +39,7 @@ from laurels.errors import (
     UserDeleted,
     UserMerged,
 )
+from laurels.library import Laurels, SyncLaurels
 from laurels.results import (
     Activity,
     ActivityDay,

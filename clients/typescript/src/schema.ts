@@ -256,7 +256,9 @@ export interface components {
             success?: true;
         };
         BatchResult: {
+            code?: string;
             error?: string;
+            errors?: components["schemas"]["FieldError"][];
             eventId: string | null;
             line: number;
             newBadges?: components["schemas"]["BadgeView"][];
@@ -264,6 +266,7 @@ export interface components {
             progress?: components["schemas"]["ProgressView"];
             /** @enum {string} */
             status: "recorded" | "replayed" | "queued" | "conflict" | "invalid";
+            timestamp?: string;
             unpaid?: "once" | "cooldown" | "daily-cap";
         };
         Count: {

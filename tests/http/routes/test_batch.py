@@ -111,8 +111,20 @@ class TestRecordEvents:
         first, again, invalid = answer.json()["results"]
         single = client.post("/api/progress/event", json=event(other, "a")).json()
         assert (first["newBadges"], first["progress"]) == (single["newBadges"], single["progress"])
+        assert first["timestamp"][-1] == "Z"
         assert again == first | {"status": "replayed", "line": 2}
-        assert invalid.keys() == {"status", "eventId", "line", "error"}
+        refusal = client.post("/api/progress/event", json={}).json()
+        assert refusal["type"] == f"urn:laurels:problem:{invalid['code']}"
+        assert (refusal["error"], refusal["errors"]) == (invalid["error"], invalid["errors"])
+        assert "code" not in client.post(URL, json=[{}]).json()["results"][0]
+
+    def test_in_full_it_says_whose_events_are_refused_since_they_were_deleted(
+        self, client: httpx2.Client, user: str
+    ) -> None:
+        client.post(URL, json=[event(user, "a")])
+        assert client.delete(f"/api/progress/users/{user}").is_success
+        [refused] = client.post(URL, params={"outcomes": "full"}, json=[event(user, "b")]).json()["results"]
+        assert (refused["status"], refused["code"]) == ("invalid", "user-deleted")
 
     def test_empty_lines_are_none_and_keep_their_numbers(self, client: httpx2.Client, user: str) -> None:
         response = post_lines(client, [b"", event(user, "a"), b" ", b"\r", event(user, "b"), b"{"])

@@ -15,6 +15,7 @@ from laurels.application.queries.views import QueuedView, RecordedView
 from laurels.application.recording.commands import Queued, Recorded
 from laurels.application.service import Service
 from laurels.domain.events import LearningEvent, decode_event
+from laurels.domain.periods import iso
 from laurels.errors import EventConflict, InternalFault, InvalidEvent, LaurelsError, StoreError
 from laurels.http.auth.access import WRITE_EVENTS, caller_of, check_recording, earliest_for
 from laurels.http.auth.guard import charge
@@ -25,7 +26,7 @@ from laurels.http.wire.batches import Turns, read_batch
 from laurels.http.wire.bodies import JSON_TYPES, NDJSON_TYPES, media_type, not_json, read_body
 from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.languages import in_language
-from laurels.http.wire.problems import sentence
+from laurels.http.wire.problems import FieldError, sentence
 from laurels.http.wire.schemas import BatchAnswer, BatchResult
 
 # Events between two looks whether others should have their turn.
@@ -108,14 +109,15 @@ async def record_events(
     await charge(request.scope, len(lines))
     caller = caller_of(request.scope)
     earliest = earliest_for(caller, service)
+    is_full = outcomes == "full"
     turns = Turns()
     parsed: list[LearningEvent | BatchResult] = []
     for number, line in lines:
         if line is None:
-            error = f"Is larger than an event may be, {limits.event_bytes} bytes."
-            parsed.append(BatchResult("invalid", None, number, error=error))
+            too_large = InvalidEvent("", f"Is larger than an event may be, {limits.event_bytes} bytes.")
+            parsed.append(_refused(number, None, too_large, is_full=is_full))
         else:
-            parsed.append(_parse(number, line, service, earliest))
+            parsed.append(_parse(number, line, service, earliest, is_full=is_full))
         # To say what is wrong takes longer.
         if not len(parsed) % _STEPS or isinstance(parsed[-1], BatchResult):
             await turns.take()
@@ -127,13 +129,13 @@ async def record_events(
     results: list[BatchResult] = []
     for (number, _), each in zip(lines, parsed, strict=True):
         if isinstance(each, LearningEvent):
-            results.append(_result(number, each, next(found), service if outcomes == "full" else None))
+            results.append(_result(number, each, next(found), service if is_full else None))
         else:
             results.append(each)
         if not len(results) % _STEPS:
             await turns.take()
     answer = _answer(results)
-    return in_language(request.scope, service, answer) if outcomes == "full" else answer
+    return in_language(request.scope, service, answer) if is_full else answer
 
 
 def _decode(data: bytes | msgspec.Raw, service: Service, earliest: int | None) -> LearningEvent:
@@ -146,14 +148,24 @@ def _decode(data: bytes | msgspec.Raw, service: Service, earliest: int | None) -
 
 
 def _parse(
-    number: int, line: bytes | msgspec.Raw, service: Service, earliest: int | None
+    number: int, line: bytes | msgspec.Raw, service: Service, earliest: int | None, *, is_full: bool
 ) -> LearningEvent | BatchResult:
     try:
         return _decode(line, service, earliest)
     except InvalidEvent as error:
-        return BatchResult("invalid", _event_id_of(line), number, error=str(error))
+        return _refused(number, _event_id_of(line), error, is_full=is_full)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return BatchResult("invalid", None, number, error="Is not valid JSON; send one event in each line.")
+        no_json = InvalidEvent("", "Is not valid JSON; send one event in each line.")
+        return _refused(number, None, no_json, is_full=is_full)
+
+
+def _refused(number: int, event_id: str | None, error: LaurelsError, *, is_full: bool) -> BatchResult:
+    """The result of an event that is not taken."""
+    status = "conflict" if isinstance(error, EventConflict) else "invalid"
+    if not is_full:
+        return BatchResult(status, event_id, number, error=sentence(error))
+    errors = [FieldError(*fault) for fault in error.faults] if isinstance(error, InvalidEvent) else UNSET
+    return BatchResult(status, event_id, number, error=sentence(error), code=error.code, errors=errors)
 
 
 def _event_id_of(line: bytes | msgspec.Raw) -> str | None:
@@ -172,7 +184,8 @@ def _result(
 ) -> BatchResult:
     """What became of an event; with what it brought where a service is given to show it."""
     if isinstance(outcome, Queued):
-        return BatchResult("queued", outcome.event.event_id, number)
+        timestamp = UNSET if service is None else iso(outcome.at)
+        return BatchResult("queued", outcome.event.event_id, number, timestamp=timestamp)
     if isinstance(outcome, Recorded):
         brought = outcome.body.outcome
         shown = None if service is None else service.learners.recorded(outcome)
@@ -184,12 +197,12 @@ def _result(
             unpaid=brought.unpaid or UNSET,
             new_badges=UNSET if shown is None else shown.new_badges,
             progress=UNSET if shown is None else shown.progress,
+            timestamp=UNSET if shown is None else shown.event.timestamp,
         )
     if isinstance(outcome, StoreError | InternalFault):
         # The batch as a whole can be sent again: what is recorded by then is replayed.
         raise outcome
-    status = "conflict" if isinstance(outcome, EventConflict) else "invalid"
-    return BatchResult(status, event.event_id, number, error=sentence(outcome))
+    return _refused(number, event.event_id, outcome, is_full=service is not None)
 
 
 def _answer(listed: list[BatchResult]) -> BatchAnswer:

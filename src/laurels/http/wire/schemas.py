@@ -21,6 +21,7 @@ from laurels.application.queries.views import (
 from laurels.domain.ledger import Unpaid
 from laurels.domain.ranking import Visibility
 from laurels.domain.webhooks import State
+from laurels.http.wire.problems import FieldError
 
 
 class ProfileChange(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
@@ -107,8 +108,9 @@ BatchStatus = Literal["recorded", "replayed", "queued", "conflict", "invalid"]
 class BatchResult(Struct, frozen=True, rename="camel", omit_defaults=True):
     """What became of one event of a batch: its points (and what took some of them), or what was wrong with it.
 
-    `line` is the number of its line, or of its place in the list, from 1. `new_badges` and `progress` are there where
-    outcomes were asked for in full.
+    `line` is the number of its line, or of its place in the list, from 1. Only where outcomes were asked for in full,
+    an event that was taken has `timestamp`, `new_badges` and `progress`, and one that was not has the `code` and the
+    wrong fields (`errors`) of the refusal that it would get alone.
     """
 
     status: BatchStatus
@@ -118,7 +120,10 @@ class BatchResult(Struct, frozen=True, rename="camel", omit_defaults=True):
     unpaid: Unpaid | UnsetType = UNSET
     new_badges: list[BadgeView] | UnsetType = UNSET
     progress: ProgressView | UnsetType = UNSET
+    timestamp: str | UnsetType = UNSET
     error: str | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    errors: list[FieldError] | UnsetType = UNSET
 
 
 class BatchAnswer(Document, frozen=True, kw_only=True):
