@@ -32,6 +32,7 @@ from benchmarks.subjects import (
     rank,
     rank_on_mongodb,
     rebuilding,
+    tracking,
 )
 
 SUBJECTS = {
@@ -46,6 +47,7 @@ SUBJECTS = {
     "backfill": backfilling.run,
     "growth": growth.run,
     "lag": lag.run,
+    "tracking": tracking.run,
     "rank": rank.run,
     "rank-mongodb": rank_on_mongodb.run,
     "mongodb": on_mongodb.run,

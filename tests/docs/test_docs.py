@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import shlex
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 import laurels.errors
+from laurels.client import Client
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.progress import Progress
@@ -120,6 +122,22 @@ class TestLibraryPage:
         example, *_ = blocks(DOCS / "library.md", "python")
         [expected] = blocks(DOCS / "library.md", "text")
         assert run_python(example, tmp_path) == expected
+
+
+class TestClientsPage:
+    def test_its_python_examples_print_what_the_page_says(self, server: str, tmp_path: Path) -> None:
+        example, with_await, *_ = blocks(DOCS / "clients.md", "python")
+        [expected] = blocks(DOCS / "clients.md", "text")
+        here = "http://127.0.0.1:8000"
+        assert run_python(example.replace(here, server), tmp_path) == expected
+        printed = run_python(with_await.replace(here, server), tmp_path)
+        assert printed == "[5, 5, 5]\nevent\nevent\nevent\nevent\n"
+
+    def test_every_option_and_verb_of_the_python_client_stands_on_it(self) -> None:
+        page = read(DOCS / "clients.md").split("## JavaScript", 1)[0]
+        options = [name for name in inspect.signature(Client).parameters if name != "self"]
+        verbs = [name for name in dir(Client) if not name.startswith("_") and name not in ("send", "url")]
+        assert [name for name in [*options, *verbs] if f"`{name}" not in page] == []
 
 
 class TestHttpPage:

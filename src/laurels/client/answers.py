@@ -1,0 +1,167 @@
+"""From the service's answers to the library's results. An answer that is not the service's is no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from laurels.client.errors import ServiceUnreachable, WrongField, error_by_code
+from laurels.domain.events import LearningEvent
+from laurels.domain.ledger import Unpaid
+from laurels.errors import InvalidEvent, LaurelsError
+from laurels.results import Dashboard, EarnedBadge, HistoryEntry, Leaderboard, Queued, Recorded
+
+T = TypeVar("T")
+
+Outcome = Recorded | Queued | LaurelsError
+"""What became of one event of many."""
+
+
+class Answer(Struct, frozen=True):
+    """An answer as it came. The names of headers are in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class ProgressAfter(Struct, frozen=True, rename="camel"):
+    """Where a user stands after an event."""
+
+    total_points: int
+    level: int
+    leveled_up: bool
+    daily_streak: int
+
+
+class _Event(Struct, frozen=True, rename="camel"):
+    user_id: str
+    event_id: str
+    event_type: str
+    timestamp: datetime
+    points: int | None = None
+    unpaid: Unpaid | None = None
+
+
+class _Recorded(Struct, frozen=True, rename="camel"):
+    event: _Event
+    new_badges: list[EarnedBadge]
+    progress: ProgressAfter | None = None
+
+
+class Result(Struct, frozen=True, rename="camel"):
+    """The service's result for one event of a batch."""
+
+    status: Literal["recorded", "replayed", "queued", "conflict", "invalid"]
+    event_id: str | None = None
+    points: int | None = None
+    unpaid: Unpaid | None = None
+    new_badges: list[EarnedBadge] = []
+    progress: ProgressAfter | None = None
+    timestamp: datetime | None = None
+    error: str = ""
+    code: str = ""
+    errors: list[WrongField] = []
+
+
+class _Batch(Struct, frozen=True):
+    results: list[Result]
+
+
+class HistoryPage(Struct, frozen=True):
+    """Lines of a ledger; `next` is the cursor of older ones."""
+
+    entries: list[HistoryEntry]
+    next: str | None
+
+
+def read(kind: type[T], member: str | None = None) -> Callable[[Answer], T]:
+    """A reader of answers that are a `kind`, or whose `member` is one."""
+    whole: Any = (
+        kind if member is None else msgspec.defstruct("_Document", [("value", kind, msgspec.field(name=member))])
+    )
+    decode = msgspec.json.Decoder(whole).decode
+
+    def reader(answer: Answer) -> T:
+        try:
+            document = decode(answer.body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise strange(answer) from error
+        return document if member is None else document.value
+
+    return reader
+
+
+DASHBOARD = read(Dashboard)
+LEADERBOARD = read(Leaderboard)
+HISTORY = read(HistoryPage)
+_RECORDED = read(_Recorded)
+_BATCH = read(_Batch)
+
+
+def strange(answer: Answer) -> ServiceUnreachable:
+    """The error for an answer of something else, such as the page that a network shows to those who must log in."""
+    return ServiceUnreachable(f"What answered (with the status {answer.status}) is not the service; check the address.")
+
+
+def read_recorded(answer: Answer) -> Recorded | Queued:
+    """What became of a single event."""
+    found = _RECORDED(answer)
+    event, after = found.event, found.progress
+    if after is None or event.points is None:
+        return Queued(
+            user_id=event.user_id, event_id=event.event_id, event_type=event.event_type, timestamp=event.timestamp
+        )
+    is_replay = answer.headers.get("idempotent-replayed") == "true"
+    return _recorded(event, event.points, found.new_badges, after, is_replay=is_replay)
+
+
+def read_results(answer: Answer, count: int) -> list[Result]:
+    """The results of a batch of `count` events. Raises ServiceUnreachable where they are not as many."""
+    results = _BATCH(answer).results
+    if len(results) != count:
+        raise strange(answer)
+    return results
+
+
+def read_batch(answer: Answer, part: Sequence[LearningEvent | InvalidEvent]) -> list[Outcome]:
+    """A result for each of `part`, of which the errors were not sent."""
+    results = iter(read_results(answer, sum(isinstance(each, LearningEvent) for each in part)))
+    return [each if isinstance(each, InvalidEvent) else _outcome(each, next(results), answer) for each in part]
+
+
+def _outcome(event: LearningEvent, result: Result, answer: Answer) -> Outcome:
+    event_id = result.event_id or event.event_id or ""
+    if result.status in ("conflict", "invalid"):
+        known = error_by_code(result.code, result.error, result.errors, user_id=event.user_id, event_id=event_id)
+        return known or InvalidEvent("", result.error)
+    timestamp = result.timestamp or event.timestamp
+    if timestamp is None:
+        raise strange(answer)
+    sent = _Event(event.user_id, event_id, event.event_type, timestamp, result.points, result.unpaid)
+    if result.progress is None or result.points is None:
+        return Queued(user_id=sent.user_id, event_id=event_id, event_type=sent.event_type, timestamp=timestamp)
+    return _recorded(sent, result.points, result.new_badges, result.progress, is_replay=result.status == "replayed")
+
+
+def _recorded(
+    event: _Event, points: int, badges: list[EarnedBadge], after: ProgressAfter, *, is_replay: bool
+) -> Recorded:
+    return Recorded(
+        user_id=event.user_id,
+        event_id=event.event_id,
+        event_type=event.event_type,
+        timestamp=event.timestamp,
+        points=points,
+        badges=badges,
+        total_points=after.total_points,
+        level=after.level,
+        leveled_up=after.leveled_up,
+        daily_streak=after.daily_streak,
+        unpaid=event.unpaid,
+        is_replay=is_replay,
+    )

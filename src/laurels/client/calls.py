@@ -1,0 +1,232 @@
+"""Every verb of the client as data: what is sent, and how the answer is read. Nothing here waits, so the client with
+`await` and the one without have their verbs from here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from laurels.arguments import as_day, as_instant, as_timeframe, as_user_id
+from laurels.client.answers import (
+    DASHBOARD,
+    HISTORY,
+    LEADERBOARD,
+    Answer,
+    HistoryPage,
+    Outcome,
+    read,
+    read_batch,
+    read_recorded,
+)
+from laurels.client.events import encoded, event_of
+from laurels.domain.events import LearningEvent
+from laurels.domain.periods import Timeframe, iso
+from laurels.errors import InvalidEvent, InvalidProfile, InvalidQuery
+from laurels.results import Activity, BadgeProgress, Dashboard, Leaderboard, Profile, Queued, Rank, Recorded
+
+T = TypeVar("T")
+BATCH = 1_000
+BATCH_BYTES = 4 * 1024 * 1024
+HISTORY_PAGE = 100
+
+
+class Call(Struct, Generic[T], frozen=True):
+    """A request and how its answer is read. `target` is the path with its query; `body` is JSON. `read` raises
+    ServiceUnreachable for what is no answer of the service.
+
+    `user_id` and `event_id` are for the errors that name them.
+    """
+
+    method: str
+    target: str
+    read: Callable[[Answer], T]
+    body: bytes | None = None
+    user_id: str = ""
+    event_id: str = ""
+
+
+def record(
+    user_id: str,
+    event_type: str,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    language: str | None = None,
+    code_length: int | None = None,
+    session_duration: float | None = None,
+    event_id: str | None = None,
+    timestamp: datetime | None = None,
+    once_key: str | None = None,
+) -> Call[Recorded | Queued]:
+    """Record one event, and wait until the service has it on disk; see `Laurels.record` for the arguments.
+
+    Nothing is tried again: after ServiceUnreachable it is not known whether the event stands, and repeating it with its
+    `event_id` settles that. `track` does so by itself.
+    """
+    event = event_of(
+        user_id,
+        event_type,
+        metadata,
+        language=language,
+        code_length=code_length,
+        session_duration=session_duration,
+        event_id=event_id,
+        timestamp=timestamp,
+        once_key=once_key,
+    )
+    target = "/api/progress/event?envelope=flat"
+    return Call("POST", target, read_recorded, encoded(event), user_id=user_id, event_id=event_id or "")
+
+
+def record_many(events: Iterable[LearningEvent]) -> Iterator[Call[list[Outcome]]]:
+    """The requests for any number of events, each with the results of its part."""
+    part: list[LearningEvent | InvalidEvent] = []
+    bodies: list[bytes] = []
+    size = 0
+    for event in events:
+        try:
+            body = encoded(event)
+        except InvalidEvent as error:
+            part.append(error)
+            continue
+        if bodies and (len(bodies) >= BATCH or size + len(body) > BATCH_BYTES):
+            yield _batch(part, bodies)
+            part, bodies, size = [], [], 0
+        part.append(event)
+        bodies.append(body)
+        size += len(body)
+    if part:
+        yield _batch(part, bodies)
+
+
+def _batch(part: Sequence[LearningEvent | InvalidEvent], bodies: Sequence[bytes]) -> Call[list[Outcome]]:
+    body = b"[" + b",".join(bodies) + b"]"
+    return Call("POST", "/api/progress/events?outcomes=full", lambda answer: read_batch(answer, part), body)
+
+
+def dashboard(user_id: str, *, since: datetime | None = None) -> Call[Dashboard]:
+    """All that a learner's own page shows. `since`: when badges start to count as new (default 24 hours ago)."""
+    at = as_instant(since, "since")
+    query = {"since": None if at is None else iso(at), "envelope": "flat"}
+    return _get("dashboard", user_id, query, DASHBOARD)
+
+
+def profile(user_id: str) -> Call[Profile]:
+    """A user with all that they can set."""
+    return _get("users", user_id, {}, read(Profile, "user"))
+
+
+def badges(user_id: str) -> Call[list[BadgeProgress]]:
+    """Every badge of the rulebook, with how far the user has come with it."""
+    return _get("badges", user_id, {}, read(list[BadgeProgress], "badges"))
+
+
+def activity(user_id: str, *, first: date | None = None, last: date | None = None) -> Call[Activity]:
+    """Events and points on the user's local days from `first` to `last`, both included; at most 3,660 days.
+
+    By default the 365 days up to today, or up to `last`.
+    """
+    return _get("activity", user_id, {"from": _day(first, "first"), "to": _day(last, "last")}, read(Activity))
+
+
+def history_page(user_id: str, cursor: str | None) -> Call[HistoryPage]:
+    """Some lines of a user's ledger, newest first."""
+    return _get("history", user_id, {"cursor": cursor, "limit": HISTORY_PAGE}, HISTORY)
+
+
+def leaderboard(
+    timeframe: Timeframe | str | None = None,
+    *,
+    period: str | None = None,
+    limit: int = 10,
+    cursor: str | None = None,
+    around: str | None = None,
+    language: str | None = None,
+    users: Sequence[str] | None = None,
+) -> Call[Leaderboard]:
+    """A page of a board: its top, what follows a `cursor`, or the surroundings of the user `around`.
+
+    See `Laurels.leaderboard` for the arguments.
+    """
+    if users is not None and (cursor is not None or around is not None):
+        raise InvalidQuery("users", "Cannot be combined with 'cursor' or 'around'.")
+    query = {
+        "timeframe": as_timeframe(timeframe),
+        "period": period,
+        # Among named users all are shown.
+        "limit": limit if users is None else None,
+        "cursor": cursor,
+        "around": around,
+        "language": language,
+        # An id may hold a comma: each is encoded before they are joined.
+        "users": None if users is None else ",".join(quote(each, safe="") for each in users),
+        "envelope": "flat",
+    }
+    return Call("GET", f"/api/progress/leaderboard{_query(query)}", LEADERBOARD, user_id=around or "")
+
+
+def rank(
+    user_id: str, timeframe: Timeframe | str | None = None, *, period: str | None = None, language: str | None = None
+) -> Call[Rank]:
+    """A user's place on a board; see `leaderboard` for the arguments."""
+    query = {"timeframe": as_timeframe(timeframe), "period": period, "language": language}
+    return _get("rank", user_id, query, read(Rank))
+
+
+def set_profile(
+    user_id: str,
+    *,
+    display_name: str | UnsetType | None = UNSET,
+    photo_url: str | UnsetType | None = UNSET,
+    time_zone: str | UnsetType = UNSET,
+    preferences: Mapping[str, Any] | UnsetType = UNSET,
+    visibility: str | UnsetType = UNSET,
+    alias: str | UnsetType | None = UNSET,
+) -> Call[Profile]:
+    """Set what is named of a user's profile and return all of it; an unknown user is created.
+
+    See `Laurels.set_profile` for the arguments.
+    """
+    given = {
+        "displayName": display_name,
+        "photoURL": photo_url,
+        "timeZone": time_zone,
+        "preferences": preferences if isinstance(preferences, UnsetType) else dict(preferences),
+        "visibility": visibility,
+        "alias": alias,
+    }
+    try:
+        body = msgspec.json.encode({name: value for name, value in given.items() if value is not UNSET})
+    except (UnicodeEncodeError, ValueError, TypeError) as cause:
+        raise InvalidProfile("preferences", "Must be JSON of valid Unicode text and finite numbers.") from cause
+    return Call("PUT", _of_user("users", user_id), read(Profile, "user"), body, user_id=user_id)
+
+
+def delete_user(user_id: str) -> Call[datetime]:
+    """Delete everything that is held of a user, for good, and return when they were deleted. May be repeated.
+
+    From then on nothing is recorded for them. Raises UnknownUser for an id that nothing is held of.
+    """
+    return Call("DELETE", _of_user("users", user_id), read(datetime, "deletedAt"), user_id=user_id)
+
+
+def _get(route: str, user_id: str, query: Mapping[str, object], reader: Callable[[Answer], T]) -> Call[T]:
+    return Call("GET", _of_user(route, user_id) + _query(query), reader, user_id=user_id)
+
+
+def _of_user(route: str, user_id: str) -> str:
+    return f"/api/progress/{route}/{quote(as_user_id(user_id), safe='')}"
+
+
+def _query(query: Mapping[str, object]) -> str:
+    given = {name: str(value) for name, value in query.items() if value is not None}
+    return f"?{urlencode(given)}" if given else ""
+
+
+def _day(day: date | None, name: str) -> str | None:
+    ordinal = as_day(day, name)
+    return None if ordinal is None else date.fromordinal(ordinal).isoformat()

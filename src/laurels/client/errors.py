@@ -1,0 +1,137 @@
+"""What fails between a client and the service, beside the errors of the library, and which error a refusal is.
+
+LaurelsError
+├── ...                      those of `laurels.errors`, by the code of the refusal
+├── RequestRefused           the service does not take the request as a whole: its key, its rate, its size
+└── StoreError
+    └── StoreUnavailable
+        ├── ServiceUnreachable   no answer of the service; it is not known whether the request was carried out
+        └── NotStored            tracked events cannot be written to the disk, and wait in memory
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from time import time
+
+import msgspec
+from msgspec import Struct
+
+from laurels.errors import (
+    EventConflict,
+    InternalFault,
+    InvalidEvent,
+    InvalidInput,
+    InvalidProfile,
+    InvalidQuery,
+    LaurelsError,
+    StoreContended,
+    StoreError,
+    StoreIncompatible,
+    StoreUnavailable,
+    StoreUnreachable,
+    UnknownUser,
+    UserDeleted,
+)
+
+_CODE = "urn:laurels:problem:"
+_INVALID = {each.code: each for each in (InvalidInput, InvalidEvent, InvalidProfile, InvalidQuery)}
+_PLAIN = {
+    each.code: each
+    for each in (StoreError, StoreUnavailable, StoreUnreachable, StoreContended, StoreIncompatible, InternalFault)
+}
+
+
+class RequestRefused(LaurelsError):
+    """The service refused the request as a whole. `code` is one of the refusals of docs/http.md, such as unauthorized,
+    forbidden or too-many-requests.
+
+    `status` is that of the answer; `retry_after` the seconds that the service asks to wait, None where it asks for
+    nothing.
+    """
+
+    code = "request-refused"
+
+    def __init__(self, detail: str, *, status: int, code: str, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+
+
+class ServiceUnreachable(StoreUnavailable):
+    """No answer of the service came. Whether it has carried out the request is not known; repeat it with its ids."""
+
+    code = "service-unreachable"
+
+
+class NotStored(StoreUnavailable):
+    """Tracked events cannot be written to the disk: they wait in memory, and are lost with this process."""
+
+    code = "not-stored"
+
+
+class WrongField(Struct, frozen=True):
+    """A wrong field of a refusal."""
+
+    field: str
+    message: str
+
+
+class _Refusal(Struct, frozen=True):
+    type: str = ""
+    error: str = ""
+    errors: list[WrongField] = []
+
+
+def error_of(
+    status: int, headers: Mapping[str, str], body: bytes, *, user_id: str = "", event_id: str = ""
+) -> LaurelsError:
+    """The error for an answer that refuses. Its body may be anything, since proxies answer, too."""
+    try:
+        refusal = msgspec.json.decode(body, type=_Refusal)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        refusal = _Refusal()
+    code = refusal.type.removeprefix(_CODE) or "http"
+    detail = refusal.error or f"The service, or a proxy before it, answered with the status {status}; see its log."
+    known = error_by_code(code, detail, refusal.errors, user_id=user_id, event_id=event_id)
+    return known or RequestRefused(detail, status=status, code=code, retry_after=retry_after_of(headers))
+
+
+def error_by_code(
+    code: str, detail: str, faults: Sequence[WrongField], *, user_id: str, event_id: str
+) -> LaurelsError | None:
+    """The error of the library that has this code; None for a code that it has not."""
+    if code in _INVALID:
+        first, *others = [(fault.field, fault.message) for fault in faults] or [("", detail)]
+        return _INVALID[code](*first, *others)
+    if code in _PLAIN:
+        return _PLAIN[code](detail)
+    match code:
+        case EventConflict.code:
+            return EventConflict(user_id, event_id)
+        case UnknownUser.code:
+            return UnknownUser(user_id, detail)
+        case UserDeleted.code:
+            return UserDeleted()
+        case _:
+            return None
+
+
+def retry_after_of(headers: Mapping[str, str]) -> float | None:
+    """The seconds that an answer asks to wait; None where it asks for nothing."""
+    value = headers.get("retry-after", "").strip()
+    if value.isdecimal():
+        return float(value)
+    at = instant_of(value)
+    # A date counts from the server's clock, since ours may be wrong.
+    return None if at is None else max(0.0, at - (instant_of(headers.get("date", "")) or time()))
+
+
+def instant_of(date: str) -> float | None:
+    """The instant (seconds) that a header names as a date; None where it names none."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return None

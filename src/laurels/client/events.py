@@ -1,0 +1,67 @@
+"""Events on their way out: checked as the library checks them, so that a wrong one is found where it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from laurels.arguments import as_object, check_types
+from laurels.domain.events import LearningEvent, check_id
+from laurels.errors import InvalidEvent
+from laurels.json_values import check_json
+
+_encode = msgspec.json.Encoder().encode
+
+
+def event_of(
+    user_id: str,
+    event_type: str,
+    metadata: Mapping[str, Any] | None,
+    *,
+    language: str | None,
+    code_length: int | None,
+    session_duration: float | None,
+    event_id: str | None,
+    timestamp: datetime | None,
+    once_key: str | None,
+) -> LearningEvent:
+    """The event of the arguments that `record` and `track` share. Raises InvalidEvent."""
+    document = dict(as_object(metadata))
+    if language is not None:
+        document["language"] = language
+    if code_length is not None:
+        document["codeLength"] = code_length
+    if session_duration is not None:
+        document["sessionDuration"] = session_duration
+    return LearningEvent(
+        user_id=user_id,
+        event_type=event_type,
+        metadata=document,
+        event_id=event_id,
+        timestamp=timestamp,
+        once_key=once_key,
+    )
+
+
+def encoded(event: LearningEvent) -> bytes:
+    """An event as JSON, on one line. Raises InvalidEvent for what no service takes.
+
+    Which event types there are, and how far back a timestamp may lie, the service alone knows.
+    """
+    check_types(event)
+    check_id(event.user_id, "userId")
+    if event.event_id is not None:
+        check_id(event.event_id, "eventId")
+    if event.once_key is not None:
+        check_id(event.once_key, "onceKey")
+    if event.timestamp is not None and event.timestamp.tzinfo is None:
+        raise InvalidEvent("timestamp", "Must carry an offset: a datetime such as datetime.now(UTC).")
+    if event.metadata:
+        check_json(event.metadata, "metadata", InvalidEvent)
+    try:
+        return _encode(event)
+    except (UnicodeEncodeError, ValueError, TypeError) as cause:
+        raise InvalidEvent("eventType", "Must be valid Unicode text: an event type of the rulebook.") from cause

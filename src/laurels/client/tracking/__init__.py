@@ -1,0 +1,1 @@
+"""`track`: events that wait in a file until the service has them."""

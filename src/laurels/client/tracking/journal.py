@@ -1,0 +1,167 @@
+"""The file behind the queue: events are appended, and how far they were sent is written at its head.
+
+The spool of the server keeps events through a power failure and syncs each of its commits; a page view cannot wait that
+long for the event that it tracks. What was handed to the operating system survives the end of this process, `kill -9`
+included. A folder holds *segments*, each written by one process, which has it locked; the segments of a process that
+ended are taken over by the next one that looks.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from laurels.domain.events import LearningEvent
+
+SEGMENT_BYTES = 1024 * 1024
+SUFFIX = ".events"
+# How far it was sent, and the correction of its times: see `Segment`.
+_HEAD = re.compile(rb"(\d{20}) ([+-]\d{20}|\?{21})\n")
+_HEAD_BYTES = 43
+_NOT_FIXED = b"?" * 21
+
+OWN_TIME, GIVEN_TIME = b"=", b"+"
+"""The first byte of a line: its time is of this machine's clock, or the caller gave it. The event follows as JSON."""
+
+_decode = msgspec.json.Decoder(LearningEvent).decode
+
+
+class Segment:
+    """One file of events, a line each. Not safe for threads: the queue locks.
+
+    `waiting` is how many of its events wait or are on their way; the queue counts. `sent` is the offset up to which the
+    service has what stands in it. `correction` (milliseconds) is added to the times that this machine's clock gave; it
+    is fixed before the first event is sent, since a repetition must say the same. None: not fixed yet. `path` is None
+    for one in memory, which keeps nothing.
+    """
+
+    def __init__(self, path: Path | None, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self.size = _HEAD_BYTES
+        self.sent = _HEAD_BYTES
+        self.waiting = 0
+        self.correction: int | None = None
+        self._is_synced = True
+
+    @classmethod
+    def create(cls, folder: Path | None) -> Segment:
+        """A new one in a folder. Raises OSError."""
+        if folder is None:
+            return cls(None, -1)
+        # By their names segments stand in the order in which they were made.
+        path = folder / f"{time.time_ns():020d}-{os.getpid()}{SUFFIX}"
+        segment = cls(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        try:
+            fcntl.flock(segment._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            segment._write_head()
+        except OSError:
+            segment.remove()
+            raise
+        return segment
+
+    @classmethod
+    def take_over(cls, path: Path) -> Segment | None:
+        """One that another process left; None where that process still runs, or it is gone. Raises OSError."""
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        segment = cls(path, descriptor)
+        if os.fstat(descriptor).st_nlink == 0:
+            segment.close()
+            return None
+        head = _HEAD.fullmatch(os.pread(descriptor, _HEAD_BYTES, 0))
+        segment.size = os.fstat(descriptor).st_size
+        if head is not None:
+            segment.sent = max(_HEAD_BYTES, min(int(head[1]), segment.size))
+            segment.correction = None if head[2] == _NOT_FIXED else int(head[2])
+        return segment
+
+    def append(self, line: bytes) -> int:
+        """Write a line, and return the offset behind it. Raises OSError; then nothing was kept."""
+        if self.path is not None:
+            written = os.pwrite(self._descriptor, line, self.size)
+            if written < len(line):
+                # What is behind the size is overwritten, or cut off by who takes over since it does not end.
+                raise OSError("The disk is full.")
+            self._is_synced = False
+        self.size += len(line)
+        return self.size
+
+    def lines(self) -> Iterator[tuple[bytes, int]]:
+        """What was not sent, each line with the offset behind it. One that was cut off was never acknowledged; after a
+        power failure there may be others that are no events."""
+        content = os.pread(self._descriptor, self.size - self.sent, self.sent)
+        end = self.sent
+        for line in content.split(b"\n")[:-1]:
+            end += len(line) + 1
+            if is_event(line):
+                yield line + b"\n", end
+
+    def fix_correction(self, correction: int) -> None:
+        """Decide by how much the times of its events are corrected. Raises OSError."""
+        if self.correction is None:
+            self.correction = correction
+            self._write_head()
+
+    def mark(self, sent: int) -> None:
+        """Write down how far the service has it. Where that fails it is sent again, and the service replays it."""
+        self.sent = sent
+        with suppress(OSError):
+            self._write_head()
+
+    def sync(self) -> None:
+        """Have the disk hold what was appended. Raises OSError."""
+        if self.path is not None and not self._is_synced:
+            self._is_synced = True
+            os.fsync(self._descriptor)
+
+    def remove(self) -> None:
+        """It is done: remove the file."""
+        if self.path is not None:
+            with suppress(OSError):
+                self.path.unlink()
+        self.close()
+
+    def close(self) -> None:
+        """Give it to whoever takes it over."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _write_head(self) -> None:
+        if self.path is not None:
+            correction = _NOT_FIXED if self.correction is None else b"%+021d" % self.correction
+            os.pwrite(self._descriptor, b"%020d %b\n" % (self.sent, correction), 0)
+
+
+def event_in(line: bytes) -> LearningEvent:
+    """The event of a line."""
+    return _decode(line[1:])
+
+
+def is_event(line: bytes) -> bool:
+    """Whether a line holds an event."""
+    try:
+        event_in(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return line[:1] in (OWN_TIME, GIVEN_TIME)
+
+
+def left_in(folder: Path) -> list[Path]:
+    """The segments of a folder, oldest first. Raises OSError."""
+    return sorted(folder.glob(f"*{SUFFIX}"))

@@ -1,0 +1,79 @@
+"""What `track` does: an event gets its id and its time, is written down, and is sent by a thread."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec.structs import replace
+from uuid_utils import uuid7
+
+from laurels.client.events import encoded
+from laurels.client.tracking.journal import GIVEN_TIME, OWN_TIME
+from laurels.client.tracking.queue import Queue
+from laurels.client.tracking.sender import Listeners, Sender
+from laurels.client.transport import Transport
+from laurels.domain.events import LearningEvent
+from laurels.errors import StoreUnavailable
+
+# Seconds that closing waits for a request under way beyond what was asked for.
+_LAST = 1.0
+
+
+class Tracker:
+    """The queue of a client and the thread that empties it. Belongs to the process that made it."""
+
+    def __init__(
+        self, transport: Transport, folder: Path | None, max_events: int, flush_interval: float, listeners: Listeners
+    ) -> None:
+        self._queue = Queue(folder, max_events, self._unstored)
+        self._sender = Sender(self._queue, transport, listeners, flush_interval)
+        self._process = os.getpid()
+        self._is_closed = False
+        # What an earlier process left.
+        if self._queue.size:
+            self._sender.wake()
+
+    @property
+    def pending(self) -> int:
+        """How many events wait or are on their way."""
+        return self._queue.size
+
+    def track(self, event: LearningEvent) -> str:
+        """Keep an event to be sent, and return its id. Raises InvalidEvent, or StoreUnavailable after `close`."""
+        if self._process != os.getpid():
+            raise StoreUnavailable("This client was made before the process forked; make one in each process.")
+        if self._is_closed:
+            raise StoreUnavailable("The client is closed; make another one.")
+        event_id = event.event_id or str(uuid7())
+        origin = GIVEN_TIME
+        timestamp = event.timestamp
+        if timestamp is None:
+            origin = OWN_TIME
+            # Cut to milliseconds, as the service does.
+            timestamp = datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1_000, UTC)
+        line = encoded(replace(event, event_id=event_id, timestamp=timestamp))
+        dropped = self._queue.add(b"%b%b\n" % (origin, line))
+        if dropped:
+            self._sender.dropped(dropped)
+        self._sender.wake()
+        return event_id
+
+    def _unstored(self, error: OSError) -> None:
+        self._sender.unstored(error)
+
+    def flush(self, timeout: float | None) -> int:
+        """See `Client.flush`."""
+        return self._sender.flush(timeout)
+
+    def close(self, timeout: float | None) -> int:
+        """See `Client.close`."""
+        if self._is_closed:
+            return self.pending
+        self._is_closed = True
+        left = self._sender.flush(timeout)
+        self._sender.stop(None if timeout is None else _LAST)
+        self._queue.close()
+        return left
