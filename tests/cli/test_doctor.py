@@ -103,6 +103,18 @@ class TestAsServeWould:
         assert doctor(env={"LAURELS_DATA": f"{tmp_path}/made/by/serve"})["store"]["level"] == "warn"
         assert list(tmp_path.iterdir()) == []
 
+    def test_an_empty_file_is_made_a_database_and_another_programs_is_not(self, doctor: Doctor, tmp_path: Path) -> None:
+        path = tmp_path / "v.db"
+        path.touch(0o600)
+        found = doctor("--store", f"sqlite:///{path}")
+        assert (found["store"]["level"], found["keys"]["level"]) == ("warn", "warn")
+        assert "empty" in found["store"]["detail"]
+        assert path.read_bytes() == b""
+        rows(path, "CREATE TABLE t (a)")
+        found = doctor("--store", f"sqlite:///{path}", code=2)
+        assert (found["schema"]["level"], "keys" in found) == ("fail", False)
+        assert "another program" in found["schema"]["detail"]
+
     def test_nobody_is_served_beyond_this_machine_without_a_key(
         self, doctor: Doctor, made: str, tmp_path: Path
     ) -> None:

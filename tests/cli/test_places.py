@@ -12,13 +12,16 @@ from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
+from typer.testing import CliRunner
 
-from laurels import LearningEvent, SettingsError, StoreUnavailable
+from laurels import LearningEvent, SettingsError, StoreIncompatible, StoreUnavailable
 from laurels.application.ports.spool import Spooled
 from laurels.bootstrap import open_service
+from laurels.cli.app import app
+from laurels.cli.terminal import CommandFailed
 from laurels.settings import Settings
 from laurels.storage.spool import FileSpool
-from tests.cli.conftest import ENVIRONMENT, Run, Start
+from tests.cli.conftest import ENVIRONMENT, Run, Start, rows
 from tests.cli.test_serve import ready_url
 from tests.mongod import Deployment
 
@@ -42,6 +45,13 @@ NEEDING = [
     "rulebook preview coding",
     "rulebook publish coding",
 ]
+MAKING = [
+    "serve --port 0",
+    "import -",
+    "import - --dry-run",
+    "demo --users 1 --days 1",
+    "keys create --name a --scope admin --new-store",
+]
 
 
 @pytest.mark.parametrize("command", NEEDING)
@@ -51,6 +61,36 @@ def test_a_database_that_is_not_there_is_not_made(run: Run, tmp_path: Path, comm
     assert done.err.startswith(f"There is no database at sqlite:///{tmp_path}/typo.db; name the one that you mean")
     assert len(done.err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+class TestForeignFile:
+    """A SQLite file that is none of ours; in this process, since each start of a command costs most of a second."""
+
+    @pytest.fixture(autouse=True)
+    def place(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        for name in [name for name in os.environ if name.startswith("LAURELS_")]:
+            monkeypatch.delenv(name)
+
+    @pytest.mark.parametrize("command", [*NEEDING, *MAKING])
+    def test_it_is_refused_and_left_alone(self, tmp_path: Path, command: str) -> None:
+        path = tmp_path / "theirs.db"
+        rows(path, "CREATE TABLE t (a)")
+        before = path.read_bytes()
+        found = CliRunner().invoke(app, [*command.split(), "--store", "sqlite:///theirs.db"], input="")
+        assert isinstance(found.exception, StoreIncompatible), found.output
+        assert "another program" in str(found.exception)
+        assert (path.read_bytes(), [each.name for each in tmp_path.iterdir()]) == (before, ["theirs.db"])
+
+    @pytest.mark.parametrize("command", NEEDING)
+    def test_an_empty_one_is_left_alone_by_commands_that_make_none(self, tmp_path: Path, command: str) -> None:
+        path = tmp_path / "laurels.db"
+        path.touch()
+        found = CliRunner().invoke(app, [*command.split(), "--store", "sqlite:///laurels.db"])
+        assert isinstance(found.exception, CommandFailed), found.output
+        assert "(the file is empty)" in str(found.exception)
+        assert "There is a laurels.db in this folder" not in str(found.exception)
+        assert path.read_bytes() == b""
 
 
 def test_nor_is_one_on_mongodb(run: Run, server: Deployment) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from laurels import StoreError, StoreIncompatible, StoreUnavailable
 from laurels.application.maintenance.rebuild import verify
-from laurels.bootstrap import open_service, open_store
+from laurels.bootstrap import open_service, open_store, store_exists
 from laurels.domain.counts import LEVELS
 from laurels.storage.sqlite import SQLiteStore, counts
 from laurels.storage.sqlite.schema import MIGRATIONS
@@ -122,6 +122,7 @@ class TestSchema:
                 connection.execute(step)
             connection.execute(f"PRAGMA user_version = {version}")
             connection.close()
+            assert await store_exists(f"sqlite:///{path}") is (version > 0)
             store = await SQLiteStore.open(path)
             assert await store.ledger.append(history()) == frozenset()
             await store.close()
@@ -174,6 +175,31 @@ class TestFile:
         with pytest.raises(StoreIncompatible):
             await SQLiteStore.open(database)
         assert database.read_text() == "Dear diary, " * 1_000
+
+    @pytest.mark.parametrize(
+        "made_by", ["CREATE TABLE t (a)", "CREATE TABLE keys (a); PRAGMA user_version = 3", "PRAGMA application_id = 7"]
+    )
+    async def test_a_database_of_another_program_is_refused_and_left_alone(self, database: Path, made_by: str) -> None:
+        connection = apsw.Connection(str(database))
+        connection.execute(made_by)
+        connection.close()
+        before = database.read_bytes()
+        with pytest.raises(StoreIncompatible, match="another program"):
+            await SQLiteStore.open(database)
+        with pytest.raises(StoreIncompatible, match="another program"):
+            await store_exists(f"sqlite:///{database}")
+        assert database.read_bytes() == before
+
+    async def test_an_empty_file_is_no_database_until_a_store_is_opened_there(self, database: Path) -> None:
+        database.touch()
+        assert not await store_exists(f"sqlite:///{database}")
+        # A first start that was killed had entered WAL mode, and made no tables.
+        connection = apsw.Connection(str(database))
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.close()
+        assert not await store_exists(f"sqlite:///{database}")
+        await (await SQLiteStore.open(database)).close()
+        assert await store_exists(f"sqlite:///{database}")
 
     async def test_a_folder_that_does_not_exist_is_told_without_its_path(self, tmp_path: Path) -> None:
         with pytest.raises(StoreUnavailable, match="folder") as told:

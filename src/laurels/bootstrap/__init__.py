@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -186,10 +187,12 @@ def _scheme_of(url: str) -> str:
 
 
 async def store_exists(url: str) -> bool:
-    """Whether there is a database of Laurels where a URL points; opening a store makes it. Raises StoreError, and
-    SettingsError for a URL that names none."""
+    """Whether there is a database of Laurels where a URL points; opening a store makes it, also of an empty file.
+    Raises StoreError, for another program's file too, and SettingsError for a URL that names none."""
     if (path := database_of(url)) is not None:
-        return path.is_file()
+        from laurels.storage.sqlite import diagnostics  # noqa: PLC0415  a driver is only loaded when asked for
+
+        return await asyncio.to_thread(diagnostics.exists, path)
     if _scheme_of(url) in ("mongodb", "mongodb+srv"):
         try:
             from laurels.storage.mongodb.diagnostics import exists  # noqa: PLC0415  a driver is only loaded when asked for

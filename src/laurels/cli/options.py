@@ -66,10 +66,12 @@ def named_store(settings: Settings) -> Settings:
 def missing(settings: Settings) -> str:
     """What to say where the store has no database yet."""
     near = Path(DATABASE).absolute()
-    is_near = near.is_file() and settings.database is not None
+    is_near = near.is_file() and settings.database not in (None, near)
     hint = f" There is a {DATABASE} in this folder: --store sqlite:///{DATABASE}." if is_near else ""
+    is_file = settings.database is not None and settings.database.is_file()
+    place = f"{settings.store_name} (the file is empty)" if is_file else settings.store_name
     return (
-        f"There is no database at {settings.store_name}; name the one that you mean with --store or LAURELS_STORE."
+        f"There is no database at {place}; name the one that you mean with --store or LAURELS_STORE."
         f"{hint} A new one is made by laurels serve, laurels import and laurels demo."
     )
 

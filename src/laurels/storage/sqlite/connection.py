@@ -23,12 +23,18 @@ BUSY_TIMEOUT_MS = 10_000
 
 
 def connect(
-    path: Path, *, durable: bool = True, read_only: bool = False, busy_ms: int | None = None
+    path: Path,
+    *,
+    durable: bool = True,
+    read_only: bool = False,
+    busy_ms: int | None = None,
+    admits: Callable[[apsw.Connection], object] | None = None,
 ) -> apsw.Connection:
     """A connection in WAL mode, which waits `busy_ms` for a lock of another process (default: 10 seconds).
 
     `durable`: a commit returns when it is on disk; else it may be lost with the power
-    (never torn). Raises StoreUnavailable or StoreIncompatible.
+    (never torn). `admits` looks at the database before anything of it is changed, the mode included, and raises where
+    it is not to be. Raises StoreUnavailable or StoreIncompatible.
     """
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     if not read_only:
@@ -36,7 +42,9 @@ def connect(
     try:
         connection = apsw.Connection(str(path), flags=flags)
         connection.set_busy_timeout(BUSY_TIMEOUT_MS if busy_ms is None else busy_ms)
-        if not read_only and not _enters_wal(connection):
+        if admits is not None:
+            _when_free(lambda: admits(connection))
+        if not read_only and not _when_free(lambda: rows(connection, "PRAGMA journal_mode = WAL") == [("wal",)]):
             raise StoreIncompatible(f"{path} cannot be put in WAL mode; keep it on a local disk.")
         rows(connection, f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         rows(connection, "PRAGMA cache_size = -65536")
@@ -55,13 +63,13 @@ def _make_for_owner(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
-def _enters_wal(connection: apsw.Connection) -> bool:
-    """Whether the file is in WAL mode after asking for it. A new file needs a moment alone for that, and SQLite
+def _when_free(work: Callable[[], T]) -> T:
+    """The result of `work` once no rival is in its way. A new file needs a moment alone to enter WAL mode, and SQLite
     then reports a rival at once instead of waiting as long as it waits for any other lock."""
     give_up_at = monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         try:
-            return rows(connection, "PRAGMA journal_mode = WAL") == [("wal",)]
+            return work()
         except apsw.BusyError:
             if monotonic() >= give_up_at:
                 raise

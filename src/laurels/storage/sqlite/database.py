@@ -15,7 +15,7 @@ import apsw
 
 from laurels.errors import StoreUnavailable
 from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
-from laurels.storage.sqlite.schema import migrate
+from laurels.storage.sqlite.schema import is_laurels, migrate
 
 C = TypeVar("C", bound="Concern")
 P = ParamSpec("P")
@@ -30,7 +30,7 @@ class Database:
     def __init__(self, path: Path, *, busy_ms: int | None = None) -> None:
         self.path = path = path.absolute()
         opened = partial(connect, path, busy_ms=busy_ms)
-        self.writer = Pool("laurels-writer", 1, opened)
+        self.writer = Pool("laurels-writer", 1, partial(opened, admits=is_laurels))
         # Projections can be made again, so they need not wait for the disk, and they must not hold up the writer.
         self.projector = Pool("laurels-projector", 1, partial(opened, durable=False))
         self.readers = Pool("laurels-reader", READERS, partial(opened, read_only=True))
@@ -42,7 +42,7 @@ class Database:
         self._closed = False
 
     async def open(self) -> None:
-        """Make the file, or bring its tables up to date. Raises StoreError."""
+        """Make the file, or bring its tables up to date. Raises StoreError; another program's file is left alone."""
         await self.writer.run(migrate)
         self._file = _identity(self.path)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import apsw
 
 from laurels.application.maintenance.diagnostics import Check
-from laurels.storage.sqlite.connection import rows
-from laurels.storage.sqlite.schema import MIGRATIONS
+from laurels.errors import StoreIncompatible
+from laurels.storage.sqlite.connection import connect, rows, translate
+from laurels.storage.sqlite.schema import MIGRATIONS, is_laurels
 
 MOUNTS = Path("/proc/self/mountinfo")
 MIB = 1024 * 1024
@@ -32,6 +33,20 @@ def inspect(path: Path, *, makes_folder: bool = False) -> list[Check]:
     return [*_schema(path), _room(path), _permissions(path), *_file_system(path)]
 
 
+def exists(path: Path) -> bool:
+    """Whether the file at `path` is a database of Laurels; False where it is missing or empty. Raises StoreError, for
+    another program's file too."""
+    if not path.is_file():
+        return False
+    connection = connect(path, read_only=True)
+    try:
+        return is_laurels(connection)
+    except apsw.Error as error:
+        raise translate(error) from error
+    finally:
+        connection.close()
+
+
 def _missing(path: Path, *, makes_folder: bool) -> Check:
     detail = f"There is no database at {path}."
     folder = next(each for each in path.parents if each.exists())
@@ -41,9 +56,12 @@ def _missing(path: Path, *, makes_folder: bool) -> Check:
         return Check(
             "store", "fail", f"{detail} This user may not write in {folder}.", "Give it to the service's user."
         )
-    return Check(
-        "store", "warn", detail, "The first laurels serve makes it. If there should be one, check the store URL."
-    )
+    return _to_be_made(detail)
+
+
+def _to_be_made(detail: str) -> Check:
+    advice = "The first laurels serve makes it. If there should be one, check the store URL."
+    return Check("store", "warn", detail, advice)
 
 
 def _schema(path: Path) -> Iterable[Check]:
@@ -54,13 +72,20 @@ def _schema(path: Path) -> Iterable[Check]:
         return
     try:
         connection.set_busy_timeout(2_000)
+        is_made = is_laurels(connection)
         [[version]] = rows(connection, "PRAGMA user_version")
         [[mode]] = rows(connection, "PRAGMA journal_mode")
+    except StoreIncompatible as error:
+        yield Check("schema", "fail", str(error), "See --store and LAURELS_STORE.")
+        return
     except apsw.Error as error:
         yield Check("schema", "fail", f"{path} cannot be read: {error}.", "Restore it from a backup.")
         return
     finally:
         connection.close()
+    if not is_made:
+        yield _to_be_made(f"{path} is empty.")
+        return
     yield version_check(version, len(MIGRATIONS))
     if mode == "wal":
         yield Check("wal", "ok", "Readers and the writer do not wait for each other.")

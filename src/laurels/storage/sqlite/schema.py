@@ -242,6 +242,26 @@ MIGRATIONS = (
 )
 
 
+# Tables that every version has had. No version has set SQLite's application_id.
+_OURS = frozenset({"ledger", "standings", "projected"})
+
+
+def is_laurels(connection: apsw.Connection) -> bool:
+    """Whether this is a database of Laurels, of any version; False for one that holds nothing yet.
+
+    Raises StoreIncompatible for another program's, which nothing may be added to.
+    """
+    # One view of the file: another process may be making the tables.
+    with transaction(connection, "DEFERRED"):
+        found = {name for (name,) in rows(connection, "SELECT name FROM sqlite_schema")}
+        marks = _version(connection), rows(connection, "PRAGMA application_id")[0][0]
+    if found >= _OURS:
+        return True
+    if found or any(marks):
+        raise StoreIncompatible("The SQLite file belongs to another program and was left alone; name another file.")
+    return False
+
+
 def migrate(connection: apsw.Connection) -> None:
     """Bring the database to the present version. Several processes may do so at once; one does the work."""
     if _version(connection) == len(MIGRATIONS):
