@@ -19,7 +19,9 @@ from laurels import LearningEvent
 from laurels.application.ports.spool import SetAside, Spooled
 from laurels.bootstrap import open_service, system_clock
 from laurels.cli.app import app
+from laurels.domain.keys import ApiKey
 from laurels.domain.periods import MS_PER_DAY
+from laurels.storage.remembered.keys import KeyFile
 from laurels.storage.spool import FileSpool
 from laurels.storage.sqlite.diagnostics import file_system_of
 from tests.cli.conftest import Run, Start, rows
@@ -125,7 +127,17 @@ class TestAsServeWould:
 
     def test_a_spool_bridges_a_database_that_is_away(self, doctor: Doctor, tmp_path: Path) -> None:
         away = "mongodb://127.0.0.1:1/laurels?serverSelectionTimeoutMS=100"
-        assert doctor("--store", away, env={"LAURELS_DATA": str(tmp_path)})["store"]["level"] == "warn"
+        place = {"LAURELS_DATA": str(tmp_path)}
+        store = doctor("--store", away, env=place)["store"]
+        assert (store["level"], "all are answered 503 until" in store["advice"]) == ("warn", True)
+        # What a server keeps there: of this database, or of another one that it would forget.
+        (tmp_path / "spool").mkdir()
+        key = ApiKey(prefix="abc", name="platform", scopes=frozenset(), digest="", created_at=0)
+        asyncio.run(KeyFile(tmp_path / "spool").save([key]))
+        for owner, remembers in (("mongodb://127.0.0.1:1/laurels", True), ("mongodb://elsewhere/laurels", False)):
+            (tmp_path / "spool" / "store").write_text(owner)
+            advice = doctor("--store", away, env=place)["store"]["advice"]
+            assert ("events wait in its spool" in advice) is remembers, advice
         assert doctor("--store", away, code=2, env={"LAURELS_SPOOL": "off"})["store"]["level"] == "fail"
 
 
@@ -152,7 +164,7 @@ def test_a_store_url_that_cannot_be_used_is_one_sentence_without_its_password(
 
 @pytest.mark.parametrize("env", [{"LAURELS_JWT_SECRET": "short"}, {"LAURELS_JWT_ALGORITHMS": "HS1"}], ids=str)
 def test_what_a_server_refuses_to_start_with_fails(run: Run, doctor: Doctor, made: str, env: dict[str, str]) -> None:
-    found = doctor("--store", made, code=1, env=env)
+    found = doctor("--store", made, code=2, env=env)
     assert found["serving"]["level"] == "fail"
     assert next(iter(env)) in found["serving"]["detail"]
 
@@ -245,6 +257,9 @@ def test_the_spool(doctor: Doctor, made: str, tmp_path: Path) -> None:
     asyncio.run(fill())
     found = doctor("--store", made, env=environment)["spool"]
     assert (found["level"], "1 is set aside" in found["detail"]) == ("warn", True)
+    (folder / "store").write_text("mongodb://elsewhere/laurels")
+    found = doctor("--store", made, code=2, env=environment)["spool"]
+    assert (found["level"], "for the store mongodb://elsewhere/laurels" in found["detail"]) == ("fail", True)
     (tmp_path / "file").write_text("")
     assert doctor("--store", made, code=2, env={"LAURELS_SPOOL": f"{tmp_path}/file"})["spool"]["level"] == "fail"
 

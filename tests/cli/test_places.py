@@ -63,6 +63,16 @@ def test_a_database_that_is_not_there_is_not_made(run: Run, tmp_path: Path, comm
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_empty_name_of_a_store_is_not_the_default_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAURELS_DATA", str(tmp_path))
+    for command in (["keys", "create", "--name", "a", "--scope", "admin", "--new-store"], ["demo"], ["import", "-"]):
+        for option in ("--store=", "--store= "):
+            found = CliRunner().invoke(app, [*command, option])
+            assert isinstance(found.exception, SettingsError), found.output
+            assert str(found.exception).startswith("--store is empty")
+    assert list(tmp_path.iterdir()) == []
+
+
 class TestForeignFile:
     """A SQLite file that is none of ours; in this process, since each start of a command costs most of a second."""
 

@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from laurels import LearningEvent
 from laurels.application.ports.spool import SetAside, Spooled
+from laurels.cli.app import app
 from laurels.storage.spool import FileSpool
 from tests.cli.conftest import Run
 
@@ -20,6 +22,10 @@ async def fill(folder: Path) -> None:
     await spool.append([Spooled(event, 1_700_000_000_000) for event in events])
     await spool.settle([], [SetAside((await spool.first(1))[0], "It is one too many.")])
     await spool.close()
+
+
+async def _make_empty(folder: Path) -> None:
+    await (await FileSpool.open(folder, limit=10**6)).close()
 
 
 @pytest.fixture
@@ -42,6 +48,14 @@ def test_list_prints_events_as_json_lines(run: Run, folder: Path) -> None:
     assert [each["event"]["eventId"] for each in waiting] == ["1", "2"]
     [aside] = [json.loads(line) for line in run("spool", "list", "--set-aside", "--spool", folder).out.splitlines()]
     assert (aside["event"]["eventId"], aside["reason"]) == ("0", "It is one too many.")
+
+
+def test_an_empty_list_says_so_beside_the_output(tmp_path: Path) -> None:
+    asyncio.run(_make_empty(tmp_path))
+    for option, sentence in (([], "No event waits."), (["--set-aside"], "No event is set aside.")):
+        listed = CliRunner().invoke(app, ["spool", "list", "--spool", str(tmp_path), *option])
+        assert (listed.exit_code, listed.stdout) == (0, "")
+        assert listed.stderr.splitlines()[1:] == [sentence]
 
 
 def test_what_is_set_aside_waits_again_or_is_deleted_when_one_is_sure(run: Run, folder: Path) -> None:

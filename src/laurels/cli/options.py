@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from laurels.bootstrap import open_store, rulebook_of, store_exists
 from laurels.cli.terminal import CommandFailed, note
 from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import SettingsError
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import DATABASE, Settings, read_settings
 
@@ -41,6 +42,10 @@ RulebookOption = Annotated[
 
 def settings_for(store: str | None = None, rulebook: str | None = None) -> Settings:
     """The settings of the environment with what was given on the line. Raises SettingsError."""
+    for option, given in (("--store", store), ("--rulebook", rulebook)):
+        if given is not None and not given.strip():
+            # A variable of the shell that is not set, mostly: the default would be another store than the one meant.
+            raise SettingsError(f"{option} is empty; name one, or leave the option out for the default.")
     settings = read_settings()
     return replace(settings, store=store or settings.store, rulebook=rulebook or settings.rulebook)
 

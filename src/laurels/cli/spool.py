@@ -56,15 +56,20 @@ def list_events(
 ) -> None:
     """Print the events that wait, or were set aside, as JSON lines in order of arrival."""
 
-    async def waiting(opened: FileSpool) -> None:
-        for each in await opened.first((await opened.stats()).waiting):
+    async def waiting(opened: FileSpool) -> bool:
+        events = await opened.first((await opened.stats()).waiting)
+        for each in events:
             _print(msgspec.to_builtins(each))
+        return bool(events)
 
-    async def set_aside(opened: FileSpool) -> None:
-        for each in await opened.set_aside():
+    async def set_aside(opened: FileSpool) -> bool:
+        events = await opened.set_aside()
+        for each in events:
             _print({**msgspec.to_builtins(each.spooled), "reason": each.reason})
+        return bool(events)
 
-    _run(spool, set_aside if aside else waiting)
+    if not _run(spool, set_aside if aside else waiting):
+        note("No event is set aside." if aside else "No event waits.")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterable
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -23,6 +24,8 @@ from laurels.domain.periods import MS_PER_DAY
 from laurels.errors import OtherRulebook, RulebookError, SettingsError, StoreError
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
+from laurels.storage.remembered.keys import KeyFile
+from laurels.storage.remembered.owner import owner_of, refuse_other
 
 # Days before its end that a key is worth a word.
 EXPIRING_DAYS = 14
@@ -113,8 +116,11 @@ async def examine_spool(settings: Settings) -> Check:
             stats = await spool.stats()
         finally:
             await spool.close()
-    except StoreError as error:
+        refuse_other(folder, await asyncio.to_thread(owner_of, folder), settings.store_name, stats)
+    except (StoreError, SettingsError) as error:
         return Check("spool", "fail", str(error), "See docs/outages.md.")
+    if (found := _examine_readers(folder)) is not None:
+        return found
     waiting = counted(stats.waiting, "event waits", "events wait")
     aside = counted(stats.set_aside, "is set aside", "are set aside")
     detail = f"{waiting}, {aside}, {counted(stats.bytes, 'byte')}."
@@ -133,11 +139,32 @@ def _examine_folder(folder: Path) -> Check | None:
         return Check("spool", "fail", f"This user may not write in {existing}.", "Give it to the service's user.")
     if not (folder / "spool.db").is_file():
         return Check("spool", "ok", f"{folder} is made by the first laurels serve.")
+    return None
+
+
+def _examine_readers(folder: Path) -> Check | None:
+    """What there is to say of who may read a spool."""
+    folder = folder.absolute()
     if open_to_others := [each for each in (folder, *folder.iterdir()) if each.stat().st_mode & 0o077]:
         named = ", ".join(sorted(str(each) for each in open_to_others))
         advice = f"chmod 700 {folder}; chmod 600 {folder}/*"
         return Check("spool", "warn", f"Others on this machine may read {named}.", advice)
     return None
+
+
+async def while_away(settings: Settings) -> str | None:
+    """What a server does that starts while its database is away; None where it does not start."""
+    if settings.spool_folder is None:
+        return None
+    folder = Path(settings.spool_folder)
+    # A server forgets those of another store.
+    is_its_own = await asyncio.to_thread(owner_of, folder) in (None, settings.store_name)
+    if is_its_own and await KeyFile(folder).load():
+        return "laurels serve starts all the same: events wait in its spool."
+    return (
+        "laurels serve starts all the same, but this machine remembers no API keys: all are answered 503 until the "
+        "database is there once."
+    )
 
 
 async def examine_store(store: Store, settings: Settings, host: str) -> AsyncGenerator[Check]:

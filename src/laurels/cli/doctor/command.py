@@ -23,6 +23,7 @@ from laurels.cli.doctor.checks import (
     examine_serving,
     examine_spool,
     examine_store,
+    while_away,
 )
 from laurels.cli.options import StoreOption, named_store, settings_for
 from laurels.cli.terminal import say
@@ -30,7 +31,7 @@ from laurels.errors import LaurelsError, SettingsError, StoreError
 from laurels.settings import Settings
 
 # Checks without which no server starts.
-STOPPING = frozenset({"settings", "rulebook", "published", "store", "schema", "spool", "keys"})
+STOPPING = frozenset({"settings", "serving", "rulebook", "published", "store", "schema", "spool", "keys"})
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
@@ -126,7 +127,7 @@ async def _inspect(settings: Settings) -> list[Check]:
             if error.name not in ("pymongo", "bson"):
                 raise
         else:
-            return await inspect_mongodb(settings.store, is_bridged=settings.spool_folder is not None)
+            return await inspect_mongodb(settings.store, while_away=await while_away(settings))
     # What cannot be named says so itself.
     await (await open_store(settings.store)).close()
     return []

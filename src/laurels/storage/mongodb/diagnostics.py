@@ -23,10 +23,10 @@ SKEWED = 1.0
 WRONG = 60.0
 
 
-async def inspect(url: str, *, is_bridged: bool = False) -> list[Check]:
+async def inspect(url: str, *, while_away: str | None = None) -> list[Check]:
     """What is found of the database that the URL names. A `fail` of `store` or `schema` says that it cannot be opened;
-    a `warn` that opening would bring it up to date, or that it is away from a server that `is_bridged` by a spool.
-    Raises SettingsError."""
+    a `warn` that opening would bring it up to date, or that it is away and a server starts all the same: `while_away`
+    says what that one does then. Raises SettingsError."""
     client = await connect(url)
     try:
         with pymongo.timeout(PATIENCE):
@@ -36,8 +36,8 @@ async def inspect(url: str, *, is_bridged: bool = False) -> list[Check]:
             schema = await database_of(client)["meta"].find_one({"_id": "schema"})
     except (PyMongoError, BSONError) as error:
         told = translate(error)
-        if is_bridged and isinstance(told, StoreUnreachable):
-            return [Check("store", "warn", str(told), "laurels serve starts all the same: events wait in its spool.")]
+        if while_away is not None and isinstance(told, StoreUnreachable):
+            return [Check("store", "warn", str(told), while_away)]
         return [Check("store", "fail", str(told), "See docs/mongodb.md.")]
     finally:
         await client.close()

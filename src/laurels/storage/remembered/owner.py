@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from laurels.application.ports.spool import Spool
+from laurels.application.ports.spool import Spool, SpoolStats
 from laurels.counts import counted
 from laurels.errors import SettingsError
 from laurels.storage.remembered import keys, rulebook
@@ -20,25 +20,30 @@ NAME = "store"
 async def claim(folder: Path, store: str, spool: Spool) -> None:
     """Have the spool in `folder` belong to the store of that name. Raises SettingsError where it belongs to another
     one that it still has events for; else what was remembered of that one is forgotten."""
-    path = folder / NAME
-    owner = await asyncio.to_thread(_read, path)
+    owner = await asyncio.to_thread(owner_of, folder)
     if owner == store:
         return
-    stats = await spool.stats()
     if owner is not None:
-        if stats.waiting or stats.set_aside:
-            raise SettingsError(
-                f"The spool in {folder} has {counted(stats.waiting + stats.set_aside, 'event')} for the store {owner}, "
-                f"and this is {store}. Name another folder in LAURELS_SPOOL. "
-                f"If both are the same database, delete {path} first."
-            )
+        refuse_other(folder, owner, store, await spool.stats())
         for remembered in (keys.NAME, rulebook.NAME):
             await asyncio.to_thread((folder / remembered).unlink, missing_ok=True)
-    await asyncio.to_thread(replace_file, path, store.encode())
+    await asyncio.to_thread(replace_file, folder / NAME, store.encode())
 
 
-def _read(path: Path) -> str | None:
+def refuse_other(folder: Path, owner: str | None, store: str, stats: SpoolStats) -> None:
+    """Raise SettingsError where the spool in `folder` has events for a store other than `store`."""
+    if owner in (None, store) or not (stats.waiting or stats.set_aside):
+        return
+    raise SettingsError(
+        f"The spool in {folder} has {counted(stats.waiting + stats.set_aside, 'event')} for the store {owner}, "
+        f"and this is {store}. Name another folder in LAURELS_SPOOL. "
+        f"If both are the same database, delete {folder / NAME} first."
+    )
+
+
+def owner_of(folder: Path) -> str | None:
+    """The name of the store that the spool in `folder` belongs to; None where it belongs to none."""
     try:
-        return path.read_text("utf-8")
+        return (folder / NAME).read_text("utf-8")
     except OSError:
         return None
