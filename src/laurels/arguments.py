@@ -8,32 +8,104 @@ Their code need not be typed: a wrong type is answered by a sentence that names 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from laurels.application.queries.leaderboards import MAX_LIMIT
 from laurels.domain.events import LearningEvent, check_id
 from laurels.domain.periods import Timeframe, to_ms
-from laurels.errors import InvalidEvent, InvalidQuery
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import InvalidEvent, InvalidInput, InvalidQuery
+from laurels.settings import Settings
+from laurels.shapes import Fault, kind_of
 
 
-def check_types(event: LearningEvent) -> None:
-    """Raise InvalidEvent where a field of an event that was made in Python is of another type than it says."""
+def check_opening(
+    *, url: object, rulebook: object, settings: object, projection_interval: object, batch: object, spool: object
+) -> None:
+    """Raise InvalidInput naming every argument of `Laurels.open` that is of another type than it says."""
+    faults: list[Fault] = []
+    if url is not None and not (isinstance(url, str) and url.strip()):
+        faults.append(("url", "Must be text: sqlite:///PATH or mongodb://HOST/DATABASE."))
+    if rulebook is not None and not isinstance(rulebook, str | Path | Rulebook):
+        faults.append(("rulebook", "Must be a built-in name, the path of a TOML file or a Rulebook."))
+    if settings is not None and not isinstance(settings, Settings):
+        faults.append(("settings", "Must be laurels.settings.Settings(...)."))
+    if projection_interval is not None and type(projection_interval) not in (int, float):
+        faults.append(("projection_interval", "Must be a number of seconds."))
+    if type(batch) is not int or batch < 1:
+        faults.append(("batch", "Must be a whole number of events, 1 or more."))
+    if spool is not None and not isinstance(spool, str | Path):
+        faults.append(("spool", "Must be the path of a folder."))
+    if faults:
+        raise InvalidInput(*faults[0], *faults[1:])
+
+
+def check_types(event: LearningEvent, faults_of: Callable[[dict[str, Any]], list[Fault]]) -> None:
+    """Raise InvalidEvent where a field of an event that was made in Python is of another type than it says.
+
+    It then names every wrong field: `faults_of` finds those of an event as it is on the wire.
+    """
     if not isinstance(event, LearningEvent):
         raise InvalidEvent("", "Must be an event: laurels.LearningEvent(...).")
-    if not isinstance(event.event_type, str):
-        raise InvalidEvent("eventType", "Must be text: an event type that the rulebook declares.")
-    if not isinstance(event.metadata, dict):
-        raise InvalidEvent("metadata", 'Must be an object with text as keys, such as {"language": "python"}.')
-    if event.timestamp is not None and not isinstance(event.timestamp, datetime):
-        raise InvalidEvent("timestamp", "Must be a datetime with a time zone, such as datetime.now(UTC).")
+    has_metadata = isinstance(event.metadata, dict)
+    has_instant = event.timestamp is None or isinstance(event.timestamp, datetime)
+    if isinstance(event.event_type, str) and has_metadata and has_instant:
+        return
+    document = {each.encode_name: getattr(event, each.name) for each in msgspec.structs.fields(LearningEvent)}
+    own: list[Fault] = []
+    if not has_metadata:
+        own.append(("metadata", 'Must be an object with text as keys, such as {"language": "python"}.'))
+    if not has_instant:
+        own.append(("timestamp", "Must be a datetime with a time zone, such as datetime.now(UTC)."))
+    for name, _ in own:
+        # It says so in words of Python; on the wire other things may stand there.
+        del document[name]
+    first, *others = faults_of(document) + own
+    raise InvalidEvent(*first, *others)
 
 
-def as_object(metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The metadata of an event. Raises InvalidEvent."""
+def with_typed(metadata: Mapping[str, Any] | None, typed: Mapping[str, Any]) -> Any:
+    """The metadata of an event with the fields that have arguments of their own, without those that are None.
+
+    Whatever is no mapping comes back as it is. Raises InvalidEvent for a field that is given twice and differs.
+    """
     if metadata is not None and not isinstance(metadata, Mapping):
-        raise InvalidEvent("metadata", 'Must be an object with text as keys, such as {"language": "python"}.')
-    return metadata or {}
+        return metadata
+    merged = dict(metadata or {})
+    given = {name: value for name, value in typed.items() if value is not None}
+    twice = [name for name, value in given.items() if name in merged and merged[name] != value]
+    if twice:
+        first, *others = [(f"metadata.{name}", "Is given twice and differs: leave one of both out.") for name in twice]
+        raise InvalidEvent(*first, *others)
+    return merged | given
+
+
+def as_text(text: str | None, name: str) -> str | None:
+    """Text, if any is given. Raises InvalidQuery naming the argument."""
+    if text is not None and not isinstance(text, str):
+        raise InvalidQuery(name, f"Must be text, not {kind_of(text)}.")
+    return text
+
+
+def as_limit(limit: int) -> int:
+    """How many lines of a board are asked for. Raises InvalidQuery."""
+    if type(limit) is not int:
+        raise InvalidQuery("limit", f"Must be a whole number from 1 to {MAX_LIMIT}.")
+    return limit
+
+
+def as_user_ids(users: Sequence[str]) -> list[str]:
+    """The ids of some users. Raises InvalidQuery."""
+    is_many = isinstance(users, Iterable) and not isinstance(users, str)
+    ids = list(users) if is_many else []
+    if not is_many or not all(isinstance(each, str) for each in ids):
+        raise InvalidQuery("users", 'Must be a list of the ids of users, such as ["ada", "bob"].')
+    return ids
 
 
 def as_user_id(user_id: str) -> str:

@@ -19,9 +19,20 @@ from laurels.application.ports.clock import Clock
 from laurels.application.queries.history import history
 from laurels.application.recording.recorder import BATCH
 from laurels.application.service import Service
-from laurels.arguments import as_day, as_instant, as_object, as_timeframe, as_user_id, check_types
+from laurels.arguments import (
+    as_day,
+    as_instant,
+    as_limit,
+    as_text,
+    as_timeframe,
+    as_user_id,
+    as_user_ids,
+    check_opening,
+    check_types,
+    with_typed,
+)
 from laurels.bootstrap import open_service, system_clock
-from laurels.domain.events import LearningEvent
+from laurels.domain.events import LearningEvent, event_faults
 from laurels.domain.periods import Timeframe, to_datetime
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidEvent, InvalidQuery, LaurelsError
@@ -40,6 +51,7 @@ from laurels.results import (
     result_of,
 )
 from laurels.settings import Settings
+from laurels.shapes import Fault
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,12 +84,21 @@ class Laurels:
         """Open the store at `url` and run until the block ends; then everything accepted is committed and projected.
 
         `rulebook` is a rulebook, a built-in name or a TOML file; default: the one published in the store, else
-        `coding`. `settings` default to the built-in ones (the environment is not read). `projection_interval` is in
-        seconds: by so much boards may be behind. `batch` is the most events that one commit takes. With a `spool`, a
-        folder on the local disk, the store may be away, even now: events are `Queued` then. `publish` puts the rulebook
-        in force in a store that has none. Raises StoreError, RulebookError (OtherRulebook where the store runs another
-        one) or SettingsError.
+        `coding`. `settings` default to those of the environment where no `url` is given, as for the commands, else
+        to the built-in ones. `projection_interval` is in seconds: by so much boards may be behind. `batch` is the most
+        events that one commit takes. With a `spool`, a folder on the local disk, the store may be away, even now:
+        events are `Queued` then. `publish` puts the rulebook in force in a store that has none. Raises StoreError,
+        RulebookError (OtherRulebook where the store runs another one), SettingsError, or InvalidInput for an argument
+        of a wrong type.
         """
+        check_opening(
+            url=url,
+            rulebook=rulebook,
+            settings=settings,
+            projection_interval=projection_interval,
+            batch=batch,
+            spool=spool,
+        )
         async with open_service(
             url,
             rulebook=rulebook,
@@ -146,16 +167,15 @@ class Laurels:
         stands, and repeating it with its `event_id` settles that.
         """
         typed = {"language": language, "codeLength": code_length, "sessionDuration": session_duration}
-        named = {name: value for name, value in typed.items() if value is not None}
         event = LearningEvent(
             user_id=user_id,
             event_type=event_type,
-            metadata={**as_object(metadata), **named},
+            metadata=with_typed(metadata, typed),
             event_id=event_id,
             timestamp=timestamp,
             once_key=once_key,
         )
-        check_types(event)
+        check_types(event, self._faults_of)
         return recorded_of(await self.service.accept_event(event), self.rulebook)
 
     async def record_many(self, events: Iterable[LearningEvent]) -> list[Recorded | Queued | LaurelsError]:
@@ -167,7 +187,7 @@ class Laurels:
         accepted: list[LearningEvent] = []
         for event in events:
             try:
-                check_types(event)
+                check_types(event, self._faults_of)
             except InvalidEvent as error:
                 results.append(error)
             else:
@@ -179,6 +199,10 @@ class Laurels:
                 outcome = next(outcomes)
                 results[index] = outcome if isinstance(outcome, LaurelsError) else recorded_of(outcome, self.rulebook)
         return results  # pyright: ignore[reportReturnType]  every slot holds a result
+
+    def _faults_of(self, document: dict[str, Any]) -> list[Fault]:
+        service = self.service
+        return event_faults(document, self.rulebook.event_types, now=service.clock(), earliest=service.earliest)
 
     async def dashboard(self, user_id: str, *, since: datetime | None = None) -> Dashboard:
         """All that a learner's own page shows. `since`: when badges start to count as new (default 24 hours ago)."""
@@ -231,10 +255,13 @@ class Laurels:
         among each other instead. Raises InvalidQuery; UnknownUser where `around` does not stand on the board.
         """
         boards, kind = self.service.leaderboards, as_timeframe(timeframe)
+        period, language = as_text(period, "period"), as_text(language, "language")
+        cursor, around, limit = as_text(cursor, "cursor"), as_text(around, "around"), as_limit(limit)
         if users is not None:
             if cursor is not None or around is not None:
                 raise InvalidQuery("users", "Cannot be combined with 'cursor' or 'around'.")
-            return result_of(await boards.among(users, kind, period=period, language=language), Leaderboard)
+            ids = as_user_ids(users)
+            return result_of(await boards.among(ids, kind, period=period, language=language), Leaderboard)
         page = await boards.page(kind, period=period, limit=limit, cursor=cursor, around=around, language=language)
         return result_of(page, Leaderboard)
 
@@ -248,7 +275,10 @@ class Laurels:
     ) -> Rank:
         """A user's place on a board; see `leaderboard` for the arguments."""
         found = await self.service.leaderboards.rank(
-            as_user_id(user_id), as_timeframe(timeframe), period=period, language=language
+            as_user_id(user_id),
+            as_timeframe(timeframe),
+            period=as_text(period, "period"),
+            language=as_text(language, "language"),
         )
         return result_of(found, Rank)
 
@@ -272,7 +302,7 @@ class Laurels:
             "displayName": display_name,
             "photoURL": photo_url,
             "timeZone": time_zone,
-            "preferences": preferences if isinstance(preferences, UnsetType) else dict(preferences),
+            "preferences": dict(preferences) if isinstance(preferences, Mapping) else preferences,
             "visibility": visibility,
             "alias": alias,
         }

@@ -13,6 +13,7 @@ import pytest
 from laurels import (
     EventConflict,
     InvalidEvent,
+    InvalidInput,
     InvalidProfile,
     InvalidQuery,
     Laurels,
@@ -94,6 +95,23 @@ class TestRecording:
         assert caught.value.field == field
         with pytest.raises(UnknownUser):
             await laurels.dashboard("ada")
+
+    async def test_all_that_is_wrong_is_named_at_once(self, laurels: Laurels) -> None:
+        untyped: Any = laurels.record
+        with pytest.raises(InvalidEvent) as caught:
+            await untyped("", 7, language=5, code_length=-1, timestamp="2026-01-01T00:00:00Z")
+        fields = ["userId", "eventType", "metadata.language", "metadata.codeLength", "timestamp"]
+        assert [field for field, _ in caught.value.faults] == fields
+        with pytest.raises(InvalidEvent) as caught:
+            await untyped("", "code_run", metadata="python")
+        assert [field for field, _ in caught.value.faults] == ["userId", "metadata"]
+
+    async def test_a_field_that_is_given_twice_must_be_the_same(self, laurels: Laurels) -> None:
+        given = {"language": "python", "codeLength": 3}
+        with pytest.raises(InvalidEvent) as caught:
+            await laurels.record("ada", "code_run", given, language="rust", code_length=3)
+        assert [field for field, _ in caught.value.faults] == ["metadata.language"]
+        assert isinstance(await laurels.record("ada", "code_run", given, language="python"), Recorded)
 
     async def test_while_the_database_is_away_it_is_queued(self, store_url: str, tmp_path: Path) -> None:
         async with Laurels.open(store_url, spool=tmp_path / "spool") as laurels:
@@ -179,6 +197,15 @@ class TestReading:
             lambda laurels: laurels.activity("ada", first="2026-01-01"),
             lambda laurels: laurels.leaderboard("yearly"),
             lambda laurels: laurels.leaderboard(users=["ada"], around="ada"),
+            lambda laurels: laurels.leaderboard(limit="x"),
+            lambda laurels: laurels.leaderboard(limit=True),
+            lambda laurels: laurels.leaderboard(period=5),
+            lambda laurels: laurels.leaderboard(cursor=5),
+            lambda laurels: laurels.leaderboard(around=5),
+            lambda laurels: laurels.leaderboard(users="ada"),
+            lambda laurels: laurels.leaderboard(users=[5]),
+            lambda laurels: laurels.leaderboard(language=5),
+            lambda laurels: laurels.rank("ada", period=5),
             lambda laurels: laurels.rank("ada", "yearly"),
             lambda laurels: laurels.dashboard(5),
         ],
@@ -200,6 +227,9 @@ class TestUsers:
         assert await laurels.profile("ada") == await laurels.set_profile("ada")
         with pytest.raises(InvalidProfile):
             await laurels.set_profile("ada", time_zone="London")
+        untyped: Any = {"preferences": 5}
+        with pytest.raises(InvalidProfile, match="preferences"):
+            await laurels.set_profile("ada", **untyped)
 
     async def test_a_deleted_user_is_gone(self, laurels: Laurels) -> None:
         await laurels.record("ada", "code_run")
@@ -208,6 +238,35 @@ class TestUsers:
             await laurels.dashboard("ada")
         with pytest.raises(UserDeleted):
             await laurels.record("ada", "code_run")
+
+
+class TestOpening:
+    async def test_without_a_store_it_works_on_that_of_the_environment(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("LAURELS_STORE", f"sqlite:///{tmp_path}/named.db")
+        monkeypatch.setenv("LAURELS_DATA", f"{tmp_path}/data")
+        monkeypatch.setenv("LAURELS_RULEBOOK", "school")
+        async with Laurels.open() as laurels:
+            assert laurels.rulebook.name == "school"
+        assert (tmp_path / "named.db").exists()
+        async with Laurels.open(rulebook="coding") as laurels:
+            assert laurels.rulebook.name == "coding"
+        async with Laurels.open(f"sqlite:///{tmp_path}/other.db") as laurels:
+            assert laurels.rulebook.name == "coding"
+        monkeypatch.delenv("LAURELS_STORE")
+        async with Laurels.open():
+            assert (tmp_path / "data" / "laurels.db").exists()
+
+    def test_arguments_of_wrong_types_are_named_at_once(self) -> None:
+        untyped: Any = Laurels.open_sync
+        for url in (5, "", Path("laurels.db")):
+            with pytest.raises(InvalidInput, match="sqlite:///PATH"):
+                untyped(url)
+        with pytest.raises(InvalidInput) as caught:
+            untyped(rulebook=5, settings={}, projection_interval="x", batch=0, spool=5)
+        fields = ["rulebook", "settings", "projection_interval", "batch", "spool"]
+        assert [field for field, _ in caught.value.faults] == fields
 
 
 class TestFaces:

@@ -52,14 +52,14 @@ async def open_service(
     """Open the store at `url` and serve it until the block ends; then everything accepted is committed and projected.
 
     `rulebook` is a rulebook, a built-in name or a TOML file; default: the one published in the store, else `coding`.
-    `settings` default to the built-in ones (the environment is not read). `projection_interval` is in seconds, `batch`
-    the most events that one commit takes. With a `spool`, a folder on the local disk, the store may be away, even now:
-    `accept_event` and `accept_many` then queue there. `publish` puts the rulebook in force in a store that has none.
-    `waits_briefly`: a file that stays locked is given up in time for callers to be answered within the settings'
-    `store_timeout_ms`. Raises StoreError, RulebookError (OtherRulebook where the store runs another one) or
-    SettingsError.
+    `settings` default to those of the environment where no `url` is given, else to the built-in ones.
+    `projection_interval` is in seconds, `batch` the most events that one commit takes. With a `spool`, a folder on the
+    local disk, the store may be away, even now: `accept_event` and `accept_many` then queue there. `publish` puts the
+    rulebook in force in a store that has none. `waits_briefly`: a file that stays locked is given up in time for
+    callers to be answered within the settings' `store_timeout_ms`. Raises StoreError, RulebookError (OtherRulebook
+    where the store runs another one) or SettingsError.
     """
-    settings = settings or Settings()
+    settings = settings or (read_settings() if url is None else Settings())
     if url is not None:
         settings = replace(settings, store=url)
     given = _given(rulebook, settings)
