@@ -20,20 +20,22 @@ from laurels.domain.events import LearningEvent, check_id
 from laurels.domain.periods import Timeframe, to_ms
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidEvent, InvalidInput, InvalidQuery
-from laurels.settings import Settings
 from laurels.shapes import Fault, kind_of
 
 
 def check_opening(
-    *, url: object, rulebook: object, settings: object, projection_interval: object, batch: object, spool: object
+    *, url: object, rulebook: object, has_settings: bool, projection_interval: object, batch: object, spool: object
 ) -> None:
-    """Raise InvalidInput naming every argument of `Laurels.open` that is of another type than it says."""
+    """Raise InvalidInput naming every argument of `Laurels.open` that is of another type than it says.
+
+    `has_settings`: the settings are None or of their type, which this room does not know.
+    """
     faults: list[Fault] = []
     if url is not None and not (isinstance(url, str) and url.strip()):
         faults.append(("url", "Must be text: sqlite:///PATH or mongodb://HOST/DATABASE."))
     if rulebook is not None and not isinstance(rulebook, str | Path | Rulebook):
         faults.append(("rulebook", "Must be a built-in name, the path of a TOML file or a Rulebook."))
-    if settings is not None and not isinstance(settings, Settings):
+    if not has_settings:
         faults.append(("settings", "Must be laurels.settings.Settings(...)."))
     if projection_interval is not None and type(projection_interval) not in (int, float):
         faults.append(("projection_interval", "Must be a number of seconds."))
@@ -45,10 +47,10 @@ def check_opening(
         raise InvalidInput(*faults[0], *faults[1:])
 
 
-def check_types(event: LearningEvent, faults_of: Callable[[dict[str, Any]], list[Fault]]) -> None:
+def check_types(event: LearningEvent, faults_of: Callable[[dict[str, Any]], list[Fault]] | None = None) -> None:
     """Raise InvalidEvent where a field of an event that was made in Python is of another type than it says.
 
-    It then names every wrong field: `faults_of` finds those of an event as it is on the wire.
+    It then names every wrong field, where `faults_of` finds those of an event as it is on the wire.
     """
     if not isinstance(event, LearningEvent):
         raise InvalidEvent("", "Must be an event: laurels.LearningEvent(...).")
@@ -65,7 +67,11 @@ def check_types(event: LearningEvent, faults_of: Callable[[dict[str, Any]], list
     for name, _ in own:
         # It says so in words of Python; on the wire other things may stand there.
         del document[name]
-    first, *others = faults_of(document) + own
+    if faults_of is not None:
+        own = faults_of(document) + own
+    elif not isinstance(event.event_type, str):
+        own.insert(0, ("eventType", "Must be text: an event type that the rulebook declares."))
+    first, *others = own
     raise InvalidEvent(*first, *others)
 
 

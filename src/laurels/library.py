@@ -94,7 +94,7 @@ class Laurels:
         check_opening(
             url=url,
             rulebook=rulebook,
-            settings=settings,
+            has_settings=settings is None or isinstance(settings, Settings),  # pyright: ignore[reportUnnecessaryIsInstance]
             projection_interval=projection_interval,
             batch=batch,
             spool=spool,

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from laurels.arguments import as_object, check_types
+from laurels.arguments import check_types, with_typed
 from laurels.domain.events import LearningEvent, check_id
 from laurels.errors import InvalidEvent
 from laurels.json_values import check_json
@@ -29,17 +29,11 @@ def event_of(
     once_key: str | None,
 ) -> LearningEvent:
     """The event of the arguments that `record` and `track` share. Raises InvalidEvent."""
-    document = dict(as_object(metadata))
-    if language is not None:
-        document["language"] = language
-    if code_length is not None:
-        document["codeLength"] = code_length
-    if session_duration is not None:
-        document["sessionDuration"] = session_duration
+    typed = {"language": language, "codeLength": code_length, "sessionDuration": session_duration}
     return LearningEvent(
         user_id=user_id,
         event_type=event_type,
-        metadata=document,
+        metadata=with_typed(metadata, typed),
         event_id=event_id,
         timestamp=timestamp,
         once_key=once_key,
