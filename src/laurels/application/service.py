@@ -27,8 +27,7 @@ from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.history import EventState, event_state
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.leaderboards import Leaderboards
-from laurels.application.queries.learners import Learners
-from laurels.application.queries.lru_cache import recent_progress
+from laurels.application.queries.learners import Learners, recent_progress
 from laurels.application.queries.names import Names
 from laurels.application.queries.views import UserView
 from laurels.application.recording.commands import Queued, Recorded

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Request, Response
 
-from laurels.application.queries.lru_cache import LruCache
+from laurels.application.lru_cache import LruCache
 from laurels.web.languages import Language, available, negotiate
 
 HERE = Path(__file__).parent

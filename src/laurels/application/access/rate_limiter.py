@@ -13,6 +13,7 @@ from time import monotonic
 
 from msgspec import Struct
 
+from laurels.application.lru_cache import LruCache
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.limits import Bucket, Grant, LimitStore
 from laurels.errors import StoreError
@@ -55,17 +56,16 @@ class RateLimiter:
     def __init__(self, store: LimitStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._purses: dict[str, _Purse] = {}
-        self._own: dict[str, tuple[float, float]] = {}
+        self._purses: LruCache[_Purse] = LruCache(_NAMES)
+        self._own: LruCache[tuple[float, float]] = LruCache(_NAMES)
         self.refused = 0
 
     async def take(self, name: str, bucket: Bucket) -> Left:
         """Take one token out of the bucket `name`. Raises nothing."""
         purse = self._purses.get(name)
         if purse is None:
-            purse = self._purses[name] = _Purse()
-            if len(self._purses) > _NAMES:
-                del self._purses[next(iter(self._purses))]
+            purse = _Purse()
+            self._purses.keep(name, purse)
         while True:
             now = monotonic()
             if purse.tokens and now < purse.kept_until:
@@ -113,14 +113,12 @@ class RateLimiter:
 
     def _take_here(self, name: str, bucket: Bucket, wanted: int, *, least: int = 1) -> Grant:
         now = monotonic()
-        tokens, at = self._own.pop(name, (float(bucket.size), now))
+        tokens, at = self._own.get(name) or (float(bucket.size), now)
         tokens = min(float(bucket.size), tokens + (now - at) * bucket.rate)
         taken = min(wanted, int(tokens))
         if taken < least:
             taken = 0
-        self._own[name] = (tokens - taken, now)
-        if len(self._own) > _NAMES:
-            del self._own[next(iter(self._own))]
+        self._own.keep(name, (tokens - taken, now))
         return Grant(taken, tokens - taken)
 
     async def close(self) -> None:

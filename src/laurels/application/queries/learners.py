@@ -12,13 +12,13 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from laurels.application.lru_cache import LruCache
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.store import Store
 from laurels.application.queries.badges import badge_states, badge_view, next_badges
 from laurels.application.queries.event_views import event_view, queued_event_view
 from laurels.application.queries.last_known import LastKnown
-from laurels.application.queries.lru_cache import LruCache
 from laurels.application.queries.names import Names
 from laurels.application.queries.read_batcher import ReadBatcher
 from laurels.application.queries.review import Review, review
@@ -52,6 +52,7 @@ from laurels.errors import InvalidQuery, StoreError, UnknownUser
 TOP_LANGUAGES = 5
 MAX_ACTIVITY_DAYS = 3_660
 DASHBOARDS_BYTES = 16 * 1024 * 1024
+RECENT_BYTES = 32 * 1024 * 1024
 _PAGE = 1_000
 
 
@@ -324,6 +325,16 @@ def user_view(progress: Progress, rulebook: Rulebook, names: Names, *, with_pref
         merged_into=UNSET if progress.merged_into is None else progress.merged_into,
         **fields,
     )
+
+
+def recent_progress(limit: int = RECENT_BYTES) -> LruCache[Progress]:
+    """Progress by user id, as it was read. A reader of the same user folds on what is here, so it only moves forward;
+    it is to be used before the next await."""
+    return LruCache(limit, _progress_bytes)
+
+
+def _progress_bytes(progress: Progress) -> int:
+    return 4_000 + 300 * len(progress.days) + 150 * len(progress.awards) + 150 * sum(map(len, progress.parts.values()))
 
 
 def _shown_bytes(shown: _Shown) -> int:

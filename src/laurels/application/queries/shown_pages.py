@@ -7,19 +7,17 @@ is the version of the boards still the same? All who ask at once share that ques
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from hashlib import blake2b
 from time import monotonic
-from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from laurels.application.coalescing_reader import CoalescingReader
+from laurels.application.lru_cache import LruCache
 from laurels.application.ports.boards import BoardStore
-from laurels.application.queries.lru_cache import LruCache
 from laurels.application.queries.views import Leaderboard
-
-T = TypeVar("T")
 
 KEPT_BYTES = 8 * 1024 * 1024
 # Seconds after which a page is made anew whatever the version says: a process that died while it wrote may
@@ -44,14 +42,15 @@ class ShownPages:
     """Pages of one store's boards by what they were asked by."""
 
     def __init__(self, boards: BoardStore) -> None:
-        self._version = Shared(boards.version)
+        self._boards = boards
+        self._versions = CoalescingReader(self._ask_version)
         self._kept: LruCache[_Kept] = LruCache(KEPT_BYTES, lambda kept: len(kept.page.body) + 500)
         self._making: dict[tuple[Hashable, int], asyncio.Task[ShownPage]] = {}
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[Leaderboard]]) -> ShownPage:
         """The page for `key`, which `make` makes where it is not here. Raises what that raises, and StoreError."""
         # Before the page: one that is made while the boards change is then made anew for the next who asks.
-        version = await self._version.ask()
+        version = await self._versions.ask(None)
         kept = self._kept.get(key)
         if kept is not None and kept.version == version and monotonic() - kept.made_at < OLDEST:
             return kept.page
@@ -60,6 +59,9 @@ class ShownPages:
             task = self._making[key, version] = asyncio.create_task(self._make(key, version, make), name="laurels-page")
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(task)
+
+    async def _ask_version(self, _: Sequence[None]) -> int:
+        return await self._boards.version()
 
     async def _make(self, key: Hashable, version: int, make: Callable[[], Awaitable[Leaderboard]]) -> ShownPage:
         made_at = monotonic()
@@ -77,26 +79,3 @@ class ShownPages:
     def forget(self) -> None:
         """Show nothing again that was shown before now."""
         self._kept.clear()
-
-
-class Shared(Generic[T]):
-    """A question that all who ask at the same time share. Nobody gets an answer that is older than their asking: who
-    comes while it is on its way shares the next one."""
-
-    def __init__(self, question: Callable[[], Awaitable[T]]) -> None:
-        self._question = question
-        self._running: asyncio.Task[T] | None = None
-        self._next: asyncio.Task[T] | None = None
-
-    async def ask(self) -> T:
-        """The answer. Raises what the question raises."""
-        if self._next is None:
-            self._next = asyncio.create_task(self._put(self._running), name="laurels-shared-question")
-            self._next.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return await asyncio.shield(self._next)
-
-    async def _put(self, before: asyncio.Task[T] | None) -> T:
-        if before is not None:
-            await asyncio.wait({before})
-        self._running, self._next = self._next, None
-        return await self._question()

@@ -7,8 +7,7 @@ own, under the user id that nobody has.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
+from laurels.application.lru_cache import LruCache
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.queries.learners import Learners
@@ -39,7 +38,7 @@ class Reminders:
         self._rulebook = rulebook
         self._clock = clock
         self._analytics = learners
-        self._days: OrderedDict[str, int] = OrderedDict()
+        self._days: LruCache[int] = LruCache(_DAYS)
 
     async def note(self, endpoint: Endpoint, entry: Entry) -> None:
         """Remember to look at the user of an entry when the streak that it extended, or began, would be lost."""
@@ -47,7 +46,7 @@ class Reminders:
             return
         body, user_id = entry.body, entry.user_id
         if isinstance(body, EventRecorded):
-            if body.daily_streak < 2 or body.day <= self._days.get(user_id, 0):
+            if body.daily_streak < 2 or body.day <= (self._days.get(user_id) or 0):
                 return
         elif not (isinstance(body, ProfileChanged) and "timeZone" in body.changes):
             return
@@ -59,10 +58,7 @@ class Reminders:
         # In another zone a day ends at another time; what was lost before stays so.
         if isinstance(body, EventRecorded) or lost_at > self._clock():
             await self._store.webhooks.remind(endpoint.id, {user_id: lost_at})
-        self._days[user_id] = progress.last_day
-        self._days.move_to_end(user_id)
-        if len(self._days) > _DAYS:
-            self._days.popitem(last=False)
+        self._days.keep(user_id, progress.last_day)
 
     async def ring(self, endpoint: Endpoint, *, limit: int = PAGE) -> bool:
         """Look at those whose time has come, at most `limit`; what there is to tell of them is to be sent from then on.

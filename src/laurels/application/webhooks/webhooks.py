@@ -19,8 +19,7 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.spool import SetAside
 from laurels.application.ports.store import Store
 from laurels.application.ports.webhooks import WebhookStore
-from laurels.application.queries.learners import Learners
-from laurels.application.queries.lru_cache import recent_progress
+from laurels.application.queries.learners import Learners, recent_progress
 from laurels.application.webhooks.courier import Answer, Courier, DeliveryCounts, Sender
 from laurels.application.webhooks.messages import NOBODY, body_of, deletion_of, setting_aside_of
 from laurels.domain.periods import iso

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from laurels.application.queries.learners import Learners, recent_progress
 from laurels.bootstrap import open_service
 
 
@@ -35,9 +36,9 @@ async def test_readers_who_fold_the_same_entries_at_once_count_them_once(tmp_pat
 
 async def test_what_is_kept_stays_bounded(tmp_path: Path) -> None:
     async with open_service(f"sqlite:///{tmp_path / 'laurels.db'}") as laurels:
-        recent = laurels.learners._recent  # pyright: ignore[reportPrivateUsage]
-        recent._limit = 50_000  # pyright: ignore[reportPrivateUsage]
+        recent = recent_progress(50_000)
+        learners = Learners(laurels.store, laurels.rulebook, laurels.clock, recent=recent)
         for number in range(40):
             await laurels.record(f"user-{number}", "code_run")
-            await laurels.learners.dashboard(f"user-{number}")
-        assert 0 < len(recent._items) < 15  # pyright: ignore[reportPrivateUsage]
+            await learners.dashboard(f"user-{number}")
+        assert 0 < len(recent) < 15
