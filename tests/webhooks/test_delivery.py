@@ -11,8 +11,11 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from laurels.application.service import Service
-from laurels.application.webhooks import courier
 from laurels.application.webhooks import webhooks as use_cases
+from laurels.application.webhooks.courier import WIDTH
+from laurels.application.webhooks.deliverer import AWAY_AFTER
+from laurels.application.webhooks.lease import LEASE
+from laurels.application.webhooks.outbox import PAGE
 from laurels.application.webhooks.webhooks import Dispatcher, Webhooks
 from laurels.domain.webhooks import (
     ATTEMPTS,
@@ -125,7 +128,7 @@ async def test_an_import_of_many_is_told_whole(
     users = [f"user {n}" for n in range(60)]
     await third_runs(laurels, *users)
     # One of whom there is more than a page.
-    await laurels.record_many([learning_event("many") for _ in range(2 * courier.PAGE)])
+    await laurels.record_many([learning_event("many") for _ in range(2 * PAGE)])
     await (await hire()).work()
     assert all(badges_of(receiver, user, once=False) == ["first", "third"] for user in users)
     assert badges_of(receiver, "many", once=False) == ["first", "third", "century"]
@@ -189,7 +192,7 @@ async def test_an_endpoint_that_is_away_is_left_alone_and_loses_nothing(
     await third_runs(laurels, *users)
     await dispatcher.work()
     first = len(receiver.requests)
-    assert first < 2 * courier.WIDTH
+    assert first < 2 * WIDTH
     await dispatcher.work()
     assert len(receiver.requests) == first
     clock.advance(timedelta(minutes=2))
@@ -215,11 +218,11 @@ async def test_whoever_is_stopped_in_the_middle_is_followed_by_another(
         await asyncio.to_thread(receiver.wait_for, stop_after)
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
-        clock.advance(timedelta(milliseconds=courier.LEASE))
+        clock.advance(timedelta(milliseconds=LEASE))
     await (await hire()).work()
     for user in users:
         assert badges_of(receiver, user) == ["first", "third"]
-    assert len(receiver.requests) <= 2 * len(users) + 3 * courier.WIDTH
+    assert len(receiver.requests) <= 2 * len(users) + 3 * WIDTH
 
 
 async def test_who_waited_is_not_forgotten_when_the_one_who_goes_on_with_them_is_stopped(
@@ -268,7 +271,7 @@ async def test_two_dispatchers_share_the_endpoints_and_double_nothing(
     assert len(receiver.ids) == len(set(receiver.ids)) == 3 * len(users)
     # One ends; the other goes on when its claim has run out.
     await laurels.record("late", "run")
-    clock.advance(timedelta(milliseconds=courier.LEASE))
+    clock.advance(timedelta(milliseconds=LEASE))
     await other.work()
     assert len(receiver.ids) == len(set(receiver.ids)) == 3 * (len(users) + 1)
 
@@ -365,7 +368,7 @@ async def test_one_who_was_away_is_asked_again_though_the_next_entries_tell_noth
     endpoint = await webhooks.add(receiver.url, ["badge.awarded"])
     dispatcher = await hire()
     receiver.answers = lambda _message: 500
-    for n in range(courier.AWAY_AFTER):
+    for n in range(AWAY_AFTER):
         await laurels.record(f"user {n}", "run")
     for later in (timedelta(0), *LATER):
         clock.advance(later)
@@ -373,7 +376,7 @@ async def test_one_who_was_away_is_asked_again_though_the_next_entries_tell_noth
     assert {kept.state for kept in await webhooks.deliveries(endpoint.id)} == {"dead"}
     receiver.answers = lambda _message: 204
     for _ in range(2):
-        await laurels.record_many([learning_event(f"quiet {n}", "talk") for n in range(courier.PAGE)])
+        await laurels.record_many([learning_event(f"quiet {n}", "talk") for n in range(PAGE)])
     await laurels.record("ada", "run")
     for _ in range(5):
         clock.advance(timedelta(minutes=1))

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from laurels.application.webhooks.courier import Answer
+from laurels.application.webhooks.deliverer import Answer
 from laurels.domain.webhooks import check_url, is_delivered, is_public
 from laurels.errors import InvalidInput
 

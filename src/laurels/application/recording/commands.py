@@ -103,13 +103,16 @@ class EventCommand(Command[T], ABC):
         self.key = (self.user_id, self.event_id)
 
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry:
+        streak_before = rulebook.daily_streak(progress, now)
         outcome = self.outcome(progress, rulebook)
+        streak = rulebook.daily_streak(progress, now)
         body = EventRecorded(
             event_type=self.event.event_type,
             at=self.at,
             outcome=outcome,
             metadata=self.event.metadata,
-            daily_streak=rulebook.daily_streak(progress, now),
+            daily_streak=streak,
+            extends_streak=streak > max(1, streak_before),
             once_key=self.event.once_key,
             is_imported=self.is_imported,
         )

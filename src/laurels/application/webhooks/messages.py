@@ -61,8 +61,8 @@ def body_of(message_type: str, at: int, data: dict[str, Any]) -> str:
     return _encode(Envelope(message_type, iso(at), data)).decode()
 
 
-def messages_of(endpoint: Endpoint, entry: Entry, rulebook: Rulebook, *, streak_before: int) -> list[Delivery]:
-    """What an entry tells an endpoint, in order. `streak_before` is the streak that the user's event before showed.
+def messages_of(endpoint: Endpoint, entry: Entry, rulebook: Rulebook) -> list[Delivery]:
+    """What an entry tells an endpoint, in order.
 
     Parts are counted whether or not the endpoint asked for their type.
     """
@@ -76,7 +76,7 @@ def messages_of(endpoint: Endpoint, entry: Entry, rulebook: Rulebook, *, streak_
             seq=entry.seq,
             part=part,
         )
-        for part, (message_type, what, data) in enumerate(_parts(entry, rulebook, streak_before), 1)
+        for part, (message_type, what, data) in enumerate(_parts(entry, rulebook), 1)
         if message_type in endpoint.types
     ]
 
@@ -136,7 +136,7 @@ def closing_of(endpoint: Endpoint, timeframe: Timeframe, period: str, total: int
     )
 
 
-def _parts(entry: Entry, rulebook: Rulebook, streak_before: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _parts(entry: Entry, rulebook: Rulebook) -> Iterator[tuple[str, str, dict[str, Any]]]:
     body = entry.body
     awards = awards_of(body)
     if isinstance(body, BadgesGiven) and body.notify != "each":
@@ -158,7 +158,7 @@ def _parts(entry: Entry, rulebook: Rulebook, streak_before: int) -> Iterator[tup
         outcome = body.outcome
         if outcome.leveled_up:
             yield LEVEL_REACHED, "", {"level": outcome.level, "totalPoints": outcome.total_points}
-        if body.daily_streak > max(1, streak_before):
+        if body.extends_streak:
             yield STREAK_EXTENDED, "", {"dailyStreak": body.daily_streak}
 
 
