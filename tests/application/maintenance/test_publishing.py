@@ -160,7 +160,7 @@ class TestSwitching:
     async def test_boards_follow_though_nothing_was_projected_before(self, two: tuple[Service, Service]) -> None:
         one, other = two
         await record(one, "ada", 2)
-        assert one.recorder.cache.waiting == 1
+        assert len(one.recorder.cache.pending) == 1
         await publish(one.store, NEW, one.clock)
         await until_version(2, one)
         await one.projector.flush()

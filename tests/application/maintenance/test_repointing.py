@@ -118,7 +118,7 @@ async def test_what_is_shown_is_done_once_and_everything_follows(two: tuple[Serv
     entries = await one.store.ledger.entries("ada", after=0, limit=100)
     changes = [each for each in entries if isinstance(each.body, Repointed)]
     assert [each.body.caller for each in changes if isinstance(each.body, Repointed)] == ["maintainer"]
-    assert messages_of(endpoint(types=frozenset(TYPES)), changes[0], NEW, streak_before=0) == []
+    assert messages_of(endpoint(types=frozenset(TYPES)), changes[0], NEW) == []
     lines = [line async for line in history(one.store, one.rulebook, "ada", ada.seq)]
     assert [(line.kind, line.points) for line in lines if line.kind == "repoint"] == [("repoint", -1)]
 

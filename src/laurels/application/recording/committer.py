@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -133,14 +133,14 @@ class Committer:
                 return
             waiting = self._cache.clear()
             try:
-                await self._cache.refresh(waiting, (), doubted=waiting)
+                deleted = (await self._cache.refresh(waiting, (), doubted=waiting)).deleted
             except StoreError as error:
                 # The ledger shows that they are behind: the projector finds them when it catches up.
                 logger.warning("%d users wait for their projection: %s", len(waiting), error)
                 return
             for user_id in waiting:
-                if user_id not in self._cache.deleted:
-                    self._cache.mark_dirty(user_id)
+                if user_id not in deleted:
+                    self._cache.mark_pending(user_id)
 
     async def _turn(self) -> float | None:
         """Commit one batch of what has queued; wait for the first command where nothing has."""
@@ -228,9 +228,9 @@ class Committer:
             # These may find that there is nothing to write, and then no append corrects it.
             doubted = {command.user_id for command in batch if not isinstance(command, EventCommand)}
             keys = {command.key for command in batch if command.key} if self._expects_replays or closed else ()
-            known = await self._cache.refresh(users, keys, doubted=doubted | closed)
-            if self._cache.deleted:
-                batch = self._refuse_deleted(batch)
+            known, deleted = await self._cache.refresh(users, keys, doubted=doubted | closed)
+            if deleted:
+                batch = _refuse_deleted(batch, deleted)
                 if not batch:
                     return
             found = bool(known)
@@ -255,16 +255,6 @@ class Committer:
             batch = [*merged, *(command for command in batch if command.user_id in refused)]
         self._fail(batch, StoreContended("Other writers kept recording for this user at the same moment; try again."))
 
-    def _refuse_deleted(self, batch: Iterable[Command[Any]]) -> list[Command[Any]]:
-        """Answer the commands of users who were deleted; the others."""
-        living: list[Command[Any]] = []
-        for command in batch:
-            if command.user_id in self._cache.deleted:
-                command.resolve(UserDeleted())
-            else:
-                living.append(command)
-        return living
-
     def _decide(
         self, batch: list[Command[Any]], known: dict[tuple[str, str], Entry], closed: set[str]
     ) -> tuple[list[Decided], list[Command[Any]]]:
@@ -281,18 +271,29 @@ class Committer:
             if found is not None:
                 decided.append((command, found, False))
                 continue
-            cached = self._cache.get(command.user_id)
-            into = cached.progress.merged_into
+            progress = self._cache.get(command.user_id)
+            into = progress.merged_into
             if into is not None:
                 if command.user_id in closed:
                     command.resolve(UserMerged(command.user_id, into))
                 else:
                     merged.append(command)
                 continue
-            entry = command.decide(cached.progress, self._rulebook, self._clock())
+            entry = command.decide(progress, self._rulebook, self._clock())
             decided.append((command, entry, entry is not None))
             if entry is not None:
-                self._cache.touch(cached, entry)
+                self._cache.touch(progress, entry)
                 if command.key:
                     known[command.key] = entry
         return decided, merged
+
+
+def _refuse_deleted(batch: Iterable[Command[Any]], deleted: Collection[str]) -> list[Command[Any]]:
+    """Answer the commands of users who were deleted; the others."""
+    living: list[Command[Any]] = []
+    for command in batch:
+        if command.user_id in deleted:
+            command.resolve(UserDeleted())
+        else:
+            living.append(command)
+    return living

@@ -17,10 +17,11 @@ from laurels.application.ports.boards import Card
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
-from laurels.application.recording.progress_cache import Cached, ProgressCache
+from laurels.application.recording.progress_cache import ProgressCache
 from laurels.application.recording.progress_lock import ProgressLock
 from laurels.application.recording.standings import card_of, standings_of
 from laurels.application.recording.stats import SECONDS, Histogram
+from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError
 
@@ -68,15 +69,16 @@ class Projector:
 
     async def flush(self) -> None:
         """Project everything that this process has committed so far. Raises StoreError; nothing is forgotten then."""
+        pending = self._cache.pending
         async with self._flushing:
-            if not self._cache.waiting:
+            if not pending:
                 return
             started = monotonic()
-            since = self._flushing_since = self._cache.take_waiting_since()
+            since = self._flushing_since = pending.take_since()
             try:
                 await self._flush()
             except BaseException:
-                self._cache.waiting_since = since
+                pending.since = since
                 raise
             finally:
                 self._flushing_since = None
@@ -86,18 +88,18 @@ class Projector:
     def behind_seconds(self) -> float:
         """How long the oldest change that this process committed has waited for its projection; 0 where none does."""
         since = self._flushing_since
-        if since is None and self._cache.waiting:
-            since = self._cache.waiting_since
+        if since is None and self._cache.pending:
+            since = self._cache.pending.since
         return 0.0 if since is None else max(0.0, monotonic() - since)
 
     async def _flush(self) -> None:
         # Those who wait now, and no more: under load others come as fast as these go, and a flush that never
         # ends projects a user again for each of their events.
-        waiting = self._cache.waiting
+        waiting = len(self._cache.pending)
         chunk = min(max(CHUNK, waiting * self._batch // 10_000), self._batch)
         for start in range(0, waiting, chunk):
             async with self._progress_lock.settled:
-                taken = self._cache.take_dirty(min(chunk, waiting - start))
+                taken = self._cache.take_pending(min(chunk, waiting - start))
                 if not taken:
                     return
                 write = self._write(taken)
@@ -108,13 +110,12 @@ class Projector:
                 raise
             self._progress_lock.projected.set()
 
-    def _write(self, taken: list[tuple[Cached, set[int]]]) -> Awaitable[None]:
+    def _write(self, taken: list[tuple[Progress, set[int]]]) -> Awaitable[None]:
         """Begin to write what was taken. A user whose projection cannot be made is left out: the ledger shows that they
         are behind, so each `catch_up` tries them again."""
         projections: list[Projection] = []
         cards: list[Card] = []
-        for cached, touched in taken:
-            progress = cached.progress
+        for progress, touched in taken:
             try:
                 standings = standings_of(progress, touched) if touched else {}
                 card = card_of(progress, self._rulebook)
@@ -135,11 +136,10 @@ class Projector:
             async with self._progress_lock.settled:
                 # All of what was left behind may be more than memory holds.
                 self._cache.trim()
-                await self._cache.refresh(users, (), doubted=users)
-                deleted = self._cache.deleted
+                deleted = (await self._cache.refresh(users, (), doubted=users)).deleted
                 for user_id in users:
                     if user_id not in deleted:
-                        self._cache.mark_dirty(user_id)
+                        self._cache.mark_pending(user_id)
             if deleted:
                 # Written at the instant of their deletion by a process that did not live to notice.
                 await self._store.tombstones.purge(deleted)
@@ -160,7 +160,7 @@ class Projector:
 
     async def _turn(self) -> float:
         """Wait until there is something to project, or another process may have left something behind; project it."""
-        if not self._is_due and not self._cache.waiting:
+        if not self._is_due and not self._cache.pending:
             self._progress_lock.committed.clear()
             # The first commit after a quiet time is projected at once.
             await self._wait_for_work()

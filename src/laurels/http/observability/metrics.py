@@ -98,7 +98,7 @@ class Metrics(Collector):
 
     def _behind(self) -> Iterable[Metric]:
         projector, cache = self._service.projector, self._service.recorder.cache
-        yield _gauge("laurels_projector_users_waiting", "Users whose boards lack what they did.", cache.waiting)
+        yield _gauge("laurels_projector_users_waiting", "Users whose boards lack what they did.", len(cache.pending))
         yield _gauge("laurels_projector_behind_seconds", "How long the first has waited.", projector.behind_seconds)
         yield _histogram(
             "laurels_projector_flush_seconds", "How long it took to write those who waited.", projector.flush_seconds
