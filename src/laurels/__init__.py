@@ -7,7 +7,7 @@
 Importing this loads no web framework and no database driver.
 """
 
-from laurels.application.queries.history import HistoryEvent
+from laurels.application.queries.learners.history import HistoryEvent
 from laurels.application.queries.views import NextBadge, TypeStats
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import Timeframe

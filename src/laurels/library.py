@@ -16,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from msgspec import UNSET, UnsetType
 
 from laurels.application.ports.clock import Clock
-from laurels.application.queries.history import history
+from laurels.application.queries.learners.history import history
 from laurels.application.recording.recorder import BATCH
 from laurels.application.service import Service
 from laurels.arguments import (

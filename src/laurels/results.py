@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from laurels.application.queries.badges import badge_view
-from laurels.application.queries.history import HistoryEvent
+from laurels.application.queries.learners.history import HistoryEvent
 from laurels.application.queries.views import NextBadge, TypeStats
 from laurels.application.recording import commands
 from laurels.domain.ledger import Unpaid

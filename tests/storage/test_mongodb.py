@@ -17,8 +17,9 @@ from laurels.application.ports.snapshots import Projection
 from laurels.bootstrap import open_service
 from laurels.domain.ranking import Place
 from laurels.errors import StoreUnavailable
-from laurels.storage.mongodb import MongoStore, boards, ledger, schema, snapshots, watermark, webhooks
+from laurels.storage.mongodb import MongoStore, ledger, schema, watermark, webhooks
 from laurels.storage.mongodb.documents import slip_of
+from laurels.storage.mongodb.projections import boards, snapshots
 from laurels.testing.builders import (
     NOON,
     VERSION,
@@ -30,7 +31,7 @@ from laurels.testing.builders import (
     project,
     standing,
 )
-from laurels.testing.webhook_contract import delivery, endpoint
+from laurels.testing.contracts.webhooks import delivery, endpoint
 from tests.mongod import Deployment
 
 

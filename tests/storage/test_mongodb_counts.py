@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from laurels.storage.mongodb import MongoStore, counts
+from laurels.storage.mongodb import MongoStore
+from laurels.storage.mongodb.projections import counts
 from laurels.testing.builders import project
 
 USERS = 40

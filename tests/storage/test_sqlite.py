@@ -14,7 +14,8 @@ from laurels import StoreError, StoreIncompatible, StoreUnavailable
 from laurels.application.maintenance.rebuild import verify
 from laurels.bootstrap import open_service, open_store, store_exists
 from laurels.domain.counts import LEVELS
-from laurels.storage.sqlite import SQLiteStore, counts
+from laurels.storage.sqlite import SQLiteStore
+from laurels.storage.sqlite.projections import counts
 from laurels.storage.sqlite.schema import MIGRATIONS
 from laurels.testing.builders import VERSION, event_entry, history, project
 

@@ -23,11 +23,11 @@ from laurels.application.ports.spool import SetAside, Spool
 from laurels.application.ports.store import Store
 from laurels.application.privacy.deletion import Deletion
 from laurels.application.privacy.personal_data import personal_data
+from laurels.application.queries.boards.leaderboards import Leaderboards
 from laurels.application.queries.cursors import Cursors
-from laurels.application.queries.history import EventState, event_state
 from laurels.application.queries.last_known import LastKnown
-from laurels.application.queries.leaderboards import Leaderboards
-from laurels.application.queries.learners import Learners, recent_progress
+from laurels.application.queries.learners.history import EventState, event_state
+from laurels.application.queries.learners.learners import Learners, recent_progress
 from laurels.application.queries.names import Names
 from laurels.application.queries.views import UserView
 from laurels.application.recording.commands import Queued, Recorded

@@ -43,8 +43,8 @@ from laurels.http.wire.streams import StreamLimits, Streams
 from laurels.rulebooks.loader import parse_rulebook
 from laurels.settings import Settings
 from laurels.storage.remembered.keys import KeyFile
-from laurels.web.pages import page_routes
 from laurels.web.report.document import Reports
+from laurels.web.routes import page_routes
 
 Layer = Callable[[ASGIApp], ASGIApp]
 

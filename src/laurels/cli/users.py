@@ -17,8 +17,8 @@ from laurels.application.maintenance.merging import Merged
 from laurels.application.ports.spool import Spool
 from laurels.application.privacy.personal_data import personal_data
 from laurels.application.privacy.retention import inactive_users
-from laurels.application.queries.history import HistoryEntryView, history_page
-from laurels.application.queries.users import UserPage, list_users
+from laurels.application.queries.learners.history import HistoryEntryView, history_page
+from laurels.application.queries.learners.users import UserPage, list_users
 from laurels.application.queries.views import Dashboard, UserView
 from laurels.application.service import Service
 from laurels.bootstrap import open_service, system_clock

@@ -20,20 +20,20 @@ Each test starts on an empty database. Handles that a test leaves open are the f
 asks which store it runs on, and none looks behind the port.
 """
 
-from laurels.testing.board_contract import BoardContract
-from laurels.testing.count_contract import CountContract
-from laurels.testing.handle_contract import HandleContract
+from laurels.testing.contracts.boards import BoardContract
+from laurels.testing.contracts.counts import CountContract
+from laurels.testing.contracts.handles import HandleContract
+from laurels.testing.contracts.jobs import JobContract
+from laurels.testing.contracts.keys import KeyContract
+from laurels.testing.contracts.ledger import LedgerContract
+from laurels.testing.contracts.limits import LimitContract
+from laurels.testing.contracts.rulebook import RulebookContract
+from laurels.testing.contracts.secrets import SecretContract
+from laurels.testing.contracts.snapshots import SnapshotContract
+from laurels.testing.contracts.tombstones import TombstoneContract
+from laurels.testing.contracts.watching import WatchContract
+from laurels.testing.contracts.webhooks import WebhookContract
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
-from laurels.testing.job_contract import JobContract
-from laurels.testing.key_contract import KeyContract
-from laurels.testing.ledger_contract import LedgerContract
-from laurels.testing.limit_contract import LimitContract
-from laurels.testing.rulebook_contract import RulebookContract
-from laurels.testing.secret_contract import SecretContract
-from laurels.testing.snapshot_contract import SnapshotContract
-from laurels.testing.tombstone_contract import TombstoneContract
-from laurels.testing.watch_contract import WatchContract
-from laurels.testing.webhook_contract import WebhookContract
 
 __all__ = [
     "AWKWARD_IDS",

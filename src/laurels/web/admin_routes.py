@@ -8,7 +8,7 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 
 from laurels.application.service import Service
-from laurels.web.admin_pages import overview_page, sign_in_page
+from laurels.web.pages.admin import overview_page, sign_in_page
 from laurels.web.viewing import host_of, refused_form
 
 

@@ -10,8 +10,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from laurels.application.service import Service
-from laurels.web.embed_pages import PICTURES, badge_picture, framed_by, learner_picture
-from laurels.web.learner_page import learner_page
+from laurels.web.pages.embeds import PICTURES, badge_picture, framed_by, learner_picture
+from laurels.web.pages.learner import learner_page
 from laurels.web.rendering import STATIC
 from laurels.web.viewing import closed, host_of, may_see, nobody, nothing, query_of
 

@@ -12,7 +12,7 @@ from laurels import LearningEvent
 from laurels.application.maintenance import jobs
 from laurels.application.maintenance.publishing import Publications
 from laurels.application.maintenance.rebuild import rebuild, verify
-from laurels.application.queries.history import history
+from laurels.application.queries.learners.history import history
 from laurels.application.service import Service
 from laurels.application.webhooks.messages import messages_of
 from laurels.domain import repointing
@@ -23,7 +23,7 @@ from laurels.domain.webhooks import TYPES
 from laurels.rulebooks.loader import parse_rulebook
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
-from laurels.testing.webhook_contract import endpoint
+from laurels.testing.contracts.webhooks import endpoint
 
 OLD = small_rulebook()
 # A run pays more and a talk once a day, a badge less; 60 points are a badge that nobody had.

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from laurels.application.ports.ledger import Loaded
-from laurels.application.queries.read_batcher import ReadBatcher
+from laurels.application.queries.learners.read_batcher import ReadBatcher
 from laurels.application.service import Service
 from laurels.errors import StoreError, StoreUnavailable, UnknownUser
 from laurels.testing.clocks import SettableClock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from laurels.application.queries.learners import Learners, recent_progress
+from laurels.application.queries.learners.learners import Learners, recent_progress
 from laurels.bootstrap import open_service
 
 

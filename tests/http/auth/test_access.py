@@ -15,7 +15,7 @@ from laurels.http.app import build_app
 from laurels.http.auth.access import Access
 from laurels.http.page_host import PageHost
 from laurels.http.server.routing import RouteTable
-from laurels.web.pages import page_routes
+from laurels.web.routes import page_routes
 from tests.changed_rulebook import CODING
 from tests.http.callers import SECRET, bearer, make_key, revoke, token
 from tests.http.server_process import ServerProcess

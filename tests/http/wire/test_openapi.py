@@ -15,7 +15,7 @@ from litestar.routes import HTTPRoute
 
 from laurels.http.app import build_app
 from laurels.http.page_host import PageHost
-from laurels.web.pages import page_routes
+from laurels.web.routes import page_routes
 from tests.http.answers import EVENT, assert_refused
 from tests.http.callers import make_key
 from tests.http.conftest import Record, StartServer

@@ -17,7 +17,7 @@ from typing import Protocol
 from laurels.application.live.messages import Message, Place, messages_of, progress_message
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners import Learners
+from laurels.application.queries.learners.learners import Learners
 from laurels.domain.ledger import Entry
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError, UnknownUser

@@ -19,8 +19,8 @@ from laurels.application.live.messages import board_message, place_of
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.store import Store
-from laurels.application.queries.leaderboards import Leaderboards
-from laurels.application.queries.learners import Learners
+from laurels.application.queries.boards.leaderboards import Leaderboards
+from laurels.application.queries.learners.learners import Learners
 from laurels.application.recording.recorder import Recorder
 from laurels.domain.events import check_id
 from laurels.domain.ledger import Entry

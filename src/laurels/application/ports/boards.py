@@ -1,6 +1,6 @@
 """Boards: standings in their order, how many there are, and the cards that a page shows beside them.
 
-Each sentence here is held by a test of `laurels.testing.board_contract` or `count_contract`.
+Each sentence here is held by a test of `laurels.testing.contracts.boards` or `contracts.counts`.
 """
 
 from __future__ import annotations

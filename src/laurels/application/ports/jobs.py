@@ -1,6 +1,6 @@
 """Long work on the whole ledger: asked for in one process, done in any, and gone on with where one died.
 
-Each sentence here is held by a test of `laurels.testing.job_contract`.
+Each sentence here is held by a test of `laurels.testing.contracts.jobs`.
 """
 
 from __future__ import annotations

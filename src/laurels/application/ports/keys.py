@@ -1,6 +1,6 @@
 """API keys: their hashes, scopes and dates, never the keys themselves.
 
-Each sentence here is held by a test of `laurels.testing.key_contract`.
+Each sentence here is held by a test of `laurels.testing.contracts.keys`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The ledger: the record of everything that happened, and the only part of a store that is not a projection.
 
-Each sentence here is held by a test of `laurels.testing.ledger_contract` or `watch_contract`.
+Each sentence here is held by a test of `laurels.testing.contracts.ledger` or `contracts.watching`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Request limits: token buckets that all processes on a database share.
 
-Each sentence here is held by a test of `laurels.testing.limit_contract`.
+Each sentence here is held by a test of `laurels.testing.contracts.limits`.
 """
 
 from __future__ import annotations

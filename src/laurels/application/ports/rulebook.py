@@ -1,6 +1,6 @@
 """The rulebook that a store runs, with its versions, and the badges of it for people who look into the database.
 
-Each sentence here is held by a test of `laurels.testing.rulebook_contract`.
+Each sentence here is held by a test of `laurels.testing.contracts.rulebook`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Secrets: random keys of the service's own, the same for every process on a database.
 
-Each sentence here is held by a test of `laurels.testing.secret_contract`.
+Each sentence here is held by a test of `laurels.testing.contracts.secrets`.
 """
 
 from __future__ import annotations

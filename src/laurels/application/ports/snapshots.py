@@ -1,6 +1,6 @@
 """Snapshots: each user's progress as of an entry, written behind the ledger together with their card and standings.
 
-Each sentence here is held by a test of `laurels.testing.snapshot_contract`.
+Each sentence here is held by a test of `laurels.testing.contracts.snapshots`.
 """
 
 from __future__ import annotations

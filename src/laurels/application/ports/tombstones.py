@@ -1,6 +1,6 @@
 """Deleting users: the marks that say who is deleted, and removing what is held of them.
 
-Each sentence here is held by a test of `laurels.testing.tombstone_contract`.
+Each sentence here is held by a test of `laurels.testing.contracts.tombstones`.
 """
 
 from __future__ import annotations

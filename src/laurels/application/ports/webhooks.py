@@ -1,7 +1,7 @@
 """Webhooks: their endpoints, how far each endpoint has been told, and which messages did not arrive yet.
 
 What a user is owed stands in the ledger; only what failed is kept beside it, so that nothing is written while an event
-is recorded. Each sentence here is held by a test of `laurels.testing.webhook_contract`.
+is recorded. Each sentence here is held by a test of `laurels.testing.contracts.webhooks`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import msgspec
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.spool import SetAside, Spool, Spooled
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners import Learners
+from laurels.application.queries.learners.learners import Learners
 from laurels.domain.ledger import Entry
 from laurels.domain.periods import iso
 from laurels.domain.ranking import is_alias_order

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from laurels.application.maintenance.rebuild import pages_of_users
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners import Learners
+from laurels.application.queries.learners.learners import Learners
 from laurels.errors import UnknownUser
 
 

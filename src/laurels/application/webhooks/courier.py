@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners import Learners
+from laurels.application.queries.learners.learners import Learners
 from laurels.application.webhooks.deliverer import Deliverer, DeliveryCounts, Sender
 from laurels.application.webhooks.lease import Lease
 from laurels.application.webhooks.outbox import Outbox, Owed

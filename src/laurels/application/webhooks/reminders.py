@@ -10,7 +10,7 @@ from __future__ import annotations
 from laurels.application.lru_cache import LruCache
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners import Learners
+from laurels.application.queries.learners.learners import Learners
 from laurels.application.webhooks.messages import NOBODY, closing_of, loss_of
 from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
 from laurels.domain.periods import MS_PER_HOUR, board_name, day_start, periods_ending

@@ -19,7 +19,7 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.spool import SetAside
 from laurels.application.ports.store import Store
 from laurels.application.ports.webhooks import WebhookStore
-from laurels.application.queries.learners import Learners, recent_progress
+from laurels.application.queries.learners.learners import Learners, recent_progress
 from laurels.application.webhooks.courier import Courier
 from laurels.application.webhooks.deliverer import Answer, DeliveryCounts, Sender
 from laurels.application.webhooks.messages import NOBODY, body_of, deletion_of, setting_aside_of

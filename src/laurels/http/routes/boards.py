@@ -11,7 +11,7 @@ from litestar.params import QueryParameter
 from litestar.types import HTTPScope, Receive
 
 from laurels.application.queries.badges import catalogue
-from laurels.application.queries.shown_pages import ShownPage
+from laurels.application.queries.boards.shown_pages import ShownPage
 from laurels.application.queries.views import Leaderboard
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe

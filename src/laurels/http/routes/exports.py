@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
-from laurels.application.queries.review import Review
+from laurels.application.queries.learners.review import Review
 from laurels.application.queries.views import EventView, Export
 from laurels.application.service import Service
 from laurels.errors import InvalidQuery

@@ -8,7 +8,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from laurels.application.queries.history import history_page
+from laurels.application.queries.learners.history import history_page
 from laurels.application.service import Service
 from laurels.domain.events import check_id
 from laurels.errors import InvalidQuery

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
-from laurels.application.queries.users import list_users
+from laurels.application.queries.learners.users import list_users
 from laurels.application.service import Service
 from laurels.domain.periods import iso
 from laurels.errors import InvalidProfile, InvalidQuery

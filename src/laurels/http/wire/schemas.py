@@ -7,7 +7,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType, field
 
 from laurels.application.ports.spool import SpoolCheck
-from laurels.application.queries.history import EventStatus, HistoryEntryView
+from laurels.application.queries.learners.history import EventStatus, HistoryEntryView
 from laurels.application.queries.views import (
     BadgeDefinitionView,
     BadgeStateView,

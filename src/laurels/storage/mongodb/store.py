@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from laurels.storage.mongodb.boards import MongoBoards
 from laurels.storage.mongodb.connection import PATIENCE, Client, Session, connect, database_of
 from laurels.storage.mongodb.jobs import MongoJobs
 from laurels.storage.mongodb.keys import MongoKeys
 from laurels.storage.mongodb.ledger import MongoLedger
 from laurels.storage.mongodb.limits import MongoLimits
+from laurels.storage.mongodb.projections.boards import MongoBoards
+from laurels.storage.mongodb.projections.snapshots import MongoSnapshots
 from laurels.storage.mongodb.rulebook import MongoRulebook
 from laurels.storage.mongodb.schema import LEASE, check_server, migrate
 from laurels.storage.mongodb.secrets import MongoSecrets
-from laurels.storage.mongodb.snapshots import MongoSnapshots
 from laurels.storage.mongodb.tombstones import DeletionCache, MongoTombstones
 from laurels.storage.mongodb.webhooks import MongoWebhooks
 

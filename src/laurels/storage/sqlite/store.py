@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from laurels.storage.sqlite.boards import SQLiteBoards
 from laurels.storage.sqlite.database import Database
 from laurels.storage.sqlite.jobs import SQLiteJobs
 from laurels.storage.sqlite.keys import SQLiteKeys
 from laurels.storage.sqlite.ledger import SQLiteLedger
 from laurels.storage.sqlite.limits import SQLiteLimits
+from laurels.storage.sqlite.projections.boards import SQLiteBoards
+from laurels.storage.sqlite.projections.snapshots import SQLiteSnapshots
 from laurels.storage.sqlite.rulebook import SQLiteRulebook
 from laurels.storage.sqlite.secrets import SQLiteSecrets
-from laurels.storage.sqlite.snapshots import SQLiteSnapshots
 from laurels.storage.sqlite.tombstones import SQLiteTombstones
 from laurels.storage.sqlite.webhooks import SQLiteWebhooks
 

@@ -8,9 +8,9 @@ import apsw
 import msgspec
 
 from laurels.domain.tombstones import Tombstone, digest_of
-from laurels.storage.sqlite import counts
 from laurels.storage.sqlite.connection import BUSY_TIMEOUT_MS, rows, transaction
 from laurels.storage.sqlite.database import Concern, reading, writing
+from laurels.storage.sqlite.projections import counts
 
 # Entries per transaction of an erasure: commits of others come in between.
 ENTRIES = 2_000

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from laurels.application.queries.review import Review
+from laurels.application.queries.learners.review import Review
 from laurels.application.queries.translations import translated
 from laurels.application.queries.views import Activity, BadgeStateView, Dashboard
 from laurels.application.service import Service

@@ -14,7 +14,7 @@ from laurels.application.ports.spool import Spool, Spooled
 from laurels.application.ports.store import Store
 from laurels.application.queries.badges import badge_view
 from laurels.application.queries.cursors import Cursors
-from laurels.application.queries.event_views import event_view, known_event_view, queued_event_view
+from laurels.application.queries.learners.event_views import event_view, known_event_view, queued_event_view
 from laurels.application.queries.views import BadgeView, KnownEventView
 from laurels.domain.ledger import (
     Award,

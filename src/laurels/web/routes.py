@@ -14,11 +14,11 @@ from litestar.response import Redirect
 from laurels.application.live.feeds import Feed
 from laurels.application.service import Service
 from laurels.web.admin_routes import ADMIN
-from laurels.web.badge_pages import badge_page, badges_page
-from laurels.web.board_page import board_page, timeframe_of
 from laurels.web.embed_routes import EMBEDS
 from laurels.web.host import Host
-from laurels.web.learner_page import learner_page
+from laurels.web.pages.badges import badge_page, badges_page
+from laurels.web.pages.board import board_page, timeframe_of
+from laurels.web.pages.learner import learner_page
 from laurels.web.rendering import STATIC, kept_pages
 from laurels.web.static_files import static_route
 from laurels.web.viewing import closed, host_of, may_see, nobody, nothing, query_of

@@ -16,12 +16,12 @@ from msgspec.structs import replace
 
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.queries.board_views import row_view
+from laurels.application.queries.boards.rows import row_view
+from laurels.application.queries.boards.shown_pages import ShownPage, ShownPages
+from laurels.application.queries.boards.total_order import by_total
 from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.names import Names
-from laurels.application.queries.shown_pages import ShownPage, ShownPages
-from laurels.application.queries.total_order import by_total
 from laurels.application.queries.views import Leaderboard, LeaderboardRow, Rank
 from laurels.domain.events import MAX_LANGUAGE_LENGTH
 from laurels.domain.periods import Timeframe, board_name, parse_period, period_name, period_start, previous_period

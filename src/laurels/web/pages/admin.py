@@ -12,8 +12,8 @@ from msgspec import UNSET
 from laurels.application.service import Service
 from laurels.errors import InvalidQuery, StoreError, UnknownUser
 from laurels.web.languages import Language
-from laurels.web.learner_page import ledger_line
 from laurels.web.names import shown_name
+from laurels.web.pages.learner import ledger_line
 from laurels.web.rendering import language_of, page
 from laurels.web.viewing import host_of
 

@@ -18,7 +18,6 @@ from pymongo.errors import BulkWriteError
 from laurels.application.ports.boards import Card
 from laurels.application.ports.snapshots import Projected, Projection
 from laurels.storage.mongodb import watermark
-from laurels.storage.mongodb.boards import note_change
 from laurels.storage.mongodb.connection import (
     EACH_OPERATION,
     LONG,
@@ -30,7 +29,6 @@ from laurels.storage.mongodb.connection import (
     operation,
 )
 from laurels.storage.mongodb.connection import Collection as Documents
-from laurels.storage.mongodb.counts import FRESH, count_fresh, forget
 from laurels.storage.mongodb.documents import (
     board_name,
     card_of,
@@ -40,6 +38,8 @@ from laurels.storage.mongodb.documents import (
     standing_of,
     user_of,
 )
+from laurels.storage.mongodb.projections.boards import note_change
+from laurels.storage.mongodb.projections.counts import FRESH, count_fresh, forget
 from laurels.storage.mongodb.tombstones import DeletionCache, remove
 
 # Where there is at least one line: an object with nothing in it is the smallest.

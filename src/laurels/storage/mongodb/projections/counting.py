@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from laurels.errors import StoreError
 from laurels.storage.mongodb.connection import EACH_OPERATION, Database, Session
-from laurels.storage.mongodb.counts import count_fresh, counts_of
+from laurels.storage.mongodb.projections.counts import count_fresh, counts_of
 
 # Seconds between two times, however many ask.
 INTERVAL = 1.0

@@ -9,10 +9,10 @@ from bson.datetime_ms import DatetimeMS
 
 from laurels.application.ports.boards import Card
 from laurels.domain.ranking import Place, Ranking, Standing
-from laurels.storage.mongodb import counts
 from laurels.storage.mongodb.connection import LONG, Concern, Database, Document, Session, operation
-from laurels.storage.mongodb.counting import Counting
 from laurels.storage.mongodb.documents import bounded, card_of, standing_of
+from laurels.storage.mongodb.projections import counts
+from laurels.storage.mongodb.projections.counting import Counting
 
 ORDER = [("points", -1), ("reachedAt", 1), ("userId", 1)]
 BACKWARDS = [("points", 1), ("reachedAt", -1), ("userId", -1)]

@@ -12,9 +12,9 @@ from laurels.application.ports.boards import Card
 from laurels.application.ports.snapshots import Projected, Projection
 from laurels.domain.ranking import Standing
 from laurels.storage.packing import pack, unpack
-from laurels.storage.sqlite import counts
 from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
 from laurels.storage.sqlite.database import Concern, projecting, reading
+from laurels.storage.sqlite.projections import counts
 from laurels.storage.sqlite.tombstones import find_tombstones
 
 State = tuple[str, int, str, str, bytes]

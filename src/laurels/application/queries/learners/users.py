@@ -7,7 +7,7 @@ import asyncio
 from msgspec import Struct
 
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners import Learners
+from laurels.application.queries.learners.learners import Learners
 from laurels.application.queries.views import UserView
 from laurels.errors import UnknownUser
 

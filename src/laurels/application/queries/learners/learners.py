@@ -17,12 +17,12 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.store import Store
 from laurels.application.queries.badges import badge_states, badge_view, next_badges
-from laurels.application.queries.event_views import event_view, queued_event_view
 from laurels.application.queries.last_known import LastKnown
+from laurels.application.queries.learners.event_views import event_view, queued_event_view
+from laurels.application.queries.learners.read_batcher import ReadBatcher
+from laurels.application.queries.learners.review import Review, review
+from laurels.application.queries.learners.streaks import activity_days, streak_view
 from laurels.application.queries.names import Names
-from laurels.application.queries.read_batcher import ReadBatcher
-from laurels.application.queries.review import Review, review
-from laurels.application.queries.streaks import activity_days, streak_view
 from laurels.application.queries.translations import translated
 from laurels.application.queries.views import (
     Activity,

@@ -9,9 +9,9 @@ import msgspec
 
 from laurels.application.ports.boards import Card
 from laurels.domain.ranking import Place, Ranking, Standing
-from laurels.storage.sqlite import counts
 from laurels.storage.sqlite.connection import rows, transaction
 from laurels.storage.sqlite.database import Concern, reading
+from laurels.storage.sqlite.projections import counts
 
 _encode = msgspec.json.Encoder().encode
 _decode_card = msgspec.json.Decoder(Card).decode

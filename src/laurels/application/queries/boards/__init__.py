@@ -1,0 +1,1 @@
+"""What is read of boards: pages, ranks, and the top of a board as bytes."""

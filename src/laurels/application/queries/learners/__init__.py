@@ -1,0 +1,1 @@
+"""What is read of learners: progress, dashboards, history, and the list of users."""

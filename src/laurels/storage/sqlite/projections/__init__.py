@@ -1,0 +1,1 @@
+"""What is computed from the ledger and can be dropped: snapshots, boards and their counts."""
