@@ -27,7 +27,8 @@ from laurels.application.queries.boards.leaderboards import Leaderboards
 from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.learners.history import EventState, event_state
-from laurels.application.queries.learners.learners import Learners, recent_progress
+from laurels.application.queries.learners.learners import Learners
+from laurels.application.queries.learners.progress_reader import ProgressReader, recent_progress
 from laurels.application.queries.names import Names
 from laurels.application.queries.views import UserView
 from laurels.application.recording.commands import Queued, Recorded
@@ -116,7 +117,14 @@ class Service:
             )
         self.corrections = Corrections(store, rulebook, clock, self.recorder)
         self.merging = Merging(store, self.recorder)
-        self.learners = Learners(store, rulebook, clock, recent=recent, last_known=last_known, names=names)
+        self.learners = Learners(
+            store,
+            rulebook,
+            clock,
+            reader=ProgressReader(store, rulebook, recent),
+            last_known=last_known,
+            names=names,
+        )
         self.cursors = Cursors(store.secrets)
         self.leaderboards = Leaderboards(
             store, rulebook, clock, last_known=last_known, names=names, cursors=self.cursors

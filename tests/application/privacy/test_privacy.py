@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from laurels.application.maintenance.rebuild import rebuild, verify
-from laurels.application.queries.views import Leaderboard
+from laurels.application.queries.board_views import Leaderboard
 from laurels.application.service import Service
 from laurels.errors import InvalidProfile, UnknownUser
 from laurels.testing.clocks import SettableClock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from laurels.application.queries.learners.learners import Learners, recent_progress
+from laurels.application.queries.learners.progress_reader import ProgressReader, recent_progress
 from laurels.bootstrap import open_service
 
 
@@ -37,8 +37,8 @@ async def test_readers_who_fold_the_same_entries_at_once_count_them_once(tmp_pat
 async def test_what_is_kept_stays_bounded(tmp_path: Path) -> None:
     async with open_service(f"sqlite:///{tmp_path / 'laurels.db'}") as laurels:
         recent = recent_progress(50_000)
-        learners = Learners(laurels.store, laurels.rulebook, laurels.clock, recent=recent)
+        reader = ProgressReader(laurels.store, laurels.rulebook, recent)
         for number in range(40):
             await laurels.record(f"user-{number}", "code_run")
-            await learners.dashboard(f"user-{number}")
+            await reader.progress(f"user-{number}")
         assert 0 < len(recent) < 15

@@ -15,8 +15,8 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from laurels.application.queries.badges import badge_view
+from laurels.application.queries.board_views import Leaderboard
 from laurels.application.queries.learners.learners import event_view
-from laurels.application.queries.views import Leaderboard
 from laurels.domain.ledger import BadgesGiven, Entry, EventRecorded, ProfileChanged, awards_of
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook

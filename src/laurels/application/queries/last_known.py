@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laurels.application.lru_cache import LruCache
-from laurels.application.queries.views import Leaderboard, Rank
+from laurels.application.queries.board_views import Leaderboard, Rank
 from laurels.application.recording.recorder import Recorder
 from laurels.domain.progress import Progress
 

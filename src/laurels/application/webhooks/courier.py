@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners.learners import Learners
+from laurels.application.queries.learners.progress_reader import ProgressReader
 from laurels.application.webhooks.deliverer import Deliverer, DeliveryCounts, Sender
 from laurels.application.webhooks.lease import Lease
 from laurels.application.webhooks.outbox import Outbox, Owed
@@ -44,7 +44,7 @@ class Courier:
         clock: Clock,
         sender: Sender,
         *,
-        learners: Learners,
+        reader: ProgressReader,
         owner: str,
         counts: DeliveryCounts,
     ) -> None:
@@ -53,7 +53,7 @@ class Courier:
         self._store = store.webhooks
         self._clock = clock
         self._lease = Lease(endpoint.id, store.webhooks, clock, owner)
-        self._reminders = Reminders(store, rulebook, clock, learners)
+        self._reminders = Reminders(store, rulebook, clock, reader)
         self._outbox = Outbox(store, rulebook, self._reminders)
         self._deliverer = Deliverer(store.webhooks, clock, sender, counts)
 

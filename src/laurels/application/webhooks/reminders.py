@@ -10,7 +10,7 @@ from __future__ import annotations
 from laurels.application.lru_cache import LruCache
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners.learners import Learners
+from laurels.application.queries.learners.progress_reader import ProgressReader
 from laurels.application.webhooks.messages import NOBODY, closing_of, loss_of
 from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
 from laurels.domain.periods import MS_PER_HOUR, board_name, day_start, periods_ending
@@ -33,11 +33,11 @@ _DAYS = 50_000
 class Reminders:
     """Keeps the reminders of one endpoint, and finds out what has come of them. All methods raise StoreError."""
 
-    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock, learners: Learners) -> None:
+    def __init__(self, store: Store, rulebook: Rulebook, clock: Clock, reader: ProgressReader) -> None:
         self._store = store
         self._rulebook = rulebook
         self._clock = clock
-        self._analytics = learners
+        self._reader = reader
         self._days: LruCache[int] = LruCache(_DAYS)
 
     async def note(self, endpoint: Endpoint, entry: Entry) -> None:
@@ -128,7 +128,7 @@ class Reminders:
 
     async def _progress(self, user_id: str) -> Progress | None:
         try:
-            return await self._analytics.progress(user_id)
+            return await self._reader.progress(user_id)
         except UnknownUser:
             return None
 

@@ -19,7 +19,7 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.spool import SetAside
 from laurels.application.ports.store import Store
 from laurels.application.ports.webhooks import WebhookStore
-from laurels.application.queries.learners.learners import Learners, recent_progress
+from laurels.application.queries.learners.progress_reader import ProgressReader, recent_progress
 from laurels.application.webhooks.courier import Courier
 from laurels.application.webhooks.deliverer import Answer, DeliveryCounts, Sender
 from laurels.application.webhooks.messages import NOBODY, body_of, deletion_of, setting_aside_of
@@ -170,7 +170,7 @@ class Dispatcher:
         self._sender = sender
         self._interval = interval
         # One for all couriers: what it remembers of users is bounded.
-        self._analytics = Learners(store, rulebook, clock, recent=recent_progress())
+        self._reader = ProgressReader(store, rulebook, recent_progress())
         self._owner = uuid4().hex
         self._version: int | None = None
         self._asked_at = self._read_at = float("-inf")
@@ -191,7 +191,7 @@ class Dispatcher:
 
     def forget_all(self) -> None:
         """Keep nothing that was read before now: the rulebook has changed."""
-        self._analytics.forget_all()
+        self._reader.forget_all()
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -251,7 +251,7 @@ class Dispatcher:
                         self._rulebook,
                         self._clock,
                         self._sender,
-                        learners=self._analytics,
+                        reader=self._reader,
                         owner=self._owner,
                         counts=self.counts,
                     )

@@ -11,8 +11,8 @@ from litestar.params import QueryParameter
 from litestar.types import HTTPScope, Receive
 
 from laurels.application.queries.badges import catalogue
+from laurels.application.queries.board_views import Leaderboard
 from laurels.application.queries.boards.shown_pages import ShownPage
-from laurels.application.queries.views import Leaderboard
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe
 from laurels.errors import InvalidQuery

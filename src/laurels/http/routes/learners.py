@@ -11,7 +11,11 @@ from litestar.params import PathParameter, QueryParameter
 from litestar.types import HTTPScope, Receive
 
 from laurels.application.queries.badges import badge_states
-from laurels.application.queries.views import Activity, Dashboard, Rank
+from laurels.application.queries.board_views import Rank
+from laurels.application.queries.views import (
+    Activity,
+    Dashboard,
+)
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe, parse_day, to_ms
 from laurels.errors import InvalidQuery

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from litestar import Request, Response
 from markupsafe import Markup
 
-from laurels.application.queries.views import Leaderboard, LeaderboardRow
+from laurels.application.queries.board_views import Leaderboard, LeaderboardRow
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe
 from laurels.errors import InvalidQuery, UnknownUser

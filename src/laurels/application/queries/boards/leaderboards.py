@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import date
-from itertools import takewhile
 
 import msgspec
 from msgspec import UNSET
@@ -16,48 +14,22 @@ from msgspec.structs import replace
 
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.queries.boards.rows import row_view
+from laurels.application.queries.board_views import Leaderboard, Rank
+from laurels.application.queries.boards.asked_board import AskedBoard, asked_board
+from laurels.application.queries.boards.rows import Rows, row_view
 from laurels.application.queries.boards.shown_pages import ShownPage, ShownPages
 from laurels.application.queries.boards.total_order import by_total
 from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.names import Names
-from laurels.application.queries.views import Leaderboard, LeaderboardRow, Rank
-from laurels.domain.events import MAX_LANGUAGE_LENGTH
-from laurels.domain.periods import Timeframe, board_name, parse_period, period_name, period_start, previous_period
+from laurels.domain.periods import Timeframe
 from laurels.domain.ranking import Place, Standing, percentile, ranks_of
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidQuery, StoreError, UnknownUser
 
 MAX_LIMIT = 100
 MAX_USERS = 200
-# A day whose periods serve as examples.
-_EXAMPLE = date(2026, 11, 23).toordinal()
 _decode_place = msgspec.msgpack.Decoder(tuple[int, int, str]).decode
-
-
-class _Asked(msgspec.Struct, frozen=True):
-    """Which board is meant. `start` is the first day of its period, 0 for all-time."""
-
-    timeframe: Timeframe
-    start: int
-    language: str | None
-
-    @property
-    def period(self) -> str:
-        """The name of the period."""
-        return period_name(self.timeframe, self.start or 1)
-
-    @property
-    def board(self) -> str:
-        """The name of the board."""
-        return board_name(self.period, self.language)
-
-    @property
-    def before(self) -> str | None:
-        """The name of the same board in the period before; None for all-time."""
-        period = previous_period(self.timeframe, self.start)
-        return None if period is None else board_name(period, self.language)
 
 
 class Leaderboards:
@@ -79,6 +51,7 @@ class Leaderboards:
         self._clock = clock
         self._last_known = last_known
         self._names = names or Names()
+        self._rows = Rows(store, self._names)
         self._cursors = cursors or Cursors(store.secrets)
         self._shown = ShownPages(store.boards)
 
@@ -104,7 +77,7 @@ class Leaderboards:
     ) -> ShownPage:
         """The first page as JSON; see `page`. Where the boards have not changed it is the one that was made before."""
         _check_limit(limit)
-        asked = self._asked(timeframe, period, language)
+        asked = self._board(timeframe, period, language)
 
         async def make() -> Leaderboard:
             return await self.page(timeframe, period=period, limit=limit, language=language)
@@ -134,7 +107,7 @@ class Leaderboards:
         _check_limit(limit)
         if cursor is not None and around is not None:
             raise InvalidQuery("cursor", "Cannot be combined with 'around'.")
-        asked = self._asked(timeframe, period, language)
+        asked = self._board(timeframe, period, language)
         if self._last_known is None:
             return await self._page(asked, limit, cursor, around)
         key = (asked.board, limit, cursor, around)
@@ -148,7 +121,7 @@ class Leaderboards:
         self._last_known.boards.keep(key, page)
         return page
 
-    async def _page(self, asked: _Asked, limit: int, cursor: str | None, around: str | None) -> Leaderboard:
+    async def _page(self, asked: AskedBoard, limit: int, cursor: str | None, around: str | None) -> Leaderboard:
         board = asked.board
         if around is not None:
             standings = await self._surroundings(board, around, limit)
@@ -158,7 +131,7 @@ class Leaderboards:
         following = standings[limit] if len(standings) > limit else None
         standings = standings[:limit]
         is_top = around is None and cursor is None
-        asked_rows = self._rows(asked, standings, is_top=is_top)
+        asked_rows = self._rows.of_page(asked, standings, is_top=is_top)
         if is_top and following is None:
             # The page is the board: a count asked for by itself might be of a moment later.
             rows, total = await asked_rows, len(standings)
@@ -189,7 +162,7 @@ class Leaderboards:
         """Those of up to 200 users who stand on a board as themselves, ranked among each other. Raises InvalidQuery."""
         if len(user_ids) > MAX_USERS:
             raise InvalidQuery("users", f"Must name at most {MAX_USERS} users.")
-        asked = self._asked(timeframe, period, language)
+        asked = self._board(timeframe, period, language)
         cards = await self._store.boards.cards(user_ids)
         # Who is named and appears under an alias would be given away by it.
         named = [user_id for user_id in user_ids if user_id not in cards or cards[user_id].pseudonym is None]
@@ -218,12 +191,12 @@ class Leaderboards:
     ) -> Leaderboard:
         """The top of a board with its people in the order of all their points. Raises InvalidQuery or StoreError."""
         _check_limit(limit)
-        asked = self._asked(timeframe, period, language)
-        all_time = self._asked(Timeframe.ALL_TIME, None, None).board
+        asked = self._board(timeframe, period, language)
+        all_time = self._board(Timeframe.ALL_TIME, None, None).board
         lines = await by_total(self._store, asked.board, all_time, limit)
         user_ids = [standing.user_id for standing, _ in lines]
         before, cards, total = await asyncio.gather(
-            self._ranks_before(asked, user_ids),
+            self._rows.ranks_before(asked, user_ids),
             self._store.boards.cards(user_ids),
             self._store.boards.count(asked.board),
         )
@@ -249,7 +222,7 @@ class Leaderboards:
         language: str | None = None,
     ) -> Rank:
         """A user's place on a board. Raises InvalidQuery, or UnknownUser for a user of whom nothing is recorded."""
-        asked = self._asked(timeframe, period, language)
+        asked = self._board(timeframe, period, language)
         board = asked.board
         if self._last_known is None:
             return await self._rank(user_id, asked)
@@ -263,7 +236,7 @@ class Leaderboards:
         self._last_known.ranks.keep((user_id, board), rank)
         return rank
 
-    async def _rank(self, user_id: str, asked: _Asked) -> Rank:
+    async def _rank(self, user_id: str, asked: AskedBoard) -> Rank:
         found = await self._store.boards.ranking(asked.board, user_id)
         if found is None:
             if not await self._store.ledger.entries(user_id, limit=1):
@@ -290,29 +263,8 @@ class Leaderboards:
             points_to_next=None if found.next_points is None else found.next_points - points,
         )
 
-    def _asked(self, timeframe: Timeframe | None, period: str | None, language: str | None) -> _Asked:
-        if language is not None and not self._rulebook.keeps_language(language):
-            sentence = "The rulebook of this service keeps no boards by language; leave it out."
-            if kept := self._rulebook.board_languages:
-                sentence = f"The rulebook of this service keeps boards for {', '.join(sorted(kept))} alone."
-            raise InvalidQuery("language", sentence)
-        if language is not None and not (1 <= len(language) <= MAX_LANGUAGE_LENGTH and language.isprintable()):
-            raise InvalidQuery("language", f"Must be 1 to {MAX_LANGUAGE_LENGTH} printable characters.")
-        timeframe, start = self._period(timeframe, period)
-        return _Asked(timeframe, start, language)
-
-    def _period(self, timeframe: Timeframe | None, period: str | None) -> tuple[Timeframe, int]:
-        if period is not None:
-            named, start = parse_period(period)
-            if timeframe is not None and named is not timeframe:
-                raise InvalidQuery(
-                    "period",
-                    f"Must be the name of a {timeframe.value} period, such as {period_name(timeframe, _EXAMPLE)}.",
-                )
-            return named, start
-        timeframe = timeframe or Timeframe.ALL_TIME
-        today = self._rulebook.board_day(self._clock())
-        return timeframe, period_start(timeframe, today)
+    def _board(self, timeframe: Timeframe | None, period: str | None, language: str | None) -> AskedBoard:
+        return asked_board(self._rulebook, self._clock(), timeframe, period, language)
 
     async def _surroundings(self, board: str, user_id: str, limit: int) -> list[Standing]:
         own = await self._store.boards.standing(board, user_id)
@@ -327,40 +279,6 @@ class Leaderboards:
         take_above = max(limit // 2, limit - 1 - len(below))
         kept = above[-take_above:] if take_above else []
         return [*kept, own, *below][: limit + 1]
-
-    async def _ranks_before(self, asked: _Asked, user_ids: Sequence[str]) -> dict[str, int]:
-        """The ranks that users had in the period before; those who had none are left out."""
-        before = asked.before
-        if before is None:
-            return {}
-        lines = await self._store.boards.standings_of(before, user_ids)
-        # Who had equal points had one rank: one count for all of them.
-        above = await self._store.boards.counts_above(before, {line.points for line in lines})
-        return {line.user_id: 1 + above[line.points] for line in lines}
-
-    async def _rows(self, asked: _Asked, standings: list[Standing], *, is_top: bool) -> list[LeaderboardRow]:
-        if not standings:
-            return []
-        user_ids = [standing.user_id for standing in standings]
-        ranks, ranks_before, cards = await asyncio.gather(
-            self._ranks(asked.board, [standing.points for standing in standings], is_top=is_top),
-            self._ranks_before(asked, user_ids),
-            self._store.boards.cards(user_ids),
-        )
-        return [
-            row_view(standing, rank, ranks_before.get(standing.user_id), cards.get(standing.user_id), self._names)
-            for standing, rank in zip(standings, ranks, strict=True)
-        ]
-
-    async def _ranks(self, board: str, points: Sequence[int], *, is_top: bool) -> list[int]:
-        """The ranks of a page's lines, of which these are the points."""
-        if is_top:
-            return ranks_of(points)
-        # Lines of the pages before may share the first line's points: positions are known from the next points on.
-        ties = sum(1 for _ in takewhile(points[0].__eq__, points))
-        above = await self._store.boards.counts_above(board, set(points[: ties + 1]))
-        below = [above[points[ties]] + rank for rank in ranks_of(points[ties:])] if ties < len(points) else []
-        return [1 + above[points[0]]] * ties + below
 
 
 def _check_limit(limit: int) -> None:

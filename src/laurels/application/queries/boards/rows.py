@@ -1,14 +1,63 @@
-"""A line of a board as a view: the standing, with what its card shows beside it."""
+"""The rows of a board: each a standing with its rank, the rank before, and what the card of its user shows."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import takewhile
 
 from msgspec.structs import replace
 
 from laurels.application.ports.boards import Card
+from laurels.application.ports.store import Store
+from laurels.application.queries.board_views import LeaderboardRow
+from laurels.application.queries.boards.asked_board import AskedBoard
 from laurels.application.queries.names import Names
-from laurels.application.queries.views import LeaderboardRow
 from laurels.domain.periods import iso
-from laurels.domain.ranking import Standing
+from laurels.domain.ranking import Standing, ranks_of
+
+
+class Rows:
+    """Makes the rows of one store's boards. All methods raise StoreError."""
+
+    def __init__(self, store: Store, names: Names) -> None:
+        self._store = store
+        self._names = names
+
+    async def of_page(self, asked: AskedBoard, standings: list[Standing], *, is_top: bool) -> list[LeaderboardRow]:
+        """The rows of a page; `is_top`: nobody stands above its first."""
+        if not standings:
+            return []
+        user_ids = [standing.user_id for standing in standings]
+        ranks, ranks_before, cards = await asyncio.gather(
+            self._ranks(asked.board, [standing.points for standing in standings], is_top=is_top),
+            self.ranks_before(asked, user_ids),
+            self._store.boards.cards(user_ids),
+        )
+        return [
+            row_view(standing, rank, ranks_before.get(standing.user_id), cards.get(standing.user_id), self._names)
+            for standing, rank in zip(standings, ranks, strict=True)
+        ]
+
+    async def ranks_before(self, asked: AskedBoard, user_ids: Sequence[str]) -> dict[str, int]:
+        """The ranks that users had in the period before; those who had none are left out."""
+        before = asked.before
+        if before is None:
+            return {}
+        lines = await self._store.boards.standings_of(before, user_ids)
+        # Who had equal points had one rank: one count for all of them.
+        above = await self._store.boards.counts_above(before, {line.points for line in lines})
+        return {line.user_id: 1 + above[line.points] for line in lines}
+
+    async def _ranks(self, board: str, points: Sequence[int], *, is_top: bool) -> list[int]:
+        """The ranks of a page's lines, of which these are the points."""
+        if is_top:
+            return ranks_of(points)
+        # Lines of the pages before may share the first line's points: positions are known from the next points on.
+        ties = sum(1 for _ in takewhile(points[0].__eq__, points))
+        above = await self._store.boards.counts_above(board, set(points[: ties + 1]))
+        below = [above[points[ties]] + rank for rank in ranks_of(points[ties:])] if ties < len(points) else []
+        return [1 + above[points[0]]] * ties + below
 
 
 def row_view(

@@ -17,7 +17,7 @@ from msgspec import Struct
 from laurels.application.coalescing_reader import CoalescingReader
 from laurels.application.lru_cache import LruCache
 from laurels.application.ports.boards import BoardStore
-from laurels.application.queries.views import Leaderboard
+from laurels.application.queries.board_views import Leaderboard
 
 KEPT_BYTES = 8 * 1024 * 1024
 # Seconds after which a page is made anew whatever the version says: a process that died while it wrote may

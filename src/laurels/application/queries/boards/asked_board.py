@@ -1,0 +1,61 @@
+"""Which board a question means: a period, and perhaps a language."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from msgspec import Struct
+
+from laurels.domain.events import MAX_LANGUAGE_LENGTH
+from laurels.domain.periods import Timeframe, board_name, parse_period, period_name, period_start, previous_period
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import InvalidQuery
+
+# A day whose periods serve as examples.
+_EXAMPLE = date(2026, 11, 23).toordinal()
+
+
+class AskedBoard(Struct, frozen=True):
+    """Which board is meant. `start` is the first day of its period, 0 for all-time."""
+
+    timeframe: Timeframe
+    start: int
+    language: str | None
+
+    @property
+    def period(self) -> str:
+        """The name of the period."""
+        return period_name(self.timeframe, self.start or 1)
+
+    @property
+    def board(self) -> str:
+        """The name of the board."""
+        return board_name(self.period, self.language)
+
+    @property
+    def before(self) -> str | None:
+        """The name of the same board in the period before; None for all-time."""
+        period = previous_period(self.timeframe, self.start)
+        return None if period is None else board_name(period, self.language)
+
+
+def asked_board(
+    rulebook: Rulebook, now: int, timeframe: Timeframe | None, period: str | None, language: str | None
+) -> AskedBoard:
+    """The board of a closed `period`, or of the present one of `timeframe` (default all-time). Raises InvalidQuery."""
+    if language is not None and not rulebook.keeps_language(language):
+        sentence = "The rulebook of this service keeps no boards by language; leave it out."
+        if kept := rulebook.board_languages:
+            sentence = f"The rulebook of this service keeps boards for {', '.join(sorted(kept))} alone."
+        raise InvalidQuery("language", sentence)
+    if language is not None and not (1 <= len(language) <= MAX_LANGUAGE_LENGTH and language.isprintable()):
+        raise InvalidQuery("language", f"Must be 1 to {MAX_LANGUAGE_LENGTH} printable characters.")
+    if period is None:
+        timeframe = timeframe or Timeframe.ALL_TIME
+        return AskedBoard(timeframe, period_start(timeframe, rulebook.board_day(now)), language)
+    named, start = parse_period(period)
+    if timeframe is not None and named is not timeframe:
+        raise InvalidQuery(
+            "period", f"Must be the name of a {timeframe.value} period, such as {period_name(timeframe, _EXAMPLE)}."
+        )
+    return AskedBoard(named, start, language)

@@ -1,0 +1,84 @@
+"""Users' progress up to the last acknowledged entry, folded on from what was read of them last.
+
+From there on only later entries are asked for, so that reading a user again costs the same however long their history
+is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from laurels.application.lru_cache import LruCache
+from laurels.application.ports.ledger import LATER_LIMIT
+from laurels.application.ports.store import Store
+from laurels.application.queries.learners.read_batcher import ReadBatcher
+from laurels.application.recording.refolding import last_revision, refold
+from laurels.domain.folding import fold
+from laurels.domain.progress import Progress
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import UnknownUser
+
+RECENT_BYTES = 32 * 1024 * 1024
+
+
+class ProgressReader:
+    """Reads over one store. `recent` keeps what was read."""
+
+    def __init__(self, store: Store, rulebook: Rulebook, recent: LruCache[Progress]) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self._recent = recent
+        self._batcher = ReadBatcher(store, rulebook)
+
+    async def progress(self, user_id: str) -> Progress:
+        """A user's progress up to the last acknowledged entry, to be used before the next await. Raises UnknownUser or
+        StoreError."""
+        rules = self._rulebook.view()
+        progress = self._recent.get(user_id)
+        found = await self._batcher.read(user_id, None if progress is None else progress.seq)
+        if rules.measures_version != self._rulebook.measures_version:
+            return await self.progress(user_id)
+        if user_id in found.deleted:
+            self.forget((user_id,))
+            raise UnknownUser(user_id)
+        later = found.later.get(user_id, [])
+        if progress is None:
+            progress = found.snapshots.get(user_id)
+        if progress is None:
+            if not later:
+                raise UnknownUser(user_id)
+            progress = Progress(user_id=user_id, version=rules.measures_version)
+        while later:
+            if last := last_revision(later):
+                progress = await refold(self._store, rules, user_id, last)
+            for entry in later:
+                # Who read the same user meanwhile may have folded it into the same progress.
+                if entry.seq > progress.seq:
+                    fold(progress, entry, rules)
+            if len(later) < LATER_LIMIT:
+                break
+            later = await self._store.ledger.entries(user_id, after=progress.seq, limit=LATER_LIMIT)
+        if rules.measures_version != self._rulebook.measures_version:
+            # The rules changed meanwhile.
+            return await self.progress(user_id)
+        self._recent.keep(user_id, progress)
+        return progress
+
+    def forget(self, user_ids: Iterable[str]) -> None:
+        """Keep nothing that was read of users."""
+        for user_id in user_ids:
+            self._recent.discard(user_id)
+
+    def forget_all(self) -> None:
+        """Keep nothing that was read before now."""
+        self._recent.clear()
+
+
+def recent_progress(limit: int = RECENT_BYTES) -> LruCache[Progress]:
+    """Progress by user id, as it was read. A reader of the same user folds on what is here, so it only moves forward;
+    it is to be used before the next await."""
+    return LruCache(limit, _progress_bytes)
+
+
+def _progress_bytes(progress: Progress) -> int:
+    return 4_000 + 300 * len(progress.days) + 150 * len(progress.awards) + 150 * sum(map(len, progress.parts.values()))
