@@ -26,7 +26,7 @@ from laurels.domain.rules.rulebook_data import Badge
 from laurels.domain.rules.streak_rules import StreakRules
 from laurels.domain.webhooks import DELAYS, TYPES, headers_of, new_secret
 from laurels.http.app import build_app
-from laurels.http.wire.openapi import complete
+from laurels.http.wire.openapi.description import complete
 from laurels.rulebooks.loader import parse_rulebook
 from laurels.settings import PREFIX, Settings, read_settings
 from laurels.storage.mongodb.schema import INDEXES

@@ -13,7 +13,11 @@ from laurels.rulebooks.loader import BUILT_IN, load_rulebook
 SOURCE = Path(laurels.__file__).parent
 # They show what a caller sends: examples in the description of the service, the demo's made-up learners, and the small
 # rulebook for tests, one of whose badges is called as one here.
-EXAMPLES = {"http/wire/openapi.py", "cli/demo/learners.py", "testing/builders.py"}
+EXAMPLES = {
+    "http/wire/openapi/examples.py",
+    "cli/demo/learners.py",
+    "testing/builders.py",
+}
 # Words of the code's own that a rulebook also uses.
 WORDS = {"points", "streak", "exercises", "pages", "here", "login", "helper"}
 

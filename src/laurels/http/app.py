@@ -33,8 +33,8 @@ from laurels.http.routes import (
 )
 from laurels.http.server.limits import Limits
 from laurels.http.wire.envelopes import Form
-from laurels.http.wire.names import operation_id
-from laurels.http.wire.openapi import DescriptionPlugin, description
+from laurels.http.wire.openapi.description import DescriptionPlugin, description
+from laurels.http.wire.openapi.names import operation_id
 from laurels.http.wire.problems import not_found, on_fault, on_http_exception, on_laurels_error
 from laurels.http.wire.queries import takes_query
 from laurels.http.wire.streams import Streams

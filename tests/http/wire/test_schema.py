@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import allow_header_conformance, negative_data_rejection, unsupported_method
 
 from laurels.http.app import build_app
-from laurels.http.wire.openapi import complete
+from laurels.http.wire.openapi.description import complete
 from tests.http.callers import SECRET, bearer, make_key
 from tests.http.server_process import ServerProcess
 

@@ -19,7 +19,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from laurels.errors import StoreIncompatible, StoreUnavailable
 from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, Database, Document
-from laurels.storage.mongodb.projections.counts import FRESH, FRESH_INDEX
+from laurels.storage.mongodb.projections.journal import FRESH, FRESH_INDEX
 from laurels.storage.mongodb.projections.snapshots import PENDING, PENDING_INDEX
 from laurels.storage.mongodb.tombstones import OPEN
 

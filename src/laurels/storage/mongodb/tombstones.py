@@ -20,7 +20,7 @@ from pymongo.errors import DuplicateKeyError
 from laurels.domain.tombstones import Tombstone, digest_of
 from laurels.storage.mongodb.connection import EACH_OPERATION, LONG, Concern, Database, Document, operation
 from laurels.storage.mongodb.projections.boards import note_change
-from laurels.storage.mongodb.projections.counts import count_fresh
+from laurels.storage.mongodb.projections.journal import count_fresh
 
 # Seconds for which a process goes on believing that nobody was deleted since it last asked.
 BELIEF = 0.1

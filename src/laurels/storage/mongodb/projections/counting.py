@@ -13,7 +13,8 @@ from contextlib import suppress
 
 from laurels.errors import StoreError
 from laurels.storage.mongodb.connection import EACH_OPERATION, Database, Session
-from laurels.storage.mongodb.projections.counts import count_fresh, counts_of
+from laurels.storage.mongodb.projections.counts import counts_of
+from laurels.storage.mongodb.projections.journal import count_fresh
 
 # Seconds between two times, however many ask.
 INTERVAL = 1.0

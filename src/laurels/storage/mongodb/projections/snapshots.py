@@ -39,7 +39,7 @@ from laurels.storage.mongodb.documents import (
     user_of,
 )
 from laurels.storage.mongodb.projections.boards import note_change
-from laurels.storage.mongodb.projections.counts import FRESH, count_fresh, forget
+from laurels.storage.mongodb.projections.journal import FRESH, count_fresh, forget
 from laurels.storage.mongodb.tombstones import DeletionCache, remove
 
 # Where there is at least one line: an object with nothing in it is the smallest.
