@@ -11,6 +11,7 @@ from typing import Any
 from laurels.application.background import BackgroundTask
 from laurels.application.live.live import Live
 from laurels.application.maintenance.corrections import Corrections
+from laurels.application.maintenance.following import INTERVAL as RULEBOOK_INTERVAL
 from laurels.application.maintenance.following import RememberedRulebook, RulebookFollower
 from laurels.application.maintenance.jobs import JobRunner
 from laurels.application.maintenance.merging import Merging
@@ -60,7 +61,8 @@ class Service:
     """Records events and answers questions over one store, until `close`.
 
     `learners` and `leaderboards` hold the reads, `live` the streams. `cache_weight` bounds the progress kept in
-    memory, in objects of about 150 bytes; `projection_interval` is in seconds; `batch` is the most events that one
+    memory, in objects of about 150 bytes; `projection_interval` and `rulebook_interval`, between
+    two looks for another rulebook, are in seconds; `batch` is the most events that one
     commit takes. With a `fallback` the store may go away meanwhile: `accept_event` and `accept_many` then queue events,
     and reads show the last known state. `names` calls people who gave no name. It goes by the rulebook that is
     published, from the one on that it `began_with`; `publishes` and `remembered`: see `RulebookFollower`.
@@ -75,6 +77,7 @@ class Service:
         max_backdate_days: int | None,
         cache_weight: int,
         projection_interval: float,
+        rulebook_interval: float = RULEBOOK_INTERVAL,
         batch: int = BATCH,
         fallback: Fallback | None = None,
         names: Names | None = None,
@@ -145,6 +148,7 @@ class Service:
             clock,
             version=began_with.version,
             switch=self._switch,
+            interval=rulebook_interval,
             publishes=publishes,
             remembered=remembered,
         )

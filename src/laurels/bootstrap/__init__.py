@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from laurels.application.maintenance.following import INTERVAL as RULEBOOK_INTERVAL
 from laurels.application.maintenance.publishing import InForce, settle
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.guarded_store import GuardedStore
@@ -20,6 +21,7 @@ from laurels.application.ports.store import Store
 from laurels.application.queries.names import Names
 from laurels.application.recording.recorder import BATCH
 from laurels.application.service import Fallback, Service
+from laurels.bootstrap.drivers import needs_pymongo
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import SettingsError, StoreError, StoreUnavailable
 from laurels.rulebooks.loader import load_rulebook
@@ -44,6 +46,7 @@ async def open_service(
     settings: Settings | None = None,
     clock: Clock = system_clock,
     projection_interval: float | None = None,
+    rulebook_interval: float = RULEBOOK_INTERVAL,
     batch: int = BATCH,
     spool: str | Path | None = None,
     publish: bool = False,
@@ -53,11 +56,12 @@ async def open_service(
 
     `rulebook` is a rulebook, a built-in name or a TOML file; default: the one published in the store, else `coding`.
     `settings` default to those of the environment where no `url` is given, else to the built-in ones.
-    `projection_interval` is in seconds, `batch` the most events that one commit takes. With a `spool`, a folder on the
-    local disk, the store may be away, even now: `accept_event` and `accept_many` then queue there. `publish` puts the
-    rulebook in force in a store that has none. `waits_briefly`: a file that stays locked is given up in time for
-    callers to be answered within the settings' `store_timeout_ms`. Raises StoreError, RulebookError (OtherRulebook
-    where the store runs another one) or SettingsError.
+    `projection_interval` and `rulebook_interval`, between two looks for another rulebook, are in seconds, `batch` is the
+    most events that one commit takes. With a `spool`, a folder on the local disk, the store may be away, even now:
+    `accept_event` and `accept_many` then queue there. `publish` puts the rulebook in force in a store that has none.
+    `waits_briefly`: a file that stays locked is given up in time for callers to be answered within the settings'
+    `store_timeout_ms`. Raises StoreError, RulebookError (OtherRulebook where the store runs another one) or
+    SettingsError.
     """
     settings = settings or (read_settings() if url is None else Settings())
     if url is not None:
@@ -83,6 +87,7 @@ async def open_service(
             max_backdate_days=settings.max_backdate_days,
             cache_weight=settings.cache_weight,
             projection_interval=projection_interval,
+            rulebook_interval=rulebook_interval,
             batch=batch,
             fallback=fallback,
             names=Names(settings.unnamed),
@@ -160,12 +165,8 @@ async def open_store(url: str, *, busy_ms: int | None = None) -> Store:
 
         return await SQLiteStore.open(path, busy_ms=busy_ms)
     if scheme in ("mongodb", "mongodb+srv"):
-        try:
+        with needs_pymongo("A MongoDB store"):
             from laurels.storage.mongodb import MongoStore  # noqa: PLC0415  a driver is only loaded when asked for
-        except ModuleNotFoundError as error:
-            if error.name not in ("pymongo", "bson"):
-                raise
-            raise SettingsError("A MongoDB store needs PyMongo: pip install 'laurels[mongodb]'.") from error
 
         return await MongoStore.open(url)
     if not scheme:
@@ -194,13 +195,10 @@ async def store_exists(url: str) -> bool:
 
         return await asyncio.to_thread(diagnostics.exists, path)
     if _scheme_of(url) in ("mongodb", "mongodb+srv"):
-        try:
+        with needs_pymongo("A MongoDB store"):
             from laurels.storage.mongodb.diagnostics import exists  # noqa: PLC0415  a driver is only loaded when asked for
-        except ModuleNotFoundError as error:
-            if error.name not in ("pymongo", "bson"):
-                raise
-        else:
-            return await exists(url)
+
+        return await exists(url)
     # What cannot be opened says so itself.
     return True
 

@@ -43,8 +43,8 @@ def serve(
 ) -> None:
     """Serve the HTTP interface and the pages until interrupted."""
     try:
-        import litestar  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport]
-        import structlog  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport]
+        import litestar  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport]  is it there?
+        import structlog  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport]  is it there?
         import uvicorn  # noqa: PLC0415  only this command needs the server's packages
     except ModuleNotFoundError:
         raise CommandFailed("Serving needs packages that are not installed: pip install 'laurels[server]'.") from None

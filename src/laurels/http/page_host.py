@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
 from litestar import Request, Response
-from msgspec import Struct
 
+from laurels.application.access.viewer import Viewer
 from laurels.application.live.feeds import Feed
 from laurels.application.service import Service
 from laurels.domain.keys import ADMIN, PROGRESS_READ
@@ -21,19 +21,6 @@ from laurels.http.wire.bodies import read_body, user_id_in
 from laurels.http.wire.streams import EventStream
 
 FORM_BYTES = 512 * 1024
-
-
-class Viewer(Struct, frozen=True):
-    """What the sender of a request may see; `laurels.web.host` says what each field means."""
-
-    is_reader: bool
-    is_admin: bool
-    user_id: str | None
-    shown: Collection[str]
-
-    def sees(self, part: str) -> bool:
-        """Whether `boards`, `badges` or `profiles` may be shown to this viewer."""
-        return self.is_reader or self.user_id is not None or part in self.shown
 
 
 class PageHost:

@@ -65,11 +65,11 @@ class _Rest:
         types = raw.get("event_types")
         self.document: dict[str, Any] = {
             **raw,
-            **({"badges": list(badges)} if isinstance(badges, list) else {}),  # pyright: ignore[reportUnknownArgumentType]
-            **({"event_types": dict(types)} if isinstance(types, dict) else {}),  # pyright: ignore[reportUnknownArgumentType]
+            **({"badges": list(badges)} if isinstance(badges, list) else {}),  # pyright: ignore[reportUnknownArgumentType]  TOML
+            **({"event_types": dict(types)} if isinstance(types, dict) else {}),  # pyright: ignore[reportUnknownArgumentType]  TOML
         }
         # The original place of each badge that is left.
-        self._places = list(range(len(badges))) if isinstance(badges, list) else []  # pyright: ignore[reportUnknownArgumentType]
+        self._places = list(range(len(badges))) if isinstance(badges, list) else []  # pyright: ignore[reportUnknownArgumentType]  TOML
         self.is_partial = False
 
     def original(self, key: str) -> str:

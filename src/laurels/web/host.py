@@ -5,34 +5,14 @@ Pages and the HTTP interface do not know each other; whoever joins them hands a 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from litestar import Request, Response
 
+from laurels.application.access.viewer import Viewer
 from laurels.application.live.feeds import Feed
 from laurels.application.service import Service
-
-
-class Viewer(Protocol):
-    """What the sender of a request may see.
-
-    `is_reader` may see every learner, `is_admin` may also change things. `user_id` is set for an end user with a token
-    of the platform. `shown` is what the operator shows to everybody: `boards`, `badges`, `profiles`.
-    """
-
-    @property
-    def is_reader(self) -> bool: ...
-    @property
-    def is_admin(self) -> bool: ...
-    @property
-    def user_id(self) -> str | None: ...
-    @property
-    def shown(self) -> Collection[str]: ...
-
-    def sees(self, part: str) -> bool:
-        """Whether `boards`, `badges` or `profiles` may be shown to this viewer."""
-        ...
 
 
 class Host(Protocol):

@@ -30,9 +30,6 @@ OLD = Rulebook(replace(NEW.data, badges=[badge for badge in NEW.data.badges if b
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-pytestmark = pytest.mark.usefixtures("soon")
-
-
 @pytest.fixture
 def old() -> Rulebook:
     return OLD

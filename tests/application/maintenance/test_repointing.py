@@ -48,9 +48,6 @@ NEW = small_rulebook(
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-pytestmark = pytest.mark.usefixtures("soon")
-
-
 @pytest.fixture
 def old() -> Rulebook:
     return OLD

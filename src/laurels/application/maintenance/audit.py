@@ -8,14 +8,11 @@ from heapq import heappush, heappushpop
 
 from msgspec import Struct, field
 
-from laurels.application.maintenance.rebuild import entries_of, pages_of_users
+from laurels.application.maintenance.ledgers import entries_of, first_entries, pages_of_users
 from laurels.application.ports.store import Store
 from laurels.domain.audit import Crowd, Finding, Watch
 from laurels.domain.ledger import EventRecorded
 from laurels.domain.migration import RULES as MIGRATED
-
-# Users whose ledgers are read together: at worst `LATER_LIMIT` entries of each.
-_TOGETHER = 20
 
 
 class Audit(Struct):
@@ -49,20 +46,17 @@ async def audit(
                 heappushpop(kept, item)
 
     async for users in pages_of_users(store):
-        for start in range(0, len(users), _TOGETHER):
-            some = users[start : start + _TOGETHER]
-            found = await store.ledger.read(dict.fromkeys(some, 0), "")
-            for user_id in some:
-                watch = Watch(user_id)
-                async for entry in entries_of(store, user_id, found.later.pop(user_id, [])):
-                    body = entry.body
-                    if not isinstance(body, EventRecorded) or body.outcome.rules == MIGRATED:
-                        continue
-                    if since is None or entry.recorded_at >= since:
-                        watch.see(body, entry.recorded_at)
-                        made.events += 1
-                keep(watch.findings())
-                crowd.take(watch)
+        async for user_id, first in first_entries(store, users):
+            watch = Watch(user_id)
+            async for entry in entries_of(store, user_id, first):
+                body = entry.body
+                if not isinstance(body, EventRecorded) or body.outcome.rules == MIGRATED:
+                    continue
+                if since is None or entry.recorded_at >= since:
+                    watch.see(body, entry.recorded_at)
+                    made.events += 1
+            keep(watch.findings())
+            crowd.take(watch)
         made.users += len(users)
         if on_users is not None:
             on_users(made.users)

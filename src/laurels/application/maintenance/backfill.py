@@ -14,7 +14,7 @@ from time import monotonic
 from msgspec import Struct, field
 
 from laurels.application.maintenance.focus import Decisions, Focus
-from laurels.application.maintenance.rebuild import entries_of, pages_of_users
+from laurels.application.maintenance.ledgers import entries_of, first_entries, pages_of_users
 from laurels.application.ports.store import Store
 from laurels.application.recording.commands import AwardMissing
 from laurels.application.recording.committer import ATTEMPTS
@@ -30,8 +30,8 @@ from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreContended, UserDeleted, UserMerged
 
 SAMPLES = 20
-# Users whose ledgers are read together: at worst `LATER_LIMIT` entries of each.
-_TOGETHER = 50
+# Learners who are awarded in one commit.
+_AT_ONCE = 50
 
 
 class Sample(Struct, frozen=True, rename="camel"):
@@ -153,9 +153,9 @@ class Backfill:
     async def of(self, users: Sequence[str]) -> Backfilled:
         """Award to some learners, who may record meanwhile. Raises StoreError."""
         done = Backfilled()
-        for start in range(0, len(users), _TOGETHER):
+        for start in range(0, len(users), _AT_ONCE):
             waiting: list[_Replayed] = []
-            some = users[start : start + _TOGETHER]
+            some = users[start : start + _AT_ONCE]
             async for replayed in _replays_of(self._store, self._focus, some, repoint=self._repoints):
                 done.learners += 1
                 done.events += replayed.events
@@ -223,13 +223,9 @@ async def _replays(store: Store, focus: Focus, *, repoint: bool) -> AsyncIterato
 
 
 async def _replays_of(store: Store, focus: Focus, users: Sequence[str], *, repoint: bool) -> AsyncIterator[_Replayed]:
-    for start in range(0, len(users), _TOGETHER):
-        some = users[start : start + _TOGETHER]
-        found = await store.ledger.read(dict.fromkeys(some, 0), focus.rulebook.measures_version)
-        for user_id in some:
-            entries = found.later.pop(user_id, [])
-            if entries and user_id not in found.deleted:
-                yield await _replay(store, focus, user_id, entries, repoint=repoint)
+    async for user_id, first in first_entries(store, users):
+        if first:
+            yield await _replay(store, focus, user_id, first, repoint=repoint)
 
 
 async def _replay(store: Store, focus: Focus, user_id: str, first: list[Entry], *, repoint: bool) -> _Replayed:

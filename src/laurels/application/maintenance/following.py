@@ -23,8 +23,6 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two looks at the version.
 INTERVAL = 1.0
-# Seconds after which every process that reaches the store goes by another version.
-EVERYWHERE_AFTER = 2.5 * INTERVAL
 
 
 class RememberedRulebook(Protocol):
@@ -42,6 +40,7 @@ class RememberedRulebook(Protocol):
 class RulebookFollower:
     """Has a process go by the published rulebook: `switch` makes its `rulebook`, of a `version`, another one.
 
+    `interval` is in seconds; `everywhere_after` so many, every process that reaches the store goes by another version.
     `unreadable` is the version that cannot be read, None where all is well. With `publishes` a store that has none
     yet, because it was away at the start, gets the rulebook that the process has.
     """
@@ -54,6 +53,7 @@ class RulebookFollower:
         *,
         version: int,
         switch: Callable[[Rulebook], Awaitable[None]],
+        interval: float = INTERVAL,
         publishes: bool = False,
         remembered: RememberedRulebook | None = None,
     ) -> None:
@@ -63,6 +63,8 @@ class RulebookFollower:
         self.unreadable: int | None = None
         self._clock = clock
         self._switch = switch
+        self._interval = interval
+        self.everywhere_after = 2.5 * interval
         self._publishes = publishes
         self._remembered = remembered
         self.task = BackgroundTask("laurels-rulebook", self._turn)
@@ -70,7 +72,7 @@ class RulebookFollower:
 
     async def _turn(self) -> float:
         await self.look()
-        await asyncio.sleep(INTERVAL)
+        await asyncio.sleep(self._interval)
         return 0
 
     async def look(self) -> None:

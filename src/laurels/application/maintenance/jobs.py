@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from laurels.application.background import BackgroundTask
 from laurels.application.maintenance.backfill import Backfill
-from laurels.application.maintenance.following import EVERYWHERE_AFTER, RulebookFollower
+from laurels.application.maintenance.following import RulebookFollower
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.jobs import Job, JobState
 from laurels.application.ports.store import Store
@@ -74,7 +74,7 @@ class JobRunner:
     async def _carry_out(self, job: Job, on_page: Callable[[Job], object]) -> Job | None:
         if job.state == "waiting":
             # Until then another process may decide by the rules before, and the learners who are done would miss it.
-            await asyncio.sleep(EVERYWHERE_AFTER)
+            await asyncio.sleep(self._follower.everywhere_after)
             job = replace(job, state="running", started_at=self._clock())
         await self._follower.look()
         backfill = Backfill(

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct, field
 
+from laurels.application.maintenance.ledgers import entries_of, first_entries, pages_of_users
 from laurels.application.maintenance.merging import left_of_merge
-from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.snapshots import Projected, Projection
 from laurels.application.ports.store import Store
 from laurels.application.recording.refolding import refold
@@ -34,9 +34,6 @@ from laurels.domain.ledger import (
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 
-# Users per portion of work, and of those whose ledgers are read together: at worst `LATER_LIMIT` entries of each.
-_USERS = 200
-_TOGETHER = 50
 # Seconds after which a deletion or a merge that was under way is looked at again.
 _UNDER_WAY = 1.0
 MEND = "`laurels rebuild` makes them again"
@@ -118,7 +115,8 @@ async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -
     found = Verification(users=len(users))
     projections = await store.snapshots.projected(users)
     closed: dict[str, str] = {}
-    async for user_id, ledger in _ledgers(store, rulebook, users):
+    async for user_id, first in first_entries(store, users):
+        ledger = entries_of(store, user_id, first)
         progress = await _verify_user(store, ledger, rulebook, user_id, projections.get(user_id), found)
         if progress.merged_into is not None:
             closed[user_id] = progress.merged_into
@@ -149,9 +147,9 @@ class Rebuilt(Struct, frozen=True):
 async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -> Rebuilt:
     """The part of `rebuild` that is about some users. What was projected of them must have been dropped before."""
     batch: list[Progress] = []
-    async for user_id, ledger in _ledgers(store, rulebook, users):
+    async for user_id, first in first_entries(store, users):
         progress = Progress(user_id=user_id, version=rulebook.measures_version)
-        async for entry in ledger:
+        async for entry in entries_of(store, user_id, first):
             if is_revision(entry):
                 progress = await refold(store, rulebook, user_id, entry.seq)
             else:
@@ -162,36 +160,6 @@ async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) 
         cards=[card_of(progress, rulebook) for progress in batch],
     )
     return Rebuilt(len(batch), sum(progress.seq for progress in batch))
-
-
-async def pages_of_users(store: Store) -> AsyncGenerator[list[str]]:
-    """All users of a store, in portions of work."""
-    after = ""
-    while users := await store.ledger.users(after=after, limit=_USERS):
-        after = users[-1]
-        yield users
-
-
-async def _ledgers(
-    store: Store, rulebook: Rulebook, users: Sequence[str]
-) -> AsyncIterator[tuple[str, AsyncIterator[Entry]]]:
-    """Each user with the entries of their ledger. Most ledgers are short: those of many users come in one read."""
-    for start in range(0, len(users), _TOGETHER):
-        some = users[start : start + _TOGETHER]
-        found = await store.ledger.read(dict.fromkeys(some, 0), rulebook.measures_version)
-        for user_id in some:
-            yield user_id, entries_of(store, user_id, found.later.get(user_id, []))
-
-
-async def entries_of(store: Store, user_id: str, first: Sequence[Entry]) -> AsyncIterator[Entry]:
-    """The entries of a user, of which the `first` up to `LATER_LIMIT` have been read; page by page from there."""
-    page = first
-    while page:
-        for entry in page:
-            yield entry
-        if len(page) < LATER_LIMIT:
-            return
-        page = await store.ledger.entries(user_id, after=page[-1].seq, limit=LATER_LIMIT)
 
 
 async def _verify_user(

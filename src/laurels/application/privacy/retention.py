@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from laurels.application.maintenance.rebuild import pages_of_users
+from laurels.application.maintenance.ledgers import pages_of_users
 from laurels.application.ports.store import Store
 from laurels.application.queries.learners.learners import Learners
 from laurels.errors import UnknownUser

@@ -15,6 +15,7 @@ import typer
 
 from laurels.application.maintenance.diagnostics import Check
 from laurels.bootstrap import open_store, store_exists, system_clock
+from laurels.bootstrap.drivers import needs_pymongo
 from laurels.cli.doctor.checks import (
     examine_keys,
     examine_machine,
@@ -121,13 +122,10 @@ async def _inspect(settings: Settings) -> list[Check]:
         makes_folder = path.parent == settings.data_folder
         return await asyncio.to_thread(inspect, path, makes_folder=makes_folder)
     if settings.store.startswith("mongodb"):
-        try:
+        with needs_pymongo("A MongoDB store"):
             from laurels.storage.mongodb.diagnostics import inspect as inspect_mongodb  # noqa: PLC0415  likewise
-        except ModuleNotFoundError as error:
-            if error.name not in ("pymongo", "bson"):
-                raise
-        else:
-            return await inspect_mongodb(settings.store, while_away=await while_away(settings))
+
+        return await inspect_mongodb(settings.store, while_away=await while_away(settings))
     # What cannot be named says so itself.
     await (await open_store(settings.store)).close()
     return []

@@ -16,6 +16,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from laurels.bootstrap import open_store, rulebook_of
+from laurels.bootstrap.drivers import needs_pymongo
 from laurels.cli.importing.event_lines import STANDARD_INPUT, EventLines, open_lines
 from laurels.cli.importing.formats import Format
 from laurels.cli.importing.pipeline import ImportPipeline
@@ -32,7 +33,6 @@ from laurels.cli.options import RulebookOption, StoreOption, named_store, rulebo
 from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
 from laurels.counts import counted
 from laurels.domain.migration import Differences
-from laurels.errors import SettingsError
 from laurels.settings import Settings
 
 # Bytes of input, below which starting another process takes longer than what it saves.
@@ -111,12 +111,9 @@ def import_events(  # noqa: PLR0917  options of a command, each by its name
 
 
 def _take_over(url: str, settings: Settings, differences: Differences, rejects: Path | None) -> None:
-    try:
+    with needs_pymongo("--from-mongo"):
         from laurels.cli.importing.mongodb import import_mongodb  # noqa: PLC0415  a driver is only loaded when asked for
-    except ModuleNotFoundError as error:
-        if error.name not in ("pymongo", "bson"):
-            raise
-        raise SettingsError("--from-mongo needs PyMongo: pip install 'laurels[mongodb]'.") from error
+
     spare_the_collector()
     import_mongodb(url, for_import(settings), differences=differences, rejects=rejects)
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from laurels.application.maintenance.rebuild import pages_of_users
+from laurels.application.maintenance.ledgers import pages_of_users
 from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store
 from laurels.cli.importing.worker import spare_the_collector

@@ -111,5 +111,5 @@ def _condition(condition: object) -> str:
             return f"from {condition.min:g}"
         return f"from {condition.min:g} to {condition.max:g}"
     if isinstance(condition, list):
-        return " or ".join(str(value) for value in condition)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return " or ".join(str(value) for value in condition)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  JSON
     return str(condition)

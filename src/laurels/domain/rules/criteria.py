@@ -205,8 +205,8 @@ def reader(field: str) -> Reader:
         for key in path:
             if not isinstance(value, dict):
                 return None
-            value = value.get(key)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        return value  # pyright: ignore[reportUnknownVariableType]
+            value = value.get(key)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  JSON
+        return value  # pyright: ignore[reportUnknownVariableType]  JSON
 
     return nested
 

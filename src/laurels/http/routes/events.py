@@ -175,7 +175,7 @@ def _event_id_of(line: bytes | msgspec.Raw) -> str | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # The decoder stops at the first wrong field; what comes after it may be no JSON at all.
         return None
-    event_id: Any = found.get("eventId") if isinstance(found, dict) else None  # pyright: ignore
+    event_id: Any = found.get("eventId") if isinstance(found, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  JSON
     return event_id if isinstance(event_id, str) else None
 
 

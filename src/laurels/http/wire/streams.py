@@ -132,7 +132,7 @@ class EventStream(Response[bytes]):
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             # Spread, so that the clients of a server that was restarted do not all come at the same moment.
-            piece = b"retry: %d\n\n" % randint(1_000, 3_000)  # noqa: S311
+            piece = b"retry: %d\n\n" % randint(1_000, 3_000)  # noqa: S311  no secret depends on it
             while not vanishing.done():
                 await self._give(piece, send)
                 if feed.is_ended:

@@ -84,7 +84,7 @@ class MongoWebhooks(Concern):
         kept = [each for each in deliveries if each.endpoint in known]
         if not kept:
             return
-        turn = await _progress_lock(self.database, len(kept))
+        turn = await _take_turns(self.database, len(kept))
         # The cursors first: what was given up or arrived and is found once more is only sent once more.
         cursors = [_cursor_of(each) for each in kept if each.state != "pending" and each.seq]
         if cursors:
@@ -177,9 +177,9 @@ def _cursor_of(delivery: Delivery) -> UpdateOne:
     return UpdateOne(key, [{"$set": moved}], upsert=True)
 
 
-async def _progress_lock(database: Database, count: int) -> int:
+async def _take_turns(database: Database, count: int) -> int:
     found: Any = await database["meta"].find_one_and_update(
-        {"_id": "webhook_progress_lock"}, {"$inc": {"turn": count}}, upsert=True
+        {"_id": "webhook_turns"}, {"$inc": {"turn": count}}, upsert=True
     )
     return found["turn"] if found else 0
 

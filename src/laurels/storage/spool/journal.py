@@ -156,7 +156,7 @@ class FileSpool:
                 for start in range(0, len(kept), _ROWS):
                     part = kept[start : start + _ROWS]
                     values = ", ".join(["(?, ?, ?, ?)"] * len(part))
-                    insert = f"INSERT INTO queue (user_id, arrived_at, size, event) VALUES {values}"  # noqa: S608
+                    insert = f"INSERT INTO queue (user_id, arrived_at, size, event) VALUES {values}"
                     rows(connection, insert, [field for row in part for field in row[:4]])
                 rows(
                     connection,
@@ -197,8 +197,8 @@ class FileSpool:
         def work(connection: apsw.Connection) -> int:
             rows(connection, "PRAGMA secure_delete = ON")
             theirs = "IN (SELECT value FROM json_each(?)) RETURNING size"
-            queued = f"DELETE FROM queue WHERE user_id {theirs}"  # noqa: S608
-            put_aside = f"DELETE FROM set_aside WHERE event ->> 'userId' {theirs}"  # noqa: S608
+            queued = f"DELETE FROM queue WHERE user_id {theirs}"
+            put_aside = f"DELETE FROM set_aside WHERE event ->> 'userId' {theirs}"
             with transaction(connection, "IMMEDIATE"):
                 waiting: list[int] = [size for (size,) in rows(connection, queued, (asked,))]
                 aside: list[int] = [size for (size,) in rows(connection, put_aside, (asked,))]

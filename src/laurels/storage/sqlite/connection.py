@@ -79,7 +79,7 @@ def _when_free(work: Callable[[], T]) -> T:
 def rows(connection: apsw.Connection, statement: str, bindings: Sequence[object] = ()) -> list[tuple[Any, ...]]:
     """Every row that `statement` gives. Also for statements that give none. Always with bindings for data."""
     # The driver's stubs leave the type of buffers open on this Python, which strict checking reports at each call.
-    return connection.execute(statement, bindings).fetchall()  # pyright: ignore
+    return connection.execute(statement, bindings).fetchall()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 class MultiRowInsert:
@@ -98,7 +98,7 @@ class MultiRowInsert:
         for size in self._SIZES:
             values = f"VALUES {','.join([row] * size)}"
             # As a limit it is worked out once for the statement, and not for each row.
-            guarded = f"SELECT * FROM ({values}) LIMIT iif({guard}, -1, 0)"  # noqa: S608  by this package alone
+            guarded = f"SELECT * FROM ({values}) LIMIT iif({guard}, -1, 0)"
             self._statements[size] = f"{head} {guarded if guard else values} {tail}"
 
     def run(

@@ -41,14 +41,14 @@ _LATER = f"""
     UNION ALL
     SELECT {_COLUMNS} FROM json_each(?) AS asked
     CROSS JOIN ledger AS l ON l.user_id = asked.value ->> 0
-        AND l.seq > asked.value ->> 1 AND l.seq <= (asked.value ->> 1) + {LATER_LIMIT}"""  # noqa: S608  names from this module only
+        AND l.seq > asked.value ->> 1 AND l.seq <= (asked.value ->> 1) + {LATER_LIMIT}"""
 _KNOWN = f"""
     SELECT {_COLUMNS} FROM json_each(?) AS asked
-    JOIN ledger AS l ON l.user_id = asked.value ->> 0 AND l.event_id = asked.value ->> 1"""  # noqa: S608
+    JOIN ledger AS l ON l.user_id = asked.value ->> 0 AND l.event_id = asked.value ->> 1"""
 # Where the end of the ledger was deleted, its positions are given again: from there on everything is looked at.
 _FROM = "SELECT min(?1, coalesce((SELECT min(pos) FROM ledger_ends WHERE number > ?2), ?1))"
 _SINCE = "SELECT pos, user_id, seq FROM ledger WHERE pos > ? ORDER BY pos LIMIT ?"
-_ENTRIES = f"SELECT {_COLUMNS} FROM ledger AS l WHERE user_id = ? AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+_ENTRIES = f"SELECT {_COLUMNS} FROM ledger AS l WHERE user_id = ? AND seq > ? ORDER BY seq LIMIT ?"
 
 
 class SQLiteLedger(Concern):

@@ -20,7 +20,7 @@ class SQLiteRulebook(Concern):
 
     @reading
     def newest(self, connection: apsw.Connection) -> PublishedRulebook | None:
-        found = rows(connection, f"SELECT {_ABOUT}, content FROM rulebooks ORDER BY version DESC LIMIT 1")  # noqa: S608  names of ours
+        found = rows(connection, f"SELECT {_ABOUT}, content FROM rulebooks ORDER BY version DESC LIMIT 1")
         return PublishedRulebook(*found[0]) if found else None
 
     @reading
@@ -37,12 +37,12 @@ class SQLiteRulebook(Concern):
 
     @reading
     def versions(self, connection: apsw.Connection, *, limit: int) -> list[PublishedRulebook]:
-        found = rows(connection, f"SELECT {_ABOUT}, x'' FROM rulebooks ORDER BY version DESC LIMIT ?", (limit,))  # noqa: S608  names of ours
+        found = rows(connection, f"SELECT {_ABOUT}, x'' FROM rulebooks ORDER BY version DESC LIMIT ?", (limit,))
         return [PublishedRulebook(*row) for row in found]
 
     @reading
     def get(self, connection: apsw.Connection, version: int) -> PublishedRulebook | None:
-        found = rows(connection, f"SELECT {_ABOUT}, content FROM rulebooks WHERE version = ?", (version,))  # noqa: S608  names of ours
+        found = rows(connection, f"SELECT {_ABOUT}, content FROM rulebooks WHERE version = ?", (version,))
         return PublishedRulebook(*found[0]) if found else None
 
     @writing

@@ -23,9 +23,9 @@ _MAKE_COUNTS = f"""
     -- Ranges that have just become empty, to be removed: holds nothing between transactions.
     CREATE INDEX counts_empty ON counts (users) WHERE users = 0;
     INSERT INTO counts SELECT board, 0, points, count(*) FROM standings GROUP BY board, points;
-    """  # noqa: S608
+    """
 _FILL_LEVELS = "".join(
-    f"INSERT INTO counts SELECT board, {level}, bucket >> {WIDTH}, sum(users) "  # noqa: S608
+    f"INSERT INTO counts SELECT board, {level}, bucket >> {WIDTH}, sum(users) "
     f"FROM counts WHERE level = {level - 1} GROUP BY 1, 3;\n"
     for level in range(1, LEVELS)
 )

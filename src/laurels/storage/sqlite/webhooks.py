@@ -24,7 +24,7 @@ _RECORD = f"""
     ON CONFLICT (endpoint, id) DO UPDATE SET body = excluded.body, state = excluded.state,
         attempts = excluded.attempts, next_at = excluded.next_at, at = excluded.at, status = excluded.status,
         error = excluded.error, turn = (SELECT max(turn) + 1 FROM webhook_deliveries)
-    """  # noqa: S608  names from this module only
+    """
 _MOVE_ON = """
     INSERT INTO webhook_cursors SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM webhooks WHERE id = ?1)
     ON CONFLICT (endpoint, user_id) DO UPDATE SET seq = excluded.seq, part = excluded.part
@@ -78,7 +78,7 @@ class SQLiteWebhooks(Concern):
             rows(connection, "DELETE FROM webhooks WHERE id = ?", (endpoint_id,))
             is_known = connection.changes() == 1
             for table in ("webhook_cursors", "webhook_deliveries", "webhook_reminders"):
-                rows(connection, f"DELETE FROM {table} WHERE endpoint = ?", (endpoint_id,))  # noqa: S608
+                rows(connection, f"DELETE FROM {table} WHERE endpoint = ?", (endpoint_id,))
             _note_change(connection)
         return is_known
 
@@ -185,7 +185,7 @@ class SQLiteWebhooks(Concern):
 
 
 def _find(connection: apsw.Connection, condition: str, bindings: Sequence[object]) -> list[Delivery]:
-    found = rows(connection, f"SELECT {_COLUMNS} FROM webhook_deliveries WHERE {condition}", bindings)  # noqa: S608
+    found = rows(connection, f"SELECT {_COLUMNS} FROM webhook_deliveries WHERE {condition}", bindings)
     names = _COLUMNS.split(", ")
     return [msgspec.convert(dict(zip(names, row, strict=True)), Delivery) for row in found]
 

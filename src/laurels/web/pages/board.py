@@ -9,11 +9,11 @@ from urllib.parse import quote, urlencode
 from litestar import Request, Response
 from markupsafe import Markup
 
+from laurels.application.access.viewer import Viewer
 from laurels.application.queries.board_views import Leaderboard, LeaderboardRow
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe
 from laurels.errors import InvalidQuery, UnknownUser
-from laurels.web.host import Viewer
 from laurels.web.languages import Language
 from laurels.web.names import initial_of, shown_name
 from laurels.web.rendering import language_of, page

@@ -66,7 +66,7 @@ def complete(description: Json) -> Json:
     for path, operations in description["paths"].items():
         for method, operation in operations.items():
             if isinstance(operation, dict) and "responses" in operation:
-                complete_operation(f"{method} {path}", operation)  # pyright: ignore[reportUnknownArgumentType]
+                complete_operation(f"{method} {path}", operation)  # pyright: ignore[reportUnknownArgumentType]  JSON
     _loosen(description)
     name_parameters(description)
     schemes: Json = description["components"].setdefault("securitySchemes", {})

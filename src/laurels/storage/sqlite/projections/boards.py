@@ -56,7 +56,7 @@ class SQLiteBoards(Concern):
             bound, order, place = "?2 IS ?3 OR ?4 IS NULL OR true", "points DESC, reached_at, user_id", Place(0, 0, "")
         found = rows(
             connection,
-            f"SELECT {_STANDING} FROM standings WHERE board = ?1 AND shown = 1 AND ({bound}) ORDER BY {order} LIMIT ?5",  # noqa: S608
+            f"SELECT {_STANDING} FROM standings WHERE board = ?1 AND shown = 1 AND ({bound}) ORDER BY {order} LIMIT ?5",
             (board, place.points, place.reached_at, place.user_id, limit),
         )
         page = [Standing(*row) for row in found]
@@ -109,7 +109,7 @@ class SQLiteBoards(Concern):
 def _standing(connection: apsw.Connection, board: str, user_id: str) -> Standing | None:
     found = rows(
         connection,
-        f"SELECT {_STANDING} FROM standings WHERE board = ? AND user_id = ? AND shown = 1",  # noqa: S608
+        f"SELECT {_STANDING} FROM standings WHERE board = ? AND user_id = ? AND shown = 1",
         (board, user_id),
     )
     return Standing(*found[0]) if found else None

@@ -35,17 +35,17 @@ ABOVE = f"""
     WITH levels (level) AS (VALUES {", ".join(f"({level})" for level in range(LEVELS))})
     SELECT coalesce(sum(users), 0) FROM levels CROSS JOIN counts
     ON board = ?1 AND counts.level = levels.level AND bucket > (?2 >> (levels.level * {WIDTH}))
-    AND bucket <= iif(levels.level = {TOP}, {LARGEST}, (?2 >> (levels.level * {WIDTH})) | {2**WIDTH - 1})"""  # noqa: S608
+    AND bucket <= iif(levels.level = {TOP}, {LARGEST}, (?2 >> (levels.level * {WIDTH})) | {2**WIDTH - 1})"""
 # Level 0 against the lines, and each other level against the one below: so all of them against the lines.
 _COUNTED = "SELECT board, level, bucket, users FROM counts"
 _EXPECTED = f"""
     SELECT board, 0 AS level, points AS bucket, count(*) AS users FROM standings WHERE shown = 1 GROUP BY board, points
     UNION ALL
-    SELECT board, level + 1, bucket >> {WIDTH}, sum(users) FROM counts WHERE level < {TOP} GROUP BY 1, 2, 3"""  # noqa: S608
+    SELECT board, level + 1, bucket >> {WIDTH}, sum(users) FROM counts WHERE level < {TOP} GROUP BY 1, 2, 3"""
 _MISCOUNTED = f"""
     SELECT board FROM ({_COUNTED} EXCEPT SELECT * FROM ({_EXPECTED}))
     UNION SELECT board FROM (SELECT * FROM ({_EXPECTED}) EXCEPT {_COUNTED})
-    ORDER BY board"""  # noqa: S608
+    ORDER BY board"""
 
 
 # Along with anything that boards show.
