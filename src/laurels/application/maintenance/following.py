@@ -40,9 +40,9 @@ class RememberedRulebook(Protocol):
 class RulebookFollower:
     """Has a process go by the published rulebook: `switch` makes its `rulebook`, of a `version`, another one.
 
-    `interval` is in seconds; `everywhere_after` so many, every process that reaches the store goes by another version.
-    `unreadable` is the version that cannot be read, None where all is well. With `publishes` a store that has none
-    yet, because it was away at the start, gets the rulebook that the process has.
+    `interval` is in seconds. After `everywhere_after` seconds every process that reaches the store goes by another
+    version. `unreadable` is the version that cannot be read, None where all is well. With `publishes` a store that has
+    none yet, because it was away at the start, gets the rulebook that the process has.
     """
 
     def __init__(

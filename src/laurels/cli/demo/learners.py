@@ -101,7 +101,7 @@ def learners(count: int, *, days: int, seed: int, until: date) -> list[Learner]:
     for number in range(1, count + 1):
         is_twin = number % TWIN_EVERY == 0 and bool(made)
         key = made[-1].key if is_twin else f"{seed}:{number}"
-        dice = Random(key)  # noqa: S311  made-up people, the same each time  for show, and it must repeat
+        dice = Random(key)  # noqa: S311  for show, and it must repeat
         habit = dice.choices(HABITS, _HABIT_WEIGHTS)[0]
         # Half of them were there from the beginning.
         age = days - 1 if dice.random() < 0.5 else dice.randrange(days)
@@ -164,7 +164,7 @@ def _number(text: str) -> int:
 def _day_of(learner: Learner, day: date) -> Iterator[tuple[datetime, LearningEvent]]:
     if not _is_active(learner, day):
         return
-    dice = Random(f"{learner.key}:{day.isoformat()}")  # noqa: S311  made-up people, the same each time
+    dice = Random(f"{learner.key}:{day.isoformat()}")  # noqa: S311  for show, and it must repeat
     hour = (learner.habit.hour + dice.choice((-1, 0, 0, 0, 1))) % 24
     local = datetime.combine(day, time(hour, dice.randrange(60)), ZoneInfo(learner.time_zone))
     at = local.astimezone(UTC)
