@@ -25,6 +25,18 @@ async def ledger_of(laurels: Service, user_id: str = "ada") -> list[EventRecorde
     return [entry.body for entry in entries if isinstance(entry.body, EventRecorded)]
 
 
+async def test_an_entry_says_whether_its_event_made_the_streak_longer(laurels: Service, clock: SettableClock) -> None:
+    said: list[tuple[int, bool]] = []
+    for days in (0, 0, 1, 0, 1, 3):
+        clock.advance(timedelta(days=days))
+        body = (await laurels.record("ada", "run")).body
+        said.append((body.daily_streak, body.extends_streak))
+    assert said == [(1, False), (1, False), (2, True), (2, False), (3, True), (1, False)]
+    # Two days are told late; with the second, the streak that was lost is whole again.
+    late = [await laurels.record("ada", "run", timestamp=clock.moment - timedelta(days=days)) for days in (2, 1)]
+    assert [(each.body.daily_streak, each.body.extends_streak) for each in late] == [(1, False), (6, True)]
+
+
 class TestRetries:
     """The same event id again."""
 
