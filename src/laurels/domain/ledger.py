@@ -48,7 +48,8 @@ class Outcome(Struct, frozen=True, rename="camel", omit_defaults=True):
 class EventRecorded(Struct, frozen=True, rename="camel", omit_defaults=True, tag="event", tag_field="kind"):
     """A learning event was recorded. `at` is when it happened, `daily_streak` the streak shown in the answer,
     `once_key` names the thing that is paid for once. `extends_streak`: the event made the streak longer, to two days
-    or more. `is_imported`: the operator brought it in, so that its being told late says nothing about the user."""
+    or weeks, or more. `is_imported`: the operator brought it in, so that its being told late says nothing about the
+    user."""
 
     event_type: str
     at: int
