@@ -27,8 +27,6 @@ FROZEN = small_rulebook(
 # Days of March on which Ada learns: the 3rd, 9th and 10th are missed.
 ADA = (1, 2, 4, 5, 6, 7, 8, 11, 12, 13, 14)
 
-pytestmark = pytest.mark.usefixtures("soon")
-
 
 @pytest.fixture
 def old() -> Rulebook:
