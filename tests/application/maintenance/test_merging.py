@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from laurels.application.queries.history import history
 
 from laurels import LearningEvent
 from laurels.application.maintenance import merging
 from laurels.application.maintenance.rebuild import rebuild, verify
 from laurels.application.privacy.retention import inactive_users
+from laurels.application.queries.learners.history import history
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.domain.ledger import Entry

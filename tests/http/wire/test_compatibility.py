@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from laurels.http.app import build_app
-from laurels.http.wire.openapi import complete
+from laurels.http.wire.openapi.description import complete
 from tests.http.wire.openapi_changes import breaking_changes
 
 KEPT = Path(__file__).parents[3] / "clients" / "openapi.json"
