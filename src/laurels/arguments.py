@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from laurels.application.queries.leaderboards import MAX_LIMIT
+from laurels.application.queries.boards.leaderboards import MAX_LIMIT
 from laurels.domain.events import LearningEvent, check_id
 from laurels.domain.periods import Timeframe, to_ms
 from laurels.domain.rules.rulebook import Rulebook

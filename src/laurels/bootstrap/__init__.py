@@ -56,8 +56,8 @@ async def open_service(
 
     `rulebook` is a rulebook, a built-in name or a TOML file; default: the one published in the store, else `coding`.
     `settings` default to those of the environment where no `url` is given, else to the built-in ones.
-    `projection_interval` and `rulebook_interval`, between two looks for another rulebook, are in seconds, `batch` is the
-    most events that one commit takes. With a `spool`, a folder on the local disk, the store may be away, even now:
+    `projection_interval` and `rulebook_interval`, between two looks for another rulebook, are in seconds, `batch` is
+    the most events that one commit takes. With a `spool`, a folder on the local disk, the store may be away, even now:
     `accept_event` and `accept_many` then queue there. `publish` puts the rulebook in force in a store that has none.
     `waits_briefly`: a file that stays locked is given up in time for callers to be answered within the settings'
     `store_timeout_ms`. Raises StoreError, RulebookError (OtherRulebook where the store runs another one) or
