@@ -12,6 +12,7 @@ from laurels.testing.store_contract import (
     BoardContract,
     CountContract,
     HandleContract,
+    ImportContract,
     JobContract,
     KeyContract,
     LedgerContract,
@@ -83,6 +84,10 @@ class TestHandles(HandleContract):
 
 class TestWatching(WatchContract):
     """Being told that somebody wrote."""
+
+
+class TestImports(ImportContract):
+    """Imported lines."""
 
 
 class TestKeys(KeyContract):

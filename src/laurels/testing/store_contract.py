@@ -11,6 +11,7 @@ A store's own test file subclasses each class and provides one fixture, `open_st
     class TestKeys(KeyContract): ...
     class TestRulebooks(RulebookContract): ...
     class TestJobs(JobContract): ...
+    class TestImports(ImportContract): ...
     class TestLimits(LimitContract): ...
     class TestSecrets(SecretContract): ...
     class TestTombstones(TombstoneContract): ...
@@ -23,6 +24,7 @@ asks which store it runs on, and none looks behind the port.
 from laurels.testing.contracts.boards import BoardContract
 from laurels.testing.contracts.counts import CountContract
 from laurels.testing.contracts.handles import HandleContract
+from laurels.testing.contracts.imports import ImportContract
 from laurels.testing.contracts.jobs import JobContract
 from laurels.testing.contracts.keys import KeyContract
 from laurels.testing.contracts.ledger import LedgerContract
@@ -40,6 +42,7 @@ __all__ = [
     "BoardContract",
     "CountContract",
     "HandleContract",
+    "ImportContract",
     "JobContract",
     "KeyContract",
     "LedgerContract",

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from laurels.application.outage.availability import Availability
 from laurels.application.ports.boards import BoardStore
+from laurels.application.ports.imports import ImportStore
 from laurels.application.ports.jobs import JobStore
 from laurels.application.ports.keys import KeyStore
 from laurels.application.ports.ledger import LedgerStore
@@ -35,6 +36,7 @@ LIMITED: dict[str, frozenset[str]] = {
     ),
     "rulebook": frozenset({"newest", "version", "add", "versions", "get"}),
     "jobs": frozenset({"add", "get", "last"}),
+    "imports": frozenset(),
     "keys": frozenset({"add", "revoke", "all", "version", "touch"}),
     "limits": frozenset({"take"}),
     "secrets": frozenset({"keys", "rotate"}),
@@ -58,6 +60,7 @@ class GuardedStore:
         self.boards = cast("BoardStore", _GuardedConcern(self, "boards"))
         self.rulebook = cast("RulebookStore", _GuardedConcern(self, "rulebook"))
         self.jobs = cast("JobStore", _GuardedConcern(self, "jobs"))
+        self.imports = cast("ImportStore", _GuardedConcern(self, "imports"))
         self.keys = cast("KeyStore", _GuardedConcern(self, "keys"))
         self.limits = cast("LimitStore", _GuardedConcern(self, "limits"))
         self.secrets = cast("SecretStore", _GuardedConcern(self, "secrets"))

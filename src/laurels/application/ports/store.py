@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from laurels.application.ports.boards import BoardStore
+from laurels.application.ports.imports import ImportStore
 from laurels.application.ports.jobs import JobStore
 from laurels.application.ports.keys import KeyStore
 from laurels.application.ports.ledger import LedgerStore
@@ -38,6 +39,8 @@ class Store(Protocol):
     def rulebook(self) -> RulebookStore: ...
     @property
     def jobs(self) -> JobStore: ...
+    @property
+    def imports(self) -> ImportStore: ...
     @property
     def keys(self) -> KeyStore: ...
     @property

@@ -17,19 +17,20 @@ import typer
 
 from laurels.bootstrap import open_store, rulebook_of
 from laurels.bootstrap.drivers import needs_pymongo
+from laurels.cli.importing.dry_run import dry_worker
 from laurels.cli.importing.event_lines import STANDARD_INPUT, EventLines, open_lines
 from laurels.cli.importing.formats import Format
-from laurels.cli.importing.pipeline import ImportPipeline
+from laurels.cli.importing.pipeline import PAUSE, ImportPipeline
 from laurels.cli.importing.rejects import Rejects, open_rejects
+from laurels.cli.importing.source_lines import SourceLines
 from laurels.cli.importing.worker import (
-    DryWorker,
     Worker,
     for_import,
     local_worker,
     remote_workers,
     spare_the_collector,
 )
-from laurels.cli.options import RulebookOption, StoreOption, named_store, rulebook_for, settings_for
+from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for
 from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
 from laurels.counts import counted
 from laurels.domain.migration import Differences
@@ -163,16 +164,20 @@ async def _import(lines: EventLines, rejects: Rejects, settings: Settings, optio
     settings = for_import(settings, processes)
     async with AsyncExitStack() as workers:
         if options.is_dry:
-            recording: Sequence[Worker] = [DryWorker(await rulebook_for(settings))]
+            checking = await workers.enter_async_context(dry_worker(settings))
+            recording: Sequence[Worker] = [checking]
+            imports = None if checking.store is None else checking.store.imports
+            source = await SourceLines.of(options.source, imports, is_kept=False)
         elif processes == 1:
-            recording = [await workers.enter_async_context(local_worker(settings))]
+            worker = await workers.enter_async_context(local_worker(settings))
+            recording = [worker]
+            source = await SourceLines.of(options.source, worker.store.imports)
         else:
             # Whatever is wrong with the store or the rulebook is said here, once.
             store = await open_store(settings.store)
-            try:
-                await rulebook_of(store, settings, publishes=True)
-            finally:
-                await store.close()
+            workers.push_async_callback(store.close)
+            await rulebook_of(store, settings, publishes=True)
+            source = await SourceLines.of(options.source, store.imports)
             recording = await workers.enter_async_context(remote_workers(settings, processes))
         with progress_bar("Importing", total=lines.size, is_bytes=True) as bar:
 
@@ -184,7 +189,9 @@ async def _import(lines: EventLines, rejects: Rejects, settings: Settings, optio
                     int(lines.position * (1 + share)) // 2, f"{counted(done, 'event')}, {rejects.count:,} rejected"
                 )
 
-            intake = ImportPipeline(recording, rejects, source=options.source, on_progress=on_progress)
+            # What only is checked need not hurry.
+            pause = None if options.is_dry else PAUSE
+            intake = ImportPipeline(recording, rejects, source=source, on_progress=on_progress, pause=pause)
             await intake.take_in(lines)
         with progress_bar("Bringing the boards up to date"):
             await workers.aclose()

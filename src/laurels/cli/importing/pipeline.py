@@ -7,7 +7,8 @@ and again. Where a pipe brings nothing for a while, what has come so far is reco
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
@@ -16,9 +17,11 @@ from laurels.cli.importing.event_lines import Chunk, EventLines, InputFailed, Pa
 from laurels.cli.importing.rejects import Rejects
 from laurels.cli.importing.shares import Share, Taken
 from laurels.cli.importing.sorting import Line, LinesByLearner, Portion
+from laurels.cli.importing.source_lines import SourceLines
 from laurels.cli.importing.worker import Worker
 from laurels.cli.terminal import CommandFailed
 from laurels.counts import counted
+from laurels.errors import StoreError
 
 # Portions on their way to a worker: enough of them that a commit finds as many events waiting as it may take.
 IN_FLIGHT = 6
@@ -45,7 +48,8 @@ class _HandedOver(Struct):
 
 
 class ImportPipeline:
-    """Has the lines of an input recorded by workers and counts what became of them. `read` lines were read so far, of
+    """Has the lines of an input recorded by workers and counts what became of them. After `pause` seconds without input
+    it records what came so far; None: it waits for the end. `read` lines were read so far, of
     which `settled` have met their fate."""
 
     def __init__(
@@ -53,8 +57,9 @@ class ImportPipeline:
         workers: Sequence[Worker],
         rejects: Rejects,
         *,
-        source: str | None,
+        source: SourceLines,
         on_progress: Callable[[ImportPipeline], None],
+        pause: float | None = PAUSE,
     ) -> None:
         self.read = 0
         self.settled = 0
@@ -65,6 +70,7 @@ class ImportPipeline:
         self.rejects = rejects
         self._workers = workers
         self._on_progress = on_progress
+        self._pause = pause
         self._gathered = LinesByLearner()
         self._in_flight: dict[asyncio.Task[Taken], _HandedOver] = {}
         self._last_worker = 0
@@ -87,7 +93,7 @@ class ImportPipeline:
             while True:
                 arriving = asyncio.ensure_future(anext(chunks))
                 if not self._gathered.is_empty:
-                    await asyncio.wait({arriving}, timeout=PAUSE)
+                    await asyncio.wait({arriving}, timeout=self._pause)
                     if not arriving.done():
                         await self._record_gathered()
                 try:
@@ -112,6 +118,7 @@ class ImportPipeline:
                 await self._record_gathered()
                 self.read += 1
                 self.settled += 1
+                self._source.read(self.read, chunk.lines[0])
                 self.rejects.add_beginning(self.read, chunk.lines[0], "Is longer than 1 MiB.")
             case Part.CONTINUATION:
                 self.rejects.go_on(chunk.lines[0])
@@ -119,6 +126,7 @@ class ImportPipeline:
     def _owned(self, lines: list[bytes]) -> Iterator[Line]:
         for line in lines:
             self.read += 1
+            self._source.read(self.read, line)
             try:
                 user_id = _decode(line).user_id
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -135,6 +143,12 @@ class ImportPipeline:
                 await self._hand_over(portion)
             while self._in_flight:
                 await self._settle()
+            await self._source.save(is_end=True)
+        except BaseException:
+            # What stands is noted, if that is possible yet.
+            with suppress(StoreError):
+                await self._source.save(is_end=True)
+            raise
         finally:
             self._tell_refused()
         if self._failure is not None:
@@ -148,7 +162,9 @@ class ImportPipeline:
             for handed in self._in_flight.values():
                 busy[handed.worker] += 1
             self._last_worker = busy.index(min(busy))
-        share = Share(self._source, portion.numbers, portion.lines)
+        source = self._source
+        known = source.known_among(portion.numbers)
+        share = Share(source.name, portion.numbers, portion.lines, known, source.moved_after)
         taking = asyncio.create_task(self._workers[self._last_worker].take(share))
         self._in_flight[taking] = _HandedOver(self._last_worker, portion)
         # Lets it check and queue its events before this one goes on.
@@ -166,12 +182,14 @@ class ImportPipeline:
             self.settled += len(portion.lines)
             if taken.failed is not None:
                 self._failure = self._failure or taken.failed
-            if taken.refused:
-                self._refuse(portion, taken.refused)
+            if taken.refused or taken.by_line:
+                by_number = dict(zip(portion.numbers, portion.lines, strict=True))
+                self._refuse(by_number, taken.refused)
+                self._source.recorded(taken.by_line, by_number)
+        await self._source.save(is_end=False)
         self._on_progress(self)
 
-    def _refuse(self, portion: Portion, refused: list[tuple[int, str]]) -> None:
-        by_number = dict(zip(portion.numbers, portion.lines, strict=True))
+    def _refuse(self, by_number: Mapping[int, bytes], refused: list[tuple[int, str]]) -> None:
         for number, reason in refused:
             self._refused.append((number, by_number[number], reason))
             self._refused_size += len(by_number[number])

@@ -2,49 +2,83 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from laurels.application.ports.store import Store
+from laurels.cli.importing.source_lines import id_of
 from laurels.domain.events import LearningEvent, decode_event
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import LaurelsError
 
 _UNNAMED = (
-    "An event has no eventId, and what comes on standard input has no name: give it one with --source NAME, always "
+    "An event has no eventId, and what does not come from a file has no name: give it one with --source NAME, always "
     "the same for the same lines, so that none is recorded twice and none is taken for another one."
+)
+_REMEDY = (
+    "Import new lines as a file of their own, and another file of the same name with --source NAME; events with an "
+    "eventId may stand on any line."
+)
+_MOVED = f"Was recorded before for another user: the lines of this file have moved, or it is another file. {_REMEDY}"
+_AFTER_MOVED = (
+    "Comes after line {}, the last one that was recorded, which says something else now: the lines of this file have "
+    f"moved, or it is another file. {_REMEDY}"
+)
+CHANGED = (
+    f"Says something else than the line that was recorded, which stays: an event without an eventId goes by its line. "
+    f"{_REMEDY}"
 )
 
 
 class Share(Struct, array_like=True):
-    """Lines for one worker, with their numbers in the input, whose name is `source`; None where it has none."""
+    """Lines for one worker, with their numbers in the input, whose name is `source`; None where it has none.
+
+    The lines `known` were recorded before. `moved_after`: see `SourceLines`.
+    """
 
     source: str | None
     numbers: list[int]
     lines: list[bytes]
+    known: list[int] = []
+    moved_after: int | None = None
 
 
 class Taken(Struct, array_like=True):
     """What became of a share: how many were recorded or there already; number and reason of each refused line, of which
-    `conflicts` stand there with other content; why it had to stop."""
+    `conflicts` stand there with other content; why it had to stop. `by_line`: the lines that stand now and have no
+    other id."""
 
     recorded: int = 0
     replayed: int = 0
     conflicts: int = 0
     refused: list[tuple[int, str]] = []
     failed: str | None = None
+    by_line: list[int] = []
+
+    def conflict(self, number: int, reason: str) -> None:
+        """Refuse a line because of what stands there."""
+        self.conflicts += 1
+        self.refused.append((number, reason))
 
 
-def read_share(share: Share, taken: Taken, rulebook: Rulebook, now: int) -> tuple[list[int], list[LearningEvent]]:
-    """The events of a share, with the numbers of their lines. What is no event is noted in `taken`.
+class Events(NamedTuple):
+    """The events of a share, with the numbers of their lines. Those of the lines `by_line` have no other id."""
+
+    numbers: list[int]
+    events: list[LearningEvent]
+    by_line: set[int]
+
+
+def read_share(share: Share, taken: Taken, rulebook: Rulebook, now: int) -> Events:
+    """The events of a share. What is no event is noted in `taken`.
 
     An event without an id is named by the input and its line: so two files may hold the same line, and a file may be
     imported again when it has grown. `now` is in milliseconds.
     """
-    numbers: list[int] = []
-    events: list[LearningEvent] = []
+    read = Events([], [], set())
     for number, line in zip(share.numbers, share.lines, strict=True):
         try:
             event = decode_event(line, rulebook.event_types, now=now, earliest=0)
@@ -56,15 +90,42 @@ def read_share(share: Share, taken: Taken, rulebook: Rulebook, now: int) -> tupl
             if share.source is None:
                 taken.failed = _UNNAMED
                 break
+            if share.moved_after is not None and number > share.moved_after:
+                taken.conflict(number, _AFTER_MOVED.format(share.moved_after))
+                continue
             event = replace(event, event_id=id_of(share.source, number))
-        numbers.append(number)
-        events.append(event)
-    return numbers, events
+            read.by_line.add(number)
+        read.numbers.append(number)
+        read.events.append(event)
+    return read
 
 
-def id_of(source: str, number: int) -> str:
-    """The id of an event that brings none: the same whenever the same line of the same input is imported."""
-    return f"line-{blake2b(source.encode(), digest_size=10).hexdigest()}-{number}"
+async def without_moved(share: Share, read: Events, taken: Taken, store: Store) -> Events:
+    """The events of a share but for those on lines that were recorded before for another user, which are noted in
+    `taken`. Raises StoreError."""
+    known = read.by_line.intersection(share.known)
+    if not known:
+        return read
+    keys = {
+        number: (event.user_id, event.event_id or "")
+        for number, event in zip(read.numbers, read.events, strict=True)
+        if number in known
+    }
+    found = (await store.ledger.load({}, list(keys.values()), "")).known
+    missing = {number: user_id for number, (user_id, event_id) in keys.items() if (user_id, event_id) not in found}
+    # Nothing stands of a user who was deleted, and nothing will: that is said of their lines.
+    deleted = await store.tombstones.find(set(missing.values())) if missing else {}
+    moved = {number for number, user_id in missing.items() if user_id not in deleted}
+    if not moved:
+        return read
+    left = Events([], [], read.by_line - moved)
+    for number, event in zip(read.numbers, read.events, strict=True):
+        if number in moved:
+            taken.conflict(number, _MOVED)
+        else:
+            left.numbers.append(number)
+            left.events.append(event)
+    return left
 
 
 def _reason(error: Exception) -> str:

@@ -21,11 +21,9 @@ from msgspec.structs import replace
 
 from laurels.application.recording.commands import Recorded
 from laurels.application.service import Service
-from laurels.bootstrap import open_service, system_clock
-from laurels.cli.importing.shares import Share, Taken, read_share
+from laurels.bootstrap import open_service
+from laurels.cli.importing.shares import CHANGED, Share, Taken, read_share, without_moved
 from laurels.cli.terminal import CommandFailed, complain
-from laurels.domain.events import check_event, normal_event
-from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import EventConflict, LaurelsError, StoreError
 from laurels.settings import Settings
 
@@ -53,39 +51,34 @@ class LocalWorker:
 
     def __init__(self, laurels: Service) -> None:
         self._laurels = laurels
+        self.store = laurels.store
+        # Events are recorded in the order of the shares, whatever had to be looked up before.
+        self._turn = asyncio.Lock()
 
     async def take(self, share: Share) -> Taken:
         taken = Taken()
-        numbers, events = read_share(share, taken, self._laurels.rulebook, self._laurels.clock())
-        results = await self._laurels.record_many(events, earliest=0, is_imported=True)
-        for number, result in zip(numbers, results, strict=True):
+        read = read_share(share, taken, self._laurels.rulebook, self._laurels.clock())
+        async with self._turn:
+            try:
+                read = await without_moved(share, read, taken, self.store)
+            except StoreError as error:
+                taken.failed = str(error)
+                return taken
+            recording = asyncio.ensure_future(self._laurels.record_many(read.events, earliest=0, is_imported=True))
+            # Lets it queue them.
+            await asyncio.sleep(0)
+        for number, result in zip(read.numbers, await recording, strict=True):
             if isinstance(result, Recorded):
                 taken.recorded += not result.is_replay
                 taken.replayed += result.is_replay
+                if number in read.by_line:
+                    taken.by_line.append(number)
             elif isinstance(result, StoreError):
                 taken.failed = taken.failed or str(result)
+            elif isinstance(result, EventConflict):
+                taken.conflict(number, CHANGED if number in read.by_line else str(result))
             else:
-                taken.conflicts += isinstance(result, EventConflict)
                 taken.refused.append((number, str(result)))
-        return taken
-
-
-class DryWorker:
-    """Checks lines by a rulebook, and records nothing: what passes counts as `recorded`."""
-
-    def __init__(self, rulebook: Rulebook) -> None:
-        self._rulebook = rulebook
-
-    async def take(self, share: Share) -> Taken:
-        taken = Taken()
-        now = system_clock()
-        for number, event in zip(*read_share(share, taken, self._rulebook, now), strict=True):
-            try:
-                check_event(normal_event(event), self._rulebook.event_types, now=now, earliest=0)
-            except LaurelsError as error:
-                taken.refused.append((number, str(error)))
-            else:
-                taken.recorded += 1
         return taken
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from laurels.storage.mongodb.connection import PATIENCE, Client, Session, connect, database_of
+from laurels.storage.mongodb.imports import MongoImports
 from laurels.storage.mongodb.jobs import MongoJobs
 from laurels.storage.mongodb.keys import MongoKeys
 from laurels.storage.mongodb.ledger import MongoLedger
@@ -33,6 +34,7 @@ class MongoStore:
         self.boards = MongoBoards(database, session)
         self.rulebook = MongoRulebook(database, session)
         self.jobs = MongoJobs(database, session)
+        self.imports = MongoImports(database, session)
         self.keys = MongoKeys(database, session)
         self.limits = MongoLimits(database, session)
         self.secrets = MongoSecrets(database, session)

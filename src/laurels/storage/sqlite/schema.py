@@ -239,6 +239,15 @@ MIGRATIONS = (
     DROP TABLE progress;
     ALTER TABLE packed RENAME TO progress;
     """,
+    """
+    -- Which lines of an input were recorded, where events are known by their line. lines: a packed bit for each line.
+    CREATE TABLE imported_lines (
+        source TEXT    NOT NULL,
+        block  INTEGER NOT NULL,
+        lines  BLOB    NOT NULL,
+        PRIMARY KEY (source, block)
+    ) STRICT;
+    """,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from laurels.storage.sqlite.database import Database
+from laurels.storage.sqlite.imports import SQLiteImports
 from laurels.storage.sqlite.jobs import SQLiteJobs
 from laurels.storage.sqlite.keys import SQLiteKeys
 from laurels.storage.sqlite.ledger import SQLiteLedger
@@ -28,6 +29,7 @@ class SQLiteStore:
         self.boards = SQLiteBoards(self._database)
         self.rulebook = SQLiteRulebook(self._database)
         self.jobs = SQLiteJobs(self._database)
+        self.imports = SQLiteImports(self._database)
         self.keys = SQLiteKeys(self._database)
         self.limits = SQLiteLimits(self._database)
         self.secrets = SQLiteSecrets(self._database)

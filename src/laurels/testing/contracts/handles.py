@@ -24,6 +24,7 @@ from laurels.testing.builders import (
     standing,
 )
 from laurels.testing.handles import OpenStore
+from laurels.testing.import_contract import lines_of
 
 
 async def _project(store: Store) -> None:
@@ -55,6 +56,8 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "one_rulebook": lambda store: store.rulebook.get(1),
     "add_job": lambda store: store.jobs.add(job()),
     "claim_job": lambda store: store.jobs.claim("one", now=NOON, until=NOON + 1),
+    "imported_lines": lambda store: store.imports.lines("monday"),
+    "note_imported": lambda store: store.imports.add("monday", lines_of([1])),
     "add_key": lambda store: store.keys.add(api_key()),
     "revoke_key": lambda store: store.keys.revoke("abcdefghijkl", NOON),
     "keys": lambda store: store.keys.all(),
