@@ -143,7 +143,10 @@ class TestForms:
     def test_a_dry_run_checks_every_line_and_makes_nothing(self, run: Run, store_url: str, database: Path) -> None:
         lines = ndjson([event(1), event(2, eventType="jugling"), event(3)])
         done = run("import", "-", "--dry-run", "--store", store_url, stdin=lines)
-        assert (done.code, done.out) == (1, "2 can be recorded, 1 would be rejected; nothing was recorded\n")
+        assert (done.code, done.out) == (
+            1,
+            "2 can be recorded, 0 already there, 1 would be rejected; nothing was recorded\n",
+        )
         assert done.err.startswith("line 2: eventType: ")
         assert not database.exists()
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 import re
 from pathlib import Path
 
 import pytest
 
+from laurels.cli.importing.command import name_of
+from laurels.cli.importing.dry_run import DryWorker
 from laurels.cli.importing.event_lines import InputFailed, open_lines
 from laurels.cli.importing.formats import Format
+from laurels.cli.importing.pipeline import ImportPipeline
+from laurels.cli.importing.rejects import Rejects
+from laurels.cli.importing.source_lines import SourceLines
+from laurels.cli.terminal import CommandFailed
+from laurels.domain.imported_lines import ImportedLines
+from laurels.rulebooks.loader import load_rulebook
 
 
 @pytest.mark.parametrize(
@@ -16,6 +26,10 @@ from laurels.cli.importing.formats import Format
     [
         (b"PK\x03\x04 and so on", "ndjson", "spreadsheet"),
         ("userId".encode("utf-16"), "ndjson", "UTF-16"),
+        ("userId,eventType".encode("utf-16-le"), "csv", "UTF-16"),
+        ("userId,eventType".encode("utf-16-be"), "csv", "UTF-16"),
+        (b"PK\x03\x04 and so on", "csv", "spreadsheet"),
+        (b"SQLite format 3\x00 and so on", "ndjson", "SQLite"),
         (b"-- MySQL dump\nINSERT INTO events VALUES (1);\n", "ndjson", "SQL dump"),
         (b"userId,eventType\nada,code_run\n", "ndjson", "--format csv"),
         (b'[{"userId": "ada"', "ndjson", "array"),
@@ -32,3 +46,42 @@ async def test_what_holds_no_events_is_said_clearly(tmp_path: Path, content: byt
     with open_lines(str(given), form) as lines, pytest.raises(InputFailed, match=re.escape(told)) as refused:
         [chunk async for chunk in lines.chunks()]
     assert str(refused.value).startswith(f"{given} ")
+
+
+async def test_a_row_goes_by_the_line_where_it_begins(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text('userId,eventType,metadata.note\nada,code_run,"two\nlines"\n\nbob,code_run,\n')
+    with open_lines(str(table), "csv") as lines:
+        read = [line for chunk in [chunk async for chunk in lines.chunks()] for line in chunk.lines]
+    assert [line.strip().startswith(b"{") for line in read] == [False, True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"INSERT INTO events VALUES (1);\n", "Nothing was recorded."),
+        (gzip.compress(b"one line\n\n")[:-4], "Once the input is mended"),
+    ],
+)
+async def test_an_input_that_cannot_be_read_on_does_not_say_that_it_can(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
+    given = tmp_path / "given"
+    given.write_bytes(content)
+    source = SourceLines(None, ImportedLines(), None)
+    checking = DryWorker(load_rulebook(), None)
+    intake = ImportPipeline([checking], Rejects(None), source=source, on_progress=lambda _: None)
+    with open_lines(str(given)) as lines, pytest.raises(CommandFailed, match=re.escape(told)) as stopped:
+        await intake.take_in(lines)
+    assert "to continue" not in str(stopped.value)
+
+
+def test_what_comes_through_a_pipe_has_no_name(tmp_path: Path) -> None:
+    file, pipe = tmp_path / "events.ndjson.gz", tmp_path / "pipe"
+    file.write_bytes(b"")
+    os.mkfifo(pipe)
+    assert name_of(str(file)) == "events.ndjson"
+    reading = os.open(file, os.O_RDONLY)
+    for through in ("-", str(pipe), f"/dev/fd/{reading}", "/dev/stdin"):
+        assert name_of(through) is None
+    os.close(reading)

@@ -31,7 +31,7 @@ from laurels.cli.importing.worker import (
     spare_the_collector,
 )
 from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for
-from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
+from laurels.cli.terminal import CommandFailed, complain, note, progress_bar, say
 from laurels.counts import counted
 from laurels.domain.migration import Differences
 from laurels.settings import Settings
@@ -40,6 +40,8 @@ from laurels.settings import Settings
 WORTH_STARTING = 4 << 20
 # A store has one log to write; beyond this many they mostly wait for it, and for each other.
 MOST = 4
+# Names of what a process was given open, which say nothing about what it is.
+_STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/")
 
 
 def import_events(  # noqa: PLR0917  options of a command, each by its name
@@ -55,7 +57,10 @@ def import_events(  # noqa: PLR0917  options of a command, each by its name
     rulebook: RulebookOption = None,
     rejects: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the rejected lines here, as they came, to be mended and imported."),
+        typer.Option(
+            metavar="FILE",
+            help="Write the rejected lines here at the end, to be mended and imported. It must be new or empty.",
+        ),
     ] = None,
     processes: Annotated[
         int | None,
@@ -79,7 +84,9 @@ def import_events(  # noqa: PLR0917  options of a command, each by its name
     form: Annotated[
         Format, typer.Option("--format", help="ndjson: one object a line, or one JSON array; csv: with named columns.")
     ] = "ndjson",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every line and record nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check every line, against the store too, and record nothing.")
+    ] = False,
     from_mongo: Annotated[
         str | None,
         typer.Option(
@@ -107,7 +114,9 @@ def import_events(  # noqa: PLR0917  options of a command, each by its name
             raise CommandFailed("--processes, --source, --format and --dry-run are for a FILE, not for --from-mongo.")
         _take_over(from_mongo, settings, differences, rejects)
     elif file is not None:
-        options = _Options(source or _name_of(file), form, dry_run, processes)
+        if source is not None and not source.strip():
+            raise CommandFailed("--source NAME names nothing; give the input a name, or leave --source out.")
+        options = _Options(source or name_of(file), form, dry_run, processes)
         _import_file(file, settings, rejects, options)
 
 
@@ -119,9 +128,13 @@ def _take_over(url: str, settings: Settings, differences: Differences, rejects: 
     import_mongodb(url, for_import(settings), differences=differences, rejects=rejects)
 
 
-def _name_of(file: str) -> str | None:
+def name_of(file: str) -> str | None:
+    """What a file is called; None for what comes through a pipe or a device, even where that is a file."""
+    path = Path(file)
+    if file == STANDARD_INPUT or str(path.absolute()).startswith(_STREAMS) or not path.is_file():
+        return None
     # Packed it is the same file.
-    return None if file == STANDARD_INPUT else Path(file).name.removesuffix(".gz")
+    return path.name.removesuffix(".gz")
 
 
 class _Options(NamedTuple):
@@ -135,7 +148,10 @@ class _Options(NamedTuple):
 
 def _import_file(file: str, settings: Settings, rejects: Path | None, options: _Options) -> None:
     started = monotonic()
-    with open_lines(file, options.form) as lines, open_rejects(rejects, file) as rejected:
+    with (
+        open_lines(file, options.form) as lines,
+        open_rejects(rejects, source=file, database=settings.database) as rejected,
+    ):
         try:
             intake = asyncio.run(_import(lines, rejected, settings, options))
         except KeyboardInterrupt:
@@ -143,17 +159,24 @@ def _import_file(file: str, settings: Settings, rejects: Path | None, options: _
             raise
         finally:
             rejected.finish()
+    if not intake.read:
+        note(f"{lines.name} is empty.")
     seconds = monotonic() - started
     taken = intake.recorded + intake.replayed
+    conflicts = f" ({intake.conflicts:,} in conflict with what stands there)" if intake.conflicts else ""
     if options.is_dry:
-        say(f"{intake.recorded:,} can be recorded, {rejected.count:,} would be rejected; nothing was recorded")
+        say(
+            f"{intake.recorded:,} can be recorded, {intake.replayed:,} already there, {rejected.count:,} would be "
+            f"rejected{conflicts}; nothing was recorded"
+        )
     else:
-        conflicts = f" ({intake.conflicts:,} in conflict with what stands there)" if intake.conflicts else ""
         say(
             f"{intake.recorded:,} recorded, {intake.replayed:,} already there, {rejected.count:,} rejected{conflicts} "
             f"in {seconds:,.1f} s ({taken / seconds:,.0f} events/s)"
         )
     if rejected.count:
+        if rejects is not None and options.form == "csv":
+            note(f"{rejects} holds the rejected rows as JSON, one object a line: import it without --format.")
         raise typer.Exit(1)
 
 

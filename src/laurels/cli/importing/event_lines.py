@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from laurels.cli.importing.formats import (
     Format,
     NotEvents,
-    check_beginning,
+    check_objects,
+    check_text,
     is_array,
     lines_of_array,
     lines_of_table,
@@ -135,10 +136,11 @@ class EventLines:
             if self._stream.peek(3)[:3] == _BYTE_ORDER_MARK:
                 self._stream.read(3)
             start = self._stream.peek(_BEGINNING)[:_BEGINNING]
+            check_text(start)
             if self._form == "csv":
                 yield from _chunks_of(lines_of_table(self._stream))
                 return
-            check_beginning(start)
+            check_objects(start)
             if is_array(start):
                 yield from _chunks_of(lines_of_array(self._stream))
                 return

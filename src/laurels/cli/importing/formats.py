@@ -27,15 +27,22 @@ class NotEvents(CommandFailed):
     """The input is of a kind that holds no events as they are taken here."""
 
 
-def check_beginning(start: bytes) -> None:
-    """Raise NotEvents where `start`, the first bytes of an input, says that it is something else."""
-    text = start.lstrip().lower()
+def check_text(start: bytes) -> None:
+    """Raise NotEvents where `start`, the first bytes of an input, says that it is no text as it is taken here."""
     if start[:4] == b"PK\x03\x04":
         raise NotEvents(
             "is a spreadsheet or an archive; save the table as CSV in UTF-8 and import that with --format csv."
         )
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if start[:16] == b"SQLite format 3\x00":
+        raise NotEvents("is a SQLite database; export the table as CSV and import that with --format csv.")
+    # ASCII characters in UTF-16 are a byte and a zero.
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or (b"\x00" in start[:2] and start[:2] != b"\x00\x00"):
         raise NotEvents("is UTF-16 text; save it as UTF-8.")
+
+
+def check_objects(start: bytes) -> None:
+    """The same for an input that should hold JSON."""
+    text = start.lstrip().lower()
     if text.startswith((b"--", b"/*", b"insert ", b"create ", b"alter ", b"set ")):
         raise NotEvents("is an SQL dump; export the table as CSV instead and import that with --format csv.")
     first = start.partition(b"\n")[0]
@@ -63,15 +70,20 @@ def lines_of_array(stream: io.BufferedReader) -> Iterator[bytes]:
 
 
 def lines_of_table(stream: io.BufferedReader) -> Iterator[bytes]:
-    """The rows of a CSV table as JSON, after an empty line for the row of names. Raises NotEvents."""
+    """The rows of a CSV table as JSON, each on the line where it begins, between empty ones. Raises NotEvents."""
     text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
     rows = csv.reader(text, strict=True)
     try:
         names: list[str] = next(rows, list[str]())
         _check_names(names)
-        yield b"\n"
+        yield from [b"\n"] * rows.line_num
+        read = rows.line_num
         for row in rows:
             yield _encode(_event(names, row)) + b"\n" if row else b"\n"
+            # A row goes by the line where it begins.
+            for _ in range(read + 1, rows.line_num):
+                yield b"\n"
+            read = rows.line_num
     except csv.Error as error:
         raise NotEvents(f"is not valid CSV at line {rows.line_num}: {error}.") from None
     except UnicodeDecodeError:

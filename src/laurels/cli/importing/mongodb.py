@@ -29,7 +29,7 @@ PROJECTION_INTERVAL = 3_600.0
 def import_mongodb(url: str, settings: Settings, *, differences: Differences, rejects: Path | None) -> None:
     """Take over the database at `url` into the store of the settings, and report. Exits with 1 for rejects."""
     started = monotonic()
-    with open_rejects(rejects, STANDARD_INPUT) as rejected:
+    with open_rejects(rejects, source=STANDARD_INPUT, database=settings.database) as rejected:
         rejected.kind = "documents"
         try:
             report = asyncio.run(_take_over(url, settings, differences, rejected))

@@ -103,7 +103,7 @@ class ImportPipeline:
                 await self._gather(chunk)
         except InputFailed as error:
             await self._record_gathered()
-            raise CommandFailed(f"{error} {self._so_far(f'Stopped after line {self.read:,}')}") from error
+            raise CommandFailed(f"{error} {self._left_off()}") from error
         finally:
             if arriving is not None:
                 arriving.cancel()
@@ -152,7 +152,10 @@ class ImportPipeline:
         finally:
             self._tell_refused()
         if self._failure is not None:
-            raise CommandFailed(f"{self._failure} {self._so_far('Stopped')}")
+            raise CommandFailed(
+                f"{self._failure} Stopped; {self._so_far} "
+                "Run the same command again to continue: nothing is recorded twice."
+            )
 
     async def _hand_over(self, portion: Portion) -> None:
         while len(self._in_flight) >= IN_FLIGHT * len(self._workers):
@@ -201,9 +204,18 @@ class ImportPipeline:
         for number, line, reason in refused:
             self.rejects.add(number, line, reason)
 
-    def _so_far(self, where: str) -> str:
+    def _left_off(self) -> str:
+        """Where an input ended that cannot be read on as it is."""
+        if not self.read:
+            return "Nothing was recorded."
         return (
-            f"{where}; {counted(self.recorded, 'event was recorded', 'events were recorded')}, "
-            f"{counted(self.replayed, 'was', 'were')} already there. "
-            "Run the same command again to continue: nothing is recorded twice."
+            f"Stopped after line {self.read:,}; {self._so_far} "
+            "Once the input is mended, run the same command again: nothing is recorded twice."
+        )
+
+    @property
+    def _so_far(self) -> str:
+        return (
+            f"{counted(self.recorded, 'event was recorded', 'events were recorded')}, "
+            f"{counted(self.replayed, 'was', 'were')} already there."
         )

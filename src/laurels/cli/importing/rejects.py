@@ -6,21 +6,25 @@ A line that is wrong must not stop the others, and must not be lost among them e
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
-from io import BufferedWriter
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from typing import IO
 
 from laurels.cli.importing.event_lines import STANDARD_INPUT
 from laurels.cli.terminal import CommandFailed, complain
 
 SHOWN = 20
+# SQLite's files are the database and, beside it, those that end like this.
+_OF_DATABASE = ("", "-wal", "-shm", "-journal")
 
 
 class Rejects:
     """Tells of the first `SHOWN` lines and keeps all of them in `file`, if any, and why in `reasons`. `kind`: what they
     are called."""
 
-    def __init__(self, file: BufferedWriter | None, reasons: BufferedWriter | None = None) -> None:
+    def __init__(self, file: IO[bytes] | None, reasons: IO[bytes] | None = None) -> None:
         self.count = 0
         self.kind = "lines"
         self._file = file
@@ -54,13 +58,9 @@ class Rejects:
                 self._reasons.write(f"{self.count} ({name}): {' '.join(reason.split())}\n".encode())
 
     def finish(self) -> None:
-        """Tell how many more there were than were shown, and have the file complete."""
+        """Tell how many more there were than were shown."""
         if self.count > SHOWN:
             complain(f"and {self.count - SHOWN:,} more rejected {self.kind}")
-        with _failures():
-            for file in (self._file, self._reasons):
-                if file is not None:
-                    file.flush()
 
     def keep(self, line: bytes) -> None:
         """Keep a line that was not refused but is to be looked at. Raises CommandFailed."""
@@ -81,18 +81,53 @@ def _failures() -> Generator[None]:
 
 
 @contextmanager
-def open_rejects(path: Path | None, source: str) -> Generator[Rejects]:
-    """Rejects that are kept in the file at `path`, and why in another one beside it; both are emptied first. Raises
-    CommandFailed."""
+def open_rejects(path: Path | None, *, source: str, database: Path | None) -> Generator[Rejects]:
+    """Rejects that are in the file at `path`, and why in another one beside it, once the block has come to its end.
+
+    Until then both are empty: whatever stops the block, it may be begun again with the same path. Raises CommandFailed
+    where one of them is the input `source` or the store's `database`, or holds anything.
+    """
     if path is None:
         yield Rejects(None)
         return
+    # A device or a pipe is written as it is, and has no place beside it.
+    is_special = path.exists() and not path.is_file()
+    files = [path] if is_special else [path, path.with_name(f"{path.name}.reasons")]
+    for file in files:
+        _check_free(file, source, database)
+    with ExitStack() as stack:
+        try:
+            targets = [stack.enter_context(file.open("ab")) for file in files]
+        except OSError as error:
+            raise CommandFailed(f"{path}: cannot be written: {error.strerror}.") from error
+        held = [stack.enter_context(TemporaryFile(prefix="laurels-rejects-")) for _ in targets]
+        yield Rejects(*held)
+        with _failures():
+            for lines, target in zip(held, targets, strict=True):
+                _copy(lines, target)
+
+
+def _check_free(path: Path, source: str, database: Path | None) -> None:
     if source != STANDARD_INPUT and path.exists() and path.samefile(source):
         raise CommandFailed("--rejects names the file that is imported; name another one.")
+    place = path.resolve()
+    if database is not None and place in [
+        database.resolve().with_name(database.resolve().name + end) for end in _OF_DATABASE
+    ]:
+        raise CommandFailed(f"--rejects would overwrite {path}, a file of the store; name another one.")
+    if path.is_file() and path.stat().st_size:
+        raise CommandFailed(
+            f"--rejects would overwrite {path}, which holds something already; name another file, or remove that one."
+        )
+
+
+def _copy(lines: IO[bytes], target: IO[bytes]) -> None:
+    lines.seek(0)
     try:
-        file = path.open("wb")
-        reasons = path.with_name(f"{path.name}.reasons").open("wb")
-    except OSError as error:
-        raise CommandFailed(f"{path}: cannot be written: {error.strerror}.") from error
-    with file, reasons:
-        yield Rejects(file, reasons)
+        copyfileobj(lines, target)
+        target.flush()
+    except OSError:
+        # It is all told again when the command is run again.
+        with suppress(OSError):
+            target.truncate(0)
+        raise
