@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store, rulebook_of, store_exists, system_clock
-from laurels.cli.importing.shares import CHANGED, Share, Taken, read_share, without_moved
+from laurels.cli.importing.shares import CHANGED, Share, Taken, is_repeated, read_share, settle_known
 from laurels.domain.events import LearningEvent, check_event, is_same_content, normal_event
-from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.ledger import Entry
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import EventConflict, LaurelsError, UserDeleted
 from laurels.rulebooks.loader import load_rulebook
@@ -34,7 +34,7 @@ class DryWorker:
         known: dict[tuple[str, str], Entry] = {}
         deleted: set[str] = set()
         if self.store is not None and read.events:
-            read = await without_moved(share, read, taken, self.store)
+            read = await settle_known(share, read, taken, self.store)
             keys = [(event.user_id, event.event_id) for event in read.events if event.event_id is not None]
             known = (await self.store.ledger.load({}, keys, "")).known
             deleted.update(await self.store.tombstones.find({event.user_id for event in read.events}))
@@ -62,10 +62,7 @@ class DryWorker:
         event_id = event.event_id or ""
         entry = known.get((event.user_id, event_id))
         if entry is not None:
-            body = entry.body
-            if isinstance(body, EventRecorded) and is_same_content(
-                event, event_type=body.event_type, metadata=body.metadata, at=body.at, once_key=body.once_key
-            ):
+            if is_repeated(event, entry):
                 return False
             raise EventConflict(event.user_id, event_id)
         if event_id in self._seen:

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from laurels.application.ports.store import Store
 from laurels.cli.importing.source_lines import id_of
-from laurels.domain.events import LearningEvent, decode_event
+from laurels.domain.events import LearningEvent, decode_event, is_same_content, normal_event
+from laurels.domain.ledger import Entry, EventRecorded
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import LaurelsError
 
@@ -48,8 +49,8 @@ class Share(Struct, array_like=True):
 
 class Taken(Struct, array_like=True):
     """What became of a share: how many were recorded or there already; number and reason of each refused line, of which
-    `conflicts` stand there with other content; why it had to stop. `by_line`: the lines that stand now and have no
-    other id."""
+    `conflicts` stand there with other content; why it had to stop. `by_line`: the lines that were found to
+    stand, have no other id, and were not known to be recorded."""
 
     recorded: int = 0
     replayed: int = 0
@@ -100,32 +101,40 @@ def read_share(share: Share, taken: Taken, rulebook: Rulebook, now: int) -> Even
     return read
 
 
-async def without_moved(share: Share, read: Events, taken: Taken, store: Store) -> Events:
-    """The events of a share but for those on lines that were recorded before for another user, which are noted in
-    `taken`. Raises StoreError."""
+async def settle_known(share: Share, read: Events, taken: Taken, store: Store) -> Events:
+    """The events of a share that are still to be recorded. What became of lines that were recorded before is noted in
+    `taken`: they stand, or have moved to another user. Raises StoreError."""
     known = read.by_line.intersection(share.known)
     if not known:
         return read
-    keys = {
+    asked = {
         number: (event.user_id, event.event_id or "")
         for number, event in zip(read.numbers, read.events, strict=True)
         if number in known
     }
-    found = (await store.ledger.load({}, list(keys.values()), "")).known
-    missing = {number: user_id for number, (user_id, event_id) in keys.items() if (user_id, event_id) not in found}
-    # Nothing stands of a user who was deleted, and nothing will: that is said of their lines.
-    deleted = await store.tombstones.find(set(missing.values())) if missing else {}
-    moved = {number for number, user_id in missing.items() if user_id not in deleted}
-    if not moved:
-        return read
-    left = Events([], [], read.by_line - moved)
+    found = (await store.ledger.load({}, list(asked.values()), "")).known
+    # Nothing stands of a user who was deleted, and nothing will: whoever records says that of their lines.
+    deleted = await store.tombstones.find({user_id for user_id, _ in asked.values()})
+    left = Events([], [], read.by_line)
     for number, event in zip(read.numbers, read.events, strict=True):
-        if number in moved:
-            taken.conflict(number, _MOVED)
-        else:
+        if number not in known or event.user_id in deleted:
             left.numbers.append(number)
             left.events.append(event)
+        elif (entry := found.get(asked[number])) is None:
+            taken.conflict(number, _MOVED)
+        elif is_repeated(event, entry):
+            taken.replayed += 1
+        else:
+            taken.conflict(number, CHANGED)
     return left
+
+
+def is_repeated(event: LearningEvent, entry: Entry) -> bool:
+    """Whether an event says what stands under its id."""
+    body = entry.body
+    return isinstance(body, EventRecorded) and is_same_content(
+        normal_event(event), event_type=body.event_type, metadata=body.metadata, at=body.at, once_key=body.once_key
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from laurels.application.recording.commands import Recorded
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
-from laurels.cli.importing.shares import CHANGED, Share, Taken, read_share, without_moved
+from laurels.cli.importing.shares import CHANGED, Share, Taken, read_share, settle_known
 from laurels.cli.terminal import CommandFailed, complain
 from laurels.errors import EventConflict, LaurelsError, StoreError
 from laurels.settings import Settings
@@ -60,7 +60,7 @@ class LocalWorker:
         read = read_share(share, taken, self._laurels.rulebook, self._laurels.clock())
         async with self._turn:
             try:
-                read = await without_moved(share, read, taken, self.store)
+                read = await settle_known(share, read, taken, self.store)
             except StoreError as error:
                 taken.failed = str(error)
                 return taken
