@@ -1,6 +1,6 @@
 """Imports: which lines of which inputs were recorded, for events that are known by their line.
 
-Each sentence here is held by a test of `laurels.testing.import_contract`.
+Each sentence here is held by a test of `laurels.testing.contracts.imports`.
 """
 
 from __future__ import annotations
