@@ -23,8 +23,8 @@ from laurels.testing.builders import (
     small_rulebook,
     standing,
 )
+from laurels.testing.contracts.imports import lines_of
 from laurels.testing.handles import OpenStore
-from laurels.testing.import_contract import lines_of
 
 
 async def _project(store: Store) -> None:
