@@ -63,9 +63,11 @@ async def progress_after(
 def without_order(progress: Progress) -> dict[str, Any]:
     """All of a progress that may not depend on the order of arrival.
 
-    Only `earned_at` knows the order, and with it the day on which the boards count a badge's points.
+    Only `created_at`, which is that of the first entry, and `earned_at` know the order, and with the latter the day on
+    which the boards count a badge's points.
     """
     seen: dict[str, Any] = msgspec.to_builtins(progress)
+    del seen["createdAt"]
     badge_points: dict[int, int] = {}
     for award in progress.awards.values():
         day = award.earned_at // 86_400_000 + 719_163

@@ -49,6 +49,7 @@ _DONE_BEFORE = {
     "description": "It was so before; nothing changed.",
     "headers": {"Idempotent-Replayed": {"schema": {"const": "true"}}},
 }
+_PDF: Json = {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}
 _REPLAYED = {"description": "The event was recorded before; this is the first answer again, and nothing changed."}
 
 
@@ -101,7 +102,9 @@ def complete_operation(route: str, operation: Json) -> None:
             {"application/json": {"schema": events, "example": [EVENT]}, **dict.fromkeys(sorted(NDJSON_TYPES), lines)},
         )
     elif "/export/" in route:
-        responses["200"]["content"]["text/csv"] = {"schema": {"type": "string"}, "example": CSV}
+        responses["200"]["content"] |= {"text/csv": {"schema": {"type": "string"}, "example": CSV}, **_PDF}
+    elif "/review/" in route:
+        responses["200"]["content"] |= _PDF
     elif "/stream" in route:
         example = BOARD_STREAM if "/leaderboard" in route else USER_STREAM
         responses["200"]["description"] = "Server-sent events, without end."
