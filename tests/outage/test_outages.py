@@ -20,7 +20,7 @@ from tests.mongod import Deployment
 from tests.outage.conftest import LIMIT, StartServer
 from tests.outage.learners import Learner, check_ledger, codes, under_load, wait_until_drained
 
-QUEUED = {"success", "queued", "event", "newBadges"}
+QUEUED = {"success", "queued", "reason", "event", "newBadges"}
 
 
 def event(user: str, event_id: str | None = None, **fields: Any) -> dict[str, Any]:
