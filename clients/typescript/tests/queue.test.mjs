@@ -144,7 +144,8 @@ describe("a server that fails", () => {
   });
 
   it("recorded a batch and its answer was lost: the repetition is a replay", async () => {
-    const { client, userId, told } = newClient();
+    // However long the server takes, nothing is sent but by `flush`.
+    const { client, userId, told } = newClient({ flushInterval: 60_000 });
     interfereWithBatches(async (answer, pass) => {
       await pass();
       answer.destroy();
