@@ -83,54 +83,48 @@ def messages_of(endpoint: Endpoint, entry: Entry, rulebook: Rulebook) -> list[De
 
 def deletion_of(endpoint: Endpoint, user_id: str, at: int) -> Delivery:
     """The message that everything of a user was deleted at the instant `at`."""
-    return Delivery(
-        endpoint=endpoint.id,
-        id=message_id_of(endpoint.id, user_id, at, USER_DELETED),
-        type=USER_DELETED,
-        user_id=user_id,
-        body=body_of(USER_DELETED, at, {"userId": user_id}),
-        next_at=at,
-        at=at,
-    )
+    named = (user_id, at)
+    return _due_now(endpoint, USER_DELETED, user_id, {"userId": user_id}, named=named, at=at, now=at)
 
 
 def setting_aside_of(endpoint: Endpoint, refused: SetAside, at: int) -> Delivery:
     """The message that an event which had been accepted could not be recorded, as was found at the instant `at`."""
     event, arrived_at = refused.spooled.event, refused.spooled.arrived_at
     told = {"userId": event.user_id, "eventId": event.event_id, "reason": refused.reason}
-    return Delivery(
-        endpoint=endpoint.id,
-        id=message_id_of(endpoint.id, event.user_id, str(event.event_id), arrived_at, EVENT_SET_ASIDE),
-        type=EVENT_SET_ASIDE,
-        user_id=event.user_id,
-        body=body_of(EVENT_SET_ASIDE, at, told),
-        next_at=at,
-        at=at,
-    )
+    named = (event.user_id, str(event.event_id), arrived_at)
+    return _due_now(endpoint, EVENT_SET_ASIDE, event.user_id, told, named=named, at=at, now=at)
 
 
 def loss_of(endpoint: Endpoint, user_id: str, streak: int, last_day: int, lost_at: int, now: int) -> Delivery:
     """The message that at `lost_at` a streak of so many days was lost, whose last day was `last_day`."""
     told = {"userId": user_id, "dailyStreak": streak, "lastDay": day_name(last_day)}
-    return Delivery(
-        endpoint=endpoint.id,
-        id=message_id_of(endpoint.id, user_id, last_day, STREAK_LOST),
-        type=STREAK_LOST,
-        user_id=user_id,
-        body=body_of(STREAK_LOST, lost_at, told),
-        next_at=now,
-        at=now,
-    )
+    return _due_now(endpoint, STREAK_LOST, user_id, told, named=(user_id, last_day), at=lost_at, now=now)
 
 
 def closing_of(endpoint: Endpoint, timeframe: Timeframe, period: str, total: int, closed_at: int, now: int) -> Delivery:
     """The message that at `closed_at` a period ended, on whose board `total` people stand."""
+    told = {"timeframe": timeframe.value, "period": period, "total": total}
+    return _due_now(endpoint, BOARD_CLOSED, NOBODY, told, named=(period,), at=closed_at, now=now)
+
+
+def _due_now(
+    endpoint: Endpoint,
+    message_type: str,
+    user_id: str,
+    data: dict[str, Any],
+    *,
+    named: tuple[str | int, ...],
+    at: int,
+    now: int,
+) -> Delivery:
+    """A message that no entry tells, to be sent from the instant `now` on. With its type, `named` makes its id; what it
+    tells is of the instant `at`."""
     return Delivery(
         endpoint=endpoint.id,
-        id=message_id_of(endpoint.id, period, BOARD_CLOSED),
-        type=BOARD_CLOSED,
-        user_id=NOBODY,
-        body=body_of(BOARD_CLOSED, closed_at, {"timeframe": timeframe.value, "period": period, "total": total}),
+        id=message_id_of(endpoint.id, *named, message_type),
+        type=message_type,
+        user_id=user_id,
+        body=body_of(message_type, at, data),
         next_at=now,
         at=now,
     )
