@@ -75,7 +75,31 @@ def check_types(event: LearningEvent, faults_of: Callable[[dict[str, Any]], list
     raise InvalidEvent(*first, *others)
 
 
-def with_typed(metadata: Mapping[str, Any] | None, typed: Mapping[str, Any]) -> Any:
+def event_of(
+    user_id: str,
+    event_type: str,
+    metadata: Mapping[str, Any] | None,
+    *,
+    language: str | None,
+    code_length: int | None,
+    session_duration: float | None,
+    event_id: str | None,
+    timestamp: datetime | None,
+    once_key: str | None,
+) -> LearningEvent:
+    """The event of the arguments that every `record` and `track` takes. Raises InvalidEvent."""
+    typed = {"language": language, "codeLength": code_length, "sessionDuration": session_duration}
+    return LearningEvent(
+        user_id=user_id,
+        event_type=event_type,
+        metadata=_with_typed(metadata, typed),
+        event_id=event_id,
+        timestamp=timestamp,
+        once_key=once_key,
+    )
+
+
+def _with_typed(metadata: Mapping[str, Any] | None, typed: Mapping[str, Any]) -> Any:
     """The metadata of an event with the fields that have arguments of their own, without those that are None.
 
     Whatever is no mapping comes back as it is. Raises InvalidEvent for a field that is given twice and differs.

@@ -29,7 +29,7 @@ from laurels.arguments import (
     as_user_ids,
     check_opening,
     check_types,
-    with_typed,
+    event_of,
 )
 from laurels.bootstrap import open_service, system_clock
 from laurels.domain.events import LearningEvent, event_faults
@@ -166,11 +166,13 @@ class Laurels:
         InvalidEvent, EventConflict, UserDeleted or StoreError; after StoreUnavailable it is not known whether the event
         stands, and repeating it with its `event_id` settles that.
         """
-        typed = {"language": language, "codeLength": code_length, "sessionDuration": session_duration}
-        event = LearningEvent(
-            user_id=user_id,
-            event_type=event_type,
-            metadata=with_typed(metadata, typed),
+        event = event_of(
+            user_id,
+            event_type,
+            metadata,
+            language=language,
+            code_length=code_length,
+            session_duration=session_duration,
             event_id=event_id,
             timestamp=timestamp,
             once_key=once_key,

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from laurels.arguments import as_day, as_instant, as_timeframe, as_user_id
+from laurels.arguments import as_day, as_instant, as_timeframe, as_user_id, event_of
 from laurels.client.answers import (
     DASHBOARD,
     HISTORY,
@@ -23,7 +23,7 @@ from laurels.client.answers import (
     read_batch,
     read_recorded,
 )
-from laurels.client.events import encoded, event_of
+from laurels.client.events import encoded
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import Timeframe, iso
 from laurels.errors import InvalidEvent, InvalidProfile, InvalidQuery

@@ -9,10 +9,10 @@ from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+from laurels.arguments import event_of
 from laurels.client import calls
 from laurels.client.answers import Outcome
 from laurels.client.calls import Call
-from laurels.client.events import event_of
 from laurels.client.tracking.sender import Listeners
 from laurels.client.tracking.tracker import Tracker
 from laurels.client.transport import AsyncConnections, Connections, Token, Transport

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
-
 import msgspec
 
-from laurels.arguments import check_types, with_typed
+from laurels.arguments import check_types
 from laurels.domain.events import LearningEvent, check_id
 from laurels.errors import InvalidEvent
 from laurels.json_values import check_json
 
 _encode = msgspec.json.Encoder().encode
-
-
-def event_of(
-    user_id: str,
-    event_type: str,
-    metadata: Mapping[str, Any] | None,
-    *,
-    language: str | None,
-    code_length: int | None,
-    session_duration: float | None,
-    event_id: str | None,
-    timestamp: datetime | None,
-    once_key: str | None,
-) -> LearningEvent:
-    """The event of the arguments that `record` and `track` share. Raises InvalidEvent."""
-    typed = {"language": language, "codeLength": code_length, "sessionDuration": session_duration}
-    return LearningEvent(
-        user_id=user_id,
-        event_type=event_type,
-        metadata=with_typed(metadata, typed),
-        event_id=event_id,
-        timestamp=timestamp,
-        once_key=once_key,
-    )
 
 
 def encoded(event: LearningEvent) -> bytes:
