@@ -6,10 +6,10 @@ Every surface (HTTP, import, library) passes through `check_event`, so none can 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 from math import isfinite
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Protocol, cast
 from unicodedata import is_normalized
 
 import msgspec
@@ -267,14 +267,24 @@ def _check_metadata(metadata: dict[str, Any]) -> None:
         raise InvalidEvent(*faults[0], *faults[1:])
 
 
-def is_same_content(
-    event: LearningEvent, *, event_type: str, metadata: Mapping[str, Any], at: int, once_key: str | None
-) -> bool:
-    """Whether `event` repeats what was recorded. A repetition may leave out the timestamp, never change it."""
+class EventContent(Protocol):
+    """What an event says, before it is recorded and after."""
+
+    @property
+    def event_type(self) -> str: ...
+    @property
+    def metadata(self) -> dict[str, Any]: ...
+    @property
+    def once_key(self) -> str | None: ...
+
+
+def is_same_content(event: LearningEvent, first: EventContent, *, at: int) -> bool:
+    """Whether `event` repeats the `first` one, which happened at the instant `at`. A repetition may leave out the
+    timestamp, never change it."""
     return (
-        event.event_type == event_type
-        and event.once_key == once_key
+        event.event_type == first.event_type
+        and event.once_key == first.once_key
         and (event.timestamp is None or to_ms(event.timestamp) == at)
         # Through JSON, since to Python 1, 1.0 and True are equal and to a caller they are not.
-        and _encode_canonical(event.metadata) == _encode_canonical(metadata)
+        and _encode_canonical(event.metadata) == _encode_canonical(first.metadata)
     )

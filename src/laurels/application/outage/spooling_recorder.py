@@ -123,7 +123,7 @@ def _repeated(event: LearningEvent, earlier: Spooled) -> Queued | EventConflict:
     """What to tell of an event whose id lies in the spool."""
     first = earlier.event
     at = earlier.arrived_at if first.timestamp is None else to_ms(first.timestamp)
-    if is_same_content(event, event_type=first.event_type, metadata=first.metadata, at=at, once_key=first.once_key):
+    if is_same_content(event, first, at=at):
         return Queued(first, at)
     return EventConflict(event.user_id, event.event_id or "")
 

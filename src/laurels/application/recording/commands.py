@@ -18,7 +18,7 @@ from uuid_utils import uuid7
 from laurels.domain.amendments import Amendment, Crossing, backfill
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent, is_same_content
-from laurels.domain.ledger import Entry, EventRecorded, Notify, Outcome, ProfileChanged
+from laurels.domain.ledger import Entry, EntryBody, EventRecorded, Notify, Outcome, ProfileChanged
 from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.ranking import Visibility
 from laurels.domain.rules.rulebook import Rulebook
@@ -116,9 +116,7 @@ class EventCommand(Command[T], ABC):
             once_key=self.event.once_key,
             is_imported=self.is_imported,
         )
-        entry = Entry(self.user_id, progress.seq + 1, self.event_id, now, body)
-        progress.stamp(entry.seq, now, body)
-        return entry
+        return next_entry(progress, body, now, self.event_id)
 
     @abstractmethod
     def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
@@ -127,9 +125,7 @@ class EventCommand(Command[T], ABC):
     def repeat(self, entry: Entry) -> Recorded | EventConflict:
         """The answer when the event id stands in the ledger already."""
         body = entry.body
-        if isinstance(body, EventRecorded) and is_same_content(
-            self.event, event_type=body.event_type, metadata=body.metadata, at=body.at, once_key=body.once_key
-        ):
+        if isinstance(body, EventRecorded) and is_same_content(self.event, body, at=body.at):
             return Recorded(entry, is_replay=True)
         return EventConflict(self.user_id, self.event_id)
 
@@ -162,8 +158,7 @@ class ChangeProfile(Command[Progress]):
         entry = None
         if body is not None:
             progress.set_profile(body)
-            entry = Entry(self.user_id, progress.seq + 1, None, now, body)
-            progress.stamp(entry.seq, now, body)
+            entry = next_entry(progress, body, now)
         self._after = _copy_of(progress)
         return entry
 
@@ -250,10 +245,14 @@ class AwardMissing(AmendLedger):
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
         if progress.seq != self.seq or rulebook.fingerprint != self.fingerprint:
             return None
-        body = backfill(progress, self.missing, rulebook, self.notify)
-        entry = Entry(self.user_id, self.seq + 1, None, now, body)
-        progress.stamp(entry.seq, now, body)
-        return entry
+        return next_entry(progress, backfill(progress, self.missing, rulebook, self.notify), now)
+
+
+def next_entry(progress: Progress, body: EntryBody, now: int, event_id: str | None = None) -> Entry:
+    """The entry after the last one of a progress, which is stamped with it."""
+    entry = Entry(progress.user_id, progress.seq + 1, event_id, now, body)
+    progress.stamp(entry.seq, now, body)
+    return entry
 
 
 def _copy_of(progress: Progress) -> Progress:

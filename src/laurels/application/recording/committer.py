@@ -220,7 +220,8 @@ class Committer:
             command.resolve(error)
 
     async def _commit(self, batch: list[Command[Any]]) -> None:
-        # Of whom the last attempt found, in memory, that they were merged into somebody else: no append tests that.
+        # Users who are merged into others, by what is in memory. The next attempt asks the ledger again: no append
+        # would find out that memory is wrong.
         closed: set[str] = set()
         for _ in range(ATTEMPTS):
             self.asked_at = monotonic()

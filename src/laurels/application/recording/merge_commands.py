@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from laurels.application.recording.commands import AmendLedger, EventCommand, Recorded
+from laurels.application.recording.commands import AmendLedger, EventCommand, Recorded, next_entry
 from laurels.domain.events import LearningEvent
 from laurels.domain.ledger import Entry, EntryBody, Outcome
 from laurels.domain.merging import (
@@ -92,12 +93,11 @@ class CloseLedger(AmendLedger):
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
         if progress.seq != self.seq:
             return None
-        return _entry(
-            progress, close_ledger(progress, self.into, rulebook, reason=self.reason, caller=self.caller), now
-        )
+        body = close_ledger(progress, self.into, rulebook, reason=self.reason, caller=self.caller)
+        return next_entry(progress, body, now)
 
 
-class MergeStep(AmendLedger):
+class MergeStep(AmendLedger, ABC):
     """Write an entry of a merge into the user `into`, unless it stands."""
 
     __slots__ = ("account", "caller", "reason")
@@ -110,11 +110,11 @@ class MergeStep(AmendLedger):
 
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
         body = self.body(progress, rulebook)
-        return None if body is None else _entry(progress, body, now)
+        return None if body is None else next_entry(progress, body, now)
 
+    @abstractmethod
     def body(self, progress: Progress, rulebook: Rulebook) -> EntryBody | None:
         """What is to be written; the progress has moved on then."""
-        raise NotImplementedError
 
 
 class BeginMerge(MergeStep):
@@ -157,9 +157,3 @@ class FinishMerge(MergeStep):
 
     def body(self, progress: Progress, rulebook: Rulebook) -> EntryBody | None:
         return finish_merge(progress, self.account, rulebook, reason=self.reason, caller=self.caller)
-
-
-def _entry(progress: Progress, body: EntryBody, now: int) -> Entry:
-    entry = Entry(progress.user_id, progress.seq + 1, None, now, body)
-    progress.stamp(entry.seq, now, body)
-    return entry

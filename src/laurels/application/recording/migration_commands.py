@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from laurels.application.recording.commands import Command, EventCommand, Recorded
+from laurels.application.recording.commands import Command, EventCommand, Recorded, next_entry
 from laurels.domain.events import LearningEvent
 from laurels.domain.ledger import Entry, EventRecorded, Outcome
 from laurels.domain.migration import Differences, difference_of, migrate_event, migrate_user
@@ -111,12 +111,11 @@ class MigrateUser(Command[Migrated]):
         )
         if body is None:
             return None
-        seq = progress.seq + 1
         # The origin is an event id, so that no two processes take a user over; corrections are told apart by place.
-        event_id = given.origin if self._is_first else f"{given.origin}:{seq}"
-        progress.stamp(seq, now, body)
+        event_id = given.origin if self._is_first else f"{given.origin}:{progress.seq + 1}"
+        entry = next_entry(progress, body, now, event_id)
         progress.migrate(body)
-        return Entry(self.user_id, seq, event_id, now, body)
+        return entry
 
     def result(self, entry: Entry | None, *, is_new: bool) -> Migrated:
         del is_new

@@ -67,13 +67,7 @@ class DryWorker:
             raise EventConflict(event.user_id, event_id)
         if event_id in self._seen:
             first, first_at = self._seen[event_id]
-            if is_same_content(
-                event,
-                event_type=first.event_type,
-                metadata=first.metadata,
-                at=first_at,
-                once_key=first.once_key,
-            ):
+            if is_same_content(event, first, at=first_at):
                 return False
             raise EventConflict(event.user_id, event_id)
         self._seen[event_id] = event, at

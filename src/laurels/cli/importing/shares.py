@@ -113,7 +113,7 @@ async def settle_known(share: Share, read: Events, taken: Taken, store: Store) -
         if number in known
     }
     found = (await store.ledger.load({}, list(asked.values()), "")).known
-    # Nothing stands of a user who was deleted, and nothing will: whoever records says that of their lines.
+    # The ledger holds nothing of a deleted user. The recorder refuses their lines with the right reason.
     deleted = await store.tombstones.find({user_id for user_id, _ in asked.values()})
     left = Events([], [], read.by_line)
     for number, event in zip(read.numbers, read.events, strict=True):
@@ -132,9 +132,7 @@ async def settle_known(share: Share, read: Events, taken: Taken, store: Store) -
 def is_repeated(event: LearningEvent, entry: Entry) -> bool:
     """Whether an event says what stands under its id."""
     body = entry.body
-    return isinstance(body, EventRecorded) and is_same_content(
-        normal_event(event), event_type=body.event_type, metadata=body.metadata, at=body.at, once_key=body.once_key
-    )
+    return isinstance(body, EventRecorded) and is_same_content(normal_event(event), body, at=body.at)
 
 
 def _reason(error: Exception) -> str:
