@@ -16,8 +16,8 @@ from typer.main import get_group
 from laurels.cli.terminal import CommandFailed, complain, say
 from laurels.errors import LaurelsError, RulebookError
 
-# Where each command is, in the order of the help. A command's module is imported when the command is asked for: all
-# of them together cost as much time as the command that is wanted.
+# The module and name of each command, in the order of the help. A module is imported when its command is run: to
+# import them all takes as long as a short command.
 _PLACES = {
     "serve": "serve:serve",
     "import": "importing.command:import_events",

@@ -111,7 +111,7 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     revoked: list[str] = []
     runs: list[tuple[int, int]] = []
     runs_until: int = 0
-    # Where this user is another one now; users who are this one now; and those who are about to be.
+    # The user whom this one was merged into; the users who were merged into this one; and those whose merge has begun.
     merged_into: str | None = None
     merged: list[str] = []
     merging: list[str] = []

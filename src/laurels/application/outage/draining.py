@@ -33,8 +33,8 @@ MOST_STRIKES = 50
 class Drainer:
     """Drains while the store is available and no other process does. `pause`: seconds, see PAUSE.
 
-    `on_set_aside` is told of events before they are set aside, and again where that is cut off; it may raise
-    StoreError, and then they are tried again.
+    `on_set_aside` is called with events just before they are set aside. It may be called with the same events twice:
+    when the process is killed in between, or when it has raised StoreError.
     """
 
     def __init__(

@@ -137,7 +137,7 @@ class Segment:
         self.close()
 
     def close(self) -> None:
-        """Give it to whoever takes it over."""
+        """Release the file, so that another process may take it over."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

@@ -105,7 +105,7 @@ class Queue:
             self._waiting.extendleft(reversed(self._in_flight))
             self._in_flight.clear()
             for segment in self._segments:
-                # Where that is impossible the operating system still has it.
+                # If the disk refuses, the operating system still holds what was written.
                 with suppress(OSError):
                     segment.sync()
             return self._bound()

@@ -144,8 +144,9 @@ async def _body(request: Request[Any, Any, Any]) -> bytes:
 
 def _awards(done: Corrected, service: Service, status: int) -> Response[AwardChange]:
     body = done.body
-    awards = [body.award] if isinstance(body, BadgeRevoked) else awards_of(body)
-    gained = 0 if done.is_replay else sum(award.points for award in awards_of(body))
+    is_revoked = isinstance(body, BadgeRevoked)
+    awards = [body.award] if is_revoked else awards_of(body)
+    gained = 0 if is_revoked or done.is_replay else sum(award.points for award in awards)
     answer = AwardChange(
         awards=[badge_view(award, service.rulebook) for award in awards],
         progress=_progress(done, service, gained=gained),

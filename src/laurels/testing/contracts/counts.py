@@ -53,7 +53,7 @@ class CountContract:
 
     @given(calls=_CALLS, asked=st.lists(_POINTS, max_size=5))
     @settings(
-        max_examples=settings().max_examples // 4,
+        max_examples=max(1, settings().max_examples // 4),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
         print_blob=True,

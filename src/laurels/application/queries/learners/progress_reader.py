@@ -52,7 +52,7 @@ class ProgressReader:
             if last := last_revision(later):
                 progress = await refold(self._store, rules, user_id, last)
             for entry in later:
-                # Who read the same user meanwhile may have folded it into the same progress.
+                # Another reader of the same user may have folded this entry in while we waited.
                 if entry.seq > progress.seq:
                     fold(progress, entry, rules)
             if len(later) < LATER_LIMIT:
