@@ -13,7 +13,8 @@ import pytest
 from laurels.rulebooks.loader import load_rulebook
 from tests.cli.conftest import Run, Start, event, ndjson
 from tests.cli.test_serve import post, ready_url
-from tests.mongod import Deployment, free_port
+from tests.mongod import Deployment
+from tests.ports import free_port
 
 
 class TestOneSetting:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx2
 
-from tests.http.server_process import free_port
+from tests.ports import free_port
 
 PAGE = Path(__file__).parents[2] / "docs" / "first-hour.md"
 SERVE = "laurels serve "

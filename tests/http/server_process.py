@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import httpx2
 from laurels.application.maintenance.rebuild import Verification, verify
 from laurels.bootstrap import open_store
 from laurels.rulebooks.loader import load_rulebook
+from tests.ports import free_port
 
 STARTUP_SECONDS = 30.0
 STARTED = "Application startup complete"
@@ -120,10 +120,3 @@ class ServerProcess:
             return await verify(store, load_rulebook("coding"))
         finally:
             await store.close()
-
-
-def free_port() -> int:
-    """A port of loopback on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -1,6 +1,6 @@
 // The queue of `track` against a real server, in Node: batches, repetition, refusals, bounds.
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { afterEach, before, describe, it } from "node:test";
 import { createClient } from "../dist/index.js";
 import { startProxy, startServer, tokenFor, until } from "./support/server.mjs";
 
@@ -10,7 +10,8 @@ before(async () => {
   server = await startServer();
   proxy = await startProxy(server);
 });
-after(() => Promise.all(clients.map((client) => client.close())));
+// What one test left in a queue must not be sent while another counts.
+afterEach(() => Promise.all(clients.splice(0).map((client) => client.close())));
 
 /** A client of a new learner behind the proxy, and what its callbacks got. */
 const clients = [];

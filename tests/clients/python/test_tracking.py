@@ -22,7 +22,8 @@ from laurels.client.tracking import pauses
 from laurels.client.tracking.journal import Segment
 from tests.clients.python.conftest import NewClient
 from tests.clients.python.scripted_service import Events, Reply, ScriptedService, accepted, problem
-from tests.http.server_process import ServerProcess, free_port
+from tests.http.server_process import ServerProcess
+from tests.ports import free_port
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 Failure = tuple[LaurelsError, float | None]

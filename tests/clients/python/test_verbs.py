@@ -26,7 +26,8 @@ from laurels import (
 from laurels.client import AsyncClient, Client, RequestRefused, ServiceUnreachable
 from tests.clients.python.conftest import NewClient
 from tests.clients.python.scripted_service import ScriptedService, problem
-from tests.http.server_process import ServerProcess, free_port
+from tests.http.server_process import ServerProcess
+from tests.ports import free_port
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 

@@ -25,7 +25,7 @@ from tests.http.answers import assert_refused
 from tests.http.callers import make_key
 from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
-from tests.mongod import free_port
+from tests.ports import free_port
 
 
 class TestHealth:

@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.http.callers import make_key
 from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
-from tests.mongod import free_port
+from tests.ports import free_port
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 DEPLOY = Path(__file__).parents[3] / "deploy"

@@ -11,7 +11,7 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from tests.http.conftest import StartServer
-from tests.http.server_process import free_port
+from tests.ports import free_port
 from tests.webhooks.receiver import Receiver
 
 PATH = "/api/webhooks"
@@ -61,7 +61,7 @@ def test_two_workers_tell_a_badge_once_and_go_on_after_a_restart(start_server: S
 def test_a_message_right_after_a_rotation_is_signed_by_both_secrets(
     start_server: StartServer, receiver: Receiver
 ) -> None:
-    port = free_port()
+    port = free_port(2)
     server = start_server(workers=2, webhook_private="true", metrics_port=str(port))
     with server.client() as client:
         made = client.post(PATH, json={"url": receiver.url, "types": ["badge.awarded"]}).json()
