@@ -32,6 +32,7 @@ from laurels.application.queries.learners.learners import Learners
 from laurels.application.queries.learners.progress_reader import ProgressReader, recent_progress
 from laurels.application.queries.names import Names
 from laurels.application.queries.views import UserView
+from laurels.application.recording.board_keeper import BoardKeeper
 from laurels.application.recording.commands import Queued, Recorded
 from laurels.application.recording.progress_cache import ProgressCache
 from laurels.application.recording.projector import Projector
@@ -92,11 +93,13 @@ class Service:
         cache = ProgressCache(store, rulebook, limit=cache_weight)
         on_outage = (lambda: None) if fallback is None else fallback.availability.mark_down
         self.recorder = Recorder(store, rulebook, clock, cache, batch=batch, on_outage=on_outage)
+        self.keeper = BoardKeeper(store, rulebook, clock)
         self.projector = Projector(
             store,
             rulebook,
             clock,
             cache,
+            self.keeper,
             progress_lock=self.recorder.committer.progress_lock,
             interval=projection_interval,
             batch=batch,
@@ -161,6 +164,7 @@ class Service:
         tasks = [
             self.recorder.committer.task,
             self.projector.task,
+            self.keeper.task,
             self.deletion.task,
             self.rules.task,
             self.jobs.task,
@@ -329,6 +333,7 @@ class Service:
         await self.jobs.task.close()
         await self.rules.task.close()
         await self.deletion.close()
+        await self.keeper.close()
         await self.live.close()
         if self.fallback is not None and self._drainer is not None:
             await self._drainer.close()

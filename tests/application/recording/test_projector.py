@@ -204,6 +204,7 @@ class TestCatchUp:
             laurels.rulebook,
             clock,
             cache,
+            laurels.keeper,
             progress_lock=ProgressLock(),
             interval=3600,
             batch=1_000,

@@ -15,6 +15,7 @@ from laurels.application.maintenance.ledgers import entries_of, first_entries, p
 from laurels.application.maintenance.merging import left_of_merge
 from laurels.application.ports.snapshots import Projected, Projection
 from laurels.application.ports.store import Store
+from laurels.application.recording.board_keeper import EVERYWHERE_AFTER
 from laurels.application.recording.refolding import refold
 from laurels.application.recording.standings import card_of, standings_of
 from laurels.domain.engine import advance
@@ -32,6 +33,7 @@ from laurels.domain.ledger import (
     awards_of,
 )
 from laurels.domain.progress import Progress
+from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook import Rulebook
 
 # Seconds after which a deletion or a merge that was under way is looked at again.
@@ -91,7 +93,10 @@ async def verify(store: Store, rulebook: Rulebook) -> Verification:
 async def verify_boards(store: Store) -> list[Difference]:
     """The part of `verify` that is about no single user."""
     what = f"its counts do not agree with its lines; {MEND}"
-    return [Difference("", 0, what, board=board) for board in await store.boards.miscounted()]
+    wrong = await store.boards.miscounted()
+    # One that is being dropped is not right any more, and nobody sees it.
+    horizon = await store.boards.horizon()
+    return [Difference("", 0, what, board=board) for board in wrong if horizon.keeps_board(board)]
 
 
 async def verify_deletions(store: Store) -> list[Difference]:
@@ -114,10 +119,12 @@ async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -
     """The part of `verify` that is about some users."""
     found = Verification(users=len(users))
     projections = await store.snapshots.projected(users)
+    # After the lines: what was dropped until they were read is not kept by then.
+    horizon = await store.boards.horizon()
     closed: dict[str, str] = {}
     async for user_id, first in first_entries(store, users):
         ledger = entries_of(store, user_id, first)
-        progress = await _verify_user(store, ledger, rulebook, user_id, projections.get(user_id), found)
+        progress = await _verify_user(store, ledger, rulebook, user_id, projections.get(user_id), horizon, found)
         if progress.merged_into is not None:
             closed[user_id] = progress.merged_into
     found.differences += await _unfinished_merges(store, closed)
@@ -126,6 +133,16 @@ async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -
         deleted = await store.tombstones.find([difference.user_id for difference in found.differences])
         found.differences = [each for each in found.differences if each.user_id not in deleted]
     return found
+
+
+async def set_board_horizon(store: Store, rulebook: Rulebook, now: int) -> None:
+    """Have the boards begin where the rulebook says it at the instant `now`; then they are to be made anew. Where that
+    is earlier than before, it takes some seconds until every process writes there, too."""
+    known, horizon = await store.boards.horizon(), rulebook.board_horizon(now)
+    if horizon != known:
+        await store.boards.set_horizon(horizon)
+        if horizon.day < known.day or horizon.week < known.week:
+            await asyncio.sleep(EVERYWHERE_AFTER)
 
 
 async def rebuild(store: Store, rulebook: Rulebook) -> int:
@@ -155,11 +172,16 @@ async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) 
             else:
                 fold(progress, entry, rulebook)
         batch.append(progress)
+    horizon = await store.boards.horizon()
     await store.snapshots.project(
-        [Projection(progress, standings_of(progress) if progress.board_days else {}) for progress in batch],
+        [_projection(progress, horizon) for progress in batch],
         cards=[card_of(progress, rulebook) for progress in batch],
     )
     return Rebuilt(len(batch), sum(progress.seq for progress in batch))
+
+
+def _projection(progress: Progress, horizon: Horizon) -> Projection:
+    return Projection(progress, standings_of(progress, horizon=horizon) if progress.board_days else {})
 
 
 async def _verify_user(
@@ -168,6 +190,7 @@ async def _verify_user(
     rulebook: Rulebook,
     user_id: str,
     projected: Projected | None,
+    horizon: Horizon,
     found: Verification,
 ) -> Progress:
     """Verify one user; their progress at the end of the ledger."""
@@ -198,7 +221,7 @@ async def _verify_user(
             found.events += 1
         found.awards += len(awards_of(entry.body))
         if projected and snapshot and entry.seq == snapshot_seq:
-            for what in _projection_differences(progress, snapshot, projected, rulebook):
+            for what in _projection_differences(progress, snapshot, projected, horizon, rulebook):
                 differs(0, what)
     found.points += progress.total_points
     if projected and not snapshot:
@@ -271,7 +294,7 @@ def _awarded_again(progress: Progress, awards: list[Award]) -> list[str]:
 
 
 def _projection_differences(
-    progress: Progress, snapshot: Progress, projected: Projected, rulebook: Rulebook
+    progress: Progress, snapshot: Progress, projected: Projected, horizon: Horizon, rulebook: Rulebook
 ) -> list[str]:
     problems: list[str] = []
     if snapshot.version == rulebook.measures_version:
@@ -284,8 +307,9 @@ def _projection_differences(
     card = card_of(progress, rulebook)
     if card != projected.card:
         problems.append(f"card: {_short(projected.card)}, the ledger gives {_short(card)}")
-    expected = standings_of(progress) if progress.board_days else {}
-    for board in sorted(expected.keys() | projected.standings.keys()):
+    expected = standings_of(progress, horizon=horizon) if progress.board_days else {}
+    # What is not kept may not be dropped yet.
+    for board in sorted(expected.keys() | set(filter(horizon.keeps_board, projected.standings))):
         ours, theirs = expected.get(board), projected.standings.get(board)
         if ours != theirs:
             problems.append(f"board {board}: {_short(theirs)}, the ledger gives {_short(ours)}")

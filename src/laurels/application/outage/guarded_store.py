@@ -32,7 +32,7 @@ LIMITED: dict[str, frozenset[str]] = {
     "ledger": frozenset({"read", "entries"}),
     "snapshots": frozenset(),
     "boards": frozenset(
-        {"cards", "standings", "standings_of", "standing", "ranking", "count", "counts_above", "version"},
+        {"cards", "standings", "standings_of", "standing", "ranking", "count", "counts_above", "version", "horizon"},
     ),
     "rulebook": frozenset({"newest", "version", "add", "versions", "get"}),
     "jobs": frozenset({"add", "get", "last"}),

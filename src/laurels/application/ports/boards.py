@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from laurels.domain.ranking import Place, Ranking, Standing
+from laurels.domain.rules.kept_boards import Horizon
 
 
 class Card(Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -75,6 +76,19 @@ class BoardStore(Protocol):
         Read it first and the board after it: the answer holds for as long as the number is the same. A process that
         dies while it writes may leave the number unchanged.
         """
+        ...
+
+    async def horizon(self) -> Horizon:
+        """From where on boards are kept, as `set_horizon` last said it; at first all are."""
+        ...
+
+    async def set_horizon(self, horizon: Horizon) -> None:
+        """Have everybody know from where on boards are kept. Their lines stay."""
+        ...
+
+    async def drop(self, horizon: Horizon, *, limit: int) -> int:
+        """Drop lines that are shown on boards that `horizon` does not keep, and what is counted of them: about `limit`
+        at the most. Returns how many; 0 where none is left."""
         ...
 
     async def miscounted(self) -> list[str]:

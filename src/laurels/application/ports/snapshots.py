@@ -52,5 +52,6 @@ class SnapshotStore(Protocol):
         ...
 
     async def clear(self) -> None:
-        """Drop every snapshot, card and standing, and what is counted of them. The ledger stays."""
+        """Drop every snapshot, card and standing, and what is counted of them. The ledger and the horizon of the boards
+        stay."""
         ...

@@ -17,11 +17,13 @@ from laurels.application.ports.boards import Card
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
+from laurels.application.recording.board_keeper import BoardKeeper
 from laurels.application.recording.progress_cache import ProgressCache
 from laurels.application.recording.progress_lock import ProgressLock
 from laurels.application.recording.standings import card_of, standings_of
 from laurels.application.recording.stats import SECONDS, Histogram
 from laurels.domain.progress import Progress
+from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError
 
@@ -48,6 +50,7 @@ class Projector:
         rulebook: Rulebook,
         clock: Clock,
         cache: ProgressCache,
+        keeper: BoardKeeper,
         *,
         progress_lock: ProgressLock,
         interval: float,
@@ -57,6 +60,7 @@ class Projector:
         self._rulebook = rulebook
         self._clock = clock
         self._cache = cache
+        self._keeper = keeper
         self._progress_lock = progress_lock
         self._interval = interval
         self._batch = batch
@@ -97,12 +101,13 @@ class Projector:
         # ends projects a user again for each of their events.
         waiting = len(self._cache.pending)
         chunk = min(max(CHUNK, waiting * self._batch // 10_000), self._batch)
+        horizon = await self._keeper.horizon()
         for start in range(0, waiting, chunk):
             async with self._progress_lock.settled:
                 taken = self._cache.take_pending(min(chunk, waiting - start))
                 if not taken:
                     return
-                write = self._write(taken)
+                write = self._write(taken, horizon)
             try:
                 await write
             except BaseException:
@@ -110,14 +115,14 @@ class Projector:
                 raise
             self._progress_lock.projected.set()
 
-    def _write(self, taken: list[tuple[Progress, set[int]]]) -> Awaitable[None]:
+    def _write(self, taken: list[tuple[Progress, set[int]]], horizon: Horizon) -> Awaitable[None]:
         """Begin to write what was taken. A user whose projection cannot be made is left out: the ledger shows that they
         are behind, so each `catch_up` tries them again."""
         projections: list[Projection] = []
         cards: list[Card] = []
         for progress, touched in taken:
             try:
-                standings = standings_of(progress, touched) if touched else {}
+                standings = standings_of(progress, touched, horizon=horizon) if touched else {}
                 card = card_of(progress, self._rulebook)
             except Exception:
                 logger.exception("a user cannot be projected")

@@ -14,8 +14,10 @@ from laurels.application.ports.boards import Card
 from laurels.domain.periods import Timeframe, board_name, period_length, period_name, period_start
 from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.ranking import Standing, Visibility, alias_order
+from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook import Rulebook
 
+_ALL_KEPT = Horizon()
 _ALL_TIME = period_name(Timeframe.ALL_TIME, 1)
 # Days held for each one that is asked for, up to which walking along all of them is the shorter way: a month has
 # about that many.
@@ -23,9 +25,11 @@ _FEW_DAYS = 8
 
 
 class _Period(NamedTuple):
-    """A board's name and the days that it covers; None for all of them."""
+    """A board's name, its first day, and the days that it covers; None for all of them."""
 
     name: str
+    timeframe: Timeframe
+    start: int
     days: range | None
 
 
@@ -35,26 +39,29 @@ def _periods_of(day: int) -> tuple[_Period, ...]:
     for timeframe in Timeframe:
         start = period_start(timeframe, day)
         if timeframe is Timeframe.ALL_TIME:
-            periods.append(_Period(period_name(timeframe, 1), None))
+            periods.append(_Period(period_name(timeframe, 1), timeframe, start, None))
         else:
             days = range(start, start + period_length(timeframe, start))
-            periods.append(_Period(period_name(timeframe, start), days))
+            periods.append(_Period(period_name(timeframe, start), timeframe, start, days))
     return tuple(periods)
 
 
-def standings_of(progress: Progress, days: Collection[int] | None = None) -> dict[str, Standing]:
-    """The user's standing on every board that the given days of the boards' calendar (all if None) touch."""
+def standings_of(
+    progress: Progress, days: Collection[int] | None = None, *, horizon: Horizon = _ALL_KEPT
+) -> dict[str, Standing]:
+    """The user's standing on every board that `horizon` keeps (default: all) and that the given days of the boards'
+    calendar (all if None) touch."""
     board_days = progress.board_days
     touched = board_days if days is None else days
     found: dict[str, Standing] = {}
-    for name, (points, events, reached_at) in _sums(board_days, touched).items():
+    for name, (points, events, reached_at) in _sums(board_days, touched, horizon).items():
         if name == _ALL_TIME:
             # Some of it may belong to no day.
             found[name] = _line(progress, progress.total_points, progress.events, reached_at, is_shown=True)
         else:
             found[name] = _sum_line(progress, points, events, reached_at)
     for language, held in progress.language_days.items():
-        for name, (points, events, reached_at) in _sums(held, [day for day in touched if day in held]).items():
+        for name, (points, events, reached_at) in _sums(held, [day for day in touched if day in held], horizon).items():
             found[board_name(name, language)] = _sum_line(progress, points, events, reached_at)
     return found
 
@@ -63,9 +70,14 @@ _Sum = tuple[int, int, int]
 """Points, events, and when the last points were earned."""
 
 
-def _sums(held: Mapping[int, BoardDay], touched: Collection[int]) -> Mapping[str, _Sum]:
-    """What the days hold together in each of the periods that some of them touch, by its name."""
-    periods = {name: days for day in touched for name, days in _periods_of(day)}
+def _sums(held: Mapping[int, BoardDay], touched: Collection[int], horizon: Horizon) -> Mapping[str, _Sum]:
+    """What the days hold together in each of the kept periods that some of them touch, by its name."""
+    periods = {
+        name: days
+        for day in touched
+        for name, timeframe, start, days in _periods_of(day)
+        if horizon.keeps(timeframe, start)
+    }
     if len(held) > _FEW_DAYS * len(touched):
         return {name: _sum(held, held if days is None else days) for name, days in periods.items()}
     # Most of the days are asked for: one walk along them finds all their periods.

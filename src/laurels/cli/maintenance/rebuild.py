@@ -9,7 +9,7 @@ import asyncio
 from contextlib import aclosing
 
 from laurels.application.maintenance import rebuild as repair
-from laurels.bootstrap import open_store, rulebook_of
+from laurels.bootstrap import open_store, rulebook_of, system_clock
 from laurels.cli.importing.worker import spare_the_collector
 from laurels.cli.maintenance.process_pool import ProcessesOption, over_users
 from laurels.cli.maintenance.verify import count_users
@@ -31,6 +31,7 @@ async def _rebuild(settings: Settings, processes: int | None) -> int:
     store = await open_store(settings.store)
     try:
         rulebook = await rulebook_of(store, settings)
+        await repair.set_board_horizon(store, rulebook, system_clock())
         await store.snapshots.clear()
         users = await count_users(store)
         with progress_bar("Rebuilding", total=users) as bar:

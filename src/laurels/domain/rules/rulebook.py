@@ -32,6 +32,7 @@ from laurels.domain.rules.criteria import (
     signature,
 )
 from laurels.domain.rules.goals import NEVER, AllGoal, AnyGoal, Goal, HeldGoal, LeafGoal
+from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.measures import SUM_SCALE, EventMeasure, Observer, StateMeasure, measure_for
 from laurels.domain.rules.reachability import check_reachable
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
@@ -173,6 +174,10 @@ class Rulebook:
     def keeps_language(self, language: str) -> bool:
         """Whether there are boards for `language`, which is compared code point by code point."""
         return self.board_languages is None or language in self.board_languages
+
+    def board_horizon(self, now: int) -> Horizon:
+        """From where on boards are to be kept at the instant `now`."""
+        return self.data.boards.keep.horizon(self.board_day(now))
 
     def today(self, progress: Progress, now: int) -> int:
         """The user's day at the instant `now`, as streaks, activity and badges have it."""

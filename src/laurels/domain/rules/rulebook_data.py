@@ -12,6 +12,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from laurels.domain.rules.criteria import Category, Criterion, Rarity, Target
+from laurels.domain.rules.kept_boards import KeptBoards
 from laurels.domain.rules.levels import Levels
 from laurels.domain.rules.points import EventType, Points
 from laurels.domain.rules.streak_rules import StreakRules
@@ -67,10 +68,12 @@ class Badge(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
 
 class Boards(Struct, frozen=True, forbid_unknown_fields=True):
     """How boards are kept. `zone` decides where their days, weeks and months begin; `languages` which languages
-    have boards of their own: none, all that events name, or those listed."""
+    have boards of their own: none, all that events name, or those listed; `keep` how long those of days and weeks stay.
+    """
 
     zone: str = "UTC"
     languages: bool | list[Name] = False
+    keep: KeptBoards = KeptBoards()
 
 
 class RulebookData(Struct, frozen=True, forbid_unknown_fields=True):

@@ -248,6 +248,11 @@ MIGRATIONS = (
         PRIMARY KEY (source, block)
     ) STRICT;
     """,
+    """
+    -- The first day and the first week whose boards are kept.
+    CREATE TABLE board_horizon (day INTEGER NOT NULL, week INTEGER NOT NULL) STRICT;
+    INSERT INTO board_horizon VALUES (0, 0);
+    """,
 )
 
 

@@ -7,7 +7,9 @@ from itertools import product
 
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
+from laurels.domain.periods import parse_period
 from laurels.domain.ranking import Place, Standing
+from laurels.domain.rules.kept_boards import Horizon
 from laurels.testing.builders import NOON, card, progress, project, standing
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
 
@@ -40,6 +42,31 @@ class BoardContract:
         seen.add(await other.boards.version())
         assert len(seen) == 6
         assert await other.boards.version() in seen
+
+    async def test_boards_of_old_days_and_weeks_are_dropped_with_their_counts(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        assert await one.boards.horizon() == Horizon()
+        kept = ["2026-03", "2026-03-13", "2026-03-13@py", "2026-W11", "all"]
+        for number in range(5):
+            boards = [*kept, "2026-03-12", "2026-03-12@py", "2026-W10"]
+            await project(one, f"user {number}", points=number, boards=boards)
+        assert await one.boards.count("2026-W10", above=2) == 2
+        horizon = Horizon(parse_period("2026-03-13")[1], parse_period("2026-W11")[1])
+        await one.boards.set_horizon(horizon)
+        assert await other.boards.horizon() == horizon
+        version = await other.boards.version()
+        dropped: list[int] = []
+        while count := await other.boards.drop(horizon, limit=4):
+            dropped.append(count)
+        assert sum(dropped) == 15
+        assert max(dropped) <= 4
+        assert await one.boards.version() != version
+        for board, users in [*((each, 5) for each in kept), ("2026-03-12", 0), ("2026-03-12@py", 0), ("2026-W10", 0)]:
+            assert len(await one.boards.standings(board, limit=10)) == users
+            assert await one.boards.count(board) == users
+        assert await one.boards.miscounted() == []
+        await one.snapshots.clear()
+        assert await one.boards.horizon() == horizon
 
     async def test_user_ids_break_a_tie_by_code_point(self, open_store: OpenStore) -> None:
         store = await open_store()

@@ -10,6 +10,7 @@ import pytest
 from laurels.application.ports.limits import Bucket
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
+from laurels.domain.rules.kept_boards import Horizon
 from laurels.errors import StoreUnavailable
 from laurels.testing.builders import (
     NOON,
@@ -48,6 +49,9 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "projected": lambda store: store.snapshots.projected(["ada"]),
     "ranking": lambda store: store.boards.ranking("all", "ada"),
     "board_version": lambda store: store.boards.version(),
+    "horizon": lambda store: store.boards.horizon(),
+    "set_horizon": lambda store: store.boards.set_horizon(Horizon(1, 1)),
+    "drop": lambda store: store.boards.drop(Horizon(1, 1), limit=10),
     "miscounted": lambda store: store.boards.miscounted(),
     "clear_projections": lambda store: store.snapshots.clear(),
     "describe_badges": lambda store: store.rulebook.describe(small_rulebook().badges),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from laurels.domain.events import MAX_LANGUAGE_LENGTH
 from laurels.domain.periods import Timeframe, board_name, parse_period, period_name, period_start, previous_period
+from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidQuery
 
@@ -21,6 +23,10 @@ class AskedBoard(Struct, frozen=True):
     timeframe: Timeframe
     start: int
     language: str | None
+    # Whether the period is over.
+    is_closed: bool = False
+    # Whether the board of the period before is kept.
+    has_before: bool = True
 
     @property
     def period(self) -> str:
@@ -34,8 +40,8 @@ class AskedBoard(Struct, frozen=True):
 
     @property
     def before(self) -> str | None:
-        """The name of the same board in the period before; None for all-time."""
-        period = previous_period(self.timeframe, self.start)
+        """The name of the same board in the period before; None for all-time, and where that is not kept any more."""
+        period = previous_period(self.timeframe, self.start) if self.has_before else None
         return None if period is None else board_name(period, self.language)
 
 
@@ -58,4 +64,17 @@ def asked_board(
         raise InvalidQuery(
             "period", f"Must be the name of a {timeframe.value} period, such as {period_name(timeframe, _EXAMPLE)}."
         )
-    return AskedBoard(named, start, language)
+    return AskedBoard(named, start, language, is_closed=start < period_start(named, rulebook.board_day(now)))
+
+
+def kept_board(asked: AskedBoard, horizon: Horizon) -> AskedBoard:
+    """What is asked, given from where on boards are kept. Raises InvalidQuery for a board that is not."""
+    if not horizon.keeps(asked.timeframe, asked.start):
+        first = horizon.day if asked.timeframe is Timeframe.DAILY else horizon.week
+        raise InvalidQuery(
+            "period",
+            f"This board is not kept any more; the oldest of its kind is {period_name(asked.timeframe, first)}. "
+            f"Ask for its month, {period_name(Timeframe.MONTHLY, asked.start)}.",
+        )
+    before = previous_period(asked.timeframe, asked.start)
+    return asked if before is None or horizon.keeps_board(before) else replace(asked, has_before=False)

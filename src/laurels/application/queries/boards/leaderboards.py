@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.queries.board_views import Leaderboard, Rank
-from laurels.application.queries.boards.asked_board import AskedBoard, asked_board
+from laurels.application.queries.boards.asked_board import AskedBoard, asked_board, kept_board
 from laurels.application.queries.boards.rows import Rows, row_view
 from laurels.application.queries.boards.shown_pages import ShownPage, ShownPages
 from laurels.application.queries.boards.total_order import by_total
@@ -77,7 +77,7 @@ class Leaderboards:
     ) -> ShownPage:
         """The first page as JSON; see `page`. Where the boards have not changed it is the one that was made before."""
         _check_limit(limit)
-        asked = self._board(timeframe, period, language)
+        asked = await self._board(timeframe, period, language)
 
         async def make() -> Leaderboard:
             return await self.page(timeframe, period=period, limit=limit, language=language)
@@ -107,7 +107,7 @@ class Leaderboards:
         _check_limit(limit)
         if cursor is not None and around is not None:
             raise InvalidQuery("cursor", "Cannot be combined with 'around'.")
-        asked = self._board(timeframe, period, language)
+        asked = await self._board(timeframe, period, language)
         if self._last_known is None:
             return await self._page(asked, limit, cursor, around)
         key = (asked.board, limit, cursor, around)
@@ -162,7 +162,7 @@ class Leaderboards:
         """Those of up to 200 users who stand on a board as themselves, ranked among each other. Raises InvalidQuery."""
         if len(user_ids) > MAX_USERS:
             raise InvalidQuery("users", f"Must name at most {MAX_USERS} users.")
-        asked = self._board(timeframe, period, language)
+        asked = await self._board(timeframe, period, language)
         cards = await self._store.boards.cards(user_ids)
         # Who is named and appears under an alias would be given away by it.
         named = [user_id for user_id in user_ids if user_id not in cards or cards[user_id].pseudonym is None]
@@ -191,8 +191,8 @@ class Leaderboards:
     ) -> Leaderboard:
         """The top of a board with its people in the order of all their points. Raises InvalidQuery or StoreError."""
         _check_limit(limit)
-        asked = self._board(timeframe, period, language)
-        all_time = self._board(Timeframe.ALL_TIME, None, None).board
+        asked = await self._board(timeframe, period, language)
+        all_time = (await self._board(Timeframe.ALL_TIME, None, None)).board
         lines = await by_total(self._store, asked.board, all_time, limit)
         user_ids = [standing.user_id for standing, _ in lines]
         before, cards, total = await asyncio.gather(
@@ -222,7 +222,7 @@ class Leaderboards:
         language: str | None = None,
     ) -> Rank:
         """A user's place on a board. Raises InvalidQuery, or UnknownUser for a user of whom nothing is recorded."""
-        asked = self._board(timeframe, period, language)
+        asked = await self._board(timeframe, period, language)
         board = asked.board
         if self._last_known is None:
             return await self._rank(user_id, asked)
@@ -263,8 +263,16 @@ class Leaderboards:
             points_to_next=None if found.next_points is None else found.next_points - points,
         )
 
-    def _board(self, timeframe: Timeframe | None, period: str | None, language: str | None) -> AskedBoard:
-        return asked_board(self._rulebook, self._clock(), timeframe, period, language)
+    async def _board(self, timeframe: Timeframe | None, period: str | None, language: str | None) -> AskedBoard:
+        asked = asked_board(self._rulebook, self._clock(), timeframe, period, language)
+        # Of the present periods the board before is kept, too.
+        if not asked.is_closed or asked.timeframe not in (Timeframe.DAILY, Timeframe.WEEKLY):
+            return asked
+        try:
+            return kept_board(asked, await self._store.boards.horizon())
+        except StoreError:
+            # There may be a page to show that was known last.
+            return asked
 
     async def _surroundings(self, board: str, user_id: str, limit: int) -> list[Standing]:
         own = await self._store.boards.standing(board, user_id)

@@ -9,6 +9,7 @@ from bson.datetime_ms import DatetimeMS
 
 from laurels.application.ports.boards import Card
 from laurels.domain.ranking import Place, Ranking, Standing
+from laurels.domain.rules.kept_boards import Horizon
 from laurels.storage.mongodb.connection import LONG, Concern, Database, Document, Session, operation
 from laurels.storage.mongodb.documents import bounded, card_of, standing_of
 from laurels.storage.mongodb.projections import counts
@@ -16,6 +17,7 @@ from laurels.storage.mongodb.projections.counting import Counting
 
 ORDER = [("points", -1), ("reachedAt", 1), ("userId", 1)]
 BACKWARDS = [("points", 1), ("reachedAt", -1), ("userId", -1)]
+_HORIZON: Document = {"_id": "boardHorizon"}
 _CARD = {"_id": 0, "state": 0, "pending": 0}
 _STANDING = {"_id": 0, "userId": 1, "points": 1, "events": 1, "reachedAt": 1}
 
@@ -87,6 +89,50 @@ class MongoBoards(Concern):
     async def counts_above(self, board: str, points: Collection[int]) -> dict[int, int]:
         counted = await self.counting.counts_of(board, points) if points else {}
         return {above: counted[above] for above in points}
+
+    @operation()
+    async def horizon(self) -> Horizon:
+        found = await self.database["meta"].find_one(_HORIZON)
+        return Horizon(found["day"], found["week"]) if found else Horizon()
+
+    @operation()
+    async def set_horizon(self, horizon: Horizon) -> None:
+        kept = {"$set": {"day": horizon.day, "week": horizon.week}}
+        await self.database["meta"].update_one(_HORIZON, kept, upsert=True)
+
+    @operation(within=LONG)
+    async def drop(self, horizon: Horizon, *, limit: int) -> int:
+        """Board by board. The counts go last, with those that a batch of the journal may have put there meanwhile; who
+        looks for wrong counts leaves out boards that are not kept."""
+        standings = self.database["standings"]
+        dropped = 0
+        for board in await self._dropping(horizon):
+            found = standings.find(shown(board), {"_id": 1}, hint="standings_shown").limit(limit - dropped)
+            lines = await found.to_list()
+            if lines:
+                await standings.delete_many({"_id": {"$in": [line["_id"] for line in lines]}})
+                await note_change(self.database)
+            dropped += len(lines)
+            if dropped >= limit:
+                break
+            await self.database["counts"].delete_many({"board": board})
+        return dropped
+
+    async def _dropping(self, horizon: Horizon) -> list[str]:
+        named: set[str] = set()
+        counted: Document = {}
+        for collection, query, index in (
+            ("standings", {"shown": True}, "standings_shown"),
+            ("counts", counted, "counts_range"),
+        ):
+            board = ""
+            # One look into the index for each board, however many stand on it.
+            while found := await self.database[collection].find_one(
+                {"board": {"$gt": board}, **query}, {"_id": 0, "board": 1}, sort=[("board", 1)], hint=index
+            ):
+                board = found["board"]
+                named.add(board)
+        return sorted(board for board in named if not horizon.keeps_board(board))
 
     @operation(within=LONG)
     async def miscounted(self) -> list[str]:

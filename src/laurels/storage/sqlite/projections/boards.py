@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 
 import apsw
@@ -9,13 +10,21 @@ import msgspec
 
 from laurels.application.ports.boards import Card
 from laurels.domain.ranking import Place, Ranking, Standing
+from laurels.domain.rules.kept_boards import Horizon
 from laurels.storage.sqlite.connection import rows, transaction
-from laurels.storage.sqlite.database import Concern, reading
+from laurels.storage.sqlite.database import Concern, projecting, reading
 from laurels.storage.sqlite.projections import counts
 
 _encode = msgspec.json.Encoder().encode
 _decode_card = msgspec.json.Decoder(Card).decode
 
+# Whatever is shown is counted. One look into the counts for each board, however many stand on it.
+_BOARDS = """
+    WITH RECURSIVE boards (board) AS (
+        SELECT min(board) FROM counts
+        UNION ALL SELECT (SELECT min(c.board) FROM counts AS c WHERE c.board > boards.board) FROM boards
+        WHERE board IS NOT NULL)
+    SELECT board FROM boards WHERE board IS NOT NULL"""
 _STANDING = "user_id, points, events, reached_at"
 
 
@@ -102,8 +111,43 @@ class SQLiteBoards(Concern):
             return {above: counts.count(connection, board, above) for above in points}
 
     @reading
+    def horizon(self, connection: apsw.Connection) -> Horizon:
+        return Horizon(*rows(connection, "SELECT day, week FROM board_horizon")[0])
+
+    @projecting
+    def set_horizon(self, connection: apsw.Connection, horizon: Horizon) -> None:
+        rows(connection, "UPDATE board_horizon SET day = ?, week = ?", (horizon.day, horizon.week))
+
+    @projecting
+    def drop(self, connection: apsw.Connection, horizon: Horizon, *, limit: int) -> int:
+        """Board by board. The lines of who has left the boards are in no index by board; they stay, shown to nobody."""
+        dropped = 0
+        for (board,) in rows(connection, _BOARDS):
+            if not horizon.keeps_board(board):
+                with transaction(connection, "IMMEDIATE"):
+                    dropped += _drop(connection, board, limit - dropped)
+                if dropped >= limit:
+                    break
+        return dropped
+
+    @reading
     def miscounted(self, connection: apsw.Connection) -> list[str]:
         return counts.miscounted(connection)
+
+
+def _drop(connection: apsw.Connection, board: str, limit: int) -> int:
+    """Drop up to so many lines of a board and count them no more; how many there were."""
+    asked = "SELECT user_id, points FROM standings WHERE board = ? AND shown = 1 LIMIT ?"
+    found = rows(connection, asked, (board, limit))
+    users = _encode([user_id for user_id, _ in found]).decode()
+    rows(
+        connection,
+        "DELETE FROM standings WHERE board = ? AND user_id IN (SELECT value FROM json_each(?))",
+        (board, users),
+    )
+    counts.apply(connection, {(board, points): -n for points, n in Counter(points for _, points in found).items()})
+    rows(connection, counts.CHANGED)
+    return len(found)
 
 
 def _standing(connection: apsw.Connection, board: str, user_id: str) -> Standing | None:

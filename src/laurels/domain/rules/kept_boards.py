@@ -1,0 +1,47 @@
+"""How long the boards of days and weeks stay after these are over. Those of months and of all time stay for ever."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from laurels.domain.periods import Timeframe, parse_period, week_of
+from laurels.errors import InvalidQuery
+
+Length = Annotated[int, Meta(ge=1, le=100_000)] | Literal["forever"]
+
+
+class Horizon(Struct, frozen=True):
+    """The first day and the first week (by its Monday) whose boards are kept; 0 where all of them are."""
+
+    day: int = 0
+    week: int = 0
+
+    def keeps(self, timeframe: Timeframe, start: int) -> bool:
+        """Whether the board of the period from the day `start` is kept."""
+        if timeframe is Timeframe.DAILY:
+            return start >= self.day
+        return timeframe is not Timeframe.WEEKLY or start >= self.week
+
+    def keeps_board(self, board: str) -> bool:
+        """The same by the board's name (`board_name`). What has no such name is not dropped: `verify` shows it."""
+        try:
+            timeframe, start = parse_period(board.partition("@")[0])
+        except InvalidQuery:
+            return True
+        return self.keeps(timeframe, start)
+
+
+class KeptBoards(Struct, frozen=True, forbid_unknown_fields=True):
+    """The number of `days` and `weeks` that are over and whose boards stay, or `"forever"`."""
+
+    days: Length = 90
+    weeks: Length = 104
+
+    def horizon(self, today: int) -> Horizon:
+        """From where on boards are kept on the day `today` of their calendar."""
+        return Horizon(
+            0 if self.days == "forever" else max(0, today - self.days),
+            0 if self.weeks == "forever" else max(0, week_of(today) - 7 * self.weeks),
+        )
