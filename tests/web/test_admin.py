@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from tests.http.callers import bearer, make_key
+from tests.http.callers import bearer, make_key, revoke
 from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
 
@@ -64,22 +64,27 @@ def test_an_admin_key_opens_the_page_and_its_end_closes_it(
 
 
 def test_a_session_ends_with_its_key(guarded: ServerProcess, operator: tuple[httpx2.Client, str]) -> None:
-    import asyncio
-
-    from laurels.application.access.keyring import revoke_key
-    from laurels.bootstrap import open_store, system_clock
-
     client, key = operator
     sign_in(client, key)
     assert client.get("/admin").status_code == 200
-
-    async def revoke() -> None:
-        store = await open_store(f"sqlite:///{guarded.database}")
-        await revoke_key(store.keys, system_clock, key.split("_")[1])
-        await store.close()
-
-    asyncio.run(revoke())
+    revoke(f"sqlite:///{guarded.database}", key)
     assert client.get("/admin").status_code == 401
+
+
+def test_a_session_counts_in_its_cookie_alone_and_makes_no_other(operator: tuple[httpx2.Client, str]) -> None:
+    client, key = operator
+    sign_in(client, key)
+    session = client.cookies["laurels_session"]
+    # Otherwise it would open everything for hours after the key was revoked.
+    assert client.get("/api/webhooks", headers=bearer(session)).status_code == 401
+    client.cookies.clear()
+    assert sign_in(client, session).status_code == 401
+
+
+def test_a_form_of_too_many_fields_is_refused(operator: tuple[httpx2.Client, str]) -> None:
+    client, _ = operator
+    origin = {"Origin": str(client.base_url).rstrip("/")}
+    assert client.post("/admin/session", content="&".join(["a=1"] * 51), headers=origin).status_code == 403
 
 
 def test_what_another_page_sends_is_refused(operator: tuple[httpx2.Client, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -14,6 +15,7 @@ from laurels.application.access.viewer import Viewer
 from laurels.application.live.feeds import Feed
 from laurels.application.service import Service
 from laurels.domain.keys import ADMIN, PROGRESS_READ
+from laurels.errors import StoreError
 from laurels.http.auth import sessions
 from laurels.http.auth.access import caller_of
 from laurels.http.routes.streams import streams_of
@@ -21,6 +23,7 @@ from laurels.http.wire.bodies import read_body, user_id_in
 from laurels.http.wire.streams import EventStream
 
 FORM_BYTES = 512 * 1024
+MOST_FIELDS = 50
 
 
 class PageHost:
@@ -35,11 +38,26 @@ class PageHost:
         """The user id between `prefix` and `tail` in the path. Raises InvalidQuery."""
         return user_id_in(request.scope, prefix, tail=tail)
 
-    async def stream(self, request: Request[Any, Any, Any], follow: Callable[[], Awaitable[Feed]]) -> Response[bytes]:
+    async def stream(
+        self,
+        request: Request[Any, Any, Any],
+        follow: Callable[[], Awaitable[Feed]],
+        *,
+        is_still_shown: Callable[[], Awaitable[bool]] | None = None,
+    ) -> Response[bytes]:
         """What `follow` gives as server-sent events."""
         streams = streams_of(request)
+        caller_counts = caller_of(request.scope).still_counts
+
+        async def still_counts() -> bool:
+            if caller_counts is not None and not await caller_counts():
+                return False
+            # While the store is away nothing is told that could have been hidden since.
+            with suppress(StoreError):
+                return is_still_shown is None or await is_still_shown()
+            return True
+
         with streams.entering(request.scope) as leave:
-            still_counts = caller_of(request.scope).still_counts
             return EventStream(await follow(), leave, heartbeat=streams.limits.heartbeat, still_counts=still_counts)
 
     async def sign_in(self, request: Request[Any, Any, Any], service: Service, key: str) -> str | None:
@@ -64,7 +82,12 @@ class PageHost:
     async def form(self, request: Request[Any, Any, Any]) -> dict[str, str] | None:
         """The fields of a form that one of our own pages sent; None for any other."""
         body = await read_body(request.scope, request.receive, FORM_BYTES)
-        fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50))
+        try:
+            fields = dict(
+                parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+            )
+        except ValueError:
+            return None
         origin = request.headers.get("origin", "")
         is_own = bool(origin) and origin.partition("://")[2] == request.headers.get("host")
         if not is_own or not hmac.compare_digest(fields.get("token", ""), self.form_token(request)):

@@ -26,8 +26,15 @@ class Host(Protocol):
         """The user id between `prefix` and `tail` in the path, which may hold any character. Raises InvalidQuery."""
         ...
 
-    async def stream(self, request: Request[Any, Any, Any], follow: Callable[[], Awaitable[Feed]]) -> Response[bytes]:
-        """What `follow` gives as server-sent events, within the server's limits on streams."""
+    async def stream(
+        self,
+        request: Request[Any, Any, Any],
+        follow: Callable[[], Awaitable[Feed]],
+        *,
+        is_still_shown: Callable[[], Awaitable[bool]] | None = None,
+    ) -> Response[bytes]:
+        """What `follow` gives as server-sent events, within the server's limits on streams, as long as the sender of
+        `request` counts and `is_still_shown` says so. Where that raises StoreError, it goes on."""
         ...
 
     async def sign_in(self, request: Request[Any, Any, Any], service: Service, key: str) -> str | None:

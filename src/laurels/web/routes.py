@@ -16,6 +16,7 @@ from laurels.application.service import Service
 from laurels.web.admin_routes import ADMIN
 from laurels.web.embed_routes import EMBEDS
 from laurels.web.host import Host
+from laurels.web.page_feed import PageFeed
 from laurels.web.pages.badges import badge_page, badges_page
 from laurels.web.pages.board import board_page, timeframe_of
 from laurels.web.pages.learner import learner_page
@@ -54,9 +55,13 @@ async def learner_stream(request: Request[Any, Any, Any], service: NamedDependen
         return nobody(request)
 
     async def follow() -> Feed:
-        return service.live.follow_user(user_id, last_id=request.headers.get("last-event-id") or None)
+        return PageFeed(service.live.follow_user(user_id), last_id=request.headers.get("last-event-id"))
 
-    return await host_of(request).stream(request, follow)
+    async def is_still_shown() -> bool:
+        # The learner may have made the page private since.
+        return await may_see(request, service, user_id)
+
+    return await host_of(request).stream(request, follow, is_still_shown=is_still_shown)
 
 
 @get("/leaderboard", include_in_schema=False)

@@ -61,7 +61,10 @@ def text(_context: Any, value: Any) -> bytes:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server whose ledger must agree at the end."""
-    process = ServerProcess(tmp_path_factory.mktemp("schema"), jwt_secret=SECRET, key_rate="0", failure_rate="1000000")
+    # The limit of callers without a key would answer before the check of their key does.
+    process = ServerProcess(
+        tmp_path_factory.mktemp("schema"), jwt_secret=SECRET, key_rate="0", address_rate="0", failure_rate="1000000"
+    )
     process.start()
     yield process
     process.stop()

@@ -50,9 +50,12 @@ class Signal:
 
 
 class Feed(Protocol):
-    """What one client is given. `is_ended`: there will be nothing more."""
+    """What one client is given."""
 
-    is_ended: bool
+    @property
+    def is_ended(self) -> bool:
+        """Whether there will be nothing more."""
+        ...
 
     async def take(self, within: float) -> list[Message]:
         """The next messages, as soon as there are some; none where there are none within that many seconds, or at the

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from laurels.application.access.keyring import Keyring
-from laurels.domain.keys import allowed_by
+from laurels.domain.keys import ApiKey, allowed_by
 from laurels.http.auth.access import EVERYTHING, Caller, Unauthenticated
 from laurels.http.auth.sessions import parent_of, session_in
 from laurels.http.auth.tokens import Token, Tokens
@@ -106,14 +106,18 @@ class Identity:
         """A session counts as long as the key that it was made from; a cookie that does not count is none."""
         key = self._keyring.check(text)
         parent = None if key is None else parent_of(key)
-        if parent is None or not self._keyring.still_counts(parent):
+        if key is None or parent is None or not self._keyring.still_counts(parent):
             return self._anonymous
-        return self._of_key(text)
+        return self._caller_of(key, parent)
 
     def _of_key(self, text: str) -> Caller:
         key = self._keyring.check(text)
-        if key is None:
+        # A session counts in its cookie alone, and for pages: here it would outlive the key that it was made from.
+        if key is None or parent_of(key) is not None:
             raise WrongCredentials
+        return self._caller_of(key)
+
+    def _caller_of(self, key: ApiKey, *parents: str) -> Caller:
         caller = self._by_key.get(key.prefix)
         if caller is None:
             caller = self._by_key[key.prefix] = Caller(
@@ -121,7 +125,7 @@ class Identity:
                 key=key.prefix,
                 earliest_hours=self._policy.earliest_hours,
                 shown=self._policy.shown,
-                still_counts=self._still(key.prefix),
+                still_counts=self._still(key.prefix, *parents),
             )
         return caller
 
@@ -131,11 +135,11 @@ class Identity:
             await self._keyring.refresh()
         return self._keyring.is_empty
 
-    def _still(self, prefix: str) -> Callable[[], Awaitable[bool]]:
+    def _still(self, *prefixes: str) -> Callable[[], Awaitable[bool]]:
         async def still_counts() -> bool:
             if not self._keyring.stay_fresh():
                 await self._keyring.refresh()
-            return self._keyring.still_counts(prefix)
+            return all(map(self._keyring.still_counts, prefixes))
 
         return still_counts
 

@@ -25,10 +25,19 @@ _PAGES = ("/admin", "/u/", "/stream/", "/embed/", "/leaderboard", "/badges")
 
 
 async def sign_in(store: KeyStore, clock: Clock, text: str) -> str | None:
-    """The cookie's value for a caller who has the admin key `text`; None where it is no such key. Raises StoreError."""
+    """The cookie's value for a caller who has the admin key `text`; None where it is no such key. Raises StoreError.
+
+    A session makes no further one: that would not end with the key that the first was made from.
+    """
     prefix, now = prefix_of(text), clock()
     for key in await store.all():
-        if key.prefix == prefix and fits(text, key.digest) and key.counts(now) and ADMIN in key.scopes:
+        if (
+            parent_of(key) is None
+            and key.prefix == prefix
+            and fits(text, key.digest)
+            and key.counts(now)
+            and ADMIN in key.scopes
+        ):
             expires_at = now + HOURS * 3_600_000
             if key.expires_at is not None:
                 expires_at = min(expires_at, key.expires_at)

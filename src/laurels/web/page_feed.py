@@ -1,0 +1,45 @@
+"""What the open page of a learner is told: that something came, and which badges.
+
+A page may be public. The learner's own feed holds every event with its id and metadata, from any place in the ledger
+that is asked for; that is for keys and for the learner. A page asks again for what it shows, so a notice is enough.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from laurels.application.live.feeds import Feed
+from laurels.application.live.messages import Message
+
+
+class _Badge(Struct):
+    name: str
+
+
+class PageFeed:
+    """Notices of what `feed` tells, which begins at the present. A client that has seen the message with the id
+    `last_id` is not told of it again."""
+
+    def __init__(self, feed: Feed, *, last_id: str | None) -> None:
+        self._feed = feed
+        self._last_id = last_id
+
+    @property
+    def is_ended(self) -> bool:
+        """As that of the feed behind it."""
+        return self._feed.is_ended
+
+    async def take(self, within: float) -> list[Message]:
+        """The next notices; see `Feed`."""
+        return [_notice(message) for message in await self._feed.take(within) if message.id != self._last_id]
+
+    def close(self) -> None:
+        """End the feed behind it."""
+        self._feed.close()
+
+
+def _notice(message: Message) -> Message:
+    shown = msgspec.json.encode(msgspec.json.decode(message.data, type=_Badge)) if message.kind == "badge" else b"{}"
+    return replace(message, data=shown)
