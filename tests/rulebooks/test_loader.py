@@ -339,3 +339,19 @@ class TestLineOf:
         for number, badge in enumerate(load_rulebook().badges):
             line = text.splitlines()[line_of(text, f"badges[{number}].id") - 1]
             assert line == f'id = "{badge.id}"'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" + ".".join(["a"] * 200_000) + "]",
+        " . ".join(["'a b'"] * 100_000) + " = 1",
+        "a = " + "[" * 100_000,
+        "a = " + "9" * 100_000,
+    ],
+    ids=["a key of many parts", "quoted parts", "nested lists", "a long number"],
+)
+@pytest.mark.timeout(20)
+def test_what_would_take_the_parser_minutes_or_its_stack_is_refused(text: str) -> None:
+    with pytest.raises(RulebookError):
+        parse_rulebook(text)

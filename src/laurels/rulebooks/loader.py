@@ -17,6 +17,12 @@ from laurels.rulebooks.mistakes import mistakes
 
 BUILT_IN = ("coding", "school")
 
+# A key of thousands of parts takes the parser minutes. Each match begins where a part does: else it would take as long.
+_MOST_PARTS = 30
+_DEEP_KEY = re.compile(
+    r"""(?<![\w-])(?:(?:"[^"\n]*"|'[^'\n]*'|[\w-]++)[ \t]*+\.[ \t]*+){%d}""" % _MOST_PARTS,  # noqa: UP031  braces
+)
+
 KeyPath = tuple[str | int, ...]
 _ROOT: KeyPath = ()
 
@@ -42,9 +48,16 @@ def load_rulebook(source: str | Path = "coding") -> Rulebook:
 
 def parse_rulebook(text: str, name: str = "<rulebook>") -> Rulebook:
     """The rulebook that the TOML `text` holds; `name` stands for it in errors."""
+    if (deep := _DEEP_KEY.search(text)) is not None:
+        line = 1 + text.count("\n", 0, deep.start())
+        raise RulebookError("", f"A key may have at most {_MOST_PARTS} parts.", where=f"{name}:{line}")
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise RulebookError("", "Is nested too deeply; write it flatter.", where=f"{name}:1") from None
+    except ValueError as error:
+        if not isinstance(error, tomllib.TOMLDecodeError):
+            raise RulebookError("", "A number has too many digits.", where=f"{name}:1") from error
         at = re.search(r"at line (\d+)", str(error))
         line = int(at[1]) if at else max(1, len(text.splitlines()))
         raise RulebookError("", f"Not valid TOML: {error}.", where=f"{name}:{line}") from error
