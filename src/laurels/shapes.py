@@ -6,7 +6,7 @@ A decoder stops at the first fault and speaks of types; this is asked only when 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from typing import Any, cast
@@ -122,15 +122,33 @@ def _nearest(name: str, known: tuple[str, ...]) -> str | None:
     return spelled[found[0]] if found else None
 
 
+def faults_of(*checks: Callable[[], object]) -> list[Fault]:
+    """What all of `checks` find wrong, each of which raises InvalidInput for what it looks at."""
+    faults: list[Fault] = []
+    for check in checks:
+        try:
+            check()
+        except InvalidInput as error:
+            faults += error.faults
+    return faults
+
+
 def shape_faults(document: object, kind: type[Struct], *, strict: bool = True) -> list[Fault]:
     """Everything that keeps a JSON document from being a `kind`; empty where it is one.
 
     Not `strict`: values may be written as text, as they are in an environment.
     """
+    return read_fields(document, kind, strict=strict)[1]
+
+
+def read_fields(document: object, kind: type[Struct], *, strict: bool = True) -> tuple[dict[str, Any], list[Fault]]:
+    """The values of those fields of a document that have the shape of `kind`, by wire name, and what is wrong with
+    the others."""
     if not isinstance(document, dict):
-        return [("body", f"Must be an object, not {kind_of(document)}.")]
+        return {}, [("body", f"Must be an object, not {kind_of(document)}.")]
     members = cast("dict[str, Any]", document)
     known = {field.encode_name: field for field in fields(kind)}
+    values: dict[str, Any] = {}
     faults: list[Fault] = []
     if kind.__struct_config__.forbid_unknown_fields:
         faults += unknown_fields(members, known, of="Is not a field that this address takes")
@@ -140,12 +158,13 @@ def shape_faults(document: object, kind: type[Struct], *, strict: bool = True) -
                 faults.append((name, "Is required."))
             continue
         try:
-            msgspec.convert({name: members[name]}, _alone(kind, name), strict=strict)
+            read = msgspec.convert({name: members[name]}, _alone(kind, name), strict=strict)
+            values[name] = getattr(read, field.name)
         except msgspec.ValidationError as error:
             where, detail = _located(name, error, field.type)
             # All is text where it need not be anything else.
             faults.append((where, detail if strict else detail.replace(", not text", "")))
-    return faults
+    return values, faults
 
 
 def read_again(data: bytes | msgspec.Raw, refused: msgspec.ValidationError, error: type[InvalidInput]) -> Any:

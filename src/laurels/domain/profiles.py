@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from laurels.domain.periods import is_zone
 from laurels.domain.ranking import Visibility
 from laurels.errors import InvalidProfile
 from laurels.json_values import check_json
-from laurels.shapes import Fault, kind_of, unknown_name
+from laurels.shapes import Fault, faults_of, kind_of, unknown_name
 
 FIELDS = ("displayName", "photoURL", "timeZone", "preferences", "visibility", "alias")
 MAX_NAME_LENGTH = 100
@@ -20,20 +21,19 @@ MAX_URL_LENGTH = 2_048
 
 def check_profile(user_id: str, changes: Mapping[str, Any]) -> None:
     """Raise InvalidProfile naming every field that is wrong or unknown."""
+    faults = faults_of(lambda: check_id(user_id, "userId", InvalidProfile)) + profile_faults(changes)
+    if faults:
+        raise InvalidProfile(*faults[0], *faults[1:])
+
+
+def profile_faults(changes: Mapping[str, Any]) -> list[Fault]:
+    """Everything that is wrong with the fields of a change, by wire name."""
     faults: list[Fault] = []
-    try:
-        check_id(user_id, "userId", InvalidProfile)
-    except InvalidProfile as error:
-        faults += error.faults
     if changes.get("visibility") == Visibility.ALIAS and "alias" not in changes:
         faults.append(("alias", "Name the alias to appear under in the same request."))
     for name, value in changes.items():
-        try:
-            _check_field(name, value)
-        except InvalidProfile as error:
-            faults += error.faults
-    if faults:
-        raise InvalidProfile(*faults[0], *faults[1:])
+        faults += faults_of(partial(_check_field, name, value))
+    return faults
 
 
 def _check_field(name: str, value: object) -> None:

@@ -97,7 +97,60 @@ class TestOtherQueries:
         problem = assert_refused(response, 422)
         assert problem["errors"] == [
             {"field": "timeframe", "message": "Must be one of all-time, monthly, weekly, daily."},
-            {"field": "limit", "message": "Must be a whole number, not text."},
+            {"field": "limit", "message": "Must be a whole number from 1 to 100."},
             {"field": "perod", "message": problem["errors"][2]["message"]},
         ]
         assert 'Did you mean "period"?' in problem["errors"][2]["message"]
+
+
+def fields_of(response: httpx2.Response) -> list[str]:
+    assert response.status_code == 422, response.text
+    return [error["field"] for error in response.json()["errors"]]
+
+
+class TestAllAtOnce:
+    """What is wrong with a request is named at once, so that it is mended at once."""
+
+    @pytest.mark.parametrize(
+        ("path", "fields"),
+        [
+            (BOARD + "?limit=0&cursor=zz&perid=week", ["limit", "cursor", "perid"]),
+            (BOARD + "?limit=101&period=week&timeframe=week", ["limit", "period", "timeframe"]),
+            (BOARD + "?limit=500&period=week", ["limit", "period"]),
+            ("/api/progress/history/u?limit=x&cursor=zz&offset=1", ["limit", "cursor", "offset"]),
+            ("/api/progress/users?limit=101&before=u", ["limit", "before"]),
+            ("/api/progress/activity/u?from=1&to=2&until=3", ["from", "to", "until"]),
+            ("/api/progress/dashboard/u?since=2026-01-01T00:00:00&sinse=1", ["since", "sinse"]),
+            ("/api/progress/export/u?format=doc&x=1", ["format", "x"]),
+            ("/api/progress/rank/u?timeframe=x&period=y&z=1", ["timeframe", "period", "z"]),
+        ],
+    )
+    def test_every_wrong_parameter_is_named(self, client: httpx2.Client, path: str, fields: list[str]) -> None:
+        assert fields_of(client.get(path)) == fields
+
+    def test_bounds_are_named(self, client: httpx2.Client) -> None:
+        for limit in ("0", "101", "x", "1.5", ""):
+            [error] = client.get(BOARD, params={"limit": limit}).json()["errors"]
+            assert error == {"field": "limit", "message": "Must be a whole number from 1 to 100."}
+
+    def test_every_wrong_field_of_a_profile_is_named(self, client: httpx2.Client) -> None:
+        body = {"alais": "x", "photoURL": "ftp://x", "timeZone": "Mars", "alias": 5, "visibility": "foo"}
+        response = client.put("/api/progress/users/u", json=body)
+        assert sorted(fields_of(response)) == ["alais", "alias", "photoURL", "timeZone", "visibility"]
+
+    def test_every_wrong_field_of_a_grant_is_named(self, client: httpx2.Client) -> None:
+        body = {"userId": "", "badgeId": 5, "reason": " ", "earnedAt": "2999-01-01T00:00:00Z", "note": ""}
+        response = client.post("/api/progress/awards", json=body)
+        assert sorted(fields_of(response)) == ["badgeId", "earnedAt", "note", "reason", "userId"]
+        right = {**body, "badgeId": "first_run", "userId": "u"}
+        del right["note"]
+        assert fields_of(client.post("/api/progress/awards", json=right)) == ["reason", "earnedAt"]
+
+    def test_every_wrong_field_of_a_retraction_is_named(self, client: httpx2.Client) -> None:
+        body = {"userId": " u", "eventId": " e", "reason": " "}
+        assert fields_of(client.post("/api/progress/retractions", json=body)) == ["userId", "eventId", "reason"]
+
+    def test_every_wrong_field_of_a_webhook_is_named(self, client: httpx2.Client) -> None:
+        wrong = {"url": "nope", "types": ["badge"]}
+        assert fields_of(client.post("/api/webhooks", json=wrong)) == ["url", "types"]
+        assert fields_of(client.post("/api/webhooks", json={**wrong, "type": 1})) == ["type", "url", "types"]

@@ -6,7 +6,9 @@ changes nothing and says that it stands.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -19,9 +21,11 @@ from laurels.application.recording.refolding import ledger_of, refold, revisions
 from laurels.domain.amendments import Amendment, grant, retract, revoke
 from laurels.domain.events import check_id
 from laurels.domain.ledger import BadgeRevoked, BadgesGiven, Entry, EntryBody, EventRecorded, EventRetracted
+from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidInput, StoreContended, UnknownBadge, UnknownEvent, UnknownUser, UserMerged
+from laurels.shapes import Fault, faults_of
 
 MAX_REASON_LENGTH = 500
 
@@ -48,9 +52,7 @@ class Corrections:
 
     async def retract(self, user_id: str, event_id: str, *, reason: str, caller: str | None = None) -> Corrected:
         """Have an event not count. Raises InvalidInput, UnknownUser, UnknownEvent or StoreError."""
-        check_id(user_id, "userId", InvalidInput)
-        check_id(event_id, "eventId", InvalidInput)
-        check_reason(reason)
+        self._check({"userId": user_id, "eventId": event_id, "reason": reason})
 
         async def decide(progress: Progress, rules: Rulebook) -> Amendment | EntryBody:
             version = rules.measures_version
@@ -72,13 +74,10 @@ class Corrections:
     ) -> Corrected:
         """Award a badge by hand, as of `earned_at` (milliseconds, default now). Raises InvalidInput, UnknownUser,
         UnknownBadge or StoreError."""
-        check_id(user_id, "userId", InvalidInput)
-        check_reason(reason)
+        at = self._clock() if earned_at is None else earned_at
+        self._check({"userId": user_id, "reason": reason, "earnedAt": at})
         if self._rulebook.badge(badge_id) is None:
             raise UnknownBadge("The rulebook has no badge with this badgeId; GET /api/badges lists them.")
-        at = self._clock() if earned_at is None else earned_at
-        if not 0 <= at <= self._clock():
-            raise InvalidInput("earnedAt", "Must not lie in the future, nor before 1970.")
 
         async def decide(progress: Progress, rules: Rulebook) -> Amendment | EntryBody:
             if badge_id in progress.awards:
@@ -89,8 +88,7 @@ class Corrections:
 
     async def revoke(self, user_id: str, badge_id: str, *, reason: str, caller: str | None = None) -> Corrected:
         """Take a badge back, with its points. Raises InvalidInput, UnknownUser, UnknownBadge or StoreError."""
-        check_id(user_id, "userId", InvalidInput)
-        check_reason(reason)
+        self._check({"userId": user_id, "reason": reason})
 
         async def decide(progress: Progress, rules: Rulebook) -> Amendment | EntryBody:
             if badge_id not in progress.awards:
@@ -107,6 +105,23 @@ class Corrections:
             return Amendment(made.user_id, made.seq, made.body, after)
 
         return await self._write(user_id, decide)
+
+    def faults_of(self, values: Mapping[str, Any]) -> list[Fault]:
+        """What is wrong with what was asked for, by wire name: `userId`, `eventId`, `reason`, and `earnedAt`, a time
+        with offset or in milliseconds."""
+        now = self._clock()
+        checks: dict[str, Callable[[Any], object]] = {
+            "userId": lambda user_id: check_id(user_id, "userId", InvalidInput),
+            "eventId": lambda event_id: check_id(event_id, "eventId", InvalidInput),
+            "reason": check_reason,
+            "earnedAt": lambda at: _check_earned_at(to_ms(at) if isinstance(at, datetime) else at, now),
+        }
+        given = [name for name in checks if values.get(name) is not None]
+        return faults_of(*(partial(checks[name], values[name]) for name in given))
+
+    def _check(self, values: Mapping[str, Any]) -> None:
+        if faults := self.faults_of(values):
+            raise InvalidInput(*faults[0], *faults[1:])
 
     async def _write(self, user_id: str, decide: _Decide) -> Corrected:
         for _ in range(ATTEMPTS):
@@ -154,6 +169,11 @@ def check_reason(reason: str) -> None:
     """Raise InvalidInput for what is no reason."""
     if not reason.strip() or len(reason) > MAX_REASON_LENGTH:
         raise InvalidInput("reason", f"Must say why, in 1 to {MAX_REASON_LENGTH} characters.")
+
+
+def _check_earned_at(at: int, now: int) -> None:
+    if not 0 <= at <= now:
+        raise InvalidInput("earnedAt", "Must not lie in the future, nor before 1970.")
 
 
 def _retracts(body: EntryBody, event_id: str) -> bool:

@@ -39,6 +39,7 @@ from laurels.errors import (
     UserDeleted,
     UserMerged,
 )
+from laurels.shapes import faults_of
 
 # Entries that are moved together.
 PAGE = 500
@@ -66,9 +67,13 @@ class Merging:
         May be asked for again: it then does what is left of it. Raises InvalidInput, UnknownUser, UserDeleted,
         UserMerged (where one of them was merged into somebody else) or StoreError.
         """
-        check_id(source, "from", InvalidInput)
-        check_id(into, "into", InvalidInput)
-        check_reason(reason)
+        faults = faults_of(
+            lambda: check_id(source, "from", InvalidInput),
+            lambda: check_id(into, "into", InvalidInput),
+            lambda: check_reason(reason),
+        )
+        if faults:
+            raise InvalidInput(*faults[0], *faults[1:])
         if source == into:
             raise InvalidInput("into", "Must be another user than the one who is merged.")
         target = await account_of(self._store, into)

@@ -45,10 +45,7 @@ class Cursors:
 
     async def open(self, purpose: str, cursor: str) -> bytes:
         """What a cursor holds. Raises InvalidQuery for one that was not given out for this purpose, or StoreError."""
-        try:
-            sealed = _decode(cursor)
-        except ValueError:
-            raise _not_ours() from None
+        sealed = check_cursor(cursor)
         await self._refresh(_FRESH)
         text = self._try(sealed, purpose)
         if text is None and await self._refresh(_ASK_AGAIN):
@@ -71,6 +68,14 @@ class Cursors:
         self._keys = await self._secrets.keys(NAME, token_bytes(KEY_BYTES))
         self._asked_at = monotonic()
         return self._keys != before
+
+
+def check_cursor(cursor: str) -> bytes:
+    """The bytes of what has the form of a cursor, whoever made it. Raises InvalidQuery for what has not."""
+    try:
+        return _decode(cursor)
+    except ValueError:
+        raise _not_ours() from None
 
 
 def _not_ours() -> InvalidQuery:

@@ -6,10 +6,11 @@ Nothing of this runs where an event is recorded. While there is no endpoint, a s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from time import monotonic
+from typing import Any
 from uuid import uuid4
 
 from msgspec.structs import replace
@@ -41,6 +42,7 @@ from laurels.domain.webhooks import (
     new_secret,
 )
 from laurels.errors import InvalidInput, StoreError, UnknownWebhook
+from laurels.shapes import Fault, faults_of
 
 LIMIT = 50
 """How many endpoints there may be."""
@@ -68,7 +70,8 @@ class Webhooks:
     async def add(self, url: str, types: Collection[str] = ()) -> Endpoint:
         """Make an endpoint that is told of what is recorded from now on: its id, and its secret, which is shown here
         and by `rotate` alone. No types are all. Raises InvalidInput or StoreError."""
-        check_url(url, allow_private=self._allow_private)
+        if faults := self.faults_of({"url": url, "types": types}):
+            raise InvalidInput(*faults[0], *faults[1:])
         wanted = check_types(types)
         if len(await self._store.all()) >= LIMIT:
             raise InvalidInput("url", f"There are {LIMIT} webhooks already; remove one first.")
@@ -79,6 +82,14 @@ class Webhooks:
         if BOARD_CLOSED in wanted:
             await self._store.remind(endpoint.id, {NOBODY: endpoint.created_at})
         return endpoint
+
+    def faults_of(self, values: Mapping[str, Any]) -> list[Fault]:
+        """What is wrong with an endpoint that is asked for, by wire name: `url` and `types`."""
+        checks: dict[str, Callable[[Any], object]] = {
+            "url": partial(check_url, allow_private=self._allow_private),
+            "types": check_types,
+        }
+        return faults_of(*(partial(check, values[name]) for name, check in checks.items() if name in values))
 
     async def all(self) -> list[Endpoint]:
         """Every endpoint, in the order of their making."""

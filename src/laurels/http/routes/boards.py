@@ -12,6 +12,7 @@ from litestar.types import HTTPScope, Receive
 
 from laurels.application.queries.badges import catalogue
 from laurels.application.queries.board_views import Leaderboard
+from laurels.application.queries.boards.leaderboards import MAX_LIMIT
 from laurels.application.queries.boards.shown_pages import ShownPage
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe
@@ -43,12 +44,16 @@ async def answer_board(scope: HTTPScope, _receive: Receive, service: Service, _l
     limit, timeframe = asked.get(b"limit", "10"), asked.get(b"timeframe")
     if _LIMIT(limit) is None or not (timeframe is None or timeframe in _TIMEFRAMES):
         return None
-    page = await service.leaderboards.top(
-        None if timeframe is None else Timeframe(timeframe),
-        period=asked.get(b"period"),
-        limit=int(limit),
-        language=asked.get(b"language"),
-    )
+    try:
+        page = await service.leaderboards.top(
+            None if timeframe is None else Timeframe(timeframe),
+            period=asked.get(b"period"),
+            limit=int(limit),
+            language=asked.get(b"language"),
+        )
+    except InvalidQuery:
+        # The long way names everything that is wrong.
+        return None
     return _answer(scope, page)
 
 
@@ -65,7 +70,7 @@ async def leaderboard(
     service: NamedDependency[Service],
     *,
     timeframe: Annotated[Timeframe | None, QueryParameter(description="Which board; default all-time.")] = None,
-    limit: Annotated[int, QueryParameter(description="How many lines, 1 to 100.")] = 10,
+    limit: Annotated[int, QueryParameter(description="How many lines, 1 to 100.", ge=1, le=MAX_LIMIT)] = 10,
     cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
     around: Annotated[str | None, QueryParameter(description="A user id to have in the middle of the page.")] = None,
     period: Annotated[

@@ -80,7 +80,7 @@ async def retract_event(request: Request[Any, Any, Any], service: NamedDependenc
     Badges that do not hold without it go, with their points, where the rulebook calls them `revocable`. Asked for again
     it changes nothing (200, with `Idempotent-Replayed: true`).
     """
-    wanted = decode(await _body(request), RetractionRequest, InvalidInput)
+    wanted = decode(await _body(request), RetractionRequest, InvalidInput, rules=service.corrections.faults_of)
     done = await service.corrections.retract(
         wanted.user_id, wanted.event_id, reason=wanted.reason, caller=caller_of(request.scope).name
     )
@@ -100,7 +100,7 @@ async def retract_event(request: Request[Any, Any, Any], service: NamedDependenc
 async def grant_badge(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[AwardChange]:
     """Awards a badge by hand; its points count, and may bring the next badge. A badge that is held already changes
     nothing (200, with `Idempotent-Replayed: true`)."""
-    wanted = decode(await _body(request), GrantRequest, InvalidInput)
+    wanted = decode(await _body(request), GrantRequest, InvalidInput, rules=service.corrections.faults_of)
     done = await service.corrections.grant(
         wanted.user_id,
         wanted.badge_id,
@@ -125,7 +125,7 @@ async def revoke_badge(
 ) -> Response[AwardChange]:
     """Takes a badge back, with its points; no rule awards it again, only a grant does. The path ends with the learner's
     id, a slash and the badge's id. Asked for again it changes nothing (200, with `Idempotent-Replayed: true`)."""
-    wanted = decode(await _body(request), RevocationRequest, InvalidInput)
+    wanted = decode(await _body(request), RevocationRequest, InvalidInput, rules=service.corrections.faults_of)
     learner = user_id_in(request.scope, "/awards/", tail=ANY_SEGMENT)
     badge_id = user_id.rpartition("/")[2]
     done = await service.corrections.revoke(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 from litestar import Request, Response, get
@@ -52,7 +52,7 @@ async def export(
     service: NamedDependency[Service],
     user_id: UserId,
     format: Annotated[  # noqa: A002  the wire's name
-        str, QueryParameter(description="json (default), csv or pdf.")
+        Literal["json", "csv", "pdf"], QueryParameter(description="json (default), csv or pdf.")
     ] = "json",
     lang: Lang = None,
     envelope: Envelope = None,
@@ -66,8 +66,6 @@ async def export(
     if format == "csv":
         await service.learners.progress(user_id)
         return _csv(service, user_id)  # pyright: ignore[reportReturnType]  described for JSON, streamed for CSV
-    if format != "json":
-        raise InvalidQuery("format", "Must be json, csv or pdf.")
     return enveloped(request, envelope, await service.learners.export(user_id, language_asked(request.scope, service)))
 
 
@@ -81,7 +79,9 @@ async def year_review(
     request: Request[Any, Any, Any],
     service: NamedDependency[Service],
     user_id: UserId,
-    format: Annotated[str, QueryParameter(description="json (default) or pdf.")] = "json",  # noqa: A002  the wire's name
+    format: Annotated[  # noqa: A002  the wire's name
+        Literal["json", "pdf"], QueryParameter(description="json (default) or pdf.")
+    ] = "json",
     lang: Lang = None,
 ) -> Review:
     """What a year brought, by the learner's own days. The path ends with the year: `/api/progress/review/ada/2026`."""
@@ -92,8 +92,6 @@ async def year_review(
             service, user_id, year, lang, request.headers.get("accept-language", "")
         )
         return _pdf(made, f"{year}.pdf")  # pyright: ignore[reportReturnType]  described for JSON, sent as PDF
-    if format != "json":
-        raise InvalidQuery("format", "Must be json or pdf.")
     return in_language(request.scope, service, await service.learners.review(user_id, year))
 
 

@@ -32,12 +32,10 @@ async def user_history(
     service: NamedDependency[Service],
     user_id: UserId,
     cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
-    limit: Annotated[int, QueryParameter(description="How many lines, 1 to 500.")] = 50,
+    limit: Annotated[int, QueryParameter(description="How many lines, 1 to 500.", ge=1, le=MAX_ENTRIES)] = 50,
 ) -> HistoryAnswer:
     """Every line of the learner's ledger, newest first, with its reason where it has one. `points` and the points of
     `awards` of all lines add up to `totalPoints`."""
-    if not 1 <= limit <= MAX_ENTRIES:
-        raise InvalidQuery("limit", f"Must be from 1 to {MAX_ENTRIES}.")
     progress = await service.learners.progress(user_id_in(request.scope, "/history/"))
     page = await history_page(service.store, service.rulebook, service.cursors, progress, cursor=cursor, limit=limit)
     return in_language(request.scope, service, HistoryAnswer(entries=page.entries, next=page.next))

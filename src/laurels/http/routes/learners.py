@@ -18,7 +18,6 @@ from laurels.application.queries.views import (
 )
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe, parse_day, to_ms
-from laurels.errors import InvalidQuery
 from laurels.http.auth.access import own
 from laurels.http.server.limits import Limits
 from laurels.http.server.routing import Answer
@@ -61,8 +60,6 @@ async def dashboard(
 ) -> Dashboard:
     """Totals, level, streaks, languages, badges held and the five nearest ones."""
     user_id = user_id_in(request.scope, "/dashboard/")
-    if since is not None and since.tzinfo is None:
-        raise InvalidQuery("since", "Must carry an offset, such as Z or +02:00.")
     shown = await service.learners.dashboard(user_id, since=None if since is None else to_ms(since))
     return enveloped(request, envelope, in_language(request.scope, service, shown))
 

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, QueryParameter
 
 from laurels.application.live.feeds import Feed
+from laurels.application.queries.boards.leaderboards import MAX_LIMIT
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe
 from laurels.http.auth.access import BOARDS, caller_of, own
@@ -65,7 +66,7 @@ async def leaderboard_stream(
     service: NamedDependency[Service],
     timeframe: Annotated[Timeframe | None, QueryParameter(description="Which board; default all-time.")] = None,
     period: Annotated[str | None, QueryParameter(description="A period by name, such as 2026-W47.")] = None,
-    limit: Annotated[int, QueryParameter(description="How many lines, 1 to 100.")] = 10,
+    limit: Annotated[int, QueryParameter(description="How many lines, 1 to 100.", ge=1, le=MAX_LIMIT)] = 10,
     last_event_id: Header = None,
     first_event_id: Query = None,
 ) -> Response[bytes]:

@@ -13,7 +13,8 @@ from litestar.response import Stream
 from laurels.application.queries.learners.users import list_users
 from laurels.application.service import Service
 from laurels.domain.periods import iso
-from laurels.errors import InvalidProfile, InvalidQuery
+from laurels.domain.profiles import profile_faults
+from laurels.errors import InvalidProfile
 from laurels.http.auth.access import ADMINS, Forbidden, caller_of, change_own, own
 from laurels.http.routes.learners import UserId
 from laurels.http.server.limits import limits_of
@@ -29,13 +30,11 @@ MAX_USERS = 100
 async def users(
     service: NamedDependency[Service],
     after: Annotated[str, QueryParameter(description="`next` of the page before.")] = "",
-    limit: Annotated[int, QueryParameter(description="How many, 1 to 100.")] = 50,
+    limit: Annotated[int, QueryParameter(description="How many, 1 to 100.", ge=1, le=MAX_USERS)] = 50,
     q: Annotated[str, QueryParameter(description="Only those whose id or name contains this, in any case.")] = "",
 ) -> UserList:
     """Everybody of whom something is recorded, ascending by id. `next` is there as long as there may be more; a search
     gives up a page after a few ten thousand learners, found or not, and goes on from `next`."""
-    if not 1 <= limit <= MAX_USERS:
-        raise InvalidQuery("limit", f"Must be from 1 to {MAX_USERS}.")
     found = await list_users(service.store, service.learners, after=after, limit=limit, containing=q.strip())
     return UserList(users=found.users, next=found.next)
 
@@ -74,7 +73,7 @@ async def change_profile(
     """
     media_type(request.scope, JSON_TYPES)
     body = await read_body(request.scope, request.receive, limits_of(request).event_bytes)
-    change = decode(body, ProfileChange, InvalidProfile)
+    change = decode(body, ProfileChange, InvalidProfile, rules=profile_faults)
     changes: dict[str, Any] = msgspec.to_builtins(change)
     if kept := sorted(caller_of(request.scope).fixed_fields & changes.keys()):
         raise Forbidden(f"With this token {' and '.join(kept)} cannot be changed; ask the operator.")

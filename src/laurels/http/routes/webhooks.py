@@ -42,7 +42,7 @@ async def add_webhook(request: Request[Any, Any, Any], webhooks: NamedDependency
     """
     media_type(request.scope, JSON_TYPES)
     body = await read_body(request.scope, request.receive, limits_of(request).event_bytes)
-    wanted = decode(body, WebhookRequest, InvalidInput)
+    wanted = decode(body, WebhookRequest, InvalidInput, rules=webhooks.faults_of)
     return _secret(await webhooks.add(wanted.url, wanted.types))
 
 

@@ -22,24 +22,34 @@ Headers = list[tuple[bytes, bytes]]
 Answer = tuple[int, Headers, bytes]
 _TAKE_NO_OTHERS = ("/api/", "/health")
 # Who opens a stream from a page cannot set headers.
-_OF_STREAMS = {"access_token": str}
 ShortHandler = Callable[[HTTPScope, Receive, Service, Limits], Coroutine[Any, Any, Answer | None]]
 """Answers from the raw ASGI messages: status, headers and body; None, before it has read any, to leave the request to
 the framework. See `ShortWay`."""
+
+
+class Parameter(Struct, frozen=True):
+    """What a parameter of a query takes: values of a type, whole numbers from `least` to `most` where it has bounds."""
+
+    kind: Any
+    least: int | None = None
+    most: int | None = None
+
+
+_OF_STREAMS = {"access_token": Parameter(str)}
 
 
 class Route(Struct, frozen=True):
     """One method of an address. `short`: the handler of the short way, which is also asked about requests with a query
     where it `reads_query`. `is_stream`: its answer has no end. `is_probe`:
     it tells how the process is, so it needs no caller and no place among the requests. `query`: the parameters that it
-    takes, types by name; None for a page, which takes any."""
+    takes, by name; None for a page, which takes any."""
 
     access: Access
     short: ShortHandler | None = None
     reads_query: bool = False
     is_stream: bool = False
     is_probe: bool = False
-    query: Mapping[str, Any] | None = None
+    query: Mapping[str, Parameter] | None = None
 
 
 class Address(Struct, frozen=True):
@@ -129,9 +139,13 @@ def _addresses(app: Litestar) -> Iterable[Address]:
         yield Address(route.path_format, found)
 
 
-def _query_of(handler: Any) -> Mapping[str, Any]:
-    parameters: dict[str, Any] = {}
+def _query_of(handler: Any) -> Mapping[str, Parameter]:
+    parameters: dict[str, Parameter] = {}
     for name, declared in handler.parsed_fn_signature.parameters.items():
-        if isinstance(declared.kwarg_definition, QueryParameter):
-            parameters[declared.kwarg_definition.name or name] = declared.annotation
+        definition = declared.kwarg_definition
+        if isinstance(definition, QueryParameter):
+            least, most = definition.ge, definition.le
+            parameters[definition.name or name] = Parameter(
+                declared.annotation, None if least is None else int(least), None if most is None else int(most)
+            )
     return parameters | _OF_STREAMS if handler.opt.get("is_stream") else parameters

@@ -7,7 +7,7 @@ that are no UTF-8) with a 500 and cannot tell bad syntax (400) from a bad field 
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from laurels.errors import InvalidInput, InvalidQuery
 from laurels.http.wire.refusal import Refusal
-from laurels.shapes import plain, read_again, shape_faults
+from laurels.shapes import Fault, plain, read_again, read_fields
 
 T = TypeVar("T", bound=Struct)
 # In the state of a request, once all of its body is here.
@@ -144,13 +144,27 @@ def _unpacked_part(unpack: Any, piece: bytes, *, is_last: bool, most: int = _PAR
     return text
 
 
-def decode(body: bytes, kind: type[T], error: type[InvalidInput]) -> T:
-    """`body` as a `kind`. Refuses bad JSON with 400, and raises `error` naming every wrong field."""
+def decode(
+    body: bytes,
+    kind: type[T],
+    error: type[InvalidInput],
+    *,
+    rules: Callable[[Mapping[str, Any]], list[Fault]] | None = None,
+) -> T:
+    """`body` as a `kind`. Refuses bad JSON with 400, and raises `error` naming every wrong field.
+
+    `rules` finds bad values, by wire name, among fields of the right shape. It is asked here only where some field has
+    a wrong one, so that both are named at once: what is decoded is checked by the use case.
+    """
     try:
         try:
             return msgspec.json.decode(body, type=kind)
         except msgspec.ValidationError as cause:
-            faults = shape_faults(read_again(body, cause, error), kind) or [("body", plain(str(cause)))]
+            values, faults = read_fields(read_again(body, cause, error), kind)
+            faults = faults or [("body", plain(str(cause)))]
+            named = {name.partition(".")[0] for name, _ in faults}
+            if rules is not None:
+                faults += [fault for fault in rules(values) if fault[0] not in named]
             raise error(*faults[0], *faults[1:]) from None
     except (RecursionError, msgspec.DecodeError, UnicodeDecodeError) as cause:
         raise not_json(body, cause, error) from None
