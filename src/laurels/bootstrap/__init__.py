@@ -51,6 +51,7 @@ async def open_service(
     spool: str | Path | None = None,
     publish: bool = False,
     waits_briefly: bool = False,
+    is_away: bool = False,
 ) -> AsyncGenerator[Service]:
     """Open the store at `url` and serve it until the block ends; then everything accepted is committed and projected.
 
@@ -59,6 +60,7 @@ async def open_service(
     `projection_interval` and `rulebook_interval`, between two looks for another rulebook, are in seconds, `batch` is
     the most events that one commit takes. With a `spool`, a folder on the local disk, the store may be away, even now:
     `accept_event` and `accept_many` then queue there. `publish` puts the rulebook in force in a store that has none.
+    `is_away`: it was found to be, and with a spool it is not waited for.
     `waits_briefly`: a file that stays locked is given up in time for callers to be answered within the settings'
     `store_timeout_ms`. Raises StoreError, RulebookError (OtherRulebook where the store runs another one) or
     SettingsError.
@@ -71,7 +73,7 @@ async def open_service(
         projection_interval = settings.projection_interval_ms / 1000
     async with AsyncExitStack() as stack:
         make_data_folder(settings)
-        store, fallback = await _open(stack, spool, settings, waits_briefly=waits_briefly)
+        store, fallback = await _open(stack, spool, settings, waits_briefly=waits_briefly, is_away=is_away)
         remembered = None if spool is None else RulebookFile(Path(spool))
         try:
             in_force = await settle(store, given, load_rulebook, clock, publishes=publish)
@@ -125,7 +127,7 @@ def make_data_folder(settings: Settings) -> None:
 
 
 async def _open(
-    stack: AsyncExitStack, spool: str | Path | None, settings: Settings, *, waits_briefly: bool
+    stack: AsyncExitStack, spool: str | Path | None, settings: Settings, *, waits_briefly: bool, is_away: bool
 ) -> tuple[Store, Fallback | None]:
     """The store, and where there is to be one the fallback; closed with the stack."""
 
@@ -147,7 +149,7 @@ async def _open(
     guarded = GuardedStore(opening, availability)
     stack.push_async_callback(guarded.close)
     stack.push_async_callback(availability.close)
-    await availability.start(guarded.check)
+    await availability.start(guarded.check, is_away=is_away)
     return guarded, Fallback(journal, availability)
 
 
@@ -203,13 +205,21 @@ async def store_exists(url: str) -> bool:
     return True
 
 
-def create_app(settings: Settings) -> Lifespan:
-    """The ASGI application: one service per process, opened when serving starts and closed when it ends."""
+def create_app(settings: Settings, *, is_away: bool = False) -> Lifespan:
+    """The ASGI application: one service per process, opened when serving starts and closed when it ends.
+
+    `is_away`: the store was found to be; where there is a spool, nobody waits for it at the start.
+    """
     from laurels.bootstrap.server import compose  # noqa: PLC0415  the library works without a web framework
 
-    return compose(settings)
+    return compose(settings, is_away=is_away)
 
 
 def create_app_from_environment() -> Lifespan:
     """The ASGI application with the settings of the environment, for servers that want a factory."""
     return create_app(read_settings())
+
+
+def create_app_while_away() -> Lifespan:
+    """The same where the store was just found to be away."""
+    return create_app(read_settings(), is_away=True)

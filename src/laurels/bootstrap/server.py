@@ -49,11 +49,11 @@ from laurels.web.routes import page_routes
 Layer = Callable[[ASGIApp], ASGIApp]
 
 
-def compose(settings: Settings, *, guard: Layer | None = None) -> Lifespan:
+def compose(settings: Settings, *, guard: Layer | None = None, is_away: bool = False) -> Lifespan:
     """The ASGI application: one service per process, opened when serving starts and closed when it ends.
 
-    `guard` stands in the place of the one that asks for keys; only what measures or describes has another one. Raises
-    SettingsError.
+    `guard` stands in the place of the one that asks for keys; only what measures or describes has another one. The
+    store `is_away` where that was found just before. Raises SettingsError.
     """
     check_server()
     configure_logs(settings.log_level)
@@ -71,7 +71,7 @@ def compose(settings: Settings, *, guard: Layer | None = None) -> Lifespan:
     )
     raise_file_limit()
     tokens = token_rules(settings)
-    app = Lifespan(lambda: _serving(settings, tokens, guard))
+    app = Lifespan(lambda: _serving(settings, tokens, guard, is_away=is_away))
     calm_collector()
     return app
 
@@ -88,10 +88,14 @@ def token_rules(settings: Settings) -> TokenRules:
 
 
 @asynccontextmanager
-async def _serving(settings: Settings, tokens: TokenRules, guard: Layer | None) -> AsyncGenerator[ASGIApp]:
+async def _serving(
+    settings: Settings, tokens: TokenRules, guard: Layer | None, *, is_away: bool
+) -> AsyncGenerator[ASGIApp]:
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(
-            open_service(settings=settings, spool=settings.spool_folder, publish=True, waits_briefly=True)
+            open_service(
+                settings=settings, spool=settings.spool_folder, publish=True, waits_briefly=True, is_away=is_away
+            )
         )
         limiter = RateLimiter(service.store.limits, service.clock)
         stack.push_async_callback(limiter.close)

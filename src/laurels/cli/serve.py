@@ -14,7 +14,7 @@ from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
 from threading import Thread
 from time import monotonic, sleep
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -32,6 +32,15 @@ FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
 
 APP = "laurels.bootstrap:create_app_from_environment"
+APP_WHILE_AWAY = "laurels.bootstrap:create_app_while_away"
+
+
+class Prepared(NamedTuple):
+    """What was found out before serving starts. `is_open`: everybody who reaches the service may do everything;
+    `is_away`: the store cannot be reached, and events wait in a spool."""
+
+    is_open: bool
+    is_away: bool
 
 
 def serve(
@@ -51,13 +60,14 @@ def serve(
     settings = named_store(settings_for(store, rulebook))
     # Before anything is made: a server that is refused leaves nothing behind.
     listener = _listen(host, port)
-    is_open = asyncio.run(_prepare(settings, host))
+    prepared = asyncio.run(_prepare(settings, host))
+    app = APP_WHILE_AWAY if prepared.is_away else APP
     # The application is made in each worker from the environment: that is how a worker learns of these.
     os.environ["LAURELS_STORE"] = settings.store
     if settings.rulebook is not None:
         os.environ["LAURELS_RULEBOOK"] = settings.rulebook
     port = listener.getsockname()[1]
-    if is_open:
+    if prepared.is_open:
         complain("No API keys yet: whoever is on this machine may do everything. See laurels keys create --help.")
     options: dict[str, Any] = {
         "factory": True,
@@ -80,30 +90,31 @@ def serve(
     # has been put away.
     signal.signal(signal.SIGTERM, _leave_to_server)
     if workers == 1:
-        uvicorn.Server(uvicorn.Config(APP, **options)).run(sockets=[listener])
+        uvicorn.Server(uvicorn.Config(app, **options)).run(sockets=[listener])
     else:
         # The supervisor binds for its workers; it was only to be known that it can.
         listener.close()
-        uvicorn.run(APP, workers=workers, **options)
+        uvicorn.run(app, workers=workers, **options)
 
 
 def _leave_to_server(number: int, frame: object) -> None:
     """Do nothing."""
 
 
-async def _prepare(settings: Settings, host: str) -> bool:
-    """Wait for the store and look at the rulebook; whether everybody who reaches the service may do everything."""
+async def _prepare(settings: Settings, host: str) -> Prepared:
+    """Wait for the store and look at the rulebook."""
     if settings.rulebook is not None:
         load_rulebook(settings.rulebook)
     has_tokens = settings.jwt_secret is not None or settings.jwt_jwks_url is not None
     is_private = is_loopback(host)
-    if not is_private and not has_tokens and not await _may_exist(settings):
+    may_exist = await _may_exist(settings)
+    if may_exist is False and not is_private and not has_tokens:
         raise CommandFailed(_keyless(host, settings, " --new-store"))
     make_data_folder(settings)
-    store = await _wait_for_store(settings)
+    store = None if may_exist is None else await _wait_for_store(settings)
     if store is None:
         # Whoever calls is refused until the keys are known.
-        return False
+        return Prepared(is_open=False, is_away=True)
     try:
         has_keys = bool(await store.keys.all())
         if not has_keys and not has_tokens and not is_private:
@@ -111,15 +122,28 @@ async def _prepare(settings: Settings, host: str) -> bool:
         await rulebook_of(store, settings, publishes=True)
     finally:
         await store.close()
-    return not has_keys and not has_tokens
+    return Prepared(is_open=not has_keys and not has_tokens, is_away=False)
 
 
-async def _may_exist(settings: Settings) -> bool:
-    """Whether there is a database, as far as can be known now."""
+async def _may_exist(settings: Settings) -> bool | None:
+    """Whether there is a database, as far as can be known now; None where it cannot be reached within the time limit
+    of the store, and events can wait in a spool."""
+    limit = None if settings.spool_folder is None else settings.store_timeout_ms / 1000
     try:
-        return await store_exists(settings.store)
+        async with asyncio.timeout(limit):
+            return await store_exists(settings.store)
+    except (StoreUnreachable, TimeoutError) as error:
+        if limit is None:
+            return True
+        why = str(error) or f"The database has not answered for {counted(limit, 'second')}."
+        _complain_of_away(why, settings)
+        return None
     except StoreError:
         return True
+
+
+def _complain_of_away(why: str, settings: Settings) -> None:
+    complain(f"{why} Serving all the same: events wait in {settings.spool_folder} until the database is there.")
 
 
 def _keyless(host: str, settings: Settings, more: str = "") -> str:
@@ -151,9 +175,8 @@ async def _wait_for_store(settings: Settings) -> Store | None:
         try:
             store = await open_store(settings.store)
         except StoreUnreachable as error:
-            spool = settings.spool_folder
-            if spool is not None:
-                complain(f"{error} Serving all the same: events wait in {spool} until the database is there.")
+            if settings.spool_folder is not None:
+                _complain_of_away(str(error), settings)
                 return None
             if monotonic() + pause > give_up_at:
                 raise

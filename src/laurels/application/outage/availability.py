@@ -39,14 +39,14 @@ class Availability:
             BackgroundTask("laurels-commit-watch", self._watch, is_vital=True),
         ]
 
-    async def start(self, check: Callable[[], Awaitable[None]]) -> None:
+    async def start(self, check: Callable[[], Awaitable[None]], *, is_away: bool = False) -> None:
         """Have `check` called regularly from now on, the first time before this returns.
 
-        The first one, which opens the store, gets twice the time. Raises what it raised, unless that is that the
-        store is away.
+        The first one, which opens the store, gets twice the time; it is not waited for where the store `is_away`, as
+        somebody has just found. Raises what it raised, unless that is that the store is away.
         """
         self._check = check
-        error = await self._beat(2 * self.limit)
+        error = StoreUnavailable("it was not reached just before") if is_away else await self._beat(2 * self.limit)
         if error is not None and not isinstance(error, StoreUnavailable):
             raise error
         if error is None:
