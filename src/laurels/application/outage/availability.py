@@ -46,7 +46,10 @@ class Availability:
         somebody has just found. Raises what it raised, unless that is that the store is away.
         """
         self._check = check
-        error = StoreUnavailable("it was not reached just before") if is_away else await self._beat(2 * self.limit)
+        if is_away:
+            error = StoreUnavailable("The database could not be reached a moment ago; it is asked again and again.")
+        else:
+            error = await self._beat(2 * self.limit)
         if error is not None and not isinstance(error, StoreUnavailable):
             raise error
         if error is None:
