@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from laurels.errors import RulebookError
-from laurels.rulebooks.loader import line_of, load_rulebook, parse_rulebook
+from laurels.rulebooks.loader import line_of, lines_of, load_rulebook, parse_rulebook
 
 # Everything stands on a line that the tests below name, so each is one line.
 GOOD = """\
@@ -328,16 +328,17 @@ class TestLineOf:
         ],
     )
     def test_it_finds_the_key_or_what_encloses_it(self, key: str, line: int) -> None:
-        assert line_of(GOOD, key) == line
+        assert line_of(lines_of(GOOD), key) == line
 
     def test_the_text_may_end_its_lines_as_it_likes(self) -> None:
-        assert line_of(GOOD.replace("\n", "\r\n"), "badges[1].criterion.of[1]") == 47
-        assert line_of("a = 1\nb.c = 1.5", "b.c") == 2
+        assert line_of(lines_of(GOOD.replace("\n", "\r\n")), "badges[1].criterion.of[1]") == 47
+        assert line_of(lines_of("a = 1\nb.c = 1.5"), "b.c") == 2
 
     def test_every_key_of_the_built_in_rulebook_is_found(self) -> None:
         text = files("laurels.rulebooks").joinpath("coding.toml").read_text("utf-8")
+        lines = lines_of(text)
         for number, badge in enumerate(load_rulebook().badges):
-            line = text.splitlines()[line_of(text, f"badges[{number}].id") - 1]
+            line = text.splitlines()[line_of(lines, f"badges[{number}].id") - 1]
             assert line == f'id = "{badge.id}"'
 
 

@@ -64,18 +64,23 @@ def parse_rulebook(text: str, name: str = "<rulebook>") -> Rulebook:
     try:
         return Rulebook(msgspec.convert(raw, RulebookData))
     except (msgspec.ValidationError, RulebookError) as error:
-        found = sorted(((line_of(text, each.key), each) for each in mistakes(raw)), key=lambda each: each[0])
+        lines = lines_of(text)
+        found = sorted(((line_of(lines, each.key), each) for each in mistakes(raw)), key=lambda each: each[0])
         (line, first), *others = found
         rest = [RulebookError(each.key, each.detail, where=f"{name}:{at}") for at, each in others]
         raise RulebookError(first.key, first.detail, where=f"{name}:{line}", others=rest) from error
 
 
-def line_of(text: str, key: str) -> int:
-    """The line (from 1) of the valid TOML `text` on which `key` stands, or else what encloses it."""
+def lines_of(text: str) -> dict[KeyPath, int]:
+    """The line (from 1) of every table, key and array item of the valid TOML `text`."""
+    return _Positions(text).lines
+
+
+def line_of(lines: dict[KeyPath, int], key: str) -> int:
+    """The line (from 1) on which `key` stands, or else what encloses it."""
     path = tuple(
         json.loads(quoted) if quoted else int(index) if index else bare for quoted, index, bare in _PART.findall(key)
     )
-    lines = _Positions(text).lines
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from typing import Any, cast
 
 import msgspec
@@ -31,7 +32,10 @@ def mistakes(raw: dict[str, Any]) -> list[Mistake]:
     First all mistakes of shape, then of sense, one for each badge and table; of what has a wrong shape, and of badges
     that ask for others where some are wrong, the sense is not looked at.
     """
-    found = shape_mistakes(raw)
+    # Each costs a look for the nearest known name.
+    found = list(islice(shape_mistakes(raw), MOST))
+    if len(found) == MOST:
+        return found
     rest = _Rest(raw)
     # From the last badge to the first: the places of those that are left to take out stay as they are.
     for key in sorted({part_of(mistake.key) for mistake in found}, key=_number, reverse=True):
