@@ -45,10 +45,12 @@ async def test_two_ids_of_one_person_become_one(made: Run, tmp_path: Path) -> No
         for event_id, language in (("e1", "c"), ("e9", "go")):
             at = datetime(2026, 3, 3, 12, tzinfo=UTC)
             await laurels.record("old", "code_run", {"language": language}, event_id=event_id, timestamp=at)
+        await laurels.change_profile("old", {"visibility": "alias", "alias": "Fox"})
     merge = ("users", "merge", "old", "ada", "--reason", "Signed up twice.")
     done = made(*merge)
     assert done.out == "old is merged into ada: 2 events. 75 points in all.\n"
     assert "1 event got a new id: ada had another event under it." in done.err
+    assert "old was not shown by name on boards; ada is" in done.err
     assert made(*merge).out == "Nothing changed: old is already merged into ada. 75 points in all.\n"
     shown = made("users", "show", "old").out
     assert "Merged into ada" in shown

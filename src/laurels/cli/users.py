@@ -26,6 +26,8 @@ from laurels.cli.options import StoreOption, store_settings
 from laurels.cli.terminal import CommandFailed, complain, say, show_table
 from laurels.counts import counted
 from laurels.domain.periods import MS_PER_DAY, iso
+from laurels.domain.progress import Progress
+from laurels.domain.ranking import Visibility
 from laurels.settings import Settings
 
 if TYPE_CHECKING:
@@ -172,11 +174,14 @@ def merge(
     """Have everything of one learner count under the id of another one: they are the same person. FROM is closed for
     good. Where it is cut off, ask again: it does what is left."""
 
-    async def work(laurels: Service, _spool: Spool | None) -> tuple[Merged, int]:
+    async def work(laurels: Service, _spool: Spool | None) -> tuple[Merged, Visibility, Progress]:
         done = await laurels.merging.merge(source, into, reason=reason)
-        return done, (await laurels.learners.progress(into)).total_points
+        # The profile stays behind.
+        before = (await laurels.learners.progress(source)).visibility
+        return done, before, await laurels.learners.progress(into)
 
-    done, total = _run(store_settings(store), work)
+    done, before, progress = _run(store_settings(store), work)
+    total = progress.total_points
     if done.is_replay:
         say(f"Nothing changed: {source} is already merged into {into}. {counted(total, 'point')} in all.")
         return
@@ -184,6 +189,8 @@ def merge(
     if done.renamed:
         they = "another event under it" if done.renamed == 1 else "other events under theirs"
         complain(f"{counted(done.renamed, 'event')} got a new id: {into} had {they}.")
+    if before is not Visibility.PUBLIC and progress.visibility is Visibility.PUBLIC:
+        complain(f"{source} was not shown by name on boards; {into} is, with all these points. Their profile decides.")
 
 
 @app.command()
