@@ -45,6 +45,22 @@ class TestBoardsOfOneLanguage:
 
 
 class TestAPeriodThatIsOver:
+    async def test_counts_what_was_earned_in_it(self, laurels: Service) -> None:
+        # A Saturday and a Monday, over the end of a month.
+        for day in (datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC), datetime(2026, 2, 2, tzinfo=UTC)):
+            await laurels.record("ada", "talk", timestamp=day)
+        await laurels.record("ada", "talk", timestamp=datetime(2026, 2, 2, tzinfo=UTC))
+        await laurels.projector.flush()
+        expected = {
+            **dict.fromkeys(("2026-01", "2026-W05", "2026-01-31"), 10),
+            **dict.fromkeys(("2026-02", "2026-W06", "2026-02-02"), 20),
+            "2026-02-01": None,
+        }
+        for period, points in expected.items():
+            rows = (await laurels.leaderboards.page(period=period)).leaderboard
+            assert [row.points for row in rows] == ([] if points is None else [points])
+            assert [row.total_points for row in rows] == ([] if points is None else [30])
+
     async def test_counts_a_late_event(self, laurels: Service, clock: SettableClock) -> None:
         await laurels.record("ada", "talk")
         await laurels.projector.flush()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
 
 from tests.http.answers import assert_refused
 from tests.http.boards import URL, board, board_once
-from tests.http.conftest import Record
 
 RANK = {"success", "timeframe", "period", "rank", "of", "points", "percentile", "pointsToNext"}
 
@@ -56,9 +55,20 @@ class TestRank:
 
 
 class TestPeriodNames:
-    @pytest.mark.parametrize("period", ["2020-W53", "1999-02", "2024-02-29", "all"])
-    def test_a_period_is_named_as_it_is_asked_for(self, client: httpx2.Client, period: str) -> None:
+    @pytest.mark.parametrize("name", ["%G-W%V", "1999-02", "%Y-%m-%d", "all"])
+    def test_a_period_is_named_as_it_is_asked_for(self, client: httpx2.Client, name: str) -> None:
+        # Boards of days and weeks that are over for longer are not kept.
+        period = (datetime.now(UTC) - timedelta(days=40)).strftime(name)
         assert board(client, period=period)["period"] == period
+
+    @pytest.mark.parametrize(("period", "month"), [("2020-W53", "2020-12"), ("2024-02-29", "2024-02")])
+    def test_one_whose_board_is_gone_is_refused_with_what_is_there(
+        self, client: httpx2.Client, user: str, period: str, month: str
+    ) -> None:
+        for path in ("leaderboard", f"rank/{user}"):
+            refused = client.get(f"/api/progress/{path}", params={"period": period})
+            assert_refused(refused, 422, code=":invalid-query")
+            assert f"Ask for its month, {month}." in refused.json()["detail"]
 
     @pytest.mark.parametrize(
         "period",
@@ -85,9 +95,3 @@ class TestPeriodNames:
         query = {"period": "2026-W47", "timeframe": "monthly"}
         assert_refused(client.get(path, params=query), 422, field="period")
         assert_refused(client.get(path, params={"timeframe": "yearly"}), 422, field="timeframe")
-
-    def test_a_week_is_named_by_iso(self, client: httpx2.Client, record: Record, user: str) -> None:
-        # The last days of 1973 belong to the first week of 1974.
-        moment = date(1973, 12, 31)
-        points = record(user, "session_join", timestamp=f"{moment}T12:00:00Z")["progress"]["totalPoints"]
-        assert board_once(client, {user: points}, period="1974-W01")["timeframe"] == "weekly"
