@@ -38,7 +38,7 @@ class BoardKeeper:
         self._asked_at = float("-inf")
         # What boards are dropped by, while they are.
         self._dropping: Horizon | None = None
-        self.task = BackgroundTask("laurels-boards", self._turn)
+        self.task = BackgroundTask("laurels-old-boards", self._turn)
         self.task.start()
 
     async def horizon(self) -> Horizon:
