@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx2
 
 from tests.http.answers import assert_refused
-from tests.http.boards import board_once
+from tests.http.boards import CURSOR, board_once
 from tests.http.conftest import Record, StartServer
 
 BOARD = "/api/progress/leaderboard"
@@ -54,5 +54,5 @@ def test_a_period_can_be_sorted_by_all_points(
 
 
 def test_only_the_top_is_sorted_so(client: httpx2.Client, user: str) -> None:
-    for other in ({"around": user}, {"cursor": "AAAA"}, {"users": user}):
+    for other in ({"around": user}, {"cursor": CURSOR}, {"users": user}):
         assert_refused(client.get(BOARD, params={"sort": "total", **other}), 422, field="sort")

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx2
 
 from tests.http.answers import assert_refused
-from tests.http.boards import URL, board, board_once
+from tests.http.boards import CURSOR, URL, board, board_once
 from tests.http.conftest import Record
 
 
@@ -33,7 +33,7 @@ class TestFriends:
         assert board(client, users=",".join(f"x{n}" for n in range(200)))["leaderboard"] == []
         too_many = client.get(URL, params={"users": ",".join(f"x{n}" for n in range(201))})
         assert_refused(too_many, 422, field="users")
-        for other in ({"around": "ada"}, {"cursor": "AAAA"}):
+        for other in ({"around": "ada"}, {"cursor": CURSOR}):
             assert_refused(client.get(URL, params={"users": "ada", **other}), 422, field="users")
 
 
