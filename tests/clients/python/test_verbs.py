@@ -8,6 +8,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 
 import apsw
+import httpx2
 import pytest
 
 from laurels import (
@@ -94,6 +95,12 @@ class TestRecording:
             assert isinstance(many, Queued)
         finally:
             other.close()
+        # Those who come next find it there again.
+        with server.client() as http:
+            until = time.monotonic() + 20
+            while http.get("/health/ready").status_code != httpx2.codes.OK:
+                assert time.monotonic() < until
+                time.sleep(0.05)
 
 
 class TestReading:
