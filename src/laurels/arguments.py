@@ -44,7 +44,7 @@ def check_opening(
     if spool is not None and not isinstance(spool, str | Path):
         faults.append(("spool", "Must be the path of a folder."))
     if faults:
-        raise InvalidInput(*faults[0], *faults[1:])
+        raise InvalidInput.of(faults)
 
 
 def check_types(event: LearningEvent, faults_of: Callable[[dict[str, Any]], list[Fault]] | None = None) -> None:

@@ -29,10 +29,10 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class LaurelsError(Exception):
@@ -55,6 +55,11 @@ class InvalidInput(LaurelsError):
         super().__init__(" ".join(f"{name}: {text}" if name else text for name, text in self.faults))
         self.field = field
         self.detail = detail
+
+    @classmethod
+    def of(cls, faults: Sequence[tuple[str, str]]) -> Self:
+        """The error that names all of `faults`, one at least, each a field and a sentence."""
+        return cls(*faults[0], *faults[1:])
 
 
 class InvalidEvent(InvalidInput):

@@ -23,8 +23,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from tests.http.server_process import ServerProcess, free_port
+from tests.http.server_process import ServerProcess
 from tests.http.stream_client import SOON, Reader
+from tests.ports import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SECRET = "a secret of at least thirty-two bytes"

@@ -1,4 +1,4 @@
-"""The streams behind the pages: what a stranger is told of a learner whose page is public, and for how long."""
+"""The streams behind the pages: what they tell a stranger about a learner with a public page, and when they end."""
 
 from __future__ import annotations
 

@@ -333,7 +333,7 @@ class Service:
         await self.jobs.task.close()
         await self.rules.task.close()
         await self.deletion.close()
-        await self.keeper.close()
+        await self.keeper.task.close()
         await self.live.close()
         if self.fallback is not None and self._drainer is not None:
             await self._drainer.close()

@@ -264,7 +264,7 @@ def _check_metadata(metadata: dict[str, Any]) -> None:
     except InvalidEvent as error:
         faults += error.faults
     if faults:
-        raise InvalidEvent(*faults[0], *faults[1:])
+        raise InvalidEvent.of(faults)
 
 
 class EventContent(Protocol):

@@ -23,7 +23,7 @@ def check_profile(user_id: str, changes: Mapping[str, Any]) -> None:
     """Raise InvalidProfile naming every field that is wrong or unknown."""
     faults = faults_of(lambda: check_id(user_id, "userId", InvalidProfile)) + profile_faults(changes)
     if faults:
-        raise InvalidProfile(*faults[0], *faults[1:])
+        raise InvalidProfile.of(faults)
 
 
 def profile_faults(changes: Mapping[str, Any]) -> list[Fault]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -32,21 +33,7 @@ RULES = small_rulebook()
 
 def rules_with(**changes: Any) -> Rulebook:
     """The small rulebook whose badges are `revocable` or of fewer points, as `changes` say of their fields."""
-    badges = [
-        {
-            "id": badge.id,
-            "name": badge.name,
-            "description": badge.description,
-            "icon": badge.icon,
-            "category": badge.category,
-            "rarity": badge.rarity,
-            "points": badge.points,
-            "criterion": badge.criterion,
-            "revocable": True,
-            **changes,
-        }
-        for badge in RULES.data.badges
-    ]
+    badges = [{**msgspec.to_builtins(badge), "revocable": True, **changes} for badge in RULES.data.badges]
     return small_rulebook(badges=badges, event_types={"run": {"points": 9}, "talk": {"points": 4, "max_per_day": 1}})
 
 

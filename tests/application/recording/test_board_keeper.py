@@ -91,7 +91,7 @@ async def test_what_is_over_for_long_enough_is_dropped_once_everybody_knows(
         if not left:
             break
         await asyncio.sleep(0.02)
-    await keeper.close()
+    await keeper.task.close()
     assert not left
     held = (await laurels.store.snapshots.projected(["ada"]))["ada"].standings
     assert sorted(held) == ["2026-02", "2026-03", "2026-W11", "all"]

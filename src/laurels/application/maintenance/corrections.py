@@ -121,7 +121,7 @@ class Corrections:
 
     def _check(self, values: Mapping[str, Any]) -> None:
         if faults := self.faults_of(values):
-            raise InvalidInput(*faults[0], *faults[1:])
+            raise InvalidInput.of(faults)
 
     async def _write(self, user_id: str, decide: _Decide) -> Corrected:
         for _ in range(ATTEMPTS):

@@ -73,7 +73,7 @@ class Merging:
             lambda: check_reason(reason),
         )
         if faults:
-            raise InvalidInput(*faults[0], *faults[1:])
+            raise InvalidInput.of(faults)
         if source == into:
             raise InvalidInput("into", "Must be another user than the one who is merged.")
         target = await account_of(self._store, into)

@@ -174,14 +174,10 @@ async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) 
         batch.append(progress)
     horizon = await store.boards.horizon()
     await store.snapshots.project(
-        [_projection(progress, horizon) for progress in batch],
+        [Projection(progress, standings_of(progress, horizon=horizon)) for progress in batch],
         cards=[card_of(progress, rulebook) for progress in batch],
     )
     return Rebuilt(len(batch), sum(progress.seq for progress in batch))
-
-
-def _projection(progress: Progress, horizon: Horizon) -> Projection:
-    return Projection(progress, standings_of(progress, horizon=horizon) if progress.board_days else {})
 
 
 async def _verify_user(
@@ -307,7 +303,7 @@ def _projection_differences(
     card = card_of(progress, rulebook)
     if card != projected.card:
         problems.append(f"card: {_short(projected.card)}, the ledger gives {_short(card)}")
-    expected = standings_of(progress, horizon=horizon) if progress.board_days else {}
+    expected = standings_of(progress, horizon=horizon)
     # What is not kept may not be dropped yet.
     for board in sorted(expected.keys() | set(filter(horizon.keeps_board, projected.standings))):
         ours, theirs = expected.get(board), projected.standings.get(board)

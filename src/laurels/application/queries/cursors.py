@@ -71,7 +71,7 @@ class Cursors:
 
 
 def check_cursor(cursor: str) -> bytes:
-    """The bytes of what has the form of a cursor, whoever made it. Raises InvalidQuery for what has not."""
+    """Decode a cursor without checking who made it. Raises InvalidQuery if the text cannot be a cursor."""
     try:
         return _decode(cursor)
     except ValueError:

@@ -66,7 +66,3 @@ class BoardKeeper:
             return PAUSE
         self._dropping = None
         return INTERVAL
-
-    async def close(self) -> None:
-        """Stop; what is not dropped yet goes another time."""
-        await self.task.close()

@@ -71,7 +71,7 @@ class Webhooks:
         """Make an endpoint that is told of what is recorded from now on: its id, and its secret, which is shown here
         and by `rotate` alone. No types are all. Raises InvalidInput or StoreError."""
         if faults := self.faults_of({"url": url, "types": types}):
-            raise InvalidInput(*faults[0], *faults[1:])
+            raise InvalidInput.of(faults)
         wanted = check_types(types)
         if len(await self._store.all()) >= LIMIT:
             raise InvalidInput("url", f"There are {LIMIT} webhooks already; remove one first.")

@@ -165,7 +165,7 @@ def decode(
             named = {name.partition(".")[0] for name, _ in faults}
             if rules is not None:
                 faults += [fault for fault in rules(values) if fault[0] not in named]
-            raise error(*faults[0], *faults[1:]) from None
+            raise error.of(faults) from None
     except (RecursionError, msgspec.DecodeError, UnicodeDecodeError) as cause:
         raise not_json(body, cause, error) from None
 

@@ -59,7 +59,7 @@ def check_query(query: bytes, parameters: Mapping[str, Parameter]) -> None:
         shown = name if name.isprintable() and len(name) <= 50 else "query"
         faults.append((shown, unknown_name(name[:50], parameters, of="Is not a parameter of this address")))
     if faults:
-        raise InvalidQuery(*faults[0], *faults[1:])
+        raise InvalidQuery.of(faults)
 
 
 def _check_value(name: str, value: str, parameter: Parameter) -> None:

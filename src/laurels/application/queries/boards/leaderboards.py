@@ -22,7 +22,7 @@ from laurels.application.queries.boards.total_order import by_total
 from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.names import Names
-from laurels.domain.periods import Timeframe
+from laurels.domain.periods import Timeframe, board_name, period_name
 from laurels.domain.ranking import Place, Standing, percentile, ranks_of
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidQuery, StoreError, UnknownUser
@@ -80,7 +80,7 @@ class Leaderboards:
         asked = await self._board(timeframe, period, language)
 
         async def make() -> Leaderboard:
-            return await self.page(timeframe, period=period, limit=limit, language=language)
+            return await self._page_or_last(asked, limit, None, None)
 
         try:
             return await self._shown.get((asked.board, limit), make)
@@ -107,7 +107,9 @@ class Leaderboards:
         _check_limit(limit)
         if cursor is not None and around is not None:
             raise InvalidQuery("cursor", "Cannot be combined with 'around'.")
-        asked = await self._board(timeframe, period, language)
+        return await self._page_or_last(await self._board(timeframe, period, language), limit, cursor, around)
+
+    async def _page_or_last(self, asked: AskedBoard, limit: int, cursor: str | None, around: str | None) -> Leaderboard:
         if self._last_known is None:
             return await self._page(asked, limit, cursor, around)
         key = (asked.board, limit, cursor, around)
@@ -192,7 +194,7 @@ class Leaderboards:
         """The top of a board with its people in the order of all their points. Raises InvalidQuery or StoreError."""
         _check_limit(limit)
         asked = await self._board(timeframe, period, language)
-        all_time = (await self._board(Timeframe.ALL_TIME, None, None)).board
+        all_time = board_name(period_name(Timeframe.ALL_TIME, 1))
         lines = await by_total(self._store, asked.board, all_time, limit)
         user_ids = [standing.user_id for standing, _ in lines]
         before, cards, total = await asyncio.gather(
