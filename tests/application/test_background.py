@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 import pytest
 
-from laurels.application.background import FAILING_AFTER, BackgroundTask, Observers
+from laurels.application.background import FAILING_AFTER, BackgroundTask, Observers, wait_at_most
 from laurels.errors import StoreUnavailable
 from tests.waiting import SOON, until
 
@@ -37,6 +38,34 @@ async def test_a_turn_is_repeated_until_the_task_is_closed() -> None:
     done = work.done
     await asyncio.sleep(0.01)
     assert (work.done, task.health) == (done, "ok")
+
+
+async def test_a_turn_that_takes_its_cancellation_for_its_own_is_the_last_one() -> None:
+    started = asyncio.Event()
+
+    async def turn() -> float:
+        started.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return 60
+
+    task = BackgroundTask("test", turn)
+    task.start()
+    await started.wait()
+    async with asyncio.timeout(SOON):
+        await task.close()
+
+
+async def test_what_is_waited_for_at_most_keeps_a_cancellation() -> None:
+    event = asyncio.Event()
+    waiting = asyncio.create_task(wait_at_most(event, 60))
+    await asyncio.sleep(0)
+    # In the same turn of the loop, as when a store goes away while the server is stopped.
+    event.set()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await wait_at_most(asyncio.Event(), 0.001)
 
 
 async def test_a_task_whose_work_is_done_ends_and_is_not_dead() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Generic, Literal, ParamSpec
 
@@ -101,7 +102,8 @@ class BackgroundTask:
 
     async def _repeat(self) -> None:
         is_store_away = False
-        while True:
+        # Asked each time: what a turn waits for may take a cancellation for its own.
+        while not self._is_closing:
             started = monotonic()
             try:
                 pause = await self._turn()
@@ -122,11 +124,21 @@ class BackgroundTask:
                 is_store_away, self._faults_in_a_row = False, 0
                 if pause is None:
                     return
-            if pause > 0:
+            if pause > 0 and not self._is_closing:
                 await asyncio.sleep(pause)
 
     def _pause_after_fault(self) -> float:
         return max(self._retry, min(self._retry * 2.0 ** min(self._faults_in_a_row - 1, 20), LONGEST_PAUSE))
+
+
+async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
+    """Return when `event` is set, or after so many seconds.
+
+    `asyncio.wait_for` would do, but on Python 3.11 it returns as if nobody had cancelled it where both happen at once.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 class Observers(Generic[P]):

@@ -13,7 +13,7 @@ from collections.abc import Container, Mapping, Sequence
 from contextlib import aclosing, suppress
 from time import monotonic
 
-from laurels.application.background import BackgroundTask
+from laurels.application.background import BackgroundTask, wait_at_most
 from laurels.application.live.feeds import BoardChannel, BoardFeed, Feed, UserChannel, UserFeed
 from laurels.application.live.messages import board_message, place_of
 from laurels.application.ports.clock import Clock
@@ -252,6 +252,5 @@ class Live:
         await asyncio.sleep(max(BOARD_INTERVAL, 3 * (monotonic() - started)))
         if monotonic() - self._stirred_at > BOARD_SETTLES:
             self._stirred.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stirred.wait(), BOARD_IDLE)
+            await wait_at_most(self._stirred, BOARD_IDLE)
         return 0

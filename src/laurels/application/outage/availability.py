@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from time import monotonic
 
-from laurels.application.background import BackgroundTask, Observers
+from laurels.application.background import BackgroundTask, Observers, wait_at_most
 from laurels.counts import counted
 from laurels.errors import StoreError, StoreUnavailable
 
@@ -95,8 +94,7 @@ class Availability:
 
     async def _turn(self) -> float:
         """Wait for the next heartbeat, and go by what it tells."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._check_requested.wait(), self._interval)
+        await wait_at_most(self._check_requested, self._interval)
         self._check_requested.clear()
         error = await self._beat(self.limit)
         if error is not None:

@@ -81,7 +81,8 @@ class GuardedStore:
         """Close the store. One that hangs is not waited for longer than a reader would."""
         if self._opened is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._opened.close(), self._availability.limit)
+                async with asyncio.timeout(self._availability.limit):
+                    await self._opened.close()
 
     @property
     def opened(self) -> Store:

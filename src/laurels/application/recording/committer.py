@@ -11,11 +11,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from laurels.application.background import BackgroundTask, Observers
+from laurels.application.background import BackgroundTask, Observers, wait_at_most
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.recording.commands import Command, EventCommand, RecordEvent
@@ -176,8 +175,7 @@ class Committer:
         """Let the projector catch up a little, so that memory stays bounded; but go on without it if it cannot."""
         self.progress_lock.projected.clear()
         self.progress_lock.crowded.set()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.progress_lock.projected.wait(), LONGEST_WAIT)
+        await wait_at_most(self.progress_lock.projected, LONGEST_WAIT)
         self._cache.trim()
 
     async def _commit_or_fail(self, batch: list[Command[Any]]) -> None:

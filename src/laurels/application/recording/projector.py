@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
-from contextlib import suppress
 from time import monotonic
 
-from laurels.application.background import BackgroundTask
+from laurels.application.background import BackgroundTask, wait_at_most
 from laurels.application.ports.boards import Card
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.snapshots import Projection
@@ -187,9 +186,7 @@ class Projector:
 
     async def _rest(self, seconds: float) -> None:
         """Wait, unless the recorder runs out of memory to work in."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._progress_lock.crowded.wait(), seconds)
+        await wait_at_most(self._progress_lock.crowded, seconds)
 
     async def _wait_for_work(self) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._progress_lock.committed.wait(), CATCH_UP_EVERY)
+        await wait_at_most(self._progress_lock.committed, CATCH_UP_EVERY)
