@@ -24,8 +24,16 @@ from laurels.domain.rules.rulebook import Rulebook
 T = TypeVar("T", bound=Struct)
 
 
+class Held(Struct, frozen=True):
+    """How many learners hold a badge, and their share of all learners who are counted, from 0.0 to 1.0."""
+
+    count: int
+    share: float
+
+
 class EarnedBadge(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A badge that a user holds. `earned_at` is the instant of the event that met its criterion."""
+    """A badge that a user holds. `earned_at` is the instant of the event that met its criterion; `held` is None where
+    there are too few learners to say, and in what an event brought."""
 
     badge_id: str
     name: str
@@ -35,6 +43,7 @@ class EarnedBadge(Struct, frozen=True, kw_only=True, rename="camel"):
     rarity: str
     points: int
     earned_at: datetime
+    held: Held | None = None
 
 
 class BadgeProgress(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -55,6 +64,7 @@ class BadgeProgress(Struct, frozen=True, kw_only=True, rename="camel"):
     current: float
     target: int
     fraction: float
+    held: Held | None
     is_hidden: bool = field(name="hidden", default=False)
 
 

@@ -214,6 +214,14 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="What people are called who gave no name, before four characters that tell them apart.",
         ),
     ] = "Learner"
+    rarity_minimum: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Learners from whose number on answers and pages say what share of them holds a badge.",
+        ),
+    ] = 50
     envelope: Annotated[
         Literal["flat", "data"],
         Meta(description="Form of the answers of event, dashboard, leaderboard and export: flat, or data."),

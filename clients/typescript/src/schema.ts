@@ -199,6 +199,7 @@ export interface components {
             criterion: components["schemas"]["Count"] | components["schemas"]["Distinct"] | components["schemas"]["Sum"] | components["schemas"]["Points"] | components["schemas"]["Level"] | components["schemas"]["Streak"] | components["schemas"]["Span"] | components["schemas"]["Badges"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"] | null;
             description: string;
             from?: string;
+            held: components["schemas"]["Held"] | null;
             hidden?: true;
             icon: string;
             name: string;
@@ -225,6 +226,7 @@ export interface components {
             earned: boolean;
             earnedAt: string | null;
             fraction: number;
+            held: components["schemas"]["Held"] | null;
             hidden?: true;
             icon: string;
             name: string;
@@ -237,6 +239,7 @@ export interface components {
             category: string;
             description: string;
             earnedAt: string;
+            held?: components["schemas"]["Held"] | null;
             icon: string;
             name: string;
             points: number;
@@ -333,6 +336,10 @@ export interface components {
         FieldError: {
             field: string;
             message: string;
+        };
+        Held: {
+            count: number;
+            share: number;
         };
         HistoryAnswer: {
             entries: components["schemas"]["HistoryEntryView"][];

@@ -31,6 +31,7 @@ from laurels.application.queries.learners.history import EventState, event_state
 from laurels.application.queries.learners.learners import Learners
 from laurels.application.queries.learners.progress_reader import ProgressReader, recent_progress
 from laurels.application.queries.names import Names
+from laurels.application.queries.rarity import Rarity
 from laurels.application.queries.views import UserView
 from laurels.application.recording.board_keeper import BoardKeeper
 from laurels.application.recording.commands import Queued, Recorded
@@ -65,7 +66,8 @@ class Service:
     memory, in objects of about 150 bytes; `projection_interval` and `rulebook_interval`, between
     two looks for another rulebook, are in seconds; `batch` is the most events that one
     commit takes. With a `fallback` the store may go away meanwhile: `accept_event` and `accept_many` then queue events,
-    and reads show the last known state. `names` calls people who gave no name. It goes by the rulebook that is
+    and reads show the last known state. `names` calls people who gave no name;
+    `rarity_minimum`: see `Rarity`. It goes by the rulebook that is
     published, from the one on that it `began_with`; `publishes` and `remembered`: see `RulebookFollower`.
     """
 
@@ -78,6 +80,7 @@ class Service:
         max_backdate_days: int | None,
         cache_weight: int,
         projection_interval: float,
+        rarity_minimum: int,
         rulebook_interval: float = RULEBOOK_INTERVAL,
         batch: int = BATCH,
         fallback: Fallback | None = None,
@@ -123,11 +126,13 @@ class Service:
             )
         self.corrections = Corrections(store, rulebook, clock, self.recorder)
         self.merging = Merging(store, self.recorder)
+        self.rarity = Rarity(store, minimum=rarity_minimum)
         self.learners = Learners(
             store,
             rulebook,
             clock,
             reader=ProgressReader(store, rulebook, recent),
+            rarity=self.rarity,
             last_known=last_known,
             names=names,
         )
@@ -334,6 +339,7 @@ class Service:
         await self.rules.task.close()
         await self.deletion.close()
         await self.keeper.task.close()
+        await self.rarity.close()
         await self.live.close()
         if self.fallback is not None and self._drainer is not None:
             await self._drainer.close()

@@ -93,6 +93,7 @@ async def open_service(
             batch=batch,
             fallback=fallback,
             names=Names(settings.unnamed),
+            rarity_minimum=settings.rarity_minimum,
             publishes=publish,
             remembered=remembered,
         )

@@ -86,16 +86,18 @@ async def board_stream(request: Request[Any, Any, Any], service: NamedDependency
     return await host_of(request).stream(request, follow)
 
 
-@get("/badges", include_in_schema=False, sync_to_thread=False)
-def badges(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[str]:
-    return badges_page(request, service) if host_of(request).viewer(request).sees("badges") else closed(request)
+@get("/badges", include_in_schema=False)
+async def badges(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[str]:
+    return await badges_page(request, service) if host_of(request).viewer(request).sees("badges") else closed(request)
 
 
-@get("/badges/{badge_id:str}", include_in_schema=False, sync_to_thread=False)
-def badge(request: Request[Any, Any, Any], service: NamedDependency[Service], badge_id: FromPath[str]) -> Response[str]:
+@get("/badges/{badge_id:str}", include_in_schema=False)
+async def badge(
+    request: Request[Any, Any, Any], service: NamedDependency[Service], badge_id: FromPath[str]
+) -> Response[str]:
     if not host_of(request).viewer(request).sees("badges"):
         return closed(request)
-    return badge_page(request, service, badge_id) or nothing(request)
+    return await badge_page(request, service, badge_id) or nothing(request)
 
 
 def page_routes(host: Host, *, frame_ancestors: Sequence[str] = ()) -> Router:

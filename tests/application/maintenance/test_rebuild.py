@@ -50,7 +50,7 @@ def tamper(database: Path, statement: str) -> None:
 def said_of(found: Verification, user_id: str) -> str:
     """All that was found about a user; a difference of anybody else fails the test."""
     # A line that was tampered with is one that its board's counts do not tell of; that is no user's difference.
-    of_users = [difference for difference in found.differences if difference.board is None]
+    of_users = [difference for difference in found.differences if difference.counted is None]
     assert {difference.user_id for difference in of_users} == {user_id}
     return "\n".join(difference.what for difference in of_users)
 

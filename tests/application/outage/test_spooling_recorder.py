@@ -131,6 +131,7 @@ async def _opened(store_url: str, clock: SettableClock, folder: Path, limit: flo
         max_backdate_days=None,
         cache_weight=10**6,
         projection_interval=3600,
+        rarity_minimum=50,
         fallback=Fallback(spool, availability, drain_pause=0.1),
     )
     yield Setting(service, store, spool)
@@ -345,6 +346,7 @@ class TestHowFarBackACallerMayGo:
             max_backdate_days=1,
             cache_weight=1_000,
             projection_interval=3_600,
+            rarity_minimum=50,
         )
         old = LearningEvent(user_id="ada", event_type="run", timestamp=clock.moment - timedelta(days=2))
         with pytest.raises(InvalidEvent, match="timestamp"):

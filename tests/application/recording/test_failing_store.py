@@ -85,6 +85,7 @@ def service(store: FaultyStore, clock: SettableClock) -> Service:
         max_backdate_days=None,
         cache_weight=10**6,
         projection_interval=3600,
+        rarity_minimum=50,
     )
 
 

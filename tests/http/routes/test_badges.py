@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import httpx2
 import pytest
 
 from tests.http.answers import assert_refused
-from tests.http.conftest import Record
+from tests.http.conftest import Record, StartServer
+from tests.waiting import SOON
 
-DEFINITION = {"badgeId", "name", "description", "icon", "category", "rarity", "points", "criterion"}
+DEFINITION = {"badgeId", "name", "description", "icon", "category", "rarity", "points", "criterion", "held"}
 STATE = (DEFINITION - {"criterion"}) | {"earned", "earnedAt", "current", "target", "fraction"}
 NOON = "2025-03-05T12:00:00.000Z"
 
@@ -33,6 +37,13 @@ FIXED = {
     ("streak_7", "Dedicated", "streak", "rare", 70),
     ("streak_30", "Unstoppable", "streak", "legendary", 200),
 }
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + SOON
+    while not holds():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
 
 
 class TestBadgeCatalogue:
@@ -58,6 +69,43 @@ class TestBadgeCatalogue:
         assert {badge["rarity"] for badge in badges} == {"common", "rare", "epic", "legendary"}
 
 
+class TestHowRareTheyAre:
+    def test_answers_and_pages_say_how_many_hold_a_badge(self, start_server: StartServer) -> None:
+        server = start_server(rarity_minimum="2", projection_interval_ms="10")
+        with server.client() as client:
+
+            def record(user: str, kind: str = "code_run") -> dict[str, Any]:
+                return client.post("/api/progress/event", json={"userId": user, "eventType": kind}).json()
+
+            new = [badge for user in ("ada", "bob", "cleo") for badge in record(user)["newBadges"]]
+            record("dan", "visualize")
+            # What an event brought is told as it was.
+            assert new
+            assert not any("held" in badge for badge in new)
+
+            def held() -> list[object]:
+                badges = [
+                    client.get("/api/badges").json()["badges"],
+                    client.get("/api/progress/badges/dan").json()["badges"],
+                    client.get("/api/progress/dashboard/ada").json()["badges"],
+                ]
+                return [badge["held"] for found in badges for badge in found if badge["badgeId"] == "first_run"]
+
+            # Counted are those who are projected; what is counted once is shown for a while.
+            wait_for(lambda: client.get("/api/progress/leaderboard").json()["total"] == 4)
+            assert held() == [{"count": 3, "share": 0.75}] * 3
+            assert "75% of all learners have it" in client.get("/badges/first_run").text
+            assert "75% of all learners have it" in client.get("/badges").text
+            assert "nobody has it yet" in client.get("/badges/streak_30").text
+
+    def test_too_few_learners_say_nothing(self, start_server: StartServer) -> None:
+        server = start_server(rarity_minimum="2")
+        with server.client() as client:
+            client.post("/api/progress/event", json={"userId": "ada", "eventType": "code_run"})
+            assert {badge["held"] for badge in client.get("/api/badges").json()["badges"]} == {None}
+            assert "learners have it" not in client.get("/badges/first_run").text
+
+
 class TestUserBadges:
     def test_every_badge_is_there_held_or_open(self, client: httpx2.Client, record: Record, user: str) -> None:
         record(user, timestamp=NOON)
@@ -67,7 +115,8 @@ class TestUserBadges:
         assert answer.keys() == {"success", "badges"}
         assert all(state.keys() == STATE for state in answer["badges"])
         catalogue = client.get("/api/badges").json()["badges"]
-        common = DEFINITION - {"criterion"}
+        # How many hold it may have changed in between.
+        common = DEFINITION - {"criterion", "held"}
         assert [{name: state[name] for name in common} for state in answer["badges"]] == [
             {name: badge[name] for name in common} for badge in catalogue
         ]

@@ -44,13 +44,13 @@ MEND = "`laurels rebuild` makes them again"
 class Difference(Struct, frozen=True):
     """Something that does not follow from the ledger. `seq` is the entry concerned, 0 for a projection.
 
-    `board` is set where a whole board is concerned and no single user; `user_id` is empty then.
+    `counted` names the board or the badge where no single user is concerned; `user_id` is empty then.
     """
 
     user_id: str
     seq: int
     what: str
-    board: str | None = None
+    counted: str | None = None
 
 
 class Verification(Struct):
@@ -96,7 +96,12 @@ async def verify_boards(store: Store) -> list[Difference]:
     wrong = await store.boards.miscounted()
     # One that is being dropped is not right any more, and nobody sees it.
     horizon = await store.boards.horizon()
-    return [Difference("", 0, what, board=board) for board in wrong if horizon.keeps_board(board)]
+    found = [Difference("", 0, what, f"board {board!r}") for board in wrong if horizon.keeps_board(board)]
+    holders = f"the number of its holders does not agree with the cards; {MEND}"
+    return found + [
+        Difference("", 0, holders, f"badge {badge!r}" if badge else "the learners as a whole")
+        for badge in await store.boards.miscounted_badges()
+    ]
 
 
 async def verify_deletions(store: Store) -> list[Difference]:

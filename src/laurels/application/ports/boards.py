@@ -27,6 +27,16 @@ class Card(Struct, frozen=True, rename="camel", omit_defaults=True):
     # Both of a user who appears under an alias: `pseudonym` stands for the user id then.
     alias: str | None = None
     pseudonym: str | None = None
+    # Whether the rarity of badges is reckoned with this user.
+    is_counted: bool = True
+
+
+class Holders(Struct, frozen=True):
+    """How many users are counted for rarity, and how many of them hold each badge; a badge that none of them holds is
+    left out."""
+
+    users: int
+    badges: dict[str, int]
 
 
 class BoardStore(Protocol):
@@ -70,6 +80,11 @@ class BoardStore(Protocol):
         """`count` above each of some numbers of points, all from one view of the board."""
         ...
 
+    async def holders(self) -> Holders:
+        """How many cards are counted for rarity, and how many of them show each badge. May take seconds where there are
+        millions of users."""
+        ...
+
     async def version(self) -> int:
         """A number that changes whenever anything that boards show changes; cheap to read.
 
@@ -96,4 +111,8 @@ class BoardStore(Protocol):
 
         Looks at every standing. While others write it reports none that is merely being written.
         """
+        ...
+
+    async def miscounted_badges(self) -> list[str]:
+        """Badges of which `holders` tells another number than the cards, in order of their ids. For `verify`."""
         ...

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
+from laurels.application.queries.rarity import Shares
 from laurels.application.queries.views import BadgeDefinitionView, BadgeStateView, BadgeView, NextBadge
 from laurels.domain.ledger import Award
 from laurels.domain.periods import iso
@@ -38,12 +40,19 @@ def badge_view(award: Award, rulebook: Rulebook) -> BadgeView:
     )
 
 
-def catalogue(rulebook: Rulebook) -> list[BadgeDefinitionView]:
+def held_badge_view(award: Award, rulebook: Rulebook, shares: Shares) -> BadgeView:
+    """The same with how rare the badge is now."""
+    return replace(badge_view(award, rulebook), held=shares.of(award.badge_id))
+
+
+def catalogue(rulebook: Rulebook, shares: Shares) -> list[BadgeDefinitionView]:
     """Every badge that can be earned, in the order of the rulebook; of hidden ones little more than that they exist."""
-    return [_hidden(badge) if badge.hidden else _definition(badge, rulebook) for badge in rulebook.badges]
+    return [
+        _hidden(badge, shares) if badge.hidden else _definition(badge, rulebook, shares) for badge in rulebook.badges
+    ]
 
 
-def _definition(badge: Badge, rulebook: Rulebook) -> BadgeDefinitionView:
+def _definition(badge: Badge, rulebook: Rulebook, shares: Shares) -> BadgeDefinitionView:
     return BadgeDefinitionView(
         badge_id=badge.id,
         name=badge.name,
@@ -53,6 +62,7 @@ def _definition(badge: Badge, rulebook: Rulebook) -> BadgeDefinitionView:
         rarity=badge.rarity,
         points=badge.points,
         criterion=badge.criterion,
+        held=shares.of(badge.id),
         # A hidden badge is not named by another one either.
         requires=[each for each in badge.requires if not _is_hidden(each, rulebook)] or UNSET,
         from_day=UNSET if badge.from_day is None else badge.from_day.isoformat(),
@@ -61,7 +71,7 @@ def _definition(badge: Badge, rulebook: Rulebook) -> BadgeDefinitionView:
     )
 
 
-def _hidden(badge: Badge) -> BadgeDefinitionView:
+def _hidden(badge: Badge, shares: Shares) -> BadgeDefinitionView:
     return BadgeDefinitionView(
         badge_id=badge.id,
         name=HIDDEN_NAME,
@@ -71,6 +81,7 @@ def _hidden(badge: Badge) -> BadgeDefinitionView:
         rarity=badge.rarity,
         points=badge.points,
         criterion=None,
+        held=shares.of(badge.id),
         hidden=True,
     )
 
@@ -80,7 +91,7 @@ def _is_hidden(badge_id: str, rulebook: Rulebook) -> bool:
     return badge is not None and badge.hidden
 
 
-def badge_states(progress: Progress, rulebook: Rulebook) -> list[BadgeStateView]:
+def badge_states(progress: Progress, rulebook: Rulebook, shares: Shares) -> list[BadgeStateView]:
     """Every badge of the rulebook, held or open, with the user's progress towards it; a held one is complete."""
     states: list[BadgeStateView] = []
     for badge, goal in zip(rulebook.badges, rulebook.goals, strict=True):
@@ -103,6 +114,7 @@ def badge_states(progress: Progress, rulebook: Rulebook) -> list[BadgeStateView]
                 current=seen.current if award is None else seen.target,
                 target=seen.target,
                 fraction=seen.fraction if award is None else 1.0,
+                held=shares.of(badge.id),
                 hidden=True if is_concealed else UNSET,
             )
         )

@@ -23,8 +23,19 @@ class Document(Struct, frozen=True, rename="camel", kw_only=True):
     stale: Literal[True] | UnsetType = UNSET
 
 
+class Held(Struct, frozen=True):
+    """How many learners hold a badge, and their share of all learners who are counted, from 0.0 to 1.0."""
+
+    count: int
+    share: float
+
+
 class BadgeView(Struct, frozen=True, rename="camel", kw_only=True):
-    """A badge that a user holds."""
+    """A badge that a user holds.
+
+    `held` is there where the answer is about the present, and None while there are too few learners to say. What an
+    event or an award brought is told as it was, without it.
+    """
 
     badge_id: str
     name: str
@@ -34,6 +45,7 @@ class BadgeView(Struct, frozen=True, rename="camel", kw_only=True):
     rarity: str
     points: int
     earned_at: str
+    held: Held | UnsetType | None = UNSET
 
 
 class BadgeStateView(Struct, frozen=True, rename="camel", kw_only=True):
@@ -54,6 +66,7 @@ class BadgeStateView(Struct, frozen=True, rename="camel", kw_only=True):
     current: float
     target: int
     fraction: float
+    held: Held | None
     hidden: Literal[True] | UnsetType = UNSET
 
 
@@ -73,6 +86,7 @@ class BadgeDefinitionView(Struct, frozen=True, rename="camel", kw_only=True):
     rarity: str
     points: int
     criterion: Criterion | None
+    held: Held | None
     hidden: Literal[True] | UnsetType = UNSET
     requires: list[str] | UnsetType = UNSET
     from_day: str | UnsetType = field(default=UNSET, name="from")

@@ -130,4 +130,5 @@ def card_of(progress: Progress, rulebook: Rulebook) -> Card:
         photo_url=progress.photo_url,
         alias=progress.alias if is_alias else None,
         pseudonym=progress.pseudonym if is_alias else None,
+        is_counted=progress.events > 0 and not progress.is_suspended,
     )

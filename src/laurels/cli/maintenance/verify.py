@@ -42,7 +42,7 @@ def verify(store: StoreOption = None, rulebook: RulebookOption = None, processes
         return
     for difference in found.differences[:SHOWN]:
         where = f"entry {difference.seq}" if difference.seq else "projection"
-        whose = f"user {difference.user_id!r}, {where}" if difference.board is None else f"board {difference.board!r}"
+        whose = f"user {difference.user_id!r}, {where}" if difference.counted is None else difference.counted
         complain(f"{whose}: {difference.what}")
     if len(found.differences) > SHOWN:
         complain(f"and {len(found.differences) - SHOWN:,} more")

@@ -129,5 +129,5 @@ def _answer(scope: HTTPScope, page: ShownPage) -> Answer:
 @get("/api/badges", access=BADGES, summary="All badges", tags=["badges"])
 async def badge_catalogue(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> BadgeCatalogue:
     """Every badge that can be earned, with its criterion as data; of a hidden one little more than that it exists."""
-    badges = catalogue(service.rulebook)
+    badges = catalogue(service.rulebook, await service.rarity.shares())
     return in_language(request.scope, service, BadgeCatalogue(badges=badges, total=len(badges)))

@@ -72,8 +72,9 @@ async def dashboard(
 )
 async def badges(request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId) -> UserBadges:
     """Every badge of the rulebook, held or open, with the learner's progress towards it."""
+    shares = await service.rarity.shares()
     known = await service.learners.known(user_id_in(request.scope, "/badges/"))
-    shown = UserBadges(stale=known.stale, badges=badge_states(known.progress, service.rulebook))
+    shown = UserBadges(stale=known.stale, badges=badge_states(known.progress, service.rulebook, shares))
     return in_language(request.scope, service, shown)
 
 

@@ -28,6 +28,9 @@ _decode_body = msgspec.json.Decoder(EntryBody).decode
 _SERVER_FILLS_THIS = Timestamp(0, 0)
 LARGEST_INTEGER = 2**63 - 1
 
+EVERYBODY = ""
+"""What all users count for whom the rarity of badges is reckoned with; no badge has this id."""
+
 
 def slip_of(entries: Sequence[Entry]) -> Document:
     """The document that holds consecutive entries of one user, written in one batch."""
@@ -79,6 +82,7 @@ def user_of(progress: Progress, card: Card) -> Document:
         "photoURL": card.photo_url,
         "alias": card.alias,
         "pseudonym": card.pseudonym,
+        "held": [EVERYBODY, *card.badges] if card.is_counted else [],
         "seq": progress.seq,
         "version": progress.version,
         "state": pack(progress),
@@ -108,6 +112,8 @@ def card_of(user: Document) -> Card:
         photo_url=user["photoURL"],
         alias=user.get("alias"),
         pseudonym=user.get("pseudonym"),
+        # One that was written by an older version is counted nowhere yet.
+        is_counted=bool(user.get("held")),
     )
 
 

@@ -19,6 +19,8 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from laurels.errors import StoreIncompatible, StoreUnavailable
 from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, Database, Document
+from laurels.storage.mongodb.documents import EVERYBODY
+from laurels.storage.mongodb.projections.boards import HELD_INDEX
 from laurels.storage.mongodb.projections.journal import FRESH, FRESH_INDEX
 from laurels.storage.mongodb.projections.snapshots import PENDING, PENDING_INDEX
 from laurels.storage.mongodb.tombstones import OPEN
@@ -46,6 +48,8 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel({"userId": 1}, name="users_user", unique=True),
         # Whose lines are not on the boards yet: hardly ever anybody's. The lines themselves would make long keys.
         IndexModel({"userId": 1}, name=PENDING_INDEX, partialFilterExpression=PENDING),
+        # Who holds a badge, of those who are counted.
+        IndexModel({"held": 1}, name=HELD_INDEX),
     ],
     "standings": [
         # One line per user and board, and all lines of one user, to check and to forget.
@@ -205,6 +209,14 @@ async def _make_reminders(database: Database) -> None:
     await database["webhook_reminders"].create_indexes(INDEXES["webhook_reminders"])
 
 
+async def _make_holders(database: Database) -> None:
+    users = database["users"]
+    # As far as the cards tell; a rebuild leaves out who has no event or is suspended.
+    held = {"$concatArrays": [[EVERYBODY], "$badges"]}
+    await users.update_many({"held": {"$exists": False}, "badges": {"$exists": True}}, [{"$set": {"held": held}}])
+    await users.create_indexes(INDEXES["users"])
+
+
 # Forward only. A step may be begun again by another process where one died or was slow, so each must bear that.
 MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (
     _make_collections,
@@ -214,6 +226,7 @@ MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (
     _make_tombstones,
     _make_webhooks,
     _make_reminders,
+    _make_holders,
 )
 
 # How long, in seconds, a process may hold the right to migrate, and how long others wait for it.

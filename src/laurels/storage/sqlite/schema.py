@@ -10,6 +10,7 @@ import apsw
 from laurels.domain.counts import LEVELS, WIDTH
 from laurels.errors import StoreIncompatible
 from laurels.storage.sqlite.connection import rows, transaction
+from laurels.storage.sqlite.projections.holders import MAKE as MAKE_HOLDERS
 
 _MAKE_COUNTS = f"""
     -- How many users of a board have points in a range: those for which points >> ({WIDTH} * level) = bucket.
@@ -253,6 +254,7 @@ MIGRATIONS = (
     CREATE TABLE board_horizon (day INTEGER NOT NULL, week INTEGER NOT NULL) STRICT;
     INSERT INTO board_horizon VALUES (0, 0);
     """,
+    MAKE_HOLDERS,
 )
 
 

@@ -10,7 +10,7 @@ import msgspec
 from laurels.domain.tombstones import Tombstone, digest_of
 from laurels.storage.sqlite.connection import BUSY_TIMEOUT_MS, rows, transaction
 from laurels.storage.sqlite.database import Concern, reading, writing
-from laurels.storage.sqlite.projections import counts
+from laurels.storage.sqlite.projections import counts, holders
 
 # Entries per transaction of an erasure: commits of others come in between.
 ENTRIES = 2_000
@@ -96,6 +96,7 @@ class SQLiteTombstones(Concern):
             lines: list[tuple[str, int]] = [(board, points) for board, points in rows(connection, shown, (user_id,))]
             counts.apply(connection, dict.fromkeys(lines, -1))
             rows(connection, "DELETE FROM standings WHERE user_id = ?", (user_id,))
+            holders.apply(connection, holders.of_user(connection, user_id))
             rows(connection, "DELETE FROM progress WHERE user_id = ?", (user_id,))
             rows(connection, counts.CHANGED)
 

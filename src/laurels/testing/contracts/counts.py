@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from laurels.application.ports.boards import Holders
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
 from laurels.domain.ranking import Ranking, Standing
@@ -27,6 +30,9 @@ _POINTS = st.one_of(
 _LINE = st.tuples(st.integers(0, 7), st.integers(1, 9), _POINTS, st.booleans())
 # Each inner list is one call of `project`: user, seq, points, shown or not. One user is in a call at most once.
 _CALLS = st.lists(st.lists(_LINE, max_size=8, unique_by=lambda line: line[0]), max_size=12)
+
+# User, seq, badges, counted or not.
+_SHOWN = st.lists(st.tuples(st.integers(0, 4), st.integers(1, 6), st.sets(st.sampled_from("abc")), st.booleans()))
 
 
 class CountContract:
@@ -128,6 +134,59 @@ class CountContract:
             await asyncio.sleep(0)
         await writing
 
+    async def test_holders_are_those_whose_cards_show_a_badge_and_are_counted(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        for store in (one, other):
+            assert await store.boards.holders() == Holders(0, {})
+        await _show(one, "ada", 1, ["first", "second"])
+        await _show(other, "bob", 1, ["first"])
+        await _show(one, "cleo", 1, ["first"], is_counted=False)
+        for store in (one, other):
+            assert await store.boards.holders() == Holders(2, {"first": 2, "second": 1})
+        # One badge less, one who counts no more, one who does now; what is older or the same changes nothing.
+        await _show(other, "ada", 2, ["first"])
+        await _show(one, "ada", 1, ["first", "second"])
+        await _show(one, "bob", 2, ["first"], is_counted=False)
+        await _show(other, "cleo", 2, ["first", "third"])
+        await _show(one, "cleo", 2, ["first"])
+        for store in (one, other):
+            assert await store.boards.holders() == Holders(2, {"first": 2, "third": 1})
+            assert await store.boards.miscounted_badges() == []
+        await one.snapshots.clear()
+        assert await other.boards.holders() == Holders(0, {})
+        assert await other.boards.miscounted_badges() == []
+
+    @given(calls=_SHOWN)
+    @settings(
+        max_examples=max(1, settings().max_examples // 4),
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        print_blob=True,
+    )
+    async def test_counting_holders_is_counting_the_newest_cards(
+        self, open_store: OpenStore, calls: list[tuple[int, int, set[str], bool]]
+    ) -> None:
+        store = await open_store()
+        await store.snapshots.clear()
+        newest: dict[int, tuple[int, set[str]]] = {}
+        for user, seq, badges, is_counted in calls:
+            await _show(store, f"user-{user}", seq, sorted(badges), is_counted=is_counted)
+            if seq > newest.get(user, (0, set()))[0]:
+                newest[user] = seq, badges | {"all"} if is_counted else set()
+        counted = Counter(badge for _, badges in newest.values() for badge in badges)
+        assert await store.boards.holders() == Holders(counted.pop("all", 0), dict(counted))
+        assert await store.boards.miscounted_badges() == []
+        await store.close()
+
+    async def test_who_is_deleted_holds_nothing(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await _show(store, "ada", 1, ["first"])
+        await _show(store, "bob", 1, ["first"])
+        await store.tombstones.mark_deleted("ada", NOON)
+        await store.tombstones.purge(["ada"])
+        assert await store.boards.holders() == Holders(1, {"first": 1})
+        assert await store.boards.miscounted_badges() == []
+
     async def test_clearing_counts_nobody_and_projecting_again_counts_everybody(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
         calls = [(user, 3, 7 * user) for user in range(20)]
@@ -149,3 +208,8 @@ async def _project(store: Store, run: str, call: Sequence[tuple[int, int, int] |
         kept.append(Projection(progress(user_id, seq, points=points), {f"{run} all": line, f"{run} month": line}))
         cards.append(card(user_id, points))
     await store.snapshots.project(kept, cards=cards)
+
+
+async def _show(store: Store, user_id: str, seq: int, badges: list[str], *, is_counted: bool = True) -> None:
+    shown = replace(card(user_id), badges=badges, is_counted=is_counted)
+    await store.snapshots.project([Projection(progress(user_id, seq), {})], cards=[shown])

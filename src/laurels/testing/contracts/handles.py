@@ -53,6 +53,8 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "set_horizon": lambda store: store.boards.set_horizon(Horizon(1, 1)),
     "drop": lambda store: store.boards.drop(Horizon(1, 1), limit=10),
     "miscounted": lambda store: store.boards.miscounted(),
+    "holders": lambda store: store.boards.holders(),
+    "miscounted_badges": lambda store: store.boards.miscounted_badges(),
     "clear_projections": lambda store: store.snapshots.clear(),
     "describe_badges": lambda store: store.rulebook.describe(small_rulebook().badges),
     "newest_rulebook": lambda store: store.rulebook.newest(),

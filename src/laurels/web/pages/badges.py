@@ -10,8 +10,9 @@ from litestar import Request, Response
 from msgspec.structs import asdict
 
 from laurels.application.queries.badges import catalogue
+from laurels.application.queries.rarity import NOTHING_KNOWN, Shares
 from laurels.application.queries.translations import translated
-from laurels.application.queries.views import BadgeDefinitionView
+from laurels.application.queries.views import BadgeDefinitionView, Held
 from laurels.application.service import Service
 from laurels.domain.rules.languages import language_for
 from laurels.web.criteria_words import words_of
@@ -21,10 +22,10 @@ from laurels.web.pictures import Markup
 from laurels.web.rendering import language_of, page
 
 
-def badges_page(request: Request[Any, Any, Any], service: Service) -> Response[str]:
+async def badges_page(request: Request[Any, Any, Any], service: Service) -> Response[str]:
     """All badges by category, in the order of the rulebook."""
     language = language_of(request)
-    badges, pen = spoken_catalogue(service, language), Pen(language)
+    badges, pen = spoken_catalogue(service, language, await service.rarity.shares()), Pen(language)
     order = list(dict.fromkeys(badge.category for badge in badges))
     grouped = groupby(sorted(badges, key=lambda badge: order.index(badge.category)), key=lambda badge: badge.category)
     groups = [
@@ -37,10 +38,10 @@ def badges_page(request: Request[Any, Any, Any], service: Service) -> Response[s
     return page(request, "badges.html", language=language, groups=groups, total=len(badges), sprite=pen.sprite(badges))
 
 
-def badge_page(request: Request[Any, Any, Any], service: Service, badge_id: str) -> Response[str] | None:
+async def badge_page(request: Request[Any, Any, Any], service: Service, badge_id: str) -> Response[str] | None:
     """One badge and what it takes; None where there is none with this id."""
     language = language_of(request)
-    found = spoken_badge(service, badge_id, language)
+    found = spoken_badge(service, badge_id, language, await service.rarity.shares())
     if found is None:
         return None
     badge = _shown(found, Pen(language).single_medal(found, LARGE_MEDAL), language)
@@ -51,20 +52,31 @@ def badge_page(request: Request[Any, Any, Any], service: Service, badge_id: str)
         badge=badge,
         takes=takes_of(found, service, language),
         tiers=tiers_of(found, service, language),
-        held="",
     )
 
 
-def spoken_catalogue(service: Service, language: Language) -> list[BadgeDefinitionView]:
-    """All badges, their texts in this language where the rulebook has them."""
+def spoken_catalogue(service: Service, language: Language, shares: Shares = NOTHING_KNOWN) -> list[BadgeDefinitionView]:
+    """All badges, their texts in this language where the rulebook has them, and how rare they are."""
     rules = service.rulebook
     asked = language_for(rules, language.code)
-    return [translated(badge, rules, asked) for badge in catalogue(rules)]
+    return [translated(badge, rules, asked) for badge in catalogue(rules, shares)]
 
 
-def spoken_badge(service: Service, badge_id: str, language: Language) -> BadgeDefinitionView | None:
+def spoken_badge(
+    service: Service, badge_id: str, language: Language, shares: Shares = NOTHING_KNOWN
+) -> BadgeDefinitionView | None:
     """The badge with this id; None where there is none."""
-    return next((badge for badge in spoken_catalogue(service, language) if badge.badge_id == badge_id), None)
+    return next((badge for badge in spoken_catalogue(service, language, shares) if badge.badge_id == badge_id), None)
+
+
+def held_line(held: Held | None, language: Language) -> str:
+    """How rare a badge is, in words; empty where that is not known."""
+    if held is None:
+        return ""
+    _ = language.text
+    if held.count == 0:
+        return _("nobody has it yet")
+    return _("{share} of all learners have it", share=language.percent(held.share))
 
 
 def takes_of(badge: BadgeDefinitionView, service: Service, language: Language) -> list[str]:
@@ -118,4 +130,5 @@ def _shown(badge: BadgeDefinitionView, medal: Markup, language: Language) -> dic
         shown["description"] = language.text("It shows itself to those who earn it.")
     shown["category_name"] = category_name(badge.category, language)
     shown["rarity_name"] = rarity_name(badge.rarity, language)
+    shown["held_line"] = held_line(badge.held, language)
     return shown

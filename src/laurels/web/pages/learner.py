@@ -30,6 +30,7 @@ from laurels.domain.rules.languages import language_for
 from laurels.web.drawing import HEATMAP, SMALL_MEDAL, Pen
 from laurels.web.languages import Language
 from laurels.web.names import initial_of, shown_name
+from laurels.web.pages.badges import held_line
 from laurels.web.rendering import kept_of, language_of, page_of, render
 
 RECENT = 12
@@ -143,6 +144,7 @@ def _badge(state: BadgeStateView, pen: Pen, zone: ZoneInfo) -> dict[str, Any]:
         shown["name"] = pen.language.text("Hidden badge")
     shown["medal"] = pen.medal(state)
     shown["small"] = pen.medal(state, SMALL_MEDAL)
+    shown["held_line"] = held_line(state.held, pen.language)
     shown["date"] = "" if state.earned_at is None else pen.language.date(_day(state.earned_at, zone))
     return shown
 

@@ -23,6 +23,7 @@ from laurels.application.queries.learners.progress_views import dashboard_of, ex
 from laurels.application.queries.learners.review import Review, review
 from laurels.application.queries.learners.streaks import activity_days
 from laurels.application.queries.names import Names
+from laurels.application.queries.rarity import Rarity, Shares
 from laurels.application.queries.views import (
     Activity,
     BadgeStateView,
@@ -54,10 +55,12 @@ class Known(Struct, frozen=True):
 
 
 class _Shown(Struct, frozen=True):
-    """A dashboard, as it is at entry `seq`, on the user's day `today`, before the instant `until`."""
+    """A dashboard, as it is at entry `seq`, on the user's day `today`, before the instant `until`, with what `shares`
+    said."""
 
     seq: int
     today: int
+    shares: Shares
     until: int
     dashboard: Dashboard
 
@@ -73,10 +76,12 @@ class Learners:
         clock: Clock,
         *,
         reader: ProgressReader,
+        rarity: Rarity,
         last_known: LastKnown | None = None,
         names: Names | None = None,
     ) -> None:
         self._store = store
+        self._rarity = rarity
         self._reader = reader
         self._dashboards: LruCache[_Shown] = LruCache(DASHBOARDS_BYTES, _shown_bytes)
         self._rulebook = rulebook
@@ -118,29 +123,32 @@ class Learners:
 
     async def dashboard(self, user_id: str, *, since: int | None = None) -> Dashboard:
         """The user's dashboard. `since`: the instant after which badges count as new (default 24 hours ago)."""
+        shares = await self._rarity.shares()
         known = await self.known(user_id)
         progress, now = known.progress, self._clock()
         today = self._rulebook.today(progress, now)
         if since is not None or known.stale is not UNSET:
-            dashboard = self._dashboard(progress, today, now, now - MS_PER_DAY if since is None else since)
+            dashboard = self._dashboard(progress, shares, today, now, now - MS_PER_DAY if since is None else since)
             return replace(dashboard, stale=known.stale)
         # Looked at again and again, and another only with another entry, another day, or a badge that is no longer new.
         shown = self._dashboards.get(user_id)
-        if shown is None or (shown.seq, shown.today) != (progress.seq, today) or now >= shown.until:
+        present = (progress.seq, today, shares)
+        if shown is None or (shown.seq, shown.today, shown.shares) != present or now >= shown.until:
             since = now - MS_PER_DAY
-            dashboard = self._dashboard(progress, today, now, since)
+            dashboard = self._dashboard(progress, shares, today, now, since)
             earned = [award.earned_at for award in progress.awards.values() if award.earned_at >= since]
             until = min(earned, default=now) + MS_PER_DAY
-            shown = _Shown(progress.seq, today, until, dashboard)
+            shown = _Shown(*present, until, dashboard)
             self._dashboards.keep(user_id, shown)
         return shown.dashboard
 
-    def _dashboard(self, progress: Progress, today: int, now: int, since: int) -> Dashboard:
-        return dashboard_of(progress, self._rulebook, self._names, today=today, now=now, since=since)
+    def _dashboard(self, progress: Progress, shares: Shares, today: int, now: int, since: int) -> Dashboard:
+        return dashboard_of(progress, self._rulebook, self._names, shares, today=today, now=now, since=since)
 
     async def badges(self, user_id: str) -> list[BadgeStateView]:
         """Every badge of the rulebook with the user's progress towards it."""
-        return badge_states((await self.known(user_id)).progress, self._rulebook)
+        shares = await self._rarity.shares()
+        return badge_states((await self.known(user_id)).progress, self._rulebook, shares)
 
     async def today(self, user_id: str) -> date:
         """The user's present day. Raises UnknownUser or StoreError."""

@@ -6,9 +6,10 @@ from typing import Any
 
 from msgspec import UNSET
 
-from laurels.application.queries.badges import badge_view, next_badges
+from laurels.application.queries.badges import badge_view, held_badge_view, next_badges
 from laurels.application.queries.learners.streaks import activity_days, streak_view
 from laurels.application.queries.names import Names
+from laurels.application.queries.rarity import Shares
 from laurels.application.queries.translations import translated
 from laurels.application.queries.views import (
     Dashboard,
@@ -53,11 +54,11 @@ def user_view(progress: Progress, rulebook: Rulebook, names: Names, *, with_pref
 
 
 def dashboard_of(
-    progress: Progress, rulebook: Rulebook, names: Names, *, today: int, now: int, since: int
+    progress: Progress, rulebook: Rulebook, names: Names, shares: Shares, *, today: int, now: int, since: int
 ) -> Dashboard:
     """The dashboard at the instant `now`, on the user's day `today`. Badges count as new that were earned from `since`
     on."""
-    badges = [badge_view(award, rulebook) for award in progress.awards.values()]
+    badges = [held_badge_view(award, rulebook, shares) for award in progress.awards.values()]
     return Dashboard(
         user=user_view(progress, rulebook, names),
         total_events=progress.events,

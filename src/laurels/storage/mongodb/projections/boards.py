@@ -7,11 +7,11 @@ from collections.abc import Collection
 
 from bson.datetime_ms import DatetimeMS
 
-from laurels.application.ports.boards import Card
+from laurels.application.ports.boards import Card, Holders
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.storage.mongodb.connection import LONG, Concern, Database, Document, Session, operation
-from laurels.storage.mongodb.documents import bounded, card_of, standing_of
+from laurels.storage.mongodb.documents import EVERYBODY, bounded, card_of, standing_of
 from laurels.storage.mongodb.projections import counts
 from laurels.storage.mongodb.projections.counting import Counting
 
@@ -19,6 +19,8 @@ ORDER = [("points", -1), ("reachedAt", 1), ("userId", 1)]
 BACKWARDS = [("points", 1), ("reachedAt", -1), ("userId", -1)]
 _HORIZON: Document = {"_id": "boardHorizon"}
 _CARD = {"_id": 0, "state": 0, "pending": 0}
+# By badge, the users who are counted with it.
+HELD_INDEX = "users_held"
 _STANDING = {"_id": 0, "userId": 1, "points": 1, "events": 1, "reachedAt": 1}
 
 
@@ -135,8 +137,22 @@ class MongoBoards(Concern):
         return sorted(board for board in named if not horizon.keeps_board(board))
 
     @operation(within=LONG)
+    async def holders(self) -> Holders:
+        """The server keeps an index by badge: a number is as long as the badge's part of it."""
+        users = self.database["users"]
+        badges: list[str] = await users.distinct("held")
+        numbers = await asyncio.gather(*(users.count_documents({"held": badge}, hint=HELD_INDEX) for badge in badges))
+        found = dict(zip(badges, numbers, strict=True))
+        return Holders(found.pop(EVERYBODY, 0), {badge: number for badge, number in found.items() if number})
+
+    @operation(within=LONG)
     async def miscounted(self) -> list[str]:
         return await counts.miscounted(self.database)
+
+    @operation()
+    async def miscounted_badges(self) -> list[str]:
+        """None: nothing is counted but the cards themselves."""
+        return []
 
 
 def shown(board: str) -> Document:

@@ -8,12 +8,12 @@ from collections.abc import Collection
 import apsw
 import msgspec
 
-from laurels.application.ports.boards import Card
+from laurels.application.ports.boards import Card, Holders
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.storage.sqlite.connection import rows, transaction
 from laurels.storage.sqlite.database import Concern, projecting, reading
-from laurels.storage.sqlite.projections import counts
+from laurels.storage.sqlite.projections import counts, holders
 
 _encode = msgspec.json.Encoder().encode
 _decode_card = msgspec.json.Decoder(Card).decode
@@ -131,8 +131,16 @@ class SQLiteBoards(Concern):
         return dropped
 
     @reading
+    def holders(self, connection: apsw.Connection) -> Holders:
+        return holders.holders(connection)
+
+    @reading
     def miscounted(self, connection: apsw.Connection) -> list[str]:
         return counts.miscounted(connection)
+
+    @reading
+    def miscounted_badges(self, connection: apsw.Connection) -> list[str]:
+        return holders.miscounted(connection)
 
 
 def _drop(connection: apsw.Connection, board: str, limit: int) -> int:

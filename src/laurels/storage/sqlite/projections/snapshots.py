@@ -14,7 +14,7 @@ from laurels.domain.ranking import Standing
 from laurels.storage.packing import pack, unpack
 from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
 from laurels.storage.sqlite.database import Concern, projecting, reading
-from laurels.storage.sqlite.projections import counts
+from laurels.storage.sqlite.projections import counts, holders
 from laurels.storage.sqlite.tombstones import find_tombstones
 
 State = tuple[str, int, str, str, bytes]
@@ -68,7 +68,9 @@ class SQLiteSnapshots(Concern):
         with transaction(connection, "IMMEDIATE"):
             if rows(connection, "SELECT number FROM burials")[0][0]:
                 states, standings = _of_the_living(connection, states, standings)
+            held = holders.changes(connection, states)
             _KEEP_PROGRESS.run(connection, states)
+            holders.apply(connection, held)
             _TAKE_IN.run(connection, standings)
             changed = counts.changes(connection)
             rows(connection, _KEEP_STANDINGS)
@@ -122,7 +124,9 @@ class SQLiteSnapshots(Concern):
         with transaction(connection, "IMMEDIATE"):
             rows(
                 connection,
-                "DELETE FROM counts; DELETE FROM standings; DELETE FROM progress; UPDATE projected SET pos = 0",
+                """
+                DELETE FROM counts; DELETE FROM holders; DELETE FROM standings; DELETE FROM progress;
+                UPDATE projected SET pos = 0""",
             )
             rows(connection, counts.CHANGED)
 

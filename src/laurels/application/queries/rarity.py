@@ -1,0 +1,87 @@
+"""How rare badges are: what share of the learners holds each.
+
+Counted are those who have recorded an event and are neither suspended nor deleted; who is on no board is counted too,
+since nobody can be told from a share among many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import monotonic
+
+from msgspec import Struct
+
+from laurels.application.ports.boards import Holders
+from laurels.application.ports.store import Store
+from laurels.application.queries.views import Held
+from laurels.errors import StoreError
+
+# Seconds for which what was counted is shown, at the least.
+INTERVAL = 10.0
+# How much longer than counting took it is shown: where there are millions the database has other things to do.
+_LEISURE = 20
+# Seconds that somebody waits for the first count.
+_PATIENCE = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+class Shares(Struct, frozen=True):
+    """What is known of all badges at a time: nothing where there are too few learners, or none was counted yet."""
+
+    counted: Holders | None = None
+
+    def of(self, badge_id: str) -> Held | None:
+        """How many hold a badge; None where nothing is known."""
+        if self.counted is None:
+            return None
+        count = self.counted.badges.get(badge_id, 0)
+        return Held(count, round(count / self.counted.users, 4))
+
+
+NOTHING_KNOWN = Shares()
+
+
+class Rarity:
+    """Counts when somebody asks, and not more often than is good for the store. `minimum`: the number of learners from
+    which on shares mean something, and give nobody away. `interval`: see `INTERVAL`."""
+
+    def __init__(self, store: Store, *, minimum: int, interval: float = INTERVAL) -> None:
+        self._store = store
+        self._interval = interval
+        self._minimum = minimum
+        self.known = NOTHING_KNOWN
+        self._due = 0.0
+        self.counting: asyncio.Task[None] | None = None
+
+    async def shares(self) -> Shares:
+        """What is known. The first one who asks waits a moment for it; nobody waits for what has changed since."""
+        if self.counting is None and monotonic() >= self._due:
+            self.counting = asyncio.create_task(self._count(), name="laurels-rarity")
+            if not self._due:
+                await asyncio.wait({self.counting}, timeout=_PATIENCE)
+        return self.known
+
+    async def _count(self) -> None:
+        began = monotonic()
+        try:
+            counted = await self._store.boards.holders()
+            shares = Shares(counted if counted.users >= max(self._minimum, 1) else None)
+            if shares != self.known:
+                # The very one as long as it says the same: what was made with it goes on.
+                self.known = shares
+        except StoreError:
+            # What was known before is still nearly right.
+            pass
+        except Exception:
+            logger.exception("the holders of badges cannot be counted")
+        now = monotonic()
+        self._due = now + max(self._interval, _LEISURE * (now - began))
+        self.counting = None
+
+    async def close(self) -> None:
+        """Count no more."""
+        if self.counting is not None:
+            self.counting.cancel()
+            await asyncio.wait({self.counting})
