@@ -126,7 +126,7 @@ class TestAsServeWould:
         assert doctor("--store", made, "--host", "0.0.0.0")["keys"]["level"] == "ok"
 
     def test_a_spool_bridges_a_database_that_is_away(self, doctor: Doctor, tmp_path: Path) -> None:
-        away = "mongodb://127.0.0.1:1/laurels?serverSelectionTimeoutMS=100"
+        away = "mongodb://127.0.0.1:1/laurels?timeoutMS=300"
         place = {"LAURELS_DATA": str(tmp_path)}
         store = doctor("--store", away, env=place)["store"]
         assert (store["level"], "all are answered 503 until" in store["advice"]) == ("warn", True)

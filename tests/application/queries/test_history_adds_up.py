@@ -130,7 +130,7 @@ async def seen_after(steps: list[tuple[Any, ...]], folder: Path) -> set[str]:
 
 @given(st.lists(steps, max_size=25))
 @example(EVERY_KIND)
-@settings(max_examples=share_of(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=share_of(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_lines_add_up_to_the_total_at_each_of_them(taken: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory() as folder:
         kinds = asyncio.run(seen_after(taken, Path(folder)))

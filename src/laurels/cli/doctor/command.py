@@ -97,7 +97,9 @@ async def _examine_store(settings: Settings, host: str) -> AsyncGenerator[Check]
         yield check
     opening = [check for check in found if check.name in ("store", "schema") and check.level != "ok"]
     if opening or any(check.level == "fail" for check in found):
-        # Opening it would fail, make it, or bring it up to date.
+        # Opening it would fail, make it, or bring it up to date. A server that is away need not be asked again.
+        if settings.database is None and not any(check.name == "schema" for check in found):
+            return
         with suppress(StoreError):
             if not await store_exists(settings.store):
                 for check in examine_keys([], settings, system_clock(), host):

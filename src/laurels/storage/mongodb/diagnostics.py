@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 from laurels.application.maintenance.diagnostics import Check
 from laurels.counts import counted
 from laurels.errors import StoreUnreachable
-from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, PATIENCE, connect, database_of, translate
+from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, PATIENCE, Client, connect, database_of, translate
 from laurels.storage.mongodb.schema import MIGRATIONS
 
 # Seconds that the clocks of this machine and of the server may differ, until somebody should look, and until events
@@ -29,7 +29,7 @@ async def inspect(url: str, *, while_away: str | None = None) -> list[Check]:
     says what that one does then. Raises SettingsError."""
     client = await connect(url)
     try:
-        with pymongo.timeout(PATIENCE):
+        with pymongo.timeout(_patience(client)):
             asked_at = time()
             hello = await client.admin.command("hello")
             between = (asked_at + time()) / 2
@@ -49,12 +49,17 @@ async def exists(url: str) -> bool:
     """Whether the database that the URL names is one of Laurels. Raises SettingsError or StoreError."""
     client = await connect(url)
     try:
-        with pymongo.timeout(PATIENCE):
+        with pymongo.timeout(_patience(client)):
             return await database_of(client)["meta"].find_one({"_id": "schema"}) is not None
     except (PyMongoError, BSONError) as error:
         raise translate(error) from error
     finally:
         await client.close()
+
+
+def _patience(client: Client) -> float:
+    """Seconds to wait: less than usual where the URL says so."""
+    return min(client.options.timeout or PATIENCE, PATIENCE)
 
 
 def _server(hello: dict[str, Any]) -> Iterable[Check]:
