@@ -19,8 +19,11 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
+from laurels.client import Client
 from laurels.domain.webhooks import headers_of, new_secret
 from tests.clients.python.scripted_service import ScriptedService
+from tests.http.callers import make_key
+from tests.http.server_process import ServerProcess
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"
 
@@ -46,6 +49,14 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripte
         monkeypatch.setenv("PLATFORM_LAURELS_URL", scripted.url)
         monkeypatch.setenv("PLATFORM_LAURELS_KEY", "lrl_key")
         yield scripted
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    process = ServerProcess(tmp_path_factory.mktemp("recipes"))
+    process.start()
+    yield process
+    process.stop()
 
 
 def sent(service: ScriptedService) -> list[dict[str, Any]]:
@@ -78,6 +89,73 @@ assert urls.laurels().close(10) == 0
     done = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert [(event["userId"], event["metadata"]) for event in sent(service)] == [("ada", {"lesson": "loops"})]
+
+
+def test_flask(service: ScriptedService) -> None:
+    module = run("Flask")
+    client = module["app"].test_client()
+    assert client.post("/learners/ada/lessons/loops").json == {"done": "loops"}
+    assert client.get("/learners/ada/lessons/loops").status_code == 405
+    assert module["laurels"]().close(10) == 0
+    assert [(event["userId"], event["metadata"]) for event in sent(service)] == [("ada", {"lesson": "loops"})]
+
+
+def test_django_signals(service: ScriptedService, tmp_path: Path) -> None:
+    (tmp_path / "signals.py").write_text(program("Django signals"), "utf-8")
+    asking = """
+import django
+from django.conf import settings
+settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}})
+django.setup()
+from django.db import connection, models, transaction
+
+class Solution(models.Model):
+    learner = models.CharField(max_length=100)
+    lesson = models.CharField(max_length=100)
+
+    class Meta:
+        app_label = "homework"
+
+import signals
+signals.connect(Solution)
+with connection.schema_editor() as editor:
+    editor.create_model(Solution)
+solution = Solution.objects.create(learner="ada", lesson="loops")
+solution.save()
+try:
+    with transaction.atomic():
+        Solution.objects.create(learner="bob", lesson="loops")
+        raise RuntimeError
+except RuntimeError:
+    pass
+assert signals.laurels().close(10) == 0
+"""
+    done = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert [(event["userId"], event["eventId"]) for event in sent(service)] == [("ada", "solution-1")]
+
+
+def test_celery(server: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLATFORM_LAURELS_URL", server.url)
+    key = make_key(f"sqlite:///{server.database}", "events:write", "progress:read")
+    monkeypatch.setenv("PLATFORM_LAURELS_KEY", key)
+    mark = run("Celery")["mark"]
+    # The same task twice, as when a worker dies before it has said that it is done.
+    assert [mark.apply(("ada", "loops"), task_id="task-1").get() for _ in range(2)] == [20, 20]
+    with Client(server.url, token=key) as laurels:
+        assert laurels.dashboard("ada").total_events == 1
+
+
+def test_services_that_send_a_post(server: ServerProcess) -> None:
+    section = PAGE.read_text("utf-8").split("## Zapier, Make, n8n\n", 1)[1].split("\n## ", 1)[0]
+    [body] = re.findall(r"\| body \| `(.*?)` \|", section)
+    content = body.replace("{{ user }}", "bob").replace("{{ id }}", "row-1")
+    path = re.findall(r"`https://laurels.example(/.*?)`", section)[0]
+    key = make_key(f"sqlite:///{server.database}", "events:write")
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+    with server.client() as client:
+        answers = [client.post(path, content=content, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 200]
 
 
 def test_badges_into_a_chat(service: ScriptedService, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,16 @@ def strange(answer: Answer) -> ServiceUnreachable:
     return ServiceUnreachable(f"What answered (with the status {answer.status}) is not the service; check the address.")
 
 
+def read_picture(answer: Answer) -> str:
+    """An SVG document as text."""
+    if not answer.headers.get("content-type", "").startswith("image/svg+xml"):
+        raise strange(answer)
+    try:
+        return answer.body.decode()
+    except UnicodeDecodeError as error:
+        raise strange(answer) from error
+
+
 def read_recorded(answer: Answer) -> Recorded | Queued:
     """What became of a single event."""
     found = _RECORDED(answer)

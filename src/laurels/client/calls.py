@@ -21,6 +21,7 @@ from laurels.client.answers import (
     Outcome,
     read,
     read_batch,
+    read_picture,
     read_recorded,
 )
 from laurels.client.events import encoded
@@ -123,6 +124,11 @@ def profile(user_id: str) -> Call[Profile]:
 def badges(user_id: str) -> Call[list[BadgeProgress]]:
     """Every badge of the rulebook, with how far the user has come with it."""
     return _get("badges", user_id, {}, read(list[BadgeProgress], "badges"))
+
+
+def card(user_id: str) -> Call[str]:
+    """A user's card as an SVG document: name, level, points, streak and the best badges."""
+    return Call("GET", f"/embed/{quote(as_user_id(user_id), safe='')}/card.svg", read_picture, user_id=user_id)
 
 
 def activity(user_id: str, *, first: date | None = None, last: date | None = None) -> Call[Activity]:

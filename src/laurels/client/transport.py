@@ -26,7 +26,7 @@ class Credentials:
 
     def __init__(self, token: Token) -> None:
         self._ask = None if token is None or isinstance(token, str) else token
-        self._held = token if isinstance(token, str) else None
+        self._held = _checked(token) if isinstance(token, str) else None
         self._asking = threading.Lock()
 
     def current(self) -> str | None:
@@ -40,8 +40,16 @@ class Credentials:
         with self._asking:
             # Another thread may have asked meanwhile.
             if self._held == refused:
-                self._held = self._ask()
+                self._held = _checked(self._ask())
             return self._held
+
+
+def _checked(token: str) -> str:
+    """The token without the line end of a file that it may come from. Raises SettingsError for what is none."""
+    token = token.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise SettingsError("The token must be an API key or a signed token; leave it out for a service without keys.")
+    return token
 
 
 class Transport:

@@ -206,6 +206,20 @@ class TestWhatLiesBetween:
         with pytest.raises(SettingsError):
             Client(url)
 
+    @pytest.mark.parametrize("token", ["", " ", "two words", "clé", "line\nline"])
+    def test_a_token_that_is_none(self, service: ScriptedService, new_client: NewClient, token: str) -> None:
+        with pytest.raises(SettingsError, match="must be an API key"):
+            Client("https://laurels.example", token=token)
+        with pytest.raises(SettingsError):
+            new_client(service.url, storage=None, token=lambda: token).record("ada", "code_run")
+        assert service.tokens == []
+
+    def test_a_token_from_a_file_may_end_with_its_line(self, service: ScriptedService, new_client: NewClient) -> None:
+        client = new_client(service.url, storage=None, token="lrl_key\n", flush_interval=0)
+        client.track("ada", "code_run")
+        assert client.flush(10) == 0
+        assert service.tokens == ["Bearer lrl_key"]
+
 
 def test_its_verbs_are_those_of_the_library() -> None:
     for name, verb in inspect.getmembers(SyncLaurels, inspect.isfunction):
