@@ -168,6 +168,18 @@ class TestAChangeOfZone:
         found = rulebook.streak.states(progress, today - 9, today, today=today)
         assert found == {day.toordinal(): "paused"}
 
+    def test_to_and_fro_every_day_is_no_way_not_to_learn(self) -> None:
+        rulebook, progress = self.RULES, of_zone(self.RULES, "Pacific/Pago_Pago")
+        moment = datetime(2026, 5, 4, 12, tzinfo=UTC)
+        for number in range(60):
+            if number % 10 == 0:
+                learn(progress, moment, rulebook)
+            for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
+                progress.set_profile(ProfileChanged({"timeZone": zone}, to_ms(moment)))
+            moment += DAY
+        assert rulebook.daily_streak(progress, to_ms(moment)) == 0
+        assert progress.longest_streak == 1
+
     def test_to_and_fro_over_the_date_line_earns_no_more_days_than_the_calendar_has(self) -> None:
         rulebook, progress = self.RULES, of_zone(self.RULES, "Pacific/Honolulu")
         moment, streak = datetime(2026, 5, 4, 12, tzinfo=UTC), 0

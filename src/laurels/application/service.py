@@ -278,7 +278,7 @@ class Service:
         """
         way = self._intake or self.recorder
         changed = self.learners.user(await way.change_profile(user_id, changes))
-        if "visibility" in changes:
+        if changes.keys() & {"visibility", "alias"}:
             self.leaderboards.forget_pages()
             # Recorded it is; where the store goes away just now, the boards follow when it is back.
             with suppress(StoreError):

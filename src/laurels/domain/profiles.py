@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from laurels.domain.events import check_id
-from laurels.domain.periods import is_zone
+from laurels.domain.periods import MS_PER_DAY, is_zone
 from laurels.domain.ranking import Visibility
 from laurels.errors import InvalidProfile
 from laurels.json_values import check_json
@@ -17,6 +17,8 @@ from laurels.shapes import Fault, faults_of, kind_of, unknown_name
 FIELDS = ("displayName", "photoURL", "timeZone", "preferences", "visibility", "alias")
 MAX_NAME_LENGTH = 100
 MAX_URL_LENGTH = 2_048
+MOST_ZONE_CHANGES = 10
+"""How often the time zone may be changed in 24 hours: all changes are kept, and each is looked at when a streak is."""
 
 
 def check_profile(user_id: str, changes: Mapping[str, Any]) -> None:
@@ -34,6 +36,11 @@ def profile_faults(changes: Mapping[str, Any]) -> list[Fault]:
     for name, value in changes.items():
         faults += faults_of(partial(_check_field, name, value))
     return faults
+
+
+def changes_zone_too_often(zones: Sequence[tuple[int, str]], now: int) -> bool:
+    """Whether one more change of the time zone is one too many after these."""
+    return len(zones) > MOST_ZONE_CHANGES and zones[-MOST_ZONE_CHANGES][0] > now - MS_PER_DAY
 
 
 def _check_field(name: str, value: object) -> None:

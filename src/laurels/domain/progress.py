@@ -6,6 +6,7 @@ keep one copies it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -20,12 +21,14 @@ from laurels.domain.ledger import (
     ProfileChanged,
     UserMigrated,
 )
-from laurels.domain.periods import day_of, utc_offset
+from laurels.domain.periods import MS_PER_DAY, day_of, utc_offset
 from laurels.domain.ranking import Visibility
 from laurels.domain.streaks import streak_around
 
 SHAPE = 5
 """Counts the changes of what the fields of `Progress` mean: a snapshot of another shape is as good as none."""
+
+ZONE_REST = 7 * MS_PER_DAY
 
 
 class DayTotals(Struct, array_like=True, gc=False):
@@ -137,12 +140,9 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
 
     def lost_days(self, grace: int = 0) -> frozenset[int]:
         """The days that changes of zone cut short or left out: from the day on which the user was to the one on which
-        they then were."""
-        lost: set[int] = set()
-        for (_, before), (at, after) in pairwise(self.zones):
-            left, came = (day_of(at, utc_offset(at, zone), grace) for zone in (before, after))
-            lost.update(range(left, came))
-        return frozenset(lost)
+        they then were. Of changes within `ZONE_REST` only the first excuses days: else one could set the clock to and
+        fro every day and never learn."""
+        return _lost_days(tuple(self.zones), grace)
 
     def daily_streak(self, now: int) -> int:
         """Length of the run of active days that ends today or yesterday, else 0: the streak, unless a rulebook says
@@ -227,3 +227,18 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
                 self.zones = [*(self.zones or [(0, "UTC")]), (body.zone_from, changes["timeZone"])]
             # Days may have been lost by it.
             self.runs = []
+
+
+# Asked several times for one answer, and the same from one change of zone to the next.
+@lru_cache(maxsize=1_024)
+def _lost_days(zones: tuple[tuple[int, str], ...], grace: int) -> frozenset[int]:
+    lost: set[int] = set()
+    excused_at: int | None = None
+    for (_, before), (at, after) in pairwise(zones):
+        if excused_at is not None and at - excused_at < ZONE_REST:
+            continue
+        left, came = (day_of(at, utc_offset(at, zone), grace) for zone in (before, after))
+        if came > left:
+            lost.update(range(left, came))
+            excused_at = at
+    return frozenset(lost)

@@ -92,6 +92,16 @@ async def test_an_alias_has_neither_name_nor_photo_nor_id(laurels: Service) -> N
     assert (await laurels.leaderboards.page()).leaderboard[1].user_id not in ("bob", row.user_id)
 
 
+async def test_another_alias_is_not_tied_to_the_one_before(laurels: Service) -> None:
+    await laurels.change_profile("bob", {"visibility": "alias", "alias": "Night Owl"})
+    before = (await laurels.leaderboards.page()).leaderboard[1]
+    await laurels.change_profile("bob", {"alias": "Fox"})
+    after = (await laurels.leaderboards.page()).leaderboard[1]
+    assert (before.display_name, after.display_name) == ("Night Owl", "Fox")
+    assert after.user_id not in ("bob", before.user_id)
+    assert (await verify(laurels.store, laurels.rulebook)).is_clean
+
+
 async def test_rebuilding_keeps_to_it(laurels: Service) -> None:
     await laurels.change_profile("bob", {"visibility": "alias", "alias": "Night Owl"})
     await laurels.change_profile("cleo", {"visibility": "hidden"})

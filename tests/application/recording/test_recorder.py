@@ -9,12 +9,13 @@ from itertools import chain
 
 import pytest
 
-from laurels import EventConflict, InvalidEvent, LaurelsError, StoreUnavailable
+from laurels import EventConflict, InvalidEvent, InvalidProfile, LaurelsError, StoreUnavailable
 from laurels.application.maintenance.rebuild import verify
 from laurels.application.recording.commands import Recorded
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.domain.ledger import EventRecorded, ProfileChanged
+from laurels.domain.profiles import MOST_ZONE_CHANGES
 from laurels.testing.builders import learning_event, small_rulebook
 from laurels.testing.clocks import SettableClock
 
@@ -246,6 +247,17 @@ class TestProfiles:
         await laurels.change_profile("ada", {"timeZone": "Asia/Tokyo"})
         await laurels.change_profile("ada", {"timeZone": "Europe/Lisbon"})
         assert (await laurels.learners.progress("ada")).zones == [(0, "Europe/Lisbon")]
+
+    async def test_a_zone_is_changed_only_so_often_a_day(self, laurels: Service, clock: SettableClock) -> None:
+        await laurels.record("ada", "run")
+        zones = ["Asia/Tokyo", "Europe/Lisbon"]
+        for number in range(MOST_ZONE_CHANGES):
+            await laurels.change_profile("ada", {"timeZone": zones[number % 2]})
+        with pytest.raises(InvalidProfile, match="timeZone: Was changed 10 times"):
+            await laurels.change_profile("ada", {"timeZone": zones[0], "displayName": "Ada"})
+        assert (await laurels.change_profile("ada", {"alias": "Owl"})).time_zone == zones[1]
+        clock.set(clock.moment + timedelta(hours=24))
+        assert (await laurels.change_profile("ada", {"timeZone": zones[0]})).time_zone == zones[0]
 
     async def test_setting_what_holds_already_writes_nothing(self, laurels: Service) -> None:
         await laurels.change_profile("ada", {"displayName": "Ada", "preferences": {"a": 1}})

@@ -19,10 +19,11 @@ from laurels.domain.amendments import Amendment, Crossing, backfill
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent, is_same_content
 from laurels.domain.ledger import Entry, EntryBody, EventRecorded, Notify, Outcome, ProfileChanged
+from laurels.domain.profiles import MOST_ZONE_CHANGES, changes_zone_too_often
 from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.ranking import Visibility
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.errors import EventConflict, LaurelsError
+from laurels.errors import EventConflict, InvalidProfile, LaurelsError
 
 T = TypeVar("T")
 
@@ -146,15 +147,20 @@ class RecordEvent(EventCommand[Recorded]):
 class ChangeProfile(Command[Progress]):
     """Set fields of a profile, by wire name; the result is a copy of the progress after it."""
 
-    __slots__ = ("_after", "changes")
+    __slots__ = ("_after", "_refused", "changes")
 
     def __init__(self, user_id: str, changes: Mapping[str, Any]) -> None:
         super().__init__(user_id, None)
         self.changes = changes
+        self._refused: InvalidProfile | None = None
 
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
         del rulebook
+        self._refused = None
         body = self._differing(progress, now)
+        if body is not None and body.zone_from is not None and changes_zone_too_often(progress.zones, now):
+            self._refused = InvalidProfile("timeZone", f"Was changed {MOST_ZONE_CHANGES} times today; try again tomorrow.")
+            return None
         entry = None
         if body is not None:
             progress.set_profile(body)
@@ -162,9 +168,9 @@ class ChangeProfile(Command[Progress]):
         self._after = _copy_of(progress)
         return entry
 
-    def result(self, entry: Entry | None, *, is_new: bool) -> Progress:
+    def result(self, entry: Entry | None, *, is_new: bool) -> Progress | LaurelsError:
         del entry, is_new
-        return self._after
+        return self._after if self._refused is None else self._refused
 
     def _differing(self, progress: Progress, now: int) -> ProfileChanged | None:
         """The fields that differ; None where there is nothing to write. A user without an entry comes into being."""
@@ -184,8 +190,9 @@ class ChangeProfile(Command[Progress]):
         if "timeZone" in changes and progress.events:
             # Changing the zone moves no day that was counted, and clocks of two machines may differ a little.
             zone_from = max(now, progress.zones[-1][0] if progress.zones else 0)
-        if changes.get("visibility") == Visibility.ALIAS:
-            # New each time: nobody can tell that it is the one who was there under another alias.
+        visibility = changes.get("visibility", progress.visibility)
+        if visibility == Visibility.ALIAS and changes.keys() & {"visibility", "alias"}:
+            # New with each alias: nobody can tell that it is the one who was there under another.
             changes["pseudonym"] = f"~{token_hex(8)}"
         return ProfileChanged(changes, zone_from)
 

@@ -65,7 +65,7 @@ def days_touched(progress: Progress, entry: Entry, rulebook: Rulebook) -> Iterab
     if isinstance(body, BadgesGiven):
         return {rulebook.board_day(award.earned_at) for award in body.awards}
     if isinstance(body, ProfileChanged):
-        return progress.board_days if body.changes.keys() & {"visibility", "suspended"} else ()
+        return progress.board_days if body.changes.keys() & {"visibility", "pseudonym", "suspended"} else ()
     if is_revision(entry) or isinstance(body, MergedFrom | MergedInto):
         return progress.board_days
     # Changes the all-time board alone, and that one goes with any day.
