@@ -54,6 +54,7 @@ def test_a_stranger_is_told_that_something_came_and_never_what(server: ServerPro
         server.client() as stranger,
         stranger.stream("GET", ADDRESS, headers={"Last-Event-ID": "0"}, timeout=10) as stream,
     ):
+        assert stream.headers["cache-control"] == "no-store"
         pieces = stream.iter_raw()
         text = told(pieces, b"progress")
         assert b"event: event" not in text

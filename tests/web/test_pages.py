@@ -73,6 +73,14 @@ class TestWhoSees:
             assert client.get("/leaderboard").status_code == 200
             assert client.get("/u/ada", headers=own).status_code == 200
             assert client.get("/u/zoe", headers=own).status_code == 404
+            # No cache that many share may keep what strangers do not see.
+            for address in ("/embed/ada/card.svg", "/embed/badge/mentor.svg", "/embed/ada", "/u/ada"):
+                assert client.get(address, headers=own).headers["cache-control"] == "private, no-cache", address
+            public = {"preferences": {"publicPage": True}}
+            assert client.put("/api/progress/users/ada", json=public, headers=own).is_success
+            for headers in (own, {}):
+                shown = client.get("/embed/ada/card.svg", headers=headers)
+                assert (shown.status_code, shown.headers["cache-control"]) == (200, "public, max-age=60")
 
 
 def _token(user: str) -> str:
@@ -99,7 +107,13 @@ class TestPictures:
         first = client.get("/embed/ada/level.svg")
         again = client.get("/embed/ada/level.svg", headers={"If-None-Match": first.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
-        assert first.headers["cache-control"] == "public, max-age=60"
+        assert client.get("/embed/badge/mentor.svg").headers["cache-control"] == "public, max-age=60"
+
+    @pytest.mark.parametrize("width", ["00020" + 400 * "9", 5_000 * "1", "000099999999", "2001", "0", "-1", "٣٠٠"])
+    def test_a_width_out_of_bounds_is_none(self, client: httpx2.Client, width: str) -> None:
+        answer = client.get("/embed/badge/mentor.svg", params={"width": width})
+        assert answer.status_code == 200
+        assert answer.content == client.get("/embed/badge/mentor.svg").content
 
     def test_a_badge_has_one_and_a_wrong_name_none(self, client: httpx2.Client) -> None:
         assert client.get("/embed/badge/mentor.svg").status_code == 200

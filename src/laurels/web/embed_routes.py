@@ -13,17 +13,19 @@ from laurels.application.service import Service
 from laurels.web.pages.embeds import PICTURES, badge_picture, framed_by, learner_picture
 from laurels.web.pages.learner import learner_page
 from laurels.web.rendering import STATIC
-from laurels.web.viewing import closed, host_of, may_see, nobody, nothing, query_of
+from laurels.web.viewing import closed, host_of, is_shown_to_all, may_see, nobody, nothing, query_of
 
 
 @get("/embed/badge/{name:str}", include_in_schema=False, sync_to_thread=False)
 def badge_image(
     request: Request[Any, Any, Any], service: NamedDependency[Service], name: FromPath[str]
 ) -> Response[Any]:
-    if not host_of(request).viewer(request).sees("badges"):
+    viewer = host_of(request).viewer(request)
+    if not viewer.sees("badges"):
         return closed(request)
     badge_id, dot, _ = name.rpartition(".svg")
-    return (badge_picture(request, service, badge_id) if dot else None) or nothing(request)
+    picture = badge_picture(request, service, badge_id, is_public="badges" in viewer.shown) if dot else None
+    return picture or nothing(request)
 
 
 @get("/embed/{user_id:path}", include_in_schema=False)
@@ -33,7 +35,8 @@ async def embedded(request: Request[Any, Any, Any], service: NamedDependency[Ser
     if not await may_see(request, service, user_id):
         return nobody(request)
     if kind is not None:
-        return await learner_picture(request, service, user_id, kind)
+        is_public = await is_shown_to_all(request, service, user_id)
+        return await learner_picture(request, service, user_id, kind, is_public=is_public)
     name = quote(user_id, safe="")
     address = f"/embed/{name}{query_of(request)}"
     return await learner_page(

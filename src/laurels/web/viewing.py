@@ -25,17 +25,20 @@ def host_of(request: Request[Any, Any, Any]) -> Host:
 
 async def may_see(request: Request[Any, Any, Any], service: Service, user_id: str) -> bool:
     """Whether there is a learner with this id whom the viewer may see."""
+    viewer = host_of(request).viewer(request)
     try:
-        known = await service.learners.known(user_id)
+        return await is_shown_to_all(request, service, user_id) or viewer.is_reader or viewer.user_id == user_id
     except UnknownUser:
         return False
-    viewer = host_of(request).viewer(request)
-    if viewer.is_reader or viewer.user_id == user_id:
-        return True
-    progress = known.progress
+
+
+async def is_shown_to_all(request: Request[Any, Any, Any], service: Service, user_id: str) -> bool:
+    """Whether everybody may see this learner. Raises UnknownUser or StoreError."""
+    progress = (await service.learners.known(user_id)).progress
     # Someone under an alias or off the boards has said that they do not want to be seen under their id.
-    is_public = progress.visibility is Visibility.PUBLIC and not progress.is_suspended
-    return is_public and ("profiles" in viewer.shown or progress.preferences.get("publicPage") is True)
+    if progress.visibility is not Visibility.PUBLIC or progress.is_suspended:
+        return False
+    return "profiles" in host_of(request).viewer(request).shown or progress.preferences.get("publicPage") is True
 
 
 def query_of(request: Request[Any, Any, Any]) -> str:

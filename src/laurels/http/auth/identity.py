@@ -69,7 +69,7 @@ class Identity:
         self._policy = policy
         self._has_tokens = has_tokens
         self._anonymous = Caller(shown=policy.shown)
-        self._open = replace(EVERYTHING, still_counts=self._is_still_open)
+        self._open = replace(EVERYTHING, shown=policy.shown, still_counts=self._is_still_open)
         self._by_key: dict[str, Caller] = {}
 
     @property

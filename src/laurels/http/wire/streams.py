@@ -32,6 +32,7 @@ _RETRY_AFTER_SECONDS = 10
 
 _HEADERS = [
     (b"content-type", MEDIA_TYPE.encode()),
+    (b"cache-control", b"no-store"),
     # Proxies that gather answers before they pass them on must not.
     (b"x-accel-buffering", b"no"),
 ]

@@ -36,9 +36,9 @@ def framed_by(origins: Sequence[str]) -> dict[str, str]:
 
 
 async def learner_picture(
-    request: Request[Any, Any, Any], service: Service, user_id: str, kind: str
+    request: Request[Any, Any, Any], service: Service, user_id: str, kind: str, *, is_public: bool
 ) -> Response[bytes]:
-    """The picture `kind` of a learner. Raises UnknownUser or StoreError."""
+    """The picture `kind` of a learner, whom everybody may see where it `is_public`. Raises UnknownUser or StoreError."""
     pen, width = Pen(language_of(request), theme_of(request)), _width(request)
     dashboard = await service.learners.dashboard(user_id)
     activity = await service.learners.activity(user_id)
@@ -53,17 +53,19 @@ async def learner_picture(
         case _:
             badges = await service.learners.badges(user_id)
             picture = pen.card(dashboard, badges, shown_name(dashboard.user, pen.language), width)
-    return _image(request, picture)
+    return _image(request, picture, is_public=is_public)
 
 
-def badge_picture(request: Request[Any, Any, Any], service: Service, badge_id: str) -> Response[bytes] | None:
-    """The medal of a badge; None where there is none with this id."""
+def badge_picture(
+    request: Request[Any, Any, Any], service: Service, badge_id: str, *, is_public: bool
+) -> Response[bytes] | None:
+    """The medal of a badge, which everybody may see where it `is_public`; None where there is none with this id."""
     language = language_of(request)
     found = spoken_badge(service, badge_id, language)
     if found is None:
         return None
     pen = Pen(language, theme_of(request))
-    return _image(request, pen.single_medal(found, _width(request) or LARGE_MEDAL))
+    return _image(request, pen.single_medal(found, _width(request) or LARGE_MEDAL), is_public=is_public)
 
 
 def theme_of(request: Request[Any, Any, Any]) -> Theme:
@@ -79,15 +81,17 @@ def theme_of(request: Request[Any, Any, Any]) -> Theme:
 
 def _width(request: Request[Any, Any, Any]) -> int | None:
     width = request.query_params.get("width", "")
-    return int(width) if width.isascii() and width.isdigit() and 0 < int(width[:5]) <= WIDEST else None
+    # Its length first: a number of thousands of digits is none that Python reads.
+    return int(width) if width.isascii() and width.isdigit() and len(width) <= 5 and 0 < int(width) <= WIDEST else None
 
 
-def _image(request: Request[Any, Any, Any], picture: Markup) -> Response[bytes]:
+def _image(request: Request[Any, Any, Any], picture: Markup, *, is_public: bool) -> Response[bytes]:
     body = picture.encode()
     tag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
     headers = {
         "etag": tag,
-        "cache-control": f"public, max-age={SECONDS}",
+        # `public` lets a cache that many share keep the answer to a request with a token, and give it to strangers.
+        "cache-control": f"public, max-age={SECONDS}" if is_public else "private, no-cache",
         "vary": "accept-language",
         "content-security-policy": f"default-src 'none'; style-src {embedded_style_hash()}; sandbox",
         "cross-origin-resource-policy": "cross-origin",
