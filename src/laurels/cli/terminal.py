@@ -6,6 +6,7 @@ former is imported where a terminal is: it takes a sixth of the time of a short 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
 
+# Control characters but for tab and line end, those that turn the direction of text around, and halves of characters.
+_OBEYED = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
 class CommandFailed(Exception):
     """A command cannot do what it was asked. The text is one sentence for the person who asked."""
 
@@ -26,14 +31,21 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def inert(text: str) -> str:
+    """`text` with the characters that a terminal would obey spelled out, as JSON does it: what is printed may come from
+    strangers."""
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def say(text: str = "") -> None:
     """A result line, on standard output."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(inert(text) + "\n")
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
     """A line on standard error that is no complaint."""
+    text = inert(text)
     if sys.stderr.isatty():
         _print_styled(text, "dim")
     else:
@@ -43,7 +55,7 @@ def note(text: str) -> None:
 
 def complain(text: str) -> None:
     """One line on standard error. Line breaks inside become spaces, so that it stays one."""
-    line = " ".join(text.split())
+    line = inert(" ".join(text.split()))
     if sys.stderr.isatty():
         _print_styled(line, "red")
     else:
@@ -103,7 +115,7 @@ def progress_bar(what: str, *, total: int | None = None, is_bytes: bool = False)
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int]) -> None:
     """A table on standard output; off a terminal plain columns. `numbers` are the columns aligned to the right."""
-    rows = [list(row) for row in rows]
+    title, rows = inert(title), [[inert(cell) for cell in row] for row in rows]
     if is_terminal():
         from rich.console import Console  # noqa: PLC0415  only where a terminal is
         from rich.table import Table  # noqa: PLC0415  only where a terminal is

@@ -159,7 +159,8 @@ class ChangeProfile(Command[Progress]):
         self._refused = None
         body = self._differing(progress, now)
         if body is not None and body.zone_from is not None and changes_zone_too_often(progress.zones, now):
-            self._refused = InvalidProfile("timeZone", f"Was changed {MOST_ZONE_CHANGES} times today; try again tomorrow.")
+            sentence = f"Was changed {MOST_ZONE_CHANGES} times today; try again tomorrow."
+            self._refused = InvalidProfile("timeZone", sentence)
             return None
         entry = None
         if body is not None:

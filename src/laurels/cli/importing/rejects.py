@@ -13,7 +13,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from laurels.cli.importing.event_lines import STANDARD_INPUT
-from laurels.cli.terminal import CommandFailed, complain
+from laurels.cli.terminal import CommandFailed, complain, inert
 
 SHOWN = 20
 # SQLite's files are the database and, beside it, those that end like this.
@@ -55,7 +55,7 @@ class Rejects:
             complain(f"{name}: {reason}")
         if self._reasons is not None:
             with _failures():
-                self._reasons.write(f"{self.count} ({name}): {' '.join(reason.split())}\n".encode())
+                self._reasons.write(f"{self.count} ({name}): {inert(' '.join(reason.split()))}\n".encode())
 
     def finish(self) -> None:
         """Tell how many more there were than were shown."""
