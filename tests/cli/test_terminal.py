@@ -34,7 +34,7 @@ def test_complaints_and_reasons_are_one_such_line(capsys: pytest.CaptureFixture[
 
 
 def test_text_of_every_script_and_json_stay_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    text = "Zoë\tमीरा ‏שירה👩‍👩‍👧\nlast"
+    text = "Zoë\tमीरा \u200fשירה👩\u200d👧\nlast"
     say(text)
     say(json.dumps("\x9b\u202e", ensure_ascii=False))
     first, _, last = capsys.readouterr().out.rstrip("\n").rpartition("\n")

@@ -11,6 +11,7 @@ import pytest
 
 import laurels.web
 from laurels.web.pictures.theme import stylesheet
+from laurels.web.report.document import REVIEW, compiled
 from tests.http.conftest import StartServer
 
 PICTURES = ("streak", "level", "heatmap", "card")
@@ -147,6 +148,25 @@ class TestDocuments:
         assert answer.headers["content-type"] == "application/pdf"
         assert answer.content.startswith(b"%PDF-1.7")
         assert b"/MarkInfo" in answer.content
+
+    def test_a_character_that_no_font_has_is_a_box(self) -> None:
+        # The last is for private use and in no font of a system, the first in few.
+        name = "Ada 中 \U0010fffd"
+        data = {
+            "language": "en",
+            "rtl": False,
+            "title": name,
+            "made": {"year": 2026, "month": 11, "day": 30},
+            "year": "2026",
+            "name": name,
+            "footer": "",
+            "words": {"months": "Months", "badges": "Badges", "activity": "Activity"},
+            "lines": [],
+            "months": [["Jan", "0", 0]],
+            "heatmap": {"svg": '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', "alt": "Days"},
+            "badges": [],
+        }
+        assert compiled(REVIEW, data).startswith(b"%PDF")
 
     def test_a_year_is_a_document_and_a_pdf(self, client: httpx2.Client) -> None:
         year = client.get("/api/progress/review/ada/2026").json()

@@ -79,6 +79,11 @@ def check_id(value: object, field: str, error: type[InvalidInput] = InvalidEvent
     return value
 
 
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen."""
+    return not _UNSEEN.sub("", text).strip()
+
+
 def check_event(event: LearningEvent, event_types: Collection[str], *, now: int, earliest: int) -> int:
     """The instant at which the event happened, once every field is found to be in order.
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from laurels.domain.events import check_id
+from laurels.domain.events import check_id, is_blank
 from laurels.domain.periods import MS_PER_DAY, is_zone
 from laurels.domain.ranking import Visibility
 from laurels.errors import InvalidProfile
@@ -61,7 +61,7 @@ def _check_field(name: str, value: object) -> None:
                 raise InvalidProfile(name, f"Must be one of {', '.join(Visibility)}.")
         case "alias":
             if not _is_name(value):
-                raise InvalidProfile(name, f"Must be text of 1 to {MAX_NAME_LENGTH} printable characters.")
+                raise InvalidProfile(name, f"Must be 1 to {MAX_NAME_LENGTH} visible characters.")
         case _:
             raise InvalidProfile(name, unknown_name(name, FIELDS, of="Is not a field of a profile"))
 
@@ -70,11 +70,11 @@ def _check_display_name(value: object) -> None:
     if value is None:
         return
     if not _is_name(value):
-        raise InvalidProfile("displayName", f"Must be text of 1 to {MAX_NAME_LENGTH} printable characters, or null.")
+        raise InvalidProfile("displayName", f"Must be 1 to {MAX_NAME_LENGTH} visible characters, or null.")
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= MAX_NAME_LENGTH and value.isprintable()
+    return isinstance(value, str) and len(value) <= MAX_NAME_LENGTH and value.isprintable() and not is_blank(value)
 
 
 def _check_photo_url(value: object) -> None:

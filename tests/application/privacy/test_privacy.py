@@ -171,6 +171,8 @@ async def test_the_order_of_equals_tells_nothing_of_an_alias(laurels: Service, c
         ({"visibility": "alias", "alias": ""}, "alias"),
         ({"alias": None}, "alias"),
         ({"alias": "a\nb"}, "alias"),
+        ({"alias": " \u3164\u2800\ufe0f "}, "alias"),
+        ({"displayName": " "}, "displayName"),
         ({"alias": "x" * 101}, "alias"),
         ({"pseudonym": "~1"}, "pseudonym"),
     ],

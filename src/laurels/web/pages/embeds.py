@@ -38,7 +38,7 @@ def framed_by(origins: Sequence[str]) -> dict[str, str]:
 async def learner_picture(
     request: Request[Any, Any, Any], service: Service, user_id: str, kind: str, *, is_public: bool
 ) -> Response[bytes]:
-    """The picture `kind` of a learner; where it `is_public` everybody may see them. Raises UnknownUser or StoreError."""
+    """The picture `kind` of a learner whom everybody may see if it `is_public`. Raises UnknownUser or StoreError."""
     pen, width = Pen(language_of(request), theme_of(request)), _width(request)
     dashboard = await service.learners.dashboard(user_id)
     activity = await service.learners.activity(user_id)

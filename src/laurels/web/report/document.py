@@ -6,7 +6,9 @@ Made by typst from `report.typ`: tagged for screen readers (PDF/UA-1) and fit fo
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +27,8 @@ from laurels.web.drawing import Pen, length_of, unit_of
 from laurels.web.languages import Language, negotiate
 from laurels.web.names import shown_name
 from laurels.web.pictures import Markup
+
+logger = logging.getLogger(__name__)
 
 REPORT = Path(__file__).with_name("report.typ")
 REVIEW = Path(__file__).with_name("review.typ")
@@ -79,18 +83,27 @@ class Reports:
 
 
 def compiled(template: Path, data: dict[str, Any]) -> bytes:
-    """The PDF of a template. Raises SettingsError where typst is not installed."""
+    """The PDF of a template. Where it holds a character that no font on this machine has, it shows a box for that, and
+    keeps to no standard: these forbid it. Raises SettingsError where typst is not installed."""
     try:
         import typst  # noqa: PLC0415  an extra of its own: only documents need it
     except ModuleNotFoundError as error:
         raise SettingsError("Documents as PDF need typst: pip install 'laurels[pdf]'.") from error
-    return typst.compile(
+    made: Any = partial(
+        typst.compile,
         template,
         root=template.parent,
         format="pdf",
         sys_inputs={"data": msgspec.json.encode(data).decode()},
-        pdf_standards=STANDARDS,
     )
+    try:
+        return made(pdf_standards=STANDARDS)
+    except typst.TypstError as error:
+        if "could not be displayed" not in str(error):
+            raise
+        # Which one is not told: it may be of a name.
+        logger.warning("a document holds a character that no font here has; install one, such as Noto Sans CJK")
+        return made()
 
 
 def document_of(
