@@ -188,3 +188,14 @@ async def look(folder: Path) -> tuple[list[str | None], bool]:
     has_turn = spool.take_turn()
     await spool.close()
     return found, has_turn
+
+
+@pytest.mark.parametrize("name", ["flag", "turn"])
+async def test_a_link_in_its_folder_leads_nowhere(tmp_path: Path, name: str) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"")
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / name).symlink_to(victim)
+    with pytest.raises(StoreUnavailable, match="cannot be used"):
+        await FileSpool.open(tmp_path / "spool", limit=1_000_000)
+    assert victim.read_bytes() == b""

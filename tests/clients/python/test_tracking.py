@@ -256,6 +256,41 @@ class TestTheQueue:
         assert Segment.take_over(path) is None
         again.close()
 
+    @pytest.mark.parametrize("kind", ["symbolic link", "hard link", "folder", "pipe"])
+    def test_what_is_no_file_of_ours_is_left_alone(self, tmp_path: Path, new_client: NewClient, kind: str) -> None:
+        # Who may write into the folder must not have the client write into other files of its user.
+        folder, victim, path = tmp_path / "journal", tmp_path / "victim", tmp_path / "journal" / "1.events"
+        folder.mkdir()
+        content = b"precious\n" * 20
+        victim.write_bytes(content)
+        match kind:
+            case "symbolic link":
+                path.symlink_to(victim)
+            case "hard link":
+                path.hardlink_to(victim)
+            case "folder":
+                path.mkdir()
+            case _:
+                os.mkfifo(path)
+        client = new_client("http://127.0.0.1:9", storage=folder, flush_interval=3_600)
+        client.track("ada", "visualize")
+        assert client.pending == 1
+        assert path.exists()
+        assert victim.read_bytes() == content
+
+    @pytest.mark.parametrize(
+        "content",
+        [b"", b"no head\n", b"%020d +%020d\n" % (43, 10**19), b"%020d %b\n={%b\n" % (43, b"?" * 21, b'"a":[' * 9_999)],
+        ids=["empty", "short", "corrected by ages", "deep"],
+    )
+    def test_a_file_that_somebody_spoilt_does_not_keep_the_client_from_starting(
+        self, tmp_path: Path, new_client: NewClient, content: bytes
+    ) -> None:
+        (tmp_path / "1.events").write_bytes(content)
+        client = new_client("http://127.0.0.1:9", storage=tmp_path, flush_interval=3_600)
+        client.track("ada", "visualize")
+        assert client.pending == 1
+
     def test_a_disk_that_is_full_is_told_once_and_events_wait_in_memory(
         self, service: ScriptedService, new_client: NewClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:

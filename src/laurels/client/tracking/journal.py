@@ -8,9 +8,11 @@ ended are taken over by the next one that looks.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -26,6 +28,10 @@ SUFFIX = ".events"
 _HEAD = re.compile(rb"(\d{20}) ([+-]\d{20}|\?{21})\n")
 _HEAD_BYTES = 43
 _NOT_FIXED = b"?" * 21
+# Milliseconds: no clock is wrong by more than a hundred years.
+_MOST_CORRECTED = 100 * 366 * 86_400_000
+# Gone, or a link, a folder, a socket.
+_NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENXIO})
 
 OWN_TIME, GIVEN_TIME = b"=", b"+"
 """The first byte of a line: its time is of this machine's clock, or the caller gave it. The event follows as JSON."""
@@ -69,10 +75,16 @@ class Segment:
 
     @classmethod
     def take_over(cls, path: Path) -> Segment | None:
-        """One that another process left; None where that process still runs, or it is gone. Raises OSError."""
+        """One that another process left; None where that process still runs, or it is gone, or is none of ours. Raises
+        OSError."""
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                return None
+            raise
+        if not _is_own(os.fstat(descriptor)):
+            os.close(descriptor)
             return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,10 +96,11 @@ class Segment:
             segment.close()
             return None
         head = _HEAD.fullmatch(os.pread(descriptor, _HEAD_BYTES, 0))
-        segment.size = os.fstat(descriptor).st_size
+        segment.size = max(_HEAD_BYTES, os.fstat(descriptor).st_size)
         if head is not None:
             segment.sent = max(_HEAD_BYTES, min(int(head[1]), segment.size))
-            segment.correction = None if head[2] == _NOT_FIXED else int(head[2])
+            if head[2] != _NOT_FIXED and abs(int(head[2])) <= _MOST_CORRECTED:
+                segment.correction = int(head[2])
         return segment
 
     def append(self, line: bytes) -> int:
@@ -148,6 +161,12 @@ class Segment:
             os.pwrite(self._descriptor, b"%020d %b\n" % (self.sent, correction), 0)
 
 
+def _is_own(status: os.stat_result) -> bool:
+    """Whether it is a file that this user has made, and not another one under a name of ours: who may write into the
+    folder could have us write into any file else."""
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_nlink <= 1
+
+
 def event_in(line: bytes) -> LearningEvent:
     """The event of a line."""
     return _decode(line[1:])
@@ -157,7 +176,7 @@ def is_event(line: bytes) -> bool:
     """Whether a line holds an event."""
     try:
         event_in(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return line[:1] in (OWN_TIME, GIVEN_TIME)
 

@@ -59,7 +59,10 @@ def _as_sent(entry: Entry) -> bytes:
     event = event_in(line)
     if event.timestamp is None:
         return line[1:-1]
-    corrected = event.timestamp + timedelta(milliseconds=segment.correction)
+    try:
+        corrected = event.timestamp + timedelta(milliseconds=segment.correction)
+    except OverflowError:
+        return line[1:-1]
     return msgspec.json.encode(msgspec.structs.replace(event, timestamp=corrected))
 
 

@@ -42,10 +42,10 @@ class FileSpool:
         self._log = path.with_name("spool.db-wal")
         self._writer = Pool("laurels-spool", 1, partial(_connect, path))
         self._reader = Pool("laurels-spool-reader", 1, partial(connect, path, read_only=True))
-        self._turn = os.open(folder / "turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._turn = os.open(folder / "turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         # One byte of memory that all processes share: 0 says that nothing waits. It is only written under the write
         # lock of the database, so it never says so of a queue in which a committed event waits.
-        flag = os.open(folder / "flag", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flag = os.open(folder / "flag", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             if os.fstat(flag).st_size == 0:
                 os.write(flag, b"\1")
