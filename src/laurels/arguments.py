@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import UnsetType
 
 from laurels.application.queries.boards.leaderboards import MAX_LIMIT
 from laurels.domain.events import LearningEvent, check_id
-from laurels.domain.periods import Timeframe, to_ms
+from laurels.domain.periods import Timeframe, iso, to_ms
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.errors import InvalidEvent, InvalidInput, InvalidQuery
+from laurels.errors import InvalidEvent, InvalidInput, InvalidProfile, InvalidQuery
 from laurels.shapes import Fault, kind_of
 
 
@@ -152,9 +153,20 @@ def as_day(day: date | None, name: str) -> int | None:
 
 def as_instant(moment: datetime | None, name: str) -> int | None:
     """An instant in milliseconds since the epoch. Raises InvalidQuery naming the argument."""
-    if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):
-        raise InvalidQuery(name, "Must be a datetime with a time zone, such as datetime.now(UTC).")
-    return None if moment is None else to_ms(moment)
+    return None if moment is None else _aware(moment, name, InvalidQuery)
+
+
+def _aware(moment: object, name: str, error: type[InvalidInput]) -> int:
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise error(name, "Must be a datetime with a time zone, such as datetime.now(UTC).")
+    return to_ms(moment)
+
+
+def as_moment(moment: datetime | UnsetType | None, name: str) -> str | UnsetType | None:
+    """An instant of a profile as it is written on the wire; None and UNSET are themselves. Raises InvalidProfile."""
+    if moment is None or isinstance(moment, UnsetType):
+        return moment
+    return iso(_aware(moment, name, InvalidProfile))
 
 
 def as_timeframe(timeframe: Timeframe | str | None) -> Timeframe | None:

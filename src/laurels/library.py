@@ -23,6 +23,7 @@ from laurels.arguments import (
     as_day,
     as_instant,
     as_limit,
+    as_moment,
     as_text,
     as_timeframe,
     as_user_id,
@@ -294,11 +295,13 @@ class Laurels:
         preferences: Mapping[str, Any] | UnsetType = UNSET,
         visibility: str | UnsetType = UNSET,
         alias: str | UnsetType | None = UNSET,
+        badges_seen_at: datetime | UnsetType | None = UNSET,
     ) -> Profile:
         """Set what is named of a user's profile and return all of it; an unknown user is created.
 
         `time_zone` is an IANA name and holds from now on: no day moves that was counted. `visibility` is public, alias
-        (with an `alias` to appear under) or hidden. Raises InvalidProfile, UserDeleted or StoreError.
+        (with an `alias` to appear under) or hidden. Badges earned up to `badges_seen_at` are not
+        new any more. Raises InvalidProfile, UserDeleted or StoreError.
         """
         given = {
             "displayName": display_name,
@@ -307,6 +310,7 @@ class Laurels:
             "preferences": dict(preferences) if isinstance(preferences, Mapping) else preferences,
             "visibility": visibility,
             "alias": alias,
+            "badgesSeenAt": as_moment(badges_seen_at, "badges_seen_at"),
         }
         changes = {name: value for name, value in given.items() if value is not UNSET}
         return result_of(await self.service.change_profile(user_id, changes), Profile)

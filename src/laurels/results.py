@@ -133,6 +133,7 @@ class Profile(User, frozen=True, kw_only=True, rename="camel"):
     preferences: dict[str, Any]
     visibility: Visibility
     alias: str | None
+    badges_seen_at: datetime | None
 
 
 class LanguageCount(Struct, frozen=True, kw_only=True):

@@ -225,6 +225,10 @@ class TestUsers:
         assert (profile.visibility, profile.alias) == (Visibility.ALIAS, "Countess")
         assert not (await laurels.set_profile("ada", display_name=None)).has_name
         assert await laurels.profile("ada") == await laurels.set_profile("ada")
+        profile = await laurels.set_profile("ada", badges_seen_at=NOON)
+        assert profile.badges_seen_at == NOON
+        with pytest.raises(InvalidProfile, match="datetime with a time zone"):
+            await laurels.set_profile("ada", badges_seen_at=NOON.replace(tzinfo=None))
         with pytest.raises(InvalidProfile):
             await laurels.set_profile("ada", time_zone="London")
         untyped: Any = {"preferences": 5}

@@ -562,6 +562,7 @@ export interface components {
         UserView: {
             alias?: string | null;
             badges: string[];
+            badgesSeenAt?: string | null;
             createdAt: string;
             displayName: string;
             hasName: boolean;

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from laurels.arguments import as_day, as_instant, as_timeframe, as_user_id, event_of
+from laurels.arguments import as_day, as_instant, as_moment, as_timeframe, as_user_id, event_of
 from laurels.client.answers import (
     DASHBOARD,
     HISTORY,
@@ -192,6 +192,7 @@ def set_profile(
     preferences: Mapping[str, Any] | UnsetType = UNSET,
     visibility: str | UnsetType = UNSET,
     alias: str | UnsetType | None = UNSET,
+    badges_seen_at: datetime | UnsetType | None = UNSET,
 ) -> Call[Profile]:
     """Set what is named of a user's profile and return all of it; an unknown user is created.
 
@@ -204,6 +205,7 @@ def set_profile(
         "preferences": preferences if isinstance(preferences, UnsetType) else dict(preferences),
         "visibility": visibility,
         "alias": alias,
+        "badgesSeenAt": as_moment(badges_seen_at, "badges_seen_at"),
     }
     try:
         body = msgspec.json.encode({name: value for name, value in given.items() if value is not UNSET})

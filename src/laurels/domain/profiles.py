@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from laurels.domain.events import check_id, is_blank
-from laurels.domain.periods import MS_PER_DAY, is_zone
+from laurels.domain.periods import MS_PER_DAY, is_zone, to_ms
 from laurels.domain.ranking import Visibility
 from laurels.errors import InvalidProfile
 from laurels.json_values import check_json
 from laurels.shapes import Fault, faults_of, kind_of, unknown_name
 
-FIELDS = ("displayName", "photoURL", "timeZone", "preferences", "visibility", "alias")
+FIELDS = ("displayName", "photoURL", "timeZone", "preferences", "visibility", "alias", "badgesSeenAt")
 MAX_NAME_LENGTH = 100
 MAX_URL_LENGTH = 2_048
 MOST_ZONE_CHANGES = 10
@@ -62,8 +64,24 @@ def _check_field(name: str, value: object) -> None:
         case "alias":
             if not _is_name(value):
                 raise InvalidProfile(name, f"Must be 1 to {MAX_NAME_LENGTH} visible characters.")
+        case "badgesSeenAt":
+            instant_of(value, name)
         case _:
             raise InvalidProfile(name, unknown_name(name, FIELDS, of="Is not a field of a profile"))
+
+
+def instant_of(value: object, name: str) -> int | None:
+    """The milliseconds of a time as clients write it, None for null. Raises InvalidProfile."""
+    if value is None:
+        return None
+    moment = None
+    if isinstance(value, str):
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(value)
+    if moment is None or moment.tzinfo is None:
+        sentence = "Must be a date and time with an offset, such as 2026-11-23T09:30:00Z, or null."
+        raise InvalidProfile(name, sentence)
+    return to_ms(moment)
 
 
 def _check_display_name(value: object) -> None:

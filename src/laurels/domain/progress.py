@@ -118,6 +118,8 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     merged_into: str | None = None
     merged: list[str] = []
     merging: list[str] = []
+    # Until when the user has seen which badges they earned.
+    badges_seen_at: int | None = None
 
     @property
     def time_zone(self) -> str:
@@ -218,6 +220,8 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
             self.alias = changes["alias"]
         if "pseudonym" in changes:
             self.pseudonym = changes["pseudonym"]
+        if "badgesSeenAt" in changes:
+            self.badges_seen_at = changes["badgesSeenAt"]
         if "suspended" in changes:
             self.is_suspended = changes["suspended"]
         if "timeZone" in changes:

@@ -105,7 +105,8 @@ class TestRecording:
 
 class TestReading:
     def test_what_a_learner_has(self, client: Client, user: str) -> None:
-        client.set_profile(user, display_name="Ada", time_zone="Europe/London")
+        client.set_profile(user, display_name="Ada", time_zone="Europe/London", badges_seen_at=NOON)
+        assert client.profile(user).badges_seen_at == NOON
         client.record(user, "code_run", language="python", timestamp=NOON)
         client.record(user, "code_run", language="go", timestamp=NOON + timedelta(days=1))
         dashboard = client.dashboard(user, since=NOON)

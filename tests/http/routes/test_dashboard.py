@@ -131,6 +131,31 @@ class TestDashboard:
         assert new_badges(since=old[0]["earnedAt"]) == [*old, *fresh]
         assert new_badges(since=ago(hours=1)) == []
 
+    def test_what_a_page_has_shown_is_not_new_again(self, client: httpx2.Client, record: Record, user: str) -> None:
+        first = record(user, "code_run", timestamp=ago(hours=3))["newBadges"]
+        second = record(user, "ai_explain", timestamp=ago(hours=2))["newBadges"]
+
+        def new() -> list[str]:
+            return [badge["badgeId"] for badge in client.get(URL + user).json()["newBadges"]]
+
+        assert new() == [badge["badgeId"] for badge in [*first, *second]]
+        seen = first[-1]["earnedAt"]
+        answer = client.put(f"/api/progress/users/{user}", json={"badgesSeenAt": seen})
+        assert answer.json()["user"]["badgesSeenAt"] == seen
+        assert new() == [badge["badgeId"] for badge in second]
+        third = record(user, "visualize", timestamp=ago(hours=1))
+        assert new() == [badge["badgeId"] for badge in [*second, *third["newBadges"]]]
+        # Asked for, they are there.
+        assert len(client.get(URL + user, params={"since": ago(hours=4)}).json()["newBadges"]) > len(new())
+        client.put(f"/api/progress/users/{user}", json={"badgesSeenAt": None})
+        assert new() == [badge["badgeId"] for badge in [*first, *second, *third["newBadges"]]]
+
+    @pytest.mark.parametrize("value", ["yesterday", "2026-11-23T09:30:00", 5, True, "", "2999-01-01T00:00:00Z"])
+    def test_a_time_that_nothing_was_seen_at_is_refused(self, client: httpx2.Client, user: str, value: object) -> None:
+        response = client.put(f"/api/progress/users/{user}", json={"badgesSeenAt": value})
+        errors = assert_refused(response, 422)["errors"]
+        assert [error["field"] for error in errors] == ["badgesSeenAt"]
+
     def test_top_languages_are_five_by_count_then_name(self, client: httpx2.Client, record: Record, user: str) -> None:
         for language in ["rust", "python", "go", "c", "python", "go", "ada", "zig", "go", "c"]:
             record(user, metadata={"language": language}, timestamp=NOON)

@@ -199,6 +199,7 @@ class UserView(Struct, frozen=True, rename="camel", kw_only=True):
     preferences: dict[str, Any] | UnsetType = UNSET
     visibility: str | UnsetType = UNSET
     alias: str | UnsetType | None = UNSET
+    badges_seen_at: str | UnsetType | None = UNSET
     merged_into: str | UnsetType = UNSET
 
 

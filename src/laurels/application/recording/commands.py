@@ -17,9 +17,10 @@ from uuid_utils import uuid7
 
 from laurels.domain.amendments import Amendment, Crossing, backfill
 from laurels.domain.engine import advance
-from laurels.domain.events import LearningEvent, is_same_content
+from laurels.domain.events import FUTURE_TOLERANCE_MS, LearningEvent, is_same_content
 from laurels.domain.ledger import Entry, EntryBody, EventRecorded, Notify, Outcome, ProfileChanged
-from laurels.domain.profiles import MOST_ZONE_CHANGES, changes_zone_too_often
+from laurels.domain.periods import iso
+from laurels.domain.profiles import MOST_ZONE_CHANGES, changes_zone_too_often, instant_of
 from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.ranking import Visibility
 from laurels.domain.rules.rulebook import Rulebook
@@ -162,6 +163,11 @@ class ChangeProfile(Command[Progress]):
             sentence = f"Was changed {MOST_ZONE_CHANGES} times today; try again tomorrow."
             self._refused = InvalidProfile("timeZone", sentence)
             return None
+        seen = None if body is None else body.changes.get("badgesSeenAt")
+        if seen is not None and seen > now + FUTURE_TOLERANCE_MS:
+            # What is earned until then would never be new.
+            self._refused = InvalidProfile("badgesSeenAt", f"Lies in the future; here it is {iso(now)}.")
+            return None
         entry = None
         if body is not None:
             progress.set_profile(body)
@@ -182,9 +188,13 @@ class ChangeProfile(Command[Progress]):
             "preferences": progress.preferences,
             "visibility": progress.visibility,
             "alias": progress.alias,
+            "badgesSeenAt": progress.badges_seen_at,
             "suspended": progress.is_suspended,
         }
-        changes = {name: value for name, value in self.changes.items() if held[name] != value}
+        asked = dict(self.changes)
+        if "badgesSeenAt" in asked:
+            asked["badgesSeenAt"] = instant_of(asked["badgesSeenAt"], "badgesSeenAt")
+        changes = {name: value for name, value in asked.items() if held[name] != value}
         if not changes and progress.seq:
             return None
         zone_from = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from laurels.application.ports.spool import SpoolCheck
 from laurels.application.queries.learners.history import EventStatus, HistoryEntryView
@@ -33,6 +34,7 @@ class ProfileChange(Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     preferences: dict[str, Any] | UnsetType = UNSET
     visibility: Visibility | UnsetType = UNSET
     alias: str | UnsetType = UNSET
+    badges_seen_at: Annotated[datetime, Meta(tz=True)] | UnsetType | None = UNSET
 
 
 class UserAnswer(Document, frozen=True, kw_only=True):

@@ -122,19 +122,21 @@ class Learners:
         self._dashboards.clear()
 
     async def dashboard(self, user_id: str, *, since: int | None = None) -> Dashboard:
-        """The user's dashboard. `since`: the instant after which badges count as new (default 24 hours ago)."""
+        """The user's dashboard. `since`: the instant from which on badges count as new (default 24 hours ago, and not
+        those that the user has seen)."""
         shares = await self._rarity.shares()
         known = await self.known(user_id)
         progress, now = known.progress, self._clock()
         today = self._rulebook.today(progress, now)
         if since is not None or known.stale is not UNSET:
-            dashboard = self._dashboard(progress, shares, today, now, now - MS_PER_DAY if since is None else since)
+            since = _new_since(progress, now) if since is None else since
+            dashboard = self._dashboard(progress, shares, today, now, since)
             return replace(dashboard, stale=known.stale)
         # Looked at again and again, and another only with another entry, another day, or a badge that is no longer new.
         shown = self._dashboards.get(user_id)
         present = (progress.seq, today, shares)
         if shown is None or (shown.seq, shown.today, shown.shares) != present or now >= shown.until:
-            since = now - MS_PER_DAY
+            since = _new_since(progress, now)
             dashboard = self._dashboard(progress, shares, today, now, since)
             earned = [award.earned_at for award in progress.awards.values() if award.earned_at >= since]
             until = min(earned, default=now) + MS_PER_DAY
@@ -210,6 +212,12 @@ class Learners:
     def user(self, progress: Progress) -> UserView:
         """The user, with their preferences."""
         return user_view(progress, self._rulebook, self._names, with_preferences=True)
+
+
+def _new_since(progress: Progress, now: int) -> int:
+    """The instant from which on badges are new: a day ago, or after the last one that the user has seen."""
+    day_ago, seen = now - MS_PER_DAY, progress.badges_seen_at
+    return day_ago if seen is None else max(day_ago, seen + 1)
 
 
 def _shown_bytes(shown: _Shown) -> int:

@@ -36,6 +36,7 @@ def user_view(progress: Progress, rulebook: Rulebook, names: Names, *, with_pref
             "preferences": progress.preferences,
             "visibility": progress.visibility.value,
             "alias": progress.alias,
+            "badges_seen_at": None if progress.badges_seen_at is None else iso(progress.badges_seen_at),
         }
     return UserView(
         user_id=progress.user_id,
