@@ -126,6 +126,18 @@ class TestHeads:
             assert client.get("/health/live", headers={"x-long": "x" * 30_000}).status_code == 200
             assert client.get("/health/live", headers={"x-long": "x" * 33_000}).status_code == 431
 
+    @pytest.mark.parametrize("segment", [b"/", b"/a"])
+    def test_a_path_of_slashes_costs_no_more_than_another(self, server: ServerProcess, segment: bytes) -> None:
+        # Nothing has asked yet who sends it: each kept everybody waiting for half a second.
+        path = segment * (32_000 // len(segment))
+        started = time.monotonic()
+        with connect(server) as connection:
+            connection.sendall(b"GET %b HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n" % path * 10 + START)
+            connection.sendall(b"connection: close\r\n\r\n")
+            answers = read_all(connection)
+        assert answers.count(b"HTTP/1.1 404 ") == 10
+        assert time.monotonic() - started < 1.5
+
 
 class TestClientsThatDoNotRead:
     """Each sends requests ahead for a large file and takes nothing of the answers."""
@@ -183,6 +195,20 @@ class TestClientsThatDoNotRead:
                 got += len(piece)
                 time.sleep(0.05)
         assert got > size
+
+
+def test_clients_that_send_a_body_slowly_hold_no_place(server: ServerProcess) -> None:
+    head = b"POST /%b HTTP/1.1\r\nhost: 127.0.0.1\r\norigin: http://127.0.0.1\r\ncontent-length: 400\r\n\r\n{"
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(server)) for _ in range(2 * PLACES)]
+        for number, connection in enumerate(connections):
+            connection.sendall(head % (b"api/progress/event", b"admin/session")[number % 2])
+        with server.client() as client:
+            for _ in range(10):
+                assert client.get("/api/badges").status_code == 200
+        # It is answered all the same when its body is there.
+        connections[-1].sendall(b" " * 398 + b"}")
+        assert connections[-1].recv(65_536).startswith(b"HTTP/1.1 403 ")
 
 
 def is_cut(connection: socket.socket) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
 
 from laurels.counts import counted
 from laurels.http.server.deadlines import Deadlines
@@ -25,8 +25,9 @@ class Capacity:
     """Lets `requests` of them through to `app`, each for `seconds`. `under_way` and `shed` count those that are worked
     on and those that were refused.
 
-    A request holds its place while it is worked on, not while its client reads the answer. Probes have `probes` places
-    of their own: a server with much to do is alive.
+    A request holds its place while it is worked on, not while its client sends the body or reads the answer: a place
+    would else cost a client no more than a byte now and then. Probes have `probes` places of their own: a server with
+    much to do is alive.
     """
 
     def __init__(self, app: ASGIApp, *, requests: int, seconds: float, probes: int = 32) -> None:
@@ -50,6 +51,19 @@ class Capacity:
         places.taken += 1
         deadline = self._deadlines.begin()
 
+        async def take() -> ReceiveMessage:
+            nonlocal holds_place
+            # While it is answered it only asks whether the client is still there.
+            if has_begun or not holds_place:
+                return await receive()
+            holds_place = False
+            places.taken -= 1
+            try:
+                return await receive()
+            finally:
+                holds_place = True
+                places.taken += 1
+
         async def answer(message: Message) -> None:
             nonlocal has_begun, holds_place
             if message["type"] == "http.response.start":
@@ -68,7 +82,8 @@ class Capacity:
                 places.taken += 1
 
         try:
-            await self._app(scope, receive, answer)
+            # A stream has no body to wait for, and looks through `receive` at its connection.
+            await self._app(scope, receive if is_stream else take, answer)
         except asyncio.CancelledError:
             # Somebody else may have cancelled it as well, such as a server that stops.
             if not deadline.passed or deadline.task.uncancel() or has_begun:

@@ -71,6 +71,8 @@ class RouteTable:
         self._exact: dict[str, Address] = {}
         # By what stands before the first parameter, with what stands after it; longer ends first.
         self._open: dict[str, list[tuple[str, Address]]] = {}
+        # Beyond the longest of those nothing is looked for: a path may be thousands of slashes.
+        self._longest = 0
         for address in _addresses(app):
             head, parameter, tail = address.template.partition("{")
             if not parameter:
@@ -79,13 +81,14 @@ class RouteTable:
             ends = self._open.setdefault(head, [])
             ends.append((tail.partition("}")[2], address))
             ends.sort(key=lambda end: -len(end[0]))
+            self._longest = max(self._longest, len(head))
 
     def find(self, path: str) -> Address | None:
         """The address that a path has; None where nothing is."""
         if (found := self._exact.get(path)) is not None:
             return found
         slash = path.find("/", 1)
-        while slash > 0:
+        while 0 < slash < self._longest:
             ends = self._open.get(path[: slash + 1])
             if ends is not None and len(path) > slash + 1:
                 for tail, address in ends:
