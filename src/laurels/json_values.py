@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import isfinite
 from typing import Any, cast
 
@@ -14,21 +13,32 @@ from laurels.shapes import kind_of
 MAX_BYTES = 16 * 1024
 MAX_DEPTH = 16
 
+# Types of values of which nothing has to be asked.
+_PLAIN = frozenset({str, int, bool, type(None)})
+
 _encode = msgspec.json.Encoder().encode
 
 
 def check_json(value: dict[str, Any], field: str, error: type[InvalidInput]) -> None:
     """Raise `error` unless `value` is a JSON object of at most 16 KiB, no deeper than 16 levels."""
-    for key, item in value.items():
-        _check_key(key, field, error)
-        if not isinstance(item, str | int):
-            _check_value(item, f"{field}.{key}", 1, error)
     try:
+        # Before it is walked through: that takes far longer, and what is too large may hold very many values.
         size = len(_encode(value))
+    except RecursionError:
+        raise _too_deep(field, error) from None
     except (UnicodeEncodeError, ValueError, TypeError, OverflowError) as cause:
+        _check_members(value, field, error)
         raise error(field, "Must be a JSON object of valid Unicode text and finite numbers.") from cause
     if size > MAX_BYTES:
-        raise error(field, f"Must not exceed {MAX_BYTES} bytes of JSON.")
+        raise _too_large(field, error)
+    _check_members(value, field, error)
+
+
+def _check_members(value: dict[str, Any], field: str, error: type[InvalidInput]) -> None:
+    for key, item in value.items():
+        _check_key(key, field, error)
+        if type(item) not in _PLAIN:
+            _check_value(item, f"{field}.{key}", error)
 
 
 def _check_key(key: object, field: str, error: type[InvalidInput]) -> None:
@@ -38,26 +48,47 @@ def _check_key(key: object, field: str, error: type[InvalidInput]) -> None:
         raise error(field, "Must not have a NUL character in a key.")
 
 
-def _check_value(value: object, field: str, depth: int, error: type[InvalidInput]) -> None:
-    if value is None or isinstance(value, str | bool | int):
-        return
+def _check_value(value: object, field: str, error: type[InvalidInput]) -> None:
+    """Check a value level by level: a call for each would take most of the time of an event that holds thousands."""
+    depth, level = 1, [value]
+    while level:
+        within: list[object] = []
+        for item in level:
+            kind = type(item)
+            if kind in _PLAIN:
+                continue
+            if isinstance(item, list | dict) and depth >= MAX_DEPTH:
+                raise _too_deep(field, error)
+            if isinstance(item, list):
+                within += cast("list[object]", item)
+            elif isinstance(item, dict):
+                members = cast("dict[object, object]", item)
+                for key in members:
+                    _check_key(key, field, error)
+                within += members.values()
+            else:
+                _check_scalar(item, field, error)
+        if len(within) > MAX_BYTES:
+            # One and the same list may stand in itself many times.
+            raise _too_large(field, error)
+        level = within
+        depth += 1
+
+
+def _check_scalar(value: object, field: str, error: type[InvalidInput]) -> None:
     if isinstance(value, float):
         if not isfinite(value):
             raise error(field, "Must be a finite number.")
-        return
-    if not isinstance(value, dict | list):
+    elif not isinstance(value, str | int):
         raise error(
             field,
             "Must be what JSON has: text, a number, true, false, null, a list or an object. Write others as text.",
         )
-    if depth >= MAX_DEPTH:
-        raise error(field, f"Must not be nested deeper than {MAX_DEPTH} levels.")
-    if isinstance(value, dict):
-        members = cast("dict[object, object]", value)
-        for key in members:
-            _check_key(key, field, error)
-        items: Iterable[object] = members.values()
-    else:
-        items = cast("list[object]", value)
-    for item in items:
-        _check_value(item, field, depth + 1, error)
+
+
+def _too_large(field: str, error: type[InvalidInput]) -> InvalidInput:
+    return error(field, f"Must not exceed {MAX_BYTES} bytes of JSON.")
+
+
+def _too_deep(field: str, error: type[InvalidInput]) -> InvalidInput:
+    return error(field, f"Must not be nested deeper than {MAX_DEPTH} levels.")

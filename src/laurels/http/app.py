@@ -32,6 +32,8 @@ from laurels.http.routes import (
     webhooks,
 )
 from laurels.http.server.limits import Limits
+from laurels.http.wire.batch_room import BatchRoom
+from laurels.http.wire.documents import DocumentQueue
 from laurels.http.wire.envelopes import Form
 from laurels.http.wire.openapi.description import DescriptionPlugin, description
 from laurels.http.wire.openapi.names import operation_id
@@ -84,10 +86,11 @@ def build_app(
     routes: Sequence[ControllerRouterHandler] = ROUTES,
 ) -> Litestar:
     """The application around what runs; around nothing it can be described, and answers no request."""
-    state = State({"is_stopping": False})
+    state = State({"is_stopping": False, "documents": DocumentQueue()})
     if running is not None:
         state.update(limits=running.limits, streams=running.streams, callers_known=running.callers_known)
         state.update(reports=running.reports, envelope=running.envelope)
+        state.update(batches=BatchRoom(running.limits.batch_bytes))
 
     def what_runs() -> Running:
         if running is None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from select import select
 from typing import Any
 
 import httpx2
@@ -11,6 +15,8 @@ import pytest
 
 from tests.http.answers import assert_refused
 from tests.http.conftest import Record
+from tests.http.server.test_hostile_connections import connect
+from tests.http.server_process import ServerProcess
 
 URL = "/api/progress/events"
 NDJSON = {"content-type": "application/x-ndjson"}
@@ -181,3 +187,27 @@ class TestRecordEvents:
         again = client.post(URL, json=events).json()
         assert (first["recorded"], again["replayed"]) == (50, 50)
         assert [result["points"] for result in again["results"]] == [result["points"] for result in first["results"]]
+
+
+def test_unfinished_batches_of_one_caller_take_no_more_memory_than_a_few(
+    client: httpx2.Client, server: ServerProcess, user: str
+) -> None:
+    head = b"POST %b HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\n" % URL.encode()
+    head += b"transfer-encoding: chunked\r\n\r\n"
+    lines = (json.dumps(event(user, "a", metadata={"text": "x" * 60_000})).encode() + b"\n") * 33
+    with ExitStack() as stack:
+        waiting: list[socket.socket] = []
+        for _ in range(6):
+            waiting.append(stack.enter_context(connect(server)))
+            waiting[-1].sendall(head + b"%x\r\n%b\r\n" % (len(lines), lines))
+        # As many as fit, and no others, whoever sends them.
+        refused: dict[socket.socket, bytes] = {}
+        deadline = time.monotonic() + 5
+        while len(refused) < 2:
+            assert time.monotonic() < deadline
+            refused |= {each: each.recv(65_536) for each in select(waiting, [], [], 0.1)[0] if each not in refused}
+        assert all(answer.startswith(b"HTTP/1.1 429 ") for answer in refused.values()), refused
+        assert all(b"retry-after: " in answer for answer in refused.values())
+    deadline = time.monotonic() + 5
+    while post_lines(client, [event(user, "b", metadata={"text": "x" * 16_000})] * 120).status_code != 200:
+        assert time.monotonic() < deadline

@@ -120,6 +120,22 @@ def test_ten_thousand_wrong_events_let_others_in(server: ServerProcess, wrong: b
     assert wait < STALL, f"{wait:.2f} s"
 
 
+@pytest.mark.parametrize(
+    ("size", "events", "status"), [(16_000, 500, "recorded"), (65_000, 100, "invalid")], ids=["kept", "too large"]
+)
+def test_events_of_thousands_of_values_cost_neither_memory_nor_time_of_others(
+    server: ServerProcess, size: int, events: int, status: str
+) -> None:
+    # A list takes 3 bytes of JSON and 64 of memory: 36 KB of gzip took a gigabyte of it, and half a minute.
+    lists = b"[" + b"[]," * ((size - 4) // 3) + b"0]"
+    event = b'{"userId":"lists","eventType":"code_run","metadata":{"a":%b}}' % lists
+    body = gzip.compress(b"\n".join([event] * events), 1)
+    answer, wait, growth = post_while_asked(server, body, NDJSON | {"content-encoding": "gzip"})
+    assert {result["status"] for result in answer.json()["results"]} == {status}
+    assert growth < 2 * GROWTH, f"{growth / MB:.0f} MB"
+    assert wait < STALL, f"{wait:.2f} s"
+
+
 class TestEventsThatAreTooLarge:
     """An event of a batch may be as large as one that comes alone."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import sqlite3
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import httpx2
 import pytest
@@ -273,28 +274,23 @@ class TestSlowClients:
         assert b"did not arrive within 1 second" in answer
 
     def test_more_than_it_works_on_is_told_to_come_again(self, start_server: StartServer) -> None:
-        server = start_server(max_requests="4", request_seconds="5")
-        head = (
-            b"POST /api/progress/event HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
-            b"content-length: 100\r\n\r\n{"
+        server = start_server(max_requests="4", store_timeout_ms="20000")
+        body = json.dumps(EVENT).encode()
+        request = b"POST /api/progress/event HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: %d\r\n\r\n%b" % (
+            len(body),
+            body,
         )
-        held = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(4)]
-        try:
+        with closing(sqlite3.connect(server.database, isolation_level=None)) as database, ExitStack() as stack:
+            database.execute("BEGIN IMMEDIATE")
+            held = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 10)) for _ in range(4)]
             for connection in held:
-                connection.sendall(head)
+                connection.sendall(request)
             with server.client() as client:
                 deadline = time.monotonic() + 4
                 while (answer := client.get("/api/badges")).status_code == 200 and time.monotonic() < deadline:
                     time.sleep(0.02)
                 assert answer.status_code == 503
                 assert answer.headers["retry-after"] == "1"
-            for connection in held:
-                connection.close()
-            with server.client() as client:
-                deadline = time.monotonic() + 4
-                while client.get("/api/badges").status_code != 200:
-                    assert time.monotonic() < deadline
-                    time.sleep(0.02)
-        finally:
-            for connection in held:
-                connection.close()
+                database.execute("ROLLBACK")
+                assert all(connection.recv(65_536).startswith(b"HTTP/1.1 201 ") for connection in held)
+                assert client.get("/api/badges").status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
 from typing import Any, TypeVar
 
 from laurels.application.ports.clock import Clock
@@ -21,8 +22,9 @@ from laurels.errors import LaurelsError
 T = TypeVar("T")
 
 BATCH = 1_000
-# Events that are checked before others get their turn: some milliseconds, where many are wrong.
-_TURN = 200
+# Seconds that events are checked before others get their turn, and how many between two looks at the clock.
+_TURN = 0.005
+_STEP = 16
 
 
 class Recorder:
@@ -94,10 +96,12 @@ class Recorder:
     ) -> list[RecordEvent | LaurelsError]:
         """The same for events that all arrived at one instant; others get their turn meanwhile."""
         prepared: list[RecordEvent | LaurelsError] = []
-        for start in range(0, len(events), _TURN):
-            if start:
+        until = monotonic() + _TURN
+        for start in range(0, len(events), _STEP):
+            if monotonic() > until:
                 await asyncio.sleep(0)
-            part = events[start : start + _TURN]
+                until = monotonic() + _TURN
+            part = events[start : start + _STEP]
             arrivals = None if arrived_at is None else [arrived_at] * len(part)
             prepared += self.prepare(part, earliest=earliest, arrivals=arrivals)
         return prepared

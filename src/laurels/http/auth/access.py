@@ -133,9 +133,14 @@ def check_friends(scope: HTTPScope) -> None:
         raise _refusal(caller, PROGRESS_READ)
 
 
+def records_all(caller: Caller) -> bool:
+    """Whether the caller may record events of everybody."""
+    return EVENTS_WRITE in caller.scopes
+
+
 def check_recording(caller: Caller, user_id: str) -> None:
     """Refuse an end user's event of somebody else."""
-    if EVENTS_WRITE not in caller.scopes and caller.user_id != user_id:
+    if not records_all(caller) and caller.user_id != user_id:
         raise Forbidden("With this token only events of its own user can be recorded.")
 
 

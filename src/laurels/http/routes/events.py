@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -17,12 +18,13 @@ from laurels.application.service import Service
 from laurels.domain.events import LearningEvent, decode_event
 from laurels.domain.periods import iso
 from laurels.errors import EventConflict, InternalFault, InvalidEvent, LaurelsError, StoreError
-from laurels.http.auth.access import WRITE_EVENTS, caller_of, check_recording, earliest_for
+from laurels.http.auth.access import WRITE_EVENTS, Caller, caller_of, check_recording, earliest_for, records_all
 from laurels.http.auth.guard import charge
 from laurels.http.server.limits import Limits, limits_of
 from laurels.http.server.routing import Answer
 from laurels.http.server.short_way import JSON, json_answer
-from laurels.http.wire.batches import Turns, read_batch
+from laurels.http.wire.batch_room import BatchRoom, parts_of
+from laurels.http.wire.batches import Line, Turns, read_batch
 from laurels.http.wire.bodies import JSON_TYPES, NDJSON_TYPES, media_type, not_json, read_body
 from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.languages import in_language
@@ -98,44 +100,81 @@ async def record_events(
     One bad event does not spoil the others.
     """
     is_list = media_type(request.scope, JSON_TYPES | NDJSON_TYPES) in JSON_TYPES
-    limits = limits_of(request)
-    lines = await read_batch(
-        request.scope,
-        request.receive,
-        is_list=is_list,
-        batch_bytes=limits.batch_bytes,
-        event_bytes=limits.event_bytes,
-    )
-    await charge(request.scope, len(lines))
+    limits, room = limits_of(request), _room_of(request)
     caller = caller_of(request.scope)
-    earliest = earliest_for(caller, service)
     is_full = outcomes == "full"
-    turns = Turns()
-    parsed: list[LearningEvent | BatchResult] = []
-    for number, line in lines:
-        if line is None:
-            too_large = InvalidEvent("", f"Is larger than an event may be, {limits.event_bytes} bytes.")
-            parsed.append(_refused(number, None, too_large, is_full=is_full))
-        else:
-            parsed.append(_parse(number, line, service, earliest, is_full=is_full))
-        # To say what is wrong takes longer.
-        if not len(parsed) % _STEPS or isinstance(parsed[-1], BatchResult):
-            await turns.take()
-    events = [event for event in parsed if isinstance(event, LearningEvent)]
-    service.recorder.stats.invalid += len(parsed) - len(events)
-    for event in events:
-        check_recording(caller, event.user_id)
-    found = iter(await service.accept_many(events, earliest=earliest) if events else [])
-    results: list[BatchResult] = []
-    for (number, _), each in zip(lines, parsed, strict=True):
-        if isinstance(each, LearningEvent):
-            results.append(_result(number, each, next(found), service if is_full else None))
-        else:
-            results.append(each)
-        if not len(results) % _STEPS:
-            await turns.take()
+    with room.entering(caller) as take:
+        lines = await read_batch(
+            request.scope,
+            request.receive,
+            is_list=is_list,
+            batch_bytes=limits.batch_bytes,
+            event_bytes=limits.event_bytes,
+            take=take,
+        )
+        await charge(request.scope, len(lines))
+        batch = _Batch(service, caller, limits.event_bytes, is_full=is_full)
+        await batch.check(lines)
+        results: list[BatchResult] = []
+        for part, size in parts_of(lines):
+            async with room.working(size):
+                results += await batch.record(part)
     answer = _answer(results)
     return in_language(request.scope, service, answer) if is_full else answer
+
+
+class _Batch:
+    """Records the lines of one batch part by part: what is read of a line takes many times its bytes."""
+
+    def __init__(self, service: Service, caller: Caller, event_bytes: int, *, is_full: bool) -> None:
+        self._service = service
+        self._caller = caller
+        self._event_bytes = event_bytes
+        self._earliest = earliest_for(caller, service)
+        self._is_full = is_full
+        self._turns = Turns()
+
+    async def check(self, lines: Sequence[Line]) -> None:
+        """Refuse the whole before any of it is recorded, where an event is none that this caller may record."""
+        if records_all(self._caller):
+            return
+        for line in lines:
+            event = self._read(line)
+            if isinstance(event, LearningEvent):
+                check_recording(self._caller, event.user_id)
+            await self._turns.take()
+
+    async def record(self, lines: Sequence[Line]) -> list[BatchResult]:
+        """Record lines in order; one result each."""
+        parsed: list[LearningEvent | BatchResult] = []
+        for line in lines:
+            parsed.append(self._read(line))
+            # To say what is wrong takes longer.
+            if not len(parsed) % _STEPS or isinstance(parsed[-1], BatchResult):
+                await self._turns.take()
+        events = [event for event in parsed if isinstance(event, LearningEvent)]
+        self._service.recorder.stats.invalid += len(parsed) - len(events)
+        found = iter(await self._service.accept_many(events, earliest=self._earliest) if events else [])
+        results: list[BatchResult] = []
+        for (number, _), each in zip(lines, parsed, strict=True):
+            if isinstance(each, LearningEvent):
+                results.append(_result(number, each, next(found), self._service if self._is_full else None))
+            else:
+                results.append(each)
+            if not len(results) % _STEPS:
+                await self._turns.take()
+        return results
+
+    def _read(self, line: Line) -> LearningEvent | BatchResult:
+        number, text = line
+        if text is None:
+            too_large = InvalidEvent("", f"Is larger than an event may be, {self._event_bytes} bytes.")
+            return _refused(number, None, too_large, is_full=self._is_full)
+        return _parse(number, text, self._service, self._earliest, is_full=self._is_full)
+
+
+def _room_of(request: Request[Any, Any, Any]) -> BatchRoom:
+    return request.app.state.batches
 
 
 def _decode(data: bytes | msgspec.Raw, service: Service, earliest: int | None) -> LearningEvent:

@@ -17,9 +17,10 @@ from laurels.application.queries.learners.review import Review
 from laurels.application.queries.views import EventView, Export
 from laurels.application.service import Service
 from laurels.errors import InvalidQuery
-from laurels.http.auth.access import own
+from laurels.http.auth.access import caller_of, own
 from laurels.http.routes.learners import UserId
 from laurels.http.wire.bodies import ANY_SEGMENT, user_id_in
+from laurels.http.wire.documents import DocumentQueue
 from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.languages import in_language, language_asked
 
@@ -61,7 +62,8 @@ async def export(
     `format=pdf` the finished report."""
     user_id = user_id_in(request.scope, "/export/")
     if format == "pdf":
-        made = await reports_of(request).report(service, user_id, lang, request.headers.get("accept-language", ""))
+        with _documents_of(request).entering(caller_of(request.scope)):
+            made = await reports_of(request).report(service, user_id, lang, request.headers.get("accept-language", ""))
         return _pdf(made, "report.pdf")  # pyright: ignore[reportReturnType]  described for JSON, sent as PDF
     if format == "csv":
         await service.learners.progress(user_id)
@@ -88,9 +90,10 @@ async def year_review(
     user_id = user_id_in(request.scope, "/review/", tail=ANY_SEGMENT)
     year = _year(request.scope["raw_path"].rpartition(b"/")[2])
     if format == "pdf":
-        made = await reports_of(request).review(
-            service, user_id, year, lang, request.headers.get("accept-language", "")
-        )
+        with _documents_of(request).entering(caller_of(request.scope)):
+            made = await reports_of(request).review(
+                service, user_id, year, lang, request.headers.get("accept-language", "")
+            )
         return _pdf(made, f"{year}.pdf")  # pyright: ignore[reportReturnType]  described for JSON, sent as PDF
     return in_language(request.scope, service, await service.learners.review(user_id, year))
 
@@ -110,6 +113,10 @@ class Reports(Protocol):
 def reports_of(request: Request[Any, Any, Any]) -> Reports:
     """What makes the documents of the application that serves `request`."""
     return request.app.state.reports
+
+
+def _documents_of(request: Request[Any, Any, Any]) -> DocumentQueue:
+    return request.app.state.documents
 
 
 def _year(segment: bytes) -> int:

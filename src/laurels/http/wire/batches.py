@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Protocol
 
@@ -67,15 +67,22 @@ class Turns:
 
 
 async def read_batch(
-    scope: HTTPScope, receive: Receive, *, is_list: bool, batch_bytes: int, event_bytes: int
+    scope: HTTPScope,
+    receive: Receive,
+    *,
+    is_list: bool,
+    batch_bytes: int,
+    event_bytes: int,
+    take: Callable[[int], None],
 ) -> list[Line]:
-    """The events of the batch that a request's body holds, at most MAX_BATCH.
+    """The events of the batch that a request's body holds, at most MAX_BATCH. `take` is told of its bytes as they come.
 
-    Raises BodyRefused or, where the body is no list, InvalidEvent.
+    Raises BodyRefused, what `take` raises or, where the body is no list, InvalidEvent.
     """
     splitter = ArraySplitter(event_bytes) if is_list else LineSplitter(event_bytes)
     turns = Turns()
     async for piece in body_pieces(scope, receive, batch_bytes):
+        take(len(piece))
         for _ in splitter.feed(piece):
             await turns.take()
         await turns.take()

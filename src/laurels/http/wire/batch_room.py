@@ -1,0 +1,83 @@
+"""How much of the memory batches may take together, and how many are worked on at once.
+
+A batch is large, a packed one costs its sender little, and what is read of it takes many times its bytes. Bounded one
+by one, a hundred of them at once would be more than a machine has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+
+from laurels.http.auth.access import Caller
+from laurels.http.wire.batches import Line
+from laurels.http.wire.refusal import Refusal
+
+# Of the largest batch: what all that are under way may hold together, and those of one caller.
+IN_ALL = 8
+OF_ONE = 4
+# Parts of so many bytes are read and recorded one after the other.
+PART_BYTES = 2 * 1024 * 1024
+_PARTS_AT_ONCE = 4
+# Smaller ones do not wait for each other: many at a time share a commit.
+_SMALL = 256 * 1024
+_RETRY_AFTER_SECONDS = 2
+
+
+class BatchRoom:
+    """The bytes that batches hold in this process; `batch_bytes` is the largest one."""
+
+    def __init__(self, batch_bytes: int) -> None:
+        self._in_all = IN_ALL * batch_bytes
+        self._of_one = OF_ONE * batch_bytes
+        self._held: Counter[str] = Counter()
+        self._parts = asyncio.Semaphore(_PARTS_AT_ONCE)
+
+    @contextmanager
+    def entering(self, caller: Caller) -> Generator[Callable[[int], None]]:
+        """Within the block a batch of `caller` takes bytes by the function that this gives, which raises Refusal where
+        there is no room for more."""
+        name, own = caller.name or "", 0
+
+        def take(size: int) -> None:
+            nonlocal own
+            if self._held[name] + size > self._of_one:
+                raise _refusal(429, "The batches that this caller sends at once are too large together; send fewer.")
+            if self._held.total() + size > self._in_all:
+                raise _refusal(503, "As many batches are under way as this server has memory for; send it again.")
+            own += size
+            self._held[name] += size
+
+        try:
+            yield take
+        finally:
+            self._held[name] -= own
+            if not self._held[name]:
+                del self._held[name]
+
+    @asynccontextmanager
+    async def working(self, size: int) -> AsyncGenerator[None]:
+        """Wait for the turn of a part of so many bytes, and have it while the block runs."""
+        if size <= _SMALL:
+            yield
+            return
+        async with self._parts:
+            yield
+
+
+def parts_of(lines: Sequence[Line]) -> Iterator[tuple[Sequence[Line], int]]:
+    """A batch in parts of about PART_BYTES, each with its number of bytes."""
+    begin = size = 0
+    for end, (_, text) in enumerate(lines, 1):
+        size += 0 if text is None else memoryview(text).nbytes
+        if size >= PART_BYTES:
+            yield lines[begin:end], size
+            begin, size = end, 0
+    if begin < len(lines):
+        yield lines[begin:], size
+
+
+def _refusal(status: int, detail: str) -> Refusal:
+    return Refusal(status, detail, headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
