@@ -128,6 +128,12 @@ class TestPictures:
         assert client.get("/u/ada").headers["x-frame-options"] == "DENY"
 
 
+@pytest.mark.parametrize("path", ["/u/bob", "/embed/bob"])
+def test_a_page_in_a_language_that_there_is_not_is_the_one_that_is_kept(client: httpx2.Client, path: str) -> None:
+    assert "lang=nope" not in client.get(f"{path}?lang=nope").text
+    assert "lang=de" in client.get(f"{path}?lang=de").text
+
+
 @pytest.mark.parametrize(
     "path",
     ["%00", "a%00.css", "pictures.css%00", "..%2f..%2fetc%2fpasswd", "%2e%2e/etc", "a/" * 5_000, "x" * 20_000],

@@ -7,7 +7,6 @@ as for a person who does not exist.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 from litestar import Request, Response
 
@@ -15,6 +14,7 @@ from laurels.application.service import Service
 from laurels.domain.ranking import Visibility
 from laurels.errors import UnknownUser
 from laurels.web.host import Host
+from laurels.web.languages import available
 from laurels.web.rendering import language_of, page
 
 
@@ -42,8 +42,10 @@ async def is_shown_to_all(request: Request[Any, Any, Any], service: Service, use
 
 
 def query_of(request: Request[Any, Any, Any]) -> str:
+    """The query of a page that is the same one: its language, where there is that. A page is kept by its address, and
+    made-up languages would have each request drawn anew."""
     lang = request.query_params.get("lang")
-    return f"?lang={quote(lang)}" if lang else ""
+    return f"?lang={lang}" if lang in available() else ""
 
 
 def _problem(request: Request[Any, Any, Any], status: int, title: str, text: str) -> Response[str]:

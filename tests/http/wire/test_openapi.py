@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -42,6 +43,15 @@ NDJSON = {"application/x-ndjson", "application/ndjson", "application/jsonl"}
 @pytest.fixture(scope="module")
 def description(client: httpx2.Client) -> dict[str, Any]:
     return client.get("/openapi.json").json()
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/openapi/openapi.json"])
+def test_anybody_may_ask_for_it_again_and_again_at_little_cost(client: httpx2.Client, path: str) -> None:
+    first = client.get(path).content
+    started = time.monotonic()
+    assert {client.get(path).content for _ in range(20)} == {first}
+    # Made anew each time it took a tenth of a second in which nobody else was answered.
+    assert time.monotonic() - started < 1
 
 
 def operations(description: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
