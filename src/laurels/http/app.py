@@ -33,12 +33,12 @@ from laurels.http.routes import (
 )
 from laurels.http.server.limits import Limits
 from laurels.http.wire.batch_room import BatchRoom
-from laurels.http.wire.documents import DocumentQueue
 from laurels.http.wire.envelopes import Form
 from laurels.http.wire.openapi.description import DescriptionPlugin, description
 from laurels.http.wire.openapi.names import operation_id
 from laurels.http.wire.problems import not_found, on_fault, on_http_exception, on_laurels_error
 from laurels.http.wire.queries import takes_query
+from laurels.http.wire.shares import Shares
 from laurels.http.wire.streams import Streams
 
 ROUTES = (
@@ -86,7 +86,9 @@ def build_app(
     routes: Sequence[ControllerRouterHandler] = ROUTES,
 ) -> Litestar:
     """The application around what runs; around nothing it can be described, and answers no request."""
-    state = State({"is_stopping": False, "documents": DocumentQueue()})
+    state = State({"is_stopping": False})
+    state["documents"] = Shares("document", in_all=40, of_key=20, of_user=2)
+    state["downloads"] = Shares("download", in_all=1_000, of_key=200, of_user=4)
     if running is not None:
         state.update(limits=running.limits, streams=running.streams, callers_known=running.callers_known)
         state.update(reports=running.reports, envelope=running.envelope)

@@ -197,6 +197,25 @@ class TestClientsThatDoNotRead:
         assert got > size
 
 
+@pytest.mark.parametrize("path", ["export/big?format=csv", "users/big/data"])
+def test_clients_that_read_a_long_history_slowly_cost_little(server: ServerProcess, path: str) -> None:
+    lines = [b'{"userId":"big","eventType":"code_run","metadata":{"a":"%b"}}' % (b"x" * 15_000)] * 100
+    with server.client() as client, ExitStack() as stack:
+        for _ in range(5):
+            body = b"[%b]" % b",".join(lines)
+            assert client.post("/api/progress/events", content=body).status_code == 200
+        for _ in range(20):
+            connection = stack.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            connection.connect(("127.0.0.1", server.port))
+            connection.sendall(b"GET /api/progress/%b HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n" % path.encode())
+        for _ in range(20):
+            started = time.monotonic()
+            assert client.get("/api/badges").status_code == 200
+            assert time.monotonic() - started < 1.5
+            time.sleep(0.02)
+
+
 def test_clients_that_send_a_body_slowly_hold_no_place(server: ServerProcess) -> None:
     head = b"POST /%b HTTP/1.1\r\nhost: 127.0.0.1\r\norigin: http://127.0.0.1\r\ncontent-length: 400\r\n\r\n{"
     with ExitStack() as stack:

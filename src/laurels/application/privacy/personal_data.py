@@ -16,8 +16,9 @@ from laurels.domain.periods import iso
 from laurels.domain.ranking import is_alias_order
 from laurels.errors import UnknownUser
 
-# Entries per page: an event has 16 KiB of metadata at the most.
-PAGE = 500
+# Entries per page, of up to 16 KiB of metadata, and bytes of a piece: for a client that reads slowly both are held.
+PAGE = 50
+PIECE = 64 * 1024
 _encode = msgspec.json.Encoder().encode
 
 
@@ -67,12 +68,18 @@ async def personal_data(
 
 async def _pieces(store: Store, user_id: str, head: bytes) -> AsyncIterator[bytes]:
     yield head[:-1] + b',"entries":['
-    after, separator = 0, b"\n"
+    after, separator, size = 0, b"\n", 0
+    piece: list[bytes] = []
     while page := await store.ledger.entries(user_id, after=after, limit=PAGE):
         after = page[-1].seq
-        yield separator + b",\n".join(_encode(_entry(entry)) for entry in page)
-        separator = b",\n"
-    yield b"]}"
+        for entry in page:
+            piece += separator, _encode(_entry(entry))
+            separator = b",\n"
+            size += len(piece[-1])
+            if size >= PIECE:
+                yield b"".join(piece)
+                piece, size = [], 0
+    yield b"".join((*piece, b"]}"))
 
 
 def _entry(entry: Entry) -> dict[str, Any]:

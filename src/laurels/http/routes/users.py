@@ -16,6 +16,7 @@ from laurels.domain.periods import iso
 from laurels.domain.profiles import profile_faults
 from laurels.errors import InvalidProfile
 from laurels.http.auth.access import ADMINS, Forbidden, caller_of, change_own, own
+from laurels.http.routes.exports import downloads_of
 from laurels.http.routes.learners import UserId
 from laurels.http.server.limits import limits_of
 from laurels.http.wire.bodies import JSON_TYPES, decode, media_type, read_body, user_id_in
@@ -52,9 +53,11 @@ async def user(request: Request[Any, Any, Any], service: NamedDependency[Service
     entry of the ledger, and what waits to be recorded. Streamed, however long it is.
     """
     if request.scope["raw_path"].endswith(DATA.encode()):
+        downloads, caller = downloads_of(request), caller_of(request.scope)
+        downloads.check(caller)
         pieces = await service.personal_data(user_id_in(request.scope, "/users/", tail=DATA))
         headers = {"Content-Type": "application/json", "Content-Disposition": 'attachment; filename="data.json"'}
-        answer: Response[Any] = Stream(pieces, headers=headers)
+        answer: Response[Any] = Stream(downloads.held(caller, pieces), headers=headers)
         return answer  # pyright: ignore[reportReturnType]  described as a document, streamed as its pieces
     known = await service.learners.known(user_id_in(request.scope, "/users/"))
     return UserAnswer(stale=known.stale, user=service.learners.user(known.progress))

@@ -44,7 +44,8 @@ from laurels.errors import InvalidQuery, StoreError
 
 MAX_ACTIVITY_DAYS = 3_660
 DASHBOARDS_BYTES = 16 * 1024 * 1024
-_PAGE = 1_000
+# Entries, of up to 16 KiB of metadata: who reads slowly has a page held for them.
+_PAGE = 50
 
 
 class Known(Struct, frozen=True):
