@@ -179,6 +179,12 @@ class TestWrongShape:
             ('."write"', '."write it"', 15, 'event_types."write it"', "lower-case"),
             ("above = 20,", "", 19, "event_types.write.bonuses[1]", "Lacks above"),
             ("above = 20", 'above = "x"', 19, "event_types.write.bonuses[1].above", "Must be a number"),
+            # What JSON cannot hold would be published and read by nobody.
+            ("above = 20", "above = inf", 19, "event_types.write.bonuses[1].above", "finite"),
+            ("above = 20", "above = nan", 19, "event_types.write.bonuses[1].above", "finite"),
+            ('= "editor"', "= -inf", 47, "badges[1].criterion.of[1].where", "finite"),
+            ('= "editor"', "= { max = inf }", 47, "badges[1].criterion.of[1].where", "finite"),
+            ('= "editor"', f"= [1, {10**30}]", 47, "badges[1].criterion.of[1].where", "whole number from"),
             ('id = "reader"', 'id = "a/b"', 23, "badges[0].id", "lower-case"),
             ('icon = "R"\n', "", 22, "badges[0]", "Lacks icon"),
             ('rarity = "rare"', 'rarity = "odd"', 40, "badges[1].rarity", "Must be one of common"),

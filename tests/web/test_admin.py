@@ -63,6 +63,16 @@ def test_an_admin_key_opens_the_page_and_its_end_closes_it(
     assert client.get("/admin").status_code == 401
 
 
+def test_keys_guessed_in_the_form_are_counted(start_server: StartServer) -> None:
+    server = start_server(failure_rate="3")
+    key = make_key(f"sqlite:///{server.database}", "admin")
+    with server.client() as client:
+        assert [sign_in(client, f"lrl_{number:012}_{'x' * 40}").status_code for number in range(4)] == [401] * 3 + [429]
+        assert client.get("/api/badges", headers=bearer("lrl_wrong")).status_code == 429
+        # Who has a key is not kept out by others who share the address.
+        assert sign_in(client, key).status_code == 303
+
+
 def test_a_session_ends_with_its_key(guarded: ServerProcess, operator: tuple[httpx2.Client, str]) -> None:
     client, key = operator
     sign_in(client, key)

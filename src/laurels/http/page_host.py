@@ -18,6 +18,7 @@ from laurels.domain.keys import ADMIN, PROGRESS_READ
 from laurels.errors import StoreError
 from laurels.http.auth import sessions
 from laurels.http.auth.access import caller_of
+from laurels.http.auth.guard import count_failure
 from laurels.http.routes.streams import streams_of
 from laurels.http.wire.bodies import read_body, user_id_in
 from laurels.http.wire.streams import EventStream
@@ -64,6 +65,8 @@ class PageHost:
         """The header that sets a session, for a caller with this admin key; None where it is no such key."""
         session = await sessions.sign_in(service.store.keys, service.clock, key)
         if session is None:
+            # The form is one more place to guess keys at.
+            await count_failure(request.scope)
             return None
         return sessions.cookie_of(session, is_secure=request.scope["scheme"] == "https")
 

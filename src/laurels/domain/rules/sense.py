@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from math import isfinite
 
 from laurels.domain.periods import is_zone
-from laurels.domain.rules.criteria import AllOf, AnyOf, Count, Distinct, Level, Sum, leaves
+from laurels.domain.rules.criteria import AllOf, AnyOf, Condition, Count, Distinct, Level, Range, Sum, leaves
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
 from laurels.domain.rules.streak_rules import check_streak
 from laurels.domain.rules.tiers import TARGET, Placed
 from laurels.errors import RulebookError
 from laurels.shapes import unknown_name
 
+# What a double-precision float holds exactly.
+MAX_NUMBER = 2**53
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}").fullmatch
 
 
@@ -28,6 +31,9 @@ def check_sense(data: RulebookData, badges: Sequence[Placed]) -> None:
         raise RulebookError("levels.starts", "Must begin with 0 and rise from level to level.")
     if data.streak is not None:
         check_streak(data.streak)
+    for name, event_type in data.event_types.items():
+        for number, bonus in enumerate(event_type.bonuses):
+            _check_number(f"event_types.{name}.bonuses[{number}].above", bonus.above)
     for position, badge in enumerate(data.badges):
         _check_tiers(badge, f"badges[{position}]")
         _check_window(badge, f"badges[{position}]")
@@ -44,13 +50,37 @@ def check_sense(data: RulebookData, badges: Sequence[Placed]) -> None:
                 f"Makes the badge id {badge.id!r}, which must have at most 64 characters; shorten that of the badge.",
             )
         seen.add(badge.id)
-        for key, leaf in leaves(badge.criterion, placed.criterion_key):
-            if isinstance(leaf, Level) and data.levels.start_of(leaf.target) is None:
-                raise RulebookError(
-                    f"{key}.target", "Asks for a level past the last one; ask for a lower one, or add starts."
-                )
+        _check_criterion(placed, data)
     for position, badge in enumerate(data.badges):
         _check_required(badge, f"badges[{position}]", seen)
+
+
+def _check_criterion(placed: Placed, data: RulebookData) -> None:
+    for key, leaf in leaves(placed.badge.criterion, placed.criterion_key):
+        if isinstance(leaf, Count | Distinct | Sum):
+            for condition in leaf.where.values():
+                _check_condition(f"{key}.where", condition)
+        if isinstance(leaf, Level) and data.levels.start_of(leaf.target) is None:
+            raise RulebookError(
+                f"{key}.target", "Asks for a level past the last one; ask for a lower one, or add starts."
+            )
+
+
+def _check_condition(key: str, condition: Condition) -> None:
+    if isinstance(condition, Range):
+        values = [bound for bound in (condition.min, condition.max) if bound is not None]
+    else:
+        values = condition if isinstance(condition, list) else [condition]
+    for value in values:
+        _check_number(key, value)
+
+
+def _check_number(key: str, value: object) -> None:
+    """A rulebook is kept as JSON, which has no infinity; and no reader of it takes a larger whole number."""
+    if isinstance(value, float) and not isfinite(value):
+        raise RulebookError(key, "Must be a finite number; leave a bound out where there is none.")
+    if isinstance(value, int) and abs(value) > MAX_NUMBER:
+        raise RulebookError(key, f"Must be a whole number from -{MAX_NUMBER} to {MAX_NUMBER}.")
 
 
 def _check_tiers(badge: Badge, key: str) -> None:

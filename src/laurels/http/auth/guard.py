@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from msgspec import Struct
 
@@ -60,6 +62,7 @@ class Guard:
             scope["state"]["caller"] = _NOBODY
             await self._app(scope, receive, send)
             return
+        scope["state"]["count_failure"] = partial(self._count_failure, scope)
         caller = await self._identify(scope)
         scope["state"]["caller"], scope["state"]["key_id"] = caller, caller.key
         if caller.key is not None:
@@ -86,13 +89,16 @@ class Guard:
         try:
             return await self._identity.of(scope)
         except WrongCredentials:
-            bucket = self._rates.failures
-            if bucket is not None:
-                left = await self._limiter.take(await self._of_address("failures", scope), bucket)
-                if left.retry_after:
-                    detail = "Too many wrong keys or tokens from this address; wait a moment."
-                    raise _too_many(detail, left) from None
+            await self._count_failure(scope)
             raise
+
+    async def _count_failure(self, scope: HTTPScope) -> None:
+        """Count a wrong key or token of an address. Raises Refusal where there were too many."""
+        bucket = self._rates.failures
+        if bucket is not None:
+            left = await self._limiter.take(await self._of_address("failures", scope), bucket)
+            if left.retry_after:
+                raise _too_many("Too many wrong keys or tokens from this address; wait a moment.", left) from None
 
     async def _bucket_of(self, scope: HTTPScope, caller: Caller) -> tuple[str, Bucket | None]:
         """The name of the bucket of a caller without a key, and what it holds; None for one without a limit."""
@@ -106,6 +112,13 @@ class Guard:
     async def _of_address(self, kind: str, scope: HTTPScope) -> str:
         client = scope["client"]
         return await self._names.of(kind, "" if client is None else client_of(client[0]))
+
+
+async def count_failure(scope: HTTPScope) -> None:
+    """Count a wrong key that came otherwise than as the caller's own. Raises Refusal where there were too many."""
+    counting = scope["state"].get("count_failure")
+    if counting is not None:
+        await counting()
 
 
 async def charge(scope: HTTPScope, count: int) -> None:
