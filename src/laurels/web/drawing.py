@@ -151,14 +151,16 @@ class Pen:
 
     def medal(self, badge: BadgeStateView, size: int = MEDAL) -> Markup:
         """A learner's medal, by the sprite of the page: whole when it is earned, with its progress while it is open."""
-        fraction = None if badge.earned else badge.fraction
-        return draw_medal(
-            kind_of(badge), name=badge.name, fraction=fraction, size=size, sprite=True, options=self.options
-        )
+        return self._of_sprite(kind_of(badge), badge.name, None if badge.earned else _hundredths(badge.fraction), size)
 
     def catalogue_medal(self, badge: BadgeDefinitionView) -> Markup:
         """The medal of a badge, by the sprite of the page."""
-        return draw_medal(kind_of(badge), name=badge.name, size=MEDAL, sprite=True, options=self.options)
+        return self._of_sprite(kind_of(badge), badge.name, None, MEDAL)
+
+    def _of_sprite(self, kind: MedalKind, name: str, fraction: float | None, size: float) -> Markup:
+        if self.options.theme == "page":
+            return _medal_of_page(kind, name, fraction, size, self.language.code)
+        return draw_medal(kind, name=name, fraction=fraction, size=size, sprite=True, options=self.options)
 
     def single_medal(self, badge: BadgeDefinitionView | BadgeView | BadgeStateView, size: float) -> Markup:
         """A medal that needs no sprite."""
@@ -195,6 +197,18 @@ def length_of(streak: int, unit: Unit, language: Language) -> str:
 def days_of(activity: Activity) -> list[Day]:
     """The days of an activity."""
     return [Day(date.fromisoformat(day.date), day.points, day.events, day.state or None) for day in activity.days]
+
+
+def _hundredths(fraction: float) -> float:
+    """`fraction` cut to what a picture shows of it; never nothing of something, nor all of less."""
+    return min(max(int(fraction * 100) / 100, 0.01), 0.99) if 0 < fraction < 1 else fraction
+
+
+# A page has one for each badge of the rulebook, and most are the same for many learners.
+@lru_cache(maxsize=8_192)
+def _medal_of_page(kind: MedalKind, name: str, fraction: float | None, size: float, code: str) -> Markup:
+    options = PictureOptions(lang=code, labels=labels_of(code))
+    return draw_medal(kind, name=name, fraction=fraction, size=size, sprite=True, options=options)
 
 
 @lru_cache(maxsize=64)

@@ -86,7 +86,7 @@ class Language:
             shown = 0.01
         elif 0.99 < fraction < 1:
             shown = 0.99
-        return format_percent(shown, locale=self.locale)
+        return _percent(round(shown, 2), self.code)
 
     def date(self, value: date, *, short: bool = False) -> str:
         """A day, such as 5 Jan 2026."""
@@ -122,6 +122,11 @@ def _date(value: date, pattern: str, code: str) -> str:
 @lru_cache(maxsize=16_384)
 def _number(value: float, code: str) -> str:
     return format_decimal(value, format="#,##0.#", locale=code)
+
+
+@lru_cache(maxsize=1_024)
+def _percent(fraction: float, code: str) -> str:
+    return format_percent(fraction, locale=code)
 
 
 class _Texts(dict[str, object]):

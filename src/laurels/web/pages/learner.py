@@ -107,6 +107,7 @@ def _html(learner: Learner, language: Language, *, template: str, path: str, add
     earned = sorted((badge for badge in badges if badge["earned"]), key=lambda badge: badge["earned_at"], reverse=True)
     opened = sorted((badge for badge in badges if not badge["earned"]), key=lambda badge: -badge["fraction"])
     by_id = {badge["badge_id"]: badge for badge in badges}
+    states = {state.badge_id: state for state in learner.badges}
     return render(
         template,
         path=path,
@@ -122,9 +123,9 @@ def _html(learner: Learner, language: Language, *, template: str, path: str, add
         earned=earned,
         opened=opened,
         nearest=[
-            {**asdict(near), "medal": by_id[near.badge_id]["small"]}
+            {**asdict(near), "medal": pen.medal(states[near.badge_id], SMALL_MEDAL)}
             for near in learner.dashboard.next_badges
-            if near.badge_id in by_id
+            if near.badge_id in states
         ],
         recent=[ledger_line(entry, names=by_id, language=language, zone=zone) for entry in learner.recent],
         sprite=pen.sprite(learner.badges),
@@ -143,7 +144,6 @@ def _badge(state: BadgeStateView, pen: Pen, zone: ZoneInfo) -> dict[str, Any]:
     if state.hidden is True:
         shown["name"] = pen.language.text("Hidden badge")
     shown["medal"] = pen.medal(state)
-    shown["small"] = pen.medal(state, SMALL_MEDAL)
     shown["held_line"] = held_line(state.held, pen.language)
     shown["date"] = "" if state.earned_at is None else pen.language.date(_day(state.earned_at, zone))
     return shown

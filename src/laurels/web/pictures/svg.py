@@ -7,6 +7,7 @@ what no picture may hold: inline styles, event handlers, references to other fil
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
@@ -29,6 +30,8 @@ def escape(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
+# The same widths and distances again and again.
+@lru_cache(maxsize=4_096)
 def number(value: float) -> str:
     """`value` with at most two decimals, as short as it can be written: 12, .5, -3.25."""
     text = f"{value:.2f}".rstrip("0").rstrip(".")
