@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,19 @@ async def test_what_holds_no_events_is_said_clearly(tmp_path: Path, content: byt
     with open_lines(str(given), form) as lines, pytest.raises(InputFailed, match=re.escape(told)) as refused:
         [chunk async for chunk in lines.chunks()]
     assert str(refused.value).startswith(f"{given} ")
+
+
+@pytest.mark.parametrize("piece", [b"a", b"\n", b'","'], ids=["one cell", "lines in a cell", "cells"])
+async def test_a_row_without_an_end_is_not_gathered(tmp_path: Path, piece: bytes) -> None:
+    table = tmp_path / "table.csv"
+    table.write_bytes(b'userId,eventType\nada,"' + piece * (16_000_000 // len(piece)))
+    tracemalloc.start()
+    try:
+        with open_lines(str(table), "csv") as lines, pytest.raises(InputFailed, match=r"row of more than|field larger"):
+            [chunk async for chunk in lines.chunks()]
+        assert tracemalloc.get_traced_memory()[1] < 14_000_000
+    finally:
+        tracemalloc.stop()
 
 
 async def test_a_row_goes_by_the_line_where_it_begins(tmp_path: Path) -> None:

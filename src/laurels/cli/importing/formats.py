@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -16,6 +16,8 @@ Format = Literal["ndjson", "csv"]
 
 # An array is read as a whole.
 MOST_ARRAY = 1 << 30
+# What a row may have, with what is read ahead.
+MOST_ROW = 2 << 20
 FIELDS = ("userId", "eventType", "eventId", "timestamp", "onceKey")
 METADATA = ("language", "codeLength", "sessionDuration")
 _PREFIX = "metadata."
@@ -71,14 +73,18 @@ def lines_of_array(stream: io.BufferedReader) -> Iterator[bytes]:
 
 def lines_of_table(stream: io.BufferedReader) -> Iterator[bytes]:
     """The rows of a CSV table as JSON, each on the line where it begins, between empty ones. Raises NotEvents."""
-    text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
+    bounded = _RowByRow(stream)
+    # All that it takes of a stream is `read1`.
+    text = io.TextIOWrapper(cast("io.BufferedReader", bounded), "utf-8-sig", newline="")
     rows = csv.reader(text, strict=True)
     try:
         names: list[str] = next(rows, list[str]())
         _check_names(names)
         yield from [b"\n"] * rows.line_num
         read = rows.line_num
+        bounded.row_is_read()
         for row in rows:
+            bounded.row_is_read()
             yield _encode(_event(names, row)) + b"\n" if row else b"\n"
             # A row goes by the line where it begins.
             for _ in range(read + 1, rows.line_num):
@@ -91,6 +97,29 @@ def lines_of_table(stream: io.BufferedReader) -> Iterator[bytes]:
     finally:
         # The stream is not its own to close.
         text.detach()
+
+
+class _RowByRow(io.BufferedIOBase):
+    """A stream that ends with NotEvents where a row has no end: the reader of rows would put all of it together, and a
+    small packed file may hold many gigabytes of it."""
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream = stream
+        self._held = 0
+
+    def row_is_read(self) -> None:
+        """The row is complete."""
+        self._held = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read1(self, size: int = -1, /) -> bytes:
+        data = self._stream.read1(size)
+        self._held += len(data)
+        if self._held > MOST_ROW:
+            raise NotEvents(f"has a row of more than {MOST_ROW >> 20} MiB, or a quote that is never closed; mend that.")
+        return data
 
 
 def _check_names(names: Sequence[str]) -> None:
