@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
+from laurels.domain.folding import MOST_LANGUAGES
 from laurels.domain.ledger import EventRecorded
 from laurels.domain.progress import Progress
 from laurels.testing.builders import small_rulebook
@@ -18,3 +19,17 @@ def test_a_user_exists_since_what_their_first_entry_tells_of_and_no_late_event_m
         outcome = advance(progress, LearningEvent(user_id="ada", event_type="run"), at, rulebook)
         progress.stamp(seq, 40 * DAY, EventRecorded("run", at, outcome))
     assert progress.created_at == 20 * DAY
+
+
+def test_of_more_languages_than_anybody_learns_the_same_are_counted_whatever_the_order_of_events() -> None:
+    rulebook = small_rulebook()
+    names = [f"language {number:04}" for number in range(MOST_LANGUAGES + 200)]
+    languages: list[dict[str, int]] = []
+    for order in (names * 2, names[::-1] * 2):
+        progress = Progress(user_id="ada", version=rulebook.measures_version)
+        for name in order:
+            advance(
+                progress, LearningEvent(user_id="ada", event_type="run", metadata={"language": name}), DAY, rulebook
+            )
+        languages.append(progress.languages)
+    assert languages == [dict.fromkeys(names[:MOST_LANGUAGES], 2)] * 2

@@ -31,6 +31,9 @@ from laurels.domain.rules.criteria import Moment
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.streaks import run_through
 
+# Of one user. Nobody learns as many: they would be in the way of whoever reads or writes that user.
+MOST_LANGUAGES = 1_000
+
 
 class Revisions:
     """What later entries of one user changed of earlier ones: taken back are events by `seq` and awards by `seq` and
@@ -94,6 +97,14 @@ class Revisions:
 
 
 NO_REVISIONS = Revisions()
+
+
+def _count(languages: dict[str, int], language: str) -> None:
+    """Count an event in a language. Of more than MOST_LANGUAGES the first ones by name are kept: it is the same ones
+    whatever the order of events, and of each of them every event was counted."""
+    languages[language] = languages.get(language, 0) + 1
+    if len(languages) > MOST_LANGUAGES:
+        del languages[max(languages)]
 
 
 def is_revision(entry: Entry) -> bool:
@@ -193,7 +204,7 @@ def observe_event(
     totals.points += points
     language = metadata.get("language")
     if language is not None:
-        progress.languages[language] = progress.languages.get(language, 0) + 1
+        _count(progress.languages, language)
         if rulebook.keeps_language(language):
             _count_language(progress, language, points, at, rulebook)
 

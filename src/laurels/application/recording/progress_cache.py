@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Collection, Container, Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from laurels.application.ports.ledger import LATER_LIMIT, Loaded
 from laurels.application.ports.store import Store
 from laurels.application.recording.pending_projections import PendingProjections, days_touched
@@ -19,6 +21,7 @@ from laurels.domain.ledger import Entry
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 
+_encode = msgspec.json.Encoder().encode
 # How many users that wait for their projection one `trim` looks at, before it leaves the rest to the next one.
 PASSED_OVER = 1_000
 
@@ -199,4 +202,5 @@ def _weight_of(progress: Progress) -> int:
     """Roughly how many small objects it holds."""
     parts = sum(map(len, progress.parts.values()))
     paid = sum(map(len, progress.paid.values())) + sum(map(len, progress.paid_at.values()))
-    return 16 + 2 * len(progress.days) + len(progress.awards) + parts + paid + len(progress.once) // 128
+    own = len(progress.languages) + (len(_encode(progress.preferences)) // 6 if progress.preferences else 0)
+    return 16 + 2 * len(progress.days) + len(progress.awards) + parts + paid + own + len(progress.once) // 128

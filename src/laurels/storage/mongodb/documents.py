@@ -27,6 +27,9 @@ _decode_body = msgspec.json.Decoder(EntryBody).decode
 # The server puts its own time and a counter in the place of a zero timestamp that it is given to insert.
 _SERVER_FILLS_THIS = Timestamp(0, 0)
 LARGEST_INTEGER = 2**63 - 1
+# A document holds 16 MiB, of which this may be a user's state. One that grew beyond is not kept: refused by the server
+# it would hold up the projections of everybody.
+STATE_BYTES = 15 * 1024 * 1024
 
 EVERYBODY = ""
 """What all users count for whom the rarity of badges is reckoned with; no badge has this id."""
@@ -72,7 +75,9 @@ def entry_of(slip: Document, line: Document) -> Entry:
 
 
 def user_of(progress: Progress, card: Card) -> Document:
-    """The fields of a user's document that a projection sets: the card to be read, the state to go on from."""
+    """The fields of a user's document that a projection sets: the card to be read, the state to go on from (empty where
+    there is too much of it: who reads it then goes through the ledger)."""
+    state = pack(progress)
     return {
         "totalPoints": card.total_points,
         "level": card.level,
@@ -85,7 +90,7 @@ def user_of(progress: Progress, card: Card) -> Document:
         "held": [EVERYBODY, *card.badges] if card.is_counted else [],
         "seq": progress.seq,
         "version": progress.version,
-        "state": pack(progress),
+        "state": state if len(state) <= STATE_BYTES else b"",
     }
 
 

@@ -25,6 +25,23 @@ class SnapshotContract:
         assert await other.boards.cards(["ada"]) == {"ada": shown}
         assert (await other.ledger.read({"ada": None}, VERSION)).snapshots == {"ada": kept.progress}
 
+    async def test_a_user_of_whom_there_is_more_than_a_document_holds_stands_in_nobodys_way(
+        self, open_store: OpenStore
+    ) -> None:
+        store = await open_store()
+        large = progress("ada", 4)
+        large.once = bytes(17 * 1024 * 1024)
+        projections = [Projection(large, {"all": standing("ada", 5)}), Projection(progress("bob", 3), {})]
+        await store.snapshots.project(projections, cards=[card("ada"), card("bob")])
+        found = await store.snapshots.projected(["ada", "bob"])
+        assert found["bob"].progress == progress("bob", 3)
+        assert found["ada"].progress in (large, None)
+        assert (found["ada"].card, found["ada"].standings) == (card("ada"), {"all": standing("ada", 5)})
+        # Read again from the ledger where it was not kept.
+        read = (await store.ledger.read({"ada": None, "bob": None}, VERSION)).snapshots
+        assert read.get("ada") in (large, None)
+        assert read["bob"] == progress("bob", 3)
+
     async def test_a_projection_outlives_a_clean_end(self, open_store: OpenStore) -> None:
         store = await open_store()
         await project(store, "ada", 2)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from laurels.application.lru_cache import LruCache
 from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.store import Store
@@ -18,6 +20,7 @@ from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import UnknownUser
 
+_encode = msgspec.json.Encoder().encode
 RECENT_BYTES = 32 * 1024 * 1024
 
 
@@ -81,4 +84,6 @@ def recent_progress(limit: int = RECENT_BYTES) -> LruCache[Progress]:
 
 
 def _progress_bytes(progress: Progress) -> int:
-    return 4_000 + 300 * len(progress.days) + 150 * len(progress.awards) + 150 * sum(map(len, progress.parts.values()))
+    parts = len(progress.awards) + len(progress.languages) + sum(map(len, progress.parts.values()))
+    own = 25 * len(_encode(progress.preferences)) if progress.preferences else 0
+    return 4_000 + 300 * len(progress.days) + 150 * parts + own + len(progress.once)

@@ -74,7 +74,9 @@ class MongoSnapshots(Concern):
         # Lines second: what was pending in a user's document may be on the boards by then, never the other way round.
         users = await self.database["users"].find(asked).to_list()
         lines = await self.database["standings"].find(asked).to_list()
-        found = {user["userId"]: Projected(progress_of(user), card_of(user), {}) for user in users}
+        found = {
+            user["userId"]: Projected(progress_of(user) if user["state"] else None, card_of(user), {}) for user in users
+        }
         seqs: dict[tuple[str, str], int] = {}
         for line in lines:
             user_id, board = line["userId"], line["board"]
