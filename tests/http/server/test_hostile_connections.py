@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import httpx2
@@ -18,6 +19,8 @@ MB = 1024 * 1024
 GROWTH = 40 * MB
 LARGE = "/static/swagger-ui/swagger-ui-bundle.js"
 PLACES = 30
+# Places of each kind of probe.
+PROBES = 32
 
 
 @pytest.fixture(scope="module")
@@ -199,12 +202,12 @@ class TestClientsThatDoNotRead:
 
 @pytest.mark.parametrize("path", ["export/big?format=csv", "users/big/data"])
 def test_clients_that_read_a_long_history_slowly_cost_little(server: ServerProcess, path: str) -> None:
-    lines = [b'{"userId":"big","eventType":"code_run","metadata":{"a":"%b"}}' % (b"x" * 15_000)] * 100
+    lines = [b'{"userId":"big","eventType":"code_run","metadata":{"a":"%b"}}' % (b"x" * 15_000)] * 50
     with server.client() as client, ExitStack() as stack:
-        for _ in range(5):
+        for _ in range(10):
             body = b"[%b]" % b",".join(lines)
             assert client.post("/api/progress/events", content=body).status_code == 200
-        for _ in range(20):
+        for _ in range(12):
             connection = stack.enter_context(socket.socket())
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
             connection.connect(("127.0.0.1", server.port))
@@ -228,6 +231,33 @@ def test_clients_that_send_a_body_slowly_hold_no_place(server: ServerProcess) ->
         # It is answered all the same when its body is there.
         connections[-1].sendall(b" " * 398 + b"}")
         assert connections[-1].recv(65_536).startswith(b"HTTP/1.1 403 ")
+
+
+def test_bodies_that_do_not_come_do_not_hold_up_a_stop(server: ServerProcess) -> None:
+    with ExitStack() as stack:
+        for _ in range(20):
+            connection = stack.enter_context(connect(server))
+            connection.sendall(b"POST /api/progress/event HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 9\r\n\r\n{")
+        time.sleep(0.2)
+        started = time.monotonic()
+        server.stop()
+        assert time.monotonic() - started < 8
+    server.start()
+
+
+def test_who_asks_whether_a_hanging_store_is_ready_does_not_keep_others_from_asking_whether_it_lives(
+    server: ServerProcess,
+) -> None:
+    with closing(sqlite3.connect(server.database, isolation_level=None)) as database, ExitStack() as stack:
+        database.execute("BEGIN IMMEDIATE")
+        for _ in range(2 * PROBES):
+            connection = stack.enter_context(connect(server))
+            connection.sendall(b"GET /health/ready HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+        time.sleep(0.2)
+        with server.client() as client:
+            assert client.get("/health/ready").status_code == 503
+            assert client.get("/health/live").status_code == 200
+        database.execute("ROLLBACK")
 
 
 def is_cut(connection: socket.socket) -> bool:

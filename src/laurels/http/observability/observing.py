@@ -27,7 +27,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _IS_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII).fullmatch
 # Refusals cost a caller nothing: so many a second get a line, which says how many before it got none (`unlogged`).
 REFUSALS_LOGGED = 10
-_REFUSED = frozenset({401, 403, 429})
+_REFUSED = frozenset({401, 403, 429, 503})
 _CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 Seen = tuple[str, str, str]

@@ -8,7 +8,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage,
 
 from laurels.counts import counted
 from laurels.http.server.deadlines import Deadlines
-from laurels.http.server.routing import route_of
+from laurels.http.server.routing import address_of, route_of
 from laurels.http.wire.bodies import BODY_IS_READ
 from laurels.http.wire.refusal import Refusal
 
@@ -26,14 +26,15 @@ class Capacity:
     on and those that were refused.
 
     A request holds its place while it is worked on, not while its client sends the body or reads the answer: a place
-    would else cost a client no more than a byte now and then. Probes have `probes` places of their own: a server with
-    much to do is alive.
+    would else cost a client no more than a byte now and then. Each kind of probe has `probes` places of its
+    own: a server with much to do is alive, and so is one whose store keeps those waiting who ask whether it is ready.
     """
 
     def __init__(self, app: ASGIApp, *, requests: int, seconds: float, probes: int = 32) -> None:
         self._app = app
         self._of_requests = _Places(requests)
-        self._of_probes = _Places(probes)
+        self._probes = probes
+        self._of_probes: dict[str, _Places] = {}
         self._seconds = seconds
         self._deadlines = Deadlines(seconds)
         self.shed = 0
@@ -41,7 +42,7 @@ class Capacity:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"  # noqa: S101  nothing else comes here
         route = route_of(scope)
-        places = self._of_probes if route is not None and route.is_probe else self._of_requests
+        places = self._of_requests if route is None or not route.is_probe else self._places_of_probe(scope)
         if places.taken >= places.most:
             self.shed += 1
             raise Refusal(503, "The server has as much to do as it takes; try again in a moment.")
@@ -97,7 +98,12 @@ class Capacity:
     @property
     def under_way(self) -> int:
         """How many requests are worked on."""
-        return self._of_requests.taken + self._of_probes.taken
+        return self._of_requests.taken + sum(places.taken for places in self._of_probes.values())
+
+    def _places_of_probe(self, scope: HTTPScope) -> _Places:
+        address = address_of(scope)
+        assert address is not None  # noqa: S101  a route has one
+        return self._of_probes.setdefault(address.template, _Places(self._probes))
 
     def close(self) -> None:
         """Limit nothing any more."""

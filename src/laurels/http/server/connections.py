@@ -39,7 +39,15 @@ _USED = {
     RequestResponseCycle: ("run_asgi", "send", "receive"),
 }
 _IN_PROTOCOL = {"connections", "cycle", "flow", "loop", "parser", "pipeline", "tasks", "transport"}
-_IN_CYCLE = {"disconnected", "keep_alive", "message_event", "response_complete", "response_started", "transport"}
+_IN_CYCLE = {
+    "disconnected",
+    "keep_alive",
+    "message_event",
+    "more_body",
+    "response_complete",
+    "response_started",
+    "transport",
+}
 
 # A client that sends ahead is read in pieces of so many bytes, so that no more requests wait than are looked at.
 _PIECE = 512
@@ -49,6 +57,8 @@ _MOST_UNREAD = 1024 * 1024
 LINGER = 1.0
 # Seconds in which a client must take something when the server stops.
 STOP_PATIENCE = 1.0
+# Seconds that are left then for the rest of a body.
+STOP_BODY_SECONDS = 3.0
 
 _BAD = plain_refusal(400, "This is not a request that can be read.")
 _TOO_LARGE = plain_refusal(431, "The head of a request, or what follows its body, is too large.")
@@ -235,6 +245,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         super().shutdown()
         self._transport.hurry(STOP_PATIENCE)
+        if self._waits_for_body():
+            self.loop.call_later(STOP_BODY_SECONDS, self._give_up_body)
 
     def _count(self, size: int) -> None:
         self._silent = 0
@@ -276,6 +288,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _waits_for_body(self) -> bool:
+        cycle = self.cycle
+        return bool(cycle and cycle.more_body and not cycle.response_started)
+
+    def _give_up_body(self) -> None:
+        if self._waits_for_body():
+            self._transport.abort()
 
     def _give_up(self) -> None:
         self._head_timer = None

@@ -40,6 +40,7 @@ from laurels.errors import (
     UserDeleted,
     UserMerged,
 )
+from laurels.http.observability.observing import REFUSALS_LOGGED, Sample
 from laurels.http.server.routing import address_of
 from laurels.http.wire.refusal import Refusal
 from laurels.http.wire.streams import StreamRefused
@@ -132,6 +133,9 @@ STORE_DETAILS: dict[str, str] = {
 """What callers read of a store's errors, whose own texts are for the operator and may name files and hosts."""
 
 
+_failures = Sample(REFUSALS_LOGGED)
+
+
 def problem(
     *,
     status: int,
@@ -190,7 +194,10 @@ def on_laurels_error(request: Request[Any, Any, Any], error: LaurelsError) -> Re
         # A fault was logged with its traceback where it happened.
         is_logged = isinstance(error, InternalFault) or (isinstance(error, StoreError) and error.__cause__ is None)
         cause = None if is_logged else error
-        logger.error("request failed", route=_route(request), code=error.code, exc_info=cause)
+        # All who wait for a store that is away fail at once, and each with a traceback.
+        if (unlogged := _failures.take()) is not None:
+            more = {"unlogged": unlogged} if unlogged else {}
+            logger.error("request failed", route=_route(request), code=error.code, exc_info=cause, **more)
     if not detail:
         return on_fault(request, error)
     errors = [FieldError(*fault) for fault in error.faults] if isinstance(error, InvalidInput) else None
