@@ -157,6 +157,19 @@ class TestUserBadges:
         assert badge in brought[-1]
         assert not any(badge in earlier for earlier in brought[:-1])
 
+    def test_one_that_was_granted_shows_how_far_it_is_by_itself(
+        self, client: httpx2.Client, record: Record, user: str
+    ) -> None:
+        for name in ("c", "go"):
+            record(user, metadata={"language": name}, timestamp=NOON)
+        wanted = {"userId": user, "badgeId": "polyglot", "reason": "on paper", "earnedAt": NOON}
+        assert client.post("/api/progress/awards", json=wanted).status_code == 201
+        states = {state["badgeId"]: state for state in client.get(f"/api/progress/badges/{user}").json()["badges"]}
+        granted = states["polyglot"]
+        assert (granted["earned"], granted["earnedAt"]) == (True, NOON)
+        assert (granted["current"], granted["target"], granted["fraction"]) == (2, 5, 0.4)
+        assert all(state["fraction"] == state["current"] / state["target"] for state in states.values())
+
     def test_a_mentor_is_only_who_joins_as_one(self, client: httpx2.Client, record: Record, user: str) -> None:
         for role in ["mentor"] * 9 + ["student"] * 3:
             record(user, "session_join", metadata={"role": role}, timestamp=NOON)

@@ -92,7 +92,10 @@ def _is_hidden(badge_id: str, rulebook: Rulebook) -> bool:
 
 
 def badge_states(progress: Progress, rulebook: Rulebook, shares: Shares) -> list[BadgeStateView]:
-    """Every badge of the rulebook, held or open, with the user's progress towards it; a held one is complete."""
+    """Every badge of the rulebook, held or open, with the user's progress towards it.
+
+    A badge that was awarded by hand may be held while its criterion is not met: `earned` and `current` say so.
+    """
     states: list[BadgeStateView] = []
     for badge, goal in zip(rulebook.badges, rulebook.goals, strict=True):
         award = progress.awards.get(badge.id)
@@ -111,9 +114,9 @@ def badge_states(progress: Progress, rulebook: Rulebook, shares: Shares) -> list
                 points=badge.points if award is None else award.points,
                 earned=award is not None,
                 earned_at=None if award is None else iso(award.earned_at),
-                current=seen.current if award is None else seen.target,
+                current=seen.current,
                 target=seen.target,
-                fraction=seen.fraction if award is None else 1.0,
+                fraction=seen.fraction,
                 held=shares.of(badge.id),
                 hidden=True if is_concealed else UNSET,
             )
