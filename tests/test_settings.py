@@ -187,3 +187,17 @@ async def test_a_store_url_may_be_percent_encoded(tmp_path: Path) -> None:
     store = await open_store(f"sqlite:///{tmp_path}/a%20b%3F.db")
     await store.close()
     assert (tmp_path / "a b?.db").exists()
+
+
+def test_every_wrong_one_is_named_at_once() -> None:
+    wrong = {
+        "LAURELS_STOER": "x",
+        "LAURELS_MAX_STREAMS": "abc",
+        "LAURELS_PUBLIC": "board,badge",
+        "LAURELS_TRUSTED_PROXIES": "nginx",
+        "LAURELS_CORS_ORIGINS": "learn.example",
+    }
+    with pytest.raises(SettingsError) as refused:
+        read_settings(wrong)
+    assert [name for name in wrong if name not in str(refused.value)] == []
+    assert "badge and board cannot be made public" in str(refused.value)

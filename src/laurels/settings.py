@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,7 +15,7 @@ from platformdirs import user_data_path
 
 from laurels.domain.profiles import FIELDS as PROFILE_FIELDS
 from laurels.errors import SettingsError
-from laurels.shapes import nearest, shape_faults, unknown_name
+from laurels.shapes import nearest, read_fields, unknown_name
 
 PREFIX = "LAURELS_"
 # The name of the database in the data folder.
@@ -343,36 +343,34 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
             faults.append(f"{variable}: no such setting. {hint}")
         elif text.strip():
             given[name] = text.strip()
-    faults += [f"{PREFIX}{name.upper()}: {detail}" for name, detail in shape_faults(given, Settings, strict=False)]
+    values, wrong = read_fields(given, Settings, strict=False)
+    faults += [f"{PREFIX}{name.upper()}: {detail}" for name, detail in wrong]
+    settings = Settings(**values)
+    faults += _faults_of_lists(settings)
     if faults:
         raise SettingsError(" ".join(faults))
-    settings = msgspec.convert(given, Settings, strict=False)
-    _check_lists(settings)
     return settings
 
 
-def _check_lists(settings: Settings) -> None:
+def _faults_of_lists(settings: Settings) -> Iterator[str]:
+    """What is wrong with values that hold several, or an address."""
     for field in settings.listed("fixed_profile_fields"):
         if field not in PROFILE_FIELDS:
-            raise SettingsError(f"LAURELS_FIXED_PROFILE_FIELDS: {unknown_name(field, PROFILE_FIELDS)}")
+            yield f"LAURELS_FIXED_PROFILE_FIELDS: {unknown_name(field, PROFILE_FIELDS)}"
     if unknown := set(settings.listed("public")) - PUBLIC:
-        raise SettingsError(f"LAURELS_PUBLIC: {min(unknown)} cannot be made public; use {', '.join(sorted(PUBLIC))}.")
+        yield f"LAURELS_PUBLIC: {' and '.join(sorted(unknown))} cannot be made public; use {', '.join(sorted(PUBLIC))}."
     for proxy in settings.listed("trusted_proxies"):
         try:
             ip_network(proxy, strict=False)
         except ValueError:
-            raise SettingsError(
-                f"LAURELS_TRUSTED_PROXIES: {proxy} must be an address or a network, such as 10.0.0.0/8."
-            ) from None
+            yield f"LAURELS_TRUSTED_PROXIES: {proxy} must be an address or a network, such as 10.0.0.0/8."
     for name in ("cors_origins", "frame_ancestors", "public_url"):
         for origin in settings.listed(name):
             parts = urlsplit(origin)
             is_plain = origin == f"{parts.scheme}://{parts.netloc}" and not set(origin) & set(" ;'\"\\")
             if parts.scheme not in ("http", "https") or not is_plain or not parts.hostname:
-                raise SettingsError(
-                    f"LAURELS_{name.upper()}: {origin} must be an origin, such as https://learn.example."
-                )
+                yield f"LAURELS_{name.upper()}: {origin} must be an origin, such as https://learn.example."
     if settings.jwt_jwks_url is not None and urlsplit(settings.jwt_jwks_url).scheme not in ("http", "https"):
-        raise SettingsError("LAURELS_JWT_JWKS_URL: must be an http or https address.")
+        yield "LAURELS_JWT_JWKS_URL: must be an http or https address."
     if settings.otlp_endpoint is not None and urlsplit(settings.otlp_endpoint).scheme not in ("http", "https"):
-        raise SettingsError("LAURELS_OTLP_ENDPOINT: must be an http or https address.")
+        yield "LAURELS_OTLP_ENDPOINT: must be an http or https address."

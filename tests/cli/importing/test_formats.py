@@ -16,6 +16,7 @@ from laurels.cli.importing.event_lines import InputFailed, open_lines
 from laurels.cli.importing.formats import Format
 from laurels.cli.importing.pipeline import ImportPipeline
 from laurels.cli.importing.rejects import Rejects
+from laurels.cli.importing.shares import Share, Taken, read_share
 from laurels.cli.importing.source_lines import SourceLines
 from laurels.cli.terminal import CommandFailed
 from laurels.domain.imported_lines import ImportedLines
@@ -38,6 +39,8 @@ from laurels.rulebooks.loader import load_rulebook
         (b"userId,points,eventType\n", "csv", "points"),
         (b"userId\nada\n", "csv", "lacks the column eventType"),
         (b"userId,userId,eventType\n", "csv", "twice"),
+        (b"userId;eventType\nada;code_run\n", "csv", "has semicolons between its columns; save it with commas."),
+        (b"userId\teventType\nada\tcode_run\n", "csv", "has tabs between its columns"),
         (b"userId,eventType\n\xff\xfe,code_run\n", "csv", "UTF-8"),
     ],
 )
@@ -99,3 +102,24 @@ def test_what_comes_through_a_pipe_has_no_name(tmp_path: Path) -> None:
     for through in ("-", str(pipe), f"/dev/fd/{reading}", "/dev/stdin"):
         assert name_of(through) is None
     os.close(reading)
+
+
+@pytest.mark.parametrize("line", ["{", '{"userId": "ada"', '"userId": "ada",', "not json", "{} {}"])
+def test_a_line_that_is_no_json_is_refused_in_a_sentence(line: str) -> None:
+    event = b'{"userId": "ada", "eventType": "code_run", "eventId": "1"}'
+    share = Share(None, [1, 2], [event, line.encode()])
+    taken = Taken()
+    read_share(share, taken, load_rulebook(), now=2_000_000_000_000)
+    assert taken.refused == [(2, "Is not valid JSON: a line holds one whole event and nothing else.")]
+
+
+async def test_who_is_to_name_a_source_is_not_told_to_repeat_the_command(tmp_path: Path) -> None:
+    given = tmp_path / "given.ndjson"
+    given.write_text('{"userId": "ada", "eventType": "code_run"}\n')
+    source = SourceLines(None, ImportedLines(), None)
+    intake = ImportPipeline(
+        [DryWorker(load_rulebook(), None)], Rejects(None), source=source, on_progress=lambda _: None
+    )
+    with open_lines(str(given)) as lines, pytest.raises(CommandFailed, match="--source NAME") as stopped:
+        await intake.take_in(lines)
+    assert str(stopped.value).endswith("Stopped; 0 events were recorded, 0 were already there.")

@@ -21,6 +21,8 @@ MOST_ROW = 2 << 20
 FIELDS = ("userId", "eventType", "eventId", "timestamp", "onceKey")
 METADATA = ("language", "codeLength", "sessionDuration")
 _PREFIX = "metadata."
+# What some programs put between columns in the place of commas.
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -124,6 +126,8 @@ class _RowByRow(io.BufferedIOBase):
 
 def _check_names(names: Sequence[str]) -> None:
     known = [*FIELDS, *METADATA, "metadata"]
+    if len(names) == 1 and (found := [word for sign, word in _SEPARATORS.items() if sign in names[0]]):
+        raise NotEvents(f"has {found[0]} between its columns; save it with commas.")
     for name in names:
         if name not in known and not (name.startswith(_PREFIX) and len(name) > len(_PREFIX)):
             hint = f" Did you mean {found}?" if (found := nearest(name, known)) else ""

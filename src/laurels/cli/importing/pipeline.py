@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from laurels.cli.importing.event_lines import Chunk, EventLines, InputFailed, Part
 from laurels.cli.importing.rejects import Rejects
-from laurels.cli.importing.shares import Share, Taken
+from laurels.cli.importing.shares import UNNAMED, Share, Taken
 from laurels.cli.importing.sorting import Line, LinesByLearner, Portion
 from laurels.cli.importing.source_lines import SourceLines
 from laurels.cli.importing.worker import Worker
@@ -152,10 +152,10 @@ class ImportPipeline:
         finally:
             self._tell_refused()
         if self._failure is not None:
-            raise CommandFailed(
-                f"{self._failure} Stopped; {self._so_far} "
-                "Run the same command again to continue: nothing is recorded twice."
-            )
+            stopped = f"{self._failure} Stopped; {self._so_far}"
+            if self._failure != UNNAMED:
+                stopped += " Run the same command again to continue: nothing is recorded twice."
+            raise CommandFailed(stopped)
 
     async def _hand_over(self, portion: Portion) -> None:
         while len(self._in_flight) >= IN_FLIGHT * len(self._workers):

@@ -15,7 +15,7 @@ from laurels.domain.ledger import Entry, EventRecorded
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import LaurelsError
 
-_UNNAMED = (
+UNNAMED = (
     "An event has no eventId, and what does not come from a file has no name: give it one with --source NAME, always "
     "the same for the same lines, so that none is recorded twice and none is taken for another one."
 )
@@ -89,7 +89,7 @@ def read_share(share: Share, taken: Taken, rulebook: Rulebook, now: int) -> Even
             continue
         if event.event_id is None:
             if share.source is None:
-                taken.failed = _UNNAMED
+                taken.failed = UNNAMED
                 break
             if share.moved_after is not None and number > share.moved_after:
                 taken.conflict(number, _AFTER_MOVED.format(share.moved_after))
@@ -144,4 +144,4 @@ def _reason(error: Exception) -> str:
         case LaurelsError():
             return str(error)
         case _:
-            return f"{error}."
+            return "Is not valid JSON: a line holds one whole event and nothing else."
