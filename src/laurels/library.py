@@ -16,6 +16,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from msgspec import UNSET, UnsetType
 
 from laurels.application.ports.clock import Clock
+from laurels.application.queries.boards.leaderboards import DEFAULT_LIMIT
 from laurels.application.queries.learners.history import history
 from laurels.application.recording.recorder import BATCH
 from laurels.application.service import Service
@@ -245,7 +246,7 @@ class Laurels:
         timeframe: Timeframe | str | None = None,
         *,
         period: str | None = None,
-        limit: int = 10,
+        limit: int | None = None,
         cursor: str | None = None,
         around: str | None = None,
         language: str | None = None,
@@ -255,16 +256,20 @@ class Laurels:
 
         `timeframe` is all-time, monthly, weekly or daily; `period` names a closed one (2026-11, 2026-W47, 2026-11-23).
         `language` asks for the board of one language, where the rulebook keeps them. `users` ranks up to 200 users
-        among each other instead. Raises InvalidQuery; UnknownUser where `around` does not stand on the board.
+        among each other instead. `limit` is how many lines: 10 by default, or all of `users`.
+        Raises InvalidQuery; UnknownUser where `around` does not stand on the board.
         """
         boards, kind = self.service.leaderboards, as_timeframe(timeframe)
         period, language = as_text(period, "period"), as_text(language, "language")
-        cursor, around, limit = as_text(cursor, "cursor"), as_text(around, "around"), as_limit(limit)
+        cursor, around = as_text(cursor, "cursor"), as_text(around, "around")
+        limit = None if limit is None else as_limit(limit)
         if users is not None:
             if cursor is not None or around is not None:
                 raise InvalidQuery("users", "Cannot be combined with 'cursor' or 'around'.")
             ids = as_user_ids(users)
-            return result_of(await boards.among(ids, kind, period=period, language=language), Leaderboard)
+            ranked = await boards.among(ids, kind, period=period, limit=limit, language=language)
+            return result_of(ranked, Leaderboard)
+        limit = DEFAULT_LIMIT if limit is None else limit
         page = await boards.page(kind, period=period, limit=limit, cursor=cursor, around=around, language=language)
         return result_of(page, Leaderboard)
 

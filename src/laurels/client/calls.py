@@ -148,7 +148,7 @@ def leaderboard(
     timeframe: Timeframe | str | None = None,
     *,
     period: str | None = None,
-    limit: int = 10,
+    limit: int | None = None,
     cursor: str | None = None,
     around: str | None = None,
     language: str | None = None,
@@ -163,8 +163,7 @@ def leaderboard(
     query = {
         "timeframe": as_timeframe(timeframe),
         "period": period,
-        # Among named users all are shown.
-        "limit": limit if users is None else None,
+        "limit": limit,
         "cursor": cursor,
         "around": around,
         "language": language,

@@ -37,7 +37,7 @@ from laurels.http.wire.envelopes import Form
 from laurels.http.wire.openapi.description import DescriptionPlugin, description
 from laurels.http.wire.openapi.names import operation_id
 from laurels.http.wire.problems import not_found, on_fault, on_http_exception, on_laurels_error
-from laurels.http.wire.queries import takes_query
+from laurels.http.wire.requests import takes_request
 from laurels.http.wire.shares import Shares
 from laurels.http.wire.streams import Streams
 
@@ -91,8 +91,8 @@ def build_app(
     state["downloads"] = Shares("download", in_all=1_000, of_key=200, of_user=4)
     if running is not None:
         state.update(limits=running.limits, streams=running.streams, callers_known=running.callers_known)
-        state.update(reports=running.reports, envelope=running.envelope)
         state.update(batches=BatchRoom(running.limits.batch_bytes))
+        state.update(reports=running.reports, envelope=running.envelope, running=running)
 
     def what_runs() -> Running:
         if running is None:
@@ -127,7 +127,7 @@ def build_app(
             use_handler_docstrings=True,
             operation_id_creator=operation_id,
         ),
-        guards=[allow, takes_query],
+        guards=[allow, takes_request],
         logging_config=None,
         # Bodies are limited where they are read, each route by its own setting.
         request_max_body_size=None,

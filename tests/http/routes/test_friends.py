@@ -28,6 +28,9 @@ class TestFriends:
         answer = board(client, period=month, users=listed)
         assert ranks(answer) == [(1, second), (2, third), (2, comma)]
         assert (answer["total"], answer["next"]) == (3, None)
+        first_of_them = board(client, period=month, users=listed, limit=2)
+        assert ranks(first_of_them) == [(1, second), (2, third)]
+        assert (first_of_them["total"], first_of_them["next"]) == (3, None)
 
     def test_at_most_200_are_asked_for_and_no_page(self, client: httpx2.Client) -> None:
         assert board(client, users=",".join(f"x{n}" for n in range(200)))["leaderboard"] == []

@@ -90,7 +90,8 @@ class TestOtherQueries:
         problem = assert_refused(client.get(BOARD + "?timefrme=daily&limit=1"), 422, field="timefrme")
         assert 'Did you mean "timeframe"?' in problem["detail"]
         assert_refused(client.get("/api/badges?limit=1"), 422, field="limit", code=":invalid-query")
-        assert_refused(client.post("/api/progress/event?dryRun=1", json={}), 422, field="dryRun")
+        event = {"userId": "nobody", "eventType": "code_run"}
+        assert_refused(client.post("/api/progress/event?dryRun=1", json=event), 422, field="dryRun")
 
     def test_every_wrong_parameter_is_named_at_once(self, client: httpx2.Client) -> None:
         response = client.get(BOARD, params={"timeframe": "hourly", "limit": "ten", "perod": "2026-11"})

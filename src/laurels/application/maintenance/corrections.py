@@ -75,9 +75,11 @@ class Corrections:
         """Award a badge by hand, as of `earned_at` (milliseconds, default now). Raises InvalidInput, UnknownUser,
         UnknownBadge or StoreError."""
         at = self._clock() if earned_at is None else earned_at
-        self._check({"userId": user_id, "reason": reason, "earnedAt": at})
-        if self._rulebook.badge(badge_id) is None:
-            raise UnknownBadge("The rulebook has no badge with this badgeId; GET /api/badges lists them.")
+        faults = self.faults_of({"userId": user_id, "badgeId": badge_id, "reason": reason, "earnedAt": at})
+        if [name for name, _ in faults] == ["badgeId"]:
+            raise UnknownBadge(faults[0][1])
+        if faults:
+            raise InvalidInput.of(faults)
 
         async def decide(progress: Progress, rules: Rulebook) -> Amendment | EntryBody:
             if badge_id in progress.awards:
@@ -107,17 +109,22 @@ class Corrections:
         return await self._write(user_id, decide)
 
     def faults_of(self, values: Mapping[str, Any]) -> list[Fault]:
-        """What is wrong with what was asked for, by wire name: `userId`, `eventId`, `reason`, and `earnedAt`, a time
-        with offset or in milliseconds."""
+        """What is wrong with what was asked for, by wire name: `userId`, `eventId`, `reason`, and of a grant also
+        `badgeId` and `earnedAt`, a time with offset or in milliseconds."""
         now = self._clock()
         checks: dict[str, Callable[[Any], object]] = {
             "userId": lambda user_id: check_id(user_id, "userId", InvalidInput),
             "eventId": lambda event_id: check_id(event_id, "eventId", InvalidInput),
+            "badgeId": self._check_badge,
             "reason": check_reason,
             "earnedAt": lambda at: _check_earned_at(to_ms(at) if isinstance(at, datetime) else at, now),
         }
         given = [name for name in checks if values.get(name) is not None]
         return faults_of(*(partial(checks[name], values[name]) for name in given))
+
+    def _check_badge(self, badge_id: str) -> None:
+        if self._rulebook.badge(badge_id) is None:
+            raise InvalidInput("badgeId", "The rulebook has no badge with this badgeId; GET /api/badges lists them.")
 
     def _check(self, values: Mapping[str, Any]) -> None:
         if faults := self.faults_of(values):

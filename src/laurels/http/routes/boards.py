@@ -25,6 +25,7 @@ from laurels.http.wire.bodies import header, user_ids_in
 from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.languages import in_language
 from laurels.http.wire.schemas import BadgeCatalogue
+from laurels.http.wire.together import excludes, period_of_timeframe, top_by_total
 
 _AT_A_GLANCE = re.compile(rb"[A-Za-z0-9-]+").fullmatch
 _LIMIT = re.compile("[1-9][0-9]{0,2}").fullmatch
@@ -62,6 +63,7 @@ async def answer_board(scope: HTTPScope, _receive: Receive, service: Service, _l
     access=BOARDS,
     short=answer_board,
     reads_query=True,
+    together=(excludes("cursor", "around"), excludes("users", "cursor", "around"), top_by_total, period_of_timeframe),
     summary="A leaderboard",
     tags=["boards"],
 )
@@ -70,7 +72,10 @@ async def leaderboard(
     service: NamedDependency[Service],
     *,
     timeframe: Annotated[Timeframe | None, QueryParameter(description="Which board; default all-time.")] = None,
-    limit: Annotated[int, QueryParameter(description="How many lines, 1 to 100.", ge=1, le=MAX_LIMIT)] = 10,
+    limit: Annotated[
+        int,
+        QueryParameter(description="How many lines, 1 to 100; of `users` all of them by default.", ge=1, le=MAX_LIMIT),
+    ] = 10,
     cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
     around: Annotated[str | None, QueryParameter(description="A user id to have in the middle of the page.")] = None,
     period: Annotated[
@@ -90,14 +95,11 @@ async def leaderboard(
     envelope: Envelope = None,
 ) -> Leaderboard:
     """A page of a board. `points` were earned in the period, `totalPoints` ever; equal points share a rank."""
-    if sort == "total" and (cursor, around, users) != (None, None, None):
-        raise InvalidQuery("sort", "With total only the top can be asked for: without 'cursor', 'around' and 'users'.")
     if users is not None:
-        if cursor is not None or around is not None:
-            raise InvalidQuery("users", "Cannot be combined with 'cursor' or 'around'.")
         named = user_ids_in(users)
         check_friends(request.scope)
-        ranked = await service.leaderboards.among(named, timeframe, period=period, language=language)
+        most = limit if "limit" in request.query_params else None
+        ranked = await service.leaderboards.among(named, timeframe, period=period, limit=most, language=language)
         return enveloped(request, envelope, ranked, only="leaderboard")
     if around is not None:
         check_about(request.scope, around)

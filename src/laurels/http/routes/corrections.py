@@ -20,8 +20,8 @@ from laurels.domain.periods import to_ms
 from laurels.errors import InvalidInput
 from laurels.http.auth.access import ADMINS, caller_of
 from laurels.http.routes.events import REPLAYED
-from laurels.http.server.limits import limits_of
-from laurels.http.wire.bodies import ANY_SEGMENT, JSON_TYPES, decode, media_type, read_body, user_id_in
+from laurels.http.wire.bodies import ANY_SEGMENT, last_segment, user_id_in
+from laurels.http.wire.json_bodies import JsonBody, Rules
 
 Reason = Annotated[str, Meta(min_length=1, max_length=MAX_REASON_LENGTH)]
 
@@ -73,14 +73,29 @@ class AwardChange(Document, frozen=True, kw_only=True):
     progress: ProgressView
 
 
-@post("/api/progress/retractions", access=ADMINS, summary="Retract an event", tags=["corrections"])
+def _rules(running: Any) -> Rules:
+    return running.service.corrections.faults_of
+
+
+RETRACTION = JsonBody(RetractionRequest, InvalidInput, _rules)
+GRANT = JsonBody(GrantRequest, InvalidInput, _rules)
+REVOCATION = JsonBody(RevocationRequest, InvalidInput, _rules)
+
+
+@post(
+    "/api/progress/retractions",
+    access=ADMINS,
+    body=RETRACTION,
+    summary="Retract an event",
+    tags=["corrections"],
+)
 async def retract_event(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[Retraction]:
     """Has an event not count: points, counters, day, streak and boards become as if it had never been.
 
     Badges that do not hold without it go, with their points, where the rulebook calls them `revocable`. Asked for again
     it changes nothing (200, with `Idempotent-Replayed: true`).
     """
-    wanted = decode(await _body(request), RetractionRequest, InvalidInput, rules=service.corrections.faults_of)
+    wanted = await RETRACTION.read(request)
     done = await service.corrections.retract(
         wanted.user_id, wanted.event_id, reason=wanted.reason, caller=caller_of(request.scope).name
     )
@@ -96,11 +111,11 @@ async def retract_event(request: Request[Any, Any, Any], service: NamedDependenc
     return Response(answer, status_code=200 if done.is_replay else 201, headers=REPLAYED if done.is_replay else {})
 
 
-@post("/api/progress/awards", access=ADMINS, summary="Grant a badge", tags=["corrections"])
+@post("/api/progress/awards", access=ADMINS, body=GRANT, summary="Grant a badge", tags=["corrections"])
 async def grant_badge(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[AwardChange]:
     """Awards a badge by hand; its points count, and may bring the next badge. A badge that is held already changes
     nothing (200, with `Idempotent-Replayed: true`)."""
-    wanted = decode(await _body(request), GrantRequest, InvalidInput, rules=service.corrections.faults_of)
+    wanted = await GRANT.read(request)
     done = await service.corrections.grant(
         wanted.user_id,
         wanted.badge_id,
@@ -114,6 +129,8 @@ async def grant_badge(request: Request[Any, Any, Any], service: NamedDependency[
 @delete(
     "/api/progress/awards/{user_id:path}",
     access=ADMINS,
+    in_path=("userId", "badgeId"),
+    body=REVOCATION,
     status_code=200,
     summary="Take a badge back",
     tags=["corrections"],
@@ -125,9 +142,9 @@ async def revoke_badge(
 ) -> Response[AwardChange]:
     """Takes a badge back, with its points; no rule awards it again, only a grant does. The path ends with the learner's
     id, a slash and the badge's id. Asked for again it changes nothing (200, with `Idempotent-Replayed: true`)."""
-    wanted = decode(await _body(request), RevocationRequest, InvalidInput, rules=service.corrections.faults_of)
+    wanted = await REVOCATION.read(request)
     learner = user_id_in(request.scope, "/awards/", tail=ANY_SEGMENT)
-    badge_id = user_id.rpartition("/")[2]
+    badge_id = last_segment(request.scope, "badgeId")
     done = await service.corrections.revoke(
         learner, badge_id, reason=wanted.reason, caller=caller_of(request.scope).name
     )
@@ -135,11 +152,6 @@ async def revoke_badge(
 
 
 ROUTES = (retract_event, grant_badge, revoke_badge)
-
-
-async def _body(request: Request[Any, Any, Any]) -> bytes:
-    media_type(request.scope, JSON_TYPES)
-    return await read_body(request.scope, request.receive, limits_of(request).event_bytes)
 
 
 def _awards(done: Corrected, service: Service, status: int) -> Response[AwardChange]:

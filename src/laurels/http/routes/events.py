@@ -15,7 +15,7 @@ from msgspec import UNSET
 from laurels.application.queries.views import QueuedView, RecordedView
 from laurels.application.recording.commands import Queued, Recorded
 from laurels.application.service import Service
-from laurels.domain.events import LearningEvent, decode_event
+from laurels.domain.events import LearningEvent, check_event, decode_event
 from laurels.domain.periods import iso
 from laurels.errors import EventConflict, InternalFault, InvalidEvent, LaurelsError, StoreError
 from laurels.http.auth.access import WRITE_EVENTS, Caller, caller_of, check_recording, earliest_for, records_all
@@ -27,6 +27,7 @@ from laurels.http.wire.batch_room import BatchRoom, parts_of
 from laurels.http.wire.batches import Line, Turns, read_batch
 from laurels.http.wire.bodies import JSON_TYPES, NDJSON_TYPES, media_type, not_json, read_body
 from laurels.http.wire.envelopes import Envelope, enveloped
+from laurels.http.wire.json_bodies import OtherBody
 from laurels.http.wire.languages import in_language
 from laurels.http.wire.problems import FieldError, sentence
 from laurels.http.wire.schemas import BatchAnswer, BatchResult
@@ -47,7 +48,23 @@ async def answer_event(scope: HTTPScope, receive: Receive, service: Service, lim
     return json_answer(answer, 200, _REPLAYED) if recorded.is_replay else json_answer(answer, 201)
 
 
-@post("/api/progress/event", access=WRITE_EVENTS, short=answer_event, summary="Record an event", tags=["events"])
+async def _check(request: Request[Any, Any, Any]) -> None:
+    """Read and check the event of a request. Raises BodyRefused, or InvalidEvent naming every wrong field."""
+    service: Service = request.app.state.running.service
+    earliest = earliest_for(caller_of(request.scope), service)
+    event = await _read_event(request.scope, request.receive, service, limits_of(request), earliest)
+    least = service.earliest if earliest is None else earliest
+    check_event(event, service.rulebook.event_types, now=service.clock(), earliest=least)
+
+
+@post(
+    "/api/progress/event",
+    access=WRITE_EVENTS,
+    short=answer_event,
+    body=OtherBody(InvalidEvent, _check),
+    summary="Record an event",
+    tags=["events"],
+)
 async def record_event(
     request: Request[Any, Any, Any], service: NamedDependency[Service], envelope: Envelope = None
 ) -> Response[RecordedView | QueuedView]:
@@ -71,17 +88,13 @@ async def record_event(
 
 async def receive_event(scope: HTTPScope, receive: Receive, service: Service, limits: Limits) -> Recorded | Queued:
     """Record the event that a request's body holds, or queue it while the store is away."""
-    media_type(scope, JSON_TYPES)
-    body = await read_body(scope, receive, limits.event_bytes)
     caller = caller_of(scope)
     earliest = earliest_for(caller, service)
     try:
-        event = _decode(body, service, earliest)
+        event = await _read_event(scope, receive, service, limits, earliest)
     except InvalidEvent:
         service.recorder.stats.invalid += 1
         raise
-    except (RecursionError, msgspec.DecodeError, UnicodeDecodeError) as cause:
-        raise not_json(body, cause, InvalidEvent) from None
     check_recording(caller, event.user_id)
     return await service.accept_event(event, earliest=earliest)
 
@@ -175,6 +188,18 @@ class _Batch:
 
 def _room_of(request: Request[Any, Any, Any]) -> BatchRoom:
     return request.app.state.batches
+
+
+async def _read_event(
+    scope: HTTPScope, receive: Receive, service: Service, limits: Limits, earliest: int | None
+) -> LearningEvent:
+    """The event of a body, without the checks of `check_event`."""
+    media_type(scope, JSON_TYPES)
+    body = await read_body(scope, receive, limits.event_bytes)
+    try:
+        return _decode(body, service, earliest)
+    except (RecursionError, msgspec.DecodeError, UnicodeDecodeError) as cause:
+        raise not_json(body, cause, InvalidEvent) from None
 
 
 def _decode(data: bytes | msgspec.Raw, service: Service, earliest: int | None) -> LearningEvent:

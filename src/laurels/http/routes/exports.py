@@ -12,16 +12,16 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
-from laurels.application.queries.learners.review import Review
+from laurels.application.queries.learners.review import Review, check_year
 from laurels.application.queries.views import EventView, Export
 from laurels.application.service import Service
-from laurels.errors import InvalidQuery
 from laurels.http.auth.access import caller_of, own
 from laurels.http.routes.learners import UserId
-from laurels.http.wire.bodies import ANY_SEGMENT, user_id_in
+from laurels.http.wire.bodies import ANY_SEGMENT, last_segment, user_id_in
 from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.languages import in_language, language_asked
 from laurels.http.wire.shares import Shares
+from laurels.http.wire.together import envelope_of_json, lang_of_pdf
 
 COLUMNS = (
     "eventId",
@@ -46,6 +46,7 @@ Lang = Annotated[str | None, QueryParameter(description="The language of a PDF; 
 @get(
     "/api/progress/export/{user_id:path}",
     access=own("/export/"),
+    together=(envelope_of_json, lang_of_pdf),
     summary="Export a learner's progress",
     tags=["learners"],
 )
@@ -76,6 +77,8 @@ async def export(
 @get(
     "/api/progress/review/{user_id:path}",
     access=own("/review/", tail=ANY_SEGMENT),
+    in_path=("userId", "year"),
+    together=(lang_of_pdf,),
     summary="A learner's year in review",
     tags=["learners"],
 )
@@ -90,7 +93,7 @@ async def year_review(
 ) -> Review:
     """What a year brought, by the learner's own days. The path ends with the year: `/api/progress/review/ada/2026`."""
     user_id = user_id_in(request.scope, "/review/", tail=ANY_SEGMENT)
-    year = _year(request.scope["raw_path"].rpartition(b"/")[2])
+    year = check_year(last_segment(request.scope, "year"))
     if format == "pdf":
         with _documents_of(request).entering(caller_of(request.scope)):
             made = await reports_of(request).review(
@@ -124,12 +127,6 @@ def downloads_of(request: Request[Any, Any, Any]) -> Shares:
 
 def _documents_of(request: Request[Any, Any, Any]) -> Shares:
     return request.app.state.documents
-
-
-def _year(segment: bytes) -> int:
-    if len(segment) == 4 and segment.isdigit():
-        return int(segment)
-    raise InvalidQuery("year", "Must be a year of four digits, such as 2026.")
 
 
 def _pdf(document: bytes, name: str) -> Response[Any]:

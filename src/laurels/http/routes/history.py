@@ -44,6 +44,7 @@ async def user_history(
 @get(
     "/api/progress/events/{user_id:path}",
     access=own("/events/", tail=ANY_SEGMENT),
+    in_path=("userId", "eventId"),
     summary="What became of an event",
     tags=["events"],
 )

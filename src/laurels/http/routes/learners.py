@@ -26,6 +26,7 @@ from laurels.http.wire.bodies import user_id_in
 from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.languages import in_language
 from laurels.http.wire.schemas import UserBadges
+from laurels.http.wire.together import days_in_order, period_of_timeframe
 
 UserId = Annotated[str, PathParameter(description="The learner's id, percent-encoded.")]
 
@@ -81,6 +82,7 @@ async def badges(request: Request[Any, Any, Any], service: NamedDependency[Servi
 @get(
     "/api/progress/activity/{user_id:path}",
     access=own("/activity/"),
+    together=(days_in_order,),
     summary="A learner's activity by day",
     tags=["learners"],
 )
@@ -107,6 +109,7 @@ async def activity(
     "/api/progress/rank/{user_id:path}",
     access=own("/rank/"),
     short=answer_rank,
+    together=(period_of_timeframe,),
     summary="A learner's rank",
     tags=["boards"],
 )

@@ -25,6 +25,8 @@ from laurels.domain.rules.rulebook_data import RulebookData
 from laurels.errors import InvalidInput, RulebookError
 from laurels.http.auth.access import ADMINS, caller_of
 from laurels.http.wire.bodies import media_type, read_body
+from laurels.http.wire.json_bodies import OtherBody
+from laurels.http.wire.together import what_is_awarded
 
 # No type that a page of another site may send without being asked: see the browser's rules for simple requests.
 TOML_TYPES = frozenset({"application/toml"})
@@ -99,7 +101,17 @@ async def published_rulebook(service: NamedDependency[Service]) -> RulebookInFor
     )
 
 
-@post("/api/rulebook", access=ADMINS, summary="Publish a rulebook", tags=["rulebook"])
+RULEBOOK = OtherBody(InvalidInput, lambda request: _read(request, request.app.state.running.publications))
+
+
+@post(
+    "/api/rulebook",
+    access=ADMINS,
+    together=(what_is_awarded,),
+    body=RULEBOOK,
+    summary="Publish a rulebook",
+    tags=["rulebook"],
+)
 async def publish_rulebook(
     request: Request[Any, Any, Any],
     service: NamedDependency[Service],
@@ -126,7 +138,14 @@ async def publish_rulebook(
     return Response(answer, status_code=201 if published.version != before or job is not None else 200)
 
 
-@post("/api/rulebook/preview", access=ADMINS, status_code=200, summary="Preview a rulebook", tags=["rulebook"])
+@post(
+    "/api/rulebook/preview",
+    access=ADMINS,
+    body=RULEBOOK,
+    status_code=200,
+    summary="Preview a rulebook",
+    tags=["rulebook"],
+)
 async def preview_rulebook(
     request: Request[Any, Any, Any],
     publications: NamedDependency[Publications],

@@ -17,6 +17,7 @@ from laurels.http.auth.access import BOARDS, caller_of, own
 from laurels.http.routes.learners import UserId
 from laurels.http.wire.bodies import user_id_in
 from laurels.http.wire.streams import EventStream, Streams
+from laurels.http.wire.together import period_of_timeframe
 
 Header = Annotated[
     str | None,
@@ -57,6 +58,7 @@ async def user_stream(
 @get(
     "/api/progress/leaderboard/stream",
     access=BOARDS,
+    together=(period_of_timeframe,),
     is_stream=True,
     summary="The top of a leaderboard, live",
     tags=["streams"],

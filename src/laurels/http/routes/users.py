@@ -18,13 +18,14 @@ from laurels.errors import InvalidProfile
 from laurels.http.auth.access import ADMINS, Forbidden, caller_of, change_own, own
 from laurels.http.routes.exports import downloads_of
 from laurels.http.routes.learners import UserId
-from laurels.http.server.limits import limits_of
-from laurels.http.wire.bodies import JSON_TYPES, decode, media_type, read_body, user_id_in
+from laurels.http.wire.bodies import user_id_in
+from laurels.http.wire.json_bodies import JsonBody
 from laurels.http.wire.schemas import ProfileChange, UserAnswer, UserDeletion, UserList
 
 # An id may contain slashes, so the framework's routes cannot tell where it ends.
 DATA = "/data"
 MAX_USERS = 100
+CHANGE = JsonBody(ProfileChange, InvalidProfile, lambda _running: profile_faults)
 
 
 @get("/api/progress/users", access=ADMINS, summary="The learners", tags=["learners"])
@@ -63,7 +64,13 @@ async def user(request: Request[Any, Any, Any], service: NamedDependency[Service
     return UserAnswer(stale=known.stale, user=service.learners.user(known.progress))
 
 
-@put("/api/progress/users/{user_id:path}", access=change_own("/users/"), summary="Change a profile", tags=["learners"])
+@put(
+    "/api/progress/users/{user_id:path}",
+    access=change_own("/users/"),
+    body=CHANGE,
+    summary="Change a profile",
+    tags=["learners"],
+)
 async def change_profile(
     request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId
 ) -> UserAnswer:
@@ -74,9 +81,7 @@ async def change_profile(
     change moves no day already counted. An end user's token changes their own profile, but for the fields that the
     operator keeps back.
     """
-    media_type(request.scope, JSON_TYPES)
-    body = await read_body(request.scope, request.receive, limits_of(request).event_bytes)
-    change = decode(body, ProfileChange, InvalidProfile, rules=profile_faults)
+    change = await CHANGE.read(request)
     changes: dict[str, Any] = msgspec.to_builtins(change)
     if kept := sorted(caller_of(request.scope).fixed_fields & changes.keys()):
         raise Forbidden(f"With this token {' and '.join(kept)} cannot be changed; ask the operator.")

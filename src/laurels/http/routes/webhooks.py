@@ -13,8 +13,7 @@ from laurels.domain.periods import iso
 from laurels.domain.webhooks import Delivery, Endpoint, State
 from laurels.errors import InvalidInput
 from laurels.http.auth.access import ADMINS
-from laurels.http.server.limits import limits_of
-from laurels.http.wire.bodies import JSON_TYPES, decode, media_type, read_body
+from laurels.http.wire.json_bodies import JsonBody
 from laurels.http.wire.schemas import (
     DeliveryView,
     WebhookDeliveries,
@@ -25,6 +24,7 @@ from laurels.http.wire.schemas import (
     WebhookView,
 )
 
+WEBHOOK = JsonBody(WebhookRequest, InvalidInput, lambda running: running.webhooks.faults_of)
 EndpointId = Annotated[str, PathParameter(description="The webhook's id.")]
 
 
@@ -34,15 +34,13 @@ async def webhook_list(webhooks: NamedDependency[Webhooks]) -> WebhookList:
     return WebhookList(webhooks=[_view(each) for each in await webhooks.all()])
 
 
-@post("/api/webhooks", access=ADMINS, summary="Make a webhook", tags=["webhooks"])
+@post("/api/webhooks", access=ADMINS, body=WEBHOOK, summary="Make a webhook", tags=["webhooks"])
 async def add_webhook(request: Request[Any, Any, Any], webhooks: NamedDependency[Webhooks]) -> WebhookSecret:
     """Tells an address of what is recorded from now on. The secret is shown here, once.
 
     `types` are those to tell; all where it is left out.
     """
-    media_type(request.scope, JSON_TYPES)
-    body = await read_body(request.scope, request.receive, limits_of(request).event_bytes)
-    wanted = decode(body, WebhookRequest, InvalidInput, rules=webhooks.faults_of)
+    wanted = await WEBHOOK.read(request)
     return _secret(await webhooks.add(wanted.url, wanted.types))
 
 

@@ -6,17 +6,19 @@ the address of a request before the framework does, and nobody repeats what a ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.params import QueryParameter
 from litestar.types import HTTPScope, Receive
 from msgspec import Struct
 
 from laurels.application.service import Service
+from laurels.errors import InvalidInput
 from laurels.http.auth.access import Access
 from laurels.http.server.limits import Limits
+from laurels.shapes import Fault
 
 Headers = list[tuple[bytes, bytes]]
 Answer = tuple[int, Headers, bytes]
@@ -25,6 +27,21 @@ _TAKE_NO_OTHERS = ("/api/", "/health")
 ShortHandler = Callable[[HTTPScope, Receive, Service, Limits], Coroutine[Any, Any, Answer | None]]
 """Answers from the raw ASGI messages: status, headers and body; None, before it has read any, to leave the request to
 the framework. See `ShortWay`."""
+Together = Callable[[Mapping[str, str]], list[Fault]]
+"""What does not go together among parameters that are right by themselves, as they were sent, by name."""
+
+
+class Body(Protocol):
+    """What a route takes as its body, read as a whole."""
+
+    @property
+    def error(self) -> type[InvalidInput]:
+        """The error that names what is wrong with it."""
+        ...
+
+    async def faults(self, request: Request[Any, Any, Any]) -> list[Fault]:
+        """Everything that is wrong with the body of a request, which has been read then."""
+        ...
 
 
 class Parameter(Struct, frozen=True):
@@ -42,7 +59,9 @@ class Route(Struct, frozen=True):
     """One method of an address. `short`: the handler of the short way, which is also asked about requests with a query
     where it `reads_query`. `is_stream`: its answer has no end. `is_probe`:
     it tells how the process is, so it needs no caller and no place among the requests. `query`: the parameters that it
-    takes, by name; None for a page, which takes any."""
+    takes, by name; None for a page, which takes any. `together`: which of them do not go together. `in_path`: what
+    stands in its path, by name. `body`: what it takes as its body,
+    where that is read as a whole."""
 
     access: Access
     short: ShortHandler | None = None
@@ -50,6 +69,9 @@ class Route(Struct, frozen=True):
     is_stream: bool = False
     is_probe: bool = False
     query: Mapping[str, Parameter] | None = None
+    together: tuple[Together, ...] = ()
+    in_path: tuple[str, ...] = ()
+    body: Body | None = None
 
 
 class Address(Struct, frozen=True):
@@ -98,7 +120,7 @@ class RouteTable:
             slash = path.find("/", slash + 1)
         return found or self._exact.get(path.rstrip("/") or "/")
 
-    def __iter__(self) -> Iterable[Address]:
+    def __iter__(self) -> Iterator[Address]:
         yield from self._exact.values()
         for ends in self._open.values():
             for _, address in ends:
@@ -135,6 +157,9 @@ def _addresses(app: Litestar) -> Iterable[Address]:
                 is_stream=opt.get("is_stream", False),
                 is_probe=opt.get("is_probe", False),
                 query=_query_of(handler) if route.path.startswith(_TAKE_NO_OTHERS) else None,
+                together=opt.get("together", ()),
+                in_path=opt.get("in_path", ("userId",) if route.path_format.endswith("{user_id}") else ()),
+                body=opt.get("body"),
             )
             found |= dict.fromkeys(methods, declared)
         if "GET" in found:

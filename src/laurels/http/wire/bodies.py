@@ -180,7 +180,8 @@ def not_json(body: bytes, cause: Exception, error: type[InvalidInput]) -> Except
 def _syntax(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text"
-    return str(error).removeprefix("JSON is malformed: ")
+    said = str(error).removeprefix("JSON is malformed: ")
+    return "it ends too early" if said == "Input data was truncated" else said
 
 
 def user_id_in(scope: HTTPScope, prefix: str, *, tail: str = "") -> str:
@@ -197,10 +198,7 @@ def user_id_in(scope: HTTPScope, prefix: str, *, tail: str = "") -> str:
             raise NotFoundException
         raw = raw.removesuffix(tail.encode())
     _, found, rest = raw.partition(prefix.encode())
-    try:
-        user_id = unquote_to_bytes(rest).decode() if found else ""
-    except UnicodeDecodeError:
-        raise InvalidQuery("userId", "Must be UTF-8 text, percent-encoded.") from None
+    user_id = text_of_path(rest, "userId") if found else ""
     if not user_id:
         raise InvalidQuery("userId", "Must have 1 to 100 characters.")
     return user_id
@@ -208,8 +206,13 @@ def user_id_in(scope: HTTPScope, prefix: str, *, tail: str = "") -> str:
 
 def last_segment(scope: HTTPScope, name: str) -> str:
     """The last segment of the path, decoded. Raises InvalidQuery naming `name`."""
+    return text_of_path(scope["raw_path"].rpartition(b"/")[2], name)
+
+
+def text_of_path(part: bytes, name: str) -> str:
+    """A part of a raw path, decoded. Raises InvalidQuery naming `name`."""
     try:
-        return unquote_to_bytes(scope["raw_path"].rpartition(b"/")[2]).decode()
+        return unquote_to_bytes(part).decode()
     except UnicodeDecodeError:
         raise InvalidQuery(name, "Must be UTF-8 text, percent-encoded.") from None
 

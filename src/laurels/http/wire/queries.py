@@ -1,25 +1,26 @@
 """The query of a request, held against what its route takes: every wrong parameter at once, each by its name.
 
-A parameter of one name takes values of one form at every address that has it. What depends on other parameters or on
-what is stored (a cursor of another board, a language without boards) is left to the use case.
+A parameter of one name takes values of one form at every address that has it. Which of them go together the route says
+(`together`). What depends on what is stored (a cursor of another board, a language without boards) is left to the use
+case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
 
+from laurels.application.queries.boards.leaderboards import check_users
 from laurels.application.queries.cursors import check_cursor
 from laurels.domain.periods import parse_day, parse_period
 from laurels.errors import InvalidQuery
-from laurels.http.server.routing import Parameter, route_of
+from laurels.http.server.routing import Parameter, Together
 from laurels.http.wire.bodies import user_ids_in
 from laurels.shapes import Fault, choices, faults_of, plain, unknown_name
 
@@ -30,36 +31,34 @@ _FORMS: dict[str, Callable[[str], object]] = {
     "period": parse_period,
     "from": lambda text: parse_day(text, "from"),
     "to": lambda text: parse_day(text, "to"),
-    "users": user_ids_in,
+    "users": lambda text: check_users(user_ids_in(text)),
 }
 
 
-def takes_query(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """The framework's guard: refuse a query that the route does not take."""
-    scope: Any = connection.scope
-    route = route_of(scope)
-    if route is not None and route.query is not None and scope["query_string"]:
-        check_query(scope["query_string"], route.query)
-
-
-def check_query(query: bytes, parameters: Mapping[str, Parameter]) -> None:
-    """Raise InvalidQuery unless each parameter is one of `parameters`, and its value one that it takes.
+def query_faults(query: bytes, parameters: Mapping[str, Parameter], together: Sequence[Together] = ()) -> list[Fault]:
+    """Everything that is wrong with a query: names that are not known or stand there twice, values that are not taken,
+    and values that do not go together.
 
     A name that is not known is refused: a typo must not lose what was asked for.
     """
     try:
         given = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
     except ValueError:
-        raise InvalidQuery("query", f"Must have at most {MAX_PARAMETERS} parameters.") from None
+        return [("query", f"Must have at most {MAX_PARAMETERS} parameters.")]
     faults: list[Fault] = []
+    right: dict[str, str] = {}
+    counts = Counter(name for name, _ in given)
     for name, value in dict(given).items():
-        if name in parameters:
-            faults += faults_of(partial(_check_value, name, value, parameters[name]))
-            continue
-        shown = name if name.isprintable() and len(name) <= 50 else "query"
-        faults.append((shown, unknown_name(name[:50], parameters, of="Is not a parameter of this address")))
-    if faults:
-        raise InvalidQuery.of(faults)
+        if name not in parameters:
+            shown = name if name.isprintable() and len(name) <= 50 else "query"
+            faults.append((shown, unknown_name(name[:50], parameters, of="Is not a parameter of this address")))
+        elif counts[name] > 1:
+            faults.append((name, f"Stands in this query {counts[name]} times; send it once."))
+        elif found := faults_of(partial(_check_value, name, value, parameters[name])):
+            faults += found
+        else:
+            right[name] = value
+    return faults + [fault for rule in together for fault in rule(right)]
 
 
 def _check_value(name: str, value: str, parameter: Parameter) -> None:

@@ -59,12 +59,20 @@ def asked_board(
     if period is None:
         timeframe = timeframe or Timeframe.ALL_TIME
         return AskedBoard(timeframe, period_start(timeframe, rulebook.board_day(now)), language)
+    named, start = check_period(timeframe, period)
+    return AskedBoard(named, start, language, is_closed=start < period_start(named, rulebook.board_day(now)))
+
+
+def check_period(timeframe: Timeframe | None, period: str) -> tuple[Timeframe, int]:
+    """The timeframe and first day of a period. Raises InvalidQuery for one that is not of `timeframe`."""
     named, start = parse_period(period)
     if timeframe is not None and named is not timeframe:
+        example = period_name(timeframe, _EXAMPLE)
         raise InvalidQuery(
-            "period", f"Must be the name of a {timeframe.value} period, such as {period_name(timeframe, _EXAMPLE)}."
+            "period",
+            f"Is not of the timeframe {timeframe.value}, whose periods have names like {example}; leave one out.",
         )
-    return AskedBoard(named, start, language, is_closed=start < period_start(named, rulebook.board_day(now)))
+    return named, start
 
 
 def kept_board(asked: AskedBoard, horizon: Horizon) -> AskedBoard:

@@ -27,6 +27,7 @@ from laurels.domain.ranking import Place, Standing, percentile, ranks_of
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidQuery, StoreError, UnknownUser
 
+DEFAULT_LIMIT = 10
 MAX_LIMIT = 100
 MAX_USERS = 200
 _decode_place = msgspec.msgpack.Decoder(tuple[int, int, str]).decode
@@ -72,7 +73,7 @@ class Leaderboards:
         timeframe: Timeframe | None = None,
         *,
         period: str | None = None,
-        limit: int = 10,
+        limit: int = DEFAULT_LIMIT,
         language: str | None = None,
     ) -> ShownPage:
         """The first page as JSON; see `page`. Where the boards have not changed it is the one that was made before."""
@@ -93,7 +94,7 @@ class Leaderboards:
         timeframe: Timeframe | None = None,
         *,
         period: str | None = None,
-        limit: int = 10,
+        limit: int = DEFAULT_LIMIT,
         cursor: str | None = None,
         around: str | None = None,
         language: str | None = None,
@@ -159,11 +160,14 @@ class Leaderboards:
         timeframe: Timeframe | None = None,
         *,
         period: str | None = None,
+        limit: int | None = None,
         language: str | None = None,
     ) -> Leaderboard:
-        """Those of up to 200 users who stand on a board as themselves, ranked among each other. Raises InvalidQuery."""
-        if len(user_ids) > MAX_USERS:
-            raise InvalidQuery("users", f"Must name at most {MAX_USERS} users.")
+        """Those of up to 200 users who stand on a board as themselves, ranked among each other: all of them, or the
+        first `limit`. Raises InvalidQuery."""
+        if limit is not None:
+            _check_limit(limit)
+        check_users(user_ids)
         asked = await self._board(timeframe, period, language)
         cards = await self._store.boards.cards(user_ids)
         # Who is named and appears under an alias would be given away by it.
@@ -177,7 +181,7 @@ class Leaderboards:
             language=UNSET if asked.language is None else asked.language,
             leaderboard=[
                 row_view(line, rank, ranks.get(line.user_id), cards.get(line.user_id), self._names)
-                for line, rank in zip(standings, ranks_of([line.points for line in standings]), strict=True)
+                for line, rank in zip(standings[:limit], ranks_of([line.points for line in standings]), strict=False)
             ],
             total=len(standings),
             next=None,
@@ -188,7 +192,7 @@ class Leaderboards:
         timeframe: Timeframe | None = None,
         *,
         period: str | None = None,
-        limit: int = 10,
+        limit: int = DEFAULT_LIMIT,
         language: str | None = None,
     ) -> Leaderboard:
         """The top of a board with its people in the order of all their points. Raises InvalidQuery or StoreError."""
@@ -289,6 +293,12 @@ class Leaderboards:
         take_above = max(limit // 2, limit - 1 - len(below))
         kept = above[-take_above:] if take_above else []
         return [*kept, own, *below][: limit + 1]
+
+
+def check_users(user_ids: Sequence[str]) -> None:
+    """Raise InvalidQuery for more users than can be ranked among each other."""
+    if len(user_ids) > MAX_USERS:
+        raise InvalidQuery("users", f"Must name at most {MAX_USERS} users.")
 
 
 def _check_limit(limit: int) -> None:

@@ -37,7 +37,7 @@ from laurels.application.queries.views import (
 )
 from laurels.application.recording.commands import Queued, Recorded
 from laurels.domain.ledger import EventRecorded
-from laurels.domain.periods import MS_PER_DAY
+from laurels.domain.periods import MS_PER_DAY, day_name
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidQuery, StoreError
@@ -167,12 +167,10 @@ class Learners:
         known = await self.known(user_id)
         progress = known.progress
         today = self._rulebook.today(progress, self._clock())
+        is_end_named = last is not None
         last = today if last is None else last
-        first = last - 364 if first is None else first
-        if first > last:
-            raise InvalidQuery("from", "Must not be later than 'to'.")
-        if last - first >= MAX_ACTIVITY_DAYS:
-            raise InvalidQuery("from", f"The range may span at most {MAX_ACTIVITY_DAYS} days.")
+        first = max(1, last - 364) if first is None else first
+        check_days(first, last, end="'to'" if is_end_named else f"today, {day_name(last)}, where 'to' is left out")
         days = activity_days(progress, self._rulebook, first, last, today=today)
         return Activity(stale=known.stale, time_zone=progress.time_zone, days=days)
 
@@ -219,6 +217,14 @@ def _new_since(progress: Progress, now: int) -> int:
     """The instant from which on badges are new: a day ago, or after the last one that the user has seen."""
     day_ago, seen = now - MS_PER_DAY, progress.badges_seen_at
     return day_ago if seen is None else max(day_ago, seen + 1)
+
+
+def check_days(first: int, last: int, *, end: str = "'to'") -> None:
+    """Raise InvalidQuery for an inverted range of days or one that is too long; `end` says in words when it ends."""
+    if first > last:
+        raise InvalidQuery("from", f"Must not be later than {end}.")
+    if last - first >= MAX_ACTIVITY_DAYS:
+        raise InvalidQuery("from", f"The range from there to {end} spans more than {MAX_ACTIVITY_DAYS:,} days.")
 
 
 def _shown_bytes(shown: _Shown) -> int:

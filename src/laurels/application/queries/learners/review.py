@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from msgspec import Struct
@@ -52,10 +53,16 @@ class Review(Document, frozen=True, rename="camel", kw_only=True):
     badges: list[BadgeView]
 
 
+def check_year(text: str) -> int:
+    """The year that a text names. Raises InvalidQuery."""
+    if re.fullmatch("[0-9]{4}", text) and FIRST_YEAR <= int(text) <= LAST_YEAR:
+        return int(text)
+    raise InvalidQuery("year", f"Must be a year of four digits from {FIRST_YEAR} to {LAST_YEAR}, such as 2026.")
+
+
 def review(progress: Progress, rulebook: Rulebook, names: Names, year: int) -> Review:
     """The review of `year`. Raises InvalidQuery for a year that no calendar day here has."""
-    if not FIRST_YEAR <= year <= LAST_YEAR:
-        raise InvalidQuery("year", f"Must be a year from {FIRST_YEAR} to {LAST_YEAR}.")
+    check_year(f"{year:04d}")
     first, last = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
     days = {day: totals for day, totals in progress.days.items() if first <= day <= last}
     months = {number: [0, 0, 0] for number in range(1, 13)}

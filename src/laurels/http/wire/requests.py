@@ -1,0 +1,66 @@
+"""A request as a whole: what is wrong with its path, its query and its body, in one refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import HTTPScope
+
+from laurels.application.queries.learners.review import check_year
+from laurels.domain.events import check_id
+from laurels.errors import InvalidQuery
+from laurels.http.server.routing import Address, Route, address_of, route_of
+from laurels.http.wire.bodies import text_of_path
+from laurels.http.wire.queries import query_faults
+from laurels.shapes import Fault, faults_of
+
+# What stands in a path, by name; each raises InvalidQuery. Whether there is such a badge is for the use case.
+_PARTS: dict[str, Callable[[str], object]] = {
+    "userId": lambda text: check_id(text, "userId", InvalidQuery),
+    "eventId": lambda text: check_id(text, "eventId", InvalidQuery),
+    "year": check_year,
+}
+
+
+async def takes_request(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """The framework's guard, after the one that asks who may call: refuse what the route does not take.
+
+    A body is looked at here only where something else is wrong. A path by itself is left to the handler: under an id
+    that cannot be nothing is found.
+    """
+    scope: Any = connection.scope
+    address, route = address_of(scope), route_of(scope)
+    if address is None or route is None or route.query is None:
+        return
+    of_query = query_faults(scope["query_string"], route.query, route.together) if scope["query_string"] else []
+    if not of_query and route.body is None:
+        return
+    of_path = _path_faults(scope, address, route)
+    if not of_query and not of_path:
+        return
+    request: Any = connection
+    of_body = [] if route.body is None else await route.body.faults(request)
+    is_of_query = route.body is None or not (of_path or of_body)
+    kind = InvalidQuery if is_of_query or route.body is None else route.body.error
+    raise kind.of([*of_path, *of_query, *of_body])
+
+
+def _path_faults(scope: HTTPScope, address: Address, route: Route) -> list[Fault]:
+    if not route.in_path:
+        return []
+    raw: bytes = scope["raw_path"]
+    rest = raw.partition(address.template.partition("{")[0].encode())[2]
+    if route.access.is_tail_optional:
+        rest = rest.removesuffix(route.access.tail.encode())
+    parts = rest.rsplit(b"/", len(route.in_path) - 1)
+    return [fault for named in zip(route.in_path, parts, strict=False) for fault in faults_of(partial(_check, *named))]
+
+
+def _check(name: str, part: bytes) -> None:
+    text = text_of_path(part, name)
+    if check := _PARTS.get(name):
+        check(text)
