@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from pymongo import MongoClient
 from typer.testing import CliRunner
@@ -23,7 +24,7 @@ from laurels.domain.keys import ApiKey
 from laurels.domain.periods import MS_PER_DAY
 from laurels.storage.remembered.keys import KeyFile
 from laurels.storage.spool import FileSpool
-from laurels.storage.sqlite.diagnostics import file_system_of
+from laurels.storage.sqlite.diagnostics import file_system_of, inspect
 from tests.cli.conftest import Run, Start, rows
 from tests.cli.test_serve import ready_url
 from tests.http.callers import make_key
@@ -205,6 +206,18 @@ def test_permissions(doctor: Doctor, made: str, database: Path) -> None:
         database.chmod(mode)
         found = doctor("--store", made, code=int(level == "fail"))
         assert found["permissions"]["level"] == level
+
+
+def test_a_file_that_cannot_be_read_now_is_not_to_be_restored(tmp_path: Path) -> None:
+    text, locked = tmp_path / "text.db", tmp_path / "locked.db"
+    text.write_text("no database at all, and long enough to be read as the head of one" * 4)
+    [found] = [each for each in inspect(text) if each.name == "schema"]
+    assert (found.level, found.detail) == ("fail", f"{text} is not a SQLite database.")
+    holder = apsw.Connection(str(locked))
+    holder.execute("CREATE TABLE t (a); BEGIN EXCLUSIVE")
+    [found] = [each for each in inspect(locked) if each.name == "schema"]
+    assert (found.level, found.advice) == ("fail", "The database stays locked by another process; try again.")
+    holder.close()
 
 
 def test_a_network_file_system_is_found(tmp_path: Path) -> None:

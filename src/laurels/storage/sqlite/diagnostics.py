@@ -78,8 +78,13 @@ def _schema(path: Path) -> Iterable[Check]:
     except StoreIncompatible as error:
         yield Check("schema", "fail", str(error), "See --store and LAURELS_STORE.")
         return
+    except apsw.NotADBError:
+        advice = "Name another file with --store or LAURELS_STORE, or restore this one from a backup."
+        yield Check("schema", "fail", f"{path} is not a SQLite database.", advice)
+        return
     except apsw.Error as error:
-        yield Check("schema", "fail", f"{path} cannot be read: {error}.", "Restore it from a backup.")
+        # A file that is locked needs no backup.
+        yield Check("schema", "fail", f"{path} cannot be read.", str(translate(error)))
         return
     finally:
         connection.close()

@@ -73,7 +73,7 @@ EventStatus = Literal["recorded", "retracted", "queued", "setAside"]
 
 
 class EventState(Struct, frozen=True, kw_only=True):
-    """What became of an event; `reason` says why it was retracted or set aside."""
+    """What became of an event; `reason` says why it was retracted or set aside, or that another one of its id was."""
 
     status: EventStatus
     event: KnownEventView
@@ -106,19 +106,25 @@ async def event_state(store: Store, rulebook: Rulebook, spool: Spool | None, use
         loaded = None
     if loaded is not None and user_id in loaded.deleted:
         raise UnknownUser(user_id)
+    set_aside = next((each for each in aside if each.spooled.event.event_id == event_id), None)
     entry = None if loaded is None else loaded.known.get((user_id, event_id))
     if entry is not None and isinstance(entry.body, EventRecorded):
         badges = [badge_view(award, rulebook) for award in entry.body.outcome.awards]
         taken = await _retraction_of(store, entry)
+        reason = UNSET if taken is None else taken.reason
+        if taken is None and set_aside is not None:
+            reason = (
+                "Another event with this eventId was accepted while the database was away, and was set aside: "
+                f"{set_aside.reason}"
+            )
         return EventState(
             status="recorded" if taken is None else "retracted",
             event=known_event_view(event_view(entry, entry.body)),
             new_badges=badges,
-            reason=UNSET if taken is None else taken.reason,
+            reason=reason,
         )
-    for each in aside:
-        if each.spooled.event.event_id == event_id:
-            return EventState(status="setAside", event=_waiting(each.spooled), reason=each.reason)
+    if set_aside is not None:
+        return EventState(status="setAside", event=_waiting(set_aside.spooled), reason=set_aside.reason)
     if loaded is None:
         raise StoreUnavailable(
             "The store is away; whether it has this event cannot be looked up now. Try again in a moment."
