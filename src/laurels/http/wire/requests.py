@@ -44,8 +44,7 @@ async def takes_request(connection: ASGIConnection[Any, Any, Any, Any], _handler
         return
     request: Any = connection
     of_body = [] if route.body is None else await route.body.faults(request)
-    is_of_query = route.body is None or not (of_path or of_body)
-    kind = InvalidQuery if is_of_query or route.body is None else route.body.error
+    kind = route.body.error if route.body is not None and (of_path or of_body) else InvalidQuery
     raise kind.of([*of_path, *of_query, *of_body])
 
 
