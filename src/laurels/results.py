@@ -18,6 +18,7 @@ from laurels.application.recording import commands
 from laurels.domain.ledger import Unpaid
 from laurels.domain.periods import Timeframe, to_datetime
 from laurels.domain.ranking import Visibility
+from laurels.domain.rules.criteria import Repeat
 from laurels.domain.rules.levels import LevelProgress
 from laurels.domain.rules.rulebook import Rulebook
 
@@ -33,7 +34,12 @@ class Held(Struct, frozen=True):
 
 class EarnedBadge(Struct, frozen=True, kw_only=True, rename="camel"):
     """A badge that a user holds. `earned_at` is the instant of the event that met its criterion; `held` is None where
-    there are too few learners to say, and in what an event brought."""
+    there are too few learners to say, and in what an event brought.
+
+    Of a badge that may be earned again, one award has its `period`, such as `2026-W48`. Where its awards are shown as
+    one, `count` says how many there are, `points` are their sum, `earned_at` is the first time and `last_earned_at` the
+    last.
+    """
 
     badge_id: str
     name: str
@@ -44,12 +50,17 @@ class EarnedBadge(Struct, frozen=True, kw_only=True, rename="camel"):
     points: int
     earned_at: datetime
     held: Held | None = None
+    period: str | None = None
+    count: int | None = None
+    last_earned_at: datetime | None = None
 
 
 class BadgeProgress(Struct, frozen=True, kw_only=True, rename="camel"):
     """A badge of the rulebook and how far one user has come with it; `earned_at` is None while it is open.
 
-    `is_hidden`: nothing of it is shown until it is earned.
+    `is_hidden`: nothing of it is shown until it is earned. A badge that may be earned again in each week or month says
+    so by `repeat`, and how often it was earned by `count`; then `points` are the sum of all its awards, `earned_at` is
+    the first time and `last_earned_at` the last, and progress is that of the present week or month.
     """
 
     badge_id: str
@@ -66,6 +77,9 @@ class BadgeProgress(Struct, frozen=True, kw_only=True, rename="camel"):
     fraction: float
     held: Held | None
     is_hidden: bool = field(name="hidden", default=False)
+    repeat: Repeat | None = None
+    count: int | None = None
+    last_earned_at: datetime | None = None
 
 
 class Recorded(Struct, frozen=True, kw_only=True):

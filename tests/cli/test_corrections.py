@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from laurels.bootstrap import open_service
+from laurels.rulebooks.loader import load_rulebook
 from tests.cli.conftest import Run
 
 
@@ -38,6 +39,18 @@ def test_a_badge_is_granted_and_taken_back(made: Run) -> None:
     revoked = made("award", "revoke", "ada", "mentor", "--reason", "By mistake.")
     assert revoked.out.startswith("ada holds mentor no more: ")
     assert made("verify").out.endswith("clean\n")
+
+
+async def test_a_badge_that_may_be_earned_again_is_granted_and_taken_back_by_its_week(run: Run, tmp_path: Path) -> None:
+    rules = load_rulebook("school")
+    async with open_service(f"sqlite:///{tmp_path / 'laurels.db'}", rulebook=rules, publish=True) as laurels:
+        await laurels.record("ada", "question_asked", timestamp=datetime(2026, 3, 2, 12, tzinfo=UTC))
+    grant = run("award", "grant", "ada", "full_week", "--reason", "On paper.", "--earned-at", "2026-03-04T12:00:00Z")
+    assert (grant.code, grant.out) == (0, "ada holds full_week@2026-W10. 26 points in all.\n")
+    refused = run("award", "revoke", "ada", "full_week", "--reason", "By mistake.")
+    assert (refused.code, "name which, as in full_week@2026-W10." in refused.err) == (2, True)
+    revoked = run("award", "revoke", "ada", "full_week@2026-W10", "--reason", "By mistake.")
+    assert revoked.out == "ada holds full_week@2026-W10 no more: 25 points less. 1 point in all.\n"
 
 
 async def test_two_ids_of_one_person_become_one(made: Run, tmp_path: Path) -> None:

@@ -194,9 +194,10 @@ class TestRulebookPage:
             assert sum(outcome.points > 0 for outcome in found) == paid
 
     def test_its_criteria_load_into_it(self) -> None:
-        book, _streak, criteria, conditions = blocks(DOCS / "rulebooks.md", "toml")
-        more = parse_rulebook(f"{book}\n{conditions}").badges
-        assert [badge.id for badge in more[1:]] == ["bookworm", "bookworm_silver", "bookworm_gold"]
+        book, _streak, criteria, conditions, repeated = blocks(DOCS / "rulebooks.md", "toml")
+        more = parse_rulebook(f"{book}\n{conditions}\n{repeated}").badges
+        assert [badge.id for badge in more[1:]] == ["bookworm", "bookworm_silver", "bookworm_gold", "busy_week"]
+        assert more[4].repeat == "week"
         assert more[2].description == "Finish 12 books."
         for number, criterion in enumerate(re.split(r"^# .*\n", criteria, flags=re.MULTILINE)[1:]):
             badge = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -86,12 +87,17 @@ requires = ["c9_gold"] | criterion = { kind = "badges", target = 9 }
 tiers = [{ id = "gold", name = "g", target = 4, points = 2 }] | criterion = { kind = "count", event = "b", target = 2 }
 requires = ["b0"] | criterion = { kind = "count", target = 3 }
 requires = ["c10"], until = 2026-12-31 | criterion = { kind = "count", target = 4 }
+repeat = "week" | criterion = { kind = "count", event = ["a", "b"], target = 2 }
+repeat = "month", until = 2026-12-31 | criterion = { kind = "sum", field = "length", target = 9 }
+repeat = "month" | criterion = { kind = "distinct", field = "language", target = 2 }
+repeat = "week", requires = ["b0"] | criterion = { kind = "count", event = "b", target = 1 }
+repeat = "week" | criterion = { kind = "count", event = ["a", "b"], target = 3 }
 """.strip().splitlines()
 
 
 def conditional(number: int, line: str) -> str:
     asked, criterion = line.split(" | ")
-    keys = asked.replace("], until", "]\nuntil").replace(", until", "\nuntil")
+    keys = re.sub(r", (until|requires)", r"\n\1", asked)
     return (
         f'[[badges]]\nid = "c{number}"\nname = "c"\ndescription = "c {{target}}"\nicon = "c"\npoints = {number % 4}\n'
         f'category = "{CATEGORIES[number % 5]}"\nrarity = "{RARITIES[number % 4]}"\n{keys}\n{criterion}\n'

@@ -123,15 +123,29 @@ class Plain:
 
     def award(self) -> None:
         """Find the badges that must be held, by trying them all until none is new."""
-        while new := {badge.id for badge in self.rulebook.badges if self.is_earned(badge)} - self.held:
+        while new := {award for badge in self.rulebook.badges for award in self.awards_of(badge)} - self.held:
             self.held |= new
 
-    def is_earned(self, badge: Badge) -> bool:
-        return self.held.issuperset(badge.requires) and self.is_met(badge.criterion, badge)
+    def awards_of(self, badge: Badge) -> list[str]:
+        """The ids of the awards of a badge: one, or one for each week or month in which it is met."""
+        if not self.held.issuperset(badge.requires):
+            return []
+        if badge.repeat is None:
+            return [badge.id] if self.is_met(badge.criterion, badge) else []
+        assert isinstance(badge.criterion, Count | Distinct | Sum)
+        name = {"week": "%G-W%V", "month": "%Y-%m"}[badge.repeat]
+        periods: dict[str, list[tuple[Happened, datetime]]] = defaultdict(list)
+        for one, local in self.lived_within(badge):
+            periods[local.strftime(name)].append((one, local))
+        target = badge.criterion.target
+        return [f"{badge.id}@{each}" for each, lived in periods.items() if best_of(badge.criterion, lived) >= target]
+
+    def is_held(self, badge: Badge) -> bool:
+        return any(each.partition("@")[0] == badge.id for each in self.held)
 
     @property
     def total(self) -> int:
-        return self.points + sum(badge.points for badge in self.rulebook.badges if badge.id in self.held)
+        return self.points + sum(self.rulebook.badge_points[each.partition("@")[0]] for each in self.held)
 
     def is_met(self, criterion: Criterion, badge: Badge) -> bool:
         if isinstance(criterion, AllOf):
@@ -160,7 +174,7 @@ class Plain:
                 return max(self.days, default=0) - min(self.days, default=0)
             case Badges():
                 return sum(
-                    badge.id in self.held
+                    self.is_held(badge)
                     and leaf.category in (None, badge.category)
                     and leaf.rarity in (None, badge.rarity)
                     for badge in self.rulebook.badges
@@ -184,7 +198,7 @@ class TestAgainstThePlainestWay:
         assert progress.total_points == plain.total
         for badge, goal in zip(rulebook.badges, rulebook.goals, strict=True):
             shown = goal.progress(progress)
-            assert (shown.fraction == 1.0) == (badge.id in plain.held)
+            assert (shown.fraction == 1.0) == plain.is_held(badge)
             assert shown.fraction == (shown.current / shown.target if shown.target else 1.0)
             if isinstance(badge.criterion, Level):
                 # In points: how many there are of those at which the level begins.

@@ -14,11 +14,14 @@ from laurels.domain.folding import Revisions, fold
 from laurels.domain.ledger import Entry, EventRecorded, EventRetracted
 from laurels.domain.progress import Progress
 from laurels.domain.repointing import Repricing
+from laurels.domain.rules.awards import badges_of
 from laurels.domain.rules.rulebook import Rulebook
-from tests.domain.histories import RULEBOOKS, History, histories, record
+from tests.domain.histories import CONDITIONS, History, conditional, histories, record, small_rulebook
 from tests.examples import share_of
 
-AFTER = RULEBOOKS["small"]
+AFTER = small_rulebook(
+    more="".join(conditional(*each) for each in enumerate(CONDITIONS) if each[1].startswith("repeat"))
+)
 LIMITS = st.fixed_dictionaries(
     {"points": st.integers(0, 9)},
     optional={
@@ -86,7 +89,7 @@ def test_events_count_as_if_the_rules_had_held_from_the_start(history: History, 
         now = folded(entries, after, seen_of(entries))
         for name in ("types", "days", "languages", "language_days", "paid", "paid_at", "once"):
             assert getattr(now, name) == getattr(had, name), name
-        assert all(award.points == after.badge_points[award.badge_id] for award in now.awards.values())
+        assert all(award.points == after.badge_points[badges_of([each])[0]] for each, award in now.awards.items())
         assert now.total_points == sum(each.points for each in [*now.types.values(), *now.awards.values()])
         # What a backfill then adds is what is missing; badges that other points had brought stay.
         replay = Replay("ada", after, seen_of(entries))

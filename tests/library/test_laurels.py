@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from laurels import (
+    BadgeProgress,
+    EarnedBadge,
     EventConflict,
     InvalidEvent,
     InvalidInput,
@@ -214,6 +216,28 @@ class TestReading:
         await laurels.record("ada", "code_run")
         with pytest.raises(InvalidQuery):
             await ask(laurels)
+
+
+class TestBadgesThatMayBeEarnedAgain:
+    async def test_an_award_names_its_week_and_lists_show_one_badge_with_its_count(self, store_url: str) -> None:
+        async with Laurels.open(store_url, rulebook="school") as laurels:
+            monday = datetime(2026, 3, 2, 12, tzinfo=UTC)
+            lessons = [monday + timedelta(weeks=week, days=day) for week in range(2) for day in range(5)]
+            recorded = [await laurels.record("ada", "lesson_attended", timestamp=at) for at in lessons]
+            brought = [badge for each in recorded for badge in each.badges if badge.badge_id == "full_week"]
+            assert [(badge.period, badge.count, badge.points) for badge in brought] == [
+                ("2026-W10", None, 25),
+                ("2026-W11", None, 25),
+            ]
+            expected = (2, 50, lessons[4], lessons[9])
+            shown: list[EarnedBadge | BadgeProgress] = [
+                *(await laurels.dashboard("ada")).badges,
+                *await laurels.badges("ada"),
+            ]
+            found = [each for each in shown if each.badge_id == "full_week"]
+            assert [(each.count, each.points, each.earned_at, each.last_earned_at) for each in found] == [expected] * 2
+            assert isinstance(found[1], BadgeProgress)
+            assert (found[1].repeat, found[1].current) == ("week", 0)
 
 
 class TestUsers:

@@ -167,7 +167,7 @@ function seenBefore(key: string): string | undefined {
   }
 }
 
-/** A badge may be earned again. */
+/** A badge may be earned again: at another time, or of several weeks at once. */
 function idOf(badge: Badge): string {
-  return `${badge.badgeId} ${badge.earnedAt}`;
+  return `${badge.badgeId} ${badge.earnedAt} ${badge.period ?? ""}`;
 }

@@ -205,6 +205,7 @@ export interface components {
             name: string;
             points: number;
             rarity: string;
+            repeat?: "week" | "month";
             requires?: string[];
             tiers?: string[];
             until?: string;
@@ -221,6 +222,7 @@ export interface components {
         BadgeStateView: {
             badgeId: string;
             category: string;
+            count?: number;
             current: number;
             description: string;
             earned: boolean;
@@ -229,19 +231,24 @@ export interface components {
             held: components["schemas"]["Held"] | null;
             hidden?: true;
             icon: string;
+            lastEarnedAt?: string;
             name: string;
             points: number;
             rarity: string;
+            repeat?: "week" | "month";
             target: number;
         };
         BadgeView: {
             badgeId: string;
             category: string;
+            count?: number;
             description: string;
             earnedAt: string;
             held?: components["schemas"]["Held"] | null;
             icon: string;
+            lastEarnedAt?: string;
             name: string;
+            period?: string;
             points: number;
             rarity: string;
         };

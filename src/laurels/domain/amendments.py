@@ -25,6 +25,8 @@ from laurels.domain.ledger import (
     UserMigrated,
 )
 from laurels.domain.progress import Progress
+from laurels.domain.rules.awards import badge_and_period, badges_of, is_only_award
+from laurels.domain.rules.goals import Goal, RepeatGoal
 from laurels.domain.rules.rulebook import Rulebook
 
 
@@ -62,7 +64,9 @@ class Replay:
         self.crossings: dict[str, Crossing] = {}
         # A badge that is held keeps its points wherever the rules would have brought it.
         held = {badge_id: award.points for badge_id, award in seen.held.items()}
-        self._pays = rulebook.badge_points if not held else {**rulebook.badge_points, **held}
+        self._pays = rulebook.badge_points_with(held) if held else rulebook.badge_points
+        # Badges that are not awarded: taken back by hand, or earned while they could be earned again.
+        self._barred = sorted(seen.banned | (set(badges_of(held)) - held.keys() - rulebook.repeated))
 
     def take(self, entry: Entry) -> None:
         """Take in the next entry."""
@@ -115,7 +119,7 @@ class Replay:
         return hold(self.progress, self._seen.award_of(seq, recorded), self._rulebook, is_dated=is_dated)
 
     def _award(self, candidates: list[int], at: int, event_id: str) -> None:
-        self.progress.revoked = sorted(self._seen.banned)
+        self.progress.revoked = self._barred
         for made in award(self.progress, candidates, at, self._rulebook, pays=self._pays):
             self.crossings[made.badge_id] = Crossing(made, event_id)
 
@@ -143,12 +147,12 @@ def backfill(progress: Progress, missing: list[Crossing], rulebook: Rulebook, no
 
 
 def grant(
-    progress: Progress, badge_id: str, at: int, rulebook: Rulebook, *, reason: str, caller: str | None
+    progress: Progress, award_id: str, at: int, rulebook: Rulebook, *, reason: str, caller: str | None
 ) -> Amendment:
-    """Award a badge of the rulebook that the user does not hold, and what its points bring in turn."""
+    """Make an award of a badge of the rulebook that the user does not hold, and what its points bring in turn."""
     seq = progress.seq
-    progress.revoked = [each for each in progress.revoked if each != badge_id]
-    granted = Award(badge_id, rulebook.badge_points[badge_id], at)
+    progress.revoked = [each for each in progress.revoked if each != award_id]
+    granted = Award(award_id, rulebook.badge_points[badge_and_period(award_id)[0]], at)
     awards = [granted, *award(progress, hold(progress, granted, rulebook), at, rulebook)]
     total = progress.total_points
     body = BadgesGiven(
@@ -182,12 +186,12 @@ def retract(
     while found:
         found = False
         for position, badge in enumerate(rulebook.badges):
-            held = without.awards.get(badge.id)
-            if held is None or not badge.revocable or rulebook.goals[position].is_met(without):
+            if not badge.revocable:
                 continue
-            _let_go(without, held, rulebook)
-            revoked.append(held)
-            found = True
+            for held in _without_ground(without, badge.id, rulebook.goals[position]):
+                _let_go(without, held, rulebook)
+                revoked.append(held)
+                found = True
     total = progress.total_points - points - sum(each.points for each in revoked)
     body = EventRetracted(
         event.event_id or "",
@@ -202,11 +206,20 @@ def retract(
     return Amendment(progress.user_id, progress.seq, body, progress)
 
 
+def _without_ground(progress: Progress, badge_id: str, goal: Goal) -> list[Award]:
+    """The awards of a badge that are held and not met."""
+    if isinstance(goal, RepeatGoal):
+        met = set(goal.met(progress))
+        return [held for each, held in progress.awards.items() if each not in met and goal.decides(each)]
+    held = progress.awards.get(badge_id)
+    return [] if held is None or goal.is_met(progress) else [held]
+
+
 def _let_go(progress: Progress, held: Award, rulebook: Rulebook) -> None:
     """Take a badge out as far as criteria ask for: the points and the numbers of badges."""
     del progress.awards[held.badge_id]
     progress.total_points -= held.points
     badge = rulebook.badge(held.badge_id)
-    if badge is not None:
+    if badge is not None and is_only_award(progress, held.badge_id):
         for measure in rulebook.badge_measures_for(badge):
             progress.gauges[measure.index] -= 1

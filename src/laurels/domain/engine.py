@@ -6,14 +6,16 @@ progress forward in place, since a copy per event would cost more than all the r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import hold, observe_event
 from laurels.domain.ledger import Award, Outcome, Unpaid
 from laurels.domain.periods import day_of
 from laurels.domain.progress import Progress
+from laurels.domain.rules.awards import is_held
 from laurels.domain.rules.caps import pay
+from laurels.domain.rules.goals import Goal, RepeatGoal
 from laurels.domain.rules.rulebook import Rulebook
 
 
@@ -108,12 +110,20 @@ def award(
         # In rulebook order, so that a replay awards in the same order.
         for position in sorted(set(candidates)):
             badge = rulebook.badges[position]
-            if badge.id in progress.awards or badge.id in progress.revoked:
-                continue
-            if not rulebook.goals[position].is_met(progress):
-                continue
-            awarded = Award(badge.id, badge.points if pays is None else pays.get(badge.id, 0), at)
-            awards.append(awarded)
-            brought += hold(progress, awarded, rulebook, is_dated=is_dated)
+            for award_id in _due(progress, badge.id, rulebook.goals[position]):
+                points = badge.points if pays is None else pays.get(award_id, pays.get(badge.id, 0))
+                awarded = Award(award_id, points, at)
+                awards.append(awarded)
+                brought += hold(progress, awarded, rulebook, is_dated=is_dated)
         candidates = brought
     return awards
+
+
+def _due(progress: Progress, badge_id: str, goal: Goal) -> Sequence[str]:
+    """The ids of the awards of a badge that are met, not held, and not taken back by hand."""
+    if isinstance(goal, RepeatGoal):
+        return [each for each in goal.met(progress) if each not in progress.awards and each not in progress.revoked]
+    if badge_id in progress.awards or badge_id in progress.revoked or not goal.is_met(progress):
+        return ()
+    # It may have been earned while it could be earned again.
+    return () if is_held(progress, badge_id) else (badge_id,)

@@ -26,6 +26,7 @@ from laurels.domain.ledger import (
 )
 from laurels.domain.periods import day_of
 from laurels.domain.progress import BoardDay, DayTotals, Progress, TypeTotals
+from laurels.domain.rules.awards import is_only_award
 from laurels.domain.rules.caps import note
 from laurels.domain.rules.criteria import Moment
 from laurels.domain.rules.rulebook import Rulebook
@@ -255,13 +256,16 @@ def hold(progress: Progress, award: Award, rulebook: Rulebook, *, is_dated: bool
         if award.points:
             _earn(progress, award.points, award.earned_at, board_day, rulebook, reached)
     badge = rulebook.badge(award.badge_id)
-    if badge is not None:
+    if badge is None:
+        return reached
+    measures = rulebook.badge_measures_for(badge)
+    if measures and is_only_award(progress, award.badge_id):
         gauges = progress.gauges
-        for measure in rulebook.badge_measures_for(badge):
+        for measure in measures:
             before = gauges.get(measure.index, 0)
             gauges[measure.index] = before + 1
             reached += measure.crossed(before, before + 1)
-    reached += rulebook.dependents.get(award.badge_id, ())
+    reached += rulebook.dependents.get(badge.id, ())
     return reached
 
 

@@ -175,7 +175,7 @@ def merge_event(
         grace=grace,
         rules=RULES,
         unpaid=unpaid,
-        pays={**rulebook.badge_points, **pays},
+        pays=rulebook.badge_points_with(pays),
     )
 
 
@@ -187,7 +187,7 @@ def merge_migration(progress: Progress, account: Account, origin: str, rulebook:
     for each in awards:
         candidates += hold(progress, each, rulebook, is_dated=False)
     candidates += adjust(progress, total.adjustment, rulebook)
-    pays = {**rulebook.badge_points, **account.badge_points}
+    pays = rulebook.badge_points_with(account.badge_points)
     awards += award(progress, candidates, total.at, rulebook, pays=pays, is_dated=False)
     body = UserMigrated(
         origin=origin,
@@ -237,7 +237,7 @@ def finish_merge(
     for each in awards:
         candidates += hold(progress, each, rulebook)
     if candidates:
-        pays = {**rulebook.badge_points, **account.badge_points}
+        pays = rulebook.badge_points_with(account.badge_points)
         awards += award(progress, candidates, awards[-1].earned_at, rulebook, pays=pays)
     return _stage(
         progress,

@@ -34,6 +34,10 @@ def migrate_event(
 
     Like `engine.advance`, but for the points. A badge whose criterion is met is awarded at this event.
     """
+    if rulebook.repeated:
+        # One that may be earned again was held there once: that award comes with the user, and those of its periods
+        # bring no points.
+        pays = {badge_id: points for badge_id, points in pays.items() if badge_id not in rulebook.repeated}
     return count(
         progress,
         event,

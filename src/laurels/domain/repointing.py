@@ -58,7 +58,7 @@ class Repricing:
             if held is None or badge is None or self._seen.given[award.badge_id] != entry.seq:
                 continue
             if held.points != badge.points:
-                self.badges[badge.id] = badge.points
+                self.badges[award.badge_id] = badge.points
                 self.difference += badge.points - held.points
 
     def _price(self, seq: int, body: EventRecorded) -> None:

@@ -86,7 +86,7 @@ def progress(user_id: str = "ada", seq: int = 1, *, points: int = 5, version: st
         last_active_at=NOON,
         events=seq,
         total_points=points,
-        awards={"first": Award("first", 10, NOON)},
+        awards={each: Award(each, 10, NOON) for each in ("first", "busy@2026-W12", "busy@2026-W11")},
         preferences={"theme": "dark", "ratio": 0.1},
         zones=[(0, "Europe/Lisbon")],
         parts={3: {"2026=python": 1}},

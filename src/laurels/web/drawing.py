@@ -117,7 +117,7 @@ class Pen:
 
     def card(self, dashboard: Dashboard, badges: list[BadgeStateView], name: str, width: float | None = None) -> Markup:
         """A learner in one picture, with the newest badges."""
-        earned = sorted((one for one in badges if one.earned), key=lambda one: one.earned_at or "", reverse=True)
+        earned = sorted((one for one in badges if one.earned), key=last_earned, reverse=True)
         levels = dashboard.level_progress
         return draw_card(
             name=name,
@@ -180,6 +180,11 @@ def kind_of(badge: BadgeDefinitionView | BadgeStateView | BadgeView) -> MedalKin
         state = "open"
     rarity: Any = badge.rarity
     return MedalKind(category=badge.category, rarity=rarity, state=state)
+
+
+def last_earned(badge: BadgeStateView) -> str:
+    """When a badge was earned, or last earned where it may be earned again; empty while it is open."""
+    return badge.last_earned_at or badge.earned_at or ""
 
 
 def unit_of(dashboard: Dashboard) -> Unit:

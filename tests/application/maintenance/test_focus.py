@@ -41,6 +41,7 @@ _LATER = [
     _badge("tenth", 40, _runs(10)),
     _badge("talker", 15, {"kind": "count", "event": "talk", "target": 2}),
     _badge("spring", 5, _runs(2)) | {"from": "2026-03-03", "until": "2026-03-09"},
+    _badge("weekly", 5, _runs(2)) | {"repeat": "week"},
     _badge("heir", 5, _runs(1)) | {"requires": ["tenth", "talker"]},
     _badge("collector", 20, {"kind": "badges", "target": 4}),
     _badge("risen", 5, {"kind": "level", "target": 3}),
@@ -55,6 +56,9 @@ def _rulebook(*left_out: str, **changes: object) -> Rulebook:
 
 
 def _later(badge: dict[str, object]) -> dict[str, object]:
+    if badge["id"] == "weekly":
+        # The best week, once.
+        return _badge("weekly", 5, {**_runs(2), "per": "week"})
     return badge | {"from": "2026-03-05"} if badge["id"] == "spring" else badge
 
 
@@ -122,7 +126,7 @@ def test_streaks_that_were_counted_otherwise_are_replayed() -> None:
 def test_only_what_is_new_differs_or_hangs_on_awards_is_replayed() -> None:
     assert badges_to_replay(NEW, [rules_of(VERSIONS[3])]) == {
         *("third", "polyglot", "streak", "both"),  # new
-        *("first", "spring"),  # another target, other days
+        *("first", "spring", "weekly"),  # another target, other days, to be earned again
         *("century", "collector", "risen", "heir"),  # points, badges and levels
     }
     assert "tenth" not in badges_to_replay(NEW, [])

@@ -27,18 +27,22 @@ from laurels.testing.clocks import SettableClock
 from tests.examples import share_of
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-BADGES = ("first", "third", "century", "polyglot", "streak")
+BADGES = ("first", "third", "century", "polyglot", "streak", "busy")
+# The weeks of the events, and of the clock, in which badges are granted.
+AWARDS = (*BADGES[:5], "busy@2026-W09", "busy@2026-W10", "busy@2026-W11")
 RULES = small_rulebook()
 
 
 def rules_with(**changes: Any) -> Rulebook:
     """The small rulebook whose badges are `revocable` or of fewer points, as `changes` say of their fields."""
     badges = [{**msgspec.to_builtins(badge), "revocable": True, **changes} for badge in RULES.data.badges]
+    runs = {"kind": "count", "event": "run", "target": 2}
+    badges.append({**badges[0], "id": "busy", "repeat": "week", "criterion": runs})
     return small_rulebook(badges=badges, event_types={"run": {"points": 9}, "talk": {"points": 4, "max_per_day": 1}})
 
 
 # The rules at the start lack a badge and pay other points; publishing these brings both, and back.
-EARLY = small_rulebook(badges=rules_with().data.badges[:4])
+EARLY = small_rulebook(badges=[badge for badge in rules_with().data.badges if badge.id != "streak"])
 LATE = rules_with(points=7)
 
 events = st.tuples(
@@ -51,7 +55,7 @@ steps = st.one_of(
     events,
     events,
     st.tuples(st.just("grant"), st.sampled_from(BADGES)),
-    st.tuples(st.just("revoke"), st.sampled_from(BADGES)),
+    st.tuples(st.just("revoke"), st.sampled_from(AWARDS)),
     st.tuples(st.just("retract"), st.integers(0, 12)),
     st.tuples(st.just("publish"), st.booleans()),
     st.tuples(st.just("profile"), st.just("Ada")),
@@ -62,6 +66,7 @@ EVERY_KIND: list[tuple[Any, ...]] = [
     ("profile", "Ada"),
     ("grant", "polyglot"),
     ("revoke", "first"),
+    ("revoke", "busy@2026-W10"),
     ("retract", 0),
     ("publish", True),
     ("merge",),
@@ -124,7 +129,10 @@ async def seen_after(steps: list[tuple[Any, ...]], folder: Path) -> set[str]:
                     assert total == stands.total_points, (user, line.kind, line.seq)
                 kinds.add(line.kind)
             if lines and lines[0].kind != "merged-into":
-                assert (await laurels.learners.dashboard(user)).user.total_points == total
+                shown = await laurels.learners.dashboard(user)
+                assert shown.user.total_points == total
+                held = sum(badge.points for badge in shown.badges)
+                assert held + sum(each.points for each in shown.event_stats.values()) == total
     return kinds
 
 

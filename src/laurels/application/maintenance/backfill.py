@@ -26,6 +26,7 @@ from laurels.domain.folding import Revisions
 from laurels.domain.ledger import Entry, Notify
 from laurels.domain.periods import iso
 from laurels.domain.repointing import Repricing
+from laurels.domain.rules.awards import badge_and_period, badges_of
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreContended, UserDeleted, UserMerged
 
@@ -43,7 +44,8 @@ class Sample(Struct, frozen=True, rename="camel"):
 
 
 class BadgePreview(Struct, rename="camel"):
-    """How many learners hold a badge, and how many would earn it; `months` counts these by the month of earning."""
+    """How many learners hold a badge, and how often a backfill would award it: once to a learner, unless it may be
+    earned again. `months` counts these awards by the month of earning."""
 
     badge_id: str
     holders: int = 0
@@ -100,7 +102,7 @@ async def preview(store: Store, rulebook: Rulebook, *, repoint: bool = False) ->
     async for replayed in _replays(store, focus, repoint=repoint):
         made.learners += 1
         made.events += replayed.events
-        for badge_id in replayed.seen.held:
+        for badge_id in badges_of(replayed.seen.held):
             if badge_id in badges:
                 badges[badge_id].holders += 1
         gained = 0
@@ -110,7 +112,7 @@ async def preview(store: Store, rulebook: Rulebook, *, repoint: bool = False) ->
             gained += replayed.repricing.difference
         for crossing in replayed.missing:
             award = crossing.award
-            shown = badges[award.badge_id]
+            shown = badges[badge_and_period(award.badge_id)[0]]
             shown.would_earn += 1
             at = iso(award.earned_at)
             shown.months[at[:7]] = shown.months.get(at[:7], 0) + 1
@@ -204,7 +206,7 @@ class Backfill:
             again: list[str] = []
             for replayed, result in zip(waiting, results, strict=True):
                 if result is True:
-                    done.awards.update(crossing.award.badge_id for crossing in replayed.missing)
+                    done.awards.update(badge_and_period(crossing.award.badge_id)[0] for crossing in replayed.missing)
                 elif result is False:
                     # The ledger has gone on: what is missing may be held by now, or more may be.
                     again.append(replayed.user_id)

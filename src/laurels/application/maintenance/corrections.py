@@ -23,6 +23,7 @@ from laurels.domain.events import check_id
 from laurels.domain.ledger import BadgeRevoked, BadgesGiven, Entry, EntryBody, EventRecorded, EventRetracted
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
+from laurels.domain.rules.awards import badge_and_period
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidInput, StoreContended, UnknownBadge, UnknownEvent, UnknownUser, UserMerged
 from laurels.shapes import Fault, faults_of
@@ -72,8 +73,8 @@ class Corrections:
     async def grant(
         self, user_id: str, badge_id: str, *, reason: str, caller: str | None = None, earned_at: int | None = None
     ) -> Corrected:
-        """Award a badge by hand, as of `earned_at` (milliseconds, default now). Raises InvalidInput, UnknownUser,
-        UnknownBadge or StoreError."""
+        """Award a badge by hand, as of `earned_at` (milliseconds, default now); one that may be earned again is awarded
+        in the week or month of that instant. Raises InvalidInput, UnknownUser, UnknownBadge or StoreError."""
         at = self._clock() if earned_at is None else earned_at
         faults = self.faults_of({"userId": user_id, "badgeId": badge_id, "reason": reason, "earnedAt": at})
         if [name for name, _ in faults] == ["badgeId"]:
@@ -82,23 +83,30 @@ class Corrections:
             raise InvalidInput.of(faults)
 
         async def decide(progress: Progress, rules: Rulebook) -> Amendment | EntryBody:
-            if badge_id in progress.awards:
-                return BadgesGiven("grant", [progress.awards[badge_id]], progress.total_points, 1, "")
-            return grant(progress, badge_id, at, rules, reason=reason, caller=caller)
+            award_id = rules.award_id_at(badge_id, progress, at)
+            if award_id in progress.awards:
+                return BadgesGiven("grant", [progress.awards[award_id]], progress.total_points, 1, "")
+            return grant(progress, award_id, at, rules, reason=reason, caller=caller)
 
         return await self._write(user_id, decide)
 
     async def revoke(self, user_id: str, badge_id: str, *, reason: str, caller: str | None = None) -> Corrected:
-        """Take a badge back, with its points. Raises InvalidInput, UnknownUser, UnknownBadge or StoreError."""
+        """Take a badge back, with its points. Of one that may be earned again `badge_id` names the period, too, as
+        `busy_week@2026-W48` does. Raises InvalidInput, UnknownUser, UnknownBadge or StoreError."""
         self._check({"userId": user_id, "reason": reason})
 
         async def decide(progress: Progress, rules: Rulebook) -> Amendment | EntryBody:
             if badge_id not in progress.awards:
-                if badge_id not in progress.revoked:
-                    raise UnknownBadge(
-                        "This user does not hold a badge with this badgeId; the dashboard lists those that they hold."
+                if badge_id in progress.revoked:
+                    return await self._last(user_id, progress.seq, lambda body: _revokes(body, badge_id))
+                held = [each for each in progress.awards if badge_and_period(each)[0] == badge_id]
+                if held:
+                    raise InvalidInput(
+                        "badgeId", f"Is earned once in each week or month; name which, as in {held[-1]}."
                     )
-                return await self._last(user_id, progress.seq, lambda body: _revokes(body, badge_id))
+                raise UnknownBadge(
+                    "This user does not hold a badge with this badgeId; the dashboard lists those that they hold."
+                )
             seen = await revisions_of(self._store, user_id, progress.seq)
             seen.awards.add((seen.given[badge_id], badge_id))
             after = await refold(self._store, rules, user_id, progress.seq, revisions=seen)
@@ -123,7 +131,7 @@ class Corrections:
         return faults_of(*(partial(checks[name], values[name]) for name in given))
 
     def _check_badge(self, badge_id: str) -> None:
-        if self._rulebook.badge(badge_id) is None:
+        if badge_id not in self._rulebook.badge_points:
             raise InvalidInput("badgeId", "The rulebook has no badge with this badgeId; GET /api/badges lists them.")
 
     def _check(self, values: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from laurels.application.ports.store import Store
 from laurels.domain.folding import Revisions, is_revision
 from laurels.domain.ledger import Entry, EventRecorded, MergedFrom, UserMigrated
-from laurels.domain.rules.criteria import Badges, Criterion, Level, Points, Streak, leaves
+from laurels.domain.rules.criteria import Badges, Criterion, Level, Points, Repeat, Streak, leaves
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import Badge
 from laurels.domain.rules.streak_rules import StreakRules
@@ -25,9 +25,11 @@ from laurels.errors import RulebookError
 _VERSIONS = 1_000
 
 
-BadgeRules = Mapping[str, tuple[Criterion, date | None, date | None, tuple[str, ...], StreakRules | None]]
-"""By badge its criterion, the first and the last day that counts for it, what must be held before, and how the streaks
-are counted that it asks for."""
+BadgeRules = Mapping[
+    str, tuple[Criterion, Repeat | None, date | None, date | None, tuple[str, ...], StreakRules | None]
+]
+"""By badge its criterion, the periods in which it may be earned again, the first and the last day that counts for it,
+what must be held before, and how the streaks are counted that it asks for."""
 
 
 class Decisions(Struct):
@@ -108,6 +110,7 @@ def rules_of(rulebook: Rulebook) -> BadgeRules:
     return {
         badge.id: (
             badge.criterion,
+            badge.repeat,
             badge.from_day,
             badge.until_day,
             tuple(badge.requires),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from msgspec import UNSET
@@ -12,7 +13,9 @@ from laurels.application.queries.views import BadgeDefinitionView, BadgeStateVie
 from laurels.domain.ledger import Award
 from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
+from laurels.domain.rules.awards import badge_and_period, badges_of
 from laurels.domain.rules.criteria import CriterionProgress
+from laurels.domain.rules.goals import Goal, RepeatGoal
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import Badge
 
@@ -28,21 +31,46 @@ NOTHING_SHOWN = CriterionProgress(0, 1)
 def badge_view(award: Award, rulebook: Rulebook) -> BadgeView:
     """An award with its badge's definition; of a badge that the rulebook no longer has, what the ledger knows."""
     badge = rulebook.badge(award.badge_id)
+    badge_id, period = badge_and_period(award.badge_id)
     return BadgeView(
-        badge_id=award.badge_id,
-        name=badge.name if badge else award.badge_id,
+        badge_id=badge_id,
+        name=badge.name if badge else badge_id,
         description=badge.description if badge else "",
         icon=badge.icon if badge else "",
         category=badge.category if badge else "milestone",
         rarity=badge.rarity if badge else "common",
         points=award.points,
         earned_at=iso(award.earned_at),
+        period=UNSET if period is None else period,
     )
 
 
-def held_badge_view(award: Award, rulebook: Rulebook, shares: Shares) -> BadgeView:
+def held_badges(awards: Iterable[Award], rulebook: Rulebook) -> list[BadgeView]:
+    """The badges of these awards, each once, in the order of their first awards."""
+    by_badge: dict[str, list[Award]] = {}
+    for award in awards:
+        by_badge.setdefault(badge_and_period(award.badge_id)[0], []).append(award)
+    return [_joined(each, rulebook) for each in by_badge.values()]
+
+
+def _joined(awards: list[Award], rulebook: Rulebook) -> BadgeView:
+    first = badge_view(awards[0], rulebook)
+    if len(awards) == 1 and first.period is UNSET:
+        return first
+    earned = [award.earned_at for award in awards]
+    return replace(
+        first,
+        points=sum(award.points for award in awards),
+        earned_at=iso(min(earned)),
+        period=UNSET,
+        count=len(awards),
+        last_earned_at=iso(max(earned)),
+    )
+
+
+def with_share(badge: BadgeView, shares: Shares) -> BadgeView:
     """The same with how rare the badge is now."""
-    return replace(badge_view(award, rulebook), held=shares.of(award.badge_id))
+    return replace(badge, held=shares.of(badge.badge_id))
 
 
 def catalogue(rulebook: Rulebook, shares: Shares) -> list[BadgeDefinitionView]:
@@ -68,6 +96,7 @@ def _definition(badge: Badge, rulebook: Rulebook, shares: Shares) -> BadgeDefini
         from_day=UNSET if badge.from_day is None else badge.from_day.isoformat(),
         until_day=UNSET if badge.until_day is None else badge.until_day.isoformat(),
         tiers=list(rulebook.families.get(badge.id, ())) or UNSET,
+        repeat=UNSET if badge.repeat is None else badge.repeat,
     )
 
 
@@ -91,18 +120,22 @@ def _is_hidden(badge_id: str, rulebook: Rulebook) -> bool:
     return badge is not None and badge.hidden
 
 
-def badge_states(progress: Progress, rulebook: Rulebook, shares: Shares) -> list[BadgeStateView]:
-    """Every badge of the rulebook, held or open, with the user's progress towards it.
+def badge_states(progress: Progress, rulebook: Rulebook, shares: Shares, today: int) -> list[BadgeStateView]:
+    """Every badge of the rulebook, held or open, with the user's progress towards it; of one that may be earned again it
+    is the progress in the period of the user's day `today`.
 
     A badge that was awarded by hand may be held while its criterion is not met: `earned` and `current` say so.
     """
+    earned = {view.badge_id: view for view in held_badges(progress.awards.values(), rulebook)}
     states: list[BadgeStateView] = []
     for badge, goal in zip(rulebook.badges, rulebook.goals, strict=True):
-        award = progress.awards.get(badge.id)
-        seen = goal.progress(progress)
+        award = earned.get(badge.id)
         is_concealed = badge.hidden and award is None
-        if is_concealed:
-            seen = NOTHING_SHOWN
+        seen = NOTHING_SHOWN if is_concealed else _progress(goal, progress, today)
+        count, last_earned_at = (UNSET, UNSET) if award is None else (award.count, award.last_earned_at)
+        if badge.repeat is not None and not is_concealed:
+            count = 0 if award is None else award.count or 1
+            last_earned_at = UNSET if award is None else award.last_earned_at or award.earned_at
         states.append(
             BadgeStateView(
                 badge_id=badge.id,
@@ -113,25 +146,39 @@ def badge_states(progress: Progress, rulebook: Rulebook, shares: Shares) -> list
                 rarity=badge.rarity,
                 points=badge.points if award is None else award.points,
                 earned=award is not None,
-                earned_at=None if award is None else iso(award.earned_at),
+                earned_at=None if award is None else award.earned_at,
                 current=seen.current,
                 target=seen.target,
                 fraction=seen.fraction,
                 held=shares.of(badge.id),
                 hidden=True if is_concealed else UNSET,
+                repeat=UNSET if is_concealed or badge.repeat is None else badge.repeat,
+                count=count,
+                last_earned_at=last_earned_at,
             )
         )
     return states
 
 
+def _progress(goal: Goal, progress: Progress, today: int) -> CriterionProgress:
+    return goal.progress_on(progress, today) if isinstance(goal, RepeatGoal) else goal.progress(progress)
+
+
+def _is_complete(goal: Goal, progress: Progress, today: int, *, is_held: bool) -> bool:
+    return goal.award_id_on(today) in progress.awards if isinstance(goal, RepeatGoal) else is_held
+
+
 def next_badges(progress: Progress, rulebook: Rulebook, today: int) -> list[NextBadge]:
-    """The open badges that are nearest, the nearest first; of equally near ones, rulebook order. Hidden badges are left
-    out, and those whose last day is over on the user's day `today`."""
+    """The open badges that are nearest, the nearest first; of equally near ones, rulebook order. One that may be earned
+    again is open in each period anew. Hidden badges are left out, and those whose last day is over on the user's day
+    `today`."""
+    held = set(badges_of(progress.awards))
     nearest: list[NextBadge] = []
     for badge, goal in zip(rulebook.badges, rulebook.goals, strict=True):
         is_over = badge.until_day is not None and badge.until_day.toordinal() < today
-        if badge.id not in progress.awards and not badge.hidden and not is_over:
-            seen = goal.progress(progress)
+        is_complete = _is_complete(goal, progress, today, is_held=badge.id in held)
+        if not badge.hidden and not is_over and not is_complete:
+            seen = _progress(goal, progress, today)
             nearest.append(NextBadge(badge.id, badge.name, seen.current, seen.target, seen.fraction))
     nearest.sort(key=lambda open_badge: -open_badge.fraction)
     return nearest[:NEAREST]

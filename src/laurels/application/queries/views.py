@@ -10,7 +10,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType, field
 
 from laurels.domain.ledger import Unpaid
-from laurels.domain.rules.criteria import Criterion
+from laurels.domain.rules.criteria import Criterion, Repeat
 from laurels.domain.rules.levels import LevelProgress
 from laurels.domain.rules.streak_rules import Unit
 
@@ -33,6 +33,10 @@ class Held(Struct, frozen=True):
 class BadgeView(Struct, frozen=True, rename="camel", kw_only=True):
     """A badge that a user holds.
 
+    Of a badge that may be earned again, one award has its `period`, such as `2026-W48`. Where its awards are shown as
+    one, `count` says how many there are, `points` are their sum, `earned_at` is the first time and `last_earned_at` the
+    last.
+
     `held` is there where the answer is about the present, and None while there are too few learners to say. What an
     event or an award brought is told as it was, without it.
     """
@@ -46,12 +50,18 @@ class BadgeView(Struct, frozen=True, rename="camel", kw_only=True):
     points: int
     earned_at: str
     held: Held | UnsetType | None = UNSET
+    period: str | UnsetType = UNSET
+    count: int | UnsetType = UNSET
+    last_earned_at: str | UnsetType = UNSET
 
 
 class BadgeStateView(Struct, frozen=True, rename="camel", kw_only=True):
     """A badge of the rulebook and how far one user has come with it. `earned_at` is None while it is open.
 
-    `hidden` is there while nothing of it is shown: name, text and progress are then those of any hidden badge.
+    `hidden` is there while nothing of it is shown: name, text and progress are then those of any hidden badge. A badge
+    that may be earned again in each week or month says so by `repeat`, and how often it was earned by `count`; then
+    `points` are the sum of all its awards, `earned_at` is the first time and `last_earned_at` the last, and progress is
+    that of the present week or month.
     """
 
     badge_id: str
@@ -68,14 +78,18 @@ class BadgeStateView(Struct, frozen=True, rename="camel", kw_only=True):
     fraction: float
     held: Held | None
     hidden: Literal[True] | UnsetType = UNSET
+    repeat: Repeat | UnsetType = UNSET
+    count: int | UnsetType = UNSET
+    last_earned_at: str | UnsetType = UNSET
 
 
 class BadgeDefinitionView(Struct, frozen=True, rename="camel", kw_only=True):
     """A badge as the rulebook defines it.
 
     `requires` are the badges that must be held first; `from` and `until` the first and the last local day whose events
-    count; `tiers` the ids of all tiers of its rule, the lowest first. Each is there where the rulebook says it. Of a
-    `hidden` badge neither name nor text is shown, and its criterion is null.
+    count; `tiers` the ids of all tiers of its rule, the lowest first; `repeat` says that it may be earned again, once
+    in each week or month. Each is there where the rulebook says it. Of a `hidden` badge neither name nor text is shown,
+    and its criterion is null.
     """
 
     badge_id: str
@@ -92,6 +106,7 @@ class BadgeDefinitionView(Struct, frozen=True, rename="camel", kw_only=True):
     from_day: str | UnsetType = field(default=UNSET, name="from")
     until_day: str | UnsetType = field(default=UNSET, name="until")
     tiers: list[str] | UnsetType = UNSET
+    repeat: Repeat | UnsetType = UNSET
 
 
 class EventView(Struct, frozen=True, rename="camel", kw_only=True):
@@ -289,7 +304,7 @@ class ExportSummary(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class ExportedBadge(Struct, frozen=True, rename="camel", kw_only=True):
-    """A badge held, as an export shows it."""
+    """A badge held, as an export shows it; see `BadgeView`."""
 
     name: str
     description: str
@@ -297,6 +312,8 @@ class ExportedBadge(Struct, frozen=True, rename="camel", kw_only=True):
     rarity: str
     points: int
     earned_at: str
+    count: int | UnsetType = UNSET
+    last_earned_at: str | UnsetType = UNSET
 
 
 class Export(Document, frozen=True, rename="camel", kw_only=True):

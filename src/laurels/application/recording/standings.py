@@ -14,6 +14,7 @@ from laurels.application.ports.boards import Card
 from laurels.domain.periods import Timeframe, board_name, period_length, period_name, period_start
 from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.ranking import Standing, Visibility, alias_order
+from laurels.domain.rules.awards import badges_of
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook import Rulebook
 
@@ -124,7 +125,7 @@ def card_of(progress: Progress, rulebook: Rulebook) -> Card:
         user_id=progress.user_id,
         total_points=progress.total_points,
         level=rulebook.levels.level_at(progress.total_points),
-        badges=list(progress.awards),
+        badges=badges_of(progress.awards),
         last_active_at=progress.last_active_at,
         display_name=progress.display_name,
         photo_url=progress.photo_url,

@@ -19,6 +19,8 @@ from msgspec import Meta, Struct
 from laurels.domain.periods import hour_of, month_of, week_of, weekday_of
 
 Window = Literal["day", "week", "month"]
+# The periods in each of which a badge may be earned again.
+Repeat = Literal["week", "month"]
 Target = Annotated[int, Meta(ge=1, le=1_000_000_000_000)]
 Category = Literal["coding", "learning", "social", "milestone", "streak"]
 Rarity = Literal["common", "rare", "epic", "legendary"]

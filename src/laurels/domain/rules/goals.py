@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from laurels.domain.periods import period_start
 from laurels.domain.progress import Progress
-from laurels.domain.rules.criteria import CriterionProgress, Leaf, Level
+from laurels.domain.rules.awards import TIMEFRAMES, award_id_of, badge_and_period, is_held
+from laurels.domain.rules.criteria import CriterionProgress, Leaf, Level, Repeat
 from laurels.domain.rules.measures import EventMeasure, StateMeasure
 
 
@@ -36,10 +38,7 @@ class LeafGoal:
         return self.measure.value(progress) >= self.threshold
 
     def progress(self, progress: Progress) -> CriterionProgress:
-        current: float = self.measure.value(progress)
-        if self.measure.scale != 1:
-            current /= self.measure.scale
-            current = int(current) if current.is_integer() else current
+        current = self.measure.shown(self.measure.value(progress))
         # Measures differ in whether they go on counting past the highest target; what is shown does not.
         return CriterionProgress(min(current, self.target), self.target)
 
@@ -79,10 +78,63 @@ class HeldGoal:
         self.badge_id = badge_id
 
     def is_met(self, progress: Progress) -> bool:
-        return self.badge_id in progress.awards
+        return is_held(progress, self.badge_id)
 
     def progress(self, progress: Progress) -> CriterionProgress:
         return CriterionProgress(int(self.is_met(progress)), 1)
+
+
+class RepeatGoal:
+    """One measure in each week or month against one target: the goal of a badge that may be earned again.
+
+    `threshold` is the target in the measure's own units; `requires` are the badges that must be held first.
+    """
+
+    def __init__(
+        self, badge_id: str, repeat: Repeat, measure: EventMeasure, target: int, threshold: int, requires: list[str]
+    ) -> None:
+        self.badge_id = badge_id
+        self.repeat: Repeat = repeat
+        self.measure = measure
+        self.target = target
+        self.threshold = threshold
+        self.requires = requires
+
+    def met(self, progress: Progress) -> list[str]:
+        """The ids of the awards of all periods in which it is met, the earliest first."""
+        if not all(is_held(progress, each) for each in self.requires):
+            return []
+        periods = self.measure.periods(progress)
+        return [self.award_id_on(first) for first in sorted(periods) if periods[first] >= self.threshold]
+
+    def award_id_on(self, day: int) -> str:
+        """The id of the award of the period that holds the local `day`."""
+        return award_id_of(self.badge_id, self.repeat, day)
+
+    def decides(self, award_id: str) -> bool:
+        """Whether the award is one of this badge, in such a period as it has now."""
+        badge_id, period = badge_and_period(award_id)
+        return badge_id == self.badge_id and period is not None and ("W" in period) == (self.repeat == "week")
+
+    def is_met(self, progress: Progress) -> bool:
+        """Whether it is met in any period."""
+        return bool(self.met(progress))
+
+    def progress(self, progress: Progress) -> CriterionProgress:
+        """How far it has come in the best period."""
+        return self._progress(progress, max(self.measure.periods(progress).values(), default=0))
+
+    def progress_on(self, progress: Progress, day: int) -> CriterionProgress:
+        """How far it has come in the period that holds the local `day`."""
+        first = period_start(TIMEFRAMES[self.repeat], day)
+        return self._progress(progress, self.measure.periods(progress).get(first, 0))
+
+    def _progress(self, progress: Progress, value: int) -> CriterionProgress:
+        if self.requires:
+            # Shown like `all`: a criterion that is met is not yet the badge.
+            held = sum(is_held(progress, each) for each in self.requires)
+            return CriterionProgress(held + (value >= self.threshold), len(self.requires) + 1)
+        return CriterionProgress(min(self.measure.shown(value), self.target), self.target)
 
 
 # Met by nobody: none of no parts ever is.

@@ -80,18 +80,27 @@ class Measure:
         """The measure's present value, in units of 1 / `scale`."""
         return progress.gauges.get(self.index, 0)
 
+    def shown(self, value: int) -> float:
+        """A value in the units of the criterion."""
+        if self.scale == 1:
+            return value
+        scaled = value / self.scale
+        return int(scaled) if scaled.is_integer() else scaled
+
 
 class EventMeasure(Measure):
     """A measure that events of certain types move. The leaf's target plays no part here.
 
     A total is one number. All others stop growing at the top target, where they let go of their parts: what
-    they hold stays bounded.
+    they hold stays bounded. One that `is_repeated` has a number for each window, each up to the top target, and none of
+    its own.
     """
 
-    def __init__(self, index: int, leaf: EventLeaf, within: Within | None = None) -> None:
+    def __init__(self, index: int, leaf: EventLeaf, within: Within | None = None, *, is_repeated: bool = False) -> None:
         super().__init__(index)
         self.leaf = leaf
         self.within = within
+        self.is_repeated = is_repeated
         self.scale = SUM_SCALE if isinstance(leaf, Sum) else 1
 
     @property
@@ -108,6 +117,10 @@ class EventMeasure(Measure):
         """
         leaf = self.leaf
         matches = matcher(leaf.where, self.within)
+        if self.is_repeated and leaf.per is not None:
+            if isinstance(leaf, Distinct):
+                return _each_distinct(self, leaf, leaf.per, matches)
+            return _each(self, leaf, leaf.per, matches)
         if isinstance(leaf, Distinct):
             return _distinct(self, leaf, matches)
         if leaf.per is not None:
@@ -115,6 +128,11 @@ class EventMeasure(Measure):
         if isinstance(leaf, Sum):
             return _sum(self, leaf, matches)
         return _count(self, matches)
+
+    def periods(self, progress: Progress) -> dict[int, int]:
+        """Of a measure that is repeated, the value of each of its windows, by their first days."""
+        parts = progress.parts.get(self.index, {})
+        return {int(window): value for window, value in parts.items() if "=" not in window}
 
     def raise_to(self, value: int, before: int, progress: Progress, reached: list[int]) -> None:
         """Set the gauge to `value`, at most to the top target; it was `before`, which is less."""
@@ -181,6 +199,57 @@ def _best(measure: EventMeasure, leaf: Count | Sum, per: Window, matches: Matche
             raise_to(total, before, progress, reached)
 
     return best
+
+
+def _each(measure: EventMeasure, leaf: Count | Sum, per: Window, matches: Matcher | None) -> Observer:
+    """The count or sum of every day, week or month."""
+    index, top, crossed = measure.index, measure.top, measure.crossed
+    window_of: Callable[[Moment], int] = attrgetter(per)
+    amount_of = _amount_of(leaf) if isinstance(leaf, Sum) else None
+
+    def each(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
+        if matches is not None and not matches(metadata, moment):
+            return
+        amount = 1 if amount_of is None else amount_of(metadata, moment)
+        if not amount:
+            return
+        parts = progress.parts.setdefault(index, {})
+        window = str(window_of(moment))
+        before = parts.get(window, 0)
+        if before < top:
+            after = parts[window] = min(before + amount, top)
+            reached += crossed(before, after)
+
+    return each
+
+
+def _each_distinct(measure: EventMeasure, leaf: Distinct, per: Window, matches: Matcher | None) -> Observer:
+    """The number of different values of a field in every day, week or month."""
+    index, top, crossed = measure.index, measure.top, measure.crossed
+    window_of: Callable[[Moment], int] = attrgetter(per)
+    value_of = reader(leaf.field)
+
+    def each_distinct(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
+        if matches is not None and not matches(metadata, moment):
+            return
+        value = value_of(metadata, moment)
+        if not isinstance(value, _SCALARS):
+            return
+        parts = progress.parts.setdefault(index, {})
+        window = str(window_of(moment))
+        name = f"{window}={_label(value)}"
+        before = parts.get(window, 0)
+        if before >= top or name in parts:
+            return
+        parts[name] = 1
+        after = parts[window] = before + 1
+        if after == top:
+            # As many as are asked for: which they were does not matter any more.
+            for known in [known for known in parts if known.startswith(f"{window}=")]:
+                del parts[known]
+        reached += crossed(before, after)
+
+    return each_distinct
 
 
 def _distinct(measure: EventMeasure, leaf: Distinct, matches: Matcher | None) -> Observer:

@@ -5,7 +5,7 @@ Adding a badge is adding data: nothing here or elsewhere knows a badge by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from hashlib import blake2b
 
@@ -14,6 +14,7 @@ from msgspec import UNSET
 
 from laurels.domain.periods import day_in_zone, day_of
 from laurels.domain.progress import SHAPE, Progress
+from laurels.domain.rules.awards import award_id_of, badge_and_period
 from laurels.domain.rules.criteria import (
     AllOf,
     AnyOf,
@@ -22,16 +23,18 @@ from laurels.domain.rules.criteria import (
     Count,
     Criterion,
     Distinct,
+    Leaf,
     Level,
     Points,
     Rarity,
+    Repeat,
     Span,
     Streak,
     Sum,
     Within,
     signature,
 )
-from laurels.domain.rules.goals import NEVER, AllGoal, AnyGoal, Goal, HeldGoal, LeafGoal
+from laurels.domain.rules.goals import NEVER, AllGoal, AnyGoal, Goal, HeldGoal, LeafGoal, RepeatGoal
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.measures import SUM_SCALE, EventMeasure, Observer, StateMeasure, measure_for
 from laurels.domain.rules.reachability import check_reachable
@@ -78,6 +81,8 @@ class Rulebook:
         # Every tier is a badge of its own here.
         self.badges = [each.badge for each in placed]
         self.badge_points = {badge.id: badge.points for badge in self.badges}
+        # The ids of those that may be earned again.
+        self.repeated = frozenset(badge.id for badge in self.badges if badge.repeat is not None)
         # Of a badge that is one tier of several the ids of all, the lowest first.
         self.families = {each.badge.id: each.family for each in placed if each.family}
         # The languages in which badges have names or descriptions, apart from the rulebook's own.
@@ -209,9 +214,22 @@ class Rulebook:
         return ["pay", kept] if kept else []
 
     def badge(self, badge_id: str) -> Badge | None:
-        """The definition of a badge, or None where the rulebook no longer has it."""
-        position = self._positions.get(badge_id)
+        """The definition of a badge, or of the one that an award in a period is of; None where the rulebook no longer
+        has it."""
+        position = self._positions.get(badge_and_period(badge_id)[0])
         return None if position is None else self.badges[position]
+
+    def badge_points_with(self, held: Mapping[str, int]) -> Mapping[str, int]:
+        """What each award counts with: those of `held` as they are held, all others as the rulebook says."""
+        # What is held of a badge that may be earned again says nothing of its awards in other periods.
+        return {**self.badge_points, **{each: points for each, points in held.items() if each not in self.repeated}}
+
+    def award_id_at(self, badge_id: str, progress: Progress, at: int) -> str:
+        """The id of the award of a badge that the user earns at the instant `at`."""
+        badge = self.badge(badge_id)
+        if badge is None or badge.repeat is None:
+            return badge_id
+        return award_id_of(badge_id, badge.repeat, self.today(progress, at))
 
     def badge_measures_for(self, badge: Badge) -> list[StateMeasure]:
         """The measures that grow when `badge` is awarded."""
@@ -219,14 +237,35 @@ class Rulebook:
 
     def _goal(self, badge: Badge, position: int) -> Goal:
         within = Within.of(badge.from_day, badge.until_day)
+        for required in badge.requires:
+            self.dependents.setdefault(required, []).append(position)
+        if badge.repeat is not None:
+            return self._repeat_goal(badge, badge.repeat, position, within)
         goal = self._tie(badge.criterion, position, within)
         if not badge.requires:
             return goal
-        for required in badge.requires:
-            self.dependents.setdefault(required, []).append(position)
         # Shown like `all`: a criterion that is met is not yet the badge.
         parts = goal.parts if isinstance(goal, AllGoal) else [goal]
         return AllGoal([*parts, *(HeldGoal(required) for required in badge.requires)])
+
+    def _repeat_goal(self, badge: Badge, repeat: Repeat, position: int, within: Within | None) -> RepeatGoal:
+        leaf = badge.criterion
+        assert isinstance(leaf, Count | Distinct | Sum)  # noqa: S101  `check_sense` has asked
+        key = "repeat " + signature(leaf, within)
+        measure = self._measures.get(key)
+        if measure is None:
+            measure = EventMeasure(len(self._measures), leaf, within, is_repeated=True)
+            self._keep(key, measure, leaf)
+        assert isinstance(measure, EventMeasure)  # noqa: S101  no other has such a key
+        threshold = leaf.target * measure.scale
+        measure.add_target(threshold, position)
+        return RepeatGoal(badge.id, repeat, measure, leaf.target, threshold, badge.requires)
+
+    def _keep(self, key: str, measure: EventMeasure | StateMeasure, leaf: Leaf) -> None:
+        self._measures[key] = measure
+        if isinstance(leaf, Count | Distinct | Sum):
+            named = [leaf.event] if isinstance(leaf.event, str) else leaf.event
+            self._event_types_of[measure.index] = frozenset(self.event_types if named is None else named)
 
     def _tie(self, criterion: Criterion, badge: int, within: Within | None) -> Goal:
         if isinstance(criterion, AllOf):
@@ -236,10 +275,8 @@ class Rulebook:
         key = signature(criterion, within)
         measure = self._measures.get(key)
         if measure is None:
-            measure = self._measures[key] = measure_for(len(self._measures), criterion, within)
-            if isinstance(criterion, Count | Distinct | Sum):
-                named = [criterion.event] if isinstance(criterion.event, str) else criterion.event
-                self._event_types_of[measure.index] = frozenset(self.event_types if named is None else named)
+            measure = measure_for(len(self._measures), criterion, within)
+            self._keep(key, measure, criterion)
         threshold = criterion.target
         if isinstance(criterion, Sum):
             threshold *= SUM_SCALE
@@ -281,7 +318,7 @@ class Rulebook:
 def _conditions(badge: Badge) -> list[object]:
     # Nothing where there are none: see `_kept_languages`.
     asked = [badge.requires, badge.from_day, badge.until_day]
-    return [asked] if any(asked) else []
+    return [*([asked] if any(asked) else []), *(["repeat"] if badge.repeat is not None else [])]
 
 
 def _digest(data: bytes) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from laurels.domain.rules.criteria import Category, Criterion, Rarity, Target
+from laurels.domain.rules.criteria import Category, Criterion, Rarity, Repeat, Target
 from laurels.domain.rules.kept_boards import KeptBoards
 from laurels.domain.rules.levels import Levels
 from laurels.domain.rules.points import EventType, Points
@@ -57,6 +57,8 @@ class Badge(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     criterion: Criterion
     # Whether it goes when an event is retracted without which its criterion is not met.
     revocable: bool = False
+    # Whether it may be earned again, once in each of these; its events count within each.
+    repeat: Repeat | None = None
     hidden: bool = False
     from_day: date | None = field(default=None, name="from")
     until_day: date | None = field(default=None, name="until")

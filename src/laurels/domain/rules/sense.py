@@ -37,7 +37,9 @@ def check_sense(data: RulebookData, badges: Sequence[Placed]) -> None:
     for position, badge in enumerate(data.badges):
         _check_tiers(badge, f"badges[{position}]")
         _check_window(badge, f"badges[{position}]")
+        _check_repeat(badge, f"badges[{position}]")
     seen: set[str] = set()
+    repeated = {placed.badge.id for placed in badges if placed.badge.repeat is not None}
     for placed in badges:
         badge = placed.badge
         if badge.id in seen:
@@ -52,7 +54,7 @@ def check_sense(data: RulebookData, badges: Sequence[Placed]) -> None:
         seen.add(badge.id)
         _check_criterion(placed, data)
     for position, badge in enumerate(data.badges):
-        _check_required(badge, f"badges[{position}]", seen)
+        _check_required(badge, f"badges[{position}]", seen, repeated)
 
 
 def _check_criterion(placed: Placed, data: RulebookData) -> None:
@@ -117,9 +119,29 @@ def _check_window(badge: Badge, key: str) -> None:
             )
 
 
-def _check_required(badge: Badge, key: str, known: set[str]) -> None:
+def _check_repeat(badge: Badge, key: str) -> None:
+    if badge.repeat is None:
+        return
+    if not isinstance(badge.criterion, Count | Distinct | Sum):
+        # Points, levels, streaks and badges are those of all time: no period has its own.
+        raise RulebookError(
+            f"{key}.repeat",
+            "Needs a criterion of kind count, distinct or sum: only these are measured anew in each period.",
+        )
+    if badge.criterion.per is not None:
+        raise RulebookError(
+            f"{key}.criterion.per", "Must be left out: repeat already says within what the events count."
+        )
+
+
+def _check_required(badge: Badge, key: str, known: set[str], repeated: set[str]) -> None:
     for number, required in enumerate(badge.requires):
         if required not in known:
             raise RulebookError(
                 f"{key}.requires[{number}]", unknown_name(required, sorted(known), of=f"There is no badge {required!r}")
+            )
+        if required in repeated:
+            raise RulebookError(
+                f"{key}.requires[{number}]",
+                f"The badge {required!r} may be earned again (repeat); name one that is earned once.",
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from laurels.domain.rules.criteria import AllOf, AnyOf
+from laurels.domain.rules.criteria import AllOf, AnyOf, Count, Distinct, Sum
 from laurels.domain.rules.rulebook_data import Badge, RulebookData, Tier
 
 TARGET = "{target}"
@@ -33,6 +33,8 @@ def expand(data: RulebookData) -> list[Placed]:
 
 
 def _expand(key: str, badge: Badge) -> list[Placed]:
+    if badge.repeat is not None and isinstance(badge.criterion, Count | Distinct | Sum):
+        badge = replace(badge, criterion=replace(badge.criterion, per=badge.repeat))
     if not badge.tiers or isinstance(badge.criterion, AllOf | AnyOf):
         return [Placed(key, f"{key}.criterion", replace(badge, tiers=[]))]
     family = (badge.id, *(f"{badge.id}_{tier.id}" for tier in badge.tiers))

@@ -10,7 +10,6 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 from litestar.types import HTTPScope, Receive
 
-from laurels.application.queries.badges import badge_states
 from laurels.application.queries.board_views import Rank
 from laurels.application.queries.views import (
     Activity,
@@ -75,7 +74,7 @@ async def badges(request: Request[Any, Any, Any], service: NamedDependency[Servi
     """Every badge of the rulebook, held or open, with the learner's progress towards it."""
     shares = await service.rarity.shares()
     known = await service.learners.known(user_id_in(request.scope, "/badges/"))
-    shown = UserBadges(stale=known.stale, badges=badge_states(known.progress, service.rulebook, shares))
+    shown = UserBadges(stale=known.stale, badges=service.learners.badges_of(known.progress, shares))
     return in_language(request.scope, service, shown)
 
 

@@ -48,7 +48,9 @@ class LedgerContract:
             "list": [1, [2, {}], "\N{SNOWMAN}"],
             "$set": {"a.b": "'\"\\\n"},
         }
-        first = event_entry(at=NOON + 1, awards=[Award("first", 10, NOON + 1)], metadata=metadata)
+        first = event_entry(
+            at=NOON + 1, awards=[Award(each, 10, NOON + 1) for each in ("first", "busy@2026-W12")], metadata=metadata
+        )
         second = profile_entry(seq=2, zone_from=NOON + 999, timeZone="Asia/Kathmandu", preferences={"a": {"b": [1.5]}})
         assert isinstance(first.body, EventRecorded)
         unpaid = replace(first.body.outcome, points=0, unpaid="once")

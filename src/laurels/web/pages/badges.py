@@ -88,6 +88,8 @@ def takes_of(badge: BadgeDefinitionView, service: Service, language: Language) -
     for required in badge.requires or []:
         held = spoken_badge(service, required, language)
         lines.append(_("the badge {name} first", name=required if held is None else held.name))
+    if badge.repeat:
+        lines.append({"week": _("again in each week"), "month": _("again in each month")}[badge.repeat])
     first, last = badge.from_day or None, badge.until_day or None
     if first is not None:
         lines.append(_("from {date}", date=language.date(date.fromisoformat(first))))

@@ -26,8 +26,9 @@ from laurels.domain.ledger import (
 )
 from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
+from laurels.domain.rules.awards import badge_and_period
 from laurels.domain.rules.languages import language_for
-from laurels.web.drawing import HEATMAP, SMALL_MEDAL, Pen
+from laurels.web.drawing import HEATMAP, SMALL_MEDAL, Pen, last_earned
 from laurels.web.languages import Language
 from laurels.web.names import initial_of, shown_name
 from laurels.web.pages.badges import held_line
@@ -104,7 +105,9 @@ def _html(learner: Learner, language: Language, *, template: str, path: str, add
     today = learner.today
     pen = Pen(language)
     badges = [_badge(state, pen, zone) for state in learner.badges]
-    earned = sorted((badge for badge in badges if badge["earned"]), key=lambda badge: badge["earned_at"], reverse=True)
+    earned = sorted(
+        (badge for badge in badges if badge["earned"]), key=lambda badge: badge["last_earned"], reverse=True
+    )
     opened = sorted((badge for badge in badges if not badge["earned"]), key=lambda badge: -badge["fraction"])
     by_id = {badge["badge_id"]: badge for badge in badges}
     states = {state.badge_id: state for state in learner.badges}
@@ -145,7 +148,8 @@ def _badge(state: BadgeStateView, pen: Pen, zone: ZoneInfo) -> dict[str, Any]:
         shown["name"] = pen.language.text("Hidden badge")
     shown["medal"] = pen.medal(state)
     shown["held_line"] = held_line(state.held, pen.language)
-    shown["date"] = "" if state.earned_at is None else pen.language.date(_day(state.earned_at, zone))
+    last = shown["last_earned"] = last_earned(state)
+    shown["date"] = pen.language.date(_day(last, zone)) if last else ""
     return shown
 
 
@@ -203,7 +207,7 @@ def ledger_line(entry: Entry, *, names: dict[str, dict[str, Any]], language: Lan
         line["what"] = _("Brought along from another system")
         awards = body.awards
     for award in awards:
-        name = names.get(award.badge_id, {}).get("name", award.badge_id)
+        name = names.get(badge_and_period(award.badge_id)[0], {}).get("name", award.badge_id)
         line["why"].append(_("badge {name}: {points}", name=name, points=_points(award.points, language)))
     return line
 

@@ -19,6 +19,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import UnsetType
 
 from laurels.application.queries.learners.review import Review
 from laurels.application.queries.translations import translated
@@ -27,7 +28,7 @@ from laurels.application.service import Service
 from laurels.domain.rules.languages import language_for
 from laurels.domain.rules.streak_rules import Unit
 from laurels.errors import SettingsError
-from laurels.web.drawing import Pen, length_of, unit_of
+from laurels.web.drawing import Pen, last_earned, length_of, unit_of
 from laurels.web.languages import Language, negotiate
 from laurels.web.names import shown_name
 from laurels.web.pictures import Markup
@@ -131,7 +132,7 @@ def document_of(
     made = datetime.fromtimestamp(now / 1000, zone)
     name = shown_name(user, language)
     pen = Pen(language, "light", is_print=True)
-    earned = sorted((one for one in badges if one.earned), key=lambda one: one.earned_at or "")
+    earned = sorted((one for one in badges if one.earned), key=last_earned)
     streak = length_of(dashboard.daily_streak, unit_of(dashboard), language)
     return {
         "language": language.code,
@@ -170,8 +171,9 @@ def document_of(
         "badges": [
             {
                 "name": one.name,
+                "times": _times(one.count, language),
                 "description": one.description,
-                "date": language.date(datetime.fromisoformat(one.earned_at or "").astimezone(zone).date()),
+                "date": language.date(datetime.fromisoformat(last_earned(one)).astimezone(zone).date()),
                 "medal": _picture(pen.single_medal(one, MEDAL), one.name),
             }
             for one in earned
@@ -214,7 +216,8 @@ def review_document(
         "badges": [
             {
                 "name": one.name,
-                "date": language.date(datetime.fromisoformat(one.earned_at).date(), short=True),
+                "times": _times(one.count, language),
+                "date": language.date(datetime.fromisoformat(one.last_earned_at or one.earned_at).date(), short=True),
                 "medal": _picture(pen.single_medal(one, MEDAL), one.name),
             }
             for one in seen.badges
@@ -226,6 +229,10 @@ def _heatmap_text(activity: Activity, language: Language) -> str:
     return language.plural(
         "{count} active day in the last year", "{count} active days in the last year", activity.active_days
     )
+
+
+def _times(count: int | UnsetType, language: Language) -> str:
+    return f"× {language.number(count)}" if count and count > 1 else ""
 
 
 def _picture(picture: Markup, alt: str) -> dict[str, str]:

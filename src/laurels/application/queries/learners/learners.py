@@ -151,7 +151,11 @@ class Learners:
     async def badges(self, user_id: str) -> list[BadgeStateView]:
         """Every badge of the rulebook with the user's progress towards it."""
         shares = await self._rarity.shares()
-        return badge_states((await self.known(user_id)).progress, self._rulebook, shares)
+        return self.badges_of((await self.known(user_id)).progress, shares)
+
+    def badges_of(self, progress: Progress, shares: Shares) -> list[BadgeStateView]:
+        """The same of a progress that is known."""
+        return badge_states(progress, self._rulebook, shares, self._rulebook.today(progress, self._clock()))
 
     async def today(self, user_id: str) -> date:
         """The user's present day. Raises UnknownUser or StoreError."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from laurels.application.queries.badges import badge_view, held_badge_view, next_badges
+from laurels.application.queries.badges import badge_view, held_badges, next_badges, with_share
 from laurels.application.queries.learners.streaks import activity_days, streak_view
 from laurels.application.queries.names import Names
 from laurels.application.queries.rarity import Shares
@@ -22,6 +22,7 @@ from laurels.application.queries.views import (
 )
 from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
+from laurels.domain.rules.awards import badges_of
 from laurels.domain.rules.levels import level_progress
 from laurels.domain.rules.rulebook import Rulebook
 
@@ -45,7 +46,7 @@ def user_view(progress: Progress, rulebook: Rulebook, names: Names, *, with_pref
         photo_url=progress.photo_url,
         total_points=progress.total_points,
         level=rulebook.levels.level_at(progress.total_points),
-        badges=list(progress.awards),
+        badges=badges_of(progress.awards),
         last_active_at=None if progress.last_active_at is None else iso(progress.last_active_at),
         created_at=iso(progress.created_at),
         time_zone=progress.time_zone,
@@ -59,7 +60,6 @@ def dashboard_of(
 ) -> Dashboard:
     """The dashboard at the instant `now`, on the user's day `today`. Badges count as new that were earned from `since`
     on."""
-    badges = [held_badge_view(award, rulebook, shares) for award in progress.awards.values()]
     return Dashboard(
         user=user_view(progress, rulebook, names),
         total_events=progress.events,
@@ -70,9 +70,11 @@ def dashboard_of(
         streak=streak_view(progress, rulebook, today),
         event_stats=_event_stats(progress),
         top_languages=_top_languages(progress),
-        badges=badges,
+        badges=[with_share(badge, shares) for badge in held_badges(progress.awards.values(), rulebook)],
         new_badges=[
-            badge for badge, award in zip(badges, progress.awards.values(), strict=True) if award.earned_at >= since
+            with_share(badge_view(award, rulebook), shares)
+            for award in progress.awards.values()
+            if award.earned_at >= since
         ],
         level_progress=level_progress(rulebook.levels, progress.total_points),
         next_badges=next_badges(progress, rulebook, today),
@@ -82,7 +84,8 @@ def dashboard_of(
 def export_of(progress: Progress, rulebook: Rulebook, names: Names, *, now: int, language: str | None) -> Export:
     """The export at the instant `now`, its badges in a language of the rulebook (None: its own)."""
     user = user_view(progress, rulebook, names)
-    badges = [translated(badge_view(award, rulebook), rulebook, language) for award in progress.awards.values()]
+    held = held_badges(progress.awards.values(), rulebook)
+    badges = [translated(badge, rulebook, language) for badge in held]
     return Export(
         user=user,
         summary=ExportSummary(
@@ -103,6 +106,8 @@ def export_of(progress: Progress, rulebook: Rulebook, names: Names, *, now: int,
                 rarity=badge.rarity,
                 points=badge.points,
                 earned_at=badge.earned_at,
+                count=badge.count,
+                last_earned_at=badge.last_earned_at,
             )
             for badge in badges
         ],

@@ -7,7 +7,7 @@ from datetime import date
 
 from msgspec import Struct
 
-from laurels.application.queries.badges import badge_view
+from laurels.application.queries.badges import held_badges
 from laurels.application.queries.names import Names
 from laurels.application.queries.views import BadgeView, Document
 from laurels.domain.periods import day_name
@@ -93,5 +93,5 @@ def review(progress: Progress, rulebook: Rulebook, names: Names, year: int) -> R
         longest_streak=longest,
         best_day=None if best is None else BestDay(day_name(best[0]), best[2], best[1]),
         months=[MonthReview(number, *figures) for number, figures in months.items()],
-        badges=[badge_view(award, rulebook) for award in sorted(awards, key=lambda award: award.earned_at)],
+        badges=held_badges(sorted(awards, key=lambda award: award.earned_at), rulebook),
     )

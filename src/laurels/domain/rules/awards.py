@@ -1,0 +1,52 @@
+"""The ids of awards, by which ledger and progress keep them.
+
+The award of a badge has the badge's id. One of a badge that may be earned again also names its period:
+`busy_week@2026-W48`. So each is held, paid and taken back by itself, and only what shows badges joins them. No badge of
+a rulebook has an `@` in its id.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from laurels.domain.periods import Timeframe, period_name
+from laurels.domain.progress import Progress
+from laurels.domain.rules.criteria import Repeat
+
+TIMEFRAMES: Mapping[Repeat, Timeframe] = MappingProxyType({"week": Timeframe.WEEKLY, "month": Timeframe.MONTHLY})
+_IN_PERIOD = re.compile(r"(.+)@([0-9]{4}-(?:W[0-9]{2}|[0-9]{2}))", re.DOTALL).fullmatch
+
+
+def award_id_of(badge_id: str, repeat: Repeat, day: int) -> str:
+    """The id of the award of a badge in the week or month that holds the local `day`."""
+    return f"{badge_id}@{period_name(TIMEFRAMES[repeat], day)}"
+
+
+def badge_and_period(award_id: str) -> tuple[str, str | None]:
+    """The badge of an award, and the name of its period; None where it has none."""
+    # Most have none, and no such sign.
+    found = _IN_PERIOD(award_id) if "@" in award_id else None
+    return (award_id, None) if found is None else (found[1], found[2])
+
+
+def badges_of(award_ids: Iterable[str]) -> list[str]:
+    """The badges of these awards, each once, in the order of their first awards."""
+    return list(dict.fromkeys(badge_and_period(each)[0] for each in award_ids))
+
+
+def is_held(progress: Progress, badge_id: str) -> bool:
+    """Whether the user holds an award of the badge, in whatever period."""
+    return badge_id in progress.awards or any(_is_of(each, badge_id) for each in progress.awards)
+
+
+def is_only_award(progress: Progress, award_id: str) -> bool:
+    """Whether the user holds no other award of the same badge: however often it is earned, it is one badge."""
+    badge_id, _ = badge_and_period(award_id)
+    return not any(each != award_id and _is_of(each, badge_id) for each in progress.awards)
+
+
+def _is_of(award_id: str, badge_id: str) -> bool:
+    # Asked of every award that a user holds; most are told apart by their first letters.
+    return award_id.startswith(badge_id) and badge_and_period(award_id)[0] == badge_id
