@@ -150,6 +150,15 @@ class TestAccessLog:
         assert sum(line.get("unlogged", 0) for line in lines(server)) + written == 201
         assert last["unlogged"] > 0
 
+    def test_of_many_that_fail_with_the_store_some_have_a_line(self, start_server: StartServer, user: str) -> None:
+        server = start_server()
+        server.database.rename(server.database.with_suffix(".away"))
+        started = time.monotonic()
+        with server.client() as client:
+            for _ in range(200):
+                assert client.get(f"/api/progress/dashboard/{user}").status_code == 503
+        assert 10 <= len(lines(server)) <= 2 * 10 * (time.monotonic() - started + 2)
+
     def test_a_line_tells_of_a_request_and_of_nobody(self, seen: ServerProcess, client: httpx2.Client) -> None:
         key = make_key(f"sqlite:///{seen.database}", "admin")
         headers = {"authorization": f"Bearer {key}", "x-request-id": "with-key"}

@@ -121,8 +121,8 @@ def _is_hidden(badge_id: str, rulebook: Rulebook) -> bool:
 
 
 def badge_states(progress: Progress, rulebook: Rulebook, shares: Shares, today: int) -> list[BadgeStateView]:
-    """Every badge of the rulebook, held or open, with the user's progress towards it; of one that may be earned again it
-    is the progress in the period of the user's day `today`.
+    """Every badge of the rulebook, held or open, with the user's progress towards it; of one that may be earned again
+    that in the period of the user's day `today`.
 
     A badge that was awarded by hand may be held while its criterion is not met: `earned` and `current` say so.
     """
