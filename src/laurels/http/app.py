@@ -32,13 +32,13 @@ from laurels.http.routes import (
     webhooks,
 )
 from laurels.http.server.limits import Limits
+from laurels.http.wire.allowances import Allowance
 from laurels.http.wire.batch_room import BatchRoom
 from laurels.http.wire.envelopes import Form
 from laurels.http.wire.openapi.description import DescriptionPlugin, description
 from laurels.http.wire.openapi.names import operation_id
 from laurels.http.wire.problems import not_found, on_fault, on_http_exception, on_laurels_error
 from laurels.http.wire.requests import takes_request
-from laurels.http.wire.shares import Shares
 from laurels.http.wire.streams import Streams
 
 ROUTES = (
@@ -87,8 +87,8 @@ def build_app(
 ) -> Litestar:
     """The application around what runs; around nothing it can be described, and answers no request."""
     state = State({"is_stopping": False})
-    state["documents"] = Shares("document", in_all=40, of_key=20, of_user=2)
-    state["downloads"] = Shares("download", in_all=1_000, of_key=200, of_user=4)
+    state["documents"] = Allowance("document", in_all=40, of_key=20, of_user=2)
+    state["downloads"] = Allowance("download", in_all=1_000, of_key=200, of_user=4)
     if running is not None:
         state.update(limits=running.limits, streams=running.streams, callers_known=running.callers_known)
         state.update(batches=BatchRoom(running.limits.batch_bytes))
