@@ -17,7 +17,7 @@ from laurels.application.maintenance.publishing import publish
 from laurels.application.maintenance.rebuild import pages_of_users
 from laurels.application.service import Service
 from laurels.bootstrap import open_service, system_clock
-from laurels.domain.rules.criteria import Count
+from laurels.domain.rules.badges.criteria import Count
 from laurels.domain.rules.rulebook import Rulebook
 
 ROUNDS = 3

@@ -15,7 +15,7 @@ from laurels import LearningEvent, Rulebook, load_rulebook
 from laurels.domain.engine import advance
 from laurels.domain.periods import MS_PER_DAY
 from laurels.domain.progress import Progress
-from laurels.domain.rules.criteria import Count, Criterion, Points
+from laurels.domain.rules.badges.criteria import Count, Criterion, Points
 from laurels.domain.rules.points import EventType
 
 USERS = 100

@@ -18,7 +18,7 @@ from laurels.application.recording import commands
 from laurels.domain.ledger import Unpaid
 from laurels.domain.periods import Timeframe, to_datetime
 from laurels.domain.ranking import Visibility
-from laurels.domain.rules.criteria import Repeat
+from laurels.domain.rules.badges.criteria import Repeat
 from laurels.domain.rules.levels import LevelProgress
 from laurels.domain.rules.rulebook import Rulebook
 

@@ -8,12 +8,12 @@ import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from laurels.domain.amendments import Replay, retract
 from laurels.domain.folding import Revisions, fold
 from laurels.domain.ledger import Entry, EventRecorded
 from laurels.domain.progress import Progress
-from laurels.domain.rules.awards import badge_and_period, badges_of
-from laurels.domain.rules.criteria import Badges, Level, Points, leaves
+from laurels.domain.revisions.amendments import Replay, retract
+from laurels.domain.rules.badges.awards import badge_and_period, badges_of
+from laurels.domain.rules.badges.criteria import Badges, Level, Points, leaves
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import RulebookError
 from tests.domain.histories import ANCHORS, RULEBOOKS, Happened, History, histories, ms, record, rich_rulebook

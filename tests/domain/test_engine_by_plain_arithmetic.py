@@ -16,7 +16,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from laurels.domain.rules.criteria import (
+from laurels.domain.rules.badges.criteria import (
     AllOf,
     AnyOf,
     Badges,

@@ -9,12 +9,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from laurels.domain.amendments import Replay, revoke
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import Revisions, fold
 from laurels.domain.ledger import Award, Entry, EntryBody, EventRecorded, MergedInto, UserMigrated
-from laurels.domain.merging import (
+from laurels.domain.progress import Progress
+from laurels.domain.revisions.amendments import Replay, revoke
+from laurels.domain.revisions.merging import (
     RULES,
     Account,
     begin_merge,
@@ -24,8 +25,7 @@ from laurels.domain.merging import (
     merge_migration,
     other_id,
 )
-from laurels.domain.progress import Progress
-from laurels.domain.repointing import Repricing
+from laurels.domain.revisions.repointing import Repricing
 from laurels.domain.rules.rulebook import Rulebook
 from tests.domain.histories import RULEBOOKS, Happened, History, histories, record
 from tests.examples import share_of

@@ -10,8 +10,8 @@ import msgspec
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EventRecorded, UserMigrated
-from laurels.domain.migration import RULES, Differences, migrate_event, migrate_user
 from laurels.domain.progress import Progress
+from laurels.domain.revisions.migration import RULES, Differences, migrate_event, migrate_user
 from laurels.domain.rules.rulebook import Rulebook
 from tests.domain.histories import History, for_each_rulebook, record
 

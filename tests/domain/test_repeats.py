@@ -8,16 +8,16 @@ import pytest
 
 from laurels.application.queries.badges import badge_states, held_badges, next_badges
 from laurels.application.queries.rarity import NOTHING_KNOWN
-from laurels.domain.amendments import Replay, retract
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import Revisions, fold
 from laurels.domain.ledger import Entry, EventRecorded, EventRetracted, awards_of
-from laurels.domain.merging import Account, begin_merge, finish_merge, merge_event
-from laurels.domain.migration import Differences, migrate_event, migrate_user
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
-from laurels.domain.rules.awards import badge_and_period, badges_of
+from laurels.domain.revisions.amendments import Replay, retract
+from laurels.domain.revisions.merging import Account, begin_merge, finish_merge, merge_event
+from laurels.domain.revisions.migration import Differences, migrate_event, migrate_user
+from laurels.domain.rules.badges.awards import badge_and_period, badges_of
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import RulebookError
 from laurels.rulebooks.loader import parse_rulebook

@@ -9,12 +9,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from laurels.domain.amendments import Replay
 from laurels.domain.folding import Revisions, fold
 from laurels.domain.ledger import Entry, EventRecorded, EventRetracted
 from laurels.domain.progress import Progress
-from laurels.domain.repointing import Repricing
-from laurels.domain.rules.awards import badges_of
+from laurels.domain.revisions.amendments import Replay
+from laurels.domain.revisions.repointing import Repricing
+from laurels.domain.rules.badges.awards import badges_of
 from laurels.domain.rules.rulebook import Rulebook
 from tests.domain.histories import CONDITIONS, History, conditional, histories, record, small_rulebook
 from tests.examples import share_of

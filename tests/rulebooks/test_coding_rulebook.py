@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from laurels.domain.rules.criteria import Count, Distinct, Sum, leaves
+from laurels.domain.rules.badges.criteria import Count, Distinct, Sum, leaves
 from laurels.domain.rules.levels import level_progress
 from laurels.domain.rules.rulebook_data import Badge
 from laurels.rulebooks.loader import load_rulebook

@@ -18,8 +18,8 @@ from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent, check_event
 from laurels.domain.periods import EPOCH_DAY, MS_PER_DAY, to_datetime
 from laurels.domain.progress import Progress
-from laurels.domain.rules.awards import badges_of, is_held
-from laurels.domain.rules.criteria import (
+from laurels.domain.rules.badges.awards import badges_of, is_held
+from laurels.domain.rules.badges.criteria import (
     TIME_FIELDS,
     AllOf,
     AnyOf,

@@ -17,9 +17,9 @@ from laurels.application.ports.snapshots import Projection
 from laurels.bootstrap import open_service
 from laurels.domain.ranking import Place
 from laurels.errors import StoreUnavailable
-from laurels.storage.mongodb import MongoStore, ledger, schema, watermark, webhooks
+from laurels.storage.mongodb import MongoStore, ledger, schema, webhooks
 from laurels.storage.mongodb.documents import slip_of
-from laurels.storage.mongodb.projections import boards, snapshots
+from laurels.storage.mongodb.projections import boards, snapshots, watermark
 from laurels.testing.builders import (
     NOON,
     VERSION,

@@ -13,9 +13,9 @@ from laurels.domain.folding import hold, observe_event
 from laurels.domain.ledger import Award, Outcome, Unpaid
 from laurels.domain.periods import day_of
 from laurels.domain.progress import Progress
-from laurels.domain.rules.awards import is_held
+from laurels.domain.rules.badges.awards import is_held
+from laurels.domain.rules.badges.goals import Goal, RepeatGoal
 from laurels.domain.rules.caps import pay
-from laurels.domain.rules.goals import Goal, RepeatGoal
 from laurels.domain.rules.rulebook import Rulebook
 
 

@@ -26,9 +26,9 @@ from laurels.domain.ledger import (
 )
 from laurels.domain.periods import day_of
 from laurels.domain.progress import BoardDay, DayTotals, Progress, TypeTotals
-from laurels.domain.rules.awards import is_only_award
+from laurels.domain.rules.badges.awards import is_only_award
+from laurels.domain.rules.badges.criteria import Moment
 from laurels.domain.rules.caps import note
-from laurels.domain.rules.criteria import Moment
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.streaks import run_through
 

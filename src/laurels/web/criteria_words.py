@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from laurels.domain.rules.criteria import (
+from laurels.domain.rules.badges.criteria import (
     AllOf,
     AnyOf,
     Badges,

@@ -14,12 +14,12 @@ from laurels import LearningEvent
 from laurels.application.maintenance.focus import Decisions, Focus, badges_to_replay, rules_of
 from laurels.application.maintenance.publishing import publish
 from laurels.bootstrap import open_store
-from laurels.domain.amendments import Crossing, Replay
 from laurels.domain.engine import advance
 from laurels.domain.folding import Revisions, fold
 from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged, UserMigrated
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
+from laurels.domain.revisions.amendments import Crossing, Replay
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.testing.builders import event_entry, small_rulebook
 from laurels.testing.clocks import SettableClock

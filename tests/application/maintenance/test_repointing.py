@@ -15,9 +15,9 @@ from laurels.application.maintenance.rebuild import rebuild, verify
 from laurels.application.queries.learners.history import history
 from laurels.application.service import Service
 from laurels.application.webhooks.messages import messages_of
-from laurels.domain import repointing
 from laurels.domain.ledger import Repointed
 from laurels.domain.periods import Timeframe
+from laurels.domain.revisions import repointing
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.webhooks import TYPES
 from laurels.rulebooks.loader import parse_rulebook

@@ -12,7 +12,7 @@ from laurels.application.maintenance.ledgers import entries_of, first_entries, p
 from laurels.application.ports.store import Store
 from laurels.domain.audit import Crowd, Finding, Watch
 from laurels.domain.ledger import EventRecorded
-from laurels.domain.migration import RULES as MIGRATED
+from laurels.domain.revisions.migration import RULES as MIGRATED
 
 
 class Audit(Struct):

@@ -20,13 +20,13 @@ from laurels.application.recording.commands import AwardMissing
 from laurels.application.recording.committer import ATTEMPTS
 from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.refolding import refold, revisions_of
-from laurels.domain import repointing
-from laurels.domain.amendments import Amendment, Crossing, Replay
 from laurels.domain.folding import Revisions
 from laurels.domain.ledger import Entry, Notify
 from laurels.domain.periods import iso
-from laurels.domain.repointing import Repricing
-from laurels.domain.rules.awards import badge_and_period, badges_of
+from laurels.domain.revisions import repointing
+from laurels.domain.revisions.amendments import Amendment, Crossing, Replay
+from laurels.domain.revisions.repointing import Repricing
+from laurels.domain.rules.badges.awards import badge_and_period, badges_of
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreContended, UserDeleted, UserMerged
 

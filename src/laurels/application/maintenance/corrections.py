@@ -18,12 +18,12 @@ from laurels.application.ports.store import Store
 from laurels.application.recording.committer import ATTEMPTS
 from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.refolding import ledger_of, refold, revisions_of
-from laurels.domain.amendments import Amendment, grant, retract, revoke
 from laurels.domain.events import check_id
 from laurels.domain.ledger import BadgeRevoked, BadgesGiven, Entry, EntryBody, EventRecorded, EventRetracted
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
-from laurels.domain.rules.awards import badge_and_period
+from laurels.domain.revisions.amendments import Amendment, grant, retract, revoke
+from laurels.domain.rules.badges.awards import badge_and_period
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidInput, StoreContended, UnknownBadge, UnknownEvent, UnknownUser, UserMerged
 from laurels.shapes import Fault, faults_of

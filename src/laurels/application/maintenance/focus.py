@@ -15,7 +15,7 @@ from msgspec import Struct
 from laurels.application.ports.store import Store
 from laurels.domain.folding import Revisions, is_revision
 from laurels.domain.ledger import Entry, EventRecorded, MergedFrom, UserMigrated
-from laurels.domain.rules.criteria import Badges, Criterion, Level, Points, Repeat, Streak, leaves
+from laurels.domain.rules.badges.criteria import Badges, Criterion, Level, Points, Repeat, Streak, leaves
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import Badge
 from laurels.domain.rules.streak_rules import StreakRules

@@ -28,8 +28,8 @@ from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.refolding import ledger_of
 from laurels.domain.events import LearningEvent, check_id
 from laurels.domain.ledger import Entry, EventRecorded
-from laurels.domain.merging import Account, other_id
 from laurels.domain.periods import to_datetime
+from laurels.domain.revisions.merging import Account, other_id
 from laurels.errors import (
     EventConflict,
     InvalidInput,

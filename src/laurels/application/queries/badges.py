@@ -13,9 +13,9 @@ from laurels.application.queries.views import BadgeDefinitionView, BadgeStateVie
 from laurels.domain.ledger import Award
 from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
-from laurels.domain.rules.awards import badge_and_period, badges_of
-from laurels.domain.rules.criteria import CriterionProgress
-from laurels.domain.rules.goals import Goal, RepeatGoal
+from laurels.domain.rules.badges.awards import badge_and_period, badges_of
+from laurels.domain.rules.badges.criteria import CriterionProgress
+from laurels.domain.rules.badges.goals import Goal, RepeatGoal
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import Badge
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType, field
 
 from laurels.domain.ledger import Unpaid
-from laurels.domain.rules.criteria import Criterion, Repeat
+from laurels.domain.rules.badges.criteria import Criterion, Repeat
 from laurels.domain.rules.levels import LevelProgress
 from laurels.domain.rules.streak_rules import Unit
 

@@ -15,7 +15,6 @@ import msgspec
 from msgspec import Struct
 from uuid_utils import uuid7
 
-from laurels.domain.amendments import Amendment, Crossing, backfill
 from laurels.domain.engine import advance
 from laurels.domain.events import FUTURE_TOLERANCE_MS, LearningEvent, is_same_content
 from laurels.domain.ledger import Entry, EntryBody, EventRecorded, Notify, Outcome, ProfileChanged
@@ -23,6 +22,7 @@ from laurels.domain.periods import iso
 from laurels.domain.profiles import MOST_ZONE_CHANGES, changes_zone_too_often, instant_of
 from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.ranking import Visibility
+from laurels.domain.revisions.amendments import Amendment, Crossing, backfill
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import EventConflict, InvalidProfile, LaurelsError
 

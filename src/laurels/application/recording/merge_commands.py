@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from laurels.application.recording.commands import AmendLedger, EventCommand, Recorded, next_entry
 from laurels.domain.events import LearningEvent
 from laurels.domain.ledger import Entry, EntryBody, Outcome
-from laurels.domain.merging import (
+from laurels.domain.progress import Progress
+from laurels.domain.revisions.merging import (
     Account,
     begin_merge,
     close_ledger,
@@ -19,7 +20,6 @@ from laurels.domain.merging import (
     merge_migration,
     withdraw_merge,
 )
-from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import LaurelsError
 

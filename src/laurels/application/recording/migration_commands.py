@@ -10,8 +10,8 @@ from msgspec import Struct
 from laurels.application.recording.commands import Command, EventCommand, Recorded, next_entry
 from laurels.domain.events import LearningEvent
 from laurels.domain.ledger import Entry, EventRecorded, Outcome
-from laurels.domain.migration import Differences, difference_of, migrate_event, migrate_user
 from laurels.domain.progress import Progress
+from laurels.domain.revisions.migration import Differences, difference_of, migrate_event, migrate_user
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import EventConflict, LaurelsError
 

@@ -12,10 +12,10 @@ from laurels.application.ports.store import Store
 from laurels.application.recording.commands import Amend, ChangeProfile, Command, Recorded, RecordEvent
 from laurels.application.recording.committer import Committer
 from laurels.application.recording.progress_cache import ProgressCache
-from laurels.domain.amendments import Amendment
 from laurels.domain.events import LearningEvent, check_event, normal_event
 from laurels.domain.profiles import check_profile
 from laurels.domain.progress import Progress
+from laurels.domain.revisions.amendments import Amendment
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import LaurelsError
 

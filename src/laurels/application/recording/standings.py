@@ -14,7 +14,7 @@ from laurels.application.ports.boards import Card
 from laurels.domain.periods import Timeframe, board_name, period_length, period_name, period_start
 from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.ranking import Standing, Visibility, alias_order
-from laurels.domain.rules.awards import badges_of
+from laurels.domain.rules.badges.awards import badges_of
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook import Rulebook
 

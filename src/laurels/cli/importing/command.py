@@ -33,7 +33,7 @@ from laurels.cli.importing.worker import (
 from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for
 from laurels.cli.terminal import CommandFailed, complain, note, progress_bar, say
 from laurels.counts import counted
-from laurels.domain.migration import Differences
+from laurels.domain.revisions.migration import Differences
 from laurels.settings import Settings
 
 # Bytes of input, below which starting another process takes longer than what it saves.

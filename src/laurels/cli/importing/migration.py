@@ -21,7 +21,7 @@ from laurels.cli.importing.migration_report import Difference, Report
 from laurels.cli.importing.rejects import Rejects
 from laurels.cli.terminal import CommandFailed
 from laurels.counts import counted
-from laurels.domain.migration import Differences
+from laurels.domain.revisions.migration import Differences
 from laurels.errors import LaurelsError, StoreError
 from laurels.storage.older.database import EVENTS, USERS, OlderDatabase
 from laurels.storage.older.documents import OlderEvent, OlderUser, Unusable, as_json, event_of, user_of

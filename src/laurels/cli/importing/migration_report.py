@@ -11,7 +11,7 @@ from laurels.application.recording.migration_commands import Migrated
 from laurels.cli.terminal import say, show_table
 from laurels.counts import counted
 from laurels.domain.ledger import UserMigrated
-from laurels.domain.migration import Differences
+from laurels.domain.revisions.migration import Differences
 
 LARGEST = 10
 REMARKS = 20

@@ -18,7 +18,7 @@ from laurels.cli.importing.migration_report import Report
 from laurels.cli.importing.rejects import Rejects, open_rejects
 from laurels.cli.terminal import CommandFailed, complain, progress_bar
 from laurels.counts import counted
-from laurels.domain.migration import Differences
+from laurels.domain.revisions.migration import Differences
 from laurels.settings import Settings
 from laurels.storage.older.database import OlderDatabase
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from laurels.counts import counted
-from laurels.domain.rules.criteria import (
+from laurels.domain.rules.badges.criteria import (
     AllOf,
     AnyOf,
     Badges,

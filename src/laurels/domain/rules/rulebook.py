@@ -14,8 +14,8 @@ from msgspec import UNSET
 
 from laurels.domain.periods import day_in_zone, day_of
 from laurels.domain.progress import SHAPE, Progress
-from laurels.domain.rules.awards import award_id_of, badge_and_period
-from laurels.domain.rules.criteria import (
+from laurels.domain.rules.badges.awards import award_id_of, badge_and_period
+from laurels.domain.rules.badges.criteria import (
     AllOf,
     AnyOf,
     Badges,
@@ -34,15 +34,15 @@ from laurels.domain.rules.criteria import (
     Within,
     signature,
 )
-from laurels.domain.rules.goals import NEVER, AllGoal, AnyGoal, Goal, HeldGoal, LeafGoal, RepeatGoal
+from laurels.domain.rules.badges.goals import NEVER, AllGoal, AnyGoal, Goal, HeldGoal, LeafGoal, RepeatGoal
+from laurels.domain.rules.badges.measures import SUM_SCALE, EventMeasure, Observer, StateMeasure, measure_for
+from laurels.domain.rules.badges.reachability import check_reachable
+from laurels.domain.rules.badges.tiers import expand
 from laurels.domain.rules.kept_boards import Horizon
-from laurels.domain.rules.measures import SUM_SCALE, EventMeasure, Observer, StateMeasure, measure_for
-from laurels.domain.rules.reachability import check_reachable
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
 from laurels.domain.rules.sense import check_sense
 from laurels.domain.rules.streak_count import StreakCount
 from laurels.domain.rules.streak_rules import Unit
-from laurels.domain.rules.tiers import expand
 from laurels.errors import RulebookError
 
 

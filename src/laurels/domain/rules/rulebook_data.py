@@ -11,7 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from laurels.domain.rules.criteria import Category, Criterion, Rarity, Repeat, Target
+from laurels.domain.rules.badges.criteria import Category, Criterion, Rarity, Repeat, Target
 from laurels.domain.rules.kept_boards import KeptBoards
 from laurels.domain.rules.levels import Levels
 from laurels.domain.rules.points import EventType, Points

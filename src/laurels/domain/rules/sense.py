@@ -8,10 +8,10 @@ from itertools import pairwise
 from math import isfinite
 
 from laurels.domain.periods import is_zone
-from laurels.domain.rules.criteria import AllOf, AnyOf, Condition, Count, Distinct, Level, Range, Sum, leaves
+from laurels.domain.rules.badges.criteria import AllOf, AnyOf, Condition, Count, Distinct, Level, Range, Sum, leaves
+from laurels.domain.rules.badges.tiers import TARGET, Placed
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
 from laurels.domain.rules.streak_rules import check_streak
-from laurels.domain.rules.tiers import TARGET, Placed
 from laurels.errors import RulebookError
 from laurels.shapes import unknown_name
 

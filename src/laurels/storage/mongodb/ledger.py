@@ -20,8 +20,8 @@ from laurels.errors import StoreUnavailable
 from laurels.storage.mongodb import changes
 from laurels.storage.mongodb.connection import Concern, Database, Document, Session, duplicates, operation
 from laurels.storage.mongodb.documents import entry_of, progress_of, slip_of
+from laurels.storage.mongodb.projections.watermark import WRITTEN_INDEX, before_margin, mark_of, newest, time_of
 from laurels.storage.mongodb.tombstones import DeletionCache
-from laurels.storage.mongodb.watermark import WRITTEN_INDEX, before_margin, mark_of, newest, time_of
 
 # A document holds 16 MiB. An entry takes its JSON, the fields for people and room for both; a slip ends before it
 # would grow beyond these, which one user's share of a batch does only with the largest metadata there is.

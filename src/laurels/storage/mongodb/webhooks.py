@@ -11,7 +11,7 @@ from pymongo import DeleteOne, UpdateOne
 from laurels.application.ports.webhooks import LOG, Cursor
 from laurels.domain.webhooks import USER_DELETED, Delivery, Endpoint, State
 from laurels.storage.mongodb.connection import Concern, Database, Document, operation
-from laurels.storage.mongodb.watermark import before_margin, mark_of, newest
+from laurels.storage.mongodb.projections.watermark import before_margin, mark_of, newest
 
 DUE_ORDER = [("next_at", 1), ("turn", 1)]
 REMINDERS_ORDER = [("at", 1)]

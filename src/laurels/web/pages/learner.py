@@ -26,7 +26,7 @@ from laurels.domain.ledger import (
 )
 from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
-from laurels.domain.rules.awards import badge_and_period
+from laurels.domain.rules.badges.awards import badge_and_period
 from laurels.domain.rules.languages import language_for
 from laurels.web.drawing import HEATMAP, SMALL_MEDAL, Pen, last_earned
 from laurels.web.languages import Language

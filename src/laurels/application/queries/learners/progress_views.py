@@ -22,7 +22,7 @@ from laurels.application.queries.views import (
 )
 from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
-from laurels.domain.rules.awards import badges_of
+from laurels.domain.rules.badges.awards import badges_of
 from laurels.domain.rules.levels import level_progress
 from laurels.domain.rules.rulebook import Rulebook
 

@@ -17,7 +17,6 @@ from pymongo.errors import BulkWriteError
 
 from laurels.application.ports.boards import Card
 from laurels.application.ports.snapshots import Projected, Projection
-from laurels.storage.mongodb import watermark
 from laurels.storage.mongodb.connection import (
     EACH_OPERATION,
     LONG,
@@ -38,6 +37,7 @@ from laurels.storage.mongodb.documents import (
     standing_of,
     user_of,
 )
+from laurels.storage.mongodb.projections import watermark
 from laurels.storage.mongodb.projections.boards import note_change
 from laurels.storage.mongodb.projections.journal import FRESH, count_fresh, forget
 from laurels.storage.mongodb.tombstones import DeletionCache, remove

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from laurels.domain.periods import Timeframe, period_name
 from laurels.domain.progress import Progress
-from laurels.domain.rules.criteria import Repeat
+from laurels.domain.rules.badges.criteria import Repeat
 
 TIMEFRAMES: Mapping[Repeat, Timeframe] = MappingProxyType({"week": Timeframe.WEEKLY, "month": Timeframe.MONTHLY})
 _IN_PERIOD = re.compile(r"(.+)@([0-9]{4}-(?:W[0-9]{2}|[0-9]{2}))", re.DOTALL).fullmatch

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from laurels.domain.periods import period_start
 from laurels.domain.progress import Progress
-from laurels.domain.rules.awards import TIMEFRAMES, award_id_of, badge_and_period, is_held
-from laurels.domain.rules.criteria import CriterionProgress, Leaf, Level, Repeat
-from laurels.domain.rules.measures import EventMeasure, StateMeasure
+from laurels.domain.rules.badges.awards import TIMEFRAMES, award_id_of, badge_and_period, is_held
+from laurels.domain.rules.badges.criteria import CriterionProgress, Leaf, Level, Repeat
+from laurels.domain.rules.badges.measures import EventMeasure, StateMeasure
 
 
 class Goal(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from laurels.domain.periods import month_of, week_of, weekday_of
-from laurels.domain.rules.criteria import (
+from laurels.domain.rules.badges.criteria import (
     TIME_FIELDS,
     AllOf,
     AnyOf,
@@ -28,8 +28,8 @@ from laurels.domain.rules.criteria import (
     Within,
     leaves,
 )
+from laurels.domain.rules.badges.tiers import Placed
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
-from laurels.domain.rules.tiers import Placed
 from laurels.errors import RulebookError
 
 _LONGEST_WINDOW = {"day": 1, "week": 7, "month": 31}

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from operator import attrgetter
 
 from laurels.domain.progress import Progress
-from laurels.domain.rules.criteria import (
+from laurels.domain.rules.badges.criteria import (
     TIME_FIELDS,
     Badges,
     Count,

@@ -25,8 +25,8 @@ from laurels.domain.ledger import (
     UserMigrated,
 )
 from laurels.domain.progress import Progress
-from laurels.domain.rules.awards import badge_and_period, badges_of, is_only_award
-from laurels.domain.rules.goals import Goal, RepeatGoal
+from laurels.domain.rules.badges.awards import badge_and_period, badges_of, is_only_award
+from laurels.domain.rules.badges.goals import Goal, RepeatGoal
 from laurels.domain.rules.rulebook import Rulebook
 
 

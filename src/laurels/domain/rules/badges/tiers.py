@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from laurels.domain.rules.criteria import AllOf, AnyOf, Count, Distinct, Sum
+from laurels.domain.rules.badges.criteria import AllOf, AnyOf, Count, Distinct, Sum
 from laurels.domain.rules.rulebook_data import Badge, RulebookData, Tier
 
 TARGET = "{target}"

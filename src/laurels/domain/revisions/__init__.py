@@ -1,0 +1,1 @@
+"""What changes afterwards what a user has: corrections, other rules, new prices, merged accounts, migration."""

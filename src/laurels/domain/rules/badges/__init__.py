@@ -1,0 +1,1 @@
+"""What badges ask for: criteria, what measures them, and when one is met."""
