@@ -44,6 +44,6 @@ def test_an_unknown_subject_is_refused_with_the_names_that_there_are(tmp_path: P
 
     assert done.returncode == 2
     assert (
-        "no such subject: imprt; there are events, guard, import, dashboard, board, engine, memory, rebuild"
+        "no such subject: imprt; there are events, guard, import, dashboard, board, pages, engine, memory, rebuild"
         in done.stderr
     )

@@ -223,7 +223,7 @@ class TestRulebookPage:
         assert [key for key in keys if f"`{key}`" not in page and f"\n{key} =" not in page] == []
 
     def test_every_kind_of_criterion_is_explained(self) -> None:
-        schema = read(ROOT / "src/laurels/domain/rules/criteria.py")
+        schema = read(ROOT / "src/laurels/domain/rules/badges/criteria.py")
         kinds = re.findall(r'tag="(\w+)"', schema)
         assert len(kinds) == 10
         page = read(DOCS / "rulebooks.md")

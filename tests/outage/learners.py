@@ -31,6 +31,7 @@ class Learner:
         self.codes: Counter[int] = Counter()
         self.slowest = 0.0
         self.maybe: set[str] = set()
+        self.refused: list[str] = []
         self.is_done = False
         self._gives_ids = number % 2 == 0
         self._sent = 0
@@ -60,6 +61,7 @@ class Learner:
             if answer.status_code >= 500:
                 assert int(answer.headers["Retry-After"]) >= 1
                 assert answer.json()["fallback"] is True
+                self.refused.append(answer.text)
                 self.maybe.add(body.get("eventId", f"without id {self._sent}"))
                 return
             assert answer.is_success, answer.text
