@@ -14,7 +14,7 @@ from benchmarks.bench import HISTORY_EVENTS, HISTORY_USERS, Bench, remove_databa
 from benchmarks.figures import Figure, in_turns
 from laurels.application.maintenance.backfill import Backfill, preview
 from laurels.application.maintenance.publishing import publish
-from laurels.application.maintenance.rebuild import pages_of_users
+from laurels.application.maintenance.verification import pages_of_users
 from laurels.application.service import Service
 from laurels.bootstrap import open_service, system_clock
 from laurels.domain.rules.badges.criteria import Count

@@ -25,7 +25,7 @@ from laurels.domain.revisions.merging import (
     merge_migration,
     other_id,
 )
-from laurels.domain.revisions.repointing import Repricing
+from laurels.domain.revisions.repointing import Repointing
 from laurels.domain.rules.rulebook import Rulebook
 from tests.domain.histories import RULEBOOKS, Happened, History, histories, record
 from tests.examples import share_of
@@ -177,7 +177,7 @@ def test_a_closed_ledger_holds_nothing_and_brings_nothing(history: History) -> N
     ledger = Ledger(progress, entries)
     ledger.add(close_ledger(progress, "into", RICH, reason="x", caller=None))
     replay = Replay("ada", RICH, Revisions())
-    repricing = Repricing("ada", DEARER, Revisions())
+    repricing = Repointing("ada", DEARER, Revisions())
     for entry in ledger.entries:
         replay.take(entry)
         repricing.take(entry)

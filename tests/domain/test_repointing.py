@@ -13,7 +13,7 @@ from laurels.domain.folding import Revisions, fold
 from laurels.domain.ledger import Entry, EventRecorded, EventRetracted
 from laurels.domain.progress import Progress
 from laurels.domain.revisions.amendments import Replay
-from laurels.domain.revisions.repointing import Repricing
+from laurels.domain.revisions.repointing import Repointing
 from laurels.domain.rules.badges.awards import badges_of
 from laurels.domain.rules.rulebook import Rulebook
 from tests.domain.histories import CONDITIONS, History, conditional, histories, record, small_rulebook
@@ -56,8 +56,8 @@ def seen_of(entries: list[Entry]) -> Revisions:
     return seen
 
 
-def repriced(entries: list[Entry], rules: Rulebook) -> Repricing:
-    made = Repricing("ada", rules, seen_of(entries))
+def repriced(entries: list[Entry], rules: Rulebook) -> Repointing:
+    made = Repointing("ada", rules, seen_of(entries))
     for entry in entries:
         made.take(entry)
     return made

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx2
 
-from laurels.application.maintenance.rebuild import Verification, verify
+from laurels.application.maintenance.verification import Verification, verify
 from laurels.bootstrap import open_store
 from laurels.rulebooks.loader import load_rulebook
 from tests.ports import free_port

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 
-from laurels.application.maintenance.rebuild import verify
+from laurels.application.maintenance.verification import verify
 from laurels.bootstrap import open_store
 from laurels.rulebooks.loader import load_rulebook
 

@@ -12,7 +12,8 @@ from pymongo.errors import (
     WriteError,
 )
 
-from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild
+from laurels.application.maintenance.verification import verify
 from laurels.application.ports.snapshots import Projection
 from laurels.bootstrap import open_service
 from laurels.domain.ranking import Place

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from laurels.application.maintenance.rebuild import verify
+from laurels.application.maintenance.verification import verify
 from laurels.bootstrap import open_service, open_store
 
 # Processes that open one new database at the same moment, and append to it.

@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from laurels import StoreError, StoreIncompatible, StoreUnavailable
-from laurels.application.maintenance.rebuild import verify
+from laurels.application.maintenance.verification import verify
 from laurels.bootstrap import open_service, open_store, store_exists
 from laurels.domain.counts import LEVELS
 from laurels.storage.sqlite import SQLiteStore

@@ -26,12 +26,12 @@ from laurels.http.observability.metrics import Metrics, serve_metrics
 from laurels.http.observability.observing import Observer, Traces
 from laurels.http.page_host import PageHost
 from laurels.http.server.addresses import among
+from laurels.http.server.body_limits import BodyLimits
 from laurels.http.server.capacity import Capacity
 from laurels.http.server.connections import BoundedProtocol, ConnectionLimits, check_server
 from laurels.http.server.cors import Cors, origins_allowed
 from laurels.http.server.headers import SecurityHeaders
 from laurels.http.server.lifespan import Lifespan
-from laurels.http.server.limits import Limits
 from laurels.http.server.methods import Methods
 from laurels.http.server.process import calm_collector, raise_file_limit
 from laurels.http.server.refusals import Refusals
@@ -105,7 +105,7 @@ async def _serving(
             service=service,
             webhooks=await _webhooks(stack, settings, service),
             publications=Publications(service.store, service.clock, parse_rulebook),
-            limits=Limits(event_bytes=settings.max_event_bytes, batch_bytes=settings.max_batch_bytes),
+            limits=BodyLimits(event_bytes=settings.max_event_bytes, batch_bytes=settings.max_batch_bytes),
             streams=Streams(
                 StreamLimits(
                     in_all=settings.max_streams,

@@ -36,7 +36,7 @@ def streak_around(days: Container[int], today: int) -> int:
     return 1 if today + 1 in days else 0
 
 
-class Allowance(Struct, frozen=True):
+class MissBudget(Struct, frozen=True):
     """What a run may miss. It begins with `start`, each active unit adds `gain` up to `most`, a missed one takes
     `price`; where that is not there the run has ended.
 

@@ -31,9 +31,9 @@ from laurels.http.routes import (
     users,
     webhooks,
 )
-from laurels.http.server.limits import Limits
-from laurels.http.wire.allowances import Allowance
+from laurels.http.server.body_limits import BodyLimits
 from laurels.http.wire.batch_room import BatchRoom
+from laurels.http.wire.concurrency_limits import ConcurrencyLimit
 from laurels.http.wire.envelopes import Form
 from laurels.http.wire.openapi.description import DescriptionPlugin, description
 from laurels.http.wire.openapi.names import operation_id
@@ -72,7 +72,7 @@ class Running(Struct):
     service: Service
     webhooks: Webhooks
     publications: Publications
-    limits: Limits
+    limits: BodyLimits
     streams: Streams
     reports: exports.Reports | None = None
     callers_known: Callable[[], bool] = lambda: True
@@ -87,8 +87,8 @@ def build_app(
 ) -> Litestar:
     """The application around what runs; around nothing it can be described, and answers no request."""
     state = State({"is_stopping": False})
-    state["documents"] = Allowance("document", in_all=40, of_key=20, of_user=2)
-    state["downloads"] = Allowance("download", in_all=1_000, of_key=200, of_user=4)
+    state["documents"] = ConcurrencyLimit("document", in_all=40, of_key=20, of_user=2)
+    state["downloads"] = ConcurrencyLimit("download", in_all=1_000, of_key=200, of_user=4)
     if running is not None:
         state.update(limits=running.limits, streams=running.streams, callers_known=running.callers_known)
         state.update(batches=BatchRoom(running.limits.batch_bytes))

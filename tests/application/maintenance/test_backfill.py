@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from laurels import LearningEvent
 from laurels.application.maintenance.backfill import Backfill, Backfilled, preview
-from laurels.application.maintenance.rebuild import pages_of_users, verify
+from laurels.application.maintenance.verification import pages_of_users, verify
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.domain.engine import advance

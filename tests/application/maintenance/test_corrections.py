@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from laurels import LearningEvent
-from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild
+from laurels.application.maintenance.verification import verify
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.domain.ledger import EventRetracted

@@ -13,7 +13,8 @@ import pytest
 
 from laurels import LearningEvent
 from laurels.application.maintenance import merging
-from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild
+from laurels.application.maintenance.verification import verify
 from laurels.application.privacy.retention import inactive_users
 from laurels.application.queries.learners.history import history
 from laurels.application.service import Service

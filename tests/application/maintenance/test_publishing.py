@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from laurels import LearningEvent
 from laurels.application.maintenance import jobs
 from laurels.application.maintenance.publishing import Publications, publish
-from laurels.application.maintenance.rebuild import verify
+from laurels.application.maintenance.verification import verify
 from laurels.application.ports.jobs import Job
 from laurels.application.service import Service
 from laurels.bootstrap import open_service, open_store

@@ -9,7 +9,8 @@ import apsw
 import msgspec
 import pytest
 
-from laurels.application.maintenance.rebuild import Verification, rebuild, rebuild_users, verify, verify_users
+from laurels.application.maintenance.rebuild import rebuild, rebuild_users
+from laurels.application.maintenance.verification import Verification, verify, verify_users
 from laurels.application.ports.snapshots import Projected
 from laurels.application.service import Service
 from laurels.bootstrap import open_service

@@ -11,7 +11,8 @@ import pytest
 from laurels import LearningEvent
 from laurels.application.live import messages as live
 from laurels.application.maintenance.publishing import Publications
-from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild
+from laurels.application.maintenance.verification import verify
 from laurels.application.queries.learners.history import history
 from laurels.application.queries.rarity import Rarity
 from laurels.application.queries.views import Held

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from laurels import LearningEvent
 from laurels.application.maintenance import jobs
 from laurels.application.maintenance.publishing import Publications
-from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild
+from laurels.application.maintenance.verification import verify
 from laurels.application.queries.learners.history import history
 from laurels.application.service import Service
 from laurels.application.webhooks.messages import messages_of

@@ -10,7 +10,8 @@ from msgspec import UNSET
 from laurels import LearningEvent
 from laurels.application.maintenance.backfill import preview
 from laurels.application.maintenance.publishing import Publications
-from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild
+from laurels.application.maintenance.verification import verify
 from laurels.application.queries.views import StreakView
 from laurels.application.service import Service
 from laurels.domain.periods import to_ms

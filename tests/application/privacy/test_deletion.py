@@ -13,7 +13,8 @@ import apsw
 import pytest
 
 from laurels import LearningEvent
-from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild
+from laurels.application.maintenance.verification import verify
 from laurels.application.privacy.deletion import Deletion
 from laurels.application.recording.commands import Recorded
 from laurels.application.service import Service

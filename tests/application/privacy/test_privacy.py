@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild
+from laurels.application.maintenance.verification import verify
 from laurels.application.queries.board_views import Leaderboard
 from laurels.application.service import Service
 from laurels.errors import InvalidProfile, UnknownUser

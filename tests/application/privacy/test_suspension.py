@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild
+from laurels.application.maintenance.verification import verify
 from laurels.application.service import Service
 from laurels.errors import InvalidProfile, UnknownUser, UserDeleted
 

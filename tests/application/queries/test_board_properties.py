@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild
+from laurels.application.maintenance.verification import verify
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.domain.ranking import ranks_of

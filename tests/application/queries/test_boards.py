@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from laurels.application.maintenance.rebuild import verify
+from laurels.application.maintenance.verification import verify
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.errors import InvalidQuery

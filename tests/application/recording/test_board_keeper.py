@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from laurels.application.maintenance.rebuild import rebuild, set_board_horizon, verify
+from laurels.application.maintenance.rebuild import rebuild, set_board_horizon
+from laurels.application.maintenance.verification import verify
 from laurels.application.recording.board_keeper import BoardKeeper
 from laurels.application.service import Service
 from laurels.bootstrap import open_service

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from laurels import EventConflict, InvalidEvent, LearningEvent
-from laurels.application.maintenance.rebuild import rebuild, verify
+from laurels.application.maintenance.rebuild import rebuild
+from laurels.application.maintenance.verification import verify
 from laurels.application.recording.commands import Recorded
 from laurels.application.service import Service
 from laurels.bootstrap import open_service

@@ -12,7 +12,7 @@ import pytest
 
 from laurels import StoreUnavailable
 from laurels.application.maintenance.publishing import InForce
-from laurels.application.maintenance.rebuild import verify
+from laurels.application.maintenance.verification import verify
 from laurels.application.ports.store import Store
 from laurels.application.recording.commands import Recorded
 from laurels.application.service import Service

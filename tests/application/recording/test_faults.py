@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from laurels import InternalFault, LearningEvent, Rulebook
-from laurels.application.maintenance.rebuild import verify
+from laurels.application.maintenance.verification import verify
 from laurels.application.ports.spool import Spool
 from laurels.application.recording.commands import Queued, Recorded
 from laurels.application.service import Service

@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from laurels.application.maintenance.rebuild import verify
+from laurels.application.maintenance.verification import verify
 from laurels.application.service import Service
 from laurels.bootstrap import open_service, open_store
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from laurels import LearningEvent, load_rulebook
-from laurels.application.maintenance.rebuild import verify
+from laurels.application.maintenance.verification import verify
 from laurels.application.recording.commands import Recorded
 from laurels.application.service import Service
 from laurels.bootstrap import open_service

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from laurels import Settings, Timeframe
-from laurels.application.maintenance.rebuild import verify
+from laurels.application.maintenance.verification import verify
 from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store

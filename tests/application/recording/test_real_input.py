@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from laurels import LearningEvent, Timeframe
-from laurels.application.maintenance.rebuild import verify
+from laurels.application.maintenance.verification import verify
 from laurels.application.recording.commands import Recorded
 from laurels.application.service import Service
 from laurels.bootstrap import open_service

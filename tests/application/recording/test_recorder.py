@@ -10,7 +10,7 @@ from itertools import chain
 import pytest
 
 from laurels import EventConflict, InvalidEvent, InvalidProfile, LaurelsError, StoreUnavailable
-from laurels.application.maintenance.rebuild import verify
+from laurels.application.maintenance.verification import verify
 from laurels.application.recording.commands import Recorded
 from laurels.application.service import Service
 from laurels.bootstrap import open_service

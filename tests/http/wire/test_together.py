@@ -10,7 +10,7 @@ import pytest
 
 from laurels.http.app import build_app
 from laurels.http.server.routing import Route, RouteTable
-from laurels.http.wire.queries import query_faults
+from laurels.http.wire.query_parameters import query_faults
 from tests.http.answers import assert_refused
 from tests.http.boards import CURSOR
 from tests.http.conftest import Record

@@ -25,7 +25,7 @@ from laurels.domain.ledger import Entry, Notify
 from laurels.domain.periods import iso
 from laurels.domain.revisions import repointing
 from laurels.domain.revisions.amendments import Amendment, Crossing, Replay
-from laurels.domain.revisions.repointing import Repricing
+from laurels.domain.revisions.repointing import Repointing
 from laurels.domain.rules.badges.awards import badge_and_period, badges_of
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreContended, UserDeleted, UserMerged
@@ -90,7 +90,7 @@ class _Replayed(Struct):
     seen: Revisions
     # The total as it is recorded: the replay's without what is missing and what is counted anew.
     total_points: int
-    repricing: Repricing | None = None
+    repricing: Repointing | None = None
 
 
 async def preview(store: Store, rulebook: Rulebook, *, repoint: bool = False) -> Preview:
@@ -240,7 +240,7 @@ async def _replay(store: Store, focus: Focus, user_id: str, first: list[Entry], 
     rulebook = focus.rulebook if repoint else await focus.on(decisions)
     repricing = None
     if repoint:
-        repricing = Repricing(user_id, rulebook, seen)
+        repricing = Repointing(user_id, rulebook, seen)
         async for entry in _entries_until(last, store, user_id, first):
             repricing.take(entry)
         # The total does not matter to what comes: points are looked up by their entries.

@@ -10,7 +10,7 @@ from contextlib import aclosing
 
 import typer
 
-from laurels.application.maintenance import rebuild as proof
+from laurels.application.maintenance import verification as proof
 from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store, rulebook_of
 from laurels.cli.importing.worker import spare_the_collector

@@ -19,7 +19,7 @@ MOST = 20_000
 """Events in one entry. Those of a longer history are written in several."""
 
 
-class Repricing:
+class Repointing:
     """The points that change in one user's ledger. `seen` has taken in the whole ledger before."""
 
     def __init__(self, user_id: str, rulebook: Rulebook, seen: Revisions) -> None:

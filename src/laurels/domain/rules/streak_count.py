@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct
 
 from laurels.domain.progress import DayTotals, Progress
 from laurels.domain.rules.streak_rules import StreakRules
-from laurels.domain.streaks import Allowance, Runs
+from laurels.domain.streaks import MissBudget, Runs
 
 DayState = Literal["frozen", "paused"]
 
@@ -41,7 +41,7 @@ class StreakCount:
         freezes = rules.freezes
         # Kept in parts of a freeze, of which each active unit earns one.
         price, cap = (1, freezes.initial) if freezes.every is UNSET else (freezes.every, freezes.cap or 0)
-        self.allowance = Allowance(
+        self.allowance = MissBudget(
             start=freezes.initial * price, gain=int(freezes.every is not UNSET), most=int(cap) * price, price=price
         )
         self._pauses = frozenset(

@@ -18,7 +18,7 @@ from laurels.application.service import Service
 from laurels.domain.periods import Timeframe
 from laurels.errors import InvalidQuery
 from laurels.http.auth.access import BADGES, BOARDS, check_about, check_friends
-from laurels.http.server.limits import Limits
+from laurels.http.server.body_limits import BodyLimits
 from laurels.http.server.routing import Answer
 from laurels.http.server.short_way import JSON
 from laurels.http.wire.bodies import header, user_ids_in
@@ -34,7 +34,7 @@ _TIMEFRAMES = frozenset(Timeframe)
 _PLAIN = frozenset({b"timeframe", b"period", b"limit", b"language"})
 
 
-async def answer_board(scope: HTTPScope, _receive: Receive, service: Service, _limits: Limits) -> Answer | None:
+async def answer_board(scope: HTTPScope, _receive: Receive, service: Service, _limits: BodyLimits) -> Answer | None:
     """The short way of `leaderboard`, for the top of a board."""
     asked: dict[bytes, str] = {}
     for part in scope["query_string"].split(b"&") if scope["query_string"] else ():

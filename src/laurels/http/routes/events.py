@@ -20,7 +20,7 @@ from laurels.domain.periods import iso
 from laurels.errors import EventConflict, InternalFault, InvalidEvent, LaurelsError, StoreError
 from laurels.http.auth.access import WRITE_EVENTS, Caller, caller_of, check_recording, earliest_for, records_all
 from laurels.http.auth.guard import charge
-from laurels.http.server.limits import Limits, limits_of
+from laurels.http.server.body_limits import BodyLimits, limits_of
 from laurels.http.server.routing import Answer
 from laurels.http.server.short_way import JSON, json_answer
 from laurels.http.wire.batch_room import BatchRoom, parts_of
@@ -39,7 +39,7 @@ REPLAYED = {"Idempotent-Replayed": "true"}
 _REPLAYED = [*JSON, *((name.lower().encode(), value.encode()) for name, value in REPLAYED.items())]
 
 
-async def answer_event(scope: HTTPScope, receive: Receive, service: Service, limits: Limits) -> Answer:
+async def answer_event(scope: HTTPScope, receive: Receive, service: Service, limits: BodyLimits) -> Answer:
     """The short way of `record_event`."""
     recorded = await receive_event(scope, receive, service, limits)
     if isinstance(recorded, Queued):
@@ -86,7 +86,7 @@ async def record_event(
     return Response(answer, status_code=201)
 
 
-async def receive_event(scope: HTTPScope, receive: Receive, service: Service, limits: Limits) -> Recorded | Queued:
+async def receive_event(scope: HTTPScope, receive: Receive, service: Service, limits: BodyLimits) -> Recorded | Queued:
     """Record the event that a request's body holds, or queue it while the store is away."""
     caller = caller_of(scope)
     earliest = earliest_for(caller, service)
@@ -191,7 +191,7 @@ def _room_of(request: Request[Any, Any, Any]) -> BatchRoom:
 
 
 async def _read_event(
-    scope: HTTPScope, receive: Receive, service: Service, limits: Limits, earliest: int | None
+    scope: HTTPScope, receive: Receive, service: Service, limits: BodyLimits, earliest: int | None
 ) -> LearningEvent:
     """The event of a body, without the checks of `check_event`."""
     media_type(scope, JSON_TYPES)

@@ -17,8 +17,8 @@ from laurels.application.queries.views import EventView, Export
 from laurels.application.service import Service
 from laurels.http.auth.access import caller_of, own
 from laurels.http.routes.learners import UserId
-from laurels.http.wire.allowances import Allowance
 from laurels.http.wire.bodies import ANY_SEGMENT, last_segment, user_id_in
+from laurels.http.wire.concurrency_limits import ConcurrencyLimit
 from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.languages import in_language, language_asked
 from laurels.http.wire.together import envelope_of_json, lang_of_pdf
@@ -120,12 +120,12 @@ def reports_of(request: Request[Any, Any, Any]) -> Reports:
     return request.app.state.reports
 
 
-def downloads_of(request: Request[Any, Any, Any]) -> Allowance:
+def downloads_of(request: Request[Any, Any, Any]) -> ConcurrencyLimit:
     """How many long answers of the application that serves `request` are under way."""
     return request.app.state.downloads
 
 
-def _documents_of(request: Request[Any, Any, Any]) -> Allowance:
+def _documents_of(request: Request[Any, Any, Any]) -> ConcurrencyLimit:
     return request.app.state.documents
 
 

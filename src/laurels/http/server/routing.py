@@ -17,14 +17,14 @@ from msgspec import Struct
 from laurels.application.service import Service
 from laurels.errors import InvalidInput
 from laurels.http.auth.access import Access
-from laurels.http.server.limits import Limits
+from laurels.http.server.body_limits import BodyLimits
 from laurels.shapes import Fault
 
 Headers = list[tuple[bytes, bytes]]
 Answer = tuple[int, Headers, bytes]
 _TAKE_NO_OTHERS = ("/api/", "/health")
 # Who opens a stream from a page cannot set headers.
-ShortHandler = Callable[[HTTPScope, Receive, Service, Limits], Coroutine[Any, Any, Answer | None]]
+ShortHandler = Callable[[HTTPScope, Receive, Service, BodyLimits], Coroutine[Any, Any, Answer | None]]
 """Answers from the raw ASGI messages: status, headers and body; None, before it has read any, to leave the request to
 the framework. See `ShortWay`."""
 Together = Callable[[Mapping[str, str]], list[Fault]]

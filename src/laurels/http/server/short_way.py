@@ -14,7 +14,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from laurels.application.service import Service
 from laurels.http.auth.access import check
-from laurels.http.server.limits import Limits
+from laurels.http.server.body_limits import BodyLimits
 from laurels.http.server.routing import Answer, Headers, route_of
 
 JSON: Headers = [(b"content-type", b"application/json")]
@@ -30,7 +30,7 @@ def json_answer(value: Any, status: int = 200, headers: Headers = JSON) -> Answe
 class ShortWay:
     """Answers what has a short handler; `app`, the framework, answers the rest."""
 
-    def __init__(self, app: ASGIApp, service: Service, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, service: Service, limits: BodyLimits) -> None:
         self._app = app
         self._service = service
         self._limits = limits

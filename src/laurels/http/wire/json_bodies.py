@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import fields
 
 from laurels.errors import InvalidInput
-from laurels.http.server.limits import limits_of
+from laurels.http.server.body_limits import limits_of
 from laurels.http.wire.bodies import JSON_TYPES, BodyRefused, decode, media_type, read_body
 from laurels.shapes import Fault
 

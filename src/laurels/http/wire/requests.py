@@ -15,7 +15,7 @@ from laurels.domain.events import check_id
 from laurels.errors import InvalidQuery
 from laurels.http.server.routing import Address, Route, address_of, route_of
 from laurels.http.wire.bodies import text_of_path
-from laurels.http.wire.queries import query_faults
+from laurels.http.wire.query_parameters import query_faults
 from laurels.shapes import Fault, faults_of
 
 # What stands in a path, by name; each raises InvalidQuery. Whether there is such a badge is for the use case.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from laurels.http.auth.access import Caller
-from laurels.http.wire.allowances import Allowance
+from laurels.http.wire.concurrency_limits import ConcurrencyLimit
 from laurels.http.wire.refusal import Refusal
 from tests.http.callers import SECRET, bearer, make_key, token
 from tests.http.conftest import StartServer
@@ -15,7 +15,7 @@ ADA, BOB, KEY = Caller(user_id="ada"), Caller(user_id="bob"), Caller(key="key")
 
 
 def test_one_caller_may_wait_for_a_few_and_others_still_have_their_turn() -> None:
-    queue = Allowance("document", in_all=4, of_key=3, of_user=2)
+    queue = ConcurrencyLimit("document", in_all=4, of_key=3, of_user=2)
     with queue.entering(ADA), queue.entering(ADA):
         with pytest.raises(Refusal) as refused, queue.entering(ADA):
             pass

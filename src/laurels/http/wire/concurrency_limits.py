@@ -19,7 +19,7 @@ from laurels.http.wire.refusal import Refusal
 _RETRY_AFTER_SECONDS = 2
 
 
-class Allowance:
+class ConcurrencyLimit:
     """At most `in_all` answers of a kind at once, of them so many `of_key` or `of_user`. `kind`: its name."""
 
     def __init__(self, kind: str, *, in_all: int, of_key: int, of_user: int) -> None:

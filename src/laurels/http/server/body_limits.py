@@ -8,14 +8,14 @@ from litestar import Request
 from msgspec import Struct
 
 
-class Limits(Struct, frozen=True):
+class BodyLimits(Struct, frozen=True):
     """The largest bodies taken, in bytes: of a single request, and of a batch."""
 
     event_bytes: int
     batch_bytes: int
 
 
-def limits_of(request: Request[Any, Any, Any]) -> Limits:
+def limits_of(request: Request[Any, Any, Any]) -> BodyLimits:
     """The limits of the application that serves `request`.
 
     No dependency of a handler: the framework resolves several of them in a task group, which costs an event

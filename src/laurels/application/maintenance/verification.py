@@ -1,0 +1,276 @@
+"""Proof: `verify` replays every event through the engine, and compares what is recorded and projected.
+
+`rebuild.py` makes again what differs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import msgspec
+from msgspec import Struct, field
+
+from laurels.application.maintenance.ledgers import entries_of, first_entries, pages_of_users
+from laurels.application.maintenance.merging import left_of_merge
+from laurels.application.ports.snapshots import Projected
+from laurels.application.ports.store import Store
+from laurels.application.recording.refolding import refold
+from laurels.application.recording.standings import card_of, standings_of
+from laurels.domain.engine import advance
+from laurels.domain.events import LearningEvent
+from laurels.domain.folding import fold, is_revision
+from laurels.domain.ledger import (
+    Award,
+    BadgesGiven,
+    Entry,
+    EntryBody,
+    EventRecorded,
+    MergedFrom,
+    MergedInto,
+    UserMigrated,
+    awards_of,
+)
+from laurels.domain.progress import Progress
+from laurels.domain.rules.kept_boards import Horizon
+from laurels.domain.rules.rulebook import Rulebook
+
+# Seconds after which a deletion or a merge that was under way is looked at again.
+_UNDER_WAY = 1.0
+MEND = "`laurels rebuild` makes them again"
+
+
+class Difference(Struct, frozen=True):
+    """Something that does not follow from the ledger. `seq` is the entry concerned, 0 for a projection.
+
+    `counted` names the board or the badge where no single user is concerned; `user_id` is empty then.
+    """
+
+    user_id: str
+    seq: int
+    what: str
+    counted: str | None = None
+
+
+class Verification(Struct):
+    """What `verify` found. `behind` counts users whose projection was on its way; that is no difference."""
+
+    users: int = 0
+    entries: int = 0
+    events: int = 0
+    awards: int = 0
+    points: int = 0
+    behind: int = 0
+    differences: list[Difference] = field(default_factory=list[Difference])
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether everything follows from the ledger."""
+        return not self.differences
+
+    def add(self, part: Verification) -> None:
+        """Take in what was found of other users."""
+        self.users += part.users
+        self.entries += part.entries
+        self.events += part.events
+        self.awards += part.awards
+        self.points += part.points
+        self.behind += part.behind
+        self.differences += part.differences
+
+
+async def verify(store: Store, rulebook: Rulebook) -> Verification:
+    """Recompute every user from the ledger and compare with what is recorded and projected. Changes nothing."""
+    found = Verification()
+    async for users in pages_of_users(store):
+        found.add(await verify_users(store, rulebook, users))
+    found.differences += await verify_boards(store)
+    found.differences += await verify_deletions(store)
+    return found
+
+
+async def verify_boards(store: Store) -> list[Difference]:
+    """The part of `verify` that is about no single user."""
+    what = f"its counts do not agree with its lines; {MEND}"
+    wrong = await store.boards.miscounted()
+    # One that is being dropped is not right any more, and nobody sees it.
+    horizon = await store.boards.horizon()
+    found = [Difference("", 0, what, f"board {board!r}") for board in wrong if horizon.keeps_board(board)]
+    holders = f"the number of its holders does not agree with the cards; {MEND}"
+    return found + [
+        Difference("", 0, holders, f"badge {badge!r}" if badge else "the learners as a whole")
+        for badge in await store.boards.miscounted_badges()
+    ]
+
+
+async def verify_deletions(store: Store) -> list[Difference]:
+    """The part of `verify` that is about users who were deleted: nothing is left of them anywhere.
+
+    What is just being deleted is no difference.
+    """
+    found = await store.tombstones.leftovers()
+    if found:
+        await asyncio.sleep(_UNDER_WAY)
+        still = await store.tombstones.leftovers()
+        found = {user_id: still[user_id] for user_id in found if user_id in still}
+    return [
+        Difference(user_id, 0, f"was deleted, but something is left in {', '.join(places)}; delete them again")
+        for user_id, places in sorted(found.items())
+    ]
+
+
+async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -> Verification:
+    """The part of `verify` that is about some users."""
+    found = Verification(users=len(users))
+    projections = await store.snapshots.projected(users)
+    # After the lines: what was dropped until they were read is not kept by then.
+    horizon = await store.boards.horizon()
+    closed: dict[str, str] = {}
+    async for user_id, first in first_entries(store, users):
+        ledger = entries_of(store, user_id, first)
+        progress = await _verify_user(store, ledger, rulebook, user_id, projections.get(user_id), horizon, found)
+        if progress.merged_into is not None:
+            closed[user_id] = progress.merged_into
+    found.differences += await _unfinished_merges(store, closed)
+    if found.differences:
+        # Who is deleted meanwhile is not there as a whole any more; whether anything stays is another question.
+        deleted = await store.tombstones.find([difference.user_id for difference in found.differences])
+        found.differences = [each for each in found.differences if each.user_id not in deleted]
+    return found
+
+
+async def _verify_user(
+    store: Store,
+    ledger: AsyncIterator[Entry],
+    rulebook: Rulebook,
+    user_id: str,
+    projected: Projected | None,
+    horizon: Horizon,
+    found: Verification,
+) -> Progress:
+    """Verify one user; their progress at the end of the ledger."""
+
+    def differs(seq: int, what: str) -> None:
+        found.differences.append(Difference(user_id, seq, what))
+
+    progress = Progress(user_id=user_id, version=rulebook.measures_version)
+    snapshot = projected.progress if projected else None
+    snapshot_seq = snapshot.seq if snapshot else 0
+    event_ids: set[str] = set()
+    async for entry in ledger:
+        found.entries += 1
+        if entry.seq != progress.seq + 1:
+            differs(entry.seq, f"the entry before it should be {entry.seq - 1} but is {progress.seq}")
+        if entry.event_id in event_ids:
+            differs(entry.seq, f"event {entry.event_id!r} is recorded twice")
+        elif entry.event_id is not None:
+            event_ids.add(entry.event_id)
+        if is_revision(entry):
+            progress = await refold(store, rulebook, user_id, entry.seq)
+            problems = _sum_differs(progress, entry.body)
+        else:
+            problems = _replay(progress, entry, rulebook)
+        for what in problems:
+            differs(entry.seq, what)
+        if isinstance(entry.body, EventRecorded):
+            found.events += 1
+        found.awards += len(awards_of(entry.body))
+        if projected and snapshot and entry.seq == snapshot_seq:
+            for what in _projection_differences(progress, snapshot, projected, horizon, rulebook):
+                differs(0, what)
+    found.points += progress.total_points
+    if projected and not snapshot:
+        # A user's projection is written whole: what is there without its snapshot came some other way.
+        differs(0, f"there is no snapshot, but the boards {', '.join(sorted(projected.standings))} have a line")
+    elif progress.seq > snapshot_seq:
+        found.behind += 1
+    elif progress.seq < snapshot_seq:
+        differs(0, f"the snapshot stands at entry {snapshot_seq}, the ledger ends at {progress.seq}")
+    return progress
+
+
+async def _unfinished_merges(store: Store, closed: Mapping[str, str]) -> list[Difference]:
+    """Users whose ledger is closed while what counted there does not stand in the other one. A merge that is going on
+    just now is no difference."""
+    left = {user_id: into for user_id, into in closed.items() if await left_of_merge(store, user_id, into)}
+    if not left:
+        return []
+    await asyncio.sleep(_UNDER_WAY)
+    still = [(user_id, await left_of_merge(store, user_id, into)) for user_id, into in left.items()]
+    return [Difference(user_id, 0, what) for user_id, what in still if what is not None]
+
+
+def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
+    """Take the entry in, and tell in what its recorded outcome differs from what its event brings."""
+    body = entry.body
+    if isinstance(body, MergedInto):
+        before = progress.total_points
+        fold(progress, entry, rulebook)
+        return [] if before == body.points else [f"recorded total {body.points}, sum of the ledger {before}"]
+    if isinstance(body, UserMigrated | BadgesGiven | MergedFrom):
+        # What another system had stored, or a person or a change of the rules decided, is not ours to decide again.
+        problems = _awarded_again(progress, body.awards)
+        fold(progress, entry, rulebook)
+        return problems + _sum_differs(progress, body)
+    if not isinstance(body, EventRecorded):
+        fold(progress, entry, rulebook)
+        return []
+    recorded = body.outcome
+    problems: list[str] = []
+    problems += _awarded_again(progress, recorded.awards)
+    if recorded.rules == rulebook.fingerprint:
+        # The same rules as now: the engine must come to the same outcome.
+        event = LearningEvent(
+            user_id=entry.user_id, event_type=body.event_type, metadata=body.metadata, once_key=body.once_key
+        )
+        outcome = advance(progress, event, body.at, rulebook, offset=recorded.offset)
+        progress.stamp(entry.seq, entry.recorded_at, body)
+        if outcome != recorded:
+            problems.append(f"recorded outcome {_short(recorded)}, recomputed {_short(outcome)}")
+    else:
+        # Other rules decided then; what they decided stands, and must add up.
+        fold(progress, entry, rulebook)
+        if progress.total_points != recorded.total_points:
+            problems.append(f"recorded total {recorded.total_points}, sum of the ledger {progress.total_points}")
+    return problems
+
+
+def _sum_differs(progress: Progress, body: EntryBody) -> list[str]:
+    """Whether the total that an entry states is the sum of the ledger."""
+    stated = getattr(body, "total_points", progress.total_points)
+    if progress.total_points != stated:
+        return [f"recorded total {stated}, sum of the ledger {progress.total_points}"]
+    return []
+
+
+def _awarded_again(progress: Progress, awards: list[Award]) -> list[str]:
+    held = progress.awards.keys() & {award.badge_id for award in awards}
+    return [f"badge {badge_id!r} is awarded again" for badge_id in sorted(held)]
+
+
+def _projection_differences(
+    progress: Progress, snapshot: Progress, projected: Projected, horizon: Horizon, rulebook: Rulebook
+) -> list[str]:
+    problems: list[str] = []
+    if snapshot.version == rulebook.measures_version:
+        ours, theirs = msgspec.to_builtins(progress), msgspec.to_builtins(snapshot)
+        problems += [
+            f"snapshot: {name} is {_short(theirs.get(name))}, the ledger gives {_short(ours.get(name))}"
+            for name in sorted(ours.keys() | theirs.keys())
+            if ours.get(name) != theirs.get(name)
+        ]
+    card = card_of(progress, rulebook)
+    if card != projected.card:
+        problems.append(f"card: {_short(projected.card)}, the ledger gives {_short(card)}")
+    expected = standings_of(progress, horizon=horizon)
+    # What is not kept may not be dropped yet.
+    for board in sorted(expected.keys() | set(filter(horizon.keeps_board, projected.standings))):
+        ours, theirs = expected.get(board), projected.standings.get(board)
+        if ours != theirs:
+            problems.append(f"board {board}: {_short(theirs)}, the ledger gives {_short(ours)}")
+    return problems
+
+
+def _short(value: object) -> str:
+    text = repr(value) if not isinstance(value, Struct) else msgspec.json.encode(value).decode()
+    return text if len(text) <= 200 else text[:197] + "..."
