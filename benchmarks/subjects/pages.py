@@ -27,7 +27,7 @@ from laurels.bootstrap import open_service
 # Pages are kept for half a minute: each measurement is of learners who were not looked at before.
 TOGETHER = 40
 ROUNDS = 5
-LEARNERS = 2 * TOGETHER * (ROUNDS + 1)
+LEARNERS = 4 * TOGETHER * (ROUNDS + 1)
 EVENTS = 60 * LEARNERS
 OLD = "ten-years"
 OLD_EVENTS = 30_000
@@ -67,6 +67,14 @@ def run(bench: Bench) -> list[Figure]:
             Ratio.of(taken["page"], taken["json"]),
             "<= 3",
         ),
+        Figure(
+            "pages",
+            "the same within half a minute",
+            f"{median(taken['page again']):.1f} ms",
+            f"{median(taken['json again']):.1f} ms",
+            Ratio.of(taken["page again"], taken["json again"]),
+            "<= 3",
+        ),
         Figure("pages", "the report as PDF", f"{median(document):.0f} ms", "", None, "< 150 ms"),
         Figure(
             "pages",
@@ -79,7 +87,7 @@ def run(bench: Bench) -> list[Figure]:
     ]
     if seen:
         shown = f"{median(seen):.0f} ms"
-        found.insert(3, Figure("pages", "first contentful paint in Chromium, on loopback", shown, "", None, "< 300 ms"))
+        found.insert(4, Figure("pages", "first contentful paint in Chromium, on loopback", shown, "", None, "< 300 ms"))
     return found
 
 
@@ -105,14 +113,15 @@ async def _record(service: Service, events: Iterator[LearningEvent]) -> None:
 def _arms(bench: Bench, server: Server) -> dict[str, Callable[[], float]]:
     strangers = iter(range(LEARNERS))
 
-    def p50(path: str) -> Callable[[], float]:
+    def p50(path: str, *, times: int = 1) -> Callable[[], float]:
         def measure() -> float:
             requests = [get(f"{path}learner-{number:06d}") for number in islice(strangers, TOGETHER)]
-            return bench.send(server.port, requests, connections=1, expected="200").p50
+            return [bench.send(server.port, requests, connections=1, expected="200").p50 for _ in range(times)][-1]
 
         return measure
 
-    return {"page": p50("/u/"), "json": p50("/api/progress/dashboard/")}
+    json = "/api/progress/dashboard/"
+    return {"page": p50("/u/"), "json": p50(json), "page again": p50("/u/", times=2), "json again": p50(json, times=2)}
 
 
 def _beside(bench: Bench, server: Server) -> dict[str, Callable[[], float]]:
