@@ -19,6 +19,7 @@ from laurels.shapes import Fault, faults_of, kind_of, unknown_name
 FIELDS = ("displayName", "photoURL", "timeZone", "preferences", "visibility", "alias", "badgesSeenAt")
 MAX_NAME_LENGTH = 100
 MAX_URL_LENGTH = 2_048
+WRONG_ZONE = "Must be the name of an IANA time zone, such as Europe/Lisbon."
 MOST_ZONE_CHANGES = 10
 """How often the time zone may be changed in 24 hours: all changes are kept, and each is looked at when a streak is."""
 
@@ -53,7 +54,7 @@ def _check_field(name: str, value: object) -> None:
             _check_photo_url(value)
         case "timeZone":
             if not isinstance(value, str) or not is_zone(value):
-                raise InvalidProfile(name, "Must be the name of an IANA time zone, such as Europe/Lisbon.")
+                raise InvalidProfile(name, WRONG_ZONE)
         case "preferences":
             if not isinstance(value, dict):
                 raise InvalidProfile(name, f"Must be an object, not {kind_of(value)}.")

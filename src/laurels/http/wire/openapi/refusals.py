@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from laurels.domain.profiles import WRONG_ZONE
 from laurels.http.wire.problems import MEDIA_TYPE, STORE_DETAILS, Problem
 
 Json = dict[str, Any]
@@ -32,7 +33,7 @@ _REFUSALS: dict[str, tuple[str, str, str]] = {
 _MERGED = ("user-merged", "User merged into another one", "The user old was merged into the user ada; use that userId.")
 _WRONG_FIELD: dict[str, tuple[str, str, str]] = {
     "post": ("invalid-event", "Invalid event", "userId: Is required."),
-    "put": ("invalid-profile", "Invalid profile", "timeZone: Must be the name of an IANA time zone."),
+    "put": ("invalid-profile", "Invalid profile", f"timeZone: {WRONG_ZONE}"),
     "get": ("invalid-query", "Invalid query", "userId: Must be UTF-8 text, percent-encoded."),
     "delete": ("invalid-query", "Invalid query", "userId: Must be UTF-8 text, percent-encoded."),
 }
