@@ -1,4 +1,4 @@
-"""The command line: `laurels serve`, `import`, `verify`, `rebuild`, `rulebook` and `demo`.
+"""The command line: `laurels serve`, `import`, `verify` and the others, all of which `app.py` lists.
 
 Everything an operator does without writing code starts here; `main` is what the `laurels` script calls.
 """

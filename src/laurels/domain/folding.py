@@ -1,7 +1,8 @@
 """How entries and events move a progress.
 
 Live recording and replay are one function, `observe_event`: what the engine decides on and what a rebuild folds
-cannot drift apart.
+cannot drift apart. With a table `[streak]` in the rulebook it counts streaks by `rules/streak_count.py`, else by
+`_run_with` and `streaks.py`. `Revisions` is what later entries (`revisions/`) took back or counted anew.
 """
 
 from __future__ import annotations
@@ -301,7 +302,8 @@ def _open_day(progress: Progress, day: int, rulebook: Rulebook, reached: list[in
 
 
 def _run_with(progress: Progress, day: int) -> int:
-    """Length of the run that a newly active `day` belongs to. Days mostly follow each other: then nothing is walked."""
+    """Length of the run that a newly active `day` belongs to, where the rulebook has no table `[streak]`. Days mostly
+    follow each other: then nothing is walked."""
     if not progress.days or day > progress.last_day:
         if not progress.days or day != progress.last_day + 1:
             progress.run_first = day

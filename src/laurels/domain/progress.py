@@ -147,8 +147,8 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
         return _lost_days(tuple(self.zones), grace)
 
     def daily_streak(self, now: int) -> int:
-        """Length of the run of active days that ends today or yesterday, else 0: the streak, unless a rulebook says
-        otherwise."""
+        """Length of the run of active days that ends today or yesterday, else 0: the streak, unless the rulebook has a
+        table `[streak]` (`rules/streak_count.py`)."""
         today = self.today(now)
         last = self.last_day
         if not self.days or last < today - 1:

@@ -2,6 +2,9 @@
 
 A streak is read from the set of days, never counted up by a timer, so late events and a silent
 midnight need no repair: the set says it all.
+
+This is arithmetic alone. Without the table `[streak]` in the rulebook, `progress.py` (`daily_streak`) and `folding.py`
+(`_run_with`) use it; with that table, `rules/streak_count.py` does.
 """
 
 from __future__ import annotations

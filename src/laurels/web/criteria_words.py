@@ -1,4 +1,7 @@
-"""A criterion in words: data of the rulebook, said so that a learner knows what to do."""
+"""A criterion in words: data of the rulebook, said so that a learner knows what to do.
+
+The words for an operator in a terminal are in `cli/rulebook/words.py`: a new kind of criterion needs both.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,9 @@
 In this order, so that it may be cut off anywhere and asked for again: the merge is announced in the ledger that it goes
 to; the other one is closed, at the entry up to which it was read, so that nothing slips in after that; its events are
 recorded, each under its id; and the last entry says that all is moved. What stands is found again by what it says.
+
+What moves, and with how many points, is decided in `domain/revisions/merging.py`; the commands that write the entries
+are in `recording/merge_commands.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """How rare badges are: what share of the learners holds each.
 
-Counted are those who have recorded an event and are neither suspended nor deleted; who is on no board is counted too,
-since nobody can be told from a share among many.
+Learners with an event are counted, unless they are suspended or deleted. A learner who is on no board is counted, too:
+a share of many learners names nobody. The rule is one line in `recording/standings.py` (`card_of`, `is_counted`); each
+store adds up the cards.
 """
 
 from __future__ import annotations

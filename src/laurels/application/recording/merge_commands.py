@@ -1,4 +1,7 @@
-"""Commands that merge one user into another: each an entry at the end of one of the two ledgers."""
+"""Commands that merge one user into another: each an entry at the end of one of the two ledgers.
+
+Their order is in `maintenance/merging.py`, what each entry holds in `domain/revisions/merging.py`.
+"""
 
 from __future__ import annotations
 

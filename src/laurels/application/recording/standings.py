@@ -119,7 +119,8 @@ def _line(progress: Progress, points: int, events: int, reached_at: int, *, is_s
 
 
 def card_of(progress: Progress, rulebook: Rulebook) -> Card:
-    """What boards show of the user."""
+    """What boards show of the user. `is_counted`: whether the number of holders of a badge and their share
+    (`queries/rarity.py`) include them."""
     is_alias = progress.visibility is Visibility.ALIAS
     return Card(
         user_id=progress.user_id,

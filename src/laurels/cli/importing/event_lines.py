@@ -1,7 +1,8 @@
 """A file or standard input as lines, plain or gzip, in chunks that a thread reads ahead.
 
 Reading is bounded: a line without an end, or a file larger than memory, is handled like any other. And it never
-holds up the event loop: where a pipe brings nothing more, what came is recorded all the same.
+holds up the event loop: where a pipe brings nothing more, what came is recorded all the same. What a line says is read
+in `shares.py`.
 """
 
 from __future__ import annotations

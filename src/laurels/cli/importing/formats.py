@@ -1,4 +1,7 @@
-"""What an input holds, as lines of JSON: one object a line, a JSON array, or a table with named columns."""
+"""What an input holds, as lines of JSON: one object a line, a JSON array, or a table with named columns.
+
+A CSV row becomes JSON here (`lines_of_table`), and an event in `shares.py` (`read_share`).
+"""
 
 from __future__ import annotations
 

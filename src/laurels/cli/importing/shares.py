@@ -1,4 +1,7 @@
-"""Lines for one worker, the events in them, and what became of them."""
+"""The share of lines that one worker gets, the events in them, and what became of them.
+
+Here a line of JSON becomes an event (`read_share`). If it was a CSV row, `formats.py` has made JSON of it before.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Rules in words, as people read them in a terminal."""
+"""Rules in words, as people read them in a terminal.
+
+The words for learners, on pages, are in `web/criteria_words.py`: a new kind of criterion needs both.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 Events move with their ids and times and are decided anew, by the rules in force, as the other user's. What no rule of
 today decided stays as it was: points of events that were recorded under other rules, badges given by hand, what another
 system had stored.
+
+`application/maintenance/merging.py` has the order of the steps, `application/recording/merge_commands.py` the commands.
 """
 
 from __future__ import annotations

@@ -2,6 +2,10 @@
 
 All of it is read from the days of a progress, by one walk over those that count. `Progress.runs` remembers where the
 walk has come to, so that a day after all others costs one step; a day between others makes it walk anew.
+
+The table is in `streak_rules.py`, the arithmetic of freezes in `domain/streaks.py`. Without the table streaks are
+counted in `domain/progress.py` (`daily_streak`) and `domain/folding.py` (`_run_with`); `Rulebook.daily_streak` and
+`observe_event` choose.
 """
 
 from __future__ import annotations

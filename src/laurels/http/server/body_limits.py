@@ -1,4 +1,4 @@
-"""How much one caller may send at a time."""
+"""How large the body of a request may be. How many requests a caller may send is in `auth/guard.py`."""
 
 from __future__ import annotations
 
