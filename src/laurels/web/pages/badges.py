@@ -70,13 +70,13 @@ def spoken_badge(
 
 
 def held_line(held: Held | None, language: Language) -> str:
-    """How rare a badge is, in words; empty where that is not known."""
+    """How rare a badge is, in few words; empty where that is not known."""
     if held is None:
         return ""
     _ = language.text
     if held.count == 0:
         return _("nobody has it yet")
-    return _("{share} of all learners have it", share=language.percent(held.share))
+    return _("{share} have it", share=language.percent(held.share))
 
 
 def takes_of(badge: BadgeDefinitionView, service: Service, language: Language) -> list[str]:
