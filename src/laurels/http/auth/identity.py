@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable
 from functools import lru_cache, partial
 from time import time
-from urllib.parse import parse_qs
+from urllib.parse import unquote_to_bytes
 
 from litestar.types import HTTPScope
 from msgspec import Struct
@@ -18,7 +18,7 @@ from laurels.application.access.keyring import Keyring
 from laurels.domain.keys import ApiKey, allowed_by
 from laurels.http.auth.access import EVERYTHING, Caller, Unauthenticated
 from laurels.http.auth.sessions import parent_of, session_in
-from laurels.http.auth.tokens import Token, Tokens
+from laurels.http.auth.tokens import MAX_LENGTH, Token, Tokens
 from laurels.http.server.routing import route_of
 from laurels.http.wire.bodies import header
 
@@ -37,6 +37,7 @@ _FORWARDED = frozenset(
     }
 )
 _FORWARDED_BEGIN = (b"x-forwarded-", b"x-original-", b"cf-", b"x-envoy-", b"x-amzn-", b"fly-", b"x-appengine-")
+_ACCESS_TOKEN = re.compile(rb"(?:^|&)access_token=([^&]*+)").search
 _OWN_SITES = frozenset({b"same-origin", b"none"})
 _HOST = re.compile(r"(localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 
@@ -81,7 +82,7 @@ class Identity:
         """The caller. Raises Unauthenticated, or StoreError where keys are not known yet."""
         if not self._keyring.stay_fresh():
             await self._keyring.refresh()
-        credentials = _credentials(scope)
+        credentials = credentials_in(scope)
         if credentials is None and (session := session_in(scope)) is not None:
             return self._of_session(session)
         if credentials is None:
@@ -148,7 +149,8 @@ async def _is_current(token: Token) -> bool:
     return time() < token.expires_at
 
 
-def _credentials(scope: HTTPScope) -> str | None:
+def credentials_in(scope: HTTPScope) -> str | None:
+    """The key or token that a request carries. Raises WrongCredentials for what can be neither."""
     given = header(scope, b"authorization", "")
     if given:
         kind, _, credentials = given.partition(" ")
@@ -158,8 +160,9 @@ def _credentials(scope: HTTPScope) -> str | None:
         return credentials.strip()
     if scope["query_string"] and (route := route_of(scope)) is not None and route.is_stream:
         # A page's EventSource cannot send headers. Queries stand in no log of ours.
-        found = parse_qs(scope["query_string"].decode("latin-1")).get("access_token")
-        return found[0] if found else None
+        # The first alone is decoded: thousands of parameters take long, and nothing limits yet who sends them.
+        found = _ACCESS_TOKEN(scope["query_string"])
+        return None if found is None else unquote_to_bytes(found[1][: MAX_LENGTH + 1]).decode("latin-1") or None
     return None
 
 
