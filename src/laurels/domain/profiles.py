@@ -66,7 +66,10 @@ def _check_field(name: str, value: object) -> None:
             if not _is_name(value):
                 raise InvalidProfile(name, f"Must be 1 to {MAX_NAME_LENGTH} visible characters.")
         case "badgesSeenAt":
-            instant_of(value, name)
+            seen = instant_of(value, name)
+            if seen is not None and seen < 0:
+                # No badge is as old, and what an offset puts before the year 1 cannot be shown.
+                raise InvalidProfile(name, "Must not lie before 1970.")
         case _:
             raise InvalidProfile(name, unknown_name(name, FIELDS, of="Is not a field of a profile"))
 

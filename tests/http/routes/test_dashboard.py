@@ -150,7 +150,20 @@ class TestDashboard:
         client.put(f"/api/progress/users/{user}", json={"badgesSeenAt": None})
         assert new() == [badge["badgeId"] for badge in [*first, *second, *third["newBadges"]]]
 
-    @pytest.mark.parametrize("value", ["yesterday", "2026-11-23T09:30:00", 5, True, "", "2999-01-01T00:00:00Z"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "yesterday",
+            "2026-11-23T09:30:00",
+            5,
+            True,
+            "",
+            "2999-01-01T00:00:00Z",
+            # Before the year 1 in UTC: kept, it could not be shown to anybody, nor those listed beside it.
+            "0001-01-01T00:00:00+14:00",
+            "1969-12-31T23:59:59Z",
+        ],
+    )
     def test_a_time_that_nothing_was_seen_at_is_refused(self, client: httpx2.Client, user: str, value: object) -> None:
         response = client.put(f"/api/progress/users/{user}", json={"badgesSeenAt": value})
         errors = assert_refused(response, 422)["errors"]
