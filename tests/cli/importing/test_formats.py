@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import io
+import json
 import os
 import re
 import tracemalloc
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from laurels.cli.importing import formats
 from laurels.cli.importing.command import name_of
 from laurels.cli.importing.dry_run import DryWorker
 from laurels.cli.importing.event_lines import InputFailed, open_lines
@@ -34,7 +38,11 @@ from laurels.rulebooks.loader import load_rulebook
         (b"SQLite format 3\x00 and so on", "ndjson", "SQLite"),
         (b"-- MySQL dump\nINSERT INTO events VALUES (1);\n", "ndjson", "SQL dump"),
         (b"userId,eventType\nada,code_run\n", "ndjson", "--format csv"),
-        (b'[{"userId": "ada"', "ndjson", "array"),
+        (b'[{"userId": "ada"', "ndjson", "array but ends before its last bracket"),
+        (b'[{"userId": "ada"}, , {"userId": "bob"}]', "ndjson", "array but lacks an element beside a comma"),
+        (b'[{"userId": "ada"},]', "ndjson", "array but lacks an element beside a comma"),
+        (b'[{"userId": "ada"}}', "ndjson", "array but is none"),
+        (b'[{"userId": "ada"}]\n[]', "ndjson", "array but is none"),
         (b"userId,eventTyp\nada,code_run\n", "csv", "Did you mean eventType?"),
         (b"userId,points,eventType\n", "csv", "points"),
         (b"userId\nada\n", "csv", "lacks the column eventType"),
@@ -63,6 +71,56 @@ async def test_a_row_without_an_end_is_not_gathered(tmp_path: Path, piece: bytes
         assert tracemalloc.get_traced_memory()[1] < 14_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_of_an_array_no_more_is_read_than_its_next_elements_need() -> None:
+    given = io.BytesIO(b"[" + b"0," * 2_000_000)
+    elements = formats.lines_of_array(io.BufferedReader(cast("io.RawIOBase", given)))
+    assert [next(elements) for _ in range(3)] == [b"0\n"] * 3
+    assert given.tell() < 1_000_000
+
+
+async def test_an_element_without_an_end_is_not_gathered(tmp_path: Path) -> None:
+    array = tmp_path / "array.json.gz"
+    array.write_bytes(gzip.compress(b"[" + b"a" * 16_000_000, 1))
+    tracemalloc.start()
+    try:
+        with open_lines(str(array)) as lines, pytest.raises(InputFailed, match="element of more than 2 MiB"):
+            [chunk async for chunk in lines.chunks()]
+        assert tracemalloc.get_traced_memory()[1] < 12_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [5, 64, 1 << 18], ids=lambda size: f"{size} bytes at a time")
+async def test_the_elements_of_an_array_are_told_apart_however_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(formats, "_PIECE", size)
+    elements: list[object] = [
+        {"userId": 'a"],\\', "metadata": {"a": [1, [2, [3, {"b": ["]", "}", {}]}]]]}},
+        [],
+        {},
+        "a\\",
+        'b", "c',
+        -1.5e3,
+        None,
+        {"deep": [[[[[["[", {"}": ","}]]]]]]},
+    ]
+    array = tmp_path / "array.json"
+    array.write_text(f" \n[{', '.join(json.dumps(each, indent=1) for each in elements)} ]\n ")
+    with open_lines(str(array)) as lines:
+        read = [line for chunk in [chunk async for chunk in lines.chunks()] for line in chunk.lines]
+    assert [json.loads(line) for line in read] == elements
+
+
+async def test_long_lines_of_an_array_come_in_small_chunks(tmp_path: Path) -> None:
+    array = tmp_path / "array.json.gz"
+    array.write_bytes(gzip.compress(b"[" + b",".join([b'"' + b"a" * 1_500_000 + b'"'] * 8) + b"]", 1))
+    with open_lines(str(array)) as lines:
+        chunks = [chunk async for chunk in lines.chunks()]
+    assert sum(len(chunk.lines) for chunk in chunks) == 8
+    assert max(len(chunk.lines) for chunk in chunks) <= 6
 
 
 async def test_a_row_goes_by_the_line_where_it_begins(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from gzip import BadGzipFile, GzipFile
-from itertools import islice
 from threading import Semaphore, Thread
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -186,8 +185,20 @@ class EventLines:
 
 
 def _chunks_of(lines: Iterator[bytes]) -> Iterator[Chunk]:
-    while some := list(islice(lines, CHUNK_LINES)):
+    some: list[bytes] = []
+    size = 0
+    try:
+        for line in lines:
+            some.append(line)
+            size += len(line)
+            if len(some) >= CHUNK_LINES or size >= CHUNK_BYTES:
+                yield Chunk(Part.WHOLE_LINES, some)
+                some, size = [], 0
+    except (NotEvents, EOFError, zlib.error, OSError):
+        # What came before is good.
         yield Chunk(Part.WHOLE_LINES, some)
+        raise
+    yield Chunk(Part.WHOLE_LINES, some)
 
 
 @contextmanager

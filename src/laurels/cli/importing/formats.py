@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Literal, cast
 
 import msgspec
@@ -17,16 +19,21 @@ from laurels.shapes import nearest
 
 Format = Literal["ndjson", "csv"]
 
-# An array is read as a whole.
-MOST_ARRAY = 1 << 30
-# What a row may have, with what is read ahead.
+# What a row or an element of an array may have, with what is read ahead.
 MOST_ROW = 2 << 20
+_PIECE = 1 << 18
 FIELDS = ("userId", "eventType", "eventId", "timestamp", "onceKey")
 METADATA = ("language", "codeLength", "sessionDuration")
 _PREFIX = "metadata."
 # What some programs put between columns in the place of commas.
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-_decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+# What stands between brackets and commas: texts, and what is none.
+_TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_plain = rb'(?:[^"\[\]{}]++|' + _TEXT + rb")"
+# Up to the next bracket; between the elements of an array up to the next comma, past objects as events are.
+_WITHIN = re.compile(_plain + rb"*+[\[\]{}]", re.DOTALL)
+_nested = rb"[\[{](?:" + _plain + rb"|[\[{](?:" + _plain + rb"|[\[{]" + _plain + rb"*+[\]}])*+[\]}])*+[\]}]"
+_BETWEEN = re.compile(rb'(?:[^"\[\]{},]++|' + _TEXT + rb"|" + _nested + rb")*+[\[\]{},]", re.DOTALL)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -63,17 +70,34 @@ def is_array(start: bytes) -> bool:
 
 
 def lines_of_array(stream: io.BufferedReader) -> Iterator[bytes]:
-    """The elements of a JSON array, a line each. Raises NotEvents."""
-    data = stream.read(MOST_ARRAY + 1)
-    if len(data) > MOST_ARRAY:
-        raise NotEvents("is a JSON array of more than 1 GiB; write one object a line instead.")
-    try:
-        elements = _decode_array(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise NotEvents(f"begins like a JSON array but is none: {error}.") from None
-    for element in elements:
-        # A line end stands between parts only: within text JSON writes it otherwise.
-        yield bytes(element).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"
+    """The elements of a JSON array, a line each, piece by piece: read as a whole, a small packed file could be more of
+    them than fit in memory. Raises NotEvents, after the elements before what is wrong."""
+    text = stream.read(_PIECE).lstrip().removeprefix(b"[")
+    begin = at = count = 0
+    depth, sign = 1, b""
+    while depth:
+        found = (_BETWEEN if depth == 1 else _WITHIN).match(text, at)
+        if found is None:
+            text, at, begin = text[begin:], at - begin, 0
+            if len(text) > MOST_ROW:
+                raise NotEvents(f"has an element of more than {MOST_ROW >> 20} MiB, or a quote that is never closed.")
+            if not (piece := stream.read(_PIECE)):
+                raise NotEvents("begins like a JSON array but ends before its last bracket.")
+            text += piece
+            continue
+        at = found.end()
+        sign = text[at - 1 : at]
+        depth += 1 if sign in (b"[", b"{") else -1 if sign in (b"]", b"}") else 0
+        if not depth or (depth == 1 and sign == b","):
+            element, begin = text[begin : at - 1].strip(), at
+            if element:
+                # A line end stands between parts only: within text JSON writes it otherwise.
+                yield element.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"
+            elif count or depth:
+                raise NotEvents("begins like a JSON array but lacks an element beside a comma.")
+            count += 1
+    if sign != b"]" or text[at:].strip() or any(piece.strip() for piece in iter(partial(stream.read, _PIECE), b"")):
+        raise NotEvents("begins like a JSON array but is none: one bracket ends it, and nothing follows that.")
 
 
 def lines_of_table(stream: io.BufferedReader) -> Iterator[bytes]:
