@@ -122,7 +122,7 @@ async def test_a_new_key_is_looked_for_but_not_for_each_token(
     await checking.close()
 
 
-@pytest.mark.parametrize("fault", ["away", "no JSON", "no keys", "too large", "elsewhere"])
+@pytest.mark.parametrize("fault", ["away", "no JSON", "no keys", "too deep", "too large", "elsewhere"])
 async def test_what_is_known_stays_while_the_platform_fails(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
@@ -138,7 +138,13 @@ async def test_what_is_known_stays_while_the_platform_fails(
     elif fault == "elsewhere":
         platform.status = 302
     else:
-        platform.body = {"no JSON": b"<html>", "no keys": b'{"keys": 7}', "too large": b" " * 300_000}[fault]
+        bodies = {
+            "no JSON": b"<html>",
+            "no keys": b'{"keys": 7}',
+            "too deep": b"[" * 9_000,
+            "too large": b" " * 300_000,
+        }
+        platform.body = bodies[fault]
     asked = platform.asked
     assert await checking.check(token) is not None
     assert platform.asked == asked + 1, "asked once, and not where it was sent"

@@ -165,7 +165,7 @@ class Tokens:
                         raise ValueError("is too large")
             self._key = KeySet.import_key_set(msgspec.json.decode(body))
             self._fresh_until = monotonic() + FRESH
-        except (httpx2.HTTPError, OSError, TimeoutError, ValueError, JoseError, KeyError, TypeError) as error:
+        except (httpx2.HTTPError, OSError, ValueError, JoseError, KeyError, TypeError, RecursionError) as error:
             logger.warning("published keys could not be read", reason=type(error).__name__)
 
     async def close(self) -> None:
