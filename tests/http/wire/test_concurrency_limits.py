@@ -1,10 +1,14 @@
-"""PDF documents are made one after the other: nobody may queue so many that others wait for theirs, or for anything."""
+"""What costs much is bounded by caller: nobody may have so much of it that others wait for theirs, or for anything."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 
 import pytest
 
 from laurels.http.auth.access import Caller
+from laurels.http.wire.batch_room import BatchRoom
 from laurels.http.wire.concurrency_limits import ConcurrencyLimit
 from laurels.http.wire.refusal import Refusal
 from tests.http.callers import SECRET, bearer, make_key, token
@@ -29,6 +33,54 @@ def test_one_caller_may_wait_for_a_few_and_others_still_have_their_turn() -> Non
             pass
     with queue.entering(ADA), queue.entering(ADA):
         pass
+
+
+async def pieces() -> AsyncIterator[bytes]:
+    yield b"a"
+    yield b"b"
+
+
+async def test_downloads_that_were_let_through_together_count_each() -> None:
+    downloads = ConcurrencyLimit("download", in_all=9, of_key=9, of_user=2)
+    for _ in range(3):
+        downloads.check(ADA)
+    first, second = downloads.held(ADA, pieces()), downloads.held(ADA, pieces())
+    with pytest.raises(Refusal):
+        downloads.held(ADA, pieces())
+    assert [piece async for piece in first] == [b"a", b"b"]
+    downloads.check(ADA)
+    # Nobody takes the pieces of an answer to HEAD.
+    third = downloads.held(ADA, pieces())
+    with pytest.raises(Refusal):
+        downloads.check(ADA)
+    assert await anext(third) == b"a"
+    del second
+    downloads.check(ADA)
+    del third
+    with downloads.entering(ADA), downloads.entering(ADA):
+        pass
+
+
+def test_end_users_leave_room_for_the_batches_of_keys() -> None:
+    room = BatchRoom(1_000)
+    with ExitStack() as stack:
+        for number in range(4):
+            take = stack.enter_context(room.entering(Caller(user_id=f"user {number}")))
+            take(999)
+            with pytest.raises(Refusal) as refused:
+                take(2)
+            assert refused.value.status_code == 429, "one batch each"
+            take(1)
+        with pytest.raises(Refusal) as refused:
+            stack.enter_context(room.entering(BOB))(1)
+        assert refused.value.status_code == 503, "half of the room together"
+        take = stack.enter_context(room.entering(KEY))
+        take(4_000)
+        with pytest.raises(Refusal) as refused:
+            take(1)
+        assert refused.value.status_code == 429
+    with room.entering(BOB) as take:
+        take(1_000)
 
 
 def test_an_end_user_who_asks_for_many_at_once_gets_two(start_server: StartServer) -> None:

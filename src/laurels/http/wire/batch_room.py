@@ -15,9 +15,12 @@ from laurels.http.auth.access import Caller
 from laurels.http.wire.batches import Line
 from laurels.http.wire.refusal import Refusal
 
-# Of the largest batch: what all that are under way may hold together, and those of one caller.
+# Of the largest batch: what all that are under way may hold together, those of one key, and those of one end user. Of
+# all end users it is half, so that there is room for keys.
 IN_ALL = 8
-OF_ONE = 4
+OF_KEY = 4
+OF_USER = 1
+OF_USERS = 4
 # Parts of so many bytes are read and recorded one after the other.
 PART_BYTES = 2 * 1024 * 1024
 _PARTS_AT_ONCE = 4
@@ -30,9 +33,9 @@ class BatchRoom:
     """The bytes that batches hold in this process; `batch_bytes` is the largest one."""
 
     def __init__(self, batch_bytes: int) -> None:
-        self._in_all = IN_ALL * batch_bytes
-        self._of_one = OF_ONE * batch_bytes
-        self._held: Counter[str] = Counter()
+        self._batch_bytes = batch_bytes
+        # Of keys, and of end users.
+        self._held: tuple[Counter[str], Counter[str]] = Counter(), Counter()
         self._parts = asyncio.Semaphore(_PARTS_AT_ONCE)
 
     @contextmanager
@@ -40,22 +43,27 @@ class BatchRoom:
         """Within the block a batch of `caller` takes bytes by the function that this gives, which raises Refusal where
         there is no room for more."""
         name, own = caller.name or "", 0
+        is_user = caller.user_id is not None
+        held = self._held[is_user]
+        most = (OF_USER if is_user else OF_KEY) * self._batch_bytes
+        most_of_kind = (OF_USERS if is_user else IN_ALL) * self._batch_bytes
 
         def take(size: int) -> None:
             nonlocal own
-            if self._held[name] + size > self._of_one:
+            if held[name] + size > most:
                 raise _refusal(429, "The batches that this caller sends at once are too large together; send fewer.")
-            if self._held.total() + size > self._in_all:
+            in_all = sum(kind.total() for kind in self._held) + size
+            if in_all > IN_ALL * self._batch_bytes or held.total() + size > most_of_kind:
                 raise _refusal(503, "As many batches are under way as this server has memory for; send it again.")
             own += size
-            self._held[name] += size
+            held[name] += size
 
         try:
             yield take
         finally:
-            self._held[name] -= own
-            if not self._held[name]:
-                del self._held[name]
+            held[name] -= own
+            if not held[name]:
+                del held[name]
 
     @asynccontextmanager
     async def working(self, size: int) -> AsyncGenerator[None]:

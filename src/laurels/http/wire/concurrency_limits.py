@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import contextmanager
+from weakref import finalize
 
 from laurels.counts import counted
 from laurels.http.auth.access import Caller
@@ -41,26 +42,49 @@ class ConcurrencyLimit:
     def entering(self, caller: Caller) -> Generator[None]:
         """Count one in while the block runs. Raises Refusal."""
         self.check(caller)
-        with self._counted(caller):
-            yield
-
-    async def held(self, caller: Caller, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The pieces of an answer that counts from its first piece to its last. Others get their turn between two."""
-        with self._counted(caller):
-            async for piece in pieces:
-                yield piece
-                await asyncio.sleep(0)
-
-    @contextmanager
-    def _counted(self, caller: Caller) -> Generator[None]:
-        name = caller.name or ""
-        self._taken[name] += 1
+        leave = self._count(caller)
         try:
             yield
         finally:
+            leave()
+
+    def held(self, caller: Caller, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The pieces of an answer that counts from now on until its last piece, or until nobody can ask for a further
+        one. Others get their turn between two. Raises Refusal: many may have been let through by `check` at once."""
+        self.check(caller)
+        return _Held(pieces, self._count(caller))
+
+    def _count(self, caller: Caller) -> Callable[[], None]:
+        """Count one in; the result counts it out again."""
+        name = caller.name or ""
+        self._taken[name] += 1
+
+        def leave() -> None:
             self._taken[name] -= 1
             if not self._taken[name]:
                 del self._taken[name]
+
+        return leave
+
+
+class _Held:
+    """The pieces of an answer. `leave` is called once, at their end or when they are let go: nobody takes the first one
+    of an answer to HEAD."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], leave: Callable[[], None]) -> None:
+        self._pieces = pieces
+        self._leave = finalize(self, leave)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await asyncio.sleep(0)
+        try:
+            return await anext(self._pieces)
+        except BaseException:
+            self._leave()
+            raise
 
 
 def _refusal(status: int, detail: str) -> Refusal:
