@@ -121,21 +121,40 @@ async def count_failure(scope: HTTPScope) -> None:
         await counting()
 
 
-async def charge(scope: HTTPScope, count: int) -> None:
-    """Count a request as `count` of them, one of which was counted when it came.
+class Charge:
+    """What a batch counts as: one request for each event, or for each `event_bytes` of it where that is more. One was
+    counted when it came."""
 
-    Raises Refusal where the caller has not so many left; then the others are not counted.
-    """
-    meter: _Meter | None = scope["state"].get("meter")
-    if meter is None or count <= 1:
-        return
-    most = meter.bucket.size
-    if count > most:
-        raise Refusal(413, f"A batch of this caller may have at most {counted(most, 'event')}, its limit for a minute.")
-    left = await meter.limiter.take_all(meter.name, meter.bucket, min(count - 1, most))
-    if left.retry_after:
-        raise _too_many("A batch counts as one request for each event; wait a moment, or send fewer.", left)
-    meter.left = left
+    # Requests that are counted together while a batch comes.
+    _STEP = 32
+
+    def __init__(self, scope: HTTPScope, event_bytes: int) -> None:
+        self._meter: _Meter | None = scope["state"].get("meter")
+        self._event_bytes = event_bytes
+        self._bytes = 0
+        self._counted = 1
+
+    async def take(self, size: int) -> None:
+        """So many bytes have come: what is read takes time, also where it holds no event. Raises Refusal."""
+        self._bytes += size
+        count = self._bytes // self._event_bytes
+        if count >= self._counted + self._STEP:
+            await self.events(count)
+
+    async def events(self, count: int) -> None:
+        """There are so many. Raises Refusal where the caller has not so many left; then these are not counted."""
+        meter = self._meter
+        if meter is None or count <= self._counted:
+            return
+        most = meter.bucket.size
+        if count > most:
+            detail = f"A batch of this caller may have at most {counted(most, 'event')}, its limit for a minute"
+            raise Refusal(413, f"{detail}, and {self._event_bytes} bytes for each of these.")
+        left = await meter.limiter.take_all(meter.name, meter.bucket, min(count - self._counted, most))
+        if left.retry_after:
+            raise _too_many("A batch counts as one request for each event; wait a moment, or send fewer.", left)
+        meter.left = left
+        self._counted = count
 
 
 def _too_many(detail: str, left: Left) -> Refusal:

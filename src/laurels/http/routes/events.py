@@ -19,7 +19,7 @@ from laurels.domain.events import LearningEvent, check_event, decode_event
 from laurels.domain.periods import iso
 from laurels.errors import EventConflict, InternalFault, InvalidEvent, LaurelsError, StoreError
 from laurels.http.auth.access import WRITE_EVENTS, Caller, caller_of, check_recording, earliest_for, records_all
-from laurels.http.auth.guard import charge
+from laurels.http.auth.guard import Charge
 from laurels.http.server.body_limits import BodyLimits, limits_of
 from laurels.http.server.routing import Answer
 from laurels.http.server.short_way import JSON, json_answer
@@ -117,15 +117,21 @@ async def record_events(
     caller = caller_of(request.scope)
     is_full = outcomes == "full"
     with room.entering(caller) as take:
+        charge = Charge(request.scope, limits.event_bytes)
+
+        async def come(size: int) -> None:
+            take(size)
+            await charge.take(size)
+
         lines = await read_batch(
             request.scope,
             request.receive,
             is_list=is_list,
             batch_bytes=limits.batch_bytes,
             event_bytes=limits.event_bytes,
-            take=take,
+            take=come,
         )
-        await charge(request.scope, len(lines))
+        await charge.events(len(lines))
         batch = _Batch(service, caller, limits.event_bytes, is_full=is_full)
         await batch.check(lines)
         results: list[BatchResult] = []

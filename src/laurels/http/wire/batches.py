@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from time import monotonic
 from typing import Protocol
 
@@ -73,7 +73,7 @@ async def read_batch(
     is_list: bool,
     batch_bytes: int,
     event_bytes: int,
-    take: Callable[[int], None],
+    take: Callable[[int], Awaitable[None]],
 ) -> list[Line]:
     """The events of the batch that a request's body holds, at most MAX_BATCH. `take` is told of its bytes as they come.
 
@@ -82,7 +82,7 @@ async def read_batch(
     splitter = ArraySplitter(event_bytes) if is_list else LineSplitter(event_bytes)
     turns = Turns()
     async for piece in body_pieces(scope, receive, batch_bytes):
-        take(len(piece))
+        await take(len(piece))
         for _ in splitter.feed(piece):
             await turns.take()
         await turns.take()
