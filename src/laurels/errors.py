@@ -87,7 +87,7 @@ class EventConflict(LaurelsError):
 
     def __init__(self, user_id: str, event_id: str) -> None:
         super().__init__(
-            "This eventId is already recorded for this user with other content. "
+            "Another event of this user, with other content, has this eventId. "
             "Use a new eventId for a new event, or repeat the first content exactly."
         )
         self.user_id = user_id

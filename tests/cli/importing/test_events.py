@@ -130,11 +130,14 @@ class TestForms:
             "ada,code_run,2026-03-02T12:00:00Z,,,,\n"
             "bob,code_run,yesterday,,,,\n"
             "bob,code_run,2026-03-02T12:00:00Z,,,,,too many\n"
+            'bob,code_run,2026-03-02T12:00:00Z,python,,,"{""language"": ""go""}"\n'
+            # As a file that was cut off ends.
+            "bob,code_run,2026-03-02T12:00:00Z,py"
         )
         done = run("import", "events.csv", "--format", "csv", "--store", store_url)
-        assert (done.code, done.out[:40]) == (1, "2 recorded, 0 already there, 2 rejected ")
-        assert "timestamp" in done.err
-        assert "beyond the last column" in done.err
+        assert (done.code, done.out[:40]) == (1, "2 recorded, 0 already there, 4 rejected ")
+        for what in ("timestamp", "beyond the last column", "twice in metadata", "fewer cells than columns"):
+            assert what in done.err
         data = run("users", "data", "ada", "--store", store_url).out
         assert all(part in data for part in ('"codeLength":240', '"task":7', '"note":"two\\nlines"'))
         again = run("import", "events.csv", "--format", "csv", "--store", store_url)

@@ -6,7 +6,7 @@ Each test has a month of long ago for itself, so that all tests can share a serv
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -61,8 +61,8 @@ class TestLeaderboard:
         }
 
     def test_an_empty_period_has_an_empty_board(self, client: httpx2.Client) -> None:
-        year = datetime.now(UTC).year + 5
-        for period, timeframe in ((f"{year}-W20", "weekly"), (f"{year}-05-05", "daily"), ("1971-05", "monthly")):
+        tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+        for period, timeframe in ((tomorrow, "daily"), ("1971-05", "monthly")):
             assert board(client, period=period) == {
                 "success": True,
                 "timeframe": timeframe,
@@ -221,3 +221,10 @@ class TestLeaderboard:
 
     def test_the_bounds_of_the_limit_are_taken(self, client: httpx2.Client) -> None:
         assert board(client, limit=1).keys() == board(client, limit=100).keys() == BOARD
+
+    @pytest.mark.parametrize("path", [URL, "/api/progress/rank/ada"])
+    @pytest.mark.parametrize("period", ["2999-W01", "2999-01", "2999-01-01"])
+    def test_a_period_that_has_not_begun_is_refused(self, client: httpx2.Client, path: str, period: str) -> None:
+        client.post("/api/progress/event", json={"userId": "ada", "eventType": "code_run"})
+        refused = assert_refused(client.get(path, params={"period": period}), 422, field="period")
+        assert "Has not begun yet; the present one is 20" in refused["error"]

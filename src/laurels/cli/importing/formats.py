@@ -170,7 +170,8 @@ def _check_names(names: Sequence[str]) -> None:
 
 
 def _event(names: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
-    """A row as an event on the wire; an empty cell says nothing, cells too many have a name that no event has."""
+    """A row as an event on the wire; an empty cell says nothing. Cells too many or too few, as of a file that was cut
+    off, and metadata that two cells give, have a name that no event has."""
     event: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     for name, cell in zip(names, row, strict=False):
@@ -184,13 +185,20 @@ def _event(names: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
             if not isinstance(given, dict):
                 event["metadata"] = cell
                 return event
+            if given.keys() & metadata.keys():
+                event["(twice in metadata)"] = sorted(given.keys() & metadata.keys())
             metadata |= given
         elif name in FIELDS:
             event[name] = cell
         else:
-            metadata[name.removeprefix(_PREFIX)] = cell
+            key = name.removeprefix(_PREFIX)
+            if key in metadata:
+                event["(twice in metadata)"] = [key]
+            metadata[key] = cell
     if metadata:
         event["metadata"] = metadata
     if any(row[len(names) :]):
         event["(beyond the last column)"] = row[len(names) :]
+    elif len(row) < len(names):
+        event["(fewer cells than columns)"] = list(names[len(row) :])
     return event

@@ -60,7 +60,11 @@ def asked_board(
         timeframe = timeframe or Timeframe.ALL_TIME
         return AskedBoard(timeframe, period_start(timeframe, rulebook.board_day(now)), language)
     named, start = check_period(timeframe, period)
-    return AskedBoard(named, start, language, is_closed=start < period_start(named, rulebook.board_day(now)))
+    today = rulebook.board_day(now)
+    # Tomorrow's may have somebody: an event may lie five minutes ahead.
+    if start > today + 1:
+        raise InvalidQuery("period", f"Has not begun yet; the present one is {period_name(named, today)}.")
+    return AskedBoard(named, start, language, is_closed=start < period_start(named, today))
 
 
 def check_period(timeframe: Timeframe | None, period: str) -> tuple[Timeframe, int]:

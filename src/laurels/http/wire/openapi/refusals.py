@@ -23,7 +23,7 @@ _REFUSALS: dict[str, tuple[str, str, str]] = {
     "409": (
         "event-conflict",
         "Event id already used",
-        "This eventId is already recorded for this user with other content.",
+        "Another event of this user, with other content, has this eventId.",
     ),
     "413": ("request-entity-too-large", "Request Entity Too Large", "The body may have at most 65536 bytes."),
     "415": ("unsupported-media-type", "Unsupported Media Type", "Send the body as application/json."),
