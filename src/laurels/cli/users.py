@@ -96,10 +96,20 @@ def show(
 
     async def work(laurels: Service, _spool: Spool | None) -> tuple[Dashboard, list[HistoryEntryView]]:
         progress = await laurels.learners.progress(user)
-        page = await history_page(
-            laurels.store, laurels.rulebook, laurels.cursors, progress, cursor=None, limit=entries
-        )
-        return await laurels.learners.dashboard(user), page.entries
+        lines: list[HistoryEntryView] = []
+        cursor: str | None = None
+        while not lines or (cursor is not None and len(lines) < entries):
+            page = await history_page(
+                laurels.store,
+                laurels.rulebook,
+                laurels.cursors,
+                progress,
+                cursor=cursor,
+                limit=entries - len(lines),
+            )
+            lines += page.entries
+            cursor = page.next
+        return await laurels.learners.dashboard(user), lines
 
     dashboard, lines = _run(store_settings(store), work)
     shown = dashboard.user

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Literal
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from laurels.application.ports.spool import Spool, Spooled
@@ -34,6 +35,10 @@ from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError, StoreUnavailable, UnknownEvent, UnknownUser
 
 PAGE = 500
+# Bytes after which a page ends: an entry has up to 16 KiB of metadata, and who reads slowly has a page held for them.
+PAGE_BYTES = 256 * 1024
+_READ = 50
+_encode = msgspec.json.Encoder().encode
 
 
 class HistoryEvent(Struct, frozen=True, rename="camel", kw_only=True):
@@ -84,14 +89,25 @@ class EventState(Struct, frozen=True, kw_only=True):
 async def history_page(
     store: Store, rulebook: Rulebook, cursors: Cursors, progress: Progress, *, cursor: str | None, limit: int
 ) -> HistoryPage:
-    """The lines before the one that `cursor` names, or the last ones. Raises InvalidQuery or StoreError."""
+    """The lines before the one that `cursor` names, or the last ones: `limit` of them, or as many as PAGE_BYTES hold.
+    Raises InvalidQuery or StoreError."""
     last, purpose = progress.seq, f"history {progress.user_id}"
     if cursor is not None:
         last = min(last, int.from_bytes(await cursors.open(purpose, cursor)) - 1)
-    after = max(0, last - limit)
-    found = await store.ledger.entries(progress.user_id, after=after, limit=last - after) if last > 0 else []
-    lines = [history_entry(entry, rulebook) for entry in reversed(found)]
-    return HistoryPage(lines, await cursors.seal(purpose, (after + 1).to_bytes(8)) if after > 0 else None)
+    found: list[Entry] = []
+    size, first = 0, max(0, last - limit)
+    while last > first and size < PAGE_BYTES:
+        after = max(first, last - _READ)
+        read = await store.ledger.entries(progress.user_id, after=after, limit=last - after)
+        for entry in reversed(read):
+            if size >= PAGE_BYTES:
+                break
+            found.append(entry)
+            size += len(_encode(entry.body))
+            last = entry.seq - 1
+        last = last if read else first
+    lines = [history_entry(entry, rulebook) for entry in found]
+    return HistoryPage(lines, await cursors.seal(purpose, (last + 1).to_bytes(8)) if last > 0 else None)
 
 
 async def event_state(store: Store, rulebook: Rulebook, spool: Spool | None, user_id: str, event_id: str) -> EventState:
