@@ -185,8 +185,8 @@ def _event(names: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
             if not isinstance(given, dict):
                 event["metadata"] = cell
                 return event
-            if given.keys() & metadata.keys():
-                event["(twice in metadata)"] = sorted(given.keys() & metadata.keys())
+            if twice := [key for key in metadata if key in given]:
+                event["(twice in metadata)"] = twice
             metadata |= given
         elif name in FIELDS:
             event[name] = cell
