@@ -137,6 +137,7 @@ async def test_a_row_goes_by_the_line_where_it_begins(tmp_path: Path) -> None:
         (b"INSERT INTO events VALUES (1);\n", "Nothing was recorded."),
         (gzip.compress(b"one line\n\n")[:-4], "Once the input is mended"),
     ],
+    ids=["another program's", "cut off"],
 )
 async def test_an_input_that_cannot_be_read_on_does_not_say_that_it_can(
     tmp_path: Path, content: bytes, told: str
