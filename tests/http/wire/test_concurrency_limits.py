@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from typing import Any
 
 import pytest
+from litestar import Request, Response
 
 from laurels.http.auth.access import Caller
 from laurels.http.wire.batch_room import BatchRoom
@@ -40,25 +43,52 @@ async def pieces() -> AsyncIterator[bytes]:
     yield b"b"
 
 
-async def test_downloads_that_were_let_through_together_count_each() -> None:
+class Gone(Exception):
+    """What ends an answer to HEAD, or one whose client is gone."""
+
+
+async def send(answer: Response[Any], *, until: str) -> list[bytes]:
+    """Send an answer, which breaks off at the first message of a kind."""
+    sent: list[bytes] = []
+    scope: Any = {"type": "http", "method": "GET", "headers": [], "state": {}}
+
+    async def take(message: Any) -> None:
+        if message["type"] == until:
+            raise Gone
+        sent.append(message.get("body", b""))
+
+    app: Any = answer.to_asgi_response(None, Request(scope))  # pyright: ignore[reportUnknownMemberType]  untyped there
+    with suppress(Gone, ExceptionGroup):
+        async with asyncio.timeout(3):
+            await app(scope, leave_in_a_moment, take)
+    return sent
+
+
+async def leave_in_a_moment() -> Any:
+    await asyncio.sleep(0.2)
+    return {"type": "http.disconnect"}
+
+
+async def test_downloads_that_were_let_through_together_count_each_until_they_end() -> None:
     downloads = ConcurrencyLimit("download", in_all=9, of_key=9, of_user=2)
     for _ in range(3):
         downloads.check(ADA)
-    first, second = downloads.held(ADA, pieces()), downloads.held(ADA, pieces())
+
+    def ask() -> Response[Any]:
+        return downloads.stream(ADA, pieces(), {})
+
+    whole, broken = ask(), ask()
     with pytest.raises(Refusal):
-        downloads.held(ADA, pieces())
-    assert [piece async for piece in first] == [b"a", b"b"]
-    downloads.check(ADA)
-    # Nobody takes the pieces of an answer to HEAD.
-    third = downloads.held(ADA, pieces())
+        ask()
+    assert b"".join(await send(whole, until="")) == b"ab"
+    unbegun = ask()
     with pytest.raises(Refusal):
-        downloads.check(ADA)
-    assert await anext(third) == b"a"
-    del second
-    downloads.check(ADA)
-    del third
+        ask()
+    await send(broken, until="http.response.body")
+    await send(unbegun, until="http.response.start")
     with downloads.entering(ADA), downloads.entering(ADA):
-        pass
+        # Not only when all of it is swept up.
+        assert all((whole, broken, unbegun))
 
 
 def test_end_users_leave_room_for_the_batches_of_keys() -> None:

@@ -10,7 +10,6 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
-from litestar.response import Stream
 
 from laurels.application.queries.learners.review import Review, check_year
 from laurels.application.queries.views import EventView, Export
@@ -136,11 +135,9 @@ def _pdf(document: bytes, name: str) -> Response[Any]:
 
 def _csv(request: Request[Any, Any, Any], service: Service, user_id: str) -> Response[Any]:
     pieces = _csv_pieces(service.learners.events(user_id))
-    return Stream(
-        downloads_of(request).held(caller_of(request.scope), pieces),
-        # As a header: the route's own media type would win over the response's.
-        headers={"Content-Type": CSV_TYPE, "Content-Disposition": 'attachment; filename="events.csv"'},
-    )
+    # As a header: the route's own media type would win over the response's.
+    headers = {"Content-Type": CSV_TYPE, "Content-Disposition": 'attachment; filename="events.csv"'}
+    return downloads_of(request).stream(caller_of(request.scope), pieces, headers)
 
 
 async def _csv_pieces(events: AsyncIterator[EventView]) -> AsyncIterator[bytes]:

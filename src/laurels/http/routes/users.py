@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, delete, get, put
+from litestar import Request, delete, get, put
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
-from litestar.response import Stream
 
 from laurels.application.queries.learners.users import list_users
 from laurels.application.service import Service
@@ -58,8 +57,7 @@ async def user(request: Request[Any, Any, Any], service: NamedDependency[Service
         downloads.check(caller)
         pieces = await service.personal_data(user_id_in(request.scope, "/users/", tail=DATA))
         headers = {"Content-Type": "application/json", "Content-Disposition": 'attachment; filename="data.json"'}
-        answer: Response[Any] = Stream(downloads.held(caller, pieces), headers=headers)
-        return answer  # pyright: ignore[reportReturnType]  described as a document, streamed as its pieces
+        return downloads.stream(caller, pieces, headers)  # pyright: ignore[reportReturnType]  described as a document, streamed as its pieces
     known = await service.learners.known(user_id_in(request.scope, "/users/"))
     return UserAnswer(stale=known.stale, user=service.learners.user(known.progress))
 

@@ -11,7 +11,12 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import contextmanager
+from typing import Any
 from weakref import finalize
+
+from litestar import Response
+from litestar.response import Stream
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from laurels.counts import counted
 from laurels.http.auth.access import Caller
@@ -48,11 +53,11 @@ class ConcurrencyLimit:
         finally:
             leave()
 
-    def held(self, caller: Caller, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The pieces of an answer that counts from now on until its last piece, or until nobody can ask for a further
-        one. Others get their turn between two. Raises Refusal: many may have been let through by `check` at once."""
+    def stream(self, caller: Caller, pieces: AsyncIterator[bytes], headers: dict[str, str]) -> Response[Any]:
+        """An answer of pieces that counts from now on until it was sent, or its client is gone. Others get their turn
+        between two. Raises Refusal: many may have been let through by `check` at once."""
         self.check(caller)
-        return _Held(pieces, self._count(caller))
+        return _Counted(_with_turns(pieces), self._count(caller), headers)
 
     def _count(self, caller: Caller) -> Callable[[], None]:
         """Count one in; the result counts it out again."""
@@ -67,24 +72,29 @@ class ConcurrencyLimit:
         return leave
 
 
-class _Held:
-    """The pieces of an answer. `leave` is called once, at their end or when they are let go: nobody takes the first one
-    of an answer to HEAD."""
+class _Counted(Stream):
+    """Calls `leave` once: when it was sent or broke off, also before its first piece, or when nobody sends it."""
 
-    def __init__(self, pieces: AsyncIterator[bytes], leave: Callable[[], None]) -> None:
-        self._pieces = pieces
+    def __init__(self, pieces: AsyncIterator[bytes], leave: Callable[[], None], headers: dict[str, str]) -> None:
+        super().__init__(pieces, headers=headers)
         self._leave = finalize(self, leave)
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
+    def to_asgi_response(self, *args: Any, **options: Any) -> Any:
+        answer: ASGIApp = super().to_asgi_response(*args, **options)  # pyright: ignore[reportUnknownMemberType]  untyped there
 
-    async def __anext__(self) -> bytes:
+        async def send_it(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await answer(scope, receive, send)
+            finally:
+                self._leave()
+
+        return send_it
+
+
+async def _with_turns(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        yield piece
         await asyncio.sleep(0)
-        try:
-            return await anext(self._pieces)
-        except BaseException:
-            self._leave()
-            raise
 
 
 def _refusal(status: int, detail: str) -> Refusal:
