@@ -22,8 +22,8 @@ from laurels.domain.ledger import Entry
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError, UnknownUser
 
-# Entries per read of who is behind.
-PAGE = 32
+# Entries per read of who is behind, of up to 16 KiB of metadata each: who takes slowly has a page of them held.
+PAGE = 8
 # Entries of a watched user that are kept for all who follow closely.
 KEPT = 16
 # Seconds until a store that is away is asked again.
