@@ -13,7 +13,7 @@ from typing import cast
 
 import pytest
 
-from laurels.cli.importing import formats
+from laurels.cli.importing import formats, pipeline
 from laurels.cli.importing.command import name_of
 from laurels.cli.importing.dry_run import DryWorker
 from laurels.cli.importing.event_lines import InputFailed, open_lines
@@ -150,6 +150,26 @@ async def test_an_input_that_cannot_be_read_on_does_not_say_that_it_can(
     with open_lines(str(given)) as lines, pytest.raises(CommandFailed, match=re.escape(told)) as stopped:
         await intake.take_in(lines)
     assert "to continue" not in str(stopped.value)
+
+
+async def test_refused_lines_that_are_short_are_not_gathered_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A short line takes as much memory as a longer one.
+    monkeypatch.setattr(pipeline, "REFUSED_TOGETHER", 10_000)
+    given = tmp_path / "given"
+    given.write_bytes(b"0\n" * 200)
+    told: list[int] = []
+    source = SourceLines(None, ImportedLines(), None)
+    intake = ImportPipeline(
+        [DryWorker(load_rulebook(), None)],
+        Rejects(None),
+        source=source,
+        on_progress=lambda intake: told.append(intake.rejects.count),
+    )
+    with open_lines(str(given)) as lines:
+        await intake.take_in(lines)
+    assert 200 in told
 
 
 def test_what_comes_through_a_pipe_has_no_name(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ IN_FLIGHT = 6
 PAUSE = 0.5
 # Bytes of refused lines that are sorted by their numbers before they are told of.
 REFUSED_TOGETHER = 16 << 20
+# What each takes beside its own.
+_REFUSED = 256
 
 
 class _Owner(Struct, rename="camel"):
@@ -195,7 +197,7 @@ class ImportPipeline:
     def _refuse(self, by_number: Mapping[int, bytes], refused: list[tuple[int, str]]) -> None:
         for number, reason in refused:
             self._refused.append((number, by_number[number], reason))
-            self._refused_size += len(by_number[number])
+            self._refused_size += len(by_number[number]) + _REFUSED
         if self._refused_size > REFUSED_TOGETHER:
             self._tell_refused()
 
