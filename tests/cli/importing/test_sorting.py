@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laurels.cli.importing.sorting import PORTION, Line, LinesByLearner, Portion
+from laurels.cli.importing.sorting import LEAST, PORTION, Line, LinesByLearner, Portion
 from laurels.cli.terminal import CommandFailed
 
 _USERS = st.sampled_from(["", "ada", "bob", "zoë", "ä"])
@@ -26,7 +26,7 @@ def _taken(lines: Sequence[Line], *, memory: int, at_once: int = 7) -> list[Port
     return portions
 
 
-@given(st.lists(_USERS, max_size=60), st.sampled_from([0, 50, 300, 1 << 20]))
+@given(st.lists(_USERS, max_size=60), st.sampled_from([0, 2_000, 6_000, 1 << 20]))
 def test_each_learners_lines_are_together_and_in_order(users: list[str], memory: int) -> None:
     lines = [(user, number, f"{user} {number}".encode()) for number, user in enumerate(users, 1)]
     portions = _taken(lines, memory=memory)
@@ -48,3 +48,11 @@ def test_a_folder_that_takes_no_files_is_told_of(monkeypatch: pytest.MonkeyPatch
     gathered = LinesByLearner(memory=0)
     with pytest.raises(CommandFailed, match="TMPDIR"):
         gathered.add([("ada", 1, b"{}\n")])
+
+
+def test_short_lines_count_as_what_they_take_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere/at/all")
+    gathered = LinesByLearner(memory=10 * LEAST)
+    gathered.add([("", number, b"0\n") for number in range(10)])
+    with pytest.raises(CommandFailed, match="TMPDIR"):
+        gathered.add([("", 10, b"0\n")])

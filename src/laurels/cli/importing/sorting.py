@@ -21,6 +21,8 @@ Line = tuple[str, int, bytes]
 
 # Bytes of lines that are held in memory, before they are written to a file.
 MEMORY = 64 << 20
+# As how many a line counts at the least: that is what one takes in memory, however little it says.
+LEAST = 192
 # Lines that are handed over together: more, where they are one learner's.
 PORTION = 2_000
 PORTION_BYTES = 4 << 20
@@ -58,7 +60,7 @@ class LinesByLearner:
         """Gather lines, with numbers that have not been there before. Raises CommandFailed."""
         for line in lines:
             self._held.append(line)
-            self._size += len(line[2])
+            self._size += max(len(line[2]), LEAST)
         if self._size > self._memory:
             self._put_aside()
 
