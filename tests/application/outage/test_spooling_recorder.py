@@ -217,7 +217,7 @@ async def test_a_conflict_found_while_draining_is_set_aside_with_its_reason(sett
     # Who asks for the event is shown the one that stands, and is told of the other one.
     state = await setting.service.event_state("ada", "1")
     assert (state.status, state.event.metadata) == ("recorded", {})
-    assert "was set aside: This eventId is already recorded" in str(state.reason)
+    assert "was set aside: Another event of this user, with other content," in str(state.reason)
 
 
 async def test_what_is_set_aside_is_told_to_the_webhooks_that_asked_for_it(setting: Setting) -> None:

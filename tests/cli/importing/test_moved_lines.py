@@ -128,4 +128,4 @@ async def test_a_dry_run_finds_conflicts_within_the_input(importing: Importing) 
     for is_dry in (True, False):
         done = await importing(lines.splitlines(keepends=True), is_dry=is_dry)
         assert done[:3] == (2, 0, 1)
-        assert done.told[0].startswith("line 2: This eventId is already recorded")
+        assert done.told[0].startswith("line 2: Another event of this user, with other content,")
