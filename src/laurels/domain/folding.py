@@ -33,7 +33,7 @@ from laurels.domain.rules.caps import note
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.streaks import run_through
 
-# Of one user. Nobody learns as many: they would be in the way of whoever reads or writes that user.
+# Languages that are counted for one user. Nobody uses as many; more would slow down each read and write of that user.
 MOST_LANGUAGES = 1_000
 
 

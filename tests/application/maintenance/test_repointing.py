@@ -11,8 +11,6 @@ from msgspec.structs import replace
 from laurels import LearningEvent
 from laurels.application.maintenance import jobs
 from laurels.application.maintenance.publishing import Publications
-from laurels.application.maintenance.rebuild import rebuild
-from laurels.application.maintenance.verification import verify
 from laurels.application.queries.learners.history import history
 from laurels.application.service import Service
 from laurels.application.webhooks.messages import messages_of
@@ -25,6 +23,7 @@ from laurels.rulebooks.loader import parse_rulebook
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
 from laurels.testing.contracts.webhooks import endpoint
+from tests.application.maintenance.soundness import assert_sound
 
 OLD = small_rulebook()
 # A run pays more and a talk once a day, a badge less; 60 points are a badge that nobody had.
@@ -61,23 +60,6 @@ async def record(laurels: Service, user_id: str, event_type: str, *days: int) ->
         await laurels.record_event(
             LearningEvent(user_id=user_id, event_type=event_type, event_id=event_id, timestamp=at)
         )
-
-
-async def assert_sound(*processes: Service) -> None:
-    """Assert that the ledger proves itself, as projected and after it is projected anew; and that histories add up."""
-    store, rules = processes[0].store, processes[0].rulebook
-    for each in processes:
-        await each.projector.flush()
-    found = await verify(store, rules)
-    assert (found.differences, found.behind) == ([], 0)
-    users = await store.ledger.users(after="", limit=100)
-    before = await store.snapshots.projected(users)
-    await rebuild(store, rules)
-    assert await store.snapshots.projected(users) == before
-    for user_id in users:
-        progress = await processes[-1].learners.progress(user_id)
-        lines = [line async for line in history(store, rules, user_id, progress.seq)]
-        assert sum(line.points + sum(award.points for award in line.awards) for line in lines) == progress.total_points
 
 
 async def publish(laurels: Service, rules: Rulebook) -> str:

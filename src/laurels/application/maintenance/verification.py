@@ -133,7 +133,7 @@ async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -
             closed[user_id] = progress.merged_into
     found.differences += await _unfinished_merges(store, closed)
     if found.differences:
-        # Who is deleted meanwhile is not there as a whole any more; whether anything stays is another question.
+        # A user who is deleted meanwhile has lost a part by now; `verify_deletions` asks whether anything stays.
         deleted = await store.tombstones.find([difference.user_id for difference in found.differences])
         found.differences = [each for each in found.differences if each.user_id not in deleted]
     return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from msgspec import Struct
 
@@ -62,7 +60,7 @@ class Guard:
             scope["state"]["caller"] = _NOBODY
             await self._app(scope, receive, send)
             return
-        scope["state"]["count_failure"] = partial(self._count_failure, scope)
+        scope["state"]["count_failure"] = self._count_failure
         caller = await self._identify(scope)
         scope["state"]["caller"], scope["state"]["key_id"] = caller, caller.key
         if caller.key is not None:
@@ -118,7 +116,7 @@ async def count_failure(scope: HTTPScope) -> None:
     """Count a wrong key that came otherwise than as the caller's own. Raises Refusal where there were too many."""
     counting = scope["state"].get("count_failure")
     if counting is not None:
-        await counting()
+        await counting(scope)
 
 
 class Charge:

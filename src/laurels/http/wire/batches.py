@@ -75,7 +75,8 @@ async def read_batch(
     event_bytes: int,
     take: Callable[[int], Awaitable[None]],
 ) -> list[Line]:
-    """The events of the batch that a request's body holds, at most MAX_BATCH. `take` is told of its bytes as they come.
+    """The events of the batch that a request's body holds, at most MAX_BATCH. `take` gets the size of each
+    piece as it arrives.
 
     Raises BodyRefused, what `take` raises or, where the body is no list, InvalidEvent.
     """

@@ -48,7 +48,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel({"userId": 1}, name="users_user", unique=True),
         # Whose lines are not on the boards yet: hardly ever anybody's. The lines themselves would make long keys.
         IndexModel({"userId": 1}, name=PENDING_INDEX, partialFilterExpression=PENDING),
-        # Who holds a badge, of those who are counted.
+        # The counted users who hold a badge.
         IndexModel({"held": 1}, name=HELD_INDEX),
     ],
     "standings": [
