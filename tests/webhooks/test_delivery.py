@@ -318,10 +318,11 @@ async def test_a_deletion_is_told_and_leaves_nothing_else(
 
 
 async def test_a_merge_is_told_of_the_one_who_goes_and_its_badges_of_the_one_who_stays(
-    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
     await third_runs(laurels, "old")
     await laurels.record("ada", "talk")
+    clock.advance(timedelta(milliseconds=1))
     endpoint = await webhooks.add(receiver.url, [USER_MERGED, BADGE_AWARDED])
     await laurels.merging.merge("old", "ada", reason="two sign-ups")
     await (await hire()).work()

@@ -190,7 +190,10 @@ async def test_a_server_stops_in_seconds_under_open_streams(start_server: StartS
         started = time.monotonic()
         stopping = asyncio.create_task(asyncio.to_thread(server.stop))
         for each in (reader, board):
-            assert (await each.next()).kind == "bye"
+            # Where the machine is slow, the board still tells what was recorded above.
+            while (told := await each.next()).kind == "leaderboard":
+                pass
+            assert told.kind == "bye"
             with pytest.raises(StopAsyncIteration):
                 await each.next()
         await stopping
