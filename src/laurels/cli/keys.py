@@ -16,7 +16,7 @@ from laurels.application.access import keyring
 from laurels.application.ports.store import Store
 from laurels.application.queries import cursors
 from laurels.bootstrap import make_data_folder, open_store, store_exists, system_clock
-from laurels.cli.options import StoreOption, missing, named_store, settings_for, store_settings
+from laurels.cli.options import StoreOption, missing, named_store, settings_for, store_settings, whole_number
 from laurels.cli.terminal import CommandFailed, complain, say, show_table
 from laurels.counts import counted
 from laurels.domain.keys import SCOPES, ApiKey
@@ -33,7 +33,8 @@ def create(
     name: Annotated[str, typer.Option(help="Who or what it is for.")],
     scope: Annotated[list[str], typer.Option(help=f"What it may do; several times for more: {', '.join(SCOPES)}.")],
     expires_in_days: Annotated[
-        int | None, typer.Option(min=1, max=36_500, help="When it ends by itself. Default: never.", show_default=False)
+        int | None,
+        whole_number(least=1, most=36_500, help="When it ends by itself. Default: never.", show_default=False),
     ] = None,
     store: StoreOption = None,
     new_store: Annotated[

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from msgspec.structs import replace
@@ -38,6 +38,23 @@ RulebookOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def whole_number(*, least: int, most: int | None = None, **more: Any) -> Any:
+    """An option that takes a whole number from `least` to `most`, and says so in plain words when it is given another
+    one. `more` is what Typer takes."""
+    accepted = f"of {least:,} or more" if most is None else f"from {least:,} to {most:,}"
+
+    def parse(text: str | int) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least or (most is not None and number > most):
+            raise typer.BadParameter(f"{str(text)!r} does not do; give a whole number {accepted}.")
+        return number
+
+    return typer.Option(parser=parse, **{"metavar": "NUMBER", **more})
 
 
 def settings_for(store: str | None = None, rulebook: str | None = None) -> Settings:

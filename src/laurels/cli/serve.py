@@ -20,7 +20,7 @@ import typer
 
 from laurels.application.ports.store import Store
 from laurels.bootstrap import make_data_folder, open_store, rulebook_of, store_exists
-from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for
+from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for, whole_number
 from laurels.cli.terminal import CommandFailed, complain, say
 from laurels.counts import counted
 from laurels.errors import StoreError, StoreUnreachable
@@ -45,10 +45,10 @@ class Prepared(NamedTuple):
 
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8000,
+    port: Annotated[int, whole_number(least=0, most=65_535, help="The port; 0 takes a free one.")] = 8000,
     store: StoreOption = None,
     rulebook: RulebookOption = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
+    workers: Annotated[int, whole_number(least=1, most=64, help="Processes that serve.")] = 1,
 ) -> None:
     """Serve the HTTP interface and the pages until interrupted."""
     try:

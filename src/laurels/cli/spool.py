@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import msgspec
 import typer
 
+from laurels.application.ports.spool import Spooled
 from laurels.cli.terminal import CommandFailed, note, say
 from laurels.counts import counted
 from laurels.domain.periods import iso
@@ -59,13 +60,13 @@ def list_events(
     async def waiting(opened: FileSpool) -> bool:
         events = await opened.first((await opened.stats()).waiting)
         for each in events:
-            _print(msgspec.to_builtins(each))
+            _print(_line(each))
         return bool(events)
 
     async def set_aside(opened: FileSpool) -> bool:
         events = await opened.set_aside()
         for each in events:
-            _print({**msgspec.to_builtins(each.spooled), "reason": each.reason})
+            _print({**_line(each.spooled), "reason": each.reason})
         return bool(events)
 
     if not _run(spool, set_aside if aside else waiting):
@@ -87,6 +88,12 @@ def discard(
     if not is_sure:
         raise CommandFailed("This deletes events that were acknowledged; look at them first, then add --yes.")
     say(counted(_run(spool, lambda opened: opened.discard()), "event is deleted", "events are deleted"))
+
+
+def _line(spooled: Spooled) -> dict[str, object]:
+    """What is printed of an event that waits: when it came, its place in the order, and the event as it was sent."""
+    sent = {name: value for name, value in msgspec.to_builtins(spooled.event).items() if value not in (None, {})}
+    return {"arrivedAt": iso(spooled.arrived_at), "position": spooled.position, "event": sent}
 
 
 def _print(event: dict[str, object]) -> None:

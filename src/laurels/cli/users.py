@@ -22,7 +22,7 @@ from laurels.application.queries.learners.users import UserPage, list_users
 from laurels.application.queries.views import Dashboard, UserView
 from laurels.application.service import Service
 from laurels.bootstrap import open_service, system_clock
-from laurels.cli.options import StoreOption, store_settings
+from laurels.cli.options import StoreOption, store_settings, whole_number
 from laurels.cli.terminal import CommandFailed, complain, say, show_table
 from laurels.counts import counted
 from laurels.domain.periods import MS_PER_DAY, iso
@@ -46,7 +46,7 @@ def list_(
         str, typer.Argument(metavar="TEXT", help="Only those whose id or name contains this.", show_default=False)
     ] = "",
     store: StoreOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many at the most.")] = 50,
+    limit: Annotated[int, whole_number(least=1, help="How many at the most.")] = 50,
     after: Annotated[str, typer.Option("--after", metavar="USER", help="Begin behind this id.")] = "",
 ) -> None:
     """Show learners with level and points, ascending by id."""
@@ -90,7 +90,7 @@ def list_(
 def show(
     user: UserArgument,
     store: StoreOption = None,
-    entries: Annotated[int, typer.Option("--entries", min=1, help="How many lines of the ledger.")] = 20,
+    entries: Annotated[int, whole_number(least=1, help="How many lines of the ledger.")] = 20,
 ) -> None:
     """Show a learner: profile, totals, badges, and the last lines of their ledger."""
 
@@ -124,19 +124,20 @@ def show(
     say()
     show_table(
         "Ledger, newest first",
-        ("seq", "at", "what", "points", "badges", "reason"),
+        ("seq", "at", "what", "points", "with badges", "badges", "reason"),
         [
             (
                 str(line.seq),
                 line.at,
                 line.kind if line.event is UNSET else line.event.event_type,
+                f"{line.points:+,}",
                 f"{line.points + sum(award.points for award in line.awards):+,}",
                 ", ".join(f"{award.name} ({award.points:+,})" for award in line.awards),
                 "" if line.reason is UNSET else line.reason,
             )
             for line in lines
         ],
-        numbers=(0, 3),
+        numbers=(0, 3, 4),
     )
 
 

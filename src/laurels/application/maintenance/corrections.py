@@ -27,7 +27,7 @@ from laurels.domain.revisions.amendments import Amendment, grant, retract, revok
 from laurels.domain.rules.badges.awards import badge_and_period
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidInput, StoreContended, UnknownBadge, UnknownEvent, UnknownUser, UserMerged
-from laurels.shapes import Fault, faults_of
+from laurels.shapes import Fault, faults_of, nearest
 
 MAX_REASON_LENGTH = 500
 
@@ -133,7 +133,9 @@ class Corrections:
 
     def _check_badge(self, badge_id: str) -> None:
         if badge_id not in self._rulebook.badge_points:
-            raise InvalidInput("badgeId", "The rulebook has no badge with this badgeId; GET /api/badges lists them.")
+            near = nearest(badge_id, self._rulebook.badge_points)
+            meant = "" if near is None else f" Did you mean {near}?"
+            raise InvalidInput("badgeId", f"The rulebook in force has no badge with this badgeId.{meant}")
 
     def _check(self, values: Mapping[str, Any]) -> None:
         if faults := self.faults_of(values):

@@ -18,7 +18,7 @@ from laurels.application.recording.commands import Recorded
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.cli.demo.learners import Learner, events_of, learners
-from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for
+from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for, whole_number
 from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
 from laurels.counts import counted
 from laurels.domain.events import LearningEvent
@@ -43,11 +43,11 @@ class Loaded:
 def demo(
     store: StoreOption = None,
     rulebook: RulebookOption = None,
-    users: Annotated[int, typer.Option(min=1, max=100_000, help="How many learners.")] = 300,
-    days: Annotated[int, typer.Option(min=1, max=3_650, help="How far back they go.")] = 180,
-    seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="Another seed: other learners.")] = 1,
+    users: Annotated[int, whole_number(least=1, most=100_000, help="How many learners.")] = 300,
+    days: Annotated[int, whole_number(least=1, most=3_650, help="How far back they go.")] = 180,
+    seed: Annotated[int, whole_number(least=0, most=1_000_000, help="Another seed: other learners.")] = 1,
     port: Annotated[
-        int, typer.Option(min=1, max=65_535, help="The port that you will serve on, for what to look at next.")
+        int, whole_number(least=1, most=65_535, help="The port that you will serve on, for what to look at next.")
     ] = DEFAULT_PORT,
     until: Annotated[
         str | None,

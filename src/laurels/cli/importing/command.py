@@ -30,7 +30,7 @@ from laurels.cli.importing.worker import (
     remote_workers,
     spare_the_collector,
 )
-from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for
+from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for, whole_number
 from laurels.cli.terminal import CommandFailed, complain, note, progress_bar, say
 from laurels.counts import counted
 from laurels.domain.revisions.migration import Differences
@@ -64,10 +64,10 @@ def import_events(  # noqa: PLR0917  options of a command, each by its name
     ] = None,
     processes: Annotated[
         int | None,
-        typer.Option(
+        whole_number(
             metavar="N",
-            min=1,
-            max=64,
+            least=1,
+            most=64,
             help="Processes that share the work. Default: one; for a large file one a core, up to 4.",
             show_default=False,
         ),

@@ -12,7 +12,7 @@ from laurels.application.maintenance.audit import Audit
 from laurels.application.maintenance.audit import audit as look_through
 from laurels.bootstrap import open_store, system_clock
 from laurels.cli.maintenance.verify import count_users
-from laurels.cli.options import StoreOption, store_settings
+from laurels.cli.options import StoreOption, store_settings, whole_number
 from laurels.cli.terminal import progress_bar, say, show_table
 from laurels.counts import counted
 from laurels.domain.audit import RULES
@@ -24,11 +24,11 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")] = False,
     since: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=36_500, metavar="DAYS", help="Only what was recorded in so many days.", show_default=False
+        whole_number(
+            least=1, most=36_500, metavar="DAYS", help="Only what was recorded in so many days.", show_default=False
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The most findings to show, highest first.")] = 100,
+    limit: Annotated[int, whole_number(least=1, most=100_000, help="The most findings to show, highest first.")] = 100,
 ) -> None:
     """Report implausible activity: too fast, round the clock, always the same, far above normal, backdated, in step.
 

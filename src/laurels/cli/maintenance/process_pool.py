@@ -15,12 +15,11 @@ from contextlib import aclosing
 from multiprocessing import get_context
 from typing import Annotated, Any, TypeVar
 
-import typer
-
 from laurels.application.maintenance.ledgers import pages_of_users
 from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store
 from laurels.cli.importing.worker import spare_the_collector
+from laurels.cli.options import whole_number
 from laurels.cli.terminal import CommandFailed
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import LaurelsError, StoreUnavailable
@@ -32,10 +31,9 @@ Work = Callable[[Store, Rulebook, Sequence[str]], Coroutine[Any, Any, T]]
 
 ProcessesOption = Annotated[
     int | None,
-    typer.Option(
-        "--processes",
-        min=1,
-        max=64,
+    whole_number(
+        least=1,
+        most=64,
         metavar="N",
         help="Share the users among N processes. Default: one for each processor, up to 4, where users are many.",
         show_default=False,
