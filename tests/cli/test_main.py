@@ -7,7 +7,9 @@ import sys
 from importlib.metadata import version
 
 import pytest
+from typer.testing import CliRunner
 
+from laurels.cli.app import app
 from tests.cli.conftest import ENVIRONMENT, Run
 
 
@@ -34,6 +36,20 @@ def test_a_wrong_line_is_explained(run: Run, arguments: list[str]) -> None:
     done = run(*arguments)
     assert (done.code, done.out) == (2, "")
     assert done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["users", "list", "--limit", "few"], "'few' does not do; give a whole number of 1 or more."),
+        (["serve", "--port", "99999"], "'99999' does not do; give a whole number from 0 to 65,535."),
+        (["demo", "--users", "0"], "'0' does not do; give a whole number from 1 to 100,000."),
+    ],
+)
+def test_a_wrong_number_is_told_what_is_taken(arguments: list[str], sentence: str) -> None:
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    assert sentence in " ".join(done.stderr.replace("\u2502", " ").split())
 
 
 def test_a_wrong_setting_is_one_sentence_that_names_it(run: Run) -> None:

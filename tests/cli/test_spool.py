@@ -46,6 +46,7 @@ def test_show_tells_the_figures_and_warns_of_what_is_set_aside(run: Run, folder:
 def test_list_prints_events_as_json_lines(run: Run, folder: Path) -> None:
     waiting = [json.loads(line) for line in run("spool", "list", "--spool", folder).out.splitlines()]
     assert [each["event"]["eventId"] for each in waiting] == ["1", "2"]
+    assert waiting[0]["arrivedAt"] == "2023-11-14T22:13:20.000Z"
     [aside] = [json.loads(line) for line in run("spool", "list", "--set-aside", "--spool", folder).out.splitlines()]
     assert (aside["event"]["eventId"], aside["reason"]) == ("0", "It is one too many.")
 

@@ -61,7 +61,7 @@ def test_a_learner_is_shown_with_the_lines_that_add_up(laurels: Run) -> None:
     whole = laurels("users", "show", "user-1").out.splitlines()
     lines = whole[whole.index("Ledger, newest first") + 2 :]
     total = int(whole[1].split(", ")[1].split()[0])
-    assert sum(int(line.split()[3]) for line in lines if line) == total
+    assert sum(int(line.split()[4]) for line in lines if line) == total
     assert "nothing is recorded" in laurels("users", "show", "nobody", code=2).err
 
 

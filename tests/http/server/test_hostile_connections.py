@@ -133,13 +133,13 @@ class TestHeads:
     def test_a_path_of_slashes_costs_no_more_than_another(self, server: ServerProcess, segment: bytes) -> None:
         # Nothing has asked yet who sends it: each kept everybody waiting for half a second.
         path = segment * (32_000 // len(segment))
-        started = time.monotonic()
+        before = server.processor_seconds
         with connect(server) as connection:
             connection.sendall(b"GET %b HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n" % path * 10 + START)
             connection.sendall(b"connection: close\r\n\r\n")
             answers = read_all(connection)
         assert answers.count(b"HTTP/1.1 404 ") == 10
-        assert time.monotonic() - started < 1.5
+        assert server.processor_seconds - before < 1
 
 
 class TestClientsThatDoNotRead:
@@ -215,7 +215,7 @@ def test_clients_that_read_a_long_history_slowly_cost_little(server: ServerProce
         for _ in range(20):
             started = time.monotonic()
             assert client.get("/api/badges").status_code == 200
-            assert time.monotonic() - started < 1.5
+            assert time.monotonic() - started < 5
             time.sleep(0.02)
 
 
