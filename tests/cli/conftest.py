@@ -1,4 +1,4 @@
-"""Runs the real command in a process of its own, as a person or a script does."""
+"""Runs the command in a process of its own: `run` as a fork of one that has loaded it, `start` as a person does."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import apsw
 import pytest
 from pymongo import MongoClient
 
+from tests import forks
 from tests.mongod import Deployment, deploy
 
 COMMAND = (sys.executable, "-m", "laurels")
@@ -49,23 +53,48 @@ def run(tmp_path: Path) -> Run:
     """Run `laurels` with arguments. Whatever happens, no traceback may be shown."""
 
     def run(*arguments: object, stdin: bytes = b"", env: dict[str, str] | None = None) -> Ran:
-        done = subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            input=stdin,
-            capture_output=True,
-            cwd=tmp_path,
-            env={**ENVIRONMENT, **(env or {})},
-            timeout=120,
-            check=False,
-        )
-        err = done.stderr.decode()
+        with _pipe_of(stdin) as given, TemporaryFile() as said, TemporaryFile() as complained:
+            code = forks.run(
+                "laurels",
+                [*map(str, arguments)],
+                cwd=tmp_path,
+                env={**ENVIRONMENT, **(env or {})},
+                stdin=given,
+                stdout=said,
+                stderr=complained,
+                timeout=120,
+            )
+            out, err = (_all_of(file) for file in (said, complained))
         place, _, rest = err.partition("\n") if err.startswith(("store: ", "spool: ")) else ("", "", err)
-        ran = Ran(done.returncode, done.stdout.decode(), rest, place)
+        ran = Ran(code, out, rest, place)
         assert "Traceback" not in ran.err, ran.err
         assert "\x1b" not in ran.out + ran.err, "colours where no terminal is"
         return ran
 
     return run
+
+
+@contextmanager
+def _pipe_of(given: bytes) -> Iterator[IO[bytes]]:
+    """A pipe from which `given` comes. Who reads it may stop before the end."""
+    read, write = os.pipe()
+
+    def fill() -> None:
+        with suppress(BrokenPipeError), os.fdopen(write, "wb", buffering=0) as end:
+            rest = memoryview(given)
+            while rest:
+                rest = rest[end.write(rest) :]
+
+    with os.fdopen(read, "rb") as start:
+        filling = threading.Thread(target=fill)
+        filling.start()
+        yield start
+    filling.join()
+
+
+def _all_of(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 @pytest.fixture

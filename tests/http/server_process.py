@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import httpx2
 from laurels.application.maintenance.verification import Verification, verify
 from laurels.bootstrap import open_store
 from laurels.rulebooks.loader import load_rulebook
+from tests.forks import Forked, fork
 from tests.ports import free_port
 
 STARTUP_SECONDS = 30.0
@@ -39,14 +39,15 @@ class ServerProcess:
         self._environment |= {f"LAURELS_{name.upper()}": value for name, value in settings.items()}
         # Beside the folder, which some tests take away.
         self._log = folder.with_name(f"{folder.name}-{self.port}.log")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
 
     def start(self) -> None:
         """Start and wait until it is ready."""
         before = self.log.count(STARTED)
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command(), env=self._environment, stdout=log, stderr=log, cwd=self.folder
+        program, *arguments = self.command()
+        with self._log.open("ab") as log, Path(os.devnull).open("rb") as nothing:
+            self._process = fork(
+                program, arguments, env=self._environment, cwd=self.folder, stdin=nothing, stdout=log, stderr=log
             )
         try:
             self._wait_until_ready(self._process, before)
@@ -55,12 +56,12 @@ class ServerProcess:
             raise
 
     def command(self) -> list[str]:
-        """What starts it."""
-        command = [sys.executable, "-m", "uvicorn", "--factory", FACTORY, "--no-access-log", "--no-proxy-headers"]
+        """What starts it: a program of `tests.forks`, and its arguments."""
+        command = ["uvicorn", "--factory", FACTORY, "--no-access-log", "--no-proxy-headers"]
         command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(self._workers)]
         return [*command, "--http", "laurels.http.server.connections:BoundedProtocol"]
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes], started_before: int) -> None:
+    def _wait_until_ready(self, process: Forked, started_before: int) -> None:
         deadline = time.monotonic() + STARTUP_SECONDS
         with self.client() as client:
             while time.monotonic() < deadline:

@@ -44,7 +44,7 @@ class Served(ServerProcess):
     """A server as an operator starts it."""
 
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "laurels", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
+        return ["laurels", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
 
 
 class Memory:

@@ -51,13 +51,14 @@ async def connection(
             await writer.wait_closed()
 
 
-async def wait_for_place(server: ServerProcess) -> None:
-    """Return when one more stream can be opened."""
+async def wait_for_place(server: ServerProcess, places: int = 1) -> None:
+    """Return when so many more streams can be opened."""
     deadline = time.monotonic() + SOON
     while True:
-        async with follow(server, f"{USER}/newcomer") as reader:
-            if reader.response.status_code == 200:
-                return
+        async with AsyncExitStack() as stack:
+            readers = [await stack.enter_async_context(follow(server, f"{USER}/newcomer")) for _ in range(places)]
+            if all(reader.response.status_code == 200 for reader in readers):
+                break
         assert time.monotonic() < deadline, "no place became free"
         await asyncio.sleep(0.1)
 
@@ -129,19 +130,19 @@ async def test_idle_clients_cost_little_and_all_are_told(start_server: StartServ
         await asyncio.gather(*(asyncio.wait_for(reader.readuntil(b"\ndata: "), SOON) for reader in readers))
 
 
-async def test_clients_that_vanish_are_freed(start_server: StartServer) -> None:
+@pytest.mark.parametrize("path", [f"{USER}/ada", BOARD])
+async def test_clients_that_vanish_are_freed(start_server: StartServer, path: str) -> None:
     server = start_server(max_streams_per_address="3")
-    for path in (f"{USER}/ada", BOARD):
-        async with AsyncExitStack() as stack:
-            for _ in range(3):
-                reader, writer = await stack.enter_async_context(connection(server, path))
-                await asyncio.wait_for(reader.readuntil(b"\ndata: "), SOON)
-                # The end comes as a reset, as from a machine that has forgotten the connection.
-                linger = b"\1\0\0\0\0\0\0\0"
-                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            async with follow(server, path) as reader:
-                assert reader.response.status_code == 429
-        await wait_for_place(server)
+    async with AsyncExitStack() as stack:
+        for _ in range(3):
+            reader, writer = await stack.enter_async_context(connection(server, path))
+            await asyncio.wait_for(reader.readuntil(b"\ndata: "), SOON)
+            # The end comes as a reset, as from a machine that has forgotten the connection.
+            linger = b"\1\0\0\0\0\0\0\0"
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        async with follow(server, path) as reader:
+            assert reader.response.status_code == 429
+    await wait_for_place(server, 3)
 
 
 class TestLimits:
