@@ -169,6 +169,9 @@ class _Request:
         time.tzset()
         os.chdir(self.folder)
         sys.path[0] = self.folder
+        # A process that this one spawns must not load this module for its own main one.
+        main_module: Any = sys.modules["__main__"]
+        main_module.__spec__ = main_module.__file__ = None
         sys.argv = [self.program, *self.arguments]
         module, _, name = PROGRAMS[self.program].partition(":")
         getattr(importlib.import_module(module), name)()
