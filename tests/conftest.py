@@ -103,9 +103,9 @@ def mongodb_one_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deplo
     yield from _deployed(tmp_path_factory, 1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mongodb_three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A replica set of three."""
+    """A replica set of three. Ended with the module: its members talk to each other, and that takes time of others."""
     yield from _deployed(tmp_path_factory, 3)
 
 
