@@ -40,9 +40,16 @@ RulebookOption = Annotated[
 ]
 
 
-def whole_number(*, least: int, most: int | None = None, **more: Any) -> Any:
+def whole_number(
+    *,
+    least: int,
+    most: int | None = None,
+    help: str,
+    metavar: str = "NUMBER",
+    show_default: bool = True,  # noqa: A002  Typer's name
+) -> Any:
     """An option that takes a whole number from `least` to `most`, and says so in plain words when it is given another
-    one. `more` is what Typer takes."""
+    one. The rest is as Typer takes it."""
     accepted = f"of {least:,} or more" if most is None else f"from {least:,} to {most:,}"
 
     def parse(text: str | int) -> int:
@@ -54,7 +61,7 @@ def whole_number(*, least: int, most: int | None = None, **more: Any) -> Any:
             raise typer.BadParameter(f"{str(text)!r} does not do; give a whole number {accepted}.")
         return number
 
-    return typer.Option(parser=parse, **{"metavar": "NUMBER", **more})
+    return typer.Option(parser=parse, help=help, metavar=metavar, show_default=show_default)
 
 
 def settings_for(store: str | None = None, rulebook: str | None = None) -> Settings:
