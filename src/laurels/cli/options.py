@@ -44,9 +44,9 @@ def whole_number(
     *,
     least: int,
     most: int | None = None,
-    help: str,
+    help: str,  # noqa: A002  Typer's name
     metavar: str = "NUMBER",
-    show_default: bool = True,  # noqa: A002  Typer's name
+    show_default: bool = True,
 ) -> Any:
     """An option that takes a whole number from `least` to `most`, and says so in plain words when it is given another
     one. The rest is as Typer takes it."""
