@@ -10,6 +10,7 @@ Importing this loads no web framework and no database driver.
 from laurels.application.queries.learners.history import HistoryEvent
 from laurels.application.queries.views import NextBadge, TypeStats
 from laurels.domain.events import LearningEvent
+from laurels.domain.ledger import Boosted
 from laurels.domain.periods import Timeframe
 from laurels.domain.ranking import Visibility
 from laurels.domain.rules.levels import LevelProgress
@@ -65,6 +66,7 @@ __all__ = [
     "Activity",
     "ActivityDay",
     "BadgeProgress",
+    "Boosted",
     "Dashboard",
     "EarnedBadge",
     "EventConflict",

@@ -15,7 +15,7 @@ from laurels.application.queries.badges import badge_view
 from laurels.application.queries.learners.history import HistoryEvent
 from laurels.application.queries.views import NextBadge, TypeStats
 from laurels.application.recording import commands
-from laurels.domain.ledger import Unpaid
+from laurels.domain.ledger import Boosted, Unpaid
 from laurels.domain.periods import Timeframe, to_datetime
 from laurels.domain.ranking import Visibility
 from laurels.domain.rules.badges.criteria import Repeat
@@ -87,7 +87,8 @@ class Recorded(Struct, frozen=True, kw_only=True):
 
     `points` are those of the event itself; `badges` are the ones that it earned, whose own points count in
     `total_points`. `total_points`, `level` and `daily_streak` stood after it. `unpaid` says why the event brought fewer
-    points than its type pays, if it did. `is_replay`: the event stood there before, and nothing was changed.
+    points than its type pays, if it did; `boost` which boost multiplied them and how many it added. `is_replay`: the
+    event stood there before, and nothing was changed.
     """
 
     user_id: str
@@ -101,6 +102,7 @@ class Recorded(Struct, frozen=True, kw_only=True):
     leveled_up: bool
     daily_streak: int
     unpaid: Unpaid | None
+    boost: Boosted | None
     is_replay: bool
     is_queued: Literal[False] = False
 
@@ -122,6 +124,7 @@ class Queued(Struct, frozen=True, kw_only=True):
     leveled_up: Literal[False] = False
     daily_streak: None = None
     unpaid: None = None
+    boost: None = None
     is_replay: Literal[False] = False
     is_queued: Literal[True] = True
 
@@ -304,5 +307,6 @@ def recorded_of(result: commands.Recorded | commands.Queued, rulebook: Rulebook)
         leveled_up=outcome.leveled_up,
         daily_streak=body.daily_streak,
         unpaid=outcome.unpaid,
+        boost=outcome.boost,
         is_replay=result.is_replay,
     )

@@ -16,6 +16,7 @@ from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
 from laurels.domain.progress import Progress
+from laurels.domain.rules.boosts import Boost
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.rulebooks.loader import load_rulebook, parse_rulebook
 from tests.examples import share_of
@@ -208,6 +209,23 @@ def histories(draw: st.DrawFn, rulebook: Rulebook, bursts: bool = False) -> Hist
             for number in range(draw(st.integers(1, 30)))
         ]
     return History(list(zip([0, *changes], names, strict=True)), events)
+
+
+@st.composite
+def boosts(draw: st.DrawFn, event_types: list[str]) -> dict[str, Boost]:
+    """A few boosts of days around the anchors, many of them at the same time."""
+    made: dict[str, Boost] = {}
+    for number in range(draw(st.integers(0, 4))):
+        first = draw(st.sampled_from(ANCHORS)).date() + timedelta(days=draw(st.integers(-3, 3)))
+        made[f"boost{number}"] = Boost(
+            factor=draw(st.sampled_from([1.001, 1.25, 1.5, 1.667, 2, 2.5, 10])),
+            from_day=first,
+            until_day=first + timedelta(days=draw(st.sampled_from([0, 1, 3, 300]))),
+            event=draw(
+                st.one_of(st.none(), st.sampled_from(event_types), st.lists(st.sampled_from(event_types), min_size=1))
+            ),
+        )
+    return made
 
 
 def zone_entries(history: History) -> list[ProfileChanged]:

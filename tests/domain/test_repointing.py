@@ -16,7 +16,7 @@ from laurels.domain.revisions.amendments import Replay
 from laurels.domain.revisions.repointing import Repointing
 from laurels.domain.rules.badges.awards import badges_of
 from laurels.domain.rules.rulebook import Rulebook
-from tests.domain.histories import CONDITIONS, History, conditional, histories, record, small_rulebook
+from tests.domain.histories import CONDITIONS, History, boosts, conditional, histories, record, small_rulebook
 from tests.examples import share_of
 
 AFTER = small_rulebook(
@@ -35,11 +35,12 @@ SETTINGS: dict[str, Any] = {"deadline": None, "phases": set(Phase) - {Phase.expl
 
 @st.composite
 def other_rules(draw: st.DrawFn) -> Rulebook:
-    """The small rulebook with other points and limits, of events and of badges."""
+    """The small rulebook with other points, limits and boosts, of events and of badges."""
     types = {name: replace(rule, **draw(LIMITS)) for name, rule in AFTER.event_types.items()}
     by = draw(st.integers(0, 3))
     badges = [replace(badge, points=(badge.points + by * number) % 7) for number, badge in enumerate(AFTER.data.badges)]
-    return Rulebook(replace(AFTER.data, event_types=types, badges=badges))
+    found = draw(boosts(list(types)))
+    return Rulebook(replace(AFTER.data, event_types=types, badges=badges, boosts=found))
 
 
 def folded(entries: list[Entry], rules: Rulebook, seen: Revisions) -> Progress:

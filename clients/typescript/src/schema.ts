@@ -266,6 +266,7 @@ export interface components {
             success?: true;
         };
         BatchResult: {
+            boost?: components["schemas"]["Boosted"];
             code?: string;
             error?: string;
             errors?: components["schemas"]["FieldError"][];
@@ -278,6 +279,10 @@ export interface components {
             status: "recorded" | "replayed" | "queued" | "conflict" | "invalid";
             timestamp?: string;
             unpaid?: "once" | "cooldown" | "daily-cap";
+        };
+        Boosted: {
+            boostId: string;
+            points: number;
         };
         Count: {
             event?: string | string[] | null;
@@ -326,6 +331,7 @@ export interface components {
             };
         };
         EventView: {
+            boost?: components["schemas"]["Boosted"];
             codeLength: number | null;
             eventId: string;
             eventType: string;
@@ -370,11 +376,14 @@ export interface components {
             seq: number;
         };
         HistoryEvent: {
+            boost?: components["schemas"]["Boosted"] | null;
             eventId: string;
             eventType: string;
             metadata: {
                 [key: string]: unknown;
             };
+            /** @enum {null|string} */
+            unpaid?: "once" | "cooldown" | "daily-cap" | null;
         };
         LanguageCount: {
             _id: string;

@@ -65,6 +65,7 @@ export interface Accepted {
   event: TrackedEvent;
   points?: number | undefined;
   unpaid?: Schemas["BatchResult"]["unpaid"] | undefined;
+  boost?: Schemas["BatchResult"]["boost"] | undefined;
   newBadges?: Badge[] | undefined;
   progress?: Progress | undefined;
 }

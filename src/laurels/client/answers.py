@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from laurels.client.errors import ServiceUnreachable, WrongField, error_by_code
 from laurels.domain.events import LearningEvent
-from laurels.domain.ledger import Unpaid
+from laurels.domain.ledger import Boosted, Unpaid
 from laurels.errors import InvalidEvent, LaurelsError
 from laurels.results import Dashboard, EarnedBadge, HistoryEntry, Leaderboard, Queued, Recorded
 
@@ -45,6 +45,7 @@ class _Event(Struct, frozen=True, rename="camel"):
     timestamp: datetime
     points: int | None = None
     unpaid: Unpaid | None = None
+    boost: Boosted | None = None
 
 
 class _Recorded(Struct, frozen=True, rename="camel"):
@@ -60,6 +61,7 @@ class Result(Struct, frozen=True, rename="camel"):
     event_id: str | None = None
     points: int | None = None
     unpaid: Unpaid | None = None
+    boost: Boosted | None = None
     new_badges: list[EarnedBadge] = []
     progress: ProgressAfter | None = None
     timestamp: datetime | None = None
@@ -152,7 +154,7 @@ def _outcome(event: LearningEvent, result: Result, answer: Answer) -> Outcome:
     timestamp = result.timestamp or event.timestamp
     if timestamp is None:
         raise strange(answer)
-    sent = _Event(event.user_id, event_id, event.event_type, timestamp, result.points, result.unpaid)
+    sent = _Event(event.user_id, event_id, event.event_type, timestamp, result.points, result.unpaid, result.boost)
     if result.progress is None or result.points is None:
         return Queued(user_id=sent.user_id, event_id=event_id, event_type=sent.event_type, timestamp=timestamp)
     return _recorded(sent, result.points, result.new_badges, result.progress, is_replay=result.status == "replayed")
@@ -173,5 +175,6 @@ def _recorded(
         leveled_up=after.leveled_up,
         daily_streak=after.daily_streak,
         unpaid=event.unpaid,
+        boost=event.boost,
         is_replay=is_replay,
     )

@@ -92,7 +92,7 @@ class Watch:
     def see(self, body: EventRecorded, recorded_at: int) -> None:
         """Take in an event that was recorded at the instant `recorded_at`."""
         day = body.day
-        self.points[day] = self.points.get(day, 0) + body.outcome.points
+        self.points[day] = self.points.get(day, 0) + _earned(body)
         self._hours[day] = self._hours.get(day, 0) | 1 << hour_of(body.at, body.outcome.offset)
         _count(self._minutes, body.at // MS_PER_MINUTE)
         _count(self._per_hour, body.at // MS_PER_HOUR)
@@ -310,6 +310,12 @@ def _rounded(points: int) -> int:
     """Points to three digits, so that the number of different ones is bounded."""
     size = 10 ** max(0, len(str(points)) - 3)
     return points // size * size
+
+
+def _earned(body: EventRecorded) -> int:
+    """An event's points without those that a boost added: on days of a boost everyone has more."""
+    boost = body.outcome.boost
+    return body.outcome.points - (0 if boost is None else boost.points)
 
 
 def _count(counter: Counter[Any], key: Any) -> None:

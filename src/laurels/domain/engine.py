@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import hold, observe_event
-from laurels.domain.ledger import Award, Outcome, Unpaid
+from laurels.domain.ledger import Award, Boosted, Outcome, Unpaid
 from laurels.domain.periods import day_of
 from laurels.domain.progress import Progress
 from laurels.domain.rules.badges.awards import is_held
 from laurels.domain.rules.badges.goals import Goal, RepeatGoal
+from laurels.domain.rules.boosts import boost_on
 from laurels.domain.rules.caps import pay
 from laurels.domain.rules.rulebook import Rulebook
 
@@ -34,9 +35,12 @@ def advance(
         offset = progress.offset_at(at)
     grace = rulebook.grace
     unpaid: Unpaid | None = None
-    if event.once_key is not None or event.event_type in rulebook.limited:
+    boost: Boosted | None = None
+    if event.once_key is not None or event.event_type in rulebook.paid_by_day:
         day = day_of(at, offset, grace)
-        points, unpaid = pay(progress, event.event_type, rule, points, at=at, day=day, once_key=event.once_key)
+        points, unpaid, boost = pay_on(
+            progress, event.event_type, rulebook, points, at=at, day=day, once_key=event.once_key
+        )
     return count(
         progress,
         event,
@@ -46,8 +50,21 @@ def advance(
         offset=offset,
         grace=grace,
         unpaid=unpaid,
+        boost=boost,
         rules=rulebook.fingerprint,
     )
+
+
+def pay_on(
+    progress: Progress, event_type: str, rulebook: Rulebook, points: int, *, at: int, day: int, once_key: str | None
+) -> tuple[int, Unpaid | None, Boosted | None]:
+    """What an event of a declared type brings whose type and metadata say `points`: boosts multiply these, then limits
+    leave what they leave. Also what took the rest, and what a boost added."""
+    boost = boost_on(rulebook.boosts, event_type, day)
+    full = points if boost is None else boost.multiplied(points)
+    rule = rulebook.event_types[event_type]
+    paid, unpaid = pay(progress, event_type, rule, full, at=at, day=day, once_key=once_key)
+    return paid, unpaid, None if boost is None else boost.brought(points, paid)
 
 
 def count(
@@ -61,6 +78,7 @@ def count(
     grace: int,
     rules: str,
     unpaid: Unpaid | None = None,
+    boost: Boosted | None = None,
     pays: Mapping[str, int] | None = None,
 ) -> Outcome:
     """Count an event in that brings `points`, as `rules` decided. `pays`: see `award`."""
@@ -88,6 +106,7 @@ def count(
         leveled_up=level_after > level,
         awards=awards,
         unpaid=unpaid,
+        boost=boost,
     )
 
 

@@ -25,13 +25,20 @@ class Award(Struct, frozen=True, rename="camel", gc=False):
     earned_at: int
 
 
+class Boosted(Struct, frozen=True, rename="camel", gc=False):
+    """How many of an event's points a boost added."""
+
+    boost_id: str
+    points: int
+
+
 class Outcome(Struct, frozen=True, rename="camel", omit_defaults=True):
     """What one event brought.
 
     `offset` is the user's UTC offset in seconds when it happened, which with `grace` fixes its local day for ever.
     `grace` are the hours after midnight that belonged to the day before. `total_points` and `level` stand after it.
     `rules` is the fingerprint of the rules that decided. `unpaid` says what took the points, or some of them, that the
-    event would have brought.
+    event would have brought, and `boost` which boost multiplied them and how many of `points` are due to it.
     """
 
     points: int
@@ -43,6 +50,7 @@ class Outcome(Struct, frozen=True, rename="camel", omit_defaults=True):
     leveled_up: bool = False
     awards: list[Award] = []
     unpaid: Unpaid | None = None
+    boost: Boosted | None = None
 
 
 class EventRecorded(Struct, frozen=True, rename="camel", omit_defaults=True, tag="event", tag_field="kind"):

@@ -29,8 +29,8 @@ _STAND_INS: dict[str, Any] = {
 def mistakes(raw: dict[str, Any]) -> list[Mistake]:
     """What is wrong with the document of a rulebook, at most `MOST`; empty where nothing is.
 
-    First all mistakes of shape, then of sense, one for each badge and table; of what has a wrong shape, and of badges
-    that ask for others where some are wrong, the sense is not looked at.
+    First all mistakes of shape, then of sense, one for each badge, boost and table; of what has a wrong shape, and of
+    badges that ask for others where some are wrong, the sense is not looked at.
     """
     # Each costs a look for the nearest known name.
     found = list(islice(shape_mistakes(raw), MOST))
@@ -66,11 +66,12 @@ class _Rest:
 
     def __init__(self, raw: dict[str, Any]) -> None:
         badges = raw.get("badges")
-        types = raw.get("event_types")
+        types, boosts = raw.get("event_types"), raw.get("boosts")
         self.document: dict[str, Any] = {
             **raw,
             **({"badges": list(badges)} if isinstance(badges, list) else {}),  # pyright: ignore[reportUnknownArgumentType]  TOML
             **({"event_types": dict(types)} if isinstance(types, dict) else {}),  # pyright: ignore[reportUnknownArgumentType]  TOML
+            **({"boosts": dict(boosts)} if isinstance(boosts, dict) else {}),  # pyright: ignore[reportUnknownArgumentType]  TOML
         }
         # The original place of each badge that is left.
         self._places = list(range(len(badges))) if isinstance(badges, list) else []  # pyright: ignore[reportUnknownArgumentType]  TOML
@@ -90,18 +91,23 @@ class _Rest:
         return bool(badge.get("requires")) or '"kind": "badges"' in json.dumps(badge, default=str)
 
     def set_aside(self, part: str) -> bool:
-        """Leave out a badge, an event type or a table; whether anything is left to look at."""
+        """Leave out a badge, an event type, a boost or a table; whether anything is left to look at."""
         self.is_partial = True
         if found := _BADGE.match(part):
             del self.document["badges"][int(found[1])], self._places[int(found[1])]
             return True
         if found := _EVENT_TYPE.match(part):
             types = cast("dict[str, Any]", self.document["event_types"])
-            name: str = json.loads(found[1]) if found[1].startswith('"') else found[1]
-            # Badges may go on asking for it.
+            name = _name_of(found)
+            # Badges and boosts may go on asking for it.
             is_new = types.get(name) != {"points": 0}
             types[name] = {"points": 0}
             return is_new
+        if found := _BOOST.match(part):
+            return self.document["boosts"].pop(_name_of(found), None) is not None
+        if part == "event_types":
+            # None of those that boosts name is left.
+            self.document.pop("boosts", None)
         if part not in _STAND_INS:
             return self.document.pop(part, None) is not None
         is_new = self.document.get(part) != _STAND_INS[part]
@@ -111,12 +117,18 @@ class _Rest:
 
 _BADGE = re.compile(r"badges\[(\d+)\]")
 _EVENT_TYPE = re.compile(r'event_types\.("(?:[^"\\]|\\.)*"|[^.\[]+)')
+_BOOST = re.compile(r'boosts\.("(?:[^"\\]|\\.)*"|[^.\[]+)')
 
 
 def part_of(key: str) -> str:
-    """The badge, the event type or the table that a key is in."""
-    found = _BADGE.match(key) or _EVENT_TYPE.match(key)
+    """The badge, the event type, the boost or the table that a key is in."""
+    found = _BADGE.match(key) or _EVENT_TYPE.match(key) or _BOOST.match(key)
     return found[0] if found else re.split(r"[.[]", key, maxsplit=1)[0]
+
+
+def _name_of(found: re.Match[str]) -> str:
+    """The name that a matched event type or boost has in the document."""
+    return json.loads(found[1]) if found[1].startswith('"') else found[1]
 
 
 def _number(part: str) -> int:

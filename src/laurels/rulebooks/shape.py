@@ -53,6 +53,8 @@ def _faults(key: str, value: object, kind: Any) -> Iterator[Mistake]:
         for name, item in table.items():
             yield from _of_value(_dotted(key, name), name, named)
             yield from _faults(_dotted(key, name), item, each)
+    elif get_origin(bare) is dict and _structs(get_args(bare)[1]):
+        yield Mistake(key, f"Must be tables that have names, such as [{key}.one], not {kind_of(value)}.")
     else:
         yield from _of_value(key, value, kind)
 

@@ -24,6 +24,7 @@ COLUMNS = [
     "metadata",
     "onceKey",
     "unpaid",
+    "boost",
 ]
 
 

@@ -340,7 +340,7 @@ class TestExamples:
 
     def test_the_schema_of_an_event_names_its_fields(self, description: dict[str, Any]) -> None:
         schemas = description["components"]["schemas"]
-        assert schemas["EventView"]["properties"].keys() == EVENT | {"onceKey", "unpaid"}
+        assert schemas["EventView"]["properties"].keys() == EVENT | {"onceKey", "unpaid", "boost"}
         assert set(schemas["LearningEvent"]["required"]) == {"userId", "eventType"}
         assert schemas["LearningEvent"]["properties"].keys() == {
             "userId",

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from laurels.domain.ledger import Unpaid
+from laurels.domain.ledger import Boosted, Unpaid
 from laurels.domain.rules.badges.criteria import Criterion, Repeat
 from laurels.domain.rules.levels import LevelProgress
 from laurels.domain.rules.streak_rules import Unit
@@ -112,7 +112,8 @@ class BadgeDefinitionView(Struct, frozen=True, rename="camel", kw_only=True):
 class EventView(Struct, frozen=True, rename="camel", kw_only=True):
     """A recorded event. The typed fields repeat what `metadata` holds, None where it holds none.
 
-    `unpaid` is there where the event brought fewer points than its type pays, and says why.
+    `unpaid` is there where the event brought fewer points than its type pays, and says why; `boost` where a boost
+    multiplied its points, and says how many of them it added.
     """
 
     event_id: str
@@ -126,6 +127,7 @@ class EventView(Struct, frozen=True, rename="camel", kw_only=True):
     timestamp: str
     once_key: str | UnsetType = UNSET
     unpaid: Unpaid | UnsetType = UNSET
+    boost: Boosted | UnsetType = UNSET
 
 
 class ProgressView(Struct, frozen=True, rename="camel"):
@@ -175,6 +177,7 @@ class KnownEventView(Struct, frozen=True, rename="camel", kw_only=True):
     timestamp: str
     once_key: str | UnsetType = UNSET
     unpaid: Unpaid | UnsetType = UNSET
+    boost: Boosted | UnsetType = UNSET
 
 
 QUEUED = (

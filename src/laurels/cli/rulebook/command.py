@@ -14,7 +14,7 @@ import typer
 
 from laurels.cli.options import StoreOption, named_store, rulebook_for, settings_for
 from laurels.cli.rulebook.changing import diff, preview, publish
-from laurels.cli.rulebook.words import earned_by, streak_words, terms
+from laurels.cli.rulebook.words import boost_words, earned_by, streak_words, terms
 from laurels.cli.terminal import say, show_table
 from laurels.counts import counted
 from laurels.domain.rules.rulebook import Rulebook
@@ -36,7 +36,10 @@ def check(
 ) -> None:
     """Tell whether a rulebook can be used, or which line of it cannot."""
     rulebook = load_rulebook(file)
-    say(f"{file}: OK, {counted(len(rulebook.event_types), 'event type')}, {counted(len(rulebook.badges), 'badge')}")
+    found = [counted(len(rulebook.event_types), "event type"), counted(len(rulebook.badges), "badge")]
+    if rulebook.data.boosts:
+        found.append(counted(len(rulebook.data.boosts), "boost"))
+    say(f"{file}: OK, {', '.join(found)}")
 
 
 @app.command()
@@ -59,7 +62,7 @@ def show(
     store: StoreOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole rulebook as JSON.")] = False,
 ) -> None:
-    """Show the event types, levels, streak rules and badges of a rulebook."""
+    """Show the event types, boosts, levels, streak rules and badges of a rulebook."""
     rulebook = asyncio.run(rulebook_for(named_store(settings_for(store)))) if source is None else load_rulebook(source)
     if as_json:
         say(msgspec.json.format(msgspec.json.encode(rulebook.data), indent=2).decode())
@@ -70,6 +73,13 @@ def show(
         [(name, f"{kind.points:,}", terms(kind), kind.description) for name, kind in rulebook.event_types.items()],
         numbers=(1,),
     )
+    if rulebook.data.boosts:
+        show_table(
+            "Boosts",
+            ("boost", "factor", "event types", "days", "description"),
+            [(name, *boost_words(boost), boost.description) for name, boost in rulebook.data.boosts.items()],
+            numbers=(1,),
+        )
     show_table("Levels", ("level", "from points"), _levels(rulebook), numbers=(0, 1))
     if rulebook.data.streak is not None:
         show_table("Streaks", ("key", "says"), streak_words(rulebook.data.streak), numbers=())

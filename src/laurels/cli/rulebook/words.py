@@ -23,6 +23,7 @@ from laurels.domain.rules.badges.criteria import (
     Streak,
     Sum,
 )
+from laurels.domain.rules.boosts import Boost
 from laurels.domain.rules.points import EventType
 from laurels.domain.rules.rulebook_data import Badge
 from laurels.domain.rules.streak_rules import StreakRules, Unit
@@ -37,6 +38,12 @@ def terms(kind: EventType) -> str:
     if kind.cooldown is not msgspec.UNSET:
         found.append(counted(kind.cooldown, "second") + " apart")
     return ", ".join(found)
+
+
+def boost_words(boost: Boost) -> tuple[str, str, str]:
+    """By how much a boost multiplies, which event types, and when."""
+    named = "all" if boost.event is None else boost.event if isinstance(boost.event, str) else ", ".join(boost.event)
+    return f"{boost.factor:g}", named, f"{boost.from_day} to {boost.until_day}"
 
 
 def streak_words(rules: StreakRules) -> list[tuple[str, str]]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from itertools import islice
 
+from laurels.domain.engine import pay_on
 from laurels.domain.folding import Revisions
 from laurels.domain.ledger import Entry, EventRecorded, MergedInto, Repointed, UserMigrated
 from laurels.domain.progress import Progress
-from laurels.domain.rules.caps import note, pay
+from laurels.domain.rules.caps import note
 from laurels.domain.rules.rulebook import Rulebook
 
 MOST = 20_000
@@ -66,9 +67,15 @@ class Repointing:
         rule = self._rulebook.event_types.get(body.event_type)
         if rule is not None:
             points = rule.points_for(body.metadata)
-            if body.once_key is not None or rule.is_limited:
-                points, _ = pay(
-                    self._progress, body.event_type, rule, points, at=body.at, day=body.day, once_key=body.once_key
+            if body.once_key is not None or body.event_type in self._rulebook.paid_by_day:
+                points, _, _ = pay_on(
+                    self._progress,
+                    body.event_type,
+                    self._rulebook,
+                    points,
+                    at=body.at,
+                    day=body.day,
+                    once_key=body.once_key,
                 )
         if points and (body.once_key is not None or (rule is not None and rule.is_limited)):
             limits = rule if rule is not None and rule.is_limited else None

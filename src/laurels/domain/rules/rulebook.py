@@ -38,6 +38,7 @@ from laurels.domain.rules.badges.goals import NEVER, AllGoal, AnyGoal, Goal, Hel
 from laurels.domain.rules.badges.measures import SUM_SCALE, EventMeasure, Observer, StateMeasure, measure_for
 from laurels.domain.rules.badges.reachability import check_reachable
 from laurels.domain.rules.badges.tiers import expand
+from laurels.domain.rules.boosts import boosts_of
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
 from laurels.domain.rules.sense import check_sense
@@ -61,8 +62,11 @@ class Rulebook:
         self.name = data.name
         self.language = data.language
         self.event_types = data.event_types
-        # Types of which not every event is paid. Asked for every event: those without limits cost one look.
+        # Types of which not every event is paid.
         self.limited = {name: rule for name, rule in data.event_types.items() if rule.is_limited}
+        self.boosts = boosts_of(data.boosts, data.event_types)
+        # Types whose pay depends on the day. A type without limits and boosts is not asked about either.
+        self.paid_by_day = self.limited.keys() | self.boosts.keys()
         self.levels = data.levels
         # None where the rulebook says nothing of streaks: then each day costs no more than a look at the day before.
         self.streak = None if data.streak is None else StreakCount(data.streak)
@@ -118,6 +122,7 @@ class Rulebook:
                 for badge in self.badges
             ],
             *self._streak_rules(),
+            *self._boost_rules(),
         )
         # What decides an event's outcome, and what decides how entries are folded. The first may change while
         # the second stays: then no state need be folded again.
@@ -202,6 +207,10 @@ class Rulebook:
     def _streak_rules(self) -> list[object]:
         # Nothing where there are none: see `_kept_languages`.
         return [] if self.data.streak is None else ["streak", self.data.streak]
+
+    def _boost_rules(self) -> list[object]:
+        # Nothing where there are none: see `_kept_languages`.
+        return ["boosts", sorted(self.boosts.items())] if self.boosts else []
 
     def _kept_languages(self) -> list[object]:
         # Nothing where there are none: asking for none must not make the snapshots of older rulebooks anew.

@@ -12,6 +12,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from laurels.domain.rules.badges.criteria import Category, Criterion, Rarity, Repeat, Target
+from laurels.domain.rules.boosts import MOST_BOOSTS, Boost
 from laurels.domain.rules.kept_boards import KeptBoards
 from laurels.domain.rules.levels import Levels
 from laurels.domain.rules.points import EventType, Points
@@ -80,7 +81,7 @@ class Boards(Struct, frozen=True, forbid_unknown_fields=True):
 
 class RulebookData(Struct, frozen=True, forbid_unknown_fields=True):
     """A rulebook as its file says it. `language` is that of its names and descriptions; without `streak` every active
-    day counts and a missed one ends the streak."""
+    day counts and a missed one ends the streak. `boosts` are by their names."""
 
     name: Identifier
     event_types: Annotated[dict[Identifier, EventType], Meta(min_length=1)]
@@ -89,4 +90,5 @@ class RulebookData(Struct, frozen=True, forbid_unknown_fields=True):
     language: LanguageTag = "en"
     boards: Boards = Boards()
     streak: StreakRules | None = None
+    boosts: Annotated[dict[Identifier, Boost], Meta(max_length=MOST_BOOSTS)] = {}
     badges: list[Badge] = []

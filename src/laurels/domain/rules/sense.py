@@ -10,6 +10,7 @@ from math import isfinite
 from laurels.domain.periods import is_zone
 from laurels.domain.rules.badges.criteria import AllOf, AnyOf, Condition, Count, Distinct, Level, Range, Sum, leaves
 from laurels.domain.rules.badges.tiers import TARGET, Placed
+from laurels.domain.rules.boosts import check_boosts
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
 from laurels.domain.rules.streak_rules import check_streak
 from laurels.errors import RulebookError
@@ -34,6 +35,7 @@ def check_sense(data: RulebookData, badges: Sequence[Placed]) -> None:
     for name, event_type in data.event_types.items():
         for number, bonus in enumerate(event_type.bonuses):
             _check_number(f"event_types.{name}.bonuses[{number}].above", bonus.above)
+    check_boosts(data.boosts, data.event_types)
     for position, badge in enumerate(data.badges):
         _check_tiers(badge, f"badges[{position}]")
         _check_window(badge, f"badges[{position}]")

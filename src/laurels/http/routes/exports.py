@@ -33,6 +33,7 @@ COLUMNS = (
     "metadata",
     "onceKey",
     "unpaid",
+    "boost",
 )
 CSV_TYPE = "text/csv; charset=utf-8"
 # A piece is sent when it has so many characters: as much is all that is held of it for a client that reads slowly.
@@ -173,6 +174,7 @@ def _row(event: EventView) -> list[object]:
         msgspec.json.encode(event.metadata).decode(),
         _inert(event.once_key or ""),
         event.unpaid or "",
+        event.boost.boost_id if event.boost else "",
     ]
 
 

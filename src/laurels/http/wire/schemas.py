@@ -19,7 +19,7 @@ from laurels.application.queries.views import (
     ProgressView,
     UserView,
 )
-from laurels.domain.ledger import Unpaid
+from laurels.domain.ledger import Boosted, Unpaid
 from laurels.domain.ranking import Visibility
 from laurels.domain.webhooks import State
 from laurels.http.wire.problems import FieldError
@@ -108,7 +108,7 @@ BatchStatus = Literal["recorded", "replayed", "queued", "conflict", "invalid"]
 
 
 class BatchResult(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What became of one event of a batch: its points (and what took some of them), or what was wrong with it.
+    """What became of one event of a batch: its points (and what took or added some of them), or what was wrong with it.
 
     `line` is the number of its line, or of its place in the list, from 1. Only where outcomes were asked for in full,
     an event that was taken has `timestamp`, `new_badges` and `progress`, and one that was not has the `code` and the
@@ -120,6 +120,7 @@ class BatchResult(Struct, frozen=True, rename="camel", omit_defaults=True):
     line: int
     points: int | UnsetType = UNSET
     unpaid: Unpaid | UnsetType = UNSET
+    boost: Boosted | UnsetType = UNSET
     new_badges: list[BadgeView] | UnsetType = UNSET
     progress: ProgressView | UnsetType = UNSET
     timestamp: str | UnsetType = UNSET

@@ -183,6 +183,9 @@ def ledger_line(entry: Entry, *, names: dict[str, dict[str, Any]], language: Lan
             line["why"].append(str(body.metadata["language"])[:40])
         if body.outcome.unpaid is not None:
             line["why"].append(_unpaid(body.outcome.unpaid, language))
+        if (boost := body.outcome.boost) is not None:
+            name = boost.boost_id.replace("_", " ")
+            line["why"].append(_("boost {name}: {points}", name=name, points=_points(boost.points, language)))
     elif isinstance(body, ProfileChanged):
         line["what"] = _("Profile changed")
     elif isinstance(body, BadgesGiven):

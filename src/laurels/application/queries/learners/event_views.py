@@ -26,6 +26,7 @@ def event_view(entry: Entry, body: EventRecorded) -> EventView:
         timestamp=iso(body.at),
         once_key=body.once_key or UNSET,
         unpaid=body.outcome.unpaid or UNSET,
+        boost=body.outcome.boost or UNSET,
     )
 
 

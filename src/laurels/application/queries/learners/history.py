@@ -21,12 +21,14 @@ from laurels.domain.ledger import (
     Award,
     BadgeRevoked,
     BadgesGiven,
+    Boosted,
     Entry,
     EventRecorded,
     EventRetracted,
     MergedFrom,
     MergedInto,
     Repointed,
+    Unpaid,
     UserMigrated,
 )
 from laurels.domain.periods import iso, to_ms
@@ -41,12 +43,15 @@ _READ = 50
 _encode = msgspec.json.Encoder().encode
 
 
-class HistoryEvent(Struct, frozen=True, rename="camel", kw_only=True):
-    """The event of a line of the ledger."""
+class HistoryEvent(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """The event of a line of the ledger. `unpaid` says what took points that it would have brought, `boost` what added
+    some."""
 
     event_id: str
     event_type: str
     metadata: dict[str, Any]
+    unpaid: Unpaid | None = None
+    boost: Boosted | None = None
 
 
 class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
@@ -179,7 +184,13 @@ def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
     awards: list[Award] = []
     if isinstance(body, EventRecorded):
         kind, at, points, awards = "event", body.at, body.outcome.points, body.outcome.awards
-        event = HistoryEvent(event_id=entry.event_id or "", event_type=body.event_type, metadata=body.metadata)
+        event = HistoryEvent(
+            event_id=entry.event_id or "",
+            event_type=body.event_type,
+            metadata=body.metadata,
+            unpaid=body.outcome.unpaid,
+            boost=body.outcome.boost,
+        )
     elif isinstance(body, UserMigrated):
         kind, at, points, awards = "migration", body.at, body.adjustment, body.awards
     elif isinstance(body, BadgesGiven):

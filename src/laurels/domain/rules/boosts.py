@@ -1,0 +1,96 @@
+"""Days on which events pay more: the `[boosts]` tables of a rulebook, and which of them counts for an event.
+
+A boost goes by the local day on which an event happened, as `from` and `until` of a badge do. So it does not matter
+when the event arrives, and all events of one type and one day are multiplied by the same factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import date
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from laurels.domain.ledger import Boosted
+from laurels.domain.rules.badges.criteria import Within
+from laurels.errors import RulebookError
+from laurels.shapes import unknown_name
+
+MOST_BOOSTS = 100
+"""Boosts in one rulebook."""
+
+# Factors are whole thousandths: then points are a matter of whole numbers, and the same on every machine.
+_SCALE = 1_000
+
+
+class Boost(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Multiplies what events pay from the local day `from` to `until`, both included. `event`: the type or types that
+    pay more (none given: all)."""
+
+    factor: Annotated[float, Meta(gt=1, le=100)]
+    from_day: date = field(name="from")
+    until_day: date = field(name="until")
+    event: str | list[str] | None = None
+    description: str = ""
+
+    def event_types(self, declared: Collection[str]) -> list[str]:
+        """The types that pay more, of those that the rulebook has."""
+        if self.event is None:
+            return sorted(declared)
+        return [self.event] if isinstance(self.event, str) else sorted({*self.event})
+
+
+class ActiveBoost(Struct, frozen=True):
+    """A boost, ready to be asked: its days, and the factor in thousandths."""
+
+    boost_id: str
+    thousandths: int
+    within: Within
+
+    def multiplied(self, points: int) -> int:
+        """`points` times the factor, rounded to the nearest whole number; a half is rounded up."""
+        return (points * self.thousandths + _SCALE // 2) // _SCALE
+
+    def brought(self, points: int, paid: int) -> Boosted | None:
+        """What it added to an event of `points`, of which `paid` are left by limits; None where that is nothing."""
+        return Boosted(self.boost_id, paid - points) if paid > points else None
+
+
+Boosts = Mapping[str, tuple[ActiveBoost, ...]]
+"""By event type its boosts, the largest first; only the types that have any."""
+
+
+def boosts_of(boosts: Mapping[str, Boost], declared: Collection[str]) -> Boosts:
+    """The boosts of each event type. Of equal factors the first by name comes first."""
+    found: dict[str, list[ActiveBoost]] = {}
+    for boost_id, boost in sorted(boosts.items(), key=lambda each: (-each[1].factor, each[0])):
+        within = Within(boost.from_day.toordinal(), boost.until_day.toordinal())
+        active = ActiveBoost(boost_id, round(boost.factor * _SCALE), within)
+        for event_type in boost.event_types(declared):
+            found.setdefault(event_type, []).append(active)
+    return {event_type: tuple(active) for event_type, active in found.items()}
+
+
+def boost_on(boosts: Boosts, event_type: str, day: int) -> ActiveBoost | None:
+    """The boost that counts for events of a type on a local day: of several the largest, and that one alone."""
+    for boost in boosts.get(event_type, ()):
+        if boost.within.first <= day <= boost.within.last:
+            return boost
+    return None
+
+
+def check_boosts(boosts: Mapping[str, Boost], declared: Collection[str]) -> None:
+    """Raise RulebookError for the first thing that cannot stand."""
+    for boost_id, boost in boosts.items():
+        key = f"boosts.{boost_id}"
+        if round(boost.factor * _SCALE) / _SCALE != boost.factor:
+            raise RulebookError(f"{key}.factor", "Must have at most three decimals, such as 1.25.")
+        if boost.until_day < boost.from_day:
+            raise RulebookError(f"{key}.until", "Must not be before from.")
+        if boost.event == []:
+            raise RulebookError(f"{key}.event", "Names no event type; leave it out where all pay more.")
+        for name in boost.event_types(declared):
+            if name not in declared:
+                known = unknown_name(name, sorted(declared), of=f"There is no event type {name!r}")
+                raise RulebookError(f"{key}.event", known)
