@@ -27,6 +27,12 @@ criterion = { kind = "any", of = [
     { kind = "streak", target = 7 },
 ] }
 """
+ADVENT = """
+[boosts.advent]
+factor = 1.5
+from = 2026-12-01
+until = 2026-12-24
+"""
 
 
 class TestCheck:
@@ -34,6 +40,8 @@ class TestCheck:
         (tmp_path / "small.toml").write_text(SMALL)
         done = run("rulebook", "check", "small.toml")
         assert (done.code, done.out, done.err) == (0, "small.toml: OK, 1 event type, 1 badge\n", "")
+        (tmp_path / "small.toml").write_text(SMALL + ADVENT)
+        assert run("rulebook", "check", "small.toml").out == "small.toml: OK, 1 event type, 1 badge, 1 boost\n"
 
     def test_the_built_in_one_is_sound(self, run: Run) -> None:
         rulebook = load_rulebook("coding")
@@ -77,11 +85,12 @@ class TestSchema:
 
 class TestShow:
     def test_it_tells_what_pays_and_what_badges_ask_for(self, run: Run, tmp_path: Path) -> None:
-        (tmp_path / "small.toml").write_text(SMALL)
+        (tmp_path / "small.toml").write_text(SMALL + ADVENT)
         done = run("rulebook", "show", "small.toml")
         assert (done.code, done.err) == (0, "")
         assert "Event types of small" in done.out
         assert "+2 when pages > 10" in done.out
+        assert "1.5  all          2026-12-01 to 2026-12-24" in done.out
         assert ["3", "50"] in [line.split() for line in done.out.splitlines()]
         assert "10 read with hour from 0 to 4 or a streak of 7 days" in done.out
 

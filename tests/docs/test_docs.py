@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ import laurels.errors
 from laurels.client import Client
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
+from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
+from laurels.domain.rules.boosts import Boost
 from laurels.domain.rules.rulebook_data import Badge
 from laurels.domain.rules.streak_rules import StreakRules
 from laurels.domain.webhooks import DELAYS, TYPES, headers_of, new_secret
@@ -194,7 +197,7 @@ class TestRulebookPage:
             assert sum(outcome.points > 0 for outcome in found) == paid
 
     def test_its_criteria_load_into_it(self) -> None:
-        book, _streak, criteria, conditions, repeated = blocks(DOCS / "rulebooks.md", "toml")
+        book, _boosts, _streak, criteria, conditions, repeated = blocks(DOCS / "rulebooks.md", "toml")
         more = parse_rulebook(f"{book}\n{conditions}\n{repeated}").badges
         assert [badge.id for badge in more[1:]] == ["bookworm", "bookworm_silver", "bookworm_gold", "busy_week"]
         assert more[4].repeat == "week"
@@ -209,13 +212,42 @@ class TestRulebookPage:
             )
 
     def test_its_streak_table_loads_into_it_and_every_key_is_explained(self) -> None:
-        book, streak, *_ = blocks(DOCS / "rulebooks.md", "toml")
+        book, _boosts, streak, *_ = blocks(DOCS / "rulebooks.md", "toml")
         rules = parse_rulebook(f"{book}\n{streak}").data.streak
         assert rules is not None
         assert (rules.grace, rules.pauses[0].name) == (3, "Christmas")
         page = read(DOCS / "rulebooks.md")
         keys = [field.encode_name for field in msgspec.structs.fields(StreakRules)]
         assert [key for key in keys if f"`{key}" not in page and f"\n{key} =" not in page] == []
+
+    def test_its_boosts_pay_what_the_page_says_and_every_key_is_explained(self) -> None:
+        book, boosts, *_ = blocks(DOCS / "rulebooks.md", "toml")
+        rules = parse_rulebook(f"{book}\n{boosts}")
+        progress = Progress(user_id="ada", version=rules.measures_version)
+        paid = {
+            (day, kind): advance(
+                progress,
+                LearningEvent(user_id="ada", event_type=kind, metadata={"score": 95}),
+                to_ms(datetime(2026, 11, day, 12, tzinfo=UTC)),
+                rules,
+            ).points
+            for day in (22, 23, 28, 30)
+            for kind in ("lesson_done", "question_asked")
+        }
+        lesson, question = 5 + 2, 1
+        assert paid == {
+            (22, "lesson_done"): lesson,
+            (22, "question_asked"): question,
+            (23, "lesson_done"): 11,
+            (23, "question_asked"): question,
+            (28, "lesson_done"): 2 * lesson,
+            (28, "question_asked"): 2 * question,
+            (30, "lesson_done"): lesson,
+            (30, "question_asked"): question,
+        }
+        page = read(DOCS / "rulebooks.md")
+        keys = [field.encode_name for field in msgspec.structs.fields(Boost)]
+        assert [key for key in keys if f"\n{key} =" not in page] == []
 
     def test_every_key_of_a_badge_is_explained(self) -> None:
         page = read(DOCS / "rulebooks.md")

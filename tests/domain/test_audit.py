@@ -28,7 +28,7 @@ from laurels.domain.audit import (
     normal_of,
     score_of,
 )
-from laurels.domain.ledger import EventRecorded, Outcome
+from laurels.domain.ledger import Boosted, EventRecorded, Outcome
 from tests.examples import share_of
 
 MINUTE = 60_000
@@ -138,6 +138,12 @@ class TestPoints:
         assert (finding.user_id, finding.rule, finding.days) == ("eve", "points", ["2027-01-20"])
         assert finding.evidence["ownMedian"] == 50
         assert finding.evidence["deviations"] > DEVIATIONS
+
+    def test_points_that_a_boost_added_count_for_nothing(self) -> None:
+        watch = Watch("eve")
+        outcome = Outcome(points=1_000, total_points=0, level=1, rules="r", boost=Boosted("summer", 900))
+        watch.see(EventRecorded(event_type="run", at=MIDNIGHT, outcome=outcome), MIDNIGHT)
+        assert list(watch.points.values()) == [100]
 
     def test_who_is_always_above_all_does_not(self) -> None:
         assert self.crowd(5_000, 5_100, 4_900, 5_000, 5_000, 5_050) == []

@@ -1,4 +1,4 @@
-"""What an answer says of an event that brought fewer points than its type pays."""
+"""What an answer says of an event that brought fewer points than its type pays, or more."""
 
 from __future__ import annotations
 
@@ -28,6 +28,13 @@ max_per_day = 2
 [event_types.talk]
 points = 3
 cooldown = 60
+[event_types.read]
+points = 5
+[boosts.new_year]
+factor = 1.5
+from = 2026-01-01
+until = 2026-01-06
+event = "read"
 """
 
 
@@ -101,6 +108,18 @@ class TestLimits:
             assert (dashboard["totalEvents"], dashboard["user"]["totalPoints"]) == (6, 13)
             days = client.get("/api/progress/activity/ada", params={"from": "2026-01-05", "to": "2026-01-05"}).json()
             assert days["days"] == [{"date": "2026-01-05", "events": 6, "points": 13}]
+
+            # Days that pay more: told in the same places.
+            boost = {"boostId": "new_year", "points": 3}
+            read = {"userId": "bob", "eventType": "read", "eventId": "read", "timestamp": at}
+            assert client.post(URL, json=read).json()["event"]["boost"] == boost
+            [again] = client.post(BATCH, json=[read]).json()["results"]
+            assert (again["points"], again["boost"]) == (8, boost)
+            assert "boost" not in client.post(URL, json=read | {"eventId": "now", "timestamp": None}).json()["event"]
+            lines = client.get("/api/progress/history/bob").json()["entries"]
+            assert [line["event"].get("boost") for line in lines if line["kind"] == "event"] == [None, boost]
+            export = client.get("/api/progress/export/bob", params={"format": "csv"}).text
+            assert [row["boost"] for row in csv.DictReader(io.StringIO(export))] == ["new_year", ""]
         found = asyncio.run(server.verify())
         # Other rules than those of `verify` here: what was decided must add up.
         assert found.differences == []

@@ -101,7 +101,7 @@ class TestCsv:
         assert lines[0] == COLUMNS
         assert lines[1][:7] == ["run-1", "code_run", "2025-03-05T12:00:00.000Z", "5", "go", "10", "1.5"]
         assert json.loads(lines[1][7]) == metadata
-        assert lines[2] == ["run-2", "code_run", "2025-03-05T12:00:00.000Z", "5", "", "", "", "{}", "", ""]
+        assert lines[2] == ["run-2", "code_run", "2025-03-05T12:00:00.000Z", "5", "", "", "", "{}", "", "", ""]
 
     def test_events_come_in_the_order_of_recording(self, client: httpx2.Client, record: Record, user: str) -> None:
         for day in (7, 5, 6):
