@@ -116,8 +116,9 @@ class _Rest:
 
 
 _BADGE = re.compile(r"badges\[(\d+)\]")
-_EVENT_TYPE = re.compile(r'event_types\.("(?:[^"\\]|\\.)*"|[^.\[]+)')
-_BOOST = re.compile(r'boosts\.("(?:[^"\\]|\\.)*"|[^.\[]+)')
+_NAME = r'("(?:[^"\\]|\\.)*"|[^.\[]+)'
+_EVENT_TYPE = re.compile(rf"event_types\.{_NAME}")
+_BOOST = re.compile(rf"boosts\.{_NAME}")
 
 
 def part_of(key: str) -> str:
