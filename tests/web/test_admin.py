@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
 
+import laurels.rulebooks
 from tests.http.callers import bearer, make_key, revoke
 from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
+
+BUILT_IN = Path(laurels.rulebooks.__file__).parent / "coding.toml"
 
 
 @pytest.fixture
@@ -113,3 +118,78 @@ def test_a_key_that_may_only_read_opens_nothing(guarded: ServerProcess, operator
     client, _ = operator
     reader = make_key(f"sqlite:///{guarded.database}", "progress:read")
     assert sign_in(client, reader).status_code == 401
+
+
+def post(client: httpx2.Client, path: str, **fields: str) -> httpx2.Response:
+    """Send a form of /admin."""
+    token = token_in(client.get("/admin").text)
+    headers = {"Origin": str(client.base_url).rstrip("/")}
+    return client.post(path, data={"token": token, **fields}, headers=headers)
+
+
+def test_a_learner_is_corrected_from_the_page(operator: tuple[httpx2.Client, str]) -> None:
+    client, key = operator
+    sign_in(client, key)
+    granted = post(client, "/admin/correction", user="ada", action="grant", target="mentor", reason="on paper")
+    assert (granted.status_code, granted.headers["location"]) == (303, "/admin?user=ada&done=grant")
+    page = client.get(granted.headers["location"]).text
+    assert "The badge is awarded." in page
+    history = client.get("/api/progress/history/ada", headers=bearer(key)).json()["entries"]
+    assert (history[0]["kind"], history[0]["reason"]) == ("award", "on paper")
+    again = post(client, "/admin/correction", user="ada", action="grant", target="mentor", reason="on paper")
+    assert again.headers["location"].endswith("done=nothing")
+    post(client, "/admin/correction", user="ada", action="retract", target=history[-1]["event"]["eventId"], reason="no")
+    assert client.get("/api/progress/dashboard/ada", headers=bearer(key)).json()["totalEvents"] == 0
+    for fields, sentence in (
+        ({"action": "grant", "target": "mentro", "reason": "x"}, "Did you mean mentor?"),
+        ({"action": "retract", "target": "nothing", "reason": "x"}, "no event"),
+        ({"action": "revoke", "target": "mentor", "reason": ""}, "reason"),
+        ({"action": "juggle", "target": "mentor", "reason": "x"}, "retract, grant or revoke"),
+    ):
+        refused = post(client, "/admin/correction", user="ada", **fields)
+        assert refused.status_code == 422
+        assert sentence in refused.text
+
+
+def test_a_rulebook_is_tried_and_published_from_the_page(operator: tuple[httpx2.Client, str]) -> None:
+    client, key = operator
+    sign_in(client, key)
+    text = BUILT_IN.read_text("utf-8")
+    badge = '\n[[badges]]\nid = "one_run"\nname = "One Run <b>"\ndescription = "Run once."\nicon = "*"\n'
+    badge += 'category = "coding"\nrarity = "common"\npoints = 1\n'
+    badge += 'criterion = { kind = "count", event = "code_run", target = 1 }\n'
+    assert "event type" in client.get("/admin/rulebook").text.lower()
+    wrong = post(client, "/admin/rulebook", rulebook=text + badge.replace("target", "traget"), do="publish")
+    assert wrong.status_code == 422
+    assert "target" in wrong.text
+    # As a browser sends it.
+    sent = (text + badge).replace("\n", "\r\n")
+    tried = post(client, "/admin/rulebook", rulebook=sent, do="preview", after="backfill")
+    assert tried.status_code == 200
+    assert re.search(r"One Run &lt;b&gt;</td>.*ada \(", tried.text) is not None
+    assert "one_run" not in client.get("/api/badges", headers=bearer(key)).text
+    published = post(client, "/admin/rulebook", rulebook=sent, do="publish", after="backfill", notify="each")
+    assert published.status_code == 303
+    found = client.get("/api/rulebook", headers=bearer(key)).json()
+    assert [each["notify"] for each in found["jobs"]] == ["each"]
+    # The key that an operator knows, not that of the session.
+    assert found["versions"][0]["publishedBy"] == key.removeprefix("lrl_")[:12]
+
+    def holds() -> bool:
+        return "one_run" in client.get("/api/progress/dashboard/ada", headers=bearer(key)).json()["user"]["badges"]
+
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert "done" in client.get("/admin/rulebook").text
+
+
+@pytest.mark.parametrize("path", ["/admin/correction", "/admin/rulebook"])
+def test_nobody_else_changes_anything(operator: tuple[httpx2.Client, str], path: str) -> None:
+    client, key = operator
+    fields = {"token": token_in(client.get("/admin").text), "user": "ada", "rulebook": "x" * 5_000}
+    origin = {"Origin": str(client.base_url).rstrip("/")}
+    assert client.post(path, data=fields, headers=origin).status_code == 401
+    sign_in(client, key)
+    assert client.post(path, data=fields, headers={"Origin": "https://evil.example"}).status_code in {403, 413}

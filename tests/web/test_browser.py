@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.http.callers import bearer, make_key
+from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
 
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 ADDRESSES = (
     "/admin",
     "/admin?user=ada",
+    "/admin/rulebook",
     "/u/ada",
     "/u/bob",
     "/u/cem",
@@ -53,6 +57,29 @@ def test_a_badge_appears_on_the_open_page_without_a_reload(
     assert "First Steps" in page.locator("#celebration").inner_text()
     points = client.get("/api/progress/dashboard/live").json()["user"]["totalPoints"]
     page.wait_for_selector(f'[data-total-points="{points}"]', timeout=2_000)
+
+
+def test_an_operator_signs_in_and_corrects_by_the_forms(browser: Browser, start_server: StartServer) -> None:
+    server = start_server()
+    # In a thread of its own: the browser's has an event loop.
+    with ThreadPoolExecutor(1) as thread:
+        key = thread.submit(make_key, f"sqlite:///{server.database}", "admin").result()
+    event = {"userId": "ada", "eventType": "code_run", "eventId": "run-1"}
+    with server.client() as client:
+        assert client.post("/api/progress/event", json=event, headers=bearer(key)).status_code == 201
+    page = browser.new_page()
+    page.goto(f"{server.url}/admin?user=ada")
+    page.fill("[name=key]", key)
+    page.click("main button")
+    page.fill("#user", "ada")
+    page.click("text=Show")
+    page.fill("#target", "run-1")
+    page.fill("#reason", "a mistake")
+    page.click("button:has-text('Correct')")
+    assert "The event does not count any more." in page.locator("p.notice").inner_text()
+    page.click("text=Sign out")
+    assert page.locator("[name=key]").is_visible()
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

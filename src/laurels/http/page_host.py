@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
@@ -25,6 +26,8 @@ from laurels.http.wire.streams import EventStream
 
 # A key and a token. Anybody may send a form, and to decode half a megabyte takes a third of a second.
 FORM_BYTES = 4 * 1024
+# A rulebook, with each of its characters escaped at the worst.
+LONG_FORM_BYTES = 1024 * 1024
 MOST_FIELDS = 50
 
 
@@ -83,13 +86,11 @@ class PageHost:
         session = sessions.session_in(request.scope) or ""
         return hmac.new(session.encode(), b"form", hashlib.sha256).hexdigest()
 
-    async def form(self, request: Request[Any, Any, Any]) -> dict[str, str] | None:
+    async def form(self, request: Request[Any, Any, Any], *, is_long: bool = False) -> dict[str, str] | None:
         """The fields of a form that one of our own pages sent; None for any other."""
-        body = await read_body(request.scope, request.receive, FORM_BYTES)
+        body = await read_body(request.scope, request.receive, LONG_FORM_BYTES if is_long else FORM_BYTES)
         try:
-            fields = dict(
-                parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
-            )
+            fields = await asyncio.to_thread(_fields_of, body) if is_long else _fields_of(body)
         except ValueError:
             return None
         origin = request.headers.get("origin", "")
@@ -97,3 +98,12 @@ class PageHost:
         if not is_own or not hmac.compare_digest(fields.get("token", ""), self.form_token(request)):
             return None
         return fields
+
+    def caller_name(self, request: Request[Any, Any, Any]) -> str | None:
+        """What the sender of `request` is called in the ledger, where that is known."""
+        return caller_of(request.scope).name
+
+
+def _fields_of(body: bytes) -> dict[str, str]:
+    """The last field of each name. Raises ValueError where there are too many."""
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS))

@@ -1,22 +1,65 @@
-"""The addresses of the operator's page."""
+"""The addresses of the operator's pages. What they change asks for a session and for a form of our own."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 
+from laurels.application.maintenance.publishing import Publications
 from laurels.application.service import Service
-from laurels.web.pages.admin import overview_page, sign_in_page
+from laurels.application.webhooks.webhooks import Webhooks
+from laurels.errors import LaurelsError, StoreError
+from laurels.web.pages.admin import correct, overview_page, sign_in_page
+from laurels.web.pages.admin_rulebook import rulebook_page, submit
 from laurels.web.viewing import host_of, refused_form
 
 
 @get("/admin", include_in_schema=False)
-async def admin(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[Any]:
+async def admin(
+    request: Request[Any, Any, Any], service: NamedDependency[Service], webhooks: NamedDependency[Webhooks]
+) -> Response[Any]:
     if not host_of(request).viewer(request).is_admin:
         return sign_in_page(request)
-    return await overview_page(request, service)
+    return await overview_page(request, service, webhooks)
+
+
+@post("/admin/correction", include_in_schema=False)
+async def correction(
+    request: Request[Any, Any, Any], service: NamedDependency[Service], webhooks: NamedDependency[Webhooks]
+) -> Response[Any]:
+    if not host_of(request).viewer(request).is_admin:
+        return sign_in_page(request)
+    fields = await host_of(request).form(request)
+    if fields is None:
+        return refused_form(request)
+    user_id = fields.get("user", "")
+    try:
+        done = await correct(request, service, fields)
+    except StoreError:
+        raise
+    except LaurelsError as error:
+        return await overview_page(request, service, webhooks, user_id=user_id, fault=str(error))
+    return Response(b"", status_code=303, headers={"location": f"/admin?{urlencode({'user': user_id, 'done': done})}"})
+
+
+@get("/admin/rulebook", include_in_schema=False)
+async def rulebook(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[Any]:
+    if not host_of(request).viewer(request).is_admin:
+        return sign_in_page(request)
+    return await rulebook_page(request, service)
+
+
+@post("/admin/rulebook", include_in_schema=False)
+async def submit_rulebook(
+    request: Request[Any, Any, Any], service: NamedDependency[Service], publications: NamedDependency[Publications]
+) -> Response[Any]:
+    if not host_of(request).viewer(request).is_admin:
+        return sign_in_page(request)
+    fields = await host_of(request).form(request, is_long=True)
+    return refused_form(request) if fields is None else await submit(request, service, publications, fields)
 
 
 @post("/admin/session", include_in_schema=False)
@@ -38,4 +81,4 @@ async def sign_out(request: Request[Any, Any, Any], service: NamedDependency[Ser
     return Response(b"", status_code=303, headers={"location": "/admin", "set-cookie": cookie})
 
 
-ADMIN = (admin, sign_in, sign_out)
+ADMIN = (admin, correction, rulebook, submit_rulebook, sign_in, sign_out)

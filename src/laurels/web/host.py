@@ -49,6 +49,11 @@ class Host(Protocol):
         """What the forms of a page carry in the field `token`."""
         ...
 
-    async def form(self, request: Request[Any, Any, Any]) -> dict[str, str] | None:
-        """The fields of a form that one of our own pages sent; None for any other."""
+    async def form(self, request: Request[Any, Any, Any], *, is_long: bool = False) -> dict[str, str] | None:
+        """The fields of a form that one of our own pages sent; None for any other. A form with a document in it
+        `is_long`: ask for one of administrators alone."""
+        ...
+
+    def caller_name(self, request: Request[Any, Any, Any]) -> str | None:
+        """What the sender of `request` is called in the ledger, where that is known."""
         ...

@@ -53,7 +53,8 @@ def change_own(path: str) -> Access:
 
 
 class Caller(Struct, frozen=True):
-    """Who sent a request. `user_id`: an end user with a token of the platform; `key`: the prefix of a key.
+    """Who sent a request. `user_id`: an end user with a token of the platform; `key`: the prefix of a key, which for a
+    session is one of its own, made from that of the prefix `parent`.
 
     `earliest_hours`: how far back its events may lie beside the scope that lifts this. `still_counts` tells whether
     they would be let in again; `fixed_fields` are those of their profile that they cannot change.
@@ -62,6 +63,7 @@ class Caller(Struct, frozen=True):
     scopes: frozenset[str] = frozenset()
     user_id: str | None = None
     key: str | None = None
+    parent: str | None = None
     records_own: bool = False
     earliest_hours: int | None = None
     shown: frozenset[str] = frozenset()
@@ -75,8 +77,8 @@ class Caller(Struct, frozen=True):
 
     @property
     def name(self) -> str | None:
-        """What the record keeps of them: the prefix of the key, or the user's id of the token."""
-        return self.key or self.user_id
+        """What the record keeps of them: the prefix of the key that an operator made, or the user's id of the token."""
+        return self.parent or self.key or self.user_id
 
 
 EVERYTHING = Caller(scopes=frozenset(SCOPES))

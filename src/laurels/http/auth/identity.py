@@ -118,15 +118,16 @@ class Identity:
             raise WrongCredentials
         return self._caller_of(key)
 
-    def _caller_of(self, key: ApiKey, *parents: str) -> Caller:
+    def _caller_of(self, key: ApiKey, parent: str | None = None) -> Caller:
         caller = self._by_key.get(key.prefix)
         if caller is None:
             caller = self._by_key[key.prefix] = Caller(
                 scopes=allowed_by(key.scopes),
                 key=key.prefix,
+                parent=parent,
                 earliest_hours=self._policy.earliest_hours,
                 shown=self._policy.shown,
-                still_counts=self._still(key.prefix, *parents),
+                still_counts=self._still(key.prefix, *([] if parent is None else [parent])),
             )
         return caller
 

@@ -1,16 +1,19 @@
-"""The operator's page: how the service is, a learner's ledger line by line, and the rulebook as it runs."""
+"""The operator's page: how the service is, a learner's ledger with what corrects it, keys and webhooks."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from litestar import Request, Response
 from msgspec import UNSET
 
 from laurels.application.service import Service
-from laurels.errors import InvalidQuery, StoreError, UnknownUser
+from laurels.application.webhooks.webhooks import Webhooks
+from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.rules.badges.awards import badge_and_period
+from laurels.errors import InvalidInput, InvalidQuery, StoreError, UnknownUser
 from laurels.web.languages import Language
 from laurels.web.names import shown_name
 from laurels.web.pages.learner import ledger_line
@@ -18,7 +21,7 @@ from laurels.web.rendering import language_of, page
 from laurels.web.viewing import host_of
 
 LINES = 50
-_NO_STORE = {"cache-control": "no-store"}
+NO_STORE = {"cache-control": "no-store"}
 
 
 def sign_in_page(request: Request[Any, Any, Any], *, failed: bool = False) -> Response[str]:
@@ -30,36 +33,111 @@ def sign_in_page(request: Request[Any, Any, Any], *, failed: bool = False) -> Re
         failed=failed,
         token=host_of(request).form_token(request),
     )
-    answer.headers.update(_NO_STORE)
+    answer.headers.update(NO_STORE)
     return answer
 
 
-async def overview_page(request: Request[Any, Any, Any], service: Service) -> Response[str]:
-    """The state of the service, and with `?user=` the ledger of a learner."""
+async def overview_page(
+    request: Request[Any, Any, Any], service: Service, webhooks: Webhooks, *, user_id: str = "", fault: str = ""
+) -> Response[str]:
+    """The state of the service, and with `user_id` or `?user=` the ledger of a learner; `fault` is why a correction of
+    theirs could not be made."""
     language = language_of(request)
-    _ = language.text
-    user_id = request.query_params.get("user", "")
+    user_id = user_id or request.query_params.get("user", "")
     learner: dict[str, Any] | None = None
-    notice = ""
+    notice = fault or _done(request.query_params.get("done", ""), language)
     if user_id:
         try:
             learner = await _learner(request, service, user_id, language)
         except (UnknownUser, InvalidQuery) as error:
-            notice = str(error)
+            notice = notice or str(error)
     answer = page(
         request,
         "admin.html",
+        status=422 if fault else 200,
         language=language,
         user_id=user_id,
         notice=notice,
         learner=learner,
         state=await _state(service, language),
         rulebook=service.rulebook,
+        keys=await _keys(service, language),
+        webhooks=await _webhooks(webhooks, language),
         tasks=[{"name": task.name, "health": task.health} for task in service.tasks],
         token=host_of(request).form_token(request),
     )
-    answer.headers.update(_NO_STORE)
+    answer.headers.update(NO_STORE)
     return answer
+
+
+async def correct(request: Request[Any, Any, Any], service: Service, fields: dict[str, str]) -> str:
+    """Make the correction that a form asks for. A word for what was done, as `overview_page` knows it. Raises
+    LaurelsError."""
+    user_id, target, reason = (fields.get(name, "").strip() for name in ("user", "target", "reason"))
+    corrections, caller = service.corrections, host_of(request).caller_name(request)
+    match fields.get("action", ""):
+        case "retract":
+            done = await corrections.retract(user_id, target, reason=reason, caller=caller)
+        case "grant":
+            done = await corrections.grant(user_id, target, reason=reason, caller=caller)
+        case "revoke":
+            done = await corrections.revoke(user_id, target, reason=reason, caller=caller)
+        case _:
+            raise InvalidInput("action", "Must be retract, grant or revoke.")
+    return "nothing" if done.is_replay else fields["action"]
+
+
+def _done(what: str, language: Language) -> str:
+    _ = language.text
+    return {
+        "retract": _("The event does not count any more."),
+        "grant": _("The badge is awarded."),
+        "revoke": _("The badge is taken back."),
+        "nothing": _("Nothing changed: it is so already."),
+    }.get(what, "")
+
+
+async def _keys(service: Service, language: Language) -> list[dict[str, str]]:
+    """The keys that count, as far as they may be shown."""
+    now = service.clock()
+    try:
+        keys = await service.store.keys.all()
+    except StoreError:
+        return []
+    return [
+        {
+            "name": key.name,
+            "prefix": key.prefix,
+            "scopes": ", ".join(sorted(key.scopes)),
+            "used": "" if key.last_used_at is None else _when(key.last_used_at, language),
+            "ends": "" if key.expires_at is None else _when(key.expires_at, language),
+        }
+        for key in keys
+        if key.counts(now)
+    ]
+
+
+async def _webhooks(webhooks: Webhooks, language: Language) -> list[dict[str, str]]:
+    """The endpoints, without their secrets, and what they are still owed."""
+    try:
+        endpoints = await webhooks.all()
+        waiting = [await webhooks.deliveries(each.id, state="pending") for each in endpoints]
+    except StoreError:
+        return []
+    return [
+        {
+            # No more than its host: paths of chat services are secrets.
+            "host": urlsplit(each.url).hostname or "",
+            "types": ", ".join(sorted(each.types)),
+            "waiting": language.number(len(owed)),
+            "last": (owed[0].error or "") if owed else "",
+        }
+        for each, owed in zip(endpoints, waiting, strict=True)
+    ]
+
+
+def _when(at: int, language: Language) -> str:
+    return language.instant(datetime.fromtimestamp(at / 1000, UTC))
 
 
 async def _state(service: Service, language: Language) -> list[tuple[str, str]]:
@@ -107,9 +185,21 @@ async def _learner(
         "points": language.number(progress.total_points),
         "level": language.number(user.level),
         "lines": [
-            {"seq": entry.seq, **ledger_line(entry, names=names, language=language, zone=UTC)}
+            {
+                "seq": entry.seq,
+                "event_id": _event_id(entry),
+                **ledger_line(entry, names=names, language=language, zone=UTC),
+            }
             for entry in reversed(entries)
         ],
         "older": f"/admin?{urlencode({'user': user_id, 'before': after + 1})}" if after else "",
-        "made": language.instant(datetime.fromtimestamp(progress.created_at / 1000, UTC)),
+        "made": _when(progress.created_at, language),
+        "held": [
+            {"id": each, "name": names.get(badge_and_period(each)[0], {}).get("name", each)} for each in progress.awards
+        ],
     }
+
+
+def _event_id(entry: Entry) -> str:
+    """The id of the event that a line records; empty for any other."""
+    return (entry.event_id or "") if isinstance(entry.body, EventRecorded) else ""

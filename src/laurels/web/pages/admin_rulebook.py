@@ -1,0 +1,152 @@
+"""The operator's page of the rulebook: what is in force, what another one would bring, and putting that in force."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from litestar import Request, Response
+
+from laurels.application.maintenance.backfill import Preview
+from laurels.application.maintenance.publishing import Publications
+from laurels.application.ports.jobs import Job
+from laurels.application.service import Service
+from laurels.domain.ledger import Notify
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import RulebookError
+from laurels.web.languages import Language
+from laurels.web.pages.admin import NO_STORE
+from laurels.web.rendering import language_of, page
+from laurels.web.viewing import host_of
+
+# Versions and jobs that are shown.
+LAST = 10
+# Learners who are named beside a badge that they would get.
+SAMPLES = 3
+BACKFILL, REPOINT = "backfill", "repoint"
+
+
+async def rulebook_page(
+    request: Request[Any, Any, Any],
+    service: Service,
+    *,
+    fields: dict[str, str] | None = None,
+    mistakes: list[str] | None = None,
+    preview: dict[str, Any] | None = None,
+) -> Response[str]:
+    """What is in force, and the form for another one; `fields` are what was sent with it, `mistakes` what is wrong with
+    that, or `preview` what it would bring, in words."""
+    language = language_of(request)
+    versions = await service.store.rulebook.versions(limit=LAST)
+    answer = page(
+        request,
+        "admin_rulebook.html",
+        status=422 if mistakes else 200,
+        language=language,
+        rulebook=service.rulebook,
+        event_types=[
+            {"name": name, "points": language.number(each.points), "what": each.description}
+            for name, each in service.rulebook.event_types.items()
+        ],
+        versions=[
+            {
+                "version": each.version,
+                "name": each.name,
+                "when": _when(each.published_at, language),
+                "by": each.published_by or "",
+            }
+            for each in versions
+        ],
+        jobs=[_job(job, language) for job in await service.store.jobs.last(limit=LAST)],
+        fields=fields or {},
+        after=_after(fields or {}),
+        mistakes=mistakes or [],
+        preview=preview,
+        token=host_of(request).form_token(request),
+    )
+    answer.headers.update(NO_STORE)
+    return answer
+
+
+async def submit(
+    request: Request[Any, Any, Any], service: Service, publications: Publications, fields: dict[str, str]
+) -> Response[Any]:
+    """Do what the form asks for: show what the rulebook in it would bring, or put it in force."""
+    try:
+        rulebook = await publications.read(fields.get("rulebook", "").replace("\r\n", "\n"))
+    except RulebookError as error:
+        mistakes = [_mistake(each) for each in (error, *error.others)]
+        return await rulebook_page(request, service, fields=fields, mistakes=mistakes)
+    after = _after(fields)
+    if fields.get("do") != "publish":
+        found = await publications.preview(rulebook, repoint=after == REPOINT)
+        shown = _previewed(found, rulebook, language_of(request))
+        return await rulebook_page(request, service, fields=fields, preview=shown)
+    told = fields.get("notify")
+    notify: Notify = "digest" if told == "digest" else "each" if told == "each" else "none"
+    await publications.publish(
+        rulebook,
+        by=host_of(request).caller_name(request),
+        backfill=after == BACKFILL,
+        repoint=after == REPOINT,
+        notify=notify if after else "none",
+    )
+    # Who asked sees it at once, where this process answers.
+    await service.rules.look()
+    return Response(b"", status_code=303, headers={"location": "/admin/rulebook"})
+
+
+def _after(fields: dict[str, str]) -> str:
+    """What follows the publication: nothing, the badges of the past, or those and its points."""
+    asked = fields.get("after", BACKFILL)
+    return asked if asked in (BACKFILL, REPOINT) else ""
+
+
+def _mistake(error: RulebookError) -> str:
+    line = error.where.rpartition(":")[2]
+    return f"{line + ': ' if line else ''}{error.key + ': ' if error.key else ''}{error.detail}"
+
+
+def _when(at: int, language: Language) -> str:
+    return language.instant(datetime.fromtimestamp(at / 1000, UTC))
+
+
+def _job(job: Job, language: Language) -> dict[str, Any]:
+    _ = language.text
+    states = {"waiting": _("waits"), "running": _("runs"), "done": _("done"), "failed": _("failed")}
+    # Another rulebook was published before it was done.
+    states["replaced"] = _("replaced")
+    return {
+        "version": job.version,
+        "what": _("points and badges of the past") if job.repoint else _("badges of the past"),
+        "state": states.get(job.state, job.state),
+        "when": _when(job.finished_at or job.started_at or job.created_at, language),
+        "learners": language.number(job.learners),
+        "awards": language.number(sum(job.awards.values())),
+        "error": job.error or "",
+    }
+
+
+def _previewed(preview: Preview, rulebook: Rulebook, language: Language) -> dict[str, Any]:
+    number = language.number
+    names = {badge.id: badge.name for badge in rulebook.badges}
+    return {
+        "learners": number(preview.learners),
+        "events": number(preview.events),
+        "points": number(preview.points),
+        "levels": number(preview.levels_changed),
+        "seconds": number(max(1, round(preview.estimated_seconds))),
+        "badges": [
+            {
+                "name": names.get(each.badge_id, each.badge_id),
+                "holders": number(each.holders),
+                "would_earn": number(each.would_earn),
+                "samples": [
+                    f"{sample.user_id} ({language.date(date.fromisoformat(sample.earned_at[:10]))})"
+                    for sample in each.samples[:SAMPLES]
+                ],
+            }
+            for each in preview.badges
+            if each.would_earn
+        ],
+    }
