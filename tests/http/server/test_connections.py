@@ -1,12 +1,25 @@
-"""What is used of the server's own classes must be there, and a server says so at its start where it is not."""
+"""What is used of the server's own classes must be there, and a server says so at its start where it is not; and what
+one connection sends holds up no other one."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
 import pytest
+import uvicorn
+from litestar.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from laurels.errors import SettingsError
-from laurels.http.server.connections import check_server
+from laurels.http.server import connections
+from laurels.http.server.connections import BoundedProtocol, check_server
+
+HEAD = b"POST / HTTP/1.1\r\nhost: a\r\n"
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+CHUNK = b"1\r\nx\r\n"
 
 
 def test_the_locked_server_has_all_that_is_used() -> None:
@@ -23,3 +36,95 @@ def test_another_server_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> N
         check_server()
     for part in ("HttpToolsProtocol.on_headers_complete", "RequestResponseCycle.keep_alive", "uvicorn", "<0.55"):
         assert part in str(refused.value)
+
+
+async def _answer(send: Send, text: bytes) -> None:
+    head = [(b"content-length", str(len(text)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": head})  # type: ignore[typeddict-item]
+    await send({"type": "http.response.body", "body": text, "more_body": False})
+
+
+async def answers_at_once(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await _answer(send, b"seen")
+
+
+async def answers_with_size(_scope: Scope, receive: Receive, send: Send) -> None:
+    size, goes_on = 0, True
+    while goes_on:
+        message = await receive()
+        assert message["type"] == "http.request"
+        size, goes_on = size + len(message["body"]), message["more_body"]
+    await _answer(send, b"%d" % size)
+
+
+class Counted(BoundedProtocol):
+    """Counts the pieces of bodies that one turn of the event loop reads."""
+
+    now = most = 0
+
+    def on_body(self, body: bytes) -> None:
+        Counted.now += 1
+        Counted.most = max(Counted.most, Counted.now)
+        super().on_body(body)
+
+
+@asynccontextmanager
+async def connected(
+    app: object, protocol: type[BoundedProtocol] = BoundedProtocol
+) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection to an application."""
+    config = uvicorn.Config(app, log_config=None, lifespan="off")  # pyright: ignore[reportArgumentType]  any application
+    config.load()
+    loop, state = asyncio.get_running_loop(), ServerState()
+    server = await loop.create_server(lambda: protocol(config, state, {}, loop), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        server.close()
+        while state.connections:  # noqa: ASYNC110  nobody tells when they are gone
+            await asyncio.sleep(0.001)
+
+
+async def test_a_body_of_thousands_of_chunks_gives_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_TURN", 0)
+    Counted.now = Counted.most = 0
+
+    async def tick() -> None:
+        while True:
+            Counted.now = 0
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(tick())
+    async with connected(answers_with_size, Counted) as (reader, writer), asyncio.timeout(20):
+        writer.write(
+            CHUNKED + CHUNK * 40_000 + b"0\r\n\r\n" + HEAD + b"content-length: 100000\r\n\r\n" + bytes(100_000)
+        )
+        assert (await reader.readuntil(b"40000")).startswith(b"HTTP/1.1 200")
+        await reader.readuntil(b"100000")
+    ticking.cancel()
+    assert Counted.most <= 200
+
+
+@pytest.mark.parametrize("start", [CHUNKED, HEAD + b"content-length: 99999999999\r\n\r\n"])
+async def test_a_body_that_nobody_reads_is_not_taken_for_ever(monkeypatch: pytest.MonkeyPatch, start: bytes) -> None:
+    monkeypatch.setattr(connections, "LINGER", 0.01)
+    async with connected(answers_at_once) as (reader, writer), asyncio.timeout(20):
+        writer.write(start)
+        await reader.readuntil(b"seen")
+        with pytest.raises(ConnectionError):  # noqa: PT012  at one of them
+            while True:
+                writer.write(CHUNK * 10_000)
+                await writer.drain()
+
+
+async def test_what_is_left_of_a_small_body_is_passed_over() -> None:
+    async with connected(answers_at_once) as (reader, writer), asyncio.timeout(20):
+        for start, body in (
+            (HEAD + b"content-length: 3000\r\n\r\n", bytes(3_000)),
+            (CHUNKED, CHUNK * 500 + b"0\r\n\r\n"),
+        ) * 20:
+            writer.write(start)
+            await reader.readuntil(b"seen")
+            writer.write(body)

@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import requires
+from time import monotonic
 from typing import ClassVar
 
 import httptools
@@ -53,6 +54,11 @@ _IN_CYCLE = {
 _PIECE = 512
 _WHOLE = 1_024
 _MOST_UNREAD = 1024 * 1024
+# Seconds of reading what one client has sent, after which others get their turn: what comes at once may be tens of
+# thousands of chunks of a byte.
+_TURN = 0.001
+# Bytes of a body that are passed over when its request has been answered without it. Who sends more is cut off.
+_PASSED_OVER = 64 * 1024
 # Seconds that what a refused client still sends is thrown away, so that it comes to read the refusal.
 LINGER = 1.0
 # Seconds in which a client must take something when the server stops.
@@ -121,6 +127,9 @@ class BoundedProtocol(HttpToolsProtocol):
     _unread = b""
     _at = 0
     _body_left = 0
+    _next_turn: asyncio.Handle | None = None
+    # Bytes of a body that nobody reads any more that may still come.
+    _passes_over: int | None = None
     _is_refused = False
     _is_stopping = False
 
@@ -146,6 +155,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._unread = b""
         self._transport.end()
         if self._address is not None:
             self._of_address[self._address] -= 1
@@ -165,13 +175,15 @@ class BoundedProtocol(HttpToolsProtocol):
             if len(self._unread) > _MOST_UNREAD:
                 self._transport.abort()
                 return
-            self._work_off()
+            if self._next_turn is None:
+                self._work_off()
         # A further request on a connection that was idle: the server's own timer has ended with its first byte.
         if self._head_timer is None and self.cycle and self.cycle.response_complete and not self._is_refused:
             self._wait_for_head()
 
     def _work_off(self) -> None:
-        """Read what has come piece by piece, as long as not too many requests wait."""
+        """Read what has come piece by piece, as long as not too many requests wait, and for no longer than a turn."""
+        until = monotonic() + _TURN
         while self._at < len(self._unread) and not self._is_refused:
             if len(self.pipeline) >= self.limits.ahead:
                 self.flow.pause_reading()
@@ -180,10 +192,25 @@ class BoundedProtocol(HttpToolsProtocol):
             piece = self._unread[self._at : self._at + size]
             self._at += size
             self._feed(piece)
+            if self._at < len(self._unread) and monotonic() > until:
+                self._transport.hold_reading()
+                self._next_turn = self.loop.call_soon(self._take_turn)
+                return
         self._unread, self._at = b"", 0
+
+    def _take_turn(self) -> None:
+        """Go on where the last turn ended."""
+        self._next_turn = None
+        self._transport.release_reading()
+        self._work_off()
 
     def _feed(self, data: bytes) -> None:
         self._silent += len(data)
+        if self._passes_over is not None:
+            self._passes_over -= len(data)
+            if self._passes_over < 0:
+                self._end_after_answers()
+                return
         try:
             self.parser.feed_data(data)  # pyright: ignore[reportOptionalMemberAccess]  None only after the end
             if self._silent > self.limits.head_bytes:
@@ -229,13 +256,16 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._silent = 0
+        self._passes_over = None
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body:
+            self._passes_over = _PASSED_OVER
         if not self.pipeline and self._is_refused and self.cycle.response_complete:
             self._linger()
-        elif self._unread:
+        elif self._unread and self._next_turn is None:
             self._work_off()
 
     def pause_writing(self) -> None:

@@ -33,10 +33,32 @@ class CoalescingTransport:
         self._taken = 0
         self._is_finished = False
         self._timer: asyncio.TimerHandle | None = None
+        self._is_paused = self._is_held = False
         # Asked at each request.
         self.is_closing = transport.is_closing
-        self.pause_reading = transport.pause_reading
-        self.resume_reading = transport.resume_reading
+
+    def pause_reading(self) -> None:
+        """Read nothing from now on."""
+        self._is_paused = True
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again, at the latest when reading is not held any more."""
+        self._is_paused = False
+        if not self._is_held:
+            self._transport.resume_reading()
+
+    def hold_reading(self) -> None:
+        """Read nothing until `release_reading`, whatever others ask for."""
+        self._is_held = True
+        if not self.is_closing():
+            self._transport.pause_reading()
+
+    def release_reading(self) -> None:
+        """Read again, unless it is paused."""
+        self._is_held = False
+        if not self._is_paused and not self.is_closing():
+            self._transport.resume_reading()
 
     def write(self, data: bytes) -> None:
         """Send `data`, at the latest before the event loop waits."""
