@@ -46,10 +46,8 @@ async def laurels(url: str, clock: SettableClock) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
-async def sender() -> AsyncIterator[WebhookSender]:
-    sender = WebhookSender(allow_private=True)
-    yield sender
-    await sender.close()
+def sender() -> WebhookSender:
+    return WebhookSender(allow_private=True)
 
 
 @pytest.fixture

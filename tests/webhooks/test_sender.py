@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -85,7 +89,6 @@ async def test_private_addresses_are_not_called(address: str) -> None:
     for addresses in ((address,), ("1.1.1.1", address)):
         sender = resolving(*addresses)
         assert await sender.send("https://hooks.example/", HEADERS, b"{}") == Answer(error=FORBIDDEN)
-        await sender.close()
 
 
 @pytest.mark.parametrize("address", PUBLIC)
@@ -111,7 +114,6 @@ async def test_other_ways_to_this_machine_are_closed(url: str) -> None:
     answer = await sender.send(url, HEADERS, b"{}")
     assert answer.status is None
     assert answer.error in (FORBIDDEN, "the name cannot be resolved")
-    await sender.close()
 
 
 async def test_a_redirect_is_a_failure_and_is_not_followed(receiver: Receiver, sender: WebhookSender) -> None:
@@ -131,7 +133,109 @@ async def test_who_hangs_is_not_waited_for(receiver: Receiver) -> None:
     sender = WebhookSender(allow_private=True, in_all=0.3)
     receiver.hangs.set()
     assert await sender.send(receiver.url, HEADERS, b"{}") == Answer(error="no answer in time")
-    await sender.close()
+
+
+@pytest.mark.parametrize(
+    ("start", "again"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nlink: " + bytes(15_000).replace(b"\0", b"x") + b"\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"a:b\r\n"),
+        (b"HTTP/1.1 200 OK\r\na: ", b"x"),
+        (b"", b"x"),
+    ],
+    ids=["interim", "large interim", "fields", "long field", "no answer"],
+)
+async def test_a_head_without_end_is_given_up_after_a_little(start: bytes, again: bytes) -> None:
+    answer, sent = await _answered_with(start, again)
+    assert answer == Answer(error="the connection broke")
+    assert sent < ENDLESS
+
+
+@pytest.mark.parametrize("head", [b"", b"transfer-encoding: chunked\r\n", b"content-length: 999999999\r\n"])
+async def test_what_follows_a_head_does_not_matter(head: bytes) -> None:
+    answer, sent = await _answered_with(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n", b"1\r\nx\r\n")
+    assert answer == Answer(200)
+    assert sent < ENDLESS
+
+
+async def test_an_answer_counts_without_the_rest_of_its_body(sender: WebhookSender) -> None:
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 202 Accepted\r\ncontent-length: 9\r\n\r\nhalf")
+
+    async with serving(answer) as url:
+        assert await sender.send(url, HEADERS, b"{}") == Answer(202)
+
+
+async def test_names_that_hang_hold_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    look_up, is_over, threads = socket.getaddrinfo, threading.Event(), list[str]()
+    loop, all_asked = asyncio.get_running_loop(), asyncio.Event()
+
+    def hang(host: str, *args: Any, **options: Any) -> Any:
+        if not host.endswith("hangs.example"):
+            return look_up(host, *args, **options)
+        threads.append(host)
+        if len(threads) == 64:
+            loop.call_soon_threadsafe(all_asked.set)
+        is_over.wait(20)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    # More than the event loop has threads.
+    urls = [f"https://{number}.hangs.example/" for number in range(64)] * 2
+    sender = WebhookSender(in_all=20)
+    sending = [asyncio.create_task(sender.send(url, HEADERS, b"{}")) for url in urls]
+    async with asyncio.timeout(20):
+        await all_asked.wait()
+        assert await loop.getaddrinfo("127.0.0.1", 80)
+    assert not is_over.is_set()
+    is_over.set()
+    assert await asyncio.gather(*sending) == [Answer(error="the name cannot be resolved")] * 128
+    assert len(threads) == 64
+
+
+ENDLESS = 64 * 1024 * 1024
+
+
+@asynccontextmanager
+async def serving(
+    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+) -> AsyncGenerator[str]:
+    """The address of a receiver that reads a request and then does what it likes."""
+
+    under_way: list[asyncio.Task[Any] | None] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        under_way.append(asyncio.current_task())
+        await reader.readuntil(b"{}")
+        with suppress(OSError):
+            await answer(reader, writer)
+            await reader.read()
+        writer.transport.abort()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    finally:
+        server.close()
+        await asyncio.gather(*filter(None, under_way))
+
+
+async def _answered_with(start: bytes, again: bytes) -> tuple[Answer, int]:
+    """What is told of an answer that has no end, and how many bytes of it were taken at the most."""
+    sent = 0
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(start)
+        piece = again * (65_536 // len(again) + 1)
+        while sent < ENDLESS:
+            writer.write(piece)
+            await writer.drain()
+            sent += len(piece)
+
+    async with serving(answer) as url:
+        return await WebhookSender(allow_private=True).send(url, HEADERS, b"{}"), sent
 
 
 async def test_who_is_not_there_is_told_of(receiver: Receiver, sender: WebhookSender) -> None:
@@ -229,8 +333,6 @@ async def test_tls_is_verified_against_the_name_at_the_checked_address(secured: 
     assert secured.served == [f"hooks.example:{secured.port}"]
     other = await trusting.send(f"https://other.example:{secured.port}/", HEADERS, b"{}")
     assert other == Answer(error="TLS failed")
-    await trusting.close()
     plain = WebhookSender(allow_private=True, resolve=resolve)
     assert await plain.send(f"https://hooks.example:{secured.port}/", HEADERS, b"{}") == Answer(error="TLS failed")
-    await plain.close()
     assert len(secured.served) == 1

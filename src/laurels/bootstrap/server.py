@@ -180,7 +180,6 @@ async def _identity(stack: AsyncExitStack, settings: Settings, service: Service,
 
 async def _webhooks(stack: AsyncExitStack, settings: Settings, service: Service) -> Webhooks:
     sender = WebhookSender(allow_private=settings.webhook_private)
-    stack.push_async_callback(sender.close)
     return await stack.enter_async_context(service.delivering(sender, allow_private=settings.webhook_private))
 
 

@@ -123,23 +123,18 @@ def _line(delivery: Delivery) -> list[str]:
 
 
 def _run(store: str | None, work: Callable[[Webhooks], Awaitable[T]]) -> T:
-    try:
-        from laurels.http.webhook_sender import WebhookSender  # noqa: PLC0415  needs the server's packages
-    except ModuleNotFoundError:
-        raise CommandFailed("Webhooks need packages that are not installed: pip install 'laurels[server]'.") from None
+    from laurels.http.webhook_sender import WebhookSender  # noqa: PLC0415  most commands need no TLS
+
     settings = store_settings(store)
     allow_private = settings.webhook_private
 
     async def run() -> T:
         sender = WebhookSender(allow_private=allow_private)
+        opened = await open_store(settings.store)
         try:
-            opened = await open_store(settings.store)
-            try:
-                return await work(Webhooks(opened.webhooks, system_clock, sender=sender, allow_private=allow_private))
-            finally:
-                await opened.close()
+            return await work(Webhooks(opened.webhooks, system_clock, sender=sender, allow_private=allow_private))
         finally:
-            await sender.close()
+            await opened.close()
 
     try:
         return asyncio.run(run())

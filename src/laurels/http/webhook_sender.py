@@ -2,30 +2,40 @@
 
 A name is resolved once, every address that it has is checked, and the connection goes to one of these: a name that
 leads elsewhere a moment later leads nowhere. TLS is verified against the name all the same. Redirects are not followed.
+
+Of an answer its status is read and nothing else, here and not by a library: one that reads all there can be would be
+kept busy by an answer of a hundred thousand small parts, and everybody would wait.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
-
-import httpx2
+from contextlib import suppress
+from threading import Thread
+from urllib.parse import SplitResult, quote, urlsplit
 
 from laurels.application.webhooks.deliverer import Answer
 from laurels.domain.webhooks import check_url, is_delivered, is_public
 from laurels.errors import InvalidInput
 
-# Seconds for a connection, for each step, and for all of it.
+# Seconds for a connection, for all of it, and for what follows the head of an answer.
 CONNECT = 5.0
-STEP = 10.0
 IN_ALL = 15.0
-# Bytes of an answer that are read; nothing of it is used.
+REST = 1.0
+# Bytes of an answer that are read, what comes before its status included.
 ANSWER_BYTES = 16 * 1024
 # Addresses of one name that are tried.
 _ADDRESSES = 3
+
+
+_STATUS = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})[ \r]").match
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*+([0-9]{1,9})[ \t]*+\r", re.IGNORECASE).search
+# What stands for itself in the target of a request; the rest is escaped.
+_PLAIN = "%/:=&?~#+!$,;'@()*[]"
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
@@ -34,36 +44,69 @@ class NotPublic(Exception):
     """A name leads to this machine or a private network."""
 
 
-async def resolve(host: str, port: int) -> list[str]:
-    """The IP addresses of a name, in the order in which to try them. Raises OSError or UnicodeError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+class Unreachable(Exception):
+    """No address of a name takes a connection; what to tell of it."""
+
+
+class Unreadable(Exception):
+    """What came is no answer, or too much of one."""
+
+
+class Resolver:
+    """Looks names up, each in a thread of its own: a name server that hangs takes half a minute for each look, and the
+    threads that the event loop has for it are those by which the database is found again."""
+
+    def __init__(self) -> None:
+        # Those who ask for the same name meanwhile get the same answer; None: it has none.
+        self._under_way: dict[tuple[str, int], asyncio.Future[list[str] | None]] = {}
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        """The IP addresses of a name, in the order in which to try them. Raises OSError."""
+        asked = self._under_way.get((host, port))
+        if asked is None:
+            loop = asyncio.get_running_loop()
+            asked = self._under_way[host, port] = loop.create_future()
+
+            def tell(addresses: list[str] | None) -> None:
+                self._under_way.pop((host, port)).set_result(addresses)
+
+            def look_up() -> None:
+                addresses = _addresses_of(host, port)
+                # Nobody waits any more where the loop has ended.
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(tell, addresses)
+
+            # The end of the process does not wait for it.
+            Thread(target=look_up, name="laurels-webhook-name", daemon=True).start()
+        addresses = await asyncio.shield(asked)
+        if addresses is None:
+            raise socket.gaierror
+        return addresses
+
+
+def _addresses_of(host: str, port: int) -> list[str] | None:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return None
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class WebhookSender:
-    """`Sender` over the network, until `close`. `allow_private`: also http, this machine and private networks."""
+    """`Sender` over the network. `allow_private`: also http, this machine and private networks."""
 
     def __init__(
         self,
         *,
         allow_private: bool = False,
-        resolve: Resolve = resolve,
+        resolve: Resolve | None = None,
         tls: ssl.SSLContext | None = None,
         in_all: float = IN_ALL,
     ) -> None:
         self._allow_private = allow_private
-        self._resolve = resolve
+        self._resolve = resolve or Resolver()
         self._in_all = in_all
-        self._client = httpx2.AsyncClient(
-            verify=tls or ssl.create_default_context(),
-            # A proxy of the environment would do what the checks forbid.
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx2.Timeout(STEP, connect=CONNECT),
-            # A connection was verified for one name; by its address another one could find it.
-            limits=httpx2.Limits(max_keepalive_connections=0),
-            headers={"user-agent": "Laurels-Webhooks", "accept": "*/*", "accept-encoding": "identity"},
-        )
+        self._tls = tls or ssl.create_default_context()
 
     async def send(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
         """Post `body`; see `Sender`. What is told of an error names no address."""
@@ -74,58 +117,99 @@ class WebhookSender:
             return Answer(error="no answer in time")
         except (InvalidInput, NotPublic):
             return Answer(error="leads to this machine or a private network, or is no https")
-        except (socket.gaierror, UnicodeError):
+        except socket.gaierror:
             return Answer(error="the name cannot be resolved")
-        except httpx2.TimeoutException:
-            return Answer(error="no answer in time")
-        except httpx2.ConnectError as error:
-            reason = "TLS failed" if _is_tls(error) else "cannot be reached"
-            return Answer(error=reason)
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError):
+        except Unreachable as error:
+            return Answer(error=str(error))
+        except (Unreadable, EOFError, OSError):
             return Answer(error="the connection broke")
         if 300 <= status < 400:
             return Answer(status, "redirects are not followed")
         return Answer(status, None if is_delivered(status) else f"answered {status}")
 
-    async def close(self) -> None:
-        """Give the connections back."""
-        await self._client.aclose()
-
     async def _post(self, url: str, headers: dict[str, str], body: bytes) -> int:
         check_url(url, allow_private=self._allow_private)
         parts = urlsplit(url)
         host = parts.hostname or ""
-        addresses = await self._resolve(host, parts.port or (443 if parts.scheme == "https" else 80))
+        addresses = await self._resolve(host, _port_of(parts))
         if not self._allow_private and not all(map(is_public, addresses)):
             raise NotPublic
-        for number, address in enumerate(addresses[:_ADDRESSES], 1):
+        reader, writer = await self._connect(parts, addresses[:_ADDRESSES])
+        try:
+            writer.write(_request(parts, headers, body))
+            return await _status_in(reader)
+        finally:
+            writer.transport.abort()
+
+    async def _connect(
+        self, parts: SplitResult, addresses: list[str]
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the first address that takes one."""
+        is_secure = parts.scheme == "https"
+        reason = "cannot be reached"
+        for address in addresses:
             try:
-                return await self._post_to(address, url, headers, body)
-            except httpx2.ConnectError as error:
-                if number == min(len(addresses), _ADDRESSES) or _is_tls(error):
-                    raise
-        raise socket.gaierror
-
-    async def _post_to(self, address: str, url: str, headers: dict[str, str], body: bytes) -> int:
-        parts = urlsplit(url)
-        async with self._client.stream(
-            "POST",
-            httpx2.URL(url).copy_with(host=address),
-            content=body,
-            headers={**headers, "host": parts.netloc},
-            extensions={"sni_hostname": parts.hostname or ""},
-        ) as answer:
-            size = 0
-            async for piece in answer.aiter_raw():
-                size += len(piece)
-                if size >= ANSWER_BYTES:
-                    break
-            return answer.status_code
+                async with asyncio.timeout(CONNECT):
+                    return await asyncio.open_connection(
+                        address,
+                        _port_of(parts),
+                        limit=ANSWER_BYTES,
+                        ssl=self._tls if is_secure else None,
+                        server_hostname=parts.hostname if is_secure else None,
+                    )
+            except ssl.SSLError:
+                raise Unreachable("TLS failed") from None
+            except TimeoutError:
+                reason = "no answer in time"
+            except OSError:
+                reason = "cannot be reached"
+        raise Unreachable(reason)
 
 
-def _is_tls(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+def _port_of(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _request(parts: SplitResult, headers: dict[str, str], body: bytes) -> bytes:
+    target = quote(parts.path or "/", safe=_PLAIN) + (f"?{quote(parts.query, safe=_PLAIN)}" if parts.query else "")
+    fields = {
+        "host": parts.netloc,
+        "user-agent": "Laurels-Webhooks",
+        "accept": "*/*",
+        "accept-encoding": "identity",
+        "connection": "close",
+        "content-length": str(len(body)),
+        **headers,
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"POST {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body
+
+
+async def _status_in(reader: asyncio.StreamReader) -> int:
+    """The status of the answer, past those that only say that one will come. Raises Unreadable, EOFError or OSError."""
+    taken, status = 0, 100
+    head = b""
+    while 100 <= status < 200 and status != 101:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.LimitOverrunError:
+            raise Unreadable from None
+        taken += len(head)
+        found = _STATUS(head)
+        if found is None or taken > ANSWER_BYTES:
+            raise Unreadable
+        status = int(found[1])
+    await _take_rest(reader, head, status)
+    return status
+
+
+async def _take_rest(reader: asyncio.StreamReader, head: bytes, status: int) -> None:
+    """Read a short body, so that its sender is not cut off in it. The answer counts without it."""
+    length = _LENGTH(head)
+    left = ANSWER_BYTES if length is None else min(int(length[1]), ANSWER_BYTES)
+    if status in (101, 204, 304):
+        return
+    with suppress(TimeoutError, OSError):
+        async with asyncio.timeout(REST):
+            while left > 0 and (piece := await reader.read(left)):
+                left -= len(piece)
