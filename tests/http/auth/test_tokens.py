@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -29,11 +30,14 @@ class Platform:
         self.body = b""
         self.status = 200
         self.asked = 0
+        self.answers = Event()
+        self.answers.set()
         platform = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 platform.asked += 1
+                platform.answers.wait(20)
                 self.send_response(platform.status)
                 self.send_header("location", "/elsewhere")
                 self.send_header("content-length", str(len(platform.body)))
@@ -119,6 +123,31 @@ async def test_a_new_key_is_looked_for_but_not_for_each_token(
     monkeypatch.setattr(tokens, "AGAIN", 0.0)
     assert await checking.check(signed(new, "RS256", kid="new")) is not None
     assert await checking.check(signed(old, "RS256", kid="old")) is None
+    await checking.close()
+
+
+async def test_a_platform_that_hangs_holds_up_nobody_whose_key_is_known(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "FRESH", 0.0)
+    monkeypatch.setattr(tokens, "_FETCH_SECONDS", 20.0)
+    key, new = rsa("one"), rsa("new")
+    platform.publish(key)
+    checking = Tokens(TokenRules(jwks_url=platform.url))
+    token = signed(key, "RS256", kid="one")
+    assert await checking.check(token) is not None
+    monkeypatch.setattr(tokens, "AGAIN", 0.0)
+    platform.answers.clear()
+    async with asyncio.timeout(15):
+        for _ in range(3):
+            assert await checking.check(token) is not None
+    # One whose key is not known waits for those that come.
+    platform.publish(new)
+    waiting = asyncio.create_task(checking.check(signed(new, "RS256", kid="new")))
+    await asyncio.sleep(0)
+    platform.answers.set()
+    assert await waiting is not None
+    assert platform.asked == 2
     await checking.close()
 
 

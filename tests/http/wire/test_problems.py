@@ -7,12 +7,14 @@ from typing import Any
 
 import httpx2
 import pytest
-from litestar import get
+from litestar import Request, get
 from litestar.exceptions import HTTPException, NotAuthorizedException, ValidationException
+from structlog.testing import capture_logs
 
 from laurels.errors import (
     EventConflict,
     InvalidInput,
+    InvalidQuery,
     LaurelsError,
     OtherRulebook,
     RulebookError,
@@ -27,10 +29,13 @@ from laurels.errors import (
 )
 from laurels.http.app import build_app
 from laurels.http.auth.access import Caller
-from laurels.http.observability.observing import Observer
+from laurels.http.observability import observing
+from laurels.http.observability.observing import Observer, Sample
 from laurels.http.server.headers import SecurityHeaders
 from laurels.http.server.refusals import Refusals
 from laurels.http.server.routing import RouteTable
+from laurels.http.wire import problems
+from laurels.http.wire.bodies import text_of_path
 from laurels.http.wire.problems import STATUS, STORE_DETAILS, TITLES
 from tests.http.answers import assert_refused
 
@@ -168,3 +173,20 @@ class TestAnswers:
     async def test_a_query_that_does_not_convert_names_its_parameter(self) -> None:
         error = ValidationException(extra=[{"key": "limit", "message": "Expected `int`, got `str`"}])
         assert_refused(await answer_to(error), 422, field="limit", code=":invalid-query")
+
+
+def test_a_fault_that_comes_again_and_again_does_not_fill_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(problems, "_faults", Sample(2))
+    # The same second however long it takes.
+    monkeypatch.setattr(observing, "monotonic", lambda: 7.0)
+    request: Request[Any, Any, Any] = Request({"type": "http", "method": "GET", "state": {}, "headers": []})  # type: ignore[typeddict-item]
+    with capture_logs() as lines:
+        for _ in range(50):
+            assert problems.on_fault(request, ValueError("ours")).status_code == 500
+    assert [line["event"] for line in lines] == ["unexpected fault"] * 2
+
+
+def test_a_part_of_a_path_that_no_id_is_as_long_as_is_not_decoded() -> None:
+    assert text_of_path(b"%41" * 100, "userId") == "A" * 100
+    with pytest.raises(InvalidQuery):
+        text_of_path(b"%41" * 10_000, "userId")

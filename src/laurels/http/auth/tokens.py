@@ -33,6 +33,8 @@ AGAIN = 30.0
 # How many keys are tried on a token that does not name its key: each trial costs processor time.
 MOST_TRIED = 5
 _FETCH_SECONDS = 5.0
+# Seconds that tokens wait for keys to be read again while there are some that are known.
+_PATIENCE = 0.5
 _FETCH_BYTES = 256 * 1024
 # Clocks of two machines, in seconds.
 LEEWAY = 30
@@ -101,12 +103,14 @@ class Tokens:
         """What the token says; None where it does not count."""
         if len(text) > MAX_LENGTH or not self._rules.are_given:
             return None
-        if monotonic() > self._fresh_until:
-            await self._fetch()
+        if monotonic() > self._fresh_until and (fetching := self._fetch()) is not None:
+            # A platform that hangs holds up nobody whose key is known.
+            left = None if self._key is None else max(0.0, self._asked_at + _PATIENCE - monotonic())
+            await asyncio.wait({fetching}, timeout=left)
         token = self._read(text)
-        if token is None and self._rules.jwks_url is not None and monotonic() - self._asked_at > AGAIN:
+        if token is None and self._rules.jwks_url is not None and (fetching := self._fetch()) is not None:
             # It may be signed by a key that was published since.
-            await self._fetch()
+            await asyncio.wait({fetching})
             token = self._read(text)
         return token
 
@@ -139,16 +143,17 @@ class Tokens:
         fitting = [key for key in known if key.key_type in types and key.get("use") in (None, "sig")]
         return [key for key in fitting if key.get("alg") in (None, head.alg)][:MOST_TRIED]
 
-    async def _fetch(self) -> None:
-        """Read the published keys; what is known stays where that fails."""
+    def _fetch(self) -> asyncio.Task[None] | None:
+        """The reading of the published keys that is under way, begun now if need be; None where it is too early."""
         if self._fetching is None or self._fetching.done():
             if monotonic() - self._asked_at < AGAIN:
-                return
+                return None
             self._asked_at = monotonic()
             self._fetching = asyncio.create_task(self._read_keys(), name="laurels-jwks")
-        await asyncio.shield(self._fetching)
+        return self._fetching
 
     async def _read_keys(self) -> None:
+        """Read the published keys; what is known stays where that fails."""
         url = self._rules.jwks_url or ""
         try:
             async with (

@@ -134,6 +134,7 @@ STORE_DETAILS: dict[str, str] = {
 
 
 _failures = Sample(REFUSALS_LOGGED)
+_faults = Sample(REFUSALS_LOGGED)
 
 
 def problem(
@@ -195,9 +196,7 @@ def on_laurels_error(request: Request[Any, Any, Any], error: LaurelsError) -> Re
         is_logged = isinstance(error, InternalFault) or (isinstance(error, StoreError) and error.__cause__ is None)
         cause = None if is_logged else error
         # All who wait for a store that is away fail at once, and each with a traceback.
-        if (unlogged := _failures.take()) is not None:
-            more = {"unlogged": unlogged} if unlogged else {}
-            logger.error("request failed", route=_route(request), code=error.code, exc_info=cause, **more)
+        _log(_failures, "request failed", request, code=error.code, exc_info=cause)
     if not detail:
         return on_fault(request, error)
     errors = [FieldError(*fault) for fault in error.faults] if isinstance(error, InvalidInput) else None
@@ -233,10 +232,16 @@ def not_found(response: Response[Any]) -> Response[Any]:
     return problem(status=404, code="not-found", title=title, detail=_HTTP_DETAILS[HTTPStatus.NOT_FOUND])
 
 
+def _log(sample: Sample, event: str, request: Request[Any, Any, Any], **more: Any) -> None:
+    """Write a line where there are not too many of them."""
+    if (unlogged := sample.take()) is not None:
+        logger.error(event, route=_route(request), **more, **({"unlogged": unlogged} if unlogged else {}))
+
+
 def on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The answer to a fault of ours: what happened is for the log alone."""
     if not isinstance(error, LaurelsError):
-        logger.error("unexpected fault", route=_route(request), exc_info=error)
+        _log(_faults, "unexpected fault", request, exc_info=error)
     return problem(
         status=500,
         code="internal",
