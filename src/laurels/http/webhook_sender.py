@@ -31,7 +31,6 @@ ANSWER_BYTES = 16 * 1024
 # Addresses of one name that are tried.
 _ADDRESSES = 3
 
-
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})[ \r]").match
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*+([0-9]{1,9})[ \t]*+\r", re.IGNORECASE).search
 # What stands for itself in the target of a request; the rest is escaped.
@@ -76,8 +75,12 @@ class Resolver:
                 with suppress(RuntimeError):
                     loop.call_soon_threadsafe(tell, addresses)
 
-            # The end of the process does not wait for it.
-            Thread(target=look_up, name="laurels-webhook-name", daemon=True).start()
+            try:
+                # The end of the process does not wait for it.
+                Thread(target=look_up, name="laurels-webhook-name", daemon=True).start()
+            except RuntimeError:
+                # There are as many threads as this process may have.
+                tell(None)
         addresses = await asyncio.shield(asked)
         if addresses is None:
             raise socket.gaierror
@@ -87,7 +90,7 @@ class Resolver:
 def _addresses_of(host: str, port: int) -> list[str] | None:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):
         return None
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 

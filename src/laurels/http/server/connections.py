@@ -57,8 +57,10 @@ _MOST_UNREAD = 1024 * 1024
 # Seconds of reading what one client has sent, after which others get their turn: what comes at once may be tens of
 # thousands of chunks of a byte.
 _TURN = 0.001
-# Bytes of a body that are passed over when its request has been answered without it. Who sends more is cut off.
-_PASSED_OVER = 64 * 1024
+# What is left of a body when its request has been answered is passed over, but of chunks of fewer bytes no more than so
+# many: passing over them takes as long as a request.
+_SMALL = 64
+_PASSED_OVER = 4_000
 # Seconds that what a refused client still sends is thrown away, so that it comes to read the refusal.
 LINGER = 1.0
 # Seconds in which a client must take something when the server stops.
@@ -128,7 +130,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _at = 0
     _body_left = 0
     _next_turn: asyncio.Handle | None = None
-    # Bytes of a body that nobody reads any more that may still come.
+    # Small chunks of a body that nobody reads any more that may still come.
     _passes_over: int | None = None
     _is_refused = False
     _is_stopping = False
@@ -206,15 +208,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _feed(self, data: bytes) -> None:
         self._silent += len(data)
-        if self._passes_over is not None:
-            self._passes_over -= len(data)
-            if self._passes_over < 0:
-                self._end_after_answers()
-                return
         try:
             self.parser.feed_data(data)  # pyright: ignore[reportOptionalMemberAccess]  None only after the end
             if self._silent > self.limits.head_bytes:
                 raise _TooLarge
+            if self._passes_over is not None and self._passes_over < 0:
+                self._end_after_answers()
         except httptools.HttpParserUpgrade:
             # Nothing here is spoken but HTTP: this request is answered, and none after it.
             self._end_after_answers()
@@ -252,6 +251,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._silent = 0
         self._body_left = max(0, self._body_left - len(body))
+        if self._passes_over is not None and len(body) < _SMALL:
+            self._passes_over -= 1
         super().on_body(body)
 
     def on_message_complete(self) -> None:
