@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
-SOON = 10
+SOON = 30
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -13,3 +14,11 @@ async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(SOON):
         while not holds():  # noqa: ASYNC110  what is waited for has no event
             await asyncio.sleep(0.001)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """The same where nothing else runs in this thread."""
+    deadline = time.monotonic() + SOON
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -13,7 +13,7 @@ import httpx2
 from tests.http.server_process import ServerProcess
 
 # Seconds for what should take a part of one, on a machine that has other things to do.
-SOON = 10.0
+SOON = 30.0
 USER = "/api/progress/stream"
 BOARD = "/api/progress/leaderboard/stream"
 

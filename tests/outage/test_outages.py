@@ -29,7 +29,7 @@ def event(user: str, event_id: str | None = None, **fields: Any) -> dict[str, An
 
 
 def wait_until_away(client: httpx2.Client) -> dict[str, Any]:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while (ready := client.get("/health/ready")).status_code == 200:
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -49,7 +49,7 @@ def fill(client: httpx2.Client) -> None:
     post("cem", "session_join")
     post("nameless@example.org", "challenge_complete")
     # The boards follow a moment later.
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while client.get("/api/progress/leaderboard").json()["total"] < 4:
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import laurels.rulebooks
 from tests.http.callers import bearer, make_key, revoke
 from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
+from tests.waiting import wait_until
 
 BUILT_IN = Path(laurels.rulebooks.__file__).parent / "coding.toml"
 
@@ -178,10 +178,7 @@ def test_a_rulebook_is_tried_and_published_from_the_page(operator: tuple[httpx2.
     def holds() -> bool:
         return "one_run" in client.get("/api/progress/dashboard/ada", headers=bearer(key)).json()["user"]["badges"]
 
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(holds)
     assert "done" in client.get("/admin/rulebook").text
 
 

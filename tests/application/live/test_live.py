@@ -15,7 +15,7 @@ from laurels.errors import InvalidQuery
 from laurels.storage.sqlite import ledger as sqlite_ledger
 from laurels.testing.builders import learning_event, small_rulebook
 
-SOON = 5.0
+SOON = 30.0
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_two_workers_tell_a_badge_once_and_go_on_after_a_restart(start_server: S
         rotated = client.post(f"{PATH}/{endpoint['id']}/rotate").json()
         assert rotated["webhook"] == endpoint
         assert rotated["secret"] != secret
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not (told := client.get(f"{PATH}/{endpoint['id']}/deliveries?state=done").json()["deliveries"]):
             assert time.monotonic() < deadline
             time.sleep(0.02)
