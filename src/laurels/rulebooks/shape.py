@@ -1,4 +1,4 @@
-"""All that keeps the document of a rulebook from having a rulebook's shape.
+"""All that keeps a document of TOML, such as a rulebook, from having its shape.
 
 A decoder stops at the first fault. This goes through the document and the declared types side by side and meets them
 all; it is asked only where the decoder has found one.
@@ -30,9 +30,10 @@ class Mistake(NamedTuple):
     detail: str
 
 
-def shape_mistakes(document: object) -> Iterator[Mistake]:
-    """Every mistake of shape, in the order of the declared keys; none where the decoder would take the document."""
-    return _faults("", document, RulebookData)
+def shape_mistakes(document: object, kind: type[Struct] = RulebookData) -> Iterator[Mistake]:
+    """Every mistake of shape, in the order of the keys that `kind` declares; none where the decoder would take the
+    document."""
+    return _faults("", document, kind)
 
 
 def _faults(key: str, value: object, kind: Any) -> Iterator[Mistake]:
