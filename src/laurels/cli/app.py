@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from laurels.cli.terminal import CommandFailed, complain, say
+from laurels.cli.terminal import CommandFailed, MistakesFound, complain, say
 from laurels.errors import LaurelsError, RulebookError
 
 # The module and name of each command, in the order of the help. A module is imported when its command is run: to
@@ -21,6 +21,7 @@ from laurels.errors import LaurelsError, RulebookError
 _PLACES = {
     "serve": "serve:serve",
     "import": "importing.command:import_events",
+    "mappings": "importing.mapping.command:mappings",
     "verify": "maintenance.verify:verify",
     "rebuild": "maintenance.rebuild:rebuild",
     "audit": "maintenance.audit:audit",
@@ -99,8 +100,8 @@ def run() -> None:
     try:
         app(prog_name="laurels")
     except (LaurelsError, CommandFailed) as error:
-        # A rulebook may have several mistakes: a line for each.
-        for line in str(error).splitlines() if isinstance(error, RulebookError) else [str(error)]:
+        # A file may have several mistakes: a line for each.
+        for line in str(error).splitlines() if isinstance(error, RulebookError | MistakesFound) else [str(error)]:
             complain(line)
         raise SystemExit(2) from None
     except KeyboardInterrupt:

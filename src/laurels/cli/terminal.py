@@ -26,6 +26,13 @@ class CommandFailed(Exception):
     """A command cannot do what it was asked. The text is one sentence for the person who asked."""
 
 
+class MistakesFound(CommandFailed):
+    """The same for a file that was given: the text has a line for each of its mistakes."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+
+
 def is_terminal() -> bool:
     """Whether somebody looks at the results as they come."""
     return sys.stdout.isatty()

@@ -52,8 +52,8 @@ def _faults(key: str, value: object, kind: Any) -> Iterator[Mistake]:
         yield from _of_value(key, dict.fromkeys(table), _loosened(kind, dict[str, Any]))
         named, each = get_args(bare)
         for name, item in table.items():
-            yield from _of_value(_dotted(key, name), name, named)
-            yield from _faults(_dotted(key, name), item, each)
+            yield from _of_value(dotted(key, name), name, named)
+            yield from _faults(dotted(key, name), item, each)
     elif get_origin(bare) is dict and _structs(get_args(bare)[1]):
         yield Mistake(key, f"Must be tables that have names, such as [{key}.one], not {kind_of(value)}.")
     else:
@@ -70,18 +70,18 @@ def _of_table(key: str, table: dict[str, object], structs: list[type[Struct]]) -
             yield Mistake(key, f"Lacks {_TAG}, which is one of {', '.join(tags)}.")
             return
         if not isinstance(tag, str) or tag not in tags:
-            yield Mistake(_dotted(key, _TAG), unknown_name(str(tag), tags, of=f"Is not a {_TAG} that is known here"))
+            yield Mistake(dotted(key, _TAG), unknown_name(str(tag), tags, of=f"Is not a {_TAG} that is known here"))
             return
         chosen = tags[tag]
     known = {each.encode_name: each for each in fields(chosen)}
     unknown = [name for name in table if name not in known and not (tags and name == _TAG)]
     for name in unknown:
-        yield Mistake(_dotted(key, name), unknown_name(name, known, of="Is not a key that is known here"))
+        yield Mistake(dotted(key, name), unknown_name(name, known, of="Is not a key that is known here"))
     # What is there under another spelling is not lacking.
     meant = {nearest(name, known) for name in unknown}
     for name, declared in known.items():
         if name in table:
-            yield from _faults(_dotted(key, name), table[name], declared.type)
+            yield from _faults(dotted(key, name), table[name], declared.type)
         elif declared.required and name not in meant:
             yield Mistake(key or name, f"Lacks {name}.")
 
@@ -128,6 +128,7 @@ def _loosened(kind: Any, container: Any) -> Any:
     return Annotated[(container, *get_args(kind)[1:])] if get_origin(kind) is Annotated else container
 
 
-def _dotted(key: str, name: str) -> str:
+def dotted(key: str, name: str) -> str:
+    """The key of what stands under `name` in the table at `key`."""
     spelled = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
     return f"{key}.{spelled}" if key else spelled

@@ -20,6 +20,8 @@ from laurels.bootstrap.drivers import needs_pymongo
 from laurels.cli.importing.dry_run import dry_worker
 from laurels.cli.importing.event_lines import STANDARD_INPUT, EventLines, open_lines
 from laurels.cli.importing.formats import Format
+from laurels.cli.importing.mapping.loader import Mapping, load_mapping
+from laurels.cli.importing.mapping.report import say_passed_over, say_preview
 from laurels.cli.importing.pipeline import PAUSE, ImportPipeline
 from laurels.cli.importing.rejects import Rejects, open_rejects
 from laurels.cli.importing.source_lines import SourceLines
@@ -84,8 +86,20 @@ def import_events(  # noqa: PLR0917  options of a command, each by its name
     form: Annotated[
         Format, typer.Option("--format", help="ndjson: one object a line, or one JSON array; csv: with named columns.")
     ] = "ndjson",
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="KIND|FILE.toml",
+            help="The file is another platform's: which of its columns becomes what. laurels mappings lists the kinds.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check every line, against the store too, and record nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Check every line, against the store too, and record nothing; with --from, a preview."
+        ),
     ] = False,
     from_mongo: Annotated[
         str | None,
@@ -102,6 +116,7 @@ def import_events(  # noqa: PLR0917  options of a command, each by its name
 ) -> None:
     """Record the events of a file: one JSON object a line, as POST /api/progress/event takes it.
 
+    With --from, the rows of another platform's file become events by a mapping: see laurels mappings.
     With --from-mongo, take over users, events and badges of an older database, which is only read.
     Running it again records nothing twice: an event without an eventId gets one made of the input's name and its line.
     Exits with 0 when all lines are recorded, 1 when some were rejected, 2 when it had to stop.
@@ -110,13 +125,20 @@ def import_events(  # noqa: PLR0917  options of a command, each by its name
     if (file is None) == (from_mongo is None):
         raise CommandFailed("Name either a FILE (- for standard input) or a database with --from-mongo.")
     if from_mongo is not None:
-        if processes is not None or source is not None or dry_run or form != "ndjson":
-            raise CommandFailed("--processes, --source, --format and --dry-run are for a FILE, not for --from-mongo.")
+        if processes is not None or source is not None or dry_run or form != "ndjson" or kind is not None:
+            raise CommandFailed(
+                "--processes, --source, --format, --from and --dry-run are for a FILE, not for --from-mongo."
+            )
         _take_over(from_mongo, settings, differences, rejects)
     elif file is not None:
         if source is not None and not source.strip():
             raise CommandFailed("--source NAME names nothing; give the input a name, or leave --source out.")
-        options = _Options(source or name_of(file), form, dry_run, processes)
+        if kind is not None and form != "ndjson":
+            raise CommandFailed(
+                "--format is for events as they are; the mapping of --from says its own (input.format)."
+            )
+        mapping = None if kind is None else load_mapping(kind)
+        options = _Options(source or name_of(file), form, mapping, dry_run, processes)
         _import_file(file, settings, rejects, options)
 
 
@@ -142,6 +164,7 @@ class _Options(NamedTuple):
 
     source: str | None
     form: Format
+    mapping: Mapping | None
     is_dry: bool
     processes: int | None
 
@@ -149,7 +172,7 @@ class _Options(NamedTuple):
 def _import_file(file: str, settings: Settings, rejects: Path | None, options: _Options) -> None:
     started = monotonic()
     with (
-        open_lines(file, options.form) as lines,
+        open_lines(file, options.form, options.mapping and options.mapping.document) as lines,
         open_rejects(rejects, source=file, database=settings.database) as rejected,
     ):
         try:
@@ -161,6 +184,8 @@ def _import_file(file: str, settings: Settings, rejects: Path | None, options: _
             rejected.finish()
     if not intake.read:
         note(f"{lines.name} is empty.")
+    if options.mapping is not None and options.is_dry:
+        say_preview(lines.tally)
     seconds = monotonic() - started
     taken = intake.recorded + intake.replayed
     conflicts = f" ({intake.conflicts:,} in conflict with what stands there)" if intake.conflicts else ""
@@ -174,9 +199,12 @@ def _import_file(file: str, settings: Settings, rejects: Path | None, options: _
             f"{intake.recorded:,} recorded, {intake.replayed:,} already there, {rejected.count:,} rejected{conflicts} "
             f"in {seconds:,.1f} s ({taken / seconds:,.0f} events/s)"
         )
+    if options.mapping is not None:
+        say_passed_over(lines.tally)
     if rejected.count:
-        if rejects is not None and options.form == "csv":
-            note(f"{rejects} holds the rejected rows as JSON, one object a line: import it without --format.")
+        if rejects is not None and (options.form == "csv" or options.mapping is not None):
+            made = "--format" if options.mapping is None else "--from"
+            note(f"{rejects} holds the rejected rows as events in JSON, one a line: mend and import it without {made}.")
         raise typer.Exit(1)
 
 
@@ -189,19 +217,23 @@ async def _import(lines: EventLines, rejects: Rejects, settings: Settings, optio
         if options.is_dry:
             checking = await workers.enter_async_context(dry_worker(settings))
             recording: Sequence[Worker] = [checking]
+            rulebook = checking.rulebook
             imports = None if checking.store is None else checking.store.imports
             source = await SourceLines.of(options.source, imports, is_kept=False)
         elif processes == 1:
             worker = await workers.enter_async_context(local_worker(settings))
             recording = [worker]
+            rulebook = worker.rulebook
             source = await SourceLines.of(options.source, worker.store.imports)
         else:
             # Whatever is wrong with the store or the rulebook is said here, once.
             store = await open_store(settings.store)
             workers.push_async_callback(store.close)
-            await rulebook_of(store, settings, publishes=True)
+            rulebook = await rulebook_of(store, settings, publishes=True)
             source = await SourceLines.of(options.source, store.imports)
             recording = await workers.enter_async_context(remote_workers(settings, processes))
+        if options.mapping is not None:
+            options.mapping.check_types(rulebook.event_types)
         with progress_bar("Importing", total=lines.size, is_bytes=True) as bar:
 
             def on_progress(intake: ImportPipeline) -> None:

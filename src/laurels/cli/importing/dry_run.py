@@ -22,7 +22,7 @@ class DryWorker:
 
     def __init__(self, rulebook: Rulebook, store: Store | None) -> None:
         self.store = store
-        self._rulebook = rulebook
+        self.rulebook = rulebook
         self._user_id: str | None = None
         # By event id, what the lines of the learner would have recorded, and when it happened.
         self._seen: dict[str, tuple[LearningEvent, int]] = {}
@@ -30,7 +30,7 @@ class DryWorker:
     async def take(self, share: Share) -> Taken:
         taken = Taken()
         now = system_clock()
-        read = read_share(share, taken, self._rulebook, now)
+        read = read_share(share, taken, self.rulebook, now)
         known: dict[tuple[str, str], Entry] = {}
         deleted: set[str] = set()
         if self.store is not None and read.events:
@@ -41,7 +41,7 @@ class DryWorker:
         for number, event in zip(read.numbers, read.events, strict=True):
             try:
                 normal = normal_event(event)
-                at = check_event(normal, self._rulebook.event_types, now=now, earliest=0)
+                at = check_event(normal, self.rulebook.event_types, now=now, earliest=0)
                 if event.user_id in deleted:
                     raise UserDeleted
                 is_new = self._is_new(normal, at, known)

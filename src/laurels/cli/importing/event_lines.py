@@ -12,7 +12,7 @@ import io
 import os
 import stat
 import zlib
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import Enum
 from gzip import BadGzipFile, GzipFile
@@ -22,12 +22,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from laurels.cli.importing.formats import (
     Format,
     NotEvents,
+    Refused,
     check_objects,
     check_text,
     is_array,
     lines_of_array,
     lines_of_table,
+    lines_within,
 )
+from laurels.cli.importing.mapping.document import MappingDocument
+from laurels.cli.importing.mapping.mapper import Tally
+from laurels.cli.importing.mapping.records import ObjectMapper, events_of_table
 from laurels.cli.terminal import CommandFailed
 
 if TYPE_CHECKING:
@@ -60,10 +65,11 @@ class Part(Enum):
 
 class Chunk(NamedTuple):
     """Lines with their ends, at most `CHUNK_LINES` or about `CHUNK_BYTES`; or one piece of a line longer than
-    `MAX_LINE`."""
+    `MAX_LINE`. `refused`: by their place among the lines, why those of which a mapping makes no event are refused."""
 
     part: Part
     lines: list[bytes]
+    refused: Mapping[int, str] = {}
 
 
 class _Inflated(io.RawIOBase):
@@ -86,11 +92,21 @@ class _Inflated(io.RawIOBase):
 
 
 class EventLines:
-    """The lines of an input. `size` is that of the file, None where it is not known."""
+    """The lines of an input. `size` is that of the file, None where it is not known. With a `mapping` they are made by
+    it of the rows of another platform, and `tally` counts what became of those."""
 
-    def __init__(self, name: str, raw: io.FileIO, size: int | None, form: Format = "ndjson") -> None:
+    def __init__(
+        self,
+        name: str,
+        raw: io.FileIO,
+        size: int | None,
+        form: Format = "ndjson",
+        mapping: MappingDocument | None = None,
+    ) -> None:
         self.name = name
+        self.tally = Tally()
         self._form: Format = form
+        self._mapping = mapping
         self.size = size
         self._raw = raw
         self._stream: io.BufferedReader = io.BufferedReader(raw, _BUFFER)
@@ -130,20 +146,46 @@ class EventLines:
             raise chunk
 
     def _read(self) -> Iterator[Chunk]:
-        lines: list[bytes] = []
-        size = 0
         with self._failures():
+            encoding = "utf-8" if self._mapping is None else self._mapping.input.encoding or "utf-8"
             if self._stream.peek(3)[:3] == _BYTE_ORDER_MARK:
                 self._stream.read(3)
+                if encoding != "utf-8":
+                    raise NotEvents(f"is UTF-8 text by its first bytes, and the mapping says {encoding}.")
             start = self._stream.peek(_BEGINNING)[:_BEGINNING]
-            check_text(start)
-            if self._form == "csv":
-                yield from _chunks_of(lines_of_table(self._stream))
-                return
-            check_objects(start)
-            if is_array(start):
-                yield from _chunks_of(lines_of_array(self._stream))
-                return
+            check_text(start, encoding=encoding)
+            if self._mapping is None:
+                yield from _chunks_of(lines_of_table(self._stream)) if self._form == "csv" else self._objects(start)
+            elif self._mapping.input.format == "csv":
+                yield from _chunks_of(events_of_table(self._stream, self._mapping, self.tally))
+            else:
+                yield from self._mapped(self._objects(start, rows=self._mapping.input.rows), self._mapping)
+
+    def _mapped(self, chunks: Iterator[Chunk], mapping: MappingDocument) -> Iterator[Chunk]:
+        """The same lines, which hold objects of another platform, as events."""
+        mapper = ObjectMapper(mapping, self.tally)
+        number = 1
+        for chunk in chunks:
+            if chunk.part is Part.WHOLE_LINES:
+                yield from _chunks_of(mapper.events_of(chunk.lines, number))
+                number += len(chunk.lines)
+            else:
+                if chunk.part is Part.BEGINNING:
+                    self.tally.rows += 1
+                    self.tally.refused += 1
+                    number += 1
+                yield chunk
+
+    def _objects(self, start: bytes, rows: str = "") -> Iterator[Chunk]:
+        """What should hold an object a line, or an array of them, which stands under `rows` where that is named."""
+        lines: list[bytes] = []
+        size = 0
+        check_objects(start)
+        if rows:
+            yield from _chunks_of(lines_within(self._stream, rows))
+        elif is_array(start):
+            yield from _chunks_of(lines_of_array(self._stream))
+        else:
             try:
                 readline = self._stream.readline
                 while line := readline(MAX_LINE + 1):
@@ -184,25 +226,30 @@ class EventLines:
             raise InputFailed(f"{self.name}: cannot be read: {error.strerror or error}.") from error
 
 
-def _chunks_of(lines: Iterator[bytes]) -> Iterator[Chunk]:
+def _chunks_of(lines: Iterable[bytes | Refused]) -> Iterator[Chunk]:
     some: list[bytes] = []
+    refused: dict[int, str] = {}
     size = 0
     try:
         for line in lines:
-            some.append(line)
-            size += len(line)
+            if isinstance(line, Refused):
+                refused[len(some)] = line.reason
+                some.append(line.line)
+            else:
+                some.append(line)
+            size += len(some[-1])
             if len(some) >= CHUNK_LINES or size >= CHUNK_BYTES:
-                yield Chunk(Part.WHOLE_LINES, some)
-                some, size = [], 0
+                yield Chunk(Part.WHOLE_LINES, some, refused)
+                some, refused, size = [], {}, 0
     except (NotEvents, EOFError, zlib.error, OSError):
         # What came before is good.
-        yield Chunk(Part.WHOLE_LINES, some)
+        yield Chunk(Part.WHOLE_LINES, some, refused)
         raise
-    yield Chunk(Part.WHOLE_LINES, some)
+    yield Chunk(Part.WHOLE_LINES, some, refused)
 
 
 @contextmanager
-def open_lines(source: str, form: Format = "ndjson") -> Generator[EventLines]:
+def open_lines(source: str, form: Format = "ndjson", mapping: MappingDocument | None = None) -> Generator[EventLines]:
     """The lines of the file at `source`, or of standard input for `-`. Raises CommandFailed."""
     try:
         is_input = source == STANDARD_INPUT
@@ -214,4 +261,4 @@ def open_lines(source: str, form: Format = "ndjson") -> Generator[EventLines]:
     with raw:
         status = os.fstat(raw.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None
-        yield EventLines("standard input" if is_input else source, raw, size, form)
+        yield EventLines("standard input" if is_input else source, raw, size, form, mapping)

@@ -1,6 +1,7 @@
 """What an input holds, as lines of JSON: one object a line, a JSON array, or a table with named columns.
 
-A CSV row becomes JSON here (`lines_of_table`), and an event in `shares.py` (`read_share`).
+A CSV row becomes JSON here (`lines_of_table`) or by a mapping (`mapping/`), and an event in `shares.py`
+(`read_share`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
 
@@ -37,11 +38,22 @@ _BETWEEN = re.compile(rb'(?:[^"\[\]{},]++|' + _TEXT + rb"|" + _nested + rb")*+[\
 _encode = msgspec.json.Encoder().encode
 
 
+# What a JSON document is made of: a text, a sign, or anything else.
+_PART = re.compile(rb"\s*+(" + _TEXT + rb'|[\[\]{}:,]|[^\s"\[\]{}:,]++)', re.DOTALL)
+
+
+class Refused(NamedTuple):
+    """A line that is no event, as far as it could be read, and why."""
+
+    line: bytes
+    reason: str
+
+
 class NotEvents(CommandFailed):
     """The input is of a kind that holds no events as they are taken here."""
 
 
-def check_text(start: bytes) -> None:
+def check_text(start: bytes, *, encoding: str = "utf-8") -> None:
     """Raise NotEvents where `start`, the first bytes of an input, says that it is no text as it is taken here."""
     if start[:4] == b"PK\x03\x04":
         raise NotEvents(
@@ -50,7 +62,9 @@ def check_text(start: bytes) -> None:
     if start[:16] == b"SQLite format 3\x00":
         raise NotEvents("is a SQLite database; export the table as CSV and import that with --format csv.")
     # ASCII characters in UTF-16 are a byte and a zero.
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or (b"\x00" in start[:2] and start[:2] != b"\x00\x00"):
+    if encoding != "utf-16" and (
+        start[:2] in (b"\xff\xfe", b"\xfe\xff") or (b"\x00" in start[:2] and start[:2] != b"\x00\x00")
+    ):
         raise NotEvents("is UTF-16 text; save it as UTF-8.")
 
 
@@ -69,10 +83,13 @@ def is_array(start: bytes) -> bool:
     return start.lstrip()[:1] == b"["
 
 
-def lines_of_array(stream: io.BufferedReader) -> Iterator[bytes]:
+def lines_of_array(stream: io.BufferedReader, begun: bytes | None = None) -> Iterator[bytes]:
     """The elements of a JSON array, a line each, piece by piece: read as a whole, a small packed file could be more of
-    them than fit in memory. Raises NotEvents, after the elements before what is wrong."""
-    text = stream.read(_PIECE).lstrip().removeprefix(b"[")
+    them than fit in memory. Raises NotEvents, after the elements before what is wrong.
+
+    `begun` is what was read after the first bracket of an array within a document; what follows it is not looked at.
+    """
+    text = stream.read(_PIECE).lstrip().removeprefix(b"[") if begun is None else begun
     begin = at = count = 0
     depth, sign = 1, b""
     while depth:
@@ -96,33 +113,97 @@ def lines_of_array(stream: io.BufferedReader) -> Iterator[bytes]:
             elif count or depth:
                 raise NotEvents("begins like a JSON array but lacks an element beside a comma.")
             count += 1
+    if begun is not None and sign == b"]":
+        return
     if sign != b"]" or text[at:].strip() or any(piece.strip() for piece in iter(partial(stream.read, _PIECE), b"")):
         raise NotEvents("begins like a JSON array but is none: one bracket ends it, and nothing follows that.")
 
 
+def lines_within(stream: io.BufferedReader, rows: str) -> Iterator[bytes]:
+    """The elements of the array that stands under `rows`, a path of keys, in a JSON document. Raises NotEvents."""
+    return lines_of_array(stream, _after_bracket(stream, rows.split(".")))
+
+
+def _after_bracket(stream: io.BufferedReader, path: list[str]) -> bytes:
+    """What was read of a document behind the first bracket of the array at a path of keys."""
+    text, at = stream.read(_PIECE), 0
+    # The key under which each open bracket stands; of an array it is none of those that are looked for.
+    within: list[str | None] = []
+    key: str | None = None
+    before = b""
+    while True:
+        found = _PART.match(text, at)
+        if found is None or found.end() == len(text):
+            # A text, or a word, may go on.
+            piece = stream.read(_PIECE) if len(text) <= MOST_ROW else b""
+            if piece:
+                text += piece
+                continue
+        if found is None:
+            raise NotEvents(f"has no list under {'.'.join(path)!r} in its first {MOST_ROW >> 20} MiB.")
+        part, at = found[1], found.end()
+        match part:
+            case b":":
+                key = _name(before)
+            case b"[" if within and [*within[1:], key] == path:
+                return text[at:]
+            case b"[" | b"{":
+                within.append(key if part == b"{" else None)
+                key = None
+            case b"]" | b"}":
+                within = within[:-1]
+            case b",":
+                key = None
+            case _:
+                before = part
+
+
+def _name(text: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(text, type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
 def lines_of_table(stream: io.BufferedReader) -> Iterator[bytes]:
     """The rows of a CSV table as JSON, each on the line where it begins, between empty ones. Raises NotEvents."""
+    names: list[str] | None = None
+    for row in rows_of_table(stream):
+        if row is None:
+            yield b"\n"
+        elif names is None:
+            names = row
+            _check_names(names)
+            yield b"\n"
+        else:
+            yield _encode(_event(names, row)) + b"\n"
+    if names is None:
+        _check_names(())
+
+
+def rows_of_table(
+    stream: io.BufferedReader, *, encoding: str = "utf-8-sig", delimiter: str = ","
+) -> Iterator[list[str] | None]:
+    """The lines of a CSV table: its rows, each at the line where it begins, and None for every other line. Raises
+    NotEvents."""
     bounded = _RowByRow(stream)
     # All that it takes of a stream is `read1`.
-    text = io.TextIOWrapper(cast("io.BufferedReader", bounded), "utf-8-sig", newline="")
-    rows = csv.reader(text, strict=True)
+    text = io.TextIOWrapper(cast("io.BufferedReader", bounded), encoding, newline="")
+    rows = csv.reader(text, strict=True, delimiter=delimiter)
+    read = 0
     try:
-        names: list[str] = next(rows, list[str]())
-        _check_names(names)
-        yield from [b"\n"] * rows.line_num
-        read = rows.line_num
-        bounded.row_is_read()
         for row in rows:
             bounded.row_is_read()
-            yield _encode(_event(names, row)) + b"\n" if row else b"\n"
+            yield row or None
             # A row goes by the line where it begins.
             for _ in range(read + 1, rows.line_num):
-                yield b"\n"
+                yield None
             read = rows.line_num
     except csv.Error as error:
         raise NotEvents(f"is not valid CSV at line {rows.line_num}: {error}.") from None
-    except UnicodeDecodeError:
-        raise NotEvents("is not UTF-8 text; save it as CSV in UTF-8.") from None
+    except UnicodeError:
+        name = encoding.removesuffix("-sig").upper()
+        raise NotEvents(f"is not {name} text; save it as CSV in UTF-8.") from None
     finally:
         # The stream is not its own to close.
         text.detach()

@@ -114,7 +114,7 @@ class ImportPipeline:
     async def _gather(self, chunk: Chunk) -> None:
         match chunk.part:
             case Part.WHOLE_LINES:
-                self._gathered.add(self._owned(chunk.lines))
+                self._gathered.add(self._owned(chunk))
                 self._on_progress(self)
             case Part.BEGINNING:
                 await self._record_gathered()
@@ -125,10 +125,14 @@ class ImportPipeline:
             case Part.CONTINUATION:
                 self.rejects.go_on(chunk.lines[0])
 
-    def _owned(self, lines: list[bytes]) -> Iterator[Line]:
-        for line in lines:
+    def _owned(self, chunk: Chunk) -> Iterator[Line]:
+        for place, line in enumerate(chunk.lines):
             self.read += 1
             self._source.read(self.read, line)
+            if (reason := chunk.refused.get(place)) is not None:
+                self.settled += 1
+                self._refuse({self.read: line}, [(self.read, reason)])
+                continue
             try:
                 user_id = _decode(line).user_id
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -52,6 +52,7 @@ class LocalWorker:
     def __init__(self, laurels: Service) -> None:
         self._laurels = laurels
         self.store = laurels.store
+        self.rulebook = laurels.rulebook
         # Events are recorded in the order of the shares, whatever had to be looked up before.
         self._turn = asyncio.Lock()
 

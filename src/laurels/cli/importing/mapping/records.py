@@ -1,0 +1,127 @@
+"""The rows of an input, as the mapper takes them: a table's with its columns, or objects of JSON with paths of keys."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+import msgspec
+
+from laurels.cli.importing.formats import NotEvents, Refused, rows_of_table
+from laurels.cli.importing.mapping.document import MappingDocument
+from laurels.cli.importing.mapping.mapper import Mapper, Tally, told_of_cells
+from laurels.cli.importing.mapping.sense import columns_of
+from laurels.cli.importing.mapping.values import Reader
+from laurels.shapes import kind_of, nearest
+
+# Objects whose keys are looked at for those that no field reads, and of these how many are told.
+_LOOKED_AT = 1_000
+_MOST_UNREAD = 100
+
+_decode = msgspec.json.Decoder().decode
+
+
+class TableColumns:
+    """The columns of a table, by name."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._places = {name: place for place, name in enumerate(names)}
+
+    def reader(self, column: str) -> Reader:
+        place = self._places.get(column)
+        if place is None:
+            return lambda row: None
+
+        def cell(row: list[str]) -> str | None:
+            # A row may be cut off.
+            return row[place] if place < len(row) else None
+
+        return cell
+
+
+class PathColumns:
+    """Paths of keys in objects: `actor.login`. A key that is spelled like the whole path comes first."""
+
+    def reader(self, column: str) -> Reader:
+        keys = column.split(".")
+
+        def value(row: dict[str, Any]) -> object:
+            if column in row:
+                return row[column]
+            found: object = row
+            for key in keys:
+                if not isinstance(found, dict):
+                    return None
+                found = cast("dict[str, object]", found).get(key)
+            return found
+
+        return value
+
+
+def events_of_table(stream: io.BufferedReader, mapping: MappingDocument, tally: Tally) -> Iterator[bytes | Refused]:
+    """The rows of a table as lines of JSON, each on the line where it begins, between empty ones. Raises NotEvents."""
+    given = mapping.input
+    encoding = {"utf-8": "utf-8-sig", None: "utf-8-sig"}.get(given.encoding, given.encoding or "")
+    names = given.columns
+    mapper = None if not names else Mapper(mapping, TableColumns(names), tally, of_text=True)
+    rows = rows_of_table(stream, encoding=encoding, delimiter=given.delimiter or ",")
+    for line, row in enumerate(rows, 1):
+        if row is None:
+            yield b"\n"
+        elif mapper is None:
+            names = [name.strip() for name in row]
+            _check_names(names, mapping)
+            read = {column for _, column in columns_of(mapping)}
+            tally.unread = dict.fromkeys(name for name in names if name not in read)
+            mapper = Mapper(mapping, TableColumns(names), tally, of_text=True)
+            yield b"\n"
+        else:
+            yield mapper.event_of(row, line, told_of_cells(row, names))
+
+
+def _check_names(names: list[str], mapping: MappingDocument) -> None:
+    """Raise NotEvents where the first line of a table does not name what the mapping reads."""
+    wrong = [f'names the column "{name}" twice' for name, count in Counter(names).items() if count > 1 and name]
+    wanted = {column: key for key, column in columns_of(mapping, is_optional=False)}
+    for column, key in wanted.items():
+        if column not in names:
+            hint = f', unless "{found}" is meant' if (found := nearest(column, names)) else ""
+            wrong.append(f'lacks the column "{column}", which {key} reads{hint}')
+    if wrong:
+        listed = ", ".join(f'"{name}"' for name in names[:_MOST_UNREAD])
+        raise NotEvents(f"{'; '.join(wrong)}. The columns of its first line are {listed}; the mapping must name those.")
+
+
+class ObjectMapper:
+    """Makes events of lines that hold an object of JSON each."""
+
+    def __init__(self, mapping: MappingDocument, tally: Tally) -> None:
+        self._mapper = Mapper(mapping, PathColumns(), tally, of_text=False)
+        self._tally = tally
+        self._read = {part for _, column in columns_of(mapping) for part in (column, column.split(".")[0])}
+
+    def events_of(self, lines: Iterable[bytes], first: int) -> list[bytes | Refused]:
+        """The same lines as events; `first` is the number of the first of them."""
+        return [self._event_of(line, number) for number, line in enumerate(lines, first)]
+
+    def _event_of(self, line: bytes, number: int) -> bytes | Refused:
+        if not line.strip():
+            return line
+        try:
+            row = _decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._no_row(line, "Is not valid JSON: a line holds one whole object and nothing else.")
+        if not isinstance(row, dict):
+            return self._no_row(line, f"Must be an object, not {kind_of(row)}.")
+        row = cast("dict[str, Any]", row)
+        unread = self._tally.unread
+        if self._tally.rows < _LOOKED_AT and len(unread) < _MOST_UNREAD:
+            unread.update(dict.fromkeys(key for key in row if key not in self._read))
+        return self._mapper.event_of(row, number)
+
+    def _no_row(self, line: bytes, reason: str) -> Refused:
+        self._tally.rows += 1
+        self._tally.refused += 1
+        return Refused(line, reason)

@@ -1,0 +1,41 @@
+"""What a mapping came to: before an import its first rows and what it leaves aside, after it what was passed over."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from laurels.cli.importing.mapping.mapper import Tally
+from laurels.cli.terminal import say
+from laurels.counts import counted
+
+MOST = 20
+
+
+def say_preview(tally: Tally) -> None:
+    """Show the first rows as they would be recorded, and the columns that no field reads."""
+    say("First rows as they would be recorded:" if tally.samples else "No row would be recorded.")
+    for sample in tally.samples:
+        say(f"  line {sample.line}: {sample.event.decode('utf-8')}")
+    if tally.unread:
+        names = list(tally.unread)
+        more = f", and {len(names) - MOST:,} more" if len(names) > MOST else ""
+        say(f"Columns that no field reads: {', '.join(names[:MOST])}{more}")
+
+
+def say_passed_over(tally: Tally) -> None:
+    """Tell how many rows were left out on purpose, why, and for which values no event type stands."""
+    count = tally.passed_over.total()
+    say(f"{count:,} of {counted(tally.rows, 'row')} passed over")
+    _say_counts(tally.passed_over, "reason")
+    if tally.unmapped:
+        say("Values for which no event type stands:")
+        _say_counts(tally.unmapped, "value")
+
+
+def _say_counts(counts: Counter[str], what: str) -> None:
+    # Equal counts in the order of the alphabet: the same input gives the same report.
+    ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    for name, count in ordered[:MOST]:
+        say(f"  {count:>8,}  {name}")
+    if (left := len(ordered) - MOST) > 0:
+        say(f"  and {counted(left, f'more {what}')}")
