@@ -19,12 +19,13 @@ from laurels.counts import counted
 
 SOURCE = Path(laurels.__file__).parent
 # Roots of what a caller, an operator or a user of the library reads. Built-in exceptions are for our own mistakes.
-ROOTS = {"LaurelsError", "HTTPException", "CommandFailed", "NotEvents", "InputFailed", "Unusable"}
+ROOTS = {"LaurelsError", "HTTPException", "CommandFailed", "NotEvents", "InputFailed", "Unusable", "UnusableCell"}
 # What makes errors without being one: a variable that holds a class of the tree, and functions that fill one in.
 MAKERS = {"error", "_too_many", "_refusal", "Check"}
 # A hole in a message; where one ends it, what fills it ends it.
 HOLE = "\N{WHITE SQUARE}"
-TYPE_NAMES = r"int|str|float|bool|dict|tuple|NoneType|None|Struct|msgspec|mapping|strings?|integers?|booleans?"
+# Not "mapping", which is a file of ours: laurels import --from.
+TYPE_NAMES = r"int|str|float|bool|dict|tuple|NoneType|None|Struct|msgspec|strings?|integers?|booleans?"
 FORBIDDEN = {
     "a type of Python": re.compile(rf"(?<![\w./:-])({TYPE_NAMES})(?![\w(])"),
     "a decoder's words": re.compile(r"(?i)expected `|invalid literal|__\w+__|object at 0x|errno|traceback"),

@@ -32,7 +32,7 @@ from laurels.cli.importing.formats import (
 )
 from laurels.cli.importing.mapping.document import MappingDocument
 from laurels.cli.importing.mapping.mapper import Tally
-from laurels.cli.importing.mapping.records import ObjectMapper, events_of_table
+from laurels.cli.importing.mapping.records import OTHER_ENCODING, ObjectMapper, events_of_table
 from laurels.cli.terminal import CommandFailed
 
 if TYPE_CHECKING:
@@ -153,10 +153,11 @@ class EventLines:
                 if encoding != "utf-8":
                     raise NotEvents(f"is UTF-8 text by its first bytes, and the mapping says {encoding}.")
             start = self._stream.peek(_BEGINNING)[:_BEGINNING]
-            check_text(start, encoding=encoding)
+            is_table = self._mapping is not None and self._mapping.input.format == "csv"
+            check_text(start, encoding=encoding, remedy=OTHER_ENCODING if is_table else "save it as UTF-8")
             if self._mapping is None:
                 yield from _chunks_of(lines_of_table(self._stream)) if self._form == "csv" else self._objects(start)
-            elif self._mapping.input.format == "csv":
+            elif is_table:
                 yield from _chunks_of(events_of_table(self._stream, self._mapping, self.tally))
             else:
                 yield from self._mapped(self._objects(start, rows=self._mapping.input.rows), self._mapping)

