@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 from laurels import Laurels
@@ -19,6 +20,8 @@ def main() -> None:
     asyncio.run(record(Path(sys.argv[1])))
     for framework in ("litestar", "uvicorn", "typer", "rich", "structlog"):
         assert framework not in sys.modules, framework
+    kinds = files("laurels").joinpath("cli", "importing", "mapping", "kinds")
+    assert kinds.joinpath("table.toml").is_file(), "the mappings are not in the wheel"
     command = [str(Path(sys.executable).parent / "laurels"), "--version"]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "laurels[cli]" in told.stderr, told
