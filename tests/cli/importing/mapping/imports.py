@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,9 @@ SAMPLE_OF = {
     "github-events": "github-events.json",
     "trophy": "trophy.ndjson",
 }
+
+
+coding = cache(load_rulebook)
 
 
 class Imported(NamedTuple):
@@ -66,7 +70,7 @@ async def checked(file: Path, mapping: Mapping) -> Imported:
     """What an import into an empty store would come to, without a store."""
     kept, reasons = io.BytesIO(), io.BytesIO()
     source = SourceLines(name_of(str(file)), ImportedLines(), None)
-    worker = DryWorker(load_rulebook(), None)
+    worker = DryWorker(coding(), None)
     pipeline = ImportPipeline([worker], Rejects(kept, reasons), source=source, on_progress=lambda _: None, pause=None)
     with open_lines(str(file), mapping=mapping.document) as lines:
         await pipeline.take_in(lines)

@@ -128,12 +128,13 @@ def test_event_types_that_the_rulebook_does_not_declare_are_found_before_any_row
     mapping = parse_mapping(text, "mine.toml")
     with pytest.raises(MistakesFound) as found:
         mapping.check_types(load_rulebook().event_types)
-    first, second = str(found.value).splitlines()
+    first, second, known = str(found.value).splitlines()
     assert first.endswith(
         'eventType.values."ran a program": Gives "code_rum", an event type that the rulebook does not declare. '
         'Did you mean "code_run"?'
     )
     assert 'eventType.values."signed in": Gives "sign_in"' in second
+    assert known.startswith("The rulebook declares ai_debug, ")
 
 
 def test_a_mapping_that_is_not_there_says_which_are(tmp_path: Path) -> None:

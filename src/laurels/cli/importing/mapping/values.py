@@ -62,20 +62,23 @@ def text_reader(columns: Columns, column: str, nothing: Collection[str]) -> Call
 
     def text(row: Any) -> str | None:
         value = read(row)
-        if value is None:
-            return None
-        if isinstance(value, bool):
-            value = "true" if value else "false"
-        elif isinstance(value, float) and value.is_integer():
-            value = str(int(value))
-        elif isinstance(value, int | float):
-            value = str(value)
-        elif not isinstance(value, str):
-            raise UnusableCell(f'Must be text or a number, not {kind_of(value)}, in "{column}".', value)
-        value = value.strip()
-        return None if not value or value in nothing else value
+        said = value.strip() if isinstance(value, str) else _spelled(value, column)
+        return None if not said or said in nothing else said
 
     return text
+
+
+def _spelled(value: object, column: str) -> str:
+    """A value of JSON that is no text, as text; empty for null."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, int | float):
+        return str(value)
+    raise UnusableCell(f'Must be text or a number, not {kind_of(value)}, in "{column}".', value)
 
 
 def source_reader(columns: Columns, source: Source, nothing: Collection[str]) -> Callable[[Any], str | None]:
@@ -85,6 +88,9 @@ def source_reader(columns: Columns, source: Source, nothing: Collection[str]) ->
         return lambda row: fixed
     named = [source.column] if source.column is not None else source.columns or source.first_of
     readers = [text_reader(columns, column, nothing) for column in named]
+    if len(readers) == 1 and not (source.patterns or source.hashed):
+        alone, prefix = readers[0], source.prefix
+        return lambda row: None if (text := alone(row)) is None else prefix + text
     take = _taker(source.patterns)
 
     def read(row: Any) -> str | None:
