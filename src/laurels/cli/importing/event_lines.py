@@ -173,7 +173,6 @@ class EventLines:
             else:
                 if chunk.part is Part.BEGINNING:
                     self.tally.rows += 1
-                    self.tally.refused += 1
                     number += 1
                 yield chunk
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from laurels.cli.importing import event_lines
-from laurels.cli.importing.mapping import mapper
+from laurels.cli.importing.mapping import mapper, report
 from laurels.cli.importing.mapping.loader import load_mapping, parse_mapping, text_of_kind
 from laurels.cli.terminal import CommandFailed
 from tests.cli.importing.mapping.imports import checked
@@ -99,6 +99,32 @@ async def test_a_formula_stays_the_text_that_it_is(tmp_path: Path) -> None:
         csv.writer(table).writerows([[*HEAD.strip().split(","), "language"], [*ROW.strip().split(","), formula]])
     done = await checked(file, load_mapping("table"))
     assert json.loads(done.tally.samples[0].event)["metadata"] == {"language": formula}
+
+
+async def test_json_that_is_nested_too_deeply_is_rejected_wherever_it_stands(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    good = '{"id": "1", "type": "PushEvent", "actor": {"login": "u-17"}, "created_at": "2026-03-02T09:30:00Z"}\n'
+    # Each depth, since it is not promised at which one a decoder or an encoder gives up.
+    deep = [f'{{"a": {"[" * depth}{"]" * depth}}}' for depth in (*range(900, 1_010), 50_000)]
+    bad = [good.replace('"u-17"', each) for each in deep] + [
+        good[:-2] + f', "repo": {{"name": {each}}}}}\n' for each in deep
+    ]
+    file.write_text(good + "".join(bad))
+    done = await checked(file, load_mapping("github-events"))
+    assert done.counts == (1, 0, len(bad), 0)
+
+
+def test_a_text_of_the_file_cannot_look_like_lines_of_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = mapper.Tally()
+    tally.rows = 1
+    tally.unread = {"a\n0 rejected": None}
+    tally.unmapped["b\x1b[2J\n9 recorded"] = 1
+    tally.samples.append(mapper.Sample(2, b"x" * 9_000))
+    report.say_preview(tally)
+    report.say_passed_over(tally)
+    shown = capsys.readouterr().out.splitlines()
+    assert [line for line in shown if line.startswith(("0 rej", "9 rec")) or "\x1b" in line or len(line) > 600] == []
+    assert "         1  b\\u001b[2J 9 recorded" in shown
 
 
 async def test_a_column_of_free_text_is_not_counted_value_by_value(

@@ -15,7 +15,7 @@ from laurels.rulebooks.shape import dotted
 Text = Annotated[str, Meta(min_length=1, max_length=1_000)]
 Column = Annotated[str, Meta(min_length=1, max_length=200)]
 Encoding = Literal["utf-8", "utf-16", "windows-1252", "iso-8859-1"]
-Kind = Literal["text", "whole", "number", "boolean", "json"]
+ValueType = Literal["text", "whole", "number", "boolean", "json"]
 Unmapped = Literal["reject", "pass over", "keep"]
 
 
@@ -93,7 +93,7 @@ class MetadataSource(Struct, frozen=True, forbid_unknown_fields=True):
     column: Column | None = None
     value: Text | None = None
     patterns: list[Text] = []
-    type: Kind | None = None
+    type: ValueType | None = None
     optional: bool = False
 
 

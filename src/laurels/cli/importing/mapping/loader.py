@@ -39,8 +39,9 @@ class Mapping:
                 hint = f' Did you mean "{near}"?' if (near := nearest(event, event_types)) else ""
                 found.append(Mistake(key, f'Gives "{event}", an event type that the rulebook does not declare.{hint}'))
         if found:
-            copy = f"laurels mappings {self.name} > mine.toml" if self.name in kinds() else "change it there"
-            known = f"The rulebook declares {', '.join(sorted(event_types))}. To name those in the mapping: {copy}"
+            known = f"The rulebook declares {', '.join(sorted(event_types))}."
+            if self.name in kinds():
+                known += f" Copy the mapping to name those: laurels mappings {self.name} > mine.toml"
             raise MistakesFound([str(_told(self.name, self._text, found)), known])
 
 

@@ -50,7 +50,6 @@ class Tally:
 
     def __init__(self) -> None:
         self.rows = 0
-        self.refused = 0
         self.passed_over: Counter[str] = Counter()
         self.unmapped: Counter[str] = Counter()
         self.unread: dict[str, None] = {}
@@ -115,9 +114,13 @@ class Mapper:
             _read_into(metadata, name, f"metadata.{name}", read, row, faults)
         if metadata:
             event["metadata"] = metadata
-        made = _encode(event) + b"\n"
+        try:
+            made = _encode(event) + b"\n"
+        except RecursionError:
+            faults.append("metadata: Is nested too deeply; leave it out.")
+            event = {name: value for name, value in event.items() if not isinstance(value, dict | list)}
+            made = _encode(event) + b"\n"
         if faults:
-            tally.refused += 1
             return Refused(made, " ".join(faults))
         if len(tally.samples) < SAMPLES:
             tally.samples.append(Sample(line, made.rstrip()))

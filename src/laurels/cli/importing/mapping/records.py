@@ -13,7 +13,7 @@ from laurels.cli.importing.formats import NotEvents, Refused, rows_of_table
 from laurels.cli.importing.mapping.document import MappingDocument
 from laurels.cli.importing.mapping.mapper import Mapper, Tally, told_of_cells
 from laurels.cli.importing.mapping.sense import columns_of
-from laurels.cli.importing.mapping.values import Reader
+from laurels.cli.importing.mapping.values import SHOWN, Reader
 from laurels.shapes import kind_of, nearest
 
 # Objects whose keys are looked at for those that no field reads, and of these how many are told.
@@ -65,7 +65,7 @@ class PathColumns:
 def events_of_table(stream: io.BufferedReader, mapping: MappingDocument, tally: Tally) -> Iterator[bytes | Refused]:
     """The rows of a table as lines of JSON, each on the line where it begins, between empty ones. Raises NotEvents."""
     given = mapping.input
-    encoding = {"utf-8": "utf-8-sig", None: "utf-8-sig"}.get(given.encoding, given.encoding or "")
+    encoding = "utf-8-sig" if given.encoding in (None, "utf-8") else given.encoding
     names = given.columns
     mapper = None if not names else Mapper(mapping, TableColumns(names), tally, of_text=True)
     rows = rows_of_table(stream, encoding=encoding, delimiter=given.delimiter or ",", remedy=OTHER_ENCODING)
@@ -85,7 +85,7 @@ def events_of_table(stream: io.BufferedReader, mapping: MappingDocument, tally: 
 
 def _check_names(names: list[str], mapping: MappingDocument) -> None:
     """Raise NotEvents where the first line of a table does not name what the mapping reads."""
-    wrong = [f'names the column "{name}" twice' for name, count in Counter(names).items() if count > 1 and name]
+    wrong = [f'names the column "{name[:SHOWN]}" twice' for name, count in Counter(names).items() if count > 1 and name]
     told: set[str] = set()
     for key, column in columns_of(mapping, is_optional=False):
         if column not in names and column not in told:
@@ -93,7 +93,7 @@ def _check_names(names: list[str], mapping: MappingDocument) -> None:
             hint = f', unless "{found}" is meant' if (found := nearest(column, names)) else ""
             wrong.append(f'lacks the column "{column}", which {key} reads{hint}')
     if wrong:
-        listed = ", ".join(f'"{name}"' for name in names[:_MOST_UNREAD])
+        listed = ", ".join(f'"{name[:SHOWN]}"' for name in names[:_MOST_UNREAD])
         raise NotEvents(f"{'; '.join(wrong)}. The columns of its first line are {listed}; the mapping must name those.")
 
 
@@ -126,5 +126,4 @@ class ObjectMapper:
 
     def _no_row(self, line: bytes, reason: str) -> Refused:
         self._tally.rows += 1
-        self._tally.refused += 1
         return Refused(line, reason)

@@ -9,15 +9,18 @@ from laurels.cli.terminal import say
 from laurels.counts import counted
 
 MOST = 20
+# Characters of a row that are shown.
+_WIDTH = 500
 
 
 def say_preview(tally: Tally) -> None:
     """Show the first rows as they would be recorded, and the columns that no field reads."""
     say("First rows as they would be recorded:" if tally.samples else "No row would be recorded.")
     for sample in tally.samples:
-        say(f"  line {sample.line}: {sample.event.decode('utf-8')}")
+        event = sample.event.decode("utf-8")
+        say(f"  line {sample.line}: {event[:_WIDTH]}{'...' if len(event) > _WIDTH else ''}")
     if tally.unread:
-        names = list(tally.unread)
+        names = [_on_a_line(name) for name in tally.unread]
         more = f", and {len(names) - MOST:,} more" if len(names) > MOST else ""
         say(f"Columns that no field reads: {', '.join(names[:MOST])}{more}")
 
@@ -36,6 +39,11 @@ def _say_counts(counts: Counter[str], what: str) -> None:
     # Equal counts in the order of the alphabet: the same input gives the same report.
     ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     for name, count in ordered[:MOST]:
-        say(f"  {count:>8,}  {name}")
+        say(f"  {count:>8,}  {_on_a_line(name)}")
     if (left := len(ordered) - MOST) > 0:
         say(f"  and {counted(left, f'more {what}')}")
+
+
+def _on_a_line(text: str) -> str:
+    """A text of the file, which must not look like lines of the report."""
+    return " ".join(text.split())[:_WIDTH]

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from laurels.cli.importing.mapping.document import Kind, MetadataSource, PassOver, Source, TimeSource, TypeSource
+from laurels.cli.importing.mapping.document import MetadataSource, PassOver, Source, TimeSource, TypeSource, ValueType
 from laurels.cli.importing.mapping.timestamps import UnreadableTime, instant_reader
 from laurels.shapes import kind_of
 
@@ -194,7 +194,7 @@ def _json(text: str) -> object:
         raise UnusableCell(f'Must be JSON, not "{text[:SHOWN]}".', text) from None
 
 
-_CONVERTERS: dict[Kind, Callable[[str], object]] = {
+_CONVERTERS: dict[ValueType, Callable[[str], object]] = {
     "text": lambda text: text,
     "whole": _whole,
     "number": _number,
