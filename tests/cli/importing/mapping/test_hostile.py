@@ -103,14 +103,12 @@ async def test_a_formula_stays_the_text_that_it_is(tmp_path: Path) -> None:
 
 async def test_json_that_is_nested_too_deeply_is_rejected_wherever_it_stands(tmp_path: Path) -> None:
     file = tmp_path / "file"
-    good = '{"id": "1", "type": "PushEvent", "actor": {"login": "u-17"}, "created_at": "2026-03-02T09:30:00Z"}\n'
+    good = '{"key": "programs-run", "user": {"id": "u-17"}, "timestamp": "2026-03-02T09:30:00Z"}\n'
     # Each depth, since it is not promised at which one a decoder or an encoder gives up.
-    deep = [f'{{"a": {"[" * depth}{"]" * depth}}}' for depth in (*range(900, 1_010), 50_000)]
-    bad = [good.replace('"u-17"', each) for each in deep] + [
-        good[:-2] + f', "repo": {{"name": {each}}}}}\n' for each in deep
-    ]
+    deep = ["[" * depth + "]" * depth for depth in (*range(900, 1_010), 50_000)]
+    bad = [good.replace('"u-17"', each) for each in deep] + [f'{good[:-2]}, "attributes": {each}}}\n' for each in deep]
     file.write_text(good + "".join(bad))
-    done = await checked(file, load_mapping("github-events"))
+    done = await checked(file, load_mapping("trophy"))
     assert done.counts == (1, 0, len(bad), 0)
 
 
