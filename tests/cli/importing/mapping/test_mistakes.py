@@ -114,6 +114,8 @@ empty = true
         (('"csv"', '"csv"\ndelimiter = "\\""'), "3: input.delimiter: Must be a character such as"),
         (('column = "what"', 'column = "what"\nvalue = "login"'), "7: eventType.value: Is the type of all rows"),
         (('column = "what"', 'rules = [{ event = "login" }]'), "6: eventType.rules[0]: Must have when or matches"),
+        (('column = "at"', 'column = "at"\n[eventId]\nvalue = "1"'), "10: eventId.value: Would be the id of every"),
+        (('column = "user"', 'value = "u-17"\nhashed = true'), "3: userId: Has a value that is always the same"),
         (("[userId]", "[userId"), "3: Not valid TOML"),
         (('[userId]\ncolumn = "user"\n', ""), "1: userId: Lacks userId."),
     ],

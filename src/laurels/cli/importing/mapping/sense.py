@@ -91,6 +91,10 @@ def _of_source(key: str, source: Source) -> Iterator[Mistake]:
     given = [bool(source.column), bool(source.columns), bool(source.first_of), source.value is not None]
     if sum(given) != 1:
         yield Mistake(key, "Must have exactly one of column, columns, first_of and value.")
+    if source.value is not None and (source.patterns or source.hashed):
+        yield Mistake(key, "Has a value that is always the same; leave out patterns and hashed.")
+    if source.value is not None and key == "eventId":
+        yield Mistake("eventId.value", "Would be the id of every event; name columns that tell events apart.")
     yield from _of_patterns(f"{key}.patterns", source.patterns)
 
 
