@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 import laurels
-from laurels.counts import counted
+from laurels.plurals import counted
 
 SOURCE = Path(laurels.__file__).parent
 # Roots of what a caller, an operator or a user of the library reads. Built-in exceptions are for our own mistakes.

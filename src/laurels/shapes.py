@@ -15,8 +15,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import fields
 
-from laurels.counts import counted
 from laurels.errors import InvalidInput
+from laurels.plurals import counted
 
 Fault = tuple[str, str]
 """The wire name of a wrong field, dotted for nested ones, and a sentence that says what is expected."""

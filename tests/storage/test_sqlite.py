@@ -13,7 +13,7 @@ import pytest
 from laurels import StoreError, StoreIncompatible, StoreUnavailable
 from laurels.application.maintenance.verification import verify
 from laurels.bootstrap import open_service, open_store, store_exists
-from laurels.domain.counts import LEVELS
+from laurels.domain.point_ranges import LEVELS
 from laurels.storage.sqlite import SQLiteStore
 from laurels.storage.sqlite.projections import counts
 from laurels.storage.sqlite.schema import MIGRATIONS

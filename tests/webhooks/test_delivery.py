@@ -12,8 +12,8 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from laurels.application.service import Service
 from laurels.application.webhooks import webhooks as use_cases
-from laurels.application.webhooks.courier import WIDTH
-from laurels.application.webhooks.deliverer import AWAY_AFTER
+from laurels.application.webhooks.delivery_attempts import AWAY_AFTER
+from laurels.application.webhooks.endpoint_worker import WIDTH
 from laurels.application.webhooks.lease import LEASE
 from laurels.application.webhooks.outbox import PAGE
 from laurels.application.webhooks.webhooks import Dispatcher, Webhooks

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from laurels.application.webhooks.deliverer import Answer
+from laurels.application.webhooks.delivery_attempts import Answer
 from laurels.domain.webhooks import headers_of, is_public, new_secret
 from laurels.http.webhook_sender import WebhookSender
 from tests.webhooks.receiver import Receiver

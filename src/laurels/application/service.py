@@ -38,7 +38,7 @@ from laurels.application.recording.commands import Queued, Recorded
 from laurels.application.recording.progress_cache import ProgressCache
 from laurels.application.recording.projector import Projector
 from laurels.application.recording.recorder import BATCH, Recorder
-from laurels.application.webhooks.deliverer import Sender
+from laurels.application.webhooks.delivery_attempts import Sender
 from laurels.application.webhooks.webhooks import Dispatcher, Webhooks, enqueue_set_aside, enqueue_user_deleted
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import MS_PER_DAY

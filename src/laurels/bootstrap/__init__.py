@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from laurels.application.maintenance.following import INTERVAL as RULEBOOK_INTERVAL
-from laurels.application.maintenance.publishing import InForce, settle
+from laurels.application.maintenance.publishing import InForce, rulebook_to_begin_with
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.guarded_store import GuardedStore
 from laurels.application.ports.clock import Clock
@@ -76,7 +76,7 @@ async def open_service(
         store, fallback = await _open(stack, spool, settings, waits_briefly=waits_briefly, is_away=is_away)
         remembered = None if spool is None else RulebookFile(Path(spool))
         try:
-            in_force = await settle(store, given, load_rulebook, clock, publishes=publish)
+            in_force = await rulebook_to_begin_with(store, given, load_rulebook, clock, publishes=publish)
         except StoreError:
             if remembered is None:
                 raise
@@ -109,9 +109,9 @@ def _given(rulebook: Rulebook | str | Path | None, settings: Settings) -> Rulebo
 
 
 async def rulebook_of(store: Store, settings: Settings, *, publishes: bool = False) -> Rulebook:
-    """The rulebook that commands on `store` go by; see `settle`. Raises StoreError or RulebookError."""
+    """The rulebook that commands on `store` go by; see `rulebook_to_begin_with`. Raises StoreError or RulebookError."""
     given = _given(None, settings)
-    return (await settle(store, given, load_rulebook, system_clock, publishes=publishes)).rulebook
+    return (await rulebook_to_begin_with(store, given, load_rulebook, system_clock, publishes=publishes)).rulebook
 
 
 def make_data_folder(settings: Settings) -> None:

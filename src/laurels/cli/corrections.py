@@ -14,9 +14,9 @@ from laurels.application.maintenance.corrections import Corrected, Corrections
 from laurels.bootstrap import open_service
 from laurels.cli.options import StoreOption, store_settings
 from laurels.cli.terminal import CommandFailed, say
-from laurels.counts import counted
 from laurels.domain.ledger import BadgeRevoked, EventRetracted, awards_of
 from laurels.domain.periods import to_ms
+from laurels.plurals import counted
 
 app = typer.Typer(help="Grant a badge, or take one back.", no_args_is_help=True)
 

@@ -18,9 +18,9 @@ from laurels.application.queries import cursors
 from laurels.bootstrap import make_data_folder, open_store, store_exists, system_clock
 from laurels.cli.options import StoreOption, missing, named_store, settings_for, store_settings, whole_number
 from laurels.cli.terminal import CommandFailed, complain, say, show_table
-from laurels.counts import counted
 from laurels.domain.keys import SCOPES, ApiKey
 from laurels.domain.periods import MS_PER_DAY, iso
+from laurels.plurals import counted
 from laurels.settings import Settings
 
 T = TypeVar("T")

@@ -22,8 +22,8 @@ from laurels.application.ports.store import Store
 from laurels.bootstrap import make_data_folder, open_store, rulebook_of, store_exists
 from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for, whole_number
 from laurels.cli.terminal import CommandFailed, complain, say
-from laurels.counts import counted
 from laurels.errors import StoreError, StoreUnreachable
+from laurels.plurals import counted
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
 

@@ -15,8 +15,8 @@ import typer
 
 from laurels.application.ports.spool import Spooled
 from laurels.cli.terminal import CommandFailed, note, say
-from laurels.counts import counted
 from laurels.domain.periods import iso
+from laurels.plurals import counted
 from laurels.settings import read_settings
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from laurels.application.webhooks.webhooks import Webhooks
 from laurels.bootstrap import open_store, system_clock
 from laurels.cli.options import StoreOption, store_settings
 from laurels.cli.terminal import CommandFailed, complain, say, show_table
-from laurels.counts import counted
 from laurels.domain.periods import iso
 from laurels.domain.webhooks import TYPES, Delivery, State
 from laurels.errors import InvalidInput
+from laurels.plurals import counted
 
 T = TypeVar("T")
 

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 from msgspec import Struct
 
 from laurels.client.clients import Client
-from laurels.counts import counted
 from laurels.errors import SettingsError
+from laurels.plurals import counted
 
 
 class Card(Struct, frozen=True):

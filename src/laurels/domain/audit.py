@@ -16,9 +16,9 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from laurels.counts import counted
 from laurels.domain.ledger import EventRecorded
 from laurels.domain.periods import MS_PER_DAY, day_name, day_of, hour_of
+from laurels.plurals import counted
 
 Rule = Literal["pace", "round-the-clock", "repetition", "points", "backdating", "same-timing"]
 RULES: tuple[Rule, ...] = ("pace", "round-the-clock", "repetition", "points", "backdating", "same-timing")

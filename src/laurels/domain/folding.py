@@ -2,7 +2,7 @@
 
 Live recording and replay are one function, `observe_event`: what the engine decides on and what a rebuild folds
 cannot drift apart. With a table `[streak]` in the rulebook it counts streaks by `rules/streak_count.py`, else by
-`_run_with` and `streaks.py`. `Revisions` is what later entries (`revisions/`) took back or counted anew.
+`_run_with` and `runs.py`. `Revisions` is what later entries (`revisions/`) took back or counted anew.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from laurels.domain.periods import day_of
 from laurels.domain.progress import BoardDay, DayTotals, Progress, TypeTotals
 from laurels.domain.rules.badges.awards import is_only_award
 from laurels.domain.rules.badges.criteria import Moment
-from laurels.domain.rules.caps import note
+from laurels.domain.rules.caps import remember_payment
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.domain.streaks import run_through
+from laurels.domain.runs import run_through
 
 # Languages that are counted for one user. Nobody uses as many; more would slow down each read and write of that user.
 MOST_LANGUAGES = 1_000
@@ -212,7 +212,9 @@ def observe_event(
 
     day = day_of(at, offset, grace)
     if points and (once_key is not None or event_type in rulebook.limited):
-        note(progress, event_type, rulebook.limited.get(event_type), points, at=at, day=day, once_key=once_key)
+        remember_payment(
+            progress, event_type, rulebook.limited.get(event_type), points, at=at, day=day, once_key=once_key
+        )
     reached: list[int] = []
     streak = rulebook.streak
     active = progress.days.get(day)

@@ -23,7 +23,7 @@ from laurels.domain.ledger import (
 )
 from laurels.domain.periods import MS_PER_DAY, day_of, utc_offset
 from laurels.domain.ranking import Visibility
-from laurels.domain.streaks import streak_around
+from laurels.domain.runs import streak_around
 
 SHAPE = 6
 """Counts the changes of what the fields of `Progress` mean: a snapshot of another shape is as good as none."""

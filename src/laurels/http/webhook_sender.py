@@ -18,7 +18,7 @@ from contextlib import suppress
 from threading import Thread
 from urllib.parse import SplitResult, quote, urlsplit
 
-from laurels.application.webhooks.deliverer import Answer
+from laurels.application.webhooks.delivery_attempts import Answer
 from laurels.domain.webhooks import check_url, is_delivered, is_public
 from laurels.errors import InvalidInput
 

@@ -11,7 +11,7 @@ from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
 from laurels.application.recording.progress_cache import ProgressCache
-from laurels.application.recording.progress_lock import ProgressLock
+from laurels.application.recording.projection_signals import ProjectionSignals
 from laurels.application.recording.projector import Projector
 from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.standings import card_of, standings_of
@@ -205,7 +205,7 @@ class TestCatchUp:
             clock,
             cache,
             laurels.keeper,
-            progress_lock=ProgressLock(),
+            progress_lock=ProjectionSignals(),
             interval=3600,
             batch=1_000,
         )

@@ -16,12 +16,12 @@ import pytest
 from laurels.cli.importing import formats, pipeline
 from laurels.cli.importing.command import name_of
 from laurels.cli.importing.dry_run import DryWorker
-from laurels.cli.importing.event_lines import InputFailed, open_lines
 from laurels.cli.importing.formats import Format
+from laurels.cli.importing.input_lines import InputFailed, open_lines
 from laurels.cli.importing.pipeline import ImportPipeline
 from laurels.cli.importing.rejects import Rejects
-from laurels.cli.importing.shares import Share, Taken, read_share
 from laurels.cli.importing.source_lines import SourceLines
+from laurels.cli.importing.worker_tasks import Share, Taken, read_share
 from laurels.cli.terminal import CommandFailed
 from laurels.domain.imported_lines import ImportedLines
 from laurels.rulebooks.loader import load_rulebook

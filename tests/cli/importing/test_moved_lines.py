@@ -10,7 +10,7 @@ import pytest
 
 from laurels.bootstrap import open_service
 from laurels.cli.importing.dry_run import dry_worker
-from laurels.cli.importing.event_lines import open_lines
+from laurels.cli.importing.input_lines import open_lines
 from laurels.cli.importing.pipeline import ImportPipeline
 from laurels.cli.importing.rejects import Rejects
 from laurels.cli.importing.source_lines import SourceLines

@@ -1,8 +1,9 @@
 """The API keys as one process knows them: never older than `FRESH` seconds.
 
 A request must not pay for a question to the store, and a revoked key must not be used. So what is known counts for a
-fifth of a second, and whoever revokes waits that long (`settle`) before saying that it is done: from then on no
-process takes the key. One question for a number tells whether anything changed, so an invented key costs no question.
+fifth of a second, and whoever revokes waits that long (`wait_for_key_refresh`) before saying that it is done: from
+then on no process takes the key. One question for a number tells whether anything changed, so an invented key costs no
+question.
 """
 
 from __future__ import annotations
@@ -195,7 +196,7 @@ async def create_key(
             prefix=prefix, name=name, scopes=wanted, digest=digest_of(key), created_at=now, expires_at=expires_at
         )
         if await store.add(kept):
-            await settle()
+            await wait_for_key_refresh()
             return key, kept
 
 
@@ -203,10 +204,10 @@ async def revoke_key(store: KeyStore, clock: Clock, prefix: str) -> None:
     """End a key; at the return no process takes it any more. Raises UnknownKey or StoreError."""
     if not await store.revoke(prefix, clock()):
         raise UnknownKey(prefix)
-    await settle()
+    await wait_for_key_refresh()
 
 
-async def settle() -> None:
+async def wait_for_key_refresh() -> None:
     """Wait until every process has had to look at the keys again."""
     await asyncio.sleep(1.25 * FRESH)
 

@@ -13,7 +13,7 @@ from time import monotonic
 
 from msgspec import Struct, field
 
-from laurels.application.maintenance.focus import Decisions, Focus
+from laurels.application.maintenance.badges_to_replay import Decisions, ReplaySelection
 from laurels.application.maintenance.ledgers import entries_of, first_entries, pages_of_users
 from laurels.application.ports.store import Store
 from laurels.application.recording.commands import AwardMissing
@@ -80,7 +80,7 @@ class Backfilled(Struct):
 
 
 class _Replayed(Struct):
-    """A user's replay: what is missing, what is held, and the entries that it rests on. With `repricing` that badge is
+    """A user's replay: what is missing, what is held, and the entries that it rests on. With `repointing` that badge is
     missing which is so after the points have changed."""
 
     user_id: str
@@ -90,7 +90,7 @@ class _Replayed(Struct):
     seen: Revisions
     # The total as it is recorded: the replay's without what is missing and what is counted anew.
     total_points: int
-    repricing: Repointing | None = None
+    repointing: Repointing | None = None
 
 
 async def preview(store: Store, rulebook: Rulebook, *, repoint: bool = False) -> Preview:
@@ -98,18 +98,18 @@ async def preview(store: Store, rulebook: Rulebook, *, repoint: bool = False) ->
     started = monotonic()
     badges = {badge.id: BadgePreview(badge.id) for badge in rulebook.badges}
     made = Preview(list(badges.values()))
-    focus = Focus(store, rulebook)
-    async for replayed in _replays(store, focus, repoint=repoint):
+    selection = ReplaySelection(store, rulebook)
+    async for replayed in _replays(store, selection, repoint=repoint):
         made.learners += 1
         made.events += replayed.events
         for badge_id in badges_of(replayed.seen.held):
             if badge_id in badges:
                 badges[badge_id].holders += 1
         gained = 0
-        if replayed.repricing is not None and replayed.repricing.changes_anything:
+        if replayed.repointing is not None and replayed.repointing.changes_anything:
             made.repointed += 1
-            made.repointed_points += replayed.repricing.difference
-            gained += replayed.repricing.difference
+            made.repointed_points += replayed.repointing.difference
+            gained += replayed.repointing.difference
         for crossing in replayed.missing:
             award = crossing.award
             shown = badges[badge_and_period(award.badge_id)[0]]
@@ -150,7 +150,7 @@ class Backfill:
         self._notify: Notify = notify
         self._repoints = repoint
         self._caller = caller
-        self._focus = Focus(store, rulebook)
+        self._focus = ReplaySelection(store, rulebook)
 
     async def of(self, users: Sequence[str]) -> Backfilled:
         """Award to some learners, who may record meanwhile. Raises StoreError."""
@@ -172,8 +172,8 @@ class Backfill:
     async def _repoint(self, replayed: _Replayed, done: Backfilled) -> _Replayed | None:
         """Write the points that change, and replay anew; None where the user is deleted meanwhile."""
         attempts, has_written = replayed.events // repointing.MOST + 1 + ATTEMPTS, False
-        while replayed.repricing is not None and (
-            body := replayed.repricing.body(replayed.total_points, caller=self._caller)
+        while replayed.repointing is not None and (
+            body := replayed.repointing.body(replayed.total_points, caller=self._caller)
         ):
             seen = await revisions_of(self._store, replayed.user_id, replayed.seq)
             seen.see(Entry(replayed.user_id, replayed.seq + 1, None, 0, body))
@@ -218,42 +218,46 @@ class Backfill:
             raise StoreContended("Other writers kept recording for one user; run the backfill again for what is left.")
 
 
-async def _replays(store: Store, focus: Focus, *, repoint: bool) -> AsyncIterator[_Replayed]:
+async def _replays(store: Store, selection: ReplaySelection, *, repoint: bool) -> AsyncIterator[_Replayed]:
     async for users in pages_of_users(store):
-        async for replayed in _replays_of(store, focus, users, repoint=repoint):
+        async for replayed in _replays_of(store, selection, users, repoint=repoint):
             yield replayed
 
 
-async def _replays_of(store: Store, focus: Focus, users: Sequence[str], *, repoint: bool) -> AsyncIterator[_Replayed]:
+async def _replays_of(
+    store: Store, selection: ReplaySelection, users: Sequence[str], *, repoint: bool
+) -> AsyncIterator[_Replayed]:
     async for user_id, first in first_entries(store, users):
         if first:
-            yield await _replay(store, focus, user_id, first, repoint=repoint)
+            yield await _replay(store, selection, user_id, first, repoint=repoint)
 
 
-async def _replay(store: Store, focus: Focus, user_id: str, first: list[Entry], *, repoint: bool) -> _Replayed:
+async def _replay(
+    store: Store, selection: ReplaySelection, user_id: str, first: list[Entry], *, repoint: bool
+) -> _Replayed:
     """Replay a ledger of which the `first` entries up to `LATER_LIMIT` have been read; the rest of a longer one is read
     again for each time that it is gone through."""
     decisions = Decisions(Revisions(), set())
     async for entry in entries_of(store, user_id, first):
         decisions.see(entry)
     seen, last = decisions.seen, decisions.seq
-    rulebook = focus.rulebook if repoint else await focus.on(decisions)
-    repricing = None
+    rulebook = selection.rulebook if repoint else await selection.on(decisions)
+    repointing = None
     if repoint:
-        repricing = Repointing(user_id, rulebook, seen)
+        repointing = Repointing(user_id, rulebook, seen)
         async for entry in _entries_until(last, store, user_id, first):
-            repricing.take(entry)
+            repointing.take(entry)
         # The total does not matter to what comes: points are looked up by their entries.
-        if body := repricing.body(0, most=last):
+        if body := repointing.body(0, most=last):
             seen.see(Entry(user_id, last + 1, None, 0, body))
     replay = Replay(user_id, rulebook, seen)
     async for entry in _entries_until(last, store, user_id, first):
         replay.take(entry)
     missing = replay.missing
     total = replay.progress.total_points - sum(crossing.award.points for crossing in missing)
-    if repricing is not None:
-        total -= repricing.difference
-    return _Replayed(user_id, last, decisions.events, missing, seen, total, repricing)
+    if repointing is not None:
+        total -= repointing.difference
+    return _Replayed(user_id, last, decisions.events, missing, seen, total, repointing)
 
 
 async def _entries_until(last: int, store: Store, user_id: str, first: list[Entry]) -> AsyncIterator[Entry]:

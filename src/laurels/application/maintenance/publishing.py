@@ -63,7 +63,7 @@ def says_the_same(published: PublishedRulebook, rulebook: Rulebook) -> bool:
         return False
 
 
-async def settle(
+async def rulebook_to_begin_with(
     store: Store, given: Rulebook | None, default: Callable[[], Rulebook], clock: Clock, *, publishes: bool
 ) -> InForce:
     """The rulebook to begin with: the published one, else the one that is given, else the default.

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 
 from laurels.application.background import BackgroundTask, Observers, wait_at_most
-from laurels.counts import counted
 from laurels.errors import StoreError, StoreUnavailable
+from laurels.plurals import counted
 
 logger = logging.getLogger(__name__)
 

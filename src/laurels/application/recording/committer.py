@@ -19,7 +19,7 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.recording.commands import Command, EventCommand, RecordEvent
 from laurels.application.recording.progress_cache import ProgressCache
-from laurels.application.recording.progress_lock import ProgressLock
+from laurels.application.recording.projection_signals import ProjectionSignals
 from laurels.application.recording.stats import RecorderStats
 from laurels.domain.ledger import Entry
 from laurels.domain.rules.rulebook import Rulebook
@@ -75,7 +75,7 @@ class Committer:
         self._arrived = asyncio.Event()
         self._is_closing = False
         self._expects_replays = False
-        self.progress_lock = ProgressLock()
+        self.progress_lock = ProjectionSignals()
         self.stats = RecorderStats()
         # When the store was asked for what is under way (seconds, monotonic); None between batches.
         self.asked_at: float | None = None

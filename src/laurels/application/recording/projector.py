@@ -18,7 +18,7 @@ from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
 from laurels.application.recording.board_keeper import BoardKeeper
 from laurels.application.recording.progress_cache import ProgressCache
-from laurels.application.recording.progress_lock import ProgressLock
+from laurels.application.recording.projection_signals import ProjectionSignals
 from laurels.application.recording.standings import card_of, standings_of
 from laurels.application.recording.stats import SECONDS, Histogram
 from laurels.domain.progress import Progress
@@ -51,7 +51,7 @@ class Projector:
         cache: ProgressCache,
         keeper: BoardKeeper,
         *,
-        progress_lock: ProgressLock,
+        progress_lock: ProjectionSignals,
         interval: float,
         batch: int,
     ) -> None:

@@ -21,8 +21,8 @@ from laurels.application.ports.spool import SetAside
 from laurels.application.ports.store import Store
 from laurels.application.ports.webhooks import WebhookStore
 from laurels.application.queries.learners.progress_reader import ProgressReader, recent_progress
-from laurels.application.webhooks.courier import Courier
-from laurels.application.webhooks.deliverer import Answer, DeliveryCounts, Sender
+from laurels.application.webhooks.delivery_attempts import Answer, DeliveryCounts, Sender
+from laurels.application.webhooks.endpoint_worker import EndpointWorker
 from laurels.application.webhooks.messages import NOBODY, body_of, deletion_of, setting_aside_of
 from laurels.domain.periods import iso
 from laurels.domain.rules.rulebook import Rulebook
@@ -180,25 +180,25 @@ class Dispatcher:
         self._clock = clock
         self._sender = sender
         self._interval = interval
-        # One for all couriers: what it remembers of users is bounded.
+        # One for all workers: what it remembers of users is bounded.
         self._reader = ProgressReader(store, rulebook, recent_progress())
         self._owner = uuid4().hex
         self._version: int | None = None
         self._asked_at = self._read_at = float("-inf")
         self.counts = DeliveryCounts()
-        self._couriers: dict[str, Courier] = {}
-        self._workers: dict[str, BackgroundTask] = {}
+        self._workers: dict[str, EndpointWorker] = {}
+        self._tasks: dict[str, BackgroundTask] = {}
         self._following = BackgroundTask("laurels-webhooks", self._follow, retry=FRESH)
 
     @property
     def tasks(self) -> list[BackgroundTask]:
         """What runs now."""
-        return [self._following, *self._workers.values()]
+        return [self._following, *self._tasks.values()]
 
     @property
     def endpoints(self) -> tuple[int, int]:
         """How many endpoints there are, and how many of those that this process delivers for take nothing now."""
-        return len(self._couriers), sum(courier.is_away for courier in self._couriers.values())
+        return len(self._workers), sum(worker.is_away for worker in self._workers.values())
 
     def forget_all(self) -> None:
         """Keep nothing that was read before now: the rulebook has changed."""
@@ -218,45 +218,45 @@ class Dispatcher:
         # A store that hangs is not waited for: claims end by themselves.
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(_GIVE_BACK):
-                for courier in self._couriers.values():
-                    await courier.give_back()
+                for worker in self._workers.values():
+                    await worker.give_back()
 
     async def work(self) -> None:
         """Deliver once what there is to be delivered now, for each endpoint in turn. Raises StoreError."""
         await self._refresh()
-        for courier in list(self._couriers.values()):
-            while await courier.work():
+        for worker in list(self._workers.values()):
+            while await worker.work():
                 pass
 
     async def _follow(self) -> float:
         """Look whether endpoints came, went or changed."""
         if monotonic() - self._asked_at >= FRESH:
             await self._refresh()
-            self._sync_workers()
+            self._sync_tasks()
         return FRESH
 
-    def _sync_workers(self) -> None:
-        """One task for each courier: a slow endpoint holds up no other one."""
-        for endpoint_id in self._workers.keys() - self._couriers.keys():
-            self._workers.pop(endpoint_id).cancel()
-        for endpoint_id in self._couriers.keys() - self._workers.keys():
+    def _sync_tasks(self) -> None:
+        """One task for each worker: a slow endpoint holds up no other one."""
+        for endpoint_id in self._tasks.keys() - self._workers.keys():
+            self._tasks.pop(endpoint_id).cancel()
+        for endpoint_id in self._workers.keys() - self._tasks.keys():
             work = partial(self._deliver, endpoint_id)
-            self._workers[endpoint_id] = worker = BackgroundTask(f"laurels-webhook {endpoint_id}", work, retry=FRESH)
+            self._tasks[endpoint_id] = worker = BackgroundTask(f"laurels-webhook {endpoint_id}", work, retry=FRESH)
             worker.start()
 
     async def _deliver(self, endpoint_id: str) -> float:
-        return 0 if await self._couriers[endpoint_id].work() else self._interval
+        return 0 if await self._workers[endpoint_id].work() else self._interval
 
     async def _refresh(self) -> None:
         asked_at = monotonic()
         version = await self._store.webhooks.version()
         if version != self._version or asked_at - self._read_at > _REREAD:
             endpoints = await self._store.webhooks.all()
-            kept: dict[str, Courier] = {}
+            kept: dict[str, EndpointWorker] = {}
             for endpoint in endpoints:
-                courier = self._couriers.get(endpoint.id)
-                if courier is None:
-                    courier = Courier(
+                worker = self._workers.get(endpoint.id)
+                if worker is None:
+                    worker = EndpointWorker(
                         endpoint,
                         self._store,
                         self._rulebook,
@@ -266,8 +266,8 @@ class Dispatcher:
                         owner=self._owner,
                         counts=self.counts,
                     )
-                courier.endpoint = endpoint
-                kept[endpoint.id] = courier
-            self._couriers = kept
+                worker.endpoint = endpoint
+                kept[endpoint.id] = worker
+            self._workers = kept
             self._version, self._read_at = version, asked_at
         self._asked_at = asked_at

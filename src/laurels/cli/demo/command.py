@@ -20,9 +20,9 @@ from laurels.bootstrap import open_service
 from laurels.cli.demo.learners import Learner, events_of, learners
 from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for, whole_number
 from laurels.cli.terminal import CommandFailed, complain, progress_bar, say
-from laurels.counts import counted
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import Timeframe
+from laurels.plurals import counted
 from laurels.settings import Settings
 
 DEFAULT_PORT = 8_000

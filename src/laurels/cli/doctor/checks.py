@@ -18,10 +18,10 @@ from laurels.application.maintenance.diagnostics import Check
 from laurels.application.ports.store import Store
 from laurels.bootstrap import rulebook_of, system_clock
 from laurels.cli.serve import is_loopback
-from laurels.counts import counted
 from laurels.domain.keys import ApiKey
 from laurels.domain.periods import MS_PER_DAY
 from laurels.errors import OtherRulebook, RulebookError, SettingsError, StoreError
+from laurels.plurals import counted
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
 from laurels.storage.remembered.keys import KeyFile

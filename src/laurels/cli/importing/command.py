@@ -18,8 +18,8 @@ import typer
 from laurels.bootstrap import open_store, rulebook_of
 from laurels.bootstrap.drivers import needs_pymongo
 from laurels.cli.importing.dry_run import dry_worker
-from laurels.cli.importing.event_lines import STANDARD_INPUT, EventLines, open_lines
 from laurels.cli.importing.formats import Format
+from laurels.cli.importing.input_lines import STANDARD_INPUT, InputLines, open_lines
 from laurels.cli.importing.mapping.loader import Mapping, load_mapping
 from laurels.cli.importing.mapping.report import say_passed_over, say_preview
 from laurels.cli.importing.pipeline import PAUSE, ImportPipeline
@@ -34,8 +34,8 @@ from laurels.cli.importing.worker import (
 )
 from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for, whole_number
 from laurels.cli.terminal import CommandFailed, complain, note, progress_bar, say
-from laurels.counts import counted
 from laurels.domain.revisions.migration import Differences
+from laurels.plurals import counted
 from laurels.settings import Settings
 
 # Bytes of input, below which starting another process takes longer than what it saves.
@@ -208,7 +208,7 @@ def _import_file(file: str, settings: Settings, rejects: Path | None, options: _
         raise typer.Exit(1)
 
 
-async def _import(lines: EventLines, rejects: Rejects, settings: Settings, options: _Options) -> ImportPipeline:
+async def _import(lines: InputLines, rejects: Rejects, settings: Settings, options: _Options) -> ImportPipeline:
     processes = 1 if options.is_dry else options.processes
     if processes is None:
         processes = _worth(lines.size)

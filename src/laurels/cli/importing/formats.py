@@ -1,6 +1,6 @@
 """What an input holds, as lines of JSON: one object a line, a JSON array, or a table with named columns.
 
-A CSV row becomes JSON here (`lines_of_table`) or by a mapping (`mapping/`), and an event in `shares.py`
+A CSV row becomes JSON here (`lines_of_table`) or by a mapping (`mapping/`), and an event in `worker_tasks.py`
 (`read_share`).
 """
 

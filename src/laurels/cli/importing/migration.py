@@ -20,9 +20,9 @@ from laurels.application.service import Service
 from laurels.cli.importing.migration_report import Difference, Report
 from laurels.cli.importing.rejects import Rejects
 from laurels.cli.terminal import CommandFailed
-from laurels.counts import counted
 from laurels.domain.revisions.migration import Differences
 from laurels.errors import LaurelsError, StoreError
+from laurels.plurals import counted
 from laurels.storage.older.database import EVENTS, USERS, OlderDatabase
 from laurels.storage.older.documents import OlderEvent, OlderUser, Unusable, as_json, event_of, user_of
 

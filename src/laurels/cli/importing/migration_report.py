@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from laurels.application.recording.migration_commands import Migrated
 from laurels.cli.terminal import say, show_table
-from laurels.counts import counted
 from laurels.domain.ledger import UserMigrated
 from laurels.domain.revisions.migration import Differences
+from laurels.plurals import counted
 
 LARGEST = 10
 REMARKS = 20

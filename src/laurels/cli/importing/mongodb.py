@@ -12,13 +12,13 @@ from time import monotonic
 import typer
 
 from laurels.bootstrap import open_service
-from laurels.cli.importing.event_lines import STANDARD_INPUT
+from laurels.cli.importing.input_lines import STANDARD_INPUT
 from laurels.cli.importing.migration import Migration
 from laurels.cli.importing.migration_report import Report
 from laurels.cli.importing.rejects import Rejects, open_rejects
 from laurels.cli.terminal import CommandFailed, complain, progress_bar
-from laurels.counts import counted
 from laurels.domain.revisions.migration import Differences
+from laurels.plurals import counted
 from laurels.settings import Settings
 from laurels.storage.older.database import OlderDatabase
 

@@ -13,15 +13,15 @@ from contextlib import suppress
 import msgspec
 from msgspec import Struct
 
-from laurels.cli.importing.event_lines import Chunk, EventLines, InputFailed, Part
+from laurels.cli.importing.input_lines import Chunk, InputFailed, InputLines, Part
 from laurels.cli.importing.rejects import Rejects
-from laurels.cli.importing.shares import UNNAMED, Share, Taken
 from laurels.cli.importing.sorting import Line, LinesByLearner, Portion
 from laurels.cli.importing.source_lines import SourceLines
 from laurels.cli.importing.worker import Worker
+from laurels.cli.importing.worker_tasks import UNNAMED, Share, Taken
 from laurels.cli.terminal import CommandFailed
-from laurels.counts import counted
 from laurels.errors import StoreError
+from laurels.plurals import counted
 
 # Portions on their way to a worker: enough of them that a commit finds as many events waiting as it may take.
 IN_FLIGHT = 6
@@ -80,7 +80,7 @@ class ImportPipeline:
         self._refused: list[tuple[int, bytes, str]] = []
         self._refused_size = 0
 
-    async def take_in(self, lines: EventLines) -> None:
+    async def take_in(self, lines: InputLines) -> None:
         """Record every line. Raises CommandFailed, with how far it got, where reading or the store fails."""
         try:
             await self._take_in(lines)
@@ -88,7 +88,7 @@ class ImportPipeline:
             # Where it had to stop, the fate of what is still on its way has been told already.
             await asyncio.gather(*self._in_flight, return_exceptions=True)
 
-    async def _take_in(self, lines: EventLines) -> None:
+    async def _take_in(self, lines: InputLines) -> None:
         arriving: asyncio.Task[Chunk] | None = None
         chunks = lines.chunks()
         try:

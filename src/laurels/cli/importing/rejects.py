@@ -12,7 +12,7 @@ from shutil import copyfileobj
 from tempfile import TemporaryFile
 from typing import IO
 
-from laurels.cli.importing.event_lines import STANDARD_INPUT
+from laurels.cli.importing.input_lines import STANDARD_INPUT
 from laurels.cli.terminal import CommandFailed, complain, inert
 
 SHOWN = 20

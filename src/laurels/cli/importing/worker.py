@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from laurels.application.recording.commands import Recorded
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
-from laurels.cli.importing.shares import CHANGED, Share, Taken, read_share, settle_known
+from laurels.cli.importing.worker_tasks import CHANGED, Share, Taken, read_share, settle_known
 from laurels.cli.terminal import CommandFailed, complain
 from laurels.errors import EventConflict, LaurelsError, StoreError
 from laurels.settings import Settings

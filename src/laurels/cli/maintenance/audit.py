@@ -14,9 +14,9 @@ from laurels.bootstrap import open_store, system_clock
 from laurels.cli.maintenance.verify import count_users
 from laurels.cli.options import StoreOption, store_settings, whole_number
 from laurels.cli.terminal import progress_bar, say, show_table
-from laurels.counts import counted
 from laurels.domain.audit import RULES
 from laurels.domain.periods import MS_PER_DAY
+from laurels.plurals import counted
 
 
 def audit(

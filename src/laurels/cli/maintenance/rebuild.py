@@ -15,7 +15,7 @@ from laurels.cli.maintenance.process_pool import ProcessesOption, over_users
 from laurels.cli.maintenance.verify import count_users
 from laurels.cli.options import RulebookOption, StoreOption, store_settings
 from laurels.cli.terminal import progress_bar, say
-from laurels.counts import counted
+from laurels.plurals import counted
 from laurels.settings import Settings
 
 

@@ -17,7 +17,7 @@ from laurels.cli.importing.worker import spare_the_collector
 from laurels.cli.maintenance.process_pool import ProcessesOption, over_users
 from laurels.cli.options import RulebookOption, StoreOption, store_settings
 from laurels.cli.terminal import complain, progress_bar, say
-from laurels.counts import counted
+from laurels.plurals import counted
 from laurels.settings import Settings
 
 SHOWN = 50

@@ -16,9 +16,9 @@ from laurels.cli.options import StoreOption, named_store, rulebook_for, settings
 from laurels.cli.rulebook.changing import diff, preview, publish
 from laurels.cli.rulebook.words import boost_words, earned_by, streak_words, terms
 from laurels.cli.terminal import say, show_table
-from laurels.counts import counted
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData
+from laurels.plurals import counted
 from laurels.rulebooks.loader import load_rulebook
 
 SHOWN_LEVELS = 10

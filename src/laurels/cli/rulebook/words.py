@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import msgspec
 
-from laurels.counts import counted
 from laurels.domain.rules.badges.criteria import (
     AllOf,
     AnyOf,
@@ -27,6 +26,7 @@ from laurels.domain.rules.boosts import Boost
 from laurels.domain.rules.points import EventType
 from laurels.domain.rules.rulebook_data import Badge
 from laurels.domain.rules.streak_rules import StreakRules, Unit
+from laurels.plurals import counted
 
 
 def terms(kind: EventType) -> str:

@@ -23,9 +23,9 @@ from laurels.client.tracking.journal import OWN_TIME, event_in
 from laurels.client.tracking.pauses import ServerClock, back_off
 from laurels.client.tracking.queue import Entry, Queue
 from laurels.client.transport import Connections, Transport
-from laurels.counts import counted
 from laurels.domain.events import LearningEvent
 from laurels.errors import LaurelsError
+from laurels.plurals import counted
 from laurels.results import Queued, Recorded
 
 BATCH = 500

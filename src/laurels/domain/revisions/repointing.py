@@ -13,7 +13,7 @@ from laurels.domain.engine import pay_on
 from laurels.domain.folding import Revisions
 from laurels.domain.ledger import Entry, EventRecorded, MergedInto, Repointed, UserMigrated
 from laurels.domain.progress import Progress
-from laurels.domain.rules.caps import note
+from laurels.domain.rules.caps import remember_payment
 from laurels.domain.rules.rulebook import Rulebook
 
 MOST = 20_000
@@ -79,7 +79,9 @@ class Repointing:
                 )
         if points and (body.once_key is not None or (rule is not None and rule.is_limited)):
             limits = rule if rule is not None and rule.is_limited else None
-            note(self._progress, body.event_type, limits, points, at=body.at, day=body.day, once_key=body.once_key)
+            remember_payment(
+                self._progress, body.event_type, limits, points, at=body.at, day=body.day, once_key=body.once_key
+            )
         if points != before:
             self.events[seq] = points
             self._before[seq] = before

@@ -46,7 +46,7 @@ def pay(
     return points, None
 
 
-def note(
+def remember_payment(
     progress: Progress,
     event_type: str,
     rule: EventType | None,

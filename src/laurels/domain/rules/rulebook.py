@@ -39,9 +39,9 @@ from laurels.domain.rules.badges.measures import SUM_SCALE, EventMeasure, Observ
 from laurels.domain.rules.badges.reachability import check_reachable
 from laurels.domain.rules.badges.tiers import expand
 from laurels.domain.rules.boosts import boosts_of
+from laurels.domain.rules.consistency import check_consistency
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
-from laurels.domain.rules.sense import check_sense
 from laurels.domain.rules.streak_count import StreakCount
 from laurels.domain.rules.streak_rules import Unit
 from laurels.errors import RulebookError
@@ -55,7 +55,7 @@ class Rulebook:
 
     def __init__(self, data: RulebookData, *, only: Collection[str] | None = None) -> None:
         placed = expand(data)
-        check_sense(data, placed)
+        check_consistency(data, placed)
         # What two are told apart by, where something was made of one of them.
         self._mark = object()
         self.data = data
@@ -259,7 +259,7 @@ class Rulebook:
 
     def _repeat_goal(self, badge: Badge, repeat: Repeat, position: int, within: Within | None) -> RepeatGoal:
         leaf = badge.criterion
-        assert isinstance(leaf, Count | Distinct | Sum)  # noqa: S101  `check_sense` has asked
+        assert isinstance(leaf, Count | Distinct | Sum)  # noqa: S101  `check_consistency` has asked
         key = "repeat " + signature(leaf, within)
         measure = self._measures.get(key)
         if measure is None:

@@ -3,7 +3,7 @@
 All of it is read from the days of a progress, by one walk over those that count. `Progress.runs` remembers where the
 walk has come to, so that a day after all others costs one step; a day between others makes it walk anew.
 
-The table is in `streak_rules.py`, the arithmetic of freezes in `domain/streaks.py`. Without the table streaks are
+The table is in `streak_rules.py`, the arithmetic of freezes in `domain/runs.py`. Without the table streaks are
 counted in `domain/progress.py` (`daily_streak`) and `domain/folding.py` (`_run_with`); `Rulebook.daily_streak` and
 `observe_event` choose.
 """
@@ -18,7 +18,7 @@ from msgspec import UNSET, Struct
 
 from laurels.domain.progress import DayTotals, Progress
 from laurels.domain.rules.streak_rules import StreakRules
-from laurels.domain.streaks import MissBudget, Runs
+from laurels.domain.runs import MissBudget, Runs
 
 DayState = Literal["frozen", "paused"]
 

@@ -8,12 +8,12 @@ from msgspec import Struct
 from laurels.application.access.bucket_names import BucketNames
 from laurels.application.access.rate_limiter import Left, RateLimiter
 from laurels.application.ports.limits import Bucket
-from laurels.counts import counted
 from laurels.http.auth.access import Caller
 from laurels.http.auth.identity import Identity, WrongCredentials
 from laurels.http.server.addresses import client_of
 from laurels.http.server.routing import route_of
 from laurels.http.wire.refusal import Refusal
+from laurels.plurals import counted
 
 _NOBODY = Caller()
 

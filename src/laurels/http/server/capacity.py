@@ -6,11 +6,11 @@ import asyncio
 
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
 
-from laurels.counts import counted
 from laurels.http.server.deadlines import Deadlines
 from laurels.http.server.routing import address_of, route_of
 from laurels.http.wire.bodies import BODY_IS_READ
 from laurels.http.wire.refusal import Refusal
+from laurels.plurals import counted
 
 
 class _Places:

@@ -18,9 +18,9 @@ from litestar import Response
 from litestar.response import Stream
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from laurels.counts import counted
 from laurels.http.auth.access import Caller
 from laurels.http.wire.refusal import Refusal
+from laurels.plurals import counted
 
 _RETRY_AFTER_SECONDS = 2
 

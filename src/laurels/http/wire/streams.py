@@ -19,9 +19,9 @@ from msgspec import Struct
 
 from laurels.application.live.feeds import Feed
 from laurels.application.live.messages import Message
-from laurels.counts import counted
 from laurels.http.server.addresses import client_of
 from laurels.http.wire.refusal import Refusal
+from laurels.plurals import counted
 
 MEDIA_TYPE = "text/event-stream"
 # Heartbeats that a client may leave lying before it is let go.

@@ -12,8 +12,8 @@ from bson.errors import BSONError
 from pymongo.errors import PyMongoError
 
 from laurels.application.maintenance.diagnostics import Check
-from laurels.counts import counted
 from laurels.errors import StoreUnreachable
+from laurels.plurals import counted
 from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, PATIENCE, Client, connect, database_of, translate
 from laurels.storage.mongodb.schema import MIGRATIONS
 

@@ -9,8 +9,8 @@ import asyncio
 from pathlib import Path
 
 from laurels.application.ports.spool import Spool, SpoolStats
-from laurels.counts import counted
 from laurels.errors import SettingsError
+from laurels.plurals import counted
 from laurels.storage.remembered import keys, rulebook
 from laurels.storage.remembered.replacing import replace_file
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from laurels.bootstrap import open_service
 from laurels.cli.importing.command import name_of
 from laurels.cli.importing.dry_run import DryWorker
-from laurels.cli.importing.event_lines import open_lines
+from laurels.cli.importing.input_lines import open_lines
 from laurels.cli.importing.mapping.loader import Mapping, load_mapping
 from laurels.cli.importing.mapping.mapper import Tally
 from laurels.cli.importing.pipeline import ImportPipeline

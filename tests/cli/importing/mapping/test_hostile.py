@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from laurels.cli.importing import event_lines
+from laurels.cli.importing import input_lines
 from laurels.cli.importing.mapping import mapper, report
 from laurels.cli.importing.mapping.loader import load_mapping, parse_mapping, text_of_kind
 from laurels.cli.terminal import CommandFailed
@@ -152,7 +152,7 @@ async def test_a_line_without_an_end_is_rejected_and_counted(tmp_path: Path, mon
     file = tmp_path / "file"
     good = '{"id": "1", "type": "PushEvent", "actor": {"login": "u-17"}, "created_at": "2026-03-02T09:30:00Z"}\n'
     file.write_text(good + '{"id": "' + "x" * 3_000_000 + '"}\n' + "no json\n" + "[1]\n" + good.replace('"1"', '"2"'))
-    monkeypatch.setattr(event_lines, "CHUNK_LINES", 2)
+    monkeypatch.setattr(input_lines, "CHUNK_LINES", 2)
     done = await checked(file, load_mapping("github-events"))
     assert [sample.line for sample in done.tally.samples] == [1, 5]
     assert (done.recorded, done.tally.rows) == (2, 5)

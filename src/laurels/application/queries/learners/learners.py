@@ -21,7 +21,7 @@ from laurels.application.queries.learners.event_views import event_view, queued_
 from laurels.application.queries.learners.progress_reader import ProgressReader
 from laurels.application.queries.learners.progress_views import dashboard_of, export_of, user_view
 from laurels.application.queries.learners.review import Review, review
-from laurels.application.queries.learners.streaks import activity_days
+from laurels.application.queries.learners.streak_views import activity_days
 from laurels.application.queries.names import Names
 from laurels.application.queries.rarity import Rarity, Shares
 from laurels.application.queries.views import (

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import UNSET
 
 from laurels.application.queries.badges import badge_view, held_badges, next_badges, with_share
-from laurels.application.queries.learners.streaks import activity_days, streak_view
+from laurels.application.queries.learners.streak_views import activity_days, streak_view
 from laurels.application.queries.names import Names
 from laurels.application.queries.rarity import Shares
 from laurels.application.queries.translations import translated

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from laurels.cli.importing.mapping.consistency import sense_mistakes
 from laurels.cli.importing.mapping.document import MappingDocument
-from laurels.cli.importing.mapping.sense import sense_mistakes
 from laurels.cli.terminal import CommandFailed, MistakesFound
 from laurels.rulebooks.shape import Mistake, shape_mistakes
 from laurels.rulebooks.toml_text import NotToml, document_of, line_of, lines_of

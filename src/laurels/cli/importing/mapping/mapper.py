@@ -24,7 +24,7 @@ from laurels.cli.importing.mapping.values import (
     source_reader,
     type_reader,
 )
-from laurels.counts import counted
+from laurels.plurals import counted
 
 # Rows that are kept to be shown.
 SAMPLES = 5

@@ -10,9 +10,9 @@ from typing import Any, cast
 import msgspec
 
 from laurels.cli.importing.formats import NotEvents, Refused, rows_of_table
+from laurels.cli.importing.mapping.consistency import columns_of
 from laurels.cli.importing.mapping.document import MappingDocument
 from laurels.cli.importing.mapping.mapper import Mapper, Tally, told_of_cells
-from laurels.cli.importing.mapping.sense import columns_of
 from laurels.cli.importing.mapping.values import SHOWN, Reader
 from laurels.shapes import kind_of, nearest
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 from laurels.cli.importing.mapping.mapper import Tally
 from laurels.cli.terminal import say
-from laurels.counts import counted
+from laurels.plurals import counted
 
 MOST = 20
 # Characters of a row that are shown.

@@ -1,6 +1,6 @@
 """The counts of the boards as they are read: what is counted, and what is not yet (`journal` says how it comes to be).
 
-See `laurels.domain.counts` for what a count is.
+See `laurels.domain.point_ranges` for what a count is.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from bson import ObjectId
 
-from laurels.domain.counts import LARGEST, TOP, Range, ranges_above, roll_up
+from laurels.domain.point_ranges import LARGEST, TOP, Range, ranges_above, roll_up
 from laurels.storage.mongodb.connection import Collection as Collected
 from laurels.storage.mongodb.connection import Database, Document
 from laurels.storage.mongodb.documents import bounded

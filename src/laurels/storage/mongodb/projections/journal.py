@@ -5,7 +5,7 @@ A line says what the counts hold of it (`counted`, as of the numbered `batch`) a
 (`fresh`, set in the very write that changes the line). Counting takes fresh lines, writes what has to change into a
 journal with the next batch number, applies it to each count whose own batch is smaller, marks the lines, and closes
 the journal. Whoever finds a journal open carries it on; each step is conditional on the number, so it is done once
-however many do it. Readers add what is not counted yet. See `laurels.domain.counts` for what a count is.
+however many do it. Readers add what is not counted yet. See `laurels.domain.point_ranges` for what a count is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from msgspec import Struct, field
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from laurels.domain.counts import Range, roll_up
+from laurels.domain.point_ranges import Range, roll_up
 from laurels.storage.mongodb.connection import Collection as Collected
 from laurels.storage.mongodb.connection import Database, Document, duplicates
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 
-class ProgressLock:
+class ProjectionSignals:
     """`settled` is held while progress in memory is ahead of the ledger: who takes it sees committed progress only.
 
     The recorder sets `committed` after each commit, and `crowded` when memory is full of users who wait for their

@@ -2,7 +2,7 @@
 
 Reading is bounded: a line without an end, or a file larger than memory, is handled like any other. And it never
 holds up the event loop: where a pipe brings nothing more, what came is recorded all the same. What a line says is read
-in `shares.py`.
+in `worker_tasks.py`.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class _Inflated(io.RawIOBase):
         return len(data)
 
 
-class EventLines:
+class InputLines:
     """The lines of an input. `size` is that of the file, None where it is not known. With a `mapping` they are made by
     it of the rows of another platform, and `tally` counts what became of those."""
 
@@ -249,7 +249,7 @@ def _chunks_of(lines: Iterable[bytes | Refused]) -> Iterator[Chunk]:
 
 
 @contextmanager
-def open_lines(source: str, form: Format = "ndjson", mapping: MappingDocument | None = None) -> Generator[EventLines]:
+def open_lines(source: str, form: Format = "ndjson", mapping: MappingDocument | None = None) -> Generator[InputLines]:
     """The lines of the file at `source`, or of standard input for `-`. Raises CommandFailed."""
     try:
         is_input = source == STANDARD_INPUT
@@ -261,4 +261,4 @@ def open_lines(source: str, form: Format = "ndjson", mapping: MappingDocument | 
     with raw:
         status = os.fstat(raw.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None
-        yield EventLines("standard input" if is_input else source, raw, size, form, mapping)
+        yield InputLines("standard input" if is_input else source, raw, size, form, mapping)

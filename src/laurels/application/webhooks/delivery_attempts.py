@@ -44,7 +44,7 @@ class DeliveryCounts(Struct):
     given_up: int = 0
 
 
-class Deliverer:
+class DeliveryAttempts:
     """Sends to one endpoint, and knows whether it takes messages."""
 
     def __init__(self, store: WebhookStore, clock: Clock, sender: Sender, counts: DeliveryCounts) -> None:

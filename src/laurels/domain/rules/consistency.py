@@ -21,7 +21,7 @@ MAX_NUMBER = 2**53
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}").fullmatch
 
 
-def check_sense(data: RulebookData, badges: Sequence[Placed]) -> None:
+def check_consistency(data: RulebookData, badges: Sequence[Placed]) -> None:
     """Raise RulebookError for the first thing that cannot stand. `badges` are those that the data expand to."""
     if not is_zone(data.boards.zone):
         raise RulebookError(

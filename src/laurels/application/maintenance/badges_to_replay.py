@@ -54,7 +54,7 @@ class Decisions(Struct):
             self.is_amended = True
 
 
-class Focus:
+class ReplaySelection:
     """Chooses what a learner's ledger is replayed by, to find the badges of `rulebook` that they lack."""
 
     def __init__(self, store: Store, rulebook: Rulebook) -> None:

@@ -1,7 +1,7 @@
 """Delivering to one endpoint what it asked for: at least once, and in order for each user.
 
 The ledger is the queue: an endpoint has a place in it (`lease`), and nothing is kept of what is still ahead (`outbox`).
-A message that did not arrive is kept, holds up later ones of the same user, and is tried again (`deliverer`). Where an
+A message that did not arrive is kept, holds up later ones of the same user, and is tried again (`delivery_attempts`). Where an
 endpoint fails altogether, its place stays where it is, and it is asked now and then whether it is back.
 """
 
@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.queries.learners.progress_reader import ProgressReader
-from laurels.application.webhooks.deliverer import Deliverer, DeliveryCounts, Sender
+from laurels.application.webhooks.delivery_attempts import DeliveryAttempts, DeliveryCounts, Sender
 from laurels.application.webhooks.lease import Lease
 from laurels.application.webhooks.outbox import Outbox, Owed
 from laurels.application.webhooks.reminders import Reminders
@@ -33,7 +33,7 @@ WIDTH = 16
 DUE = 100
 
 
-class Courier:
+class EndpointWorker:
     """Delivers for one endpoint, as long as this process holds the lease to do so."""
 
     def __init__(
@@ -55,12 +55,12 @@ class Courier:
         self._lease = Lease(endpoint.id, store.webhooks, clock, owner)
         self._reminders = Reminders(store, rulebook, clock, reader)
         self._outbox = Outbox(store, rulebook, self._reminders)
-        self._deliverer = Deliverer(store.webhooks, clock, sender, counts)
+        self._attempts = DeliveryAttempts(store.webhooks, clock, sender, counts)
 
     @property
     def is_away(self) -> bool:
         """Whether the endpoint took none of the last messages."""
-        return self._deliverer.is_away
+        return self._attempts.is_away
 
     async def work(self) -> bool:
         """Deliver what there is to be delivered, up to a page; whether there may be more at once. Raises StoreError."""
@@ -77,7 +77,7 @@ class Courier:
             by_user.setdefault(each.user_id, []).append(each)
         await self._side_by_side(deque(by_user.values()), self._retry, stops=False)
         is_probe = self.is_away
-        if is_probe and not self._deliverer.may_probe:
+        if is_probe and not self._attempts.may_probe:
             return False
         return await self._deliver_new(is_probe=is_probe) or len(due) >= DUE
 
@@ -100,10 +100,10 @@ class Courier:
 
     async def _probe(self, waiting: deque[Owed]) -> bool:
         """Find out with one message whether the endpoint is back; False where it does not take that."""
-        failures = self._deliverer.failures
+        failures = self._attempts.failures
         while waiting and self.is_away:
             await self._deliver(waiting.popleft())
-            if self._deliverer.failures > failures:
+            if self._attempts.failures > failures:
                 return False
         return True
 
@@ -126,7 +126,7 @@ class Courier:
         """Deliver a user's messages until one does not arrive."""
         async with aclosing(self._outbox.messages(self.endpoint, owed)) as messages:
             async for message in messages:
-                tried = await self._deliverer.attempt(self.endpoint, message)
+                tried = await self._attempts.attempt(self.endpoint, message)
                 await self._store.record_attempts([tried])
                 if tried.state == "pending":
                     return
@@ -134,7 +134,7 @@ class Courier:
     async def _retry(self, pending: list[Delivery]) -> None:
         """Try a user's messages again; where they arrive or are given up, go on with what came after them."""
         for delivery in pending:
-            tried = await self._deliverer.attempt(self.endpoint, delivery)
+            tried = await self._attempts.attempt(self.endpoint, delivery)
             if tried.state == "pending":
                 await self._store.record_attempts([tried])
                 return
@@ -150,7 +150,7 @@ class Courier:
             async for message in messages:
                 now = self._clock()
                 await self._store.record_attempts([replace(message, next_at=now, at=now), tried])
-                tried = await self._deliverer.attempt(self.endpoint, message)
+                tried = await self._attempts.attempt(self.endpoint, message)
                 if tried.state == "pending":
                     break
         await self._store.record_attempts([tried])

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from laurels import LearningEvent
-from laurels.application.maintenance.focus import Decisions, Focus, badges_to_replay, rules_of
+from laurels.application.maintenance.badges_to_replay import Decisions, ReplaySelection, badges_to_replay, rules_of
 from laurels.application.maintenance.publishing import publish
 from laurels.bootstrap import open_store
 from laurels.domain.engine import advance
@@ -140,13 +140,13 @@ async def test_what_is_not_known_to_have_been_decided_by_rules_is_replayed_by_al
         old = VERSIONS[1]
         await publish(store, old, clock)
         await publish(store, NEW, clock)
-        focus = Focus(store, NEW)
+        selection = ReplaySelection(store, NEW)
 
         async def choose(*entries: Entry) -> Rulebook:
             decisions = Decisions(Revisions(), set())
             for entry in entries:
                 decisions.see(entry)
-            return await focus.on(decisions)
+            return await selection.on(decisions)
 
         [by_old] = _ledger([("run", 0, None)], [old])
         [by_nobody] = _ledger([("run", 0, None)], [VERSIONS[2]])
