@@ -1,8 +1,8 @@
 """Delivering to one endpoint what it asked for: at least once, and in order for each user.
 
 The ledger is the queue: an endpoint has a place in it (`lease`), and nothing is kept of what is still ahead (`outbox`).
-A message that did not arrive is kept, holds up later ones of the same user, and is tried again
-(`delivery_attempts`). Where an endpoint fails altogether, its place stays where it is, and it is asked now and then whether it is back.
+A message that did not arrive is kept, holds up later ones of the same user, and is tried again (`delivery_attempts`).
+Where an endpoint fails altogether, its place stays where it is, and it is asked now and then whether it is back.
 """
 
 from __future__ import annotations
