@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from laurels.errors import SettingsError
 from laurels.http.server.addresses import client_of
 from laurels.http.server.transport import CoalescingTransport
+from laurels.http.server.turns import SHARE, Turns
 from laurels.http.wire.problems import plain_refusal
 
 # What is used here of uvicorn's classes and is no public interface. `pyproject.toml` names the versions that have it.
@@ -54,9 +55,6 @@ _IN_CYCLE = {
 _PIECE = 512
 _WHOLE = 1_024
 _MOST_UNREAD = 1024 * 1024
-# Seconds of reading what one client has sent, after which others get their turn: what comes at once may be tens of
-# thousands of chunks of a byte.
-_TURN = 0.001
 # What is left of a body when its request has been answered is passed over, but of chunks of fewer bytes no more than so
 # many: passing over them takes as long as a request.
 _SMALL = 64
@@ -116,6 +114,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     limits: ClassVar[ConnectionLimits] = ConnectionLimits()
     _of_address: ClassVar[Counter[str]] = Counter()
+    _turns: ClassVar[Turns | None] = None
 
     _address: str | None = None
     _head_timer: asyncio.TimerHandle | None = None
@@ -129,7 +128,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _unread = b""
     _at = 0
     _body_left = 0
-    _next_turn: asyncio.Handle | None = None
+    _waits_for_turn = False
     # Small chunks of a body that nobody reads any more that may still come.
     _passes_over: int | None = None
     _is_refused = False
@@ -170,41 +169,57 @@ class BoundedProtocol(HttpToolsProtocol):
             # Thrown away, until the client has read why.
             return
         self._unset_keepalive_if_required()
-        if not self._unread and len(data) <= _WHOLE:
+        if not self._unread and len(data) <= _WHOLE and not self._is_in_chunks():
             self._feed(data)
         else:
             self._unread, self._at = self._unread[self._at :] + data, 0
             if len(self._unread) > _MOST_UNREAD:
                 self._transport.abort()
                 return
-            if self._next_turn is None:
-                self._work_off()
+            self._read_unread()
         # A further request on a connection that was idle: the server's own timer has ended with its first byte.
         if self._head_timer is None and self.cycle and self.cycle.response_complete and not self._is_refused:
             self._wait_for_head()
 
-    def _work_off(self) -> None:
-        """Read what has come piece by piece, as long as not too many requests wait, and for no longer than a turn."""
-        until = monotonic() + _TURN
+    def _is_in_chunks(self) -> bool:
+        """Whether what comes next is of a body in chunks, of which a kilobyte may be a hundred."""
+        cycle = self.cycle
+        return bool(cycle and cycle.more_body and not self._body_left)
+
+    def _read_unread(self) -> None:
+        """Read what has come: a little at once where no other connection waits for that, the rest in turn."""
+        if self._waits_for_turn:
+            return
+        turns = self._turns
+        if turns is None or turns.loop is not self.loop:
+            turns = BoundedProtocol._turns = Turns(self.loop)
+        if not turns.are_free or self._read_until(monotonic() + SHARE):
+            self._waits_for_turn = True
+            self._transport.hold_reading()
+            turns.wait(self)
+
+    def take_turn(self, until: float) -> bool:
+        """Read on; as long as there is more, nothing else is taken of this client."""
+        if self._read_until(until):
+            return True
+        self._waits_for_turn = False
+        self._transport.release_reading()
+        return False
+
+    def _read_until(self, until: float) -> bool:
+        """Read what has come piece by piece, as long as not too many requests wait. Whether time ended that."""
         while self._at < len(self._unread) and not self._is_refused:
             if len(self.pipeline) >= self.limits.ahead:
                 self.flow.pause_reading()
-                return
+                return False
             size = self._body_left or _PIECE
             piece = self._unread[self._at : self._at + size]
             self._at += size
             self._feed(piece)
             if self._at < len(self._unread) and monotonic() > until:
-                self._transport.hold_reading()
-                self._next_turn = self.loop.call_soon(self._take_turn)
-                return
+                return True
         self._unread, self._at = b"", 0
-
-    def _take_turn(self) -> None:
-        """Go on where the last turn ended."""
-        self._next_turn = None
-        self._transport.release_reading()
-        self._work_off()
+        return False
 
     def _feed(self, data: bytes) -> None:
         self._silent += len(data)
@@ -266,8 +281,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._passes_over = _PASSED_OVER
         if not self.pipeline and self._is_refused and self.cycle.response_complete:
             self._linger()
-        elif self._unread and self._next_turn is None:
-            self._work_off()
+        elif self._unread:
+            self._read_unread()
 
     def pause_writing(self) -> None:
         super().pause_writing()
