@@ -95,7 +95,9 @@ class PageHost:
             return None
         origin = request.headers.get("origin", "")
         is_own = bool(origin) and origin.partition("://")[2] == request.headers.get("host")
-        if not is_own or not hmac.compare_digest(fields.get("token", ""), self.form_token(request)):
+        # As bytes: of texts it compares ASCII alone.
+        token = fields.get("token", "").encode("utf-8", "replace")
+        if not is_own or not hmac.compare_digest(token, self.form_token(request).encode()):
             return None
         return fields
 
