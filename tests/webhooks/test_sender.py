@@ -321,6 +321,29 @@ def secured(tmp_path: Path) -> Iterator[Secured]:
     server.close()
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(b"\x16\x03\x03\x00\x01\x00", id="messages that mean nothing, a byte in each record"),
+        pytest.param(b"\x16\x03\x03\x40\x00" + bytes(16_384), id="whole records of them"),
+    ],
+)
+async def test_a_handshake_without_end_is_not_read_to_the_end_of_the_time_for_it(record: bytes) -> None:
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    async def flood(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while True:
+                writer.write(record * 100)
+                await writer.drain()
+
+    async with await asyncio.start_server(flood, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        sender = WebhookSender(allow_private=True, resolve=resolve)
+        assert await sender.send(f"https://hooks.example:{port}/", HEADERS, b"{}") == Answer(error="TLS failed")
+
+
 async def test_tls_is_verified_against_the_name_at_the_checked_address(secured: Secured) -> None:
     async def resolve(_host: str, _port: int) -> list[str]:
         return ["127.0.0.1"]

@@ -14,13 +14,15 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from threading import Thread
+from typing import Protocol
 from urllib.parse import SplitResult, quote, urlsplit
 
 from laurels.application.webhooks.delivery_attempts import Answer
 from laurels.domain.webhooks import check_url, is_delivered, is_public
 from laurels.errors import InvalidInput
+from laurels.http.webhook_tls import SecuredStream
 
 # Seconds for a connection, for all of it, and for what follows the head of an answer.
 CONNECT = 5.0
@@ -37,6 +39,18 @@ _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*+([0-9]{1,9})[ \t]*+\r", re.IGN
 _PLAIN = "%/:=&?~#+!$,;'@()*[]"
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
+
+
+class _Reader(Protocol):
+    """What is read of a connection, as `asyncio.StreamReader` has it."""
+
+    async def readuntil(self, separator: bytes, /) -> bytes: ...
+
+    async def read(self, n: int, /) -> bytes: ...
+
+
+class _Writer(Protocol):
+    def write(self, data: bytes, /) -> None: ...
 
 
 class NotPublic(Exception):
@@ -137,29 +151,27 @@ class WebhookSender:
         addresses = await self._resolve(host, _port_of(parts))
         if not self._allow_private and not all(map(is_public, addresses)):
             raise NotPublic
-        reader, writer = await self._connect(parts, addresses[:_ADDRESSES])
-        try:
+        async with AsyncExitStack() as stack:
+            reader, writer = await self._connect(parts, addresses[:_ADDRESSES], stack)
             writer.write(_request(parts, headers, body))
             return await _status_in(reader)
-        finally:
-            writer.transport.abort()
 
     async def _connect(
-        self, parts: SplitResult, addresses: list[str]
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection to the first address that takes one."""
+        self, parts: SplitResult, addresses: list[str], stack: AsyncExitStack
+    ) -> tuple[_Reader, _Writer]:
+        """A connection to the first address that takes one, which `stack` ends."""
         is_secure = parts.scheme == "https"
         reason = "cannot be reached"
         for address in addresses:
             try:
                 async with asyncio.timeout(CONNECT):
-                    return await asyncio.open_connection(
-                        address,
-                        _port_of(parts),
-                        limit=ANSWER_BYTES,
-                        ssl=self._tls if is_secure else None,
-                        server_hostname=parts.hostname if is_secure else None,
-                    )
+                    reader, writer = await asyncio.open_connection(address, _port_of(parts), limit=ANSWER_BYTES)
+                    stack.callback(writer.transport.abort)
+                    if not is_secure:
+                        return reader, writer
+                    secured = SecuredStream(reader, writer, self._tls, parts.hostname)
+                    await secured.shake_hands()
+                    return secured, secured
             except ssl.SSLError:
                 raise Unreachable("TLS failed") from None
             except TimeoutError:
@@ -188,7 +200,7 @@ def _request(parts: SplitResult, headers: dict[str, str], body: bytes) -> bytes:
     return f"POST {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body
 
 
-async def _status_in(reader: asyncio.StreamReader) -> int:
+async def _status_in(reader: _Reader) -> int:
     """The status of the answer, past those that only say that one will come. Raises Unreadable, EOFError or OSError."""
     taken, status = 0, 100
     head = b""
@@ -206,7 +218,7 @@ async def _status_in(reader: asyncio.StreamReader) -> int:
     return status
 
 
-async def _take_rest(reader: asyncio.StreamReader, head: bytes, status: int) -> None:
+async def _take_rest(reader: _Reader, head: bytes, status: int) -> None:
     """Read a short body, so that its sender is not cut off in it. The answer counts without it."""
     length = _LENGTH(head)
     left = ANSWER_BYTES if length is None else min(int(length[1]), ANSWER_BYTES)
