@@ -89,6 +89,8 @@ async def connected(
 
 async def test_bodies_of_thousands_of_chunks_give_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "TURN", 0)
+    for module in (turns, connections):
+        monkeypatch.setattr(module, "SHARE", 0)
     Counted.now = Counted.most = 0
 
     async def tick() -> None:
