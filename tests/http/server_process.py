@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import httpx2
@@ -63,19 +65,28 @@ class ServerProcess:
 
     def _wait_until_ready(self, process: Forked, started_before: int) -> None:
         deadline = time.monotonic() + STARTUP_SECONDS
-        with self.client() as client:
-            while time.monotonic() < deadline:
-                if process.poll() is not None:
-                    raise AssertionError(f"the server ended with {process.returncode}:\n{self.log}")
-                try:
-                    # All workers, not just the one that answers.
-                    is_started = self.log.count(STARTED) - started_before >= self._workers
-                    if is_started and client.get(self._probe).status_code == httpx2.codes.OK:
-                        return
-                except httpx2.TransportError:
-                    pass
+        # Each new connection goes to any of the workers: so many in a row that no one is left out.
+        wanted, in_a_row = 1 if self._workers == 1 else 10 * self._workers, 0
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise AssertionError(f"the server ended with {process.returncode}:\n{self.log}")
+            in_a_row = in_a_row + 1 if self._is_ready(started_before) else 0
+            if in_a_row == wanted:
+                return
+            if not in_a_row:
                 time.sleep(0.02)
         raise AssertionError(f"the server was not ready after {STARTUP_SECONDS} seconds:\n{self.log}")
+
+    def _is_ready(self, started_before: int) -> bool:
+        # All workers, not just the one that answers.
+        if self.log.count(STARTED) - started_before < self._workers:
+            return False
+        try:
+            with closing(HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+                connection.request("GET", self._probe)
+                return connection.getresponse().status == httpx2.codes.OK
+        except (OSError, HTTPException):
+            return False
 
     def client(self) -> httpx2.Client:
         """A client for it, to be closed by the caller."""
