@@ -228,7 +228,7 @@ class ArraySplitter(_Collector):
         """Split what was held."""
         if self._held is None:
             if not self._is_over or self._carry:
-                raise BodyRefused(400, "The body is not valid JSON: Input data was truncated.")
+                raise BodyRefused(400, "The body is not valid JSON: it ends too early.")
             return
         events = _decoded(b"".join(self._held))
         if len(events) > MAX_BATCH:
@@ -241,7 +241,9 @@ class ArraySplitter(_Collector):
         """Go through a piece from bracket to bracket, and among the members of the array from comma to comma."""
         self._brackets += piece.count(b"[") + piece.count(b"{")
         if self._brackets > _BRACKETS:
-            raise BodyRefused(413, f"A batch as large may have at most {_BRACKETS} brackets; send it in several parts.")
+            raise BodyRefused(
+                413, f"A batch of this size may hold at most {_BRACKETS} lists and objects; send it in several parts."
+            )
         text, self._carry = self._carry + piece, b""
         at = begin = 0
         steps = 0
