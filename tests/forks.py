@@ -191,7 +191,7 @@ def _serve(control: socket.socket) -> _Request | None:
                     selector.unregister(ended)
                     os.close(ended)
                     _, status = os.waitpid(pid, 0)
-                    # Who asked may have gone.
+                    # The process that asked may have ended.
                     with line, contextlib.suppress(OSError):
                         line.send(_NUMBER.pack(os.waitstatus_to_exitcode(status)))
                     continue

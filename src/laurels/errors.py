@@ -179,6 +179,11 @@ class RulebookError(LaurelsError):
         self.detail = detail
         self.where = where
 
+    @property
+    def line(self) -> str:
+        """The number of the line; empty where that is not known."""
+        return self.where.rpartition(":")[2]
+
 
 class OtherRulebook(RulebookError):
     """The store runs another rulebook than the one that was given; nothing was changed."""

@@ -30,11 +30,9 @@ async def admin(
 async def correction(
     request: Request[Any, Any, Any], service: NamedDependency[Service], webhooks: NamedDependency[Webhooks]
 ) -> Response[Any]:
-    if not host_of(request).viewer(request).is_admin:
-        return sign_in_page(request)
-    fields = await host_of(request).form(request)
-    if fields is None:
-        return refused_form(request)
+    fields = await _form_of_admin(request)
+    if isinstance(fields, Response):
+        return fields
     user_id = fields.get("user", "")
     try:
         done = await correct(request, service, fields)
@@ -56,10 +54,8 @@ async def rulebook(request: Request[Any, Any, Any], service: NamedDependency[Ser
 async def submit_rulebook(
     request: Request[Any, Any, Any], service: NamedDependency[Service], publications: NamedDependency[Publications]
 ) -> Response[Any]:
-    if not host_of(request).viewer(request).is_admin:
-        return sign_in_page(request)
-    fields = await host_of(request).form(request, is_long=True)
-    return refused_form(request) if fields is None else await submit(request, service, publications, fields)
+    fields = await _form_of_admin(request, is_long=True)
+    return fields if isinstance(fields, Response) else await submit(request, service, publications, fields)
 
 
 @post("/admin/session", include_in_schema=False)
@@ -79,6 +75,14 @@ async def sign_out(request: Request[Any, Any, Any], service: NamedDependency[Ser
         return refused_form(request)
     cookie = await host_of(request).sign_out(request, service)
     return Response(b"", status_code=303, headers={"location": "/admin", "set-cookie": cookie})
+
+
+async def _form_of_admin(request: Request[Any, Any, Any], *, is_long: bool = False) -> dict[str, str] | Response[Any]:
+    """The fields of a form that an administrator sent; what anybody else gets instead."""
+    if not host_of(request).viewer(request).is_admin:
+        return sign_in_page(request)
+    fields = await host_of(request).form(request, is_long=is_long)
+    return refused_form(request) if fields is None else fields
 
 
 ADMIN = (admin, correction, rulebook, submit_rulebook, sign_in, sign_out)

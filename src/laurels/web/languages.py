@@ -104,9 +104,9 @@ class Language:
         """A weekday's short name."""
         return _date(value, "ccc", self.code)
 
-    def instant(self, value: datetime, zone: Any = UTC) -> str:
-        """A day and a time in `zone`."""
-        return format_datetime(value, "medium", tzinfo=zone, locale=self.locale)
+    def instant(self, at: int, zone: Any = UTC) -> str:
+        """The day and the time of an instant, in milliseconds, in `zone`."""
+        return format_datetime(datetime.fromtimestamp(at / 1000, UTC), "medium", tzinfo=zone, locale=self.locale)
 
     def ago(self, seconds: float) -> str:
         """How long ago something was, such as 3 hours ago."""

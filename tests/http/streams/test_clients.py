@@ -191,7 +191,7 @@ async def test_a_server_stops_in_seconds_under_open_streams(start_server: StartS
         started = time.monotonic()
         stopping = asyncio.create_task(asyncio.to_thread(server.stop))
         for each in (reader, board):
-            # Where the machine is slow, the board still tells what was recorded above.
+            # On a slow machine the board still reports what was recorded above.
             while (told := await each.next()).kind == "leaderboard":
                 pass
             assert told.kind == "bye"

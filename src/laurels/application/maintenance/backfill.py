@@ -150,7 +150,7 @@ class Backfill:
         self._notify: Notify = notify
         self._repoints = repoint
         self._caller = caller
-        self._focus = ReplaySelection(store, rulebook)
+        self._selection = ReplaySelection(store, rulebook)
 
     async def of(self, users: Sequence[str]) -> Backfilled:
         """Award to some learners, who may record meanwhile. Raises StoreError."""
@@ -158,7 +158,7 @@ class Backfill:
         for start in range(0, len(users), _AT_ONCE):
             waiting: list[_Replayed] = []
             some = users[start : start + _AT_ONCE]
-            async for replayed in _replays_of(self._store, self._focus, some, repoint=self._repoints):
+            async for replayed in _replays_of(self._store, self._selection, some, repoint=self._repoints):
                 done.learners += 1
                 done.events += replayed.events
                 found = await self._repoint(replayed, done) if self._repoints else replayed
@@ -187,7 +187,7 @@ class Backfill:
             attempts -= 1
             if not attempts:
                 raise StoreContended("Other writers kept recording for one user; publish again for what is left.")
-            again = [each async for each in _replays_of(self._store, self._focus, [replayed.user_id], repoint=True)]
+            again = [each async for each in _replays_of(self._store, self._selection, [replayed.user_id], repoint=True)]
             if not again:
                 return None
             [replayed] = again
@@ -212,7 +212,7 @@ class Backfill:
                     again.append(replayed.user_id)
                 elif not isinstance(result, UserDeleted | UserMerged):
                     raise result
-            repeated = [each async for each in _replays_of(self._store, self._focus, again, repoint=False)]
+            repeated = [each async for each in _replays_of(self._store, self._selection, again, repoint=False)]
             waiting = [each for each in repeated if each.missing]
         if waiting:
             raise StoreContended("Other writers kept recording for one user; run the backfill again for what is left.")

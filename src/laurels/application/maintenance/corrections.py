@@ -1,8 +1,8 @@
 """Corrections by people with the right to make them: a badge granted or taken back, an event that does not count.
 
 Each is an entry with its reason and its caller, decided on the whole ledger of the learner. Asked for again, it
-changes nothing and says that it stands. `domain/revisions/amendments.py` decides
-which badges are revoked with an event.
+changes nothing and says that it stands. Which badges are revoked with an event is decided in
+`domain/revisions/amendments.py`.
 """
 
 from __future__ import annotations

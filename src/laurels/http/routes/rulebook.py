@@ -182,7 +182,7 @@ async def _read(request: Request[Any, Any, Any], publications: Publications) -> 
 
 
 def _fault(error: RulebookError) -> tuple[str, str]:
-    return error.key or "body", f"Line {error.where.rpartition(':')[2]}: {error.detail}"
+    return error.key or "body", f"Line {error.line}: {error.detail}"
 
 
 async def _written(publications: Publications, rulebook: Rulebook, *, repoint: bool) -> AsyncIterator[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -109,8 +109,8 @@ async def _keys(service: Service, language: Language) -> list[dict[str, str]]:
             "name": key.name,
             "prefix": key.prefix,
             "scopes": ", ".join(sorted(key.scopes)),
-            "used": "" if key.last_used_at is None else _when(key.last_used_at, language),
-            "ends": "" if key.expires_at is None else _when(key.expires_at, language),
+            "used": "" if key.last_used_at is None else language.instant(key.last_used_at),
+            "ends": "" if key.expires_at is None else language.instant(key.expires_at),
         }
         for key in keys
         if key.counts(now)
@@ -134,10 +134,6 @@ async def _webhooks(webhooks: Webhooks, language: Language) -> list[dict[str, st
         }
         for each, owed in zip(endpoints, waiting, strict=True)
     ]
-
-
-def _when(at: int, language: Language) -> str:
-    return language.instant(datetime.fromtimestamp(at / 1000, UTC))
 
 
 async def _state(service: Service, language: Language) -> list[tuple[str, str]]:
@@ -193,7 +189,7 @@ async def _learner(
             for entry in reversed(entries)
         ],
         "older": f"/admin?{urlencode({'user': user_id, 'before': after + 1})}" if after else "",
-        "made": _when(progress.created_at, language),
+        "made": language.instant(progress.created_at),
         "held": [
             {"id": each, "name": names.get(badge_and_period(each)[0], {}).get("name", each)} for each in progress.awards
         ],

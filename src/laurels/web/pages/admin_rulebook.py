@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from litestar import Request, Response
@@ -52,7 +52,7 @@ async def rulebook_page(
             {
                 "version": each.version,
                 "name": each.name,
-                "when": _when(each.published_at, language),
+                "when": language.instant(each.published_at),
                 "by": each.published_by or "",
             }
             for each in versions
@@ -103,12 +103,7 @@ def _after(fields: dict[str, str]) -> str:
 
 
 def _mistake(error: RulebookError) -> str:
-    line = error.where.rpartition(":")[2]
-    return f"{line + ': ' if line else ''}{error.key + ': ' if error.key else ''}{error.detail}"
-
-
-def _when(at: int, language: Language) -> str:
-    return language.instant(datetime.fromtimestamp(at / 1000, UTC))
+    return f"{error.line + ': ' if error.line else ''}{error.key + ': ' if error.key else ''}{error.detail}"
 
 
 def _job(job: Job, language: Language) -> dict[str, Any]:
@@ -120,7 +115,7 @@ def _job(job: Job, language: Language) -> dict[str, Any]:
         "version": job.version,
         "what": _("points and badges of the past") if job.repoint else _("badges of the past"),
         "state": states.get(job.state, job.state),
-        "when": _when(job.finished_at or job.started_at or job.created_at, language),
+        "when": language.instant(job.finished_at or job.started_at or job.created_at),
         "learners": language.number(job.learners),
         "awards": language.number(sum(job.awards.values())),
         "error": job.error or "",

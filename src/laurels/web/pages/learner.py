@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -170,7 +170,7 @@ def ledger_line(entry: Entry, *, names: dict[str, dict[str, Any]], language: Lan
     at = body.at if isinstance(body, EventRecorded) else entry.recorded_at
     line: dict[str, Any] = {
         "at": iso(at),
-        "when": language.instant(datetime.fromtimestamp(at / 1000, UTC), zone),
+        "when": language.instant(at, zone),
         "points": "",
         "why": [],
     }
