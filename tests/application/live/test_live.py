@@ -90,6 +90,18 @@ async def test_more_than_one_look_returns_comes_all_the_same(laurels: Service, e
     feed.close()
 
 
+@pytest.mark.parametrize("turns", range(1, 6))
+async def test_who_is_about_to_wait_learns_of_the_end(laurels: Service, turns: int) -> None:
+    feed = laurels.live.follow_user("nobody", last_id="0")
+    taking = asyncio.create_task(feed.take(3_600))
+    # By then it reads the ledger, and finds nothing that it could give.
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    feed.close()
+    async with asyncio.timeout(SOON):
+        assert await taking == []
+
+
 async def test_nothing_runs_while_nobody_follows(laurels: Service) -> None:
     def watching() -> set[str]:
         return {task.get_name() for task in asyncio.all_tasks()} & {"laurels-watch", "laurels-boards"}

@@ -149,7 +149,8 @@ class UserFeed:
                     continue
             if messages:
                 return messages
-            if self._is_behind():
+            # The end may have come while the ledger was read: its signal was given before anybody waited for it.
+            if self.is_ended or self._is_behind():
                 continue
             if not await self._channel.signal.wait(until):
                 break
