@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 
 SOON = 30
+# Seconds. What has a limit of a few is there by then on any machine, and what has none is not: clients wait longer.
+FAR = 25.0
 
 
 async def until(holds: Callable[[], bool]) -> None:

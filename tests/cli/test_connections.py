@@ -16,7 +16,7 @@ import pytest
 from tests.cli.conftest import Run, Start
 from tests.cli.test_serve import ready_url
 
-HEAD_SECONDS = 3
+HEAD_SECONDS = 8
 
 
 def memory_of(process_id: int) -> int:

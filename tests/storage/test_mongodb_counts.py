@@ -77,7 +77,8 @@ async def store(mongodb_url: str) -> AsyncIterator[MongoStore]:
     await opened.close()
 
 
-@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+# What is after a step is nearly what is before the next.
+@pytest.mark.parametrize("before", [True, pytest.param(False, marks=pytest.mark.long)], ids=["before", "after"])
 async def test_a_process_that_is_killed_at_any_step_leaves_counts_that_are_exact(
     store: MongoStore, mongodb_url: str, *, before: bool
 ) -> None:

@@ -97,7 +97,7 @@ class TestSchema:
     """Making the tables, and refusing what others made."""
 
     async def test_processes_that_open_a_new_file_at_once_make_its_tables_once(self, tmp_path: Path) -> None:
-        files, processes = 60, 6
+        files, processes = 20, 6
         finish(start(OPEN_AT_ONCE, tmp_path, files, processes))
         for number in range(files):
             store = await SQLiteStore.open(tmp_path / f"{number}.db")

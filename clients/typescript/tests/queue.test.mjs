@@ -110,20 +110,6 @@ describe("track", () => {
     assert.ok(before <= at && at <= after);
   });
 
-  it("costs less than 20 microseconds", async () => {
-    const { client } = newClient({ flushInterval: 60_000, maxEvents: 20_000, onAccepted: undefined });
-    const rounds = Array.from({ length: 6 }, () => {
-      const start = process.cpuUsage();
-      for (let at = 0; at < 1_000; at++) client.track("code_run", { metadata: { codeLength: at } });
-      const { user, system } = process.cpuUsage(start);
-      return (user + system) / 1_000;
-    });
-    // Of the processor, in the best round: the first ones are compiled on the way.
-    const each = Math.min(...rounds);
-    await client.flush();
-    assert.ok(each < 20, `${each.toFixed(1)} us`);
-  });
-
   it("wants a user", () => {
     const client = createClient({ url: proxy.url });
     assert.throws(() => client.track("code_run"), /Name a userId/);

@@ -17,9 +17,10 @@ URL = "/api/progress/events"
 JSON = {"content-type": "application/json"}
 NDJSON = {"content-type": "application/x-ndjson"}
 SIZE = 31 * MB
-# Seconds that somebody else may wait meanwhile, on a machine that has other work as well. Split in one go, such a body
-# took more than two where nothing else ran.
+# What somebody else may wait meanwhile: so many seconds, or on a slow machine this part of what the batch takes. Split in
+# one go, such a body took more than two seconds where nothing else ran, and others waited for all of it.
 STALL = 1.5
+PART = 0.5
 EVENT = b'{"userId":"ada","eventType":"code_run"}'
 UNKNOWN = b"{" + b",".join(b'"%d":0' % number for number in range(6_000)) + b"}"
 
@@ -36,8 +37,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     assert "unexpected fault" not in process.log, process.log
 
 
-def post_while_asked(server: ServerProcess, body: bytes, headers: dict[str, str]) -> tuple[httpx2.Response, float, int]:
-    """The answer to a batch, the longest that another client waited meanwhile, and how much memory it took."""
+def post_while_asked(server: ServerProcess, body: bytes, headers: dict[str, str]) -> tuple[httpx2.Response, bool, int]:
+    """The answer to a batch, whether another client was kept waiting meanwhile, and how much memory it took."""
     waits: list[float] = []
     is_over = threading.Event()
 
@@ -52,13 +53,15 @@ def post_while_asked(server: ServerProcess, body: bytes, headers: dict[str, str]
     asking = threading.Thread(target=ask)
     before = memory_of(server.pid)
     asking.start()
+    began = time.monotonic()
     try:
         with server.client() as client:
             answer = client.post(URL, content=body, headers=headers)
     finally:
         is_over.set()
         asking.join()
-    return answer, max(waits), memory_of(server.pid) - before
+    is_kept = max(waits) > max(STALL, PART * (time.monotonic() - began))
+    return answer, is_kept, memory_of(server.pid) - before
 
 
 @pytest.mark.parametrize(
@@ -107,17 +110,17 @@ def post_while_asked(server: ServerProcess, body: bytes, headers: dict[str, str]
 def test_a_batch_of_nothing_costs_neither_memory_nor_time_of_others(
     server: ServerProcess, headers: dict[str, str], body: bytes, status: int
 ) -> None:
-    answer, wait, growth = post_while_asked(server, body, headers)
+    answer, is_kept_waiting, growth = post_while_asked(server, body, headers)
     assert answer.status_code == status, answer.text[:1_000]
     assert growth < GROWTH, f"{growth / MB:.0f} MB"
-    assert wait < STALL, f"{wait:.2f} s"
+    assert not is_kept_waiting
 
 
 @pytest.mark.parametrize("wrong", [b"0", b'{"userId":"ada","eventType":"code_rum","metadata":{"a":1},"b":2}'])
 def test_ten_thousand_wrong_events_let_others_in(server: ServerProcess, wrong: bytes) -> None:
-    answer, wait, _ = post_while_asked(server, b"\n".join([wrong] * 10_000), NDJSON)
+    answer, is_kept_waiting, _ = post_while_asked(server, b"\n".join([wrong] * 10_000), NDJSON)
     assert answer.json()["rejected"] == 10_000
-    assert wait < STALL, f"{wait:.2f} s"
+    assert not is_kept_waiting
 
 
 @pytest.mark.parametrize(
@@ -130,10 +133,10 @@ def test_events_of_thousands_of_values_cost_neither_memory_nor_time_of_others(
     lists = b"[" + b"[]," * ((size - 4) // 3) + b"0]"
     event = b'{"userId":"lists","eventType":"code_run","metadata":{"a":%b}}' % lists
     body = gzip.compress(b"\n".join([event] * events), 1)
-    answer, wait, growth = post_while_asked(server, body, NDJSON | {"content-encoding": "gzip"})
+    answer, is_kept_waiting, growth = post_while_asked(server, body, NDJSON | {"content-encoding": "gzip"})
     assert {result["status"] for result in answer.json()["results"]} == {status}
     assert growth < 2 * GROWTH, f"{growth / MB:.0f} MB"
-    assert wait < STALL, f"{wait:.2f} s"
+    assert not is_kept_waiting
 
 
 class TestEventsThatAreTooLarge:

@@ -45,15 +45,15 @@ def statuses(port: int, count: int, key: str, *, connections: int = 8) -> Counte
 
 
 def test_a_key_has_so_many_requests_a_minute_whatever_process_answers(start_server: StartServer) -> None:
-    server = start_server(workers=2, key_rate="600")
+    server = start_server(workers=2, key_rate="120")
     key = make_key(f"sqlite:///{server.database}", "progress:read")
     headers = bearer(key)
     other = bearer(make_key(f"sqlite:///{server.database}", "progress:read"))
     started = time.monotonic()
-    found = statuses(server.port, 20_000, key)
-    # Ten come in each second; two processes may forgo some of what they had taken.
-    most = 600 + 10 * (time.monotonic() - started) + 1
-    assert 500 <= found[200] <= most, found
+    found = statuses(server.port, 1_600, key)
+    # Two come in each second; two processes may forgo some of what they had taken.
+    most = 120 + 2 * (time.monotonic() - started) + 1
+    assert 100 <= found[200] <= most, found
     assert found[200] + found[429] == found.total()
     with server.client() as client:
         while (refused := client.get("/api/badges", headers=headers)).status_code == 200:
@@ -61,7 +61,7 @@ def test_a_key_has_so_many_requests_a_minute_whatever_process_answers(start_serv
         assert refused.status_code == 429
         assert refused.json()["success"] is False
         assert 1 <= int(refused.headers["retry-after"]) <= 60
-        assert refused.headers["ratelimit-limit"] == "600"
+        assert refused.headers["ratelimit-limit"] == "120"
         assert refused.headers["ratelimit-remaining"] == "0"
         assert client.get("/api/badges", headers=other).status_code == 200
         assert client.get("/health/live").status_code == 200
@@ -69,19 +69,21 @@ def test_a_key_has_so_many_requests_a_minute_whatever_process_answers(start_serv
     # What was used up stays so.
     server.start()
     with server.client() as client:
-        assert int(client.get("/api/badges", headers=headers).headers["ratelimit-remaining"]) < 600
+        assert int(client.get("/api/badges", headers=headers).headers["ratelimit-remaining"]) < 120
 
 
 def test_end_users_addresses_and_failures_have_limits_of_their_own(start_server: StartServer) -> None:
-    server = start_server(jwt_secret=SECRET, user_rate="40", address_rate="20", failure_rate="5")
+    server = start_server(jwt_secret=SECRET, user_rate="40", address_rate="20", failure_rate="2")
     with server.client() as client:
         for who, allowed in ((bearer(token("ada")), 40), (bearer(token("bob")), 40), ({}, 20)):
+            started = time.monotonic()
             found = Counter(client.get("/api/badges", headers=who).status_code for _ in range(60))
-            assert allowed <= found[200] <= allowed + 2, found
+            come_in = allowed / 60 * (time.monotonic() - started)
+            assert allowed <= found[200] <= allowed + come_in + 1, found
         wrong = bearer("lrl_0123456789ab_" + "0" * 40)
         found = Counter(client.get("/api/badges", headers=wrong).status_code for _ in range(20))
-        assert 5 <= found[401] <= 6, found
-        assert found[429] >= 14
+        assert 2 <= found[401] <= 3, found
+        assert found[429] >= 17
         for other in ({"authorization": "Basic x"}, {"authorization": "Bearer"}, {"authorization": "lrl_x"}):
             assert client.get("/api/badges", headers=other).status_code == 429
         # Whoever shares the address with somebody who guesses still gets in.

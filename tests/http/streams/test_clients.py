@@ -119,12 +119,10 @@ async def test_idle_clients_cost_little_and_all_are_told(start_server: StartServ
         grown = memory_of(server) - before
         assert grown < IDLE * 80 * 1024, f"{grown / IDLE:.0f} bytes for each"
         async with server.async_client() as client:
-            times: list[float] = []
+            began = server.processor_seconds
             for _ in range(20):
-                started = time.perf_counter()
                 assert (await client.get("/health/live")).status_code == 200
-                times.append(time.perf_counter() - started)
-        assert sorted(times)[10] < 0.2, times
+        assert server.processor_seconds - began < 2
         for number in range(0, 20, 2):
             await asyncio.to_thread(post, server, f"user-{number}")
         await asyncio.gather(*(asyncio.wait_for(reader.readuntil(b"\ndata: "), SOON) for reader in readers))
@@ -177,7 +175,7 @@ class TestLimits:
 
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_a_server_stops_in_seconds_under_open_streams(start_server: StartServer, workers: int) -> None:
-    server = start_server(workers=workers)
+    server = start_server(workers=workers, stream_heartbeat_ms="300000")
     await asyncio.to_thread(record_large, server, "ada")
     async with follow(server, f"{USER}/bob") as reader, follow(server, BOARD) as board, AsyncExitStack() as stack:
         await reader.next()
@@ -188,8 +186,8 @@ async def test_a_server_stops_in_seconds_under_open_streams(start_server: StartS
             path = f"{USER}/ada?lastEventId={ENTRIES - left}"
             await stack.enter_async_context(connection(server, path, receives=4096))
         await asyncio.sleep(2)
-        started = time.monotonic()
-        stopping = asyncio.create_task(asyncio.to_thread(server.stop))
+        # Less than a heartbeat.
+        stopping = asyncio.create_task(asyncio.to_thread(server.stop, within=60))
         for each in (reader, board):
             # On a slow machine the board still reports what was recorded above.
             while (told := await each.next()).kind == "leaderboard":
@@ -198,7 +196,6 @@ async def test_a_server_stops_in_seconds_under_open_streams(start_server: StartS
             with pytest.raises(StopAsyncIteration):
                 await each.next()
         await stopping
-        assert time.monotonic() - started < 8
     assert "Traceback" not in server.log, server.log
 
 
@@ -206,6 +203,9 @@ async def test_a_heartbeat_comes_while_nothing_happens(start_server: StartServer
     server = start_server(stream_heartbeat_ms="100")
     async with follow(server, f"{USER}/ada") as reader:
         await reader.next()
-        with pytest.raises(TimeoutError):
-            await reader.next(within=1)
-    assert 4 <= reader.heartbeats <= 10
+        started = time.monotonic()
+        while reader.heartbeats < 4:
+            assert time.monotonic() - started < SOON
+            with pytest.raises(TimeoutError):
+                await reader.next(within=1)
+        assert reader.heartbeats <= 10 * (time.monotonic() - started) + 1
