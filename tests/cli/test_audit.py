@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from laurels import LearningEvent
 from laurels.application.recording.commands import Recorded
 from laurels.bootstrap import open_service
@@ -39,6 +41,7 @@ async def tell_late(store: str) -> None:
         assert all(isinstance(each, Recorded) for each in await laurels.record_many(days))
 
 
+@pytest.mark.long
 def test_the_demo_accuses_hardly_anybody(run: Run) -> None:
     run("demo")
     found = json.loads(run("audit", "--json").out)

@@ -17,8 +17,8 @@ URL = "/api/progress/events"
 JSON = {"content-type": "application/json"}
 NDJSON = {"content-type": "application/x-ndjson"}
 SIZE = 31 * MB
-# What somebody else may wait meanwhile: so many seconds, or on a slow machine this part of what the batch takes. Split in
-# one go, such a body took more than two seconds where nothing else ran, and others waited for all of it.
+# What somebody else may wait meanwhile: so many seconds, or on a slow machine this part of what the batch takes. Split
+# in one go, such a body took more than two seconds where nothing else ran, and others waited for all of it.
 STALL = 1.5
 PART = 0.5
 EVENT = b'{"userId":"ada","eventType":"code_run"}'
