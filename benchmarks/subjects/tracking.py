@@ -1,7 +1,9 @@
-"""The Python client's queue: what `track` costs, and its batches against a plain loop that posts the same ones."""
+"""The clients' queues: what `track` costs, and batches of the Python one against a loop that posts the same ones."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,7 @@ from laurels.domain.events import LearningEvent
 EVENTS = 4_000
 USERS = 100
 ROUNDS = 21
+JAVASCRIPT = Path(__file__).parents[2] / "clients" / "typescript"
 
 
 def run(bench: Bench) -> list[Figure]:
@@ -80,4 +83,14 @@ def run(bench: Bench) -> list[Figure]:
             ">= 0.80",
         ),
         Figure("tracking", "a call of track, median", f"{1e6 * median(calls):.0f} us", "", None, "< 20 us"),
+        *_in_javascript(),
     ]
+
+
+def _in_javascript() -> list[Figure]:
+    """The same of the client for JavaScript, which holds its queue in memory there; nothing where it is not built."""
+    node = shutil.which("node")
+    if node is None or not (JAVASCRIPT / "dist").exists():
+        return []
+    done = subprocess.run([node, "benchmarks/track.mjs"], cwd=JAVASCRIPT, capture_output=True, text=True, check=True)
+    return [Figure("tracking", "the same in JavaScript", f"{float(done.stdout):.0f} us", "", None, "< 20 us")]
