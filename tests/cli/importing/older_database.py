@@ -189,16 +189,22 @@ def boards(url: str) -> dict[str, list[tuple[str, int, int]]]:
     return asyncio.run(read())
 
 
-def wait_for_entries(importing: subprocess.Popen[bytes], store: str, number: int) -> None:
-    """Return when a running import has written more entries than that."""
+def wait_for_users(importing: subprocess.Popen[bytes], store: str, number: int) -> None:
+    """Return when a running import has written entries of so many users."""
+
+    async def wait() -> None:
+        async with open_service(settings=Settings(store=store)) as laurels:
+            while len(await laurels.store.ledger.users(limit=number)) < number:
+                assert importing.poll() is None, "the import ended"
+                await asyncio.sleep(0.02)
+
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and importing.poll() is None:
+    while True:
         # The store may not be made yet.
         with suppress(StoreError):
-            if sum(len(entries) for _, entries in look(store).values()) > number:
-                return
+            return asyncio.run(wait())
+        assert time.monotonic() < deadline, "the import wrote nothing"
         time.sleep(0.02)
-    raise AssertionError("the import ended, or wrote nothing")
 
 
 def event_points(documents: list[dict[str, Any]], user_id: str) -> int:

@@ -9,7 +9,7 @@ from pymongo import MongoClient
 
 from tests.cli.conftest import Run, Start
 from tests.cli.importing import older_database as older
-from tests.cli.importing.older_database import Client, digest, wait_for_entries
+from tests.cli.importing.older_database import Client, digest, wait_for_users
 from tests.mongod import Deployment, deploy
 
 
@@ -94,7 +94,7 @@ class TestRefusals:
                 older.fill(filling, "older", users=400)
             url = other.url("older", options="&serverSelectionTimeoutMS=500")
             importing = start("import", "--from-mongo", url, "--store", store_url)
-            wait_for_entries(importing, store_url, 500)
+            wait_for_users(importing, store_url, 20)
             other.nodes[0].kill()
             assert importing.wait(timeout=60) == 2
             assert importing.stderr is not None
