@@ -79,3 +79,23 @@ async def test_a_caller_that_stops_waiting_holds_up_no_other_one() -> None:
     assert await second == [0, 1]
     with pytest.raises(asyncio.CancelledError):
         await first
+
+
+async def test_it_is_idle_when_nobody_waits_and_nothing_is_asked() -> None:
+    asked = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def question(keys: Sequence[int]) -> int:
+        asked.set()
+        await go_on.wait()
+        return len(keys)
+
+    reader = CoalescingReader(question)
+    assert reader.is_idle
+    asking = asyncio.create_task(reader.ask(1))
+    await asked.wait()
+    assert not reader.is_idle
+    go_on.set()
+    assert await asking == 1
+    await asyncio.sleep(0)
+    assert reader.is_idle

@@ -38,6 +38,11 @@ class CoalescingReader(Generic[K, T]):
         self._start()
         return await answer
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits and no question is under way."""
+        return not (self._waiting or self._under_way)
+
     def _start(self) -> None:
         if self._is_starting or not self._waiting or len(self._under_way) >= self._width:
             return

@@ -8,9 +8,11 @@ again as writing it; a line that changes ten times between two who ask is counte
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+from functools import partial
 
+from laurels.application.coalescing_reader import CoalescingReader
 from laurels.errors import StoreError
 from laurels.storage.mongodb.connection import EACH_OPERATION, Database, Session
 from laurels.storage.mongodb.projections.counts import counts_of
@@ -18,9 +20,10 @@ from laurels.storage.mongodb.projections.journal import count_fresh
 
 # Seconds between two times, however many ask.
 INTERVAL = 1.0
+# Readers that are kept while nobody asks.
+_KEPT = 64
 
 _Counted = dict[int | None, int]
-_Asked = tuple[Collection[int | None], "asyncio.Future[_Counted]"]
 
 
 class Counting:
@@ -31,8 +34,8 @@ class Counting:
         self._database = database
         self._session = session
         self._task: asyncio.Task[None] | None = None
-        self._waiting: dict[str, list[_Asked]] = {}
-        self._asking: dict[str, asyncio.Task[None]] = {}
+        # By board; of those that nobody asks about some are kept.
+        self._readers: dict[str, CoalescingReader[Collection[int | None], _Counted]] = {}
 
     async def counts_of(self, board: str, asked: Collection[int | None]) -> _Counted:
         """How many stand on a board above each of some numbers of points (None: in all), and perhaps above others.
@@ -40,36 +43,16 @@ class Counting:
         Those who ask while another asks about the same board share the next question. Raises StoreError.
         """
         self._somebody_asks()
-        answer: asyncio.Future[_Counted] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(board, []).append((asked, answer))
-        self._ask(board)
-        return await answer
+        reader = self._readers.get(board)
+        if reader is None:
+            if len(self._readers) >= _KEPT:
+                self._readers = {name: each for name, each in self._readers.items() if not each.is_idle}
+            reader = self._readers[board] = CoalescingReader(partial(self._read, board))
+        return await reader.ask(asked)
 
-    def _ask(self, board: str) -> None:
-        if board in self._asking or board not in self._waiting:
-            return
-        task = asyncio.create_task(self._answer(board, self._waiting.pop(board)), name="laurels-counts")
-        self._asking[board] = task
-        task.add_done_callback(lambda _: self._answered(board))
-
-    def _answered(self, board: str) -> None:
-        del self._asking[board]
-        self._ask(board)
-
-    async def _answer(self, board: str, waiting: list[_Asked]) -> None:
-        asked = {above for each, _ in waiting for above in each}
-        try:
-            found = await self._session.run(lambda: counts_of(self._database, board, asked))
-        except BaseException as error:
-            for _, answer in waiting:
-                if not answer.done():
-                    answer.set_exception(error)
-            if not isinstance(error, Exception):
-                raise
-            return
-        for _, answer in waiting:
-            if not answer.done():
-                answer.set_result(found)
+    async def _read(self, board: str, asked: Sequence[Collection[int | None]]) -> _Counted:
+        wanted = {above for each in asked for above in each}
+        return await self._session.run(lambda: counts_of(self._database, board, wanted))
 
     def _somebody_asks(self) -> None:
         """Count soon, in a task of its own."""
