@@ -22,9 +22,9 @@ from laurels.domain.audit import (
     RULES,
     SAME,
     TWINS,
-    Crowd,
     Finding,
-    Watch,
+    PopulationAudit,
+    UserAudit,
     normal_of,
     score_of,
 )
@@ -37,138 +37,138 @@ DAY = 24 * HOUR
 MIDNIGHT = 1_800_000_000_000 // DAY * DAY
 
 
-def watched(
+def audited(
     *instants: int, user_id: str = "ada", points: int = 5, late: int = 0, offset: int = 0, **metadata: Any
-) -> Watch:
-    watch = Watch(user_id)
-    see(watch, *instants, points=points, late=late, offset=offset, **metadata)
-    return watch
+) -> UserAudit:
+    user = UserAudit(user_id)
+    see(user, *instants, points=points, late=late, offset=offset, **metadata)
+    return user
 
 
-def see(watch: Watch, *instants: int, points: int = 5, late: int = 0, offset: int = 0, **metadata: Any) -> None:
+def see(user: UserAudit, *instants: int, points: int = 5, late: int = 0, offset: int = 0, **metadata: Any) -> None:
     for at in instants:
         outcome = Outcome(points=points, total_points=0, level=1, rules="r", offset=offset)
-        watch.see(EventRecorded(event_type="run", at=at, outcome=outcome, metadata=metadata), at + late)
+        user.see(EventRecorded(event_type="run", at=at, outcome=outcome, metadata=metadata), at + late)
 
 
-def found(watch: Watch) -> dict[str, Finding]:
-    return {finding.rule: finding for finding in watch.findings()}
+def found(user: UserAudit) -> dict[str, Finding]:
+    return {finding.rule: finding for finding in user.findings()}
 
 
 class TestPace:
     def test_more_in_a_minute_than_a_hand_makes_stands_out(self) -> None:
         instants = [MIDNIGHT + 1_000 * number for number in range(PER_MINUTE + 1)]
-        assert found(watched(*instants[1:])) == {}
-        finding = found(watched(*reversed(instants)))["pace"]
+        assert found(audited(*instants[1:])) == {}
+        finding = found(audited(*reversed(instants)))["pace"]
         assert finding.evidence == {"mostInAMinute": 31, "mostInAnHour": 31, "minutes": 1, "hours": 0}
         assert finding.days == ["2027-01-15"]
 
     def test_more_in_an_hour_does_too(self) -> None:
         instants = [MIDNIGHT + 8_000 * number for number in range(PER_HOUR + 1)]
-        assert found(watched(*instants[1:])) == {}
-        assert found(watched(*instants))["pace"].evidence["mostInAnHour"] == PER_HOUR + 1
+        assert found(audited(*instants[1:])) == {}
+        assert found(audited(*instants))["pace"].evidence["mostInAnHour"] == PER_HOUR + 1
 
 
 class TestRoundTheClock:
     def test_days_without_a_night_stand_out(self) -> None:
         days = [[MIDNIGHT + day * DAY + hour * HOUR for hour in range(HOURS + 1)] for day in range(LONG_DAYS)]
-        assert found(watched(*(at for day in days[1:] for at in day))) == {}
-        assert found(watched(*(at for day in days for at in day[1:]))) == {}
-        finding = found(watched(*(at for day in days for at in day)))["round-the-clock"]
+        assert found(audited(*(at for day in days[1:] for at in day))) == {}
+        assert found(audited(*(at for day in days for at in day[1:]))) == {}
+        finding = found(audited(*(at for day in days for at in day)))["round-the-clock"]
         assert finding.evidence == {"days": LONG_DAYS, "mostHours": HOURS + 1}
 
     def test_the_day_is_the_learners_own(self) -> None:
         days = [MIDNIGHT + day * DAY + hour * HOUR for day in range(LONG_DAYS) for hour in range(HOURS + 1)]
-        assert "round-the-clock" not in found(watched(*days, offset=12 * 3_600))
+        assert "round-the-clock" not in found(audited(*days, offset=12 * 3_600))
 
 
 class TestRepetition:
     def test_the_same_numbers_over_and_over_stand_out(self) -> None:
         instants = [MIDNIGHT + number * 5 * MINUTE for number in range(SAME)]
-        assert found(watched(*instants[1:], codeLength=77)) == {}
-        finding = found(watched(*instants, codeLength=77))["repetition"]
+        assert found(audited(*instants[1:], codeLength=77)) == {}
+        finding = found(audited(*instants, codeLength=77))["repetition"]
         assert (finding.evidence["same"], finding.evidence["of"]) == (SAME, SAME)
         assert "77" in finding.evidence["what"]
 
     def test_words_alone_repeat_themselves(self) -> None:
         instants = [MIDNIGHT + number * 5 * MINUTE for number in range(SAME)]
-        assert found(watched(*instants, language="python", flag=True)) == {}
+        assert found(audited(*instants, language="python", flag=True)) == {}
 
     def test_a_part_of_many_does_not(self) -> None:
-        watch = watched(*[MIDNIGHT + number * 5 * MINUTE for number in range(SAME)], codeLength=77)
+        user = audited(*[MIDNIGHT + number * 5 * MINUTE for number in range(SAME)], codeLength=77)
         for number in range(SAME):
-            see(watch, MIDNIGHT + DAY + number * 5 * MINUTE, codeLength=number)
-        assert found(watch) == {}
+            see(user, MIDNIGHT + DAY + number * 5 * MINUTE, codeLength=number)
+        assert found(user) == {}
 
 
 class TestBackdating:
     def test_many_past_days_told_at_once_stand_out(self) -> None:
         now = MIDNIGHT + 90 * DAY
-        watch = Watch("ada")
+        user = UserAudit("ada")
         for number in range(LATE_EVENTS):
             at = MIDNIGHT + (number % LATE_DAYS) * DAY + number * HOUR
-            see(watch, at, late=now - at)
-        finding = found(watch)["backdating"]
+            see(user, at, late=now - at)
+        finding = found(user)["backdating"]
         assert finding.evidence["events"] == LATE_EVENTS
         assert finding.evidence["mostDaysLate"] == 90
         assert finding.days == ["2027-04-15"]
 
     def test_a_device_that_was_away_for_a_day_does_not(self) -> None:
         instants = [MIDNIGHT + number * MINUTE for number in range(300)]
-        assert found(watched(*instants, late=DAY)) == {}
+        assert found(audited(*instants, late=DAY)) == {}
 
 
 class TestPoints:
-    def crowd(self, *days: int, of: str = "eve") -> list[Finding]:
+    def population(self, *days: int, of: str = "eve") -> list[Finding]:
         """What is found of `of`, with so many points a day, among others with 40 to 59."""
-        crowd = Crowd()
+        population = PopulationAudit()
         for number in range(20):
-            watch = Watch(f"user-{number}")
+            user = UserAudit(f"user-{number}")
             for day in range(10):
-                see(watch, MIDNIGHT + day * DAY, points=40 + (number + 3 * day) % 20)
-            crowd.take(watch)
-        watch = Watch(of)
+                see(user, MIDNIGHT + day * DAY, points=40 + (number + 3 * day) % 20)
+            population.take(user)
+        user = UserAudit(of)
         for day, points in enumerate(days):
-            see(watch, MIDNIGHT + day * DAY, points=points)
-        crowd.take(watch)
-        return list(crowd.findings())
+            see(user, MIDNIGHT + day * DAY, points=points)
+        population.take(user)
+        return list(population.findings())
 
     def test_a_day_far_above_all_and_ones_own_stands_out(self) -> None:
-        [finding] = self.crowd(50, 50, 45, 55, 50, 5_000)
+        [finding] = self.population(50, 50, 45, 55, 50, 5_000)
         assert (finding.user_id, finding.rule, finding.days) == ("eve", "points", ["2027-01-20"])
         assert finding.evidence["ownMedian"] == 50
         assert finding.evidence["deviations"] > DEVIATIONS
 
     def test_points_that_a_boost_added_count_for_nothing(self) -> None:
-        watch = Watch("eve")
+        user = UserAudit("eve")
         outcome = Outcome(points=1_000, total_points=0, level=1, rules="r", boost=Boosted("summer", 900))
-        watch.see(EventRecorded(event_type="run", at=MIDNIGHT, outcome=outcome), MIDNIGHT)
-        assert list(watch.points.values()) == [100]
+        user.see(EventRecorded(event_type="run", at=MIDNIGHT, outcome=outcome), MIDNIGHT)
+        assert list(user.points.values()) == [100]
 
     def test_who_is_always_above_all_does_not(self) -> None:
-        assert self.crowd(5_000, 5_100, 4_900, 5_000, 5_000, 5_050) == []
+        assert self.population(5_000, 5_100, 4_900, 5_000, 5_000, 5_050) == []
 
     def test_who_has_just_come_is_measured_by_all(self) -> None:
-        assert [finding.user_id for finding in self.crowd(5_000)] == ["eve"]
-        assert self.crowd(60) == []
+        assert [finding.user_id for finding in self.population(5_000)] == ["eve"]
+        assert self.population(60) == []
 
     def test_few_say_nothing_about_what_is_normal(self) -> None:
-        crowd = Crowd()
-        crowd.take(watched(MIDNIGHT, points=10_000))
-        assert list(crowd.findings()) == []
+        population = PopulationAudit()
+        population.take(audited(MIDNIGHT, points=10_000))
+        assert list(population.findings()) == []
 
 
 class TestSameTiming:
     def users(self, count: int, gaps: list[int]) -> list[Finding]:
-        crowd = Crowd()
+        population = PopulationAudit()
         for number in range(count):
             at = MIDNIGHT + number * 7 * HOUR
             instants = [at]
             for gap in gaps:
                 at += 1_000 * gap
                 instants.append(at)
-            crowd.take(watched(*instants, user_id=f"user-{number}"))
-        return list(crowd.findings())
+            population.take(audited(*instants, user_id=f"user-{number}"))
+        return list(population.findings())
 
     def test_users_in_step_stand_out_whenever_they_began(self) -> None:
         gaps = random.Random(3).sample(range(5, 900), GAPS)
@@ -208,18 +208,18 @@ class TestAnyActivity:
         self, users: list[list[tuple[int, int, int, int]]], order: random.Random
     ) -> None:
         def all_found(shuffle: bool) -> list[tuple[str, str, int, list[str]]]:
-            crowd = Crowd()
+            population = PopulationAudit()
             findings: list[Finding] = []
             everybody = list(enumerate(users))
             if shuffle:
                 order.shuffle(everybody)
             for number, events in everybody:
-                watch = Watch(str(number))
+                user = UserAudit(str(number))
                 for at, points, late, offset in order.sample(events, len(events)) if shuffle else events:
-                    see(watch, MIDNIGHT + at, points=points, late=late, offset=offset, codeLength=points)
-                findings += watch.findings()
-                crowd.take(watch)
-            findings += crowd.findings()
+                    see(user, MIDNIGHT + at, points=points, late=late, offset=offset, codeLength=points)
+                findings += user.findings()
+                population.take(user)
+            findings += population.findings()
             assert all(finding.rule in RULES and 1 <= finding.score <= 100 for finding in findings)
             return sorted((each.user_id, each.rule, each.score, each.days) for each in findings)
 
@@ -229,15 +229,15 @@ class TestAnyActivity:
 
     def test_of_a_person_nothing_is_found(self) -> None:
         chance = random.Random(5)
-        crowd = Crowd()
+        population = PopulationAudit()
         for number in range(40):
-            watch = Watch(f"user-{number}")
+            user = UserAudit(f"user-{number}")
             for day in range(60):
                 if chance.random() < 0.6:
                     at = MIDNIGHT + day * DAY + chance.randrange(7, 18) * HOUR
                     for _ in range(chance.randrange(1, 25)):
                         at += chance.randrange(5_000, 400_000)
-                        see(watch, at, points=chance.choice([1, 5, 8, 20]), codeLength=chance.randrange(5, 900))
-            assert list(watch.findings()) == []
-            crowd.take(watch)
-        assert list(crowd.findings()) == []
+                        see(user, at, points=chance.choice([1, 5, 8, 20]), codeLength=chance.randrange(5, 900))
+            assert list(user.findings()) == []
+            population.take(user)
+        assert list(population.findings()) == []

@@ -1,7 +1,7 @@
 """What a person hardly does: rules that look at recorded activity and say what stands out, with the numbers.
 
-Nothing is decided here and nobody is accused: a finding is a reason to look. `Watch` sees the events of one user, one
-after the other; `Crowd` knows what is common among all, and takes in each user who has been seen.
+Nothing is decided here and nobody is accused: a finding is a reason to look. `UserAudit` sees the events of one user,
+one after the other; `PopulationAudit` knows what is common among all, and takes in each user who has been seen.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Finding(Struct, frozen=True, rename="camel"):
     days: list[str] = []
 
 
-class Watch:
+class UserAudit:
     """Sees the events of one user in the order of recording. What it keeps is bounded but for the days active."""
 
     def __init__(self, user_id: str) -> None:
@@ -198,7 +198,7 @@ class _Candidate(Struct, frozen=True, order=True):
     spread: float
 
 
-class Crowd:
+class PopulationAudit:
     """What is common among all users, from what each brings in turn. Memory does not grow with their number."""
 
     def __init__(self) -> None:
@@ -210,24 +210,24 @@ class Crowd:
         self._alike: Counter[int] = Counter()
         self._named: dict[int, tuple[str, ...]] = {}
 
-    def take(self, watch: Watch) -> None:
+    def take(self, user: UserAudit) -> None:
         """Take a user in of whom everything was seen."""
         self.users += 1
-        if watch.points:
-            self._take_points(watch)
-        timing = watch.timing
+        if user.points:
+            self._take_points(user)
+        timing = user.timing
         if timing is not None and (timing in self._alike or len(self._alike) < _TIMINGS):
             self._alike[timing] += 1
             if self._alike[timing] <= _NAMED:
-                self._named[timing] = (*self._named.get(timing, ()), watch.user_id)
+                self._named[timing] = (*self._named.get(timing, ()), user.user_id)
 
-    def _take_points(self, watch: Watch) -> None:
+    def _take_points(self, user: UserAudit) -> None:
         self._active += 1
-        for points in watch.points.values():
+        for points in user.points.values():
             self._days[_rounded(points)] += 1
-        day = max(watch.points, key=lambda each: (watch.points[each], -each))
-        middle, spread = normal_of(Counter(watch.points.values()))
-        best = _Candidate(watch.points[day], watch.user_id, day, len(watch.points), middle, spread)
+        day = max(user.points, key=lambda each: (user.points[each], -each))
+        middle, spread = normal_of(Counter(user.points.values()))
+        best = _Candidate(user.points[day], user.user_id, day, len(user.points), middle, spread)
         if len(self._candidates) < _CANDIDATES:
             heappush(self._candidates, best)
         else:

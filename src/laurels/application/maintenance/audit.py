@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from laurels.application.maintenance.ledgers import entries_of, first_entries, pages_of_users
 from laurels.application.ports.store import Store
-from laurels.domain.audit import Crowd, Finding, Watch
+from laurels.domain.audit import Finding, PopulationAudit, UserAudit
 from laurels.domain.ledger import EventRecorded
 from laurels.domain.revisions.migration import RULES as MIGRATED
 
@@ -32,7 +32,7 @@ async def audit(
     Events taken over from another system are passed over: when they were told says nothing about anybody.
     """
     made = Audit()
-    crowd = Crowd()
+    population = PopulationAudit()
     kept: list[tuple[int, int, Finding]] = []
 
     def keep(findings: Iterable[Finding]) -> None:
@@ -47,19 +47,19 @@ async def audit(
 
     async for users in pages_of_users(store):
         async for user_id, first in first_entries(store, users):
-            watch = Watch(user_id)
+            user = UserAudit(user_id)
             async for entry in entries_of(store, user_id, first):
                 body = entry.body
                 if not isinstance(body, EventRecorded) or body.outcome.rules == MIGRATED:
                     continue
                 if since is None or entry.recorded_at >= since:
-                    watch.see(body, entry.recorded_at)
+                    user.see(body, entry.recorded_at)
                     made.events += 1
-            keep(watch.findings())
-            crowd.take(watch)
+            keep(user.findings())
+            population.take(user)
         made.users += len(users)
         if on_users is not None:
             on_users(made.users)
-    keep(crowd.findings())
+    keep(population.findings())
     made.findings = [finding for _score, _number, finding in sorted(kept, key=lambda item: item[:2], reverse=True)]
     return made
