@@ -129,7 +129,7 @@ class UserFeed:
         self._channel = channel
         self._doubts_seen = -1
         self._store = store
-        self._analytics = learners
+        self._learners = learners
         self._rulebook = rulebook
         self._clock = clock
         self._on_close = on_close
@@ -179,7 +179,7 @@ class UserFeed:
         # Before reading: what is written meanwhile is then looked for.
         self._doubts_seen = self._channel.doubts
         try:
-            progress = await self._analytics.progress(self._user_id)
+            progress = await self._learners.progress(self._user_id)
         except UnknownUser:
             progress = None
         seq = 0 if progress is None else progress.seq

@@ -57,7 +57,7 @@ class Live:
         self._rulebook = rulebook
         self._clock = clock
         self._recorder = recorder
-        self._analytics = learners
+        self._learners = learners
         self._leaderboards = leaderboards
         self._users: dict[str, UserChannel] = {}
         self._boards: dict[_Board, BoardChannel] = {}
@@ -99,7 +99,7 @@ class Live:
             place,
             channel,
             store=self._store,
-            learners=self._analytics,
+            learners=self._learners,
             rulebook=self._rulebook,
             clock=self._clock,
             on_close=leave,
