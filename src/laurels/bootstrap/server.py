@@ -37,7 +37,7 @@ from laurels.http.server.process import calm_collector, raise_file_limit
 from laurels.http.server.refusals import Refusals
 from laurels.http.server.routing import RouteTable
 from laurels.http.server.short_way import ShortWay
-from laurels.http.server.stopping import told_of_stopping
+from laurels.http.server.stopping import stop_with_supervisor, told_of_stopping
 from laurels.http.webhook_sender import WebhookSender
 from laurels.http.wire.streams import StreamLimits, Streams
 from laurels.rulebooks.loader import parse_rulebook
@@ -149,6 +149,7 @@ async def _serving(
             service.live.end()
 
         stack.enter_context(told_of_stopping(stop))
+        stop_with_supervisor()
         yield app
 
 

@@ -15,6 +15,7 @@ from tests.http.answers import assert_refused
 from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
 from tests.http.stream_client import BOARD, SOON, USER, follow, post, seqs
+from tests.waiting import wait_until
 
 IDLE = 500
 # Bytes. Without a bound each slow client would hold the whole ledger of its user.
@@ -197,6 +198,19 @@ async def test_a_server_stops_in_seconds_under_open_streams(start_server: StartS
                 await each.next()
         await stopping
     assert "Traceback" not in server.log, server.log
+
+
+def test_workers_end_when_the_process_that_started_them_was_killed(start_server: StartServer) -> None:
+    server = start_server(workers=2)
+
+    def is_open() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", server.port)) == 0
+
+    assert is_open()
+    server.kill()
+    wait_until(lambda: not is_open())
+    server.start()
 
 
 async def test_a_heartbeat_comes_while_nothing_happens(start_server: StartServer) -> None:

@@ -1,4 +1,5 @@
-"""Being told that the server is about to stop, while requests are still under way.
+"""Being told that the server is about to stop, while requests are still under way; and stopping where nobody else would
+have a process stop.
 
 A server that stops waits for the answers under way, and only then ends the application. A live stream has no end of
 its own, so it must hear of the signal itself.
@@ -7,6 +8,8 @@ its own, so it must hear of the signal itself.
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Callable, Generator
@@ -14,6 +17,20 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def stop_with_supervisor() -> None:
+    """Stop this process as a signal would when the one that started it as a worker is gone, however that ended: nobody
+    would end the worker any more, and it would keep the port. Does nothing in a process that is no worker."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is None:
+        return
+
+    def wait() -> None:
+        supervisor.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="laurels-supervisor", daemon=True).start()
 
 
 @contextmanager
