@@ -4,7 +4,7 @@ import { Queue } from "./queue.js";
 import { Sender } from "./sender.js";
 import { follow, type RawMessage } from "./stream.js";
 import { createTransport, type Query } from "./transport.js";
-import { tell } from "./pauses.js";
+import { tell } from "./timing.js";
 import type {
   Activity,
   ActivityQuery,

@@ -1,7 +1,7 @@
 /** Sends what waits in the queue: in batches, one tab at a time, again after a failure, and at once when the page is
  * left. An event leaves the queue when the server has taken it or refused it for good, and never otherwise. */
 import { LaurelsError, unreachable } from "./errors.js";
-import { backOff, DAY_MS, later, tell } from "./pauses.js";
+import { backOff, DAY_MS, later, tell } from "./timing.js";
 import type { Entry, Queue } from "./queue.js";
 import type { components } from "./schema.js";
 import type { Transport } from "./transport.js";

@@ -1,7 +1,7 @@
 /** Live messages: server-sent events read from `fetch`, which can send a token and exists in Node as well, unlike
  * `EventSource`. A stream that ends is opened again after the last message that was received. */
 import { LaurelsError, unreachable } from "./errors.js";
-import { backOff, tell } from "./pauses.js";
+import { backOff, tell } from "./timing.js";
 import type { Query, Transport } from "./transport.js";
 import type { SubscribeOptions } from "./types.js";
 

@@ -17,7 +17,7 @@ import pytest
 
 from laurels import EventConflict, InvalidEvent, LaurelsError, LearningEvent, Recorded, StoreUnavailable
 from laurels.client import Client, NotStored, RequestRefused, ServiceUnreachable
-from laurels.client.tracking import pauses
+from laurels.client.tracking import backoff
 from laurels.client.tracking.journal import Segment
 from tests.clients.python.conftest import NewClient
 from tests.clients.python.scripted_service import Events, Reply, ScriptedService, accepted, problem
@@ -32,8 +32,8 @@ Failure = tuple[LaurelsError, float | None]
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failures are tried again soon; what the service asks for stays as long as it is."""
-    monkeypatch.setattr(pauses, "FIRST", 0.05)
-    monkeypatch.setattr(pauses, "LONGEST", 0.2)
+    monkeypatch.setattr(backoff, "FIRST", 0.05)
+    monkeypatch.setattr(backoff, "LONGEST", 0.2)
 
 
 def in_a_process(program: str, *arguments: str) -> subprocess.Popen[str]:

@@ -19,8 +19,9 @@ from msgspec import Struct
 from laurels.client.answers import Answer, read_batch, read_results
 from laurels.client.calls import Call
 from laurels.client.errors import NotStored, ServiceUnreachable, error_of, retry_after_of
+from laurels.client.tracking.backoff import back_off
+from laurels.client.tracking.clock import ServerClock
 from laurels.client.tracking.journal import OWN_TIME, event_in
-from laurels.client.tracking.pauses import ServerClock, back_off
 from laurels.client.tracking.queue import Entry, Queue
 from laurels.client.transport import Connections, Transport
 from laurels.domain.events import LearningEvent
