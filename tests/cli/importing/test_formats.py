@@ -25,6 +25,7 @@ from laurels.cli.importing.worker_tasks import Share, Taken, read_share
 from laurels.cli.terminal import CommandFailed
 from laurels.domain.imported_lines import ImportedLines
 from laurels.rulebooks.loader import load_rulebook
+from tests.cli.conftest import Run
 
 
 @pytest.mark.parametrize(
@@ -202,3 +203,24 @@ async def test_who_is_to_name_a_source_is_not_told_to_repeat_the_command(tmp_pat
     with open_lines(str(given)) as lines, pytest.raises(CommandFailed, match="--source NAME") as stopped:
         await intake.take_in(lines)
     assert str(stopped.value).endswith("Stopped; 0 events were recorded, 0 were already there.")
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        ("a,b\n1,2\n", ["--from", "table"]),
+        ("id;user;activity;time\n", ["--from", "table"]),
+        ("userId;eventType\nada;code_run\n", ["--format", "csv"]),
+        ("userId,eventType\nada,code_run\n", []),
+        ("who,what\nada,code_run\n", []),
+        (
+            "user,id,activity,time\nada,1,ran a program,2026-03-02 09:15:00\n",
+            ["--from", "table", "--rulebook", "school"],
+        ),
+    ],
+)
+def test_what_is_refused_leaves_no_database_behind(run: Run, tmp_path: Path, content: str, options: list[str]) -> None:
+    (tmp_path / "history").write_text(content, "utf-8")
+    done = run("import", tmp_path / "history", *options, "--store", f"sqlite:///{tmp_path}/new.db")
+    assert (done.code, done.out) == (2, "")
+    assert not (tmp_path / "new.db").exists()

@@ -15,11 +15,11 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from laurels.bootstrap import open_store, rulebook_of
+from laurels.bootstrap import open_store, rulebook_of, store_exists
 from laurels.bootstrap.drivers import needs_pymongo
 from laurels.cli.importing.dry_run import dry_worker
 from laurels.cli.importing.formats import Format
-from laurels.cli.importing.input_lines import STANDARD_INPUT, InputLines, open_lines
+from laurels.cli.importing.input_lines import STANDARD_INPUT, InputFailed, InputLines, open_lines
 from laurels.cli.importing.mapping.loader import Mapping, load_mapping
 from laurels.cli.importing.mapping.report import say_passed_over, say_preview
 from laurels.cli.importing.pipeline import PAUSE, ImportPipeline
@@ -36,6 +36,7 @@ from laurels.cli.options import RulebookOption, StoreOption, named_store, settin
 from laurels.cli.terminal import CommandFailed, complain, note, progress_bar, say
 from laurels.domain.revisions.migration import Differences
 from laurels.plurals import counted
+from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
 
 # Bytes of input, below which starting another process takes longer than what it saves.
@@ -213,6 +214,7 @@ async def _import(lines: InputLines, rejects: Rejects, settings: Settings, optio
     if processes is None:
         processes = _worth(lines.size)
     settings = for_import(settings, processes)
+    await _check(lines, settings, options)
     async with AsyncExitStack() as workers:
         if options.is_dry:
             checking = await workers.enter_async_context(dry_worker(settings))
@@ -251,6 +253,16 @@ async def _import(lines: InputLines, rejects: Rejects, settings: Settings, optio
         with progress_bar("Bringing the boards up to date"):
             await workers.aclose()
     return intake
+
+
+async def _check(lines: InputLines, settings: Settings, options: _Options) -> None:
+    """Refuse what can be refused before a database is made, which the next try would find with a rulebook in it."""
+    if options.mapping is not None and not await store_exists(settings.store):
+        options.mapping.check_types(load_rulebook(settings.rulebook or "coding").event_types)
+    try:
+        await lines.begin()
+    except InputFailed as error:
+        raise CommandFailed(f"{error} Nothing was recorded.") from error
 
 
 def _worth(size: int | None) -> int:

@@ -27,7 +27,8 @@ FIELDS = ("userId", "eventType", "eventId", "timestamp", "onceKey")
 METADATA = ("language", "codeLength", "sessionDuration")
 _PREFIX = "metadata."
 # What some programs put between columns in the place of commas.
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_CELLS = re.compile(rb"[^{\[]*[,;\t|][^{\[]*+$")
 # What stands between brackets and commas: texts, and what is none.
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _plain = rb'(?:[^"\[\]{}]++|' + _TEXT + rb")"
@@ -74,9 +75,13 @@ def check_objects(start: bytes) -> None:
     text = start.lstrip().lower()
     if text.startswith((b"--", b"/*", b"insert ", b"create ", b"alter ", b"set ")):
         raise NotEvents("is an SQL dump; export the table as CSV instead and import that with --format csv.")
-    first = start.partition(b"\n")[0]
+    first, _, rest = start.partition(b"\n")
     if b"userid" in first.lower() and b"{" not in first:
         raise NotEvents("looks like CSV; import it with --format csv.")
+    second = rest.partition(b"\n")[0]
+    # One line without an object may be a slip. Two lines of cells are a table.
+    if all(_CELLS.match(line) for line in (first, second)):
+        raise NotEvents("looks like a table and not like JSON; import it with --from, by a mapping of its columns.")
 
 
 def is_array(start: bytes) -> bool:
@@ -239,7 +244,7 @@ class _RowByRow(io.BufferedIOBase):
 
 def _check_names(names: Sequence[str]) -> None:
     known = [*FIELDS, *METADATA, "metadata"]
-    if len(names) == 1 and (found := [word for sign, word in _SEPARATORS.items() if sign in names[0]]):
+    if len(names) == 1 and (found := [word for sign, word in SEPARATORS.items() if sign in names[0]]):
         raise NotEvents(f"has {found[0]} between its columns; save it with commas.")
     for name in names:
         if name not in known and not (name.startswith(_PREFIX) and len(name) > len(_PREFIX)):

@@ -109,6 +109,10 @@ class InputLines:
         self._mapping = mapping
         self.size = size
         self._raw = raw
+        self._arrived: asyncio.Queue[Chunk | Exception | None] | None = None
+        self._room = Semaphore(_READ_AHEAD)
+        # What `begin` has read and `chunks` has not given yet.
+        self._begun: list[Chunk | Exception | None] = []
         self._stream: io.BufferedReader = io.BufferedReader(raw, _BUFFER)
         with self._failures():
             if self._stream.peek(2)[:2] == _GZIP_MAGIC:
@@ -119,17 +123,38 @@ class InputLines:
         """How many bytes of the file have been read; 0 where the size is not known."""
         return self._raw.tell() if self.size is not None else 0
 
+    async def begin(self) -> None:
+        """Read the beginning of a file; of a pipe nothing, since it may come much later. Raises InputFailed where it is
+        not what it should be."""
+        if self.size is not None:
+            first = await self._read_ahead().get()
+            if isinstance(first, Exception):
+                raise first
+            self._begun.append(first)
+
     async def chunks(self) -> AsyncIterator[Chunk]:
         """Everything, in order. Raises InputFailed after what could be read."""
+        arrived = self._read_ahead()
+        chunk = self._begun.pop() if self._begun else await arrived.get()
+        while isinstance(chunk, Chunk):
+            self._room.release()
+            yield chunk
+            chunk = await arrived.get()
+        if chunk is not None:
+            raise chunk
+
+    def _read_ahead(self) -> asyncio.Queue[Chunk | Exception | None]:
+        """Where chunks arrive, None after the last one. Reading begins with the first call."""
+        if self._arrived is not None:
+            return self._arrived
         loop = asyncio.get_running_loop()
-        arrived: asyncio.Queue[Chunk | Exception | None] = asyncio.Queue()
-        room = Semaphore(_READ_AHEAD)
+        arrived = self._arrived = asyncio.Queue()
 
         def read() -> None:
             end: Exception | None = None
             try:
                 for chunk in self._read():
-                    room.acquire()
+                    self._room.acquire()
                     loop.call_soon_threadsafe(arrived.put_nowait, chunk)
             except Exception as error:
                 end = error
@@ -139,11 +164,7 @@ class InputLines:
 
         # A daemon: a read from a terminal or a pipe cannot be cancelled and must not keep the process alive.
         Thread(target=read, name="laurels-input", daemon=True).start()
-        while isinstance(chunk := await arrived.get(), Chunk):
-            room.release()
-            yield chunk
-        if chunk is not None:
-            raise chunk
+        return arrived
 
     def _read(self) -> Iterator[Chunk]:
         with self._failures():
@@ -243,7 +264,8 @@ def _chunks_of(lines: Iterable[bytes | Refused]) -> Iterator[Chunk]:
                 some, refused, size = [], {}, 0
     except (NotEvents, EOFError, zlib.error, OSError):
         # What came before is good.
-        yield Chunk(Part.WHOLE_LINES, some, refused)
+        if some:
+            yield Chunk(Part.WHOLE_LINES, some, refused)
         raise
     yield Chunk(Part.WHOLE_LINES, some, refused)
 

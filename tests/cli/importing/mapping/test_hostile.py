@@ -33,7 +33,11 @@ WIDE = text_of_kind("table").replace('encoding = "utf-8"', 'encoding = "utf-16"'
             'lacks the column "user", which userId reads, unless "User" is meant; lacks',
         ),
         ("table", "id,user,activity,time,user\n", 'names the column "user" twice'),
-        ("table", HEAD.replace(",", ";"), 'The columns of its first line are "id;user;activity;time"'),
+        (
+            "table",
+            HEAD.replace(",", ";"),
+            'has semicolons between its columns; say delimiter = ";" under',
+        ),
         ("table", HEAD + '1,"' + "x" * 200_000 + '",a,b\n', "line 2: field larger than field limit"),
         ("table", (HEAD + ROW.replace("u-17", "Jos\xe9")).encode("latin-1"), "is not UTF-8 text"),
         ("table", (HEAD + ROW).encode("utf-16"), "is UTF-16 text; save it in UTF-8, or name what it is in the mapping"),

@@ -38,7 +38,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Sample(NamedTuple):
-    """A row as it would be recorded."""
+    """A row as the mapping reads it."""
 
     line: int
     event: bytes

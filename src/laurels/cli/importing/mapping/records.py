@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import msgspec
 
-from laurels.cli.importing.formats import NotEvents, Refused, rows_of_table
+from laurels.cli.importing.formats import SEPARATORS, NotEvents, Refused, rows_of_table
 from laurels.cli.importing.mapping.consistency import columns_of
 from laurels.cli.importing.mapping.document import MappingDocument
 from laurels.cli.importing.mapping.mapper import Mapper, Tally, told_of_cells
@@ -92,6 +93,11 @@ def _check_names(names: list[str], mapping: MappingDocument) -> None:
             told.add(column)
             hint = f', unless "{found}" is meant' if (found := nearest(column, names)) else ""
             wrong.append(f'lacks the column "{column}", which {key} reads{hint}')
+    if wrong and len(names) == 1:
+        for sign, called in SEPARATORS.items():
+            if sign in names[0]:
+                remedy = f"say delimiter = {json.dumps(sign)} under [input] in the mapping"
+                raise NotEvents(f"has {called} between its columns; {remedy}.")
     if wrong:
         listed = ", ".join(f'"{name[:SHOWN]}"' for name in names[:_MOST_UNREAD])
         raise NotEvents(f"{'; '.join(wrong)}. The columns of its first line are {listed}; the mapping must name those.")

@@ -14,8 +14,8 @@ _WIDTH = 500
 
 
 def say_preview(tally: Tally) -> None:
-    """Show the first rows as they would be recorded, and the columns that no field reads."""
-    say("First rows as they would be recorded:" if tally.samples else "No row would be recorded.")
+    """Show the first rows as the mapping reads them, and the columns that no field reads."""
+    say("First rows as the mapping reads them:" if tally.samples else "The mapping reads no row.")
     for sample in tally.samples:
         event = sample.event.decode("utf-8")
         say(f"  line {sample.line}: {event[:_WIDTH]}{'...' if len(event) > _WIDTH else ''}")
