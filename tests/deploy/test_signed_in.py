@@ -186,6 +186,18 @@ def test_a_signed_in_page_reads_its_own_learner_and_no_other(proxy: str) -> None
         assert "eyJ" not in shown
 
 
+def test_a_signed_in_learner_sees_the_page_and_the_pictures_of_their_own(proxy: str) -> None:
+    with browser(proxy, "ada") as client:
+        assert record(client, "ada").status_code == 201
+        page = client.get("/u/ada")
+        assert (page.status_code, 'data-badge="first_run"' in page.text) == (200, True)
+        linked = re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)
+        for path in (*linked, "/embed/ada/card.svg", "/laurels.js", "/badges", "/leaderboard", "/api/badges"):
+            assert client.get(path).status_code == 200, path
+        assert client.get("/u/grace").status_code == 404
+        assert client.get("/upload").status_code == 204, "that of the platform"
+
+
 def test_nobody_is_let_in_without_a_session_whatever_they_send(proxy: str) -> None:
     forged = jwt.encode({"alg": "HS256"}, {"sub": "ada", "exp": int(time.time()) + 60}, OctKey.import_key("x" * 32))
     with browser(proxy, None) as client:
