@@ -191,7 +191,8 @@ def test_badges_into_a_chat(service: ScriptedService, monkeypatch: pytest.Monkey
 
 def test_a_green_build_becomes_an_event(service: ScriptedService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_SECRET", "secret")
-    run_of = {"id": 7, "name": "tests", "actor": {"login": "ada"}, "conclusion": "success"}
+    run_of: dict[str, Any] = {"id": 7, "name": "tests", "actor": {"login": "ada"}, "conclusion": "success"}
+    run_of["updated_at"] = "2026-03-14T12:00:00Z"
     message = {"action": "completed", "workflow_run": run_of, "repository": {"full_name": "ada/loops"}}
 
     def deliver(client: TestClient, document: object, *, key: bytes = b"secret") -> httpx2.Response | Any:
@@ -208,4 +209,5 @@ def test_a_green_build_becomes_an_event(service: ScriptedService, monkeypatch: p
         assert deliver(client, message, key=b"guess").status_code == 401
     [event] = sent(service)
     assert (event["userId"], event["eventType"], event["eventId"]) == ("ada", "challenge_complete", "github-7")
+    assert event["timestamp"] == "2026-03-14T12:00:00Z"
     assert event["metadata"] == {"repository": "ada/loops", "workflow": "tests"}

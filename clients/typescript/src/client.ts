@@ -83,6 +83,7 @@ export function createClient(options: ClientOptions = {}): Client {
   }
 
   function track(eventType: string, given: TrackOptions = {}): string {
+    if (!eventType) throw new TypeError("Name an eventType of the rulebook.");
     const event: TrackedEvent = { userId: of(given.userId), eventType, eventId: given.eventId ?? randomId() };
     const { timestamp } = given;
     if (timestamp !== undefined) event.timestamp = new Date(timestamp).toISOString();

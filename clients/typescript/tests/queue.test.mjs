@@ -110,6 +110,11 @@ describe("track", () => {
     assert.ok(before <= at && at <= after);
   });
 
+  it("wants a type", () => {
+    const { client } = newClient();
+    assert.throws(() => client.track(""), /Name an eventType/);
+  });
+
   it("wants a user", () => {
     const client = createClient({ url: proxy.url });
     assert.throws(() => client.track("code_run"), /Name a userId/);

@@ -18,6 +18,8 @@ def encoded(event: LearningEvent) -> bytes:
     Which event types there are, and how far back a timestamp may lie, the service alone knows.
     """
     check_types(event)
+    if not event.event_type:
+        raise InvalidEvent("eventType", "Must name an event type of the rulebook.")
     check_id(event.user_id, "userId")
     if event.event_id is not None:
         check_id(event.event_id, "eventId")

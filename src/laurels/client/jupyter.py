@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from msgspec import Struct
 
 from laurels.client.clients import Client
-from laurels.errors import SettingsError
+from laurels.errors import LaurelsError, SettingsError
 from laurels.plurals import counted
 
 
@@ -47,8 +47,20 @@ class Magic:
         self._arguments.add_argument("--key")
 
     def __call__(self, line: str) -> Card:
-        """The card of the learner who is named. Raises LaurelsError."""
-        asked = self._arguments.parse_args(shlex.split(line))
+        """The card of the learner who is named. Raises UsageError, which a notebook shows as one line."""
+        try:
+            return self._card(line)
+        except LaurelsError as error:
+            from IPython.core.error import UsageError  # noqa: PLC0415  whoever calls this has it
+
+            raise UsageError(str(error)) from None
+
+    def _card(self, line: str) -> Card:
+        try:
+            words = shlex.split(line)
+        except ValueError:
+            raise SettingsError("A quote is not closed.") from None
+        asked = self._arguments.parse_args(words)
         if asked.url is not None:
             self._connect(asked.url, asked.key)
         if self._client is None:

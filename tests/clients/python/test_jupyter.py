@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from laurels.errors import SettingsError, UnknownUser
 from tests.http.server_process import ServerProcess
 
 
@@ -35,18 +35,20 @@ def test_it_shows_the_card_of_a_learner(shell: Any, server: ServerProcess, user:
     assert "Ada &lt;b&gt;" in shown["image/svg+xml"]
     # Where the service is is remembered.
     assert repr(shell.run_line_magic("laurels", f"'{user}'")) == repr(card)
-    with pytest.raises(UnknownUser):
+    with pytest.raises(UsageError):
         shell.run_line_magic("laurels", "nobody")
 
 
 @pytest.mark.parametrize(
     ("line", "says"),
     [
+        ("'ada", "A quote is not closed"),
+        ("ada --url http://127.0.0.1:1", "could not be reached"),
         ("ada", "Say once where the service is"),
         ("", "The following arguments are required: user. usage: %laurels"),
         ("ada --url http://127.0.0.1:1 --key PLATFORM_NO_KEY", "The environment variable PLATFORM_NO_KEY is not set"),
     ],
 )
 def test_what_is_missing_is_named(shell: Any, line: str, says: str) -> None:
-    with pytest.raises(SettingsError, match=says):
+    with pytest.raises(UsageError, match=says):
         shell.run_line_magic("laurels", line)
