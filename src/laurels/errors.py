@@ -8,6 +8,8 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
     │   ├── InvalidProfile
     │   └── InvalidQuery
     ├── EventConflict           the same event id came before with other content
+    ├── SpendingConflict        the same spending id came before with other content
+    ├── BalanceTooLow           less of a currency is left than was to be spent
     ├── UnknownUser             nothing is recorded for this user
     ├── UserDeleted             this user was deleted, and stays so
     ├── UserMerged              this user was merged into another one
@@ -92,6 +94,33 @@ class EventConflict(LaurelsError):
         )
         self.user_id = user_id
         self.event_id = event_id
+
+
+class SpendingConflict(LaurelsError):
+    """The spending id is taken by a spending with other content. Send a new id, or the first content again."""
+
+    code = "spending-conflict"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another spending of this user, with other content, has this spendingId. "
+            "Use a new spendingId for a new spending, or repeat the first content exactly."
+        )
+
+
+class BalanceTooLow(LaurelsError):
+    """Less of a currency is left than was to be spent; nothing was."""
+
+    code = "balance-too-low"
+
+    def __init__(self, currency: str, balance: int, amount: int) -> None:
+        super().__init__(
+            f"The balance of {currency} is {balance}, too low to spend {amount}; nothing was spent. "
+            "Spend no more than the balance."
+        )
+        self.currency = currency
+        self.balance = balance
+        self.amount = amount
 
 
 class UnknownUser(LaurelsError):

@@ -78,7 +78,7 @@ def merged(source: list[Entry], into: Ledger, rules: Rulebook) -> Ledger:
         if not isinstance(body, EventRecorded) or not account.counts(entry):
             continue
         event = LearningEvent(user_id="into", event_type=body.event_type, metadata=body.metadata)
-        points, by = account.kept_points(entry.seq, body)
+        points, currencies, by = account.kept(entry.seq, body)
         outcome = merge_event(
             progress,
             event,
@@ -87,8 +87,9 @@ def merged(source: list[Entry], into: Ledger, rules: Rulebook) -> Ledger:
             offset=body.outcome.offset,
             grace=body.outcome.grace,
             points=points,
+            currencies=currencies,
             rules=by,
-            pays=account.badge_points,
+            pays=account.awards,
         )
         into.add(replace(body, outcome=outcome), f"from-{entry.event_id}")
     for origin in account.migrated:

@@ -11,7 +11,7 @@ from laurels.application.queries.rarity import NOTHING_KNOWN
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import Revisions, fold
-from laurels.domain.ledger import Entry, EventRecorded, EventRetracted, awards_of
+from laurels.domain.ledger import Award, Entry, EventRecorded, EventRetracted, awards_of
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
 from laurels.domain.revisions.amendments import Replay, retract
@@ -219,7 +219,8 @@ class TestWhenTheRuleChanges:
         for entry in entries:
             seen.see(entry)
         assert {each: held.points for each, held in seen.held.items()} == {"busy": 10}
-        assert dearer.badge_points_with({"busy": 10, "busy@2026-W48": 5}) == {"busy": 25, "busy@2026-W48": 5}
+        held = {each: Award(each, points, 0) for each, points in (("busy", 10), ("busy@2026-W48", 5))}
+        assert dearer.badge_pay_with(held).points == {"busy": 25, "busy@2026-W48": 5}
 
     def test_a_retraction_leaves_awards_of_other_periods_than_it_has_now(self) -> None:
         _, entries = lived(0, 1, 8, 9, rules=self.WEEKLY)
@@ -267,7 +268,7 @@ def test_two_halves_of_a_week_make_an_award_when_their_users_are_merged() -> Non
     for entry in entries:
         body = entry.body
         assert isinstance(body, EventRecorded)
-        points, by = account.kept_points(entry.seq, body)
+        points, currencies, by = account.kept(entry.seq, body)
         outcome = merge_event(
             into,
             LearningEvent(user_id="ada", event_type="run"),
@@ -276,8 +277,9 @@ def test_two_halves_of_a_week_make_an_award_when_their_users_are_merged() -> Non
             offset=0,
             grace=0,
             points=points,
+            currencies=currencies,
             rules=by,
-            pays=account.badge_points,
+            pays=account.awards,
         )
         brought += [(award.badge_id, award.points) for award in outcome.awards]
     done = finish_merge(into, account, rules, reason="x", caller=None)

@@ -38,6 +38,7 @@ from laurels.application.recording.commands import Queued, Recorded
 from laurels.application.recording.progress_cache import ProgressCache
 from laurels.application.recording.projector import Projector
 from laurels.application.recording.recorder import BATCH, Recorder
+from laurels.application.recording.spendings import Spendings
 from laurels.application.webhooks.delivery_attempts import Sender
 from laurels.application.webhooks.webhooks import Dispatcher, Webhooks, enqueue_set_aside, enqueue_user_deleted
 from laurels.domain.events import LearningEvent
@@ -136,6 +137,7 @@ class Service:
             last_known=last_known,
             names=names,
         )
+        self.spendings = Spendings(rulebook, self.recorder, self.learners.progress)
         self.cursors = Cursors(store.secrets)
         self.leaderboards = Leaderboards(
             store, rulebook, clock, last_known=last_known, names=names, cursors=self.cursors

@@ -6,8 +6,9 @@ progress forward in place, since a copy per event would cost more than all the r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from laurels.domain.amounts import NONE, Amounts
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import hold, observe_event
 from laurels.domain.ledger import Award, Boosted, Outcome, Unpaid
@@ -17,6 +18,7 @@ from laurels.domain.rules.badges.awards import is_held
 from laurels.domain.rules.badges.goals import Goal, RepeatGoal
 from laurels.domain.rules.boosts import boost_on
 from laurels.domain.rules.caps import pay
+from laurels.domain.rules.currencies import BadgePay
 from laurels.domain.rules.rulebook import Rulebook
 
 
@@ -36,10 +38,11 @@ def advance(
     grace = rulebook.grace
     unpaid: Unpaid | None = None
     boost: Boosted | None = None
+    currencies = rulebook.event_currencies.get(event.event_type, NONE)
     if event.once_key is not None or event.event_type in rulebook.paid_by_day:
         day = day_of(at, offset, grace)
-        points, unpaid, boost = pay_on(
-            progress, event.event_type, rulebook, points, at=at, day=day, once_key=event.once_key
+        points, unpaid, boost, currencies = pay_on(
+            progress, event.event_type, rulebook, points, currencies, at=at, day=day, once_key=event.once_key
         )
     return count(
         progress,
@@ -51,20 +54,32 @@ def advance(
         grace=grace,
         unpaid=unpaid,
         boost=boost,
+        currencies=currencies,
         rules=rulebook.fingerprint,
     )
 
 
 def pay_on(
-    progress: Progress, event_type: str, rulebook: Rulebook, points: int, *, at: int, day: int, once_key: str | None
-) -> tuple[int, Unpaid | None, Boosted | None]:
+    progress: Progress,
+    event_type: str,
+    rulebook: Rulebook,
+    points: int,
+    currencies: Amounts,
+    *,
+    at: int,
+    day: int,
+    once_key: str | None,
+) -> tuple[int, Unpaid | None, Boosted | None, Amounts]:
     """What an event of a declared type brings whose type and metadata say `points`: boosts multiply these, then limits
-    leave what they leave. Also what took the rest, and what a boost added."""
+    leave what they leave. Also what took the rest, what a boost added, and what is left of `currencies`: all of them,
+    or none where a limit takes all points."""
     boost = boost_on(rulebook.boosts, event_type, day)
     full = points if boost is None else boost.multiplied(points)
     rule = rulebook.event_types[event_type]
-    paid, unpaid = pay(progress, event_type, rule, full, at=at, day=day, once_key=once_key)
-    return paid, unpaid, None if boost is None else boost.brought(points, paid)
+    gives = bool(currencies)
+    paid, unpaid = pay(progress, event_type, rule, full, at=at, day=day, once_key=once_key, gives=gives)
+    brought = None if boost is None else boost.brought(points, paid)
+    return paid, unpaid, brought, currencies if paid or unpaid is None else NONE
 
 
 def count(
@@ -79,9 +94,10 @@ def count(
     rules: str,
     unpaid: Unpaid | None = None,
     boost: Boosted | None = None,
-    pays: Mapping[str, int] | None = None,
+    currencies: Amounts = NONE,
+    pays: BadgePay | None = None,
 ) -> Outcome:
-    """Count an event in that brings `points`, as `rules` decided. `pays`: see `award`."""
+    """Count an event in that brings `points` and `currencies`, as `rules` decided. `pays`: see `award`."""
     level = rulebook.levels.level_at(progress.total_points)
     candidates = observe_event(
         progress,
@@ -93,6 +109,7 @@ def count(
         points=points,
         rulebook=rulebook,
         once_key=event.once_key,
+        currencies=currencies,
     )
     awards = award(progress, candidates, at, rulebook, pays=pays) if candidates else []
     level_after = rulebook.levels.level_at(progress.total_points)
@@ -107,6 +124,7 @@ def count(
         awards=awards,
         unpaid=unpaid,
         boost=boost,
+        currencies=currencies,
     )
 
 
@@ -116,13 +134,14 @@ def award(
     at: int,
     rulebook: Rulebook,
     *,
-    pays: Mapping[str, int] | None = None,
+    pays: BadgePay | None = None,
     is_dated: bool = True,
 ) -> list[Award]:
     """Award those badges at the positions `candidates` that are met and not held, and what they bring in turn.
 
-    `pays`: points by badge id in the place of the rulebook's, none for the others. `is_dated`: see `hold`.
+    `pays`: what they bring, in the place of what the rulebook says. `is_dated`: see `hold`.
     """
+    pays = rulebook.badge_pay if pays is None else pays
     awards: list[Award] = []
     while candidates:
         brought: list[int] = []
@@ -130,8 +149,7 @@ def award(
         for position in sorted(set(candidates)):
             badge = rulebook.badges[position]
             for award_id in _due(progress, badge.id, rulebook.goals[position]):
-                points = badge.points if pays is None else pays.get(award_id, pays.get(badge.id, 0))
-                awarded = Award(award_id, points, at)
+                awarded = pays.award(award_id, badge.id, at)
                 awards.append(awarded)
                 brought += hold(progress, awarded, rulebook, is_dated=is_dated)
         candidates = brought

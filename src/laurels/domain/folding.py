@@ -11,10 +11,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from laurels.domain.amounts import NONE, Amounts
 from laurels.domain.ledger import (
     Award,
     BadgeRevoked,
     BadgesGiven,
+    CurrencySpent,
     Entry,
     EventRecorded,
     EventRetracted,
@@ -45,7 +47,17 @@ class Revisions:
     nothing has to be undone: what was taken back has never been folded in.
     """
 
-    __slots__ = ("award_points", "awards", "banned", "events", "given", "held", "points")
+    __slots__ = (
+        "award_currencies",
+        "award_points",
+        "awards",
+        "banned",
+        "currencies",
+        "events",
+        "given",
+        "held",
+        "points",
+    )
 
     def __init__(self) -> None:
         self.events: set[int] = set()
@@ -53,6 +65,9 @@ class Revisions:
         # Of events and awards that count with other points than they were recorded with, these points.
         self.points: dict[int, int] = {}
         self.award_points: dict[tuple[int, str], int] = {}
+        # The same of what they give of currencies.
+        self.currencies: dict[int, Amounts] = {}
+        self.award_currencies: dict[tuple[int, str], Amounts] = {}
         # Of each badge the entry that awarded it last, and of those that are held now the award.
         self.given: dict[str, int] = {}
         self.held: dict[str, Award] = {}
@@ -78,6 +93,10 @@ class Revisions:
             for badge_id, points in body.badges.items():
                 self.award_points[self.given[badge_id], badge_id] = points
                 self.held[badge_id] = replace(self.held[badge_id], points=points)
+            self.currencies.update(body.event_currencies)
+            for badge_id, currencies in body.badge_currencies.items():
+                self.award_currencies[self.given[badge_id], badge_id] = currencies
+                self.held[badge_id] = replace(self.held[badge_id], currencies=currencies)
         elif isinstance(body, MergedFrom):
             self.banned.update(body.revoked)
         elif isinstance(body, MergedInto):
@@ -88,10 +107,17 @@ class Revisions:
         """What the event of entry `seq` counts with."""
         return self.points.get(seq, body.outcome.points)
 
+    def currencies_of(self, seq: int, body: EventRecorded) -> Amounts:
+        """What the event of entry `seq` gives of currencies."""
+        return self.currencies.get(seq, body.outcome.currencies)
+
     def award_of(self, seq: int, award: Award) -> Award:
-        """An award of entry `seq` with the points that it counts with."""
-        points = self.award_points.get((seq, award.badge_id))
-        return award if points is None else replace(award, points=points)
+        """An award of entry `seq` with the points that it counts with, and what it gives of currencies."""
+        key = (seq, award.badge_id)
+        points, currencies = self.award_points.get(key), self.award_currencies.get(key)
+        if points is not None:
+            award = replace(award, points=points)
+        return award if currencies is None else replace(award, currencies=currencies)
 
     def _revoke(self, badge_id: str) -> None:
         self.awards.add((self.given[badge_id], badge_id))
@@ -138,6 +164,7 @@ def fold(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisi
                     points=revisions.points_of(entry.seq, body),
                     rulebook=rulebook,
                     once_key=body.once_key,
+                    currencies=revisions.currencies_of(entry.seq, body),
                 )
             if body.outcome.awards:
                 _take_awards(progress, entry, rulebook, revisions)
@@ -153,6 +180,8 @@ def fold(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisi
             progress.revoked = sorted({*progress.revoked, body.award.badge_id})
         case ProfileChanged():
             progress.set_profile(body)
+        case CurrencySpent():
+            progress.spend(((body.currency, body.amount),))
         case MergedFrom():
             progress.merge(body)
             _take_awards(progress, entry, rulebook, revisions)
@@ -193,12 +222,13 @@ def observe_event(
     rulebook: Rulebook,
     grace: int = 0,
     once_key: str | None = None,
+    currencies: Amounts = NONE,
 ) -> list[int]:
     """Count one event in, without its awards. Returns the rulebook positions of the badges that it may bring:
     those one of whose measures passed a target."""
     progress.events += 1
-    if progress.last_active_at is None or at > progress.last_active_at:
-        progress.last_active_at = at
+    before = progress.last_active_at
+    progress.last_active_at = at if before is None or at > before else before
     totals = progress.types.get(event_type)
     if totals is None:
         totals = progress.types[event_type] = TypeTotals()
@@ -211,7 +241,9 @@ def observe_event(
             _count_language(progress, language, points, at, rulebook)
 
     day = day_of(at, offset, grace)
-    if points and (once_key is not None or event_type in rulebook.limited):
+    if currencies:
+        progress.earn(currencies)
+    if (points or currencies) and (once_key is not None or event_type in rulebook.limited):
         remember_payment(
             progress, event_type, rulebook.limited.get(event_type), points, at=at, day=day, once_key=once_key
         )
@@ -246,11 +278,13 @@ def observe_event(
 
 
 def hold(progress: Progress, award: Award, rulebook: Rulebook, *, is_dated: bool = True) -> list[int]:
-    """Take an award and its points in. Returns the badges that these may bring in turn.
+    """Take an award and what it brings in. Returns the badges that its points may bring in turn.
 
     The points of one that is not dated count in no period of the boards but all time.
     """
     progress.awards[award.badge_id] = award
+    if award.currencies:
+        progress.earn(award.currencies)
     reached: list[int] = []
     if not is_dated:
         reached += adjust(progress, award.points, rulebook)

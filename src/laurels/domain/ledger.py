@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from laurels.domain.amounts import NONE, Amounts, difference, sum_of
 from laurels.domain.periods import day_of
 
 Unpaid = Literal["once", "cooldown", "daily-cap"]
@@ -17,12 +18,14 @@ Unpaid = Literal["once", "cooldown", "daily-cap"]
 or its day had had enough."""
 
 
-class Award(Struct, frozen=True, rename="camel", gc=False):
-    """A badge held. `earned_at` is the instant of the event at whose arrival the criterion was met."""
+class Award(Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
+    """A badge held. `earned_at` is the instant of the event at whose arrival the criterion was met, `currencies` what
+    it gives of each."""
 
     badge_id: str
     points: int
     earned_at: int
+    currencies: Amounts = NONE
 
 
 class Boosted(Struct, frozen=True, rename="camel", gc=False):
@@ -39,6 +42,7 @@ class Outcome(Struct, frozen=True, rename="camel", omit_defaults=True):
     `grace` are the hours after midnight that belonged to the day before. `total_points` and `level` stand after it.
     `rules` is the fingerprint of the rules that decided. `unpaid` says what took the points, or some of them, that the
     event would have brought, and `boost` which boost multiplied them and how many of `points` are due to it.
+    `currencies` is what the event gave of each, without its awards.
     """
 
     points: int
@@ -51,6 +55,7 @@ class Outcome(Struct, frozen=True, rename="camel", omit_defaults=True):
     awards: list[Award] = []
     unpaid: Unpaid | None = None
     boost: Boosted | None = None
+    currencies: Amounts = NONE
 
 
 class EventRecorded(Struct, frozen=True, rename="camel", omit_defaults=True, tag="event", tag_field="kind"):
@@ -147,8 +152,8 @@ class BadgeRevoked(Struct, frozen=True, rename="camel", omit_defaults=True, tag=
 class EventRetracted(Struct, frozen=True, rename="camel", omit_defaults=True, tag="retraction", tag_field="kind"):
     """The event of the entry `event_seq` does not count any more: from here on all is as if it had never been.
 
-    `points` is what it had brought, `revoked` are the revocable badges that do not hold without it. Other badges stay,
-    even those that came with it. `total_points` and `level` stand after it.
+    `points` and `currencies` are what it had brought, `revoked` are the revocable badges that do not hold without it.
+    Other badges stay, even those that came with it. `total_points` and `level` stand after it.
     """
 
     event_id: str
@@ -159,6 +164,20 @@ class EventRetracted(Struct, frozen=True, rename="camel", omit_defaults=True, ta
     reason: str
     revoked: list[Award] = []
     caller: str | None = None
+    currencies: Amounts = NONE
+
+
+class CurrencySpent(Struct, frozen=True, rename="camel", omit_defaults=True, tag="spending", tag_field="kind"):
+    """The user spent `amount` of a currency, of which `balance` was left. `total_points` and `level`, which it does not
+    change, stand after it."""
+
+    currency: str
+    amount: int
+    balance: int
+    total_points: int
+    level: int
+    reason: str
+    caller: str | None = None
 
 
 class Repointed(Struct, frozen=True, rename="camel", omit_defaults=True, tag="repoint", tag_field="kind"):
@@ -166,7 +185,8 @@ class Repointed(Struct, frozen=True, rename="camel", omit_defaults=True, tag="re
 
     `events` are pairs of an event's `seq` and its points, `badges` points by badge of those that are held. `difference`
     is what all this adds to the total; `total_points` and `level` stand after it. Who must be told of a retraction is
-    told nothing of this: no badge and no event came or went.
+    told nothing of this: no badge and no event came or went. `event_currencies` and `badge_currencies` are what they
+    give of currencies from here on, and `currencies` is what that adds to each.
     """
 
     events: list[tuple[int, int]]
@@ -176,13 +196,17 @@ class Repointed(Struct, frozen=True, rename="camel", omit_defaults=True, tag="re
     level: int
     rules: str
     caller: str | None = None
+    event_currencies: list[tuple[int, Amounts]] = []
+    badge_currencies: dict[str, Amounts] = {}
+    currencies: Amounts = NONE
 
 
 class MergedInto(Struct, frozen=True, rename="camel", omit_defaults=True, tag="merged-into", tag_field="kind"):
     """This user is the same person as the user `into`, under whom everything counts from here on. It closes the ledger:
     no entry follows it.
 
-    `points` is the total that it took away; `total_points` (0) and `level` stand after it.
+    `points` is the total that it took away, `currencies` what was left of each; `total_points` (0) and `level` stand
+    after it.
     """
 
     into: str
@@ -191,6 +215,7 @@ class MergedInto(Struct, frozen=True, rename="camel", omit_defaults=True, tag="m
     level: int
     reason: str
     caller: str | None = None
+    currencies: Amounts = NONE
 
 
 MergeStage = Literal["begun", "done", "withdrawn"]
@@ -201,8 +226,8 @@ class MergedFrom(Struct, frozen=True, rename="camel", omit_defaults=True, tag="m
     """The user `source` is merged into this one. Between the entries that say "begun" and "done" stand its events.
 
     With "begun" come the badges that were taken back by hand under `source` (`revoked`), and whether the operator had
-    suspended it. With "done" come the badges that it held and the events did not bring (`awards`), and the number of
-    its `events`. `total_points` and `level` stand after it.
+    suspended it. With "done" come the badges that it held and the events did not bring (`awards`), the number of its
+    `events`, and what it had spent of each currency. `total_points` and `level` stand after it.
     """
 
     source: str
@@ -215,6 +240,7 @@ class MergedFrom(Struct, frozen=True, rename="camel", omit_defaults=True, tag="m
     awards: list[Award] = []
     events: int = 0
     caller: str | None = None
+    spent: Amounts = NONE
 
 
 EntryBody = (
@@ -224,6 +250,7 @@ EntryBody = (
     | BadgesGiven
     | BadgeRevoked
     | EventRetracted
+    | CurrencySpent
     | Repointed
     | MergedInto
     | MergedFrom
@@ -249,3 +276,25 @@ def awards_of(body: EntryBody) -> list[Award]:
             return body.awards
         case _:
             return []
+
+
+def currencies_of(body: EntryBody) -> Amounts:
+    """What an entry added to each currency, or took from it: of one user they add up to what is left."""
+    brought = [award.currencies for award in awards_of(body)]
+    match body:
+        case EventRecorded():
+            return sum_of([body.outcome.currencies, *brought])
+        case EventRetracted():
+            return difference((), [body.currencies, *(award.currencies for award in body.revoked)])
+        case BadgeRevoked():
+            return difference((), [body.award.currencies])
+        case CurrencySpent():
+            return ((body.currency, -body.amount),)
+        case Repointed():
+            return body.currencies
+        case MergedInto():
+            return difference((), [body.currencies])
+        case MergedFrom():
+            return difference(brought, [body.spent])
+        case _:
+            return sum_of(brought)

@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from laurels.domain.amounts import Amounts, amounts_of
 from laurels.domain.ledger import (
     Award,
     EntryBody,
@@ -60,6 +61,24 @@ class DayPay(Struct, array_like=True, gc=False):
 
     events: int = 0
     points: int = 0
+
+
+class Purse(Struct, array_like=True, gc=False):
+    """What a user has earned of a currency, and what they have spent. That may be more, where what was spent is taken
+    back later."""
+
+    earned: int = 0
+    spent: int = 0
+
+    @property
+    def balance(self) -> int:
+        """What can be spent."""
+        return max(0, self.earned - self.spent)
+
+    @property
+    def owed(self) -> int:
+        """What is earned next and cannot be spent, since it was before."""
+        return max(0, self.spent - self.earned)
 
 
 class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
@@ -120,6 +139,8 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     merging: list[str] = []
     # Until when the user has seen which badges they earned.
     badges_seen_at: int | None = None
+    # By currency. The last field: packed snapshots leave it out where it is empty.
+    purses: dict[str, Purse] = {}
 
     @property
     def time_zone(self) -> str:
@@ -164,6 +185,21 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
         if not self.created_at:
             self.created_at = min(recorded_at, body.at) if isinstance(body, EventRecorded) else recorded_at
 
+    def earn(self, given: Amounts) -> None:
+        """Take in what was given of currencies."""
+        for currency, amount in given:
+            self.purses.setdefault(currency, Purse()).earned += amount
+
+    def spend(self, given: Amounts) -> None:
+        """Take in what was spent of currencies."""
+        for currency, amount in given:
+            self.purses.setdefault(currency, Purse()).spent += amount
+
+    @property
+    def left(self) -> Amounts:
+        """What is left of each currency; negative where more was spent than is earned."""
+        return amounts_of({currency: purse.earned - purse.spent for currency, purse in self.purses.items()})
+
     def migrate(self, body: UserMigrated) -> None:
         """Take in what a migration says of the user; its points and badges are folded in elsewhere."""
         self.migrated[body.origin] = self.migrated.get(body.origin, 0) + body.adjustment
@@ -183,6 +219,7 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
             self.revoked = sorted({*self.revoked, *body.revoked})
         if body.is_suspended:
             self.is_suspended = True
+        self.spend(body.spent)
 
     def close(self, body: MergedInto) -> None:
         """Hold nothing any more: it all counts under another user. Empty days of the boards stay, so that their lines,

@@ -29,8 +29,8 @@ _STAND_INS: dict[str, Any] = {
 def mistakes(raw: dict[str, Any]) -> list[Mistake]:
     """What is wrong with the document of a rulebook, at most `MOST`; empty where nothing is.
 
-    First all mistakes of shape, then of sense, one for each badge, boost and table; of what has a wrong shape, and of
-    badges that ask for others where some are wrong, the sense is not looked at.
+    First all mistakes of shape, then of sense, one for each badge, boost, currency and table. Of what has a wrong shape
+    the sense is not looked at, nor of badges that ask for others where some are wrong.
     """
     # Each costs a look for the nearest known name.
     found = list(islice(shape_mistakes(raw), MOST))
@@ -66,12 +66,11 @@ class _Rest:
 
     def __init__(self, raw: dict[str, Any]) -> None:
         badges = raw.get("badges")
-        types, boosts = raw.get("event_types"), raw.get("boosts")
         self.document: dict[str, Any] = {
             **raw,
             **({"badges": list(badges)} if isinstance(badges, list) else {}),  # pyright: ignore[reportUnknownArgumentType]  TOML
-            **({"event_types": dict(types)} if isinstance(types, dict) else {}),  # pyright: ignore[reportUnknownArgumentType]  TOML
-            **({"boosts": dict(boosts)} if isinstance(boosts, dict) else {}),  # pyright: ignore[reportUnknownArgumentType]  TOML
+            # Of each a copy, from which parts can be taken out.
+            **{name: dict(raw[name]) for name in _NAMED if isinstance(raw.get(name), dict)},
         }
         # The original place of each badge that is left.
         self._places = list(range(len(badges))) if isinstance(badges, list) else []  # pyright: ignore[reportUnknownArgumentType]  TOML
@@ -83,15 +82,15 @@ class _Rest:
         return key if found is None else f"badges[{self._places[int(found[1])]}]{key[found.end() :]}"
 
     def counts_badges(self, key: str) -> bool:
-        """Whether `key` is of a badge that asks for other badges."""
+        """Whether `key` is of a badge that asks for other badges, or of a currency that badges give."""
         found = _BADGE.match(key)
         if found is None:
-            return False
+            return _GIVEN_BY_BADGES.match(key) is not None
         badge = self.document["badges"][int(found[1])]
         return bool(badge.get("requires")) or '"kind": "badges"' in json.dumps(badge, default=str)
 
     def set_aside(self, part: str) -> bool:
-        """Leave out a badge, an event type, a boost or a table; whether anything is left to look at."""
+        """Leave out a badge, an event type, a boost, a currency or a table; whether anything is left to look at."""
         self.is_partial = True
         if found := _BADGE.match(part):
             del self.document["badges"][int(found[1])], self._places[int(found[1])]
@@ -99,15 +98,16 @@ class _Rest:
         if found := _EVENT_TYPE.match(part):
             types = cast("dict[str, Any]", self.document["event_types"])
             name = _name_of(found)
-            # Badges and boosts may go on asking for it.
+            # Badges, boosts and currencies may go on asking for it.
             is_new = types.get(name) != {"points": 0}
             types[name] = {"points": 0}
             return is_new
-        if found := _BOOST.match(part):
-            return self.document["boosts"].pop(_name_of(found), None) is not None
+        if found := _BOOST.match(part) or _CURRENCY.match(part):
+            return self.document[part.partition(".")[0]].pop(_name_of(found), None) is not None
         if part == "event_types":
-            # None of those that boosts name is left.
+            # None of those that boosts and currencies name is left.
             self.document.pop("boosts", None)
+            self.document.pop("currencies", None)
         if part not in _STAND_INS:
             return self.document.pop(part, None) is not None
         is_new = self.document.get(part) != _STAND_INS[part]
@@ -115,20 +115,23 @@ class _Rest:
         return is_new
 
 
+_NAMED = ("event_types", "boosts", "currencies")
 _BADGE = re.compile(r"badges\[(\d+)\]")
 _NAME = r'("(?:[^"\\]|\\.)*"|[^.\[]+)'
 _EVENT_TYPE = re.compile(rf"event_types\.{_NAME}")
 _BOOST = re.compile(rf"boosts\.{_NAME}")
+_CURRENCY = re.compile(rf"currencies\.{_NAME}")
+_GIVEN_BY_BADGES = re.compile(rf"currencies\.{_NAME}\.badges")
 
 
 def part_of(key: str) -> str:
-    """The badge, the event type, the boost or the table that a key is in."""
-    found = _BADGE.match(key) or _EVENT_TYPE.match(key) or _BOOST.match(key)
+    """The badge, the event type, the boost, the currency or the table that a key is in."""
+    found = _BADGE.match(key) or _EVENT_TYPE.match(key) or _BOOST.match(key) or _CURRENCY.match(key)
     return found[0] if found else re.split(r"[.[]", key, maxsplit=1)[0]
 
 
 def _name_of(found: re.Match[str]) -> str:
-    """The name that a matched event type or boost has in the document."""
+    """The name that a matched event type, boost or currency has in the document."""
     return json.loads(found[1]) if found[1].startswith('"') else found[1]
 
 

@@ -17,7 +17,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import fields
 
-from laurels.domain.rules.rulebook_data import LanguageTag, RulebookData
+from laurels.domain.rules.names import LanguageTag
+from laurels.domain.rules.rulebook_data import RulebookData
 from laurels.shapes import kind_of, nearest, plain, unknown_name
 
 _TAG = "kind"

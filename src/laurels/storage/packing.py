@@ -9,15 +9,32 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from laurels.domain.amounts import NONE, Amounts
 from laurels.domain.ledger import Award
-from laurels.domain.progress import Progress
+from laurels.domain.progress import Progress, Purse
 
 _FIELDS = msgspec.structs.fields(Progress)
 _NAMES = tuple(field.name for field in _FIELDS)
 _AWARDS = _NAMES.index("awards")
-_Awards = list[tuple[str, int, int]]
+
+
+class _Award(Struct, array_like=True, frozen=True, gc=False):
+    """An award as it is packed; one that gives nothing of currencies ends before them."""
+
+    badge_id: str
+    points: int
+    earned_at: int
+    currencies: Amounts = NONE
+
+
+# The last field is left out where it is empty: users have purses where the rulebook has currencies.
 _Packed: type[Struct] = msgspec.defstruct(
-    "_Packed", [(field.name, _Awards if field.name == "awards" else field.type) for field in _FIELDS], array_like=True
+    "_Packed",
+    [
+        *((field.name, list[_Award] if field.name == "awards" else field.type) for field in _FIELDS[:-1]),
+        (_FIELDS[-1].name, _FIELDS[-1].type, msgspec.field(default_factory=dict[str, Purse])),
+    ],
+    array_like=True,
 )
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -29,7 +46,12 @@ _decode_json = msgspec.json.Decoder(Progress).decode
 def pack(progress: Progress) -> bytes:
     """What `unpack` makes the same progress of."""
     values = [getattr(progress, name) for name in _NAMES]
-    values[_AWARDS] = [(award.badge_id, award.points, award.earned_at) for award in progress.awards.values()]
+    values[_AWARDS] = [
+        (award.badge_id, award.points, award.earned_at, *((award.currencies,) if award.currencies else ()))
+        for award in progress.awards.values()
+    ]
+    if not values[-1]:
+        values.pop()
     try:
         return _encode(values)
     except OverflowError:
@@ -43,5 +65,7 @@ def unpack(packed: bytes) -> Progress:
         return _decode_json(packed)
     read = _decode(packed)
     values = {name: getattr(read, name) for name in _NAMES}
-    values["awards"] = {badge_id: Award(badge_id, points, at) for badge_id, points, at in values["awards"]}
+    values["awards"] = {
+        each.badge_id: Award(each.badge_id, each.points, each.earned_at, each.currencies) for each in values["awards"]
+    }
     return Progress(**values)

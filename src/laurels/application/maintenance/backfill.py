@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from time import monotonic
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from laurels.application.maintenance.badges_to_replay import Decisions, ReplaySelection
 from laurels.application.maintenance.ledgers import entries_of, first_entries, pages_of_users
@@ -20,6 +20,7 @@ from laurels.application.recording.commands import AwardMissing
 from laurels.application.recording.committer import ATTEMPTS
 from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.refolding import refold, revisions_of
+from laurels.domain.amounts import NONE, Amounts, sum_of
 from laurels.domain.folding import Revisions
 from laurels.domain.ledger import Entry, Notify
 from laurels.domain.periods import iso
@@ -57,7 +58,8 @@ class BadgePreview(Struct, rename="camel"):
 class Preview(Struct, rename="camel"):
     """What a backfill would award. `points` is what it would add to all totals together, `levels_changed` the number of
     learners whose level would change; `estimated_seconds` is how long it would take. Of these points `repointed_points`
-    come from counting anew what `repointed` learners have; both are 0 where that is not asked for."""
+    come from counting anew what `repointed` learners have; both are 0 where that is not asked for. `currencies` is what
+    all this would add to the balances together, where it changes any."""
 
     badges: list[BadgePreview]
     learners: int = 0
@@ -66,6 +68,7 @@ class Preview(Struct, rename="camel"):
     levels_changed: int = 0
     repointed: int = 0
     repointed_points: int = 0
+    currencies: dict[str, int] | UnsetType = UNSET
     estimated_seconds: float = 0.0
 
 
@@ -99,6 +102,7 @@ async def preview(store: Store, rulebook: Rulebook, *, repoint: bool = False) ->
     badges = {badge.id: BadgePreview(badge.id) for badge in rulebook.badges}
     made = Preview(list(badges.values()))
     selection = ReplaySelection(store, rulebook)
+    currencies: Amounts = NONE
     async for replayed in _replays(store, selection, repoint=repoint):
         made.learners += 1
         made.events += replayed.events
@@ -106,10 +110,12 @@ async def preview(store: Store, rulebook: Rulebook, *, repoint: bool = False) ->
             if badge_id in badges:
                 badges[badge_id].holders += 1
         gained = 0
+        currencies = sum_of([currencies, *(crossing.award.currencies for crossing in replayed.missing)])
         if replayed.repointing is not None and replayed.repointing.changes_anything:
             made.repointed += 1
             made.repointed_points += replayed.repointing.difference
             gained += replayed.repointing.difference
+            currencies = sum_of([currencies, replayed.repointing.currencies])
         for crossing in replayed.missing:
             award = crossing.award
             shown = badges[badge_and_period(award.badge_id)[0]]
@@ -123,6 +129,7 @@ async def preview(store: Store, rulebook: Rulebook, *, repoint: bool = False) ->
         level_at = rulebook.levels.level_at
         made.levels_changed += level_at(replayed.total_points) != level_at(replayed.total_points + gained)
         await asyncio.sleep(0)
+    made.currencies = dict(currencies) or UNSET
     made.estimated_seconds = round(monotonic() - started, 3)
     return made
 

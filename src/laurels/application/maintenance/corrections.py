@@ -23,13 +23,12 @@ from laurels.domain.events import check_id
 from laurels.domain.ledger import BadgeRevoked, BadgesGiven, Entry, EntryBody, EventRecorded, EventRetracted
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
+from laurels.domain.reasons import check_reason
 from laurels.domain.revisions.amendments import Amendment, grant, retract, revoke
 from laurels.domain.rules.badges.awards import badge_and_period
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidInput, StoreContended, UnknownBadge, UnknownEvent, UnknownUser, UserMerged
 from laurels.shapes import Fault, faults_of, nearest
-
-MAX_REASON_LENGTH = 500
 
 
 class Corrected(Struct, frozen=True):
@@ -66,8 +65,10 @@ class Corrections:
                 return await self._last(user_id, progress.seq, lambda body: _retracts(body, event_id))
             seen.events.add(event.seq)
             without = await refold(self._store, rules, user_id, progress.seq, revisions=seen)
-            points = seen.points_of(event.seq, event.body)
-            return retract(progress, without, event, rules, points=points, reason=reason, caller=caller)
+            points, currencies = seen.points_of(event.seq, event.body), seen.currencies_of(event.seq, event.body)
+            return retract(
+                progress, without, event, rules, points=points, currencies=currencies, reason=reason, caller=caller
+            )
 
         return await self._write(user_id, decide)
 
@@ -181,12 +182,6 @@ class Corrections:
                 found = entry.body
         assert found is not None  # noqa: S101  what was taken back was so by an entry
         return found
-
-
-def check_reason(reason: str) -> None:
-    """Raise InvalidInput for what is no reason."""
-    if not reason.strip() or len(reason) > MAX_REASON_LENGTH:
-        raise InvalidInput("reason", f"Must say why, in 1 to {MAX_REASON_LENGTH} characters.")
 
 
 def _check_earned_at(at: int, now: int) -> None:

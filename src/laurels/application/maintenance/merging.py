@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from laurels.application.maintenance.corrections import check_reason
 from laurels.application.ports.store import Store
 from laurels.application.recording.commands import AmendLedger
 from laurels.application.recording.committer import ATTEMPTS
@@ -30,8 +29,9 @@ from laurels.application.recording.merge_commands import (
 from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.refolding import ledger_of
 from laurels.domain.events import LearningEvent, check_id
-from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.ledger import Award, Entry, EventRecorded
 from laurels.domain.periods import to_datetime
+from laurels.domain.reasons import check_reason
 from laurels.domain.revisions.merging import Account, other_id
 from laurels.errors import (
     EventConflict,
@@ -150,7 +150,7 @@ class _Merge:
 
     async def move(self, account: Account) -> Merged:
         """Record what counted in a ledger that is closed."""
-        pays = account.badge_points
+        pays = account.awards
         renamed = 0
         page: list[MergeEvent] = []
         async for entry in ledger_of(self._store, account.user_id, account.seq):
@@ -165,7 +165,7 @@ class _Merge:
         is_new = await self._write(self._step(FinishMerge, account))
         return Merged(account.events, renamed, is_replay=not is_new)
 
-    def _event(self, account: Account, entry: Entry, body: EventRecorded, pays: Mapping[str, int]) -> MergeEvent:
+    def _event(self, account: Account, entry: Entry, body: EventRecorded, pays: Mapping[str, Award]) -> MergeEvent:
         event = LearningEvent(
             user_id=self._into,
             event_type=body.event_type,
@@ -174,9 +174,9 @@ class _Merge:
             timestamp=to_datetime(body.at),
             once_key=body.once_key,
         )
-        points, rules = account.kept_points(entry.seq, body)
+        points, currencies, rules = account.kept(entry.seq, body)
         day = {"offset": body.outcome.offset, "grace": body.outcome.grace}
-        return MergeEvent(event, body.at, **day, points=points, rules=rules, pays=pays)
+        return MergeEvent(event, body.at, **day, points=points, currencies=currencies, rules=rules, pays=pays)
 
     async def _record(self, account: Account, page: Sequence[MergeEvent]) -> int:
         """Record events; how many of them got another id, since theirs stands for another event."""

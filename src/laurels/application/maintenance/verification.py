@@ -23,6 +23,7 @@ from laurels.domain.folding import fold, is_revision
 from laurels.domain.ledger import (
     Award,
     BadgesGiven,
+    CurrencySpent,
     Entry,
     EntryBody,
     EventRecorded,
@@ -204,9 +205,15 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
     """Take the entry in, and tell in what its recorded outcome differs from what its event brings."""
     body = entry.body
     if isinstance(body, MergedInto):
-        before = progress.total_points
+        before, left = progress.total_points, progress.left
         fold(progress, entry, rulebook)
-        return [] if before == body.points else [f"recorded total {body.points}, sum of the ledger {before}"]
+        problems = [] if before == body.points else [f"recorded total {body.points}, sum of the ledger {before}"]
+        return problems + ([] if left == body.currencies else [f"recorded {body.currencies}, the ledger gives {left}"])
+    if isinstance(body, CurrencySpent):
+        fold(progress, entry, rulebook)
+        purse = progress.purses[body.currency]
+        left = purse.earned - purse.spent
+        return [] if left == body.balance else [f"recorded balance {body.balance}, sum of the ledger {left}"]
     if isinstance(body, UserMigrated | BadgesGiven | MergedFrom):
         # What another system had stored, or a person or a change of the rules decided, is not ours to decide again.
         problems = _awarded_again(progress, body.awards)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from laurels.application.queries.rarity import Shares
 from laurels.application.queries.views import BadgeDefinitionView, BadgeStateView, BadgeView, NextBadge
+from laurels.domain.amounts import sum_of
 from laurels.domain.ledger import Award
 from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
@@ -42,6 +43,7 @@ def badge_view(award: Award, rulebook: Rulebook) -> BadgeView:
         points=award.points,
         earned_at=iso(award.earned_at),
         period=UNSET if period is None else period,
+        currencies=dict(award.currencies) or UNSET,
     )
 
 
@@ -65,6 +67,7 @@ def _joined(awards: list[Award], rulebook: Rulebook) -> BadgeView:
         period=UNSET,
         count=len(awards),
         last_earned_at=iso(max(earned)),
+        currencies=dict(sum_of(award.currencies for award in awards)) or UNSET,
     )
 
 

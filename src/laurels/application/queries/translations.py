@@ -1,4 +1,4 @@
-"""What is shown of badges in another language: names and descriptions, wherever in an answer they stand."""
+"""What is shown of badges and currencies in another language: their texts, wherever in an answer they stand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from msgspec import UNSET, Struct
 from msgspec.structs import fields, replace
 
-from laurels.application.queries.views import BadgeDefinitionView, BadgeStateView, BadgeView, NextBadge
+from laurels.application.queries.views import BadgeDefinitionView, BadgeStateView, BadgeView, Dashboard, NextBadge
 from laurels.domain.rules.languages import texts_of
 from laurels.domain.rules.rulebook import Rulebook
 
@@ -32,6 +32,11 @@ def _translated(value: Any, rulebook: Rulebook, language: str) -> Any:
         before: Any = getattr(value, each.name)
         if isinstance(before, Struct) or (isinstance(before, list) and before and isinstance(before[0], Struct)):
             changed[each.name] = _translated(before, rulebook, language)
+    if isinstance(value, Dashboard) and value.currencies:
+        changed["currencies"] = {
+            each: replace(view, name=rulebook.currencies[each].name_in(language))
+            for each, view in value.currencies.items()
+        }
     return replace(value, **changed) if changed else value
 
 

@@ -38,7 +38,7 @@ class BadgeView(Struct, frozen=True, rename="camel", kw_only=True):
     last.
 
     `held` is there where the answer is about the present, and None while there are too few learners to say. What an
-    event or an award brought is told as it was, without it.
+    event or an award brought is told as it was, without it. `currencies` is there where the badge gave any.
     """
 
     badge_id: str
@@ -53,6 +53,7 @@ class BadgeView(Struct, frozen=True, rename="camel", kw_only=True):
     period: str | UnsetType = UNSET
     count: int | UnsetType = UNSET
     last_earned_at: str | UnsetType = UNSET
+    currencies: dict[str, int] | UnsetType = UNSET
 
 
 class BadgeStateView(Struct, frozen=True, rename="camel", kw_only=True):
@@ -113,7 +114,7 @@ class EventView(Struct, frozen=True, rename="camel", kw_only=True):
     """A recorded event. The typed fields repeat what `metadata` holds, None where it holds none.
 
     `unpaid` is there where the event brought fewer points than its type pays, and says why; `boost` where a boost
-    multiplied its points, and says how many of them it added.
+    multiplied its points, and says how many of them it added; `currencies` where it gave any, and how much of each.
     """
 
     event_id: str
@@ -128,6 +129,7 @@ class EventView(Struct, frozen=True, rename="camel", kw_only=True):
     once_key: str | UnsetType = UNSET
     unpaid: Unpaid | UnsetType = UNSET
     boost: Boosted | UnsetType = UNSET
+    currencies: dict[str, int] | UnsetType = UNSET
 
 
 class ProgressView(Struct, frozen=True, rename="camel"):
@@ -178,6 +180,7 @@ class KnownEventView(Struct, frozen=True, rename="camel", kw_only=True):
     once_key: str | UnsetType = UNSET
     unpaid: Unpaid | UnsetType = UNSET
     boost: Boosted | UnsetType = UNSET
+    currencies: dict[str, int] | UnsetType = UNSET
 
 
 QUEUED = (
@@ -254,9 +257,22 @@ class StreakView(Struct, frozen=True, rename="camel", kw_only=True):
     freezes: int | UnsetType = UNSET
 
 
+class CurrencyView(Struct, frozen=True, rename="camel", kw_only=True):
+    """What a user has of a currency. `level` is there where the currency has levels, which go by what was earned;
+    `owed` where something was taken back that had been spent: so much of what is earned next cannot be spent."""
+
+    name: str
+    balance: int
+    earned: int
+    spent: int
+    level: int | UnsetType = UNSET
+    owed: int | UnsetType = UNSET
+
+
 class Dashboard(Document, frozen=True, rename="camel", kw_only=True):
     """All that a learner's own page shows. Weekly and monthly: the last 7 and 30 local days, today included. `streak`
-    is there where the rulebook has rules for streaks of its own; streaks per week are numbers of weeks."""
+    is there where the rulebook has rules for streaks of its own; streaks per week are numbers of weeks. `currencies`
+    are there where the rulebook has any."""
 
     user: UserView
     total_events: int
@@ -271,6 +287,7 @@ class Dashboard(Document, frozen=True, rename="camel", kw_only=True):
     new_badges: list[BadgeView]
     level_progress: LevelProgress
     next_badges: list[NextBadge]
+    currencies: dict[str, CurrencyView] | UnsetType = UNSET
 
 
 class ActivityDay(Struct, frozen=True):
@@ -327,5 +344,6 @@ class Export(Document, frozen=True, rename="camel", kw_only=True):
     event_stats: dict[str, TypeStats]
     top_languages: list[LanguageCount]
     badges: list[ExportedBadge]
+    currencies: dict[str, CurrencyView] | UnsetType = UNSET
     activity: list[ActivityDay]
     generated_at: str

@@ -226,7 +226,11 @@ class Committer:
             users = {command.user_id: None for command in batch}
             # These may find that there is nothing to write, and then no append corrects it.
             doubted = {command.user_id for command in batch if not isinstance(command, EventCommand)}
-            keys = {command.key for command in batch if command.key} if self._expects_replays or closed else ()
+            # So may those with an id of another kind: what was spent before need not be left.
+            looks = self._expects_replays or bool(closed)
+            keys = {
+                command.key for command in batch if command.key and (looks or not isinstance(command, EventCommand))
+            }
             known, deleted = await self._cache.refresh(users, keys, doubted=doubted | closed)
             if deleted:
                 batch = _refuse_deleted(batch, deleted)

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from laurels.application.recording.commands import AmendLedger, EventCommand, Recorded, next_entry
+from laurels.domain.amounts import Amounts
 from laurels.domain.events import LearningEvent
-from laurels.domain.ledger import Entry, EntryBody, Outcome
+from laurels.domain.ledger import Award, Entry, EntryBody, Outcome
 from laurels.domain.progress import Progress
 from laurels.domain.revisions.merging import (
     Account,
@@ -29,9 +30,9 @@ from laurels.errors import LaurelsError
 
 class MergeEvent(EventCommand[Recorded]):
     """Record an event of another user as one of this one. `offset` and `grace` say on which local day it happened;
-    for `points`, `rules` and `pays` see `merge_event`."""
+    for `points`, `currencies`, `rules` and `pays` see `merge_event`."""
 
-    __slots__ = ("grace", "offset", "pays", "points", "rules")
+    __slots__ = ("currencies", "grace", "offset", "pays", "points", "rules")
 
     def __init__(
         self,
@@ -41,13 +42,15 @@ class MergeEvent(EventCommand[Recorded]):
         offset: int,
         grace: int,
         points: int,
+        currencies: Amounts,
         rules: str,
-        pays: Mapping[str, int],
+        pays: Mapping[str, Award],
     ) -> None:
         super().__init__(event, at, is_imported=True)
         self.offset = offset
         self.grace = grace
         self.points = points
+        self.currencies = currencies
         self.rules = rules
         self.pays = pays
 
@@ -59,6 +62,7 @@ class MergeEvent(EventCommand[Recorded]):
             offset=self.offset,
             grace=self.grace,
             points=self.points,
+            currencies=self.currencies,
             rules=self.rules,
             pays=self.pays,
         )
@@ -72,6 +76,7 @@ class MergeEvent(EventCommand[Recorded]):
             offset=self.offset,
             grace=self.grace,
             points=self.points,
+            currencies=self.currencies,
             rules=self.rules,
             pays=self.pays,
         )

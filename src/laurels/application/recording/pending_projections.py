@@ -7,7 +7,15 @@ from itertools import islice
 from time import monotonic
 
 from laurels.domain.folding import is_revision
-from laurels.domain.ledger import BadgesGiven, Entry, EventRecorded, MergedFrom, MergedInto, ProfileChanged
+from laurels.domain.ledger import (
+    BadgesGiven,
+    CurrencySpent,
+    Entry,
+    EventRecorded,
+    MergedFrom,
+    MergedInto,
+    ProfileChanged,
+)
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 
@@ -66,6 +74,8 @@ def days_touched(progress: Progress, entry: Entry, rulebook: Rulebook) -> Iterab
         return {rulebook.board_day(award.earned_at) for award in body.awards}
     if isinstance(body, ProfileChanged):
         return progress.board_days if body.changes.keys() & {"visibility", "pseudonym", "suspended"} else ()
+    if isinstance(body, CurrencySpent):
+        return ()
     if is_revision(entry) or isinstance(body, MergedFrom | MergedInto):
         return progress.board_days
     # Changes the all-time board alone, and that one goes with any day.

@@ -101,6 +101,8 @@ def preview(
     )
     if repoint:
         say(f"{found.repointed_points:+,} points by counting anew, of {counted(found.repointed, 'learner')}")
+    if found.currencies:
+        say("currencies: " + ", ".join(f"{amount:+,} {name}" for name, amount in found.currencies.items()))
     say(
         f"{counted(found.points, 'point')} in all; the level of {counted(found.levels_changed, 'learner')} would change"
     )

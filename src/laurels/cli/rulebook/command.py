@@ -14,7 +14,7 @@ import typer
 
 from laurels.cli.options import StoreOption, named_store, rulebook_for, settings_for
 from laurels.cli.rulebook.changing import diff, preview, publish
-from laurels.cli.rulebook.words import boost_words, earned_by, streak_words, terms
+from laurels.cli.rulebook.words import boost_words, currency_words, earned_by, streak_words, terms
 from laurels.cli.terminal import say, show_table
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData
@@ -39,6 +39,8 @@ def check(
     found = [counted(len(rulebook.event_types), "event type"), counted(len(rulebook.badges), "badge")]
     if rulebook.data.boosts:
         found.append(counted(len(rulebook.data.boosts), "boost"))
+    if rulebook.currencies:
+        found.append(counted(len(rulebook.currencies), "currency", "currencies"))
     say(f"{file}: OK, {', '.join(found)}")
 
 
@@ -62,7 +64,7 @@ def show(
     store: StoreOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole rulebook as JSON.")] = False,
 ) -> None:
-    """Show the event types, boosts, levels, streak rules and badges of a rulebook."""
+    """Show the event types, boosts, currencies, levels, streak rules and badges of a rulebook."""
     rulebook = asyncio.run(rulebook_for(named_store(settings_for(store)))) if source is None else load_rulebook(source)
     if as_json:
         say(msgspec.json.format(msgspec.json.encode(rulebook.data), indent=2).decode())
@@ -79,6 +81,13 @@ def show(
             ("boost", "factor", "event types", "days", "description"),
             [(name, *boost_words(boost), boost.description) for name, boost in rulebook.data.boosts.items()],
             numbers=(1,),
+        )
+    if rulebook.currencies:
+        show_table(
+            "Currencies",
+            ("currency", "name", "given by", "levels", "description"),
+            [(name, *currency_words(each), each.description) for name, each in rulebook.currencies.items()],
+            numbers=(),
         )
     show_table("Levels", ("level", "from points"), _levels(rulebook), numbers=(0, 1))
     if rulebook.data.streak is not None:

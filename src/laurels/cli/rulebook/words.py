@@ -23,6 +23,7 @@ from laurels.domain.rules.badges.criteria import (
     Sum,
 )
 from laurels.domain.rules.boosts import Boost
+from laurels.domain.rules.currencies import Currency
 from laurels.domain.rules.points import EventType
 from laurels.domain.rules.rulebook_data import Badge
 from laurels.domain.rules.streak_rules import StreakRules, Unit
@@ -44,6 +45,13 @@ def boost_words(boost: Boost) -> tuple[str, str, str]:
     """By how much a boost multiplies, which event types, and when."""
     named = "all" if boost.event is None else boost.event if isinstance(boost.event, str) else ", ".join(boost.event)
     return f"{boost.factor:g}", named, f"{boost.from_day} to {boost.until_day}"
+
+
+def currency_words(currency: Currency) -> tuple[str, str, str]:
+    """A currency's name, what gives how much of it, and whether it has levels."""
+    given = [*currency.events.items(), *((f"badge {name}", amount) for name, amount in currency.badges.items())]
+    levels = "no" if currency.levels is None else "yes"
+    return currency.name, ", ".join(f"{name} {amount:,}" for name, amount in given), levels
 
 
 def streak_words(rules: StreakRules) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from laurels.domain.amounts import NONE, Amounts
 from laurels.domain.engine import award
 from laurels.domain.folding import Revisions, adjust, fold, hold, observe_event
 from laurels.domain.ledger import (
@@ -62,9 +63,9 @@ class Replay:
         self._rulebook = rulebook
         self._seen = seen
         self.crossings: dict[str, Crossing] = {}
-        # A badge that is held keeps its points wherever the rules would have brought it.
-        held = {badge_id: award.points for badge_id, award in seen.held.items()}
-        self._pays = rulebook.badge_points_with(held) if held else rulebook.badge_points
+        # A badge that is held keeps what it brings wherever the rules would have brought it.
+        held = seen.held
+        self._pays = rulebook.badge_pay_with(held)
         # Badges that are not awarded: taken back by hand, or earned while they could be earned again.
         self._barred = sorted(seen.banned | (set(badges_of(held)) - held.keys() - rulebook.repeated))
 
@@ -92,6 +93,7 @@ class Replay:
             points=self._seen.points_of(entry.seq, body),
             rulebook=rulebook,
             once_key=body.once_key,
+            currencies=self._seen.currencies_of(entry.seq, body),
         )
         for recorded in outcome.awards:
             candidates += self._hold(entry.seq, recorded)
@@ -152,7 +154,7 @@ def grant(
     """Make an award of a badge of the rulebook that the user does not hold, and what its points bring in turn."""
     seq = progress.seq
     progress.revoked = [each for each in progress.revoked if each != award_id]
-    granted = Award(award_id, rulebook.badge_points[badge_and_period(award_id)[0]], at)
+    granted = rulebook.badge_pay.award(award_id, badge_and_period(award_id)[0], at)
     awards = [granted, *award(progress, hold(progress, granted, rulebook), at, rulebook)]
     total = progress.total_points
     body = BadgesGiven(
@@ -176,11 +178,13 @@ def retract(
     rulebook: Rulebook,
     *,
     points: int,
+    currencies: Amounts = NONE,
     reason: str,
     caller: str | None,
 ) -> Amendment:
-    """Take an event back that counted `points`. `without` is the progress without it; the badges that are revocable and
-    do not hold on it go, one after the other, since the points of one may have brought the next."""
+    """Take an event back that counted `points` and gave `currencies`. `without` is the progress without it; the badges
+    that are revocable and do not hold on it go, one after the other, since the points of one may have brought the next.
+    """
     revoked: list[Award] = []
     found = True
     while found:
@@ -202,6 +206,7 @@ def retract(
         reason,
         revoked=revoked,
         caller=caller,
+        currencies=currencies,
     )
     return Amendment(progress.user_id, progress.seq, body, progress)
 

@@ -14,11 +14,13 @@ from hashlib import sha256
 
 from msgspec import Struct
 
+from laurels.domain.amounts import NONE, Amounts, sum_of
 from laurels.domain.engine import advance, award, count
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import Revisions, adjust, hold
 from laurels.domain.ledger import (
     Award,
+    CurrencySpent,
     Entry,
     EventRecorded,
     MergedFrom,
@@ -62,6 +64,7 @@ class Account:
         self.merged: list[str] = []
         self.is_suspended = False
         self.migrated: dict[str, MigratedTotal] = {}
+        self.spent: Amounts = NONE
         self._seen = Revisions()
         # Of badges that another system had awarded, which system's user brought them.
         self._undated: dict[str, str] = {}
@@ -85,6 +88,8 @@ class Account:
                 self._undated.update((each.badge_id, body.origin) for each in body.awards)
             case ProfileChanged():
                 self.is_suspended = body.changes.get("suspended", self.is_suspended)
+            case CurrencySpent():
+                self.spent = sum_of([self.spent, ((body.currency, body.amount),)])
             case MergedFrom():
                 self._see_merge(body)
             case _:
@@ -97,6 +102,7 @@ class Account:
             self.merging.append(body.source)
         elif body.stage == "done":
             self.merged.append(body.source)
+        self.spent = sum_of([self.spent, body.spent])
 
     @property
     def events(self) -> int:
@@ -107,10 +113,13 @@ class Account:
         """Whether the entry is an event that was not taken back."""
         return isinstance(entry.body, EventRecorded) and entry.seq not in self._seen.events
 
-    def kept_points(self, seq: int, body: EventRecorded) -> tuple[int, str]:
-        """What an event counts with, and by which rules: those that decided it, unless it was counted anew later."""
+    def kept(self, seq: int, body: EventRecorded) -> tuple[int, Amounts, str]:
+        """The points that an event counts with, what it gives of currencies, and by which rules: those that decided it,
+        unless it was counted anew later."""
         points = self._seen.points_of(seq, body)
-        return points, body.outcome.rules if points == body.outcome.points else RULES
+        currencies = self._seen.currencies_of(seq, body)
+        is_unchanged = (points, currencies) == (body.outcome.points, body.outcome.currencies)
+        return points, currencies, body.outcome.rules if is_unchanged else RULES
 
     @property
     def revoked(self) -> set[str]:
@@ -118,9 +127,9 @@ class Account:
         return set(self._seen.banned)
 
     @property
-    def badge_points(self) -> dict[str, int]:
-        """The badges that are held, with their points."""
-        return {badge_id: held.points for badge_id, held in self._seen.held.items()}
+    def awards(self) -> dict[str, Award]:
+        """The badges that are held."""
+        return dict(self._seen.held)
 
     def held(self, origin: str | None) -> list[Award]:
         """The badges that are held which a user of another system had brought along, or (None) all others."""
@@ -149,15 +158,16 @@ def merge_event(
     offset: int,
     grace: int,
     points: int,
+    currencies: Amounts,
     rules: str,
-    pays: Mapping[str, int],
+    pays: Mapping[str, Award],
 ) -> Outcome:
-    """Count an event in that moves from another user, where it counted `points` by `rules`, on the local day that
-    `offset` and `grace` say.
+    """Count an event in that moves from another user, where it counted `points` and gave `currencies` by `rules`, on
+    the local day that `offset` and `grace` say.
 
-    What the rules in force decided they decide again, limits included. An event of other rules keeps its points, as far
-    as the limits in force leave them; the badges that it brings count with the points of `pays`, which has those that
-    were held before, else with the rulebook's.
+    What the rules in force decided they decide again, limits included. An event of other rules keeps what it brought,
+    as far as the limits in force leave it; the badges that it brings count as those of `pays`, which were held before,
+    or as the rulebook says.
     """
     rule = rulebook.event_types.get(event.event_type)
     if rules == rulebook.fingerprint and rule is not None:
@@ -166,7 +176,18 @@ def merge_event(
     if event.once_key is not None or event.event_type in rulebook.limited:
         day = day_of(at, offset, grace)
         limits = _UNLIMITED if rule is None else rule
-        points, unpaid = pay(progress, event.event_type, limits, points, at=at, day=day, once_key=event.once_key)
+        points, unpaid = pay(
+            progress,
+            event.event_type,
+            limits,
+            points,
+            at=at,
+            day=day,
+            once_key=event.once_key,
+            gives=bool(currencies),
+        )
+        if unpaid is not None and not points:
+            currencies = NONE
     return count(
         progress,
         event,
@@ -177,7 +198,8 @@ def merge_event(
         grace=grace,
         rules=RULES,
         unpaid=unpaid,
-        pays=rulebook.badge_points_with(pays),
+        currencies=currencies,
+        pays=rulebook.badge_pay_with(pays),
     )
 
 
@@ -189,7 +211,7 @@ def merge_migration(progress: Progress, account: Account, origin: str, rulebook:
     for each in awards:
         candidates += hold(progress, each, rulebook, is_dated=False)
     candidates += adjust(progress, total.adjustment, rulebook)
-    pays = rulebook.badge_points_with(account.badge_points)
+    pays = rulebook.badge_pay_with(account.awards)
     awards += award(progress, candidates, total.at, rulebook, pays=pays, is_dated=False)
     body = UserMigrated(
         origin=origin,
@@ -239,7 +261,7 @@ def finish_merge(
     for each in awards:
         candidates += hold(progress, each, rulebook)
     if candidates:
-        pays = rulebook.badge_points_with(account.badge_points)
+        pays = rulebook.badge_pay_with(account.awards)
         awards += award(progress, candidates, awards[-1].earned_at, rulebook, pays=pays)
     return _stage(
         progress,
@@ -250,12 +272,13 @@ def finish_merge(
         caller=caller,
         awards=awards,
         events=account.events,
+        spent=account.spent,
     )
 
 
 def close_ledger(progress: Progress, into: str, rulebook: Rulebook, *, reason: str, caller: str | None) -> MergedInto:
     """Have nothing count under this user any more; moves the progress on."""
-    body = MergedInto(into, progress.total_points, 0, rulebook.levels.level_at(0), reason, caller)
+    body = MergedInto(into, progress.total_points, 0, rulebook.levels.level_at(0), reason, caller, progress.left)
     progress.close(body)
     return body
 
@@ -276,6 +299,7 @@ def _stage(
     is_suspended: bool = False,
     awards: list[Award] | None = None,
     events: int = 0,
+    spent: Amounts = NONE,
 ) -> MergedFrom:
     body = MergedFrom(
         source,
@@ -288,6 +312,7 @@ def _stage(
         awards or [],
         events,
         caller,
+        spent,
     )
     progress.merge(body)
     return body

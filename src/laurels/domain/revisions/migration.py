@@ -14,6 +14,7 @@ from laurels.domain.events import LearningEvent
 from laurels.domain.folding import adjust, hold
 from laurels.domain.ledger import Award, Outcome, UserMigrated
 from laurels.domain.progress import Progress
+from laurels.domain.rules.currencies import BadgePay
 from laurels.domain.rules.rulebook import Rulebook
 
 RULES = "migrated"
@@ -32,7 +33,8 @@ def migrate_event(
 ) -> Outcome:
     """Count an event in that another system paid `points` for. `pays` are the badges held there, with their points.
 
-    Like `engine.advance`, but for the points. A badge whose criterion is met is awarded at this event.
+    Like `engine.advance`, but for the points; of currencies it gives nothing. A badge whose criterion is met is awarded
+    at this event.
     """
     if rulebook.repeated:
         # One that may be earned again was held there once: that award comes with the user, and those of its periods
@@ -47,7 +49,7 @@ def migrate_event(
         offset=progress.offset_at(at),
         grace=rulebook.grace,
         rules=RULES,
-        pays=pays,
+        pays=BadgePay(pays),
     )
 
 
@@ -92,7 +94,7 @@ def migrate_user(
     for awarded in missing:
         candidates += hold(progress, awarded, rulebook, is_dated=False)
     candidates += adjust(progress, adjustment, rulebook)
-    brought = award(progress, candidates, at, rulebook, pays={}, is_dated=False)
+    brought = award(progress, candidates, at, rulebook, pays=BadgePay({}), is_dated=False)
     return UserMigrated(
         origin=origin,
         at=at,

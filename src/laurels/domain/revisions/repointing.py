@@ -1,4 +1,5 @@
-"""Points of the past under the present rules: what each event would have been paid, had these held from the start.
+"""Points of the past under the present rules: what each event would have been paid, had these held from the start, and
+what it would have given of currencies.
 
 Events are priced in the order in which they were recorded, since limits of a day and seconds between two go by it.
 Events of types that the rules no longer have keep their points, and so do badges that the rules no longer have or that
@@ -7,8 +8,7 @@ were brought along from another system.
 
 from __future__ import annotations
 
-from itertools import islice
-
+from laurels.domain.amounts import NONE, Amounts, difference
 from laurels.domain.engine import pay_on
 from laurels.domain.folding import Revisions
 from laurels.domain.ledger import Entry, EventRecorded, MergedInto, Repointed, UserMigrated
@@ -32,11 +32,21 @@ class Repointing:
         self._before: dict[int, int] = {}
         self.badges: dict[str, int] = {}
         self.difference = 0
+        # What changes of currencies: what events and badges give, and gave before.
+        self.event_currencies: dict[int, Amounts] = {}
+        self.badge_currencies: dict[str, Amounts] = {}
+        self._given_before: dict[int | str, Amounts] = {}
 
     @property
     def changes_anything(self) -> bool:
-        """Whether an event or a badge counts with other points."""
-        return bool(self.events or self.badges)
+        """Whether an event or a badge counts with other points, or gives something else."""
+        return bool(self.events or self.badges or self.event_currencies or self.badge_currencies)
+
+    @property
+    def currencies(self) -> Amounts:
+        """What all this adds to each currency."""
+        gives = [*self.event_currencies.values(), *self.badge_currencies.values()]
+        return difference(gives, self._given_before.values())
 
     def take(self, entry: Entry) -> None:
         """Take in the next entry."""
@@ -50,6 +60,7 @@ class Repointing:
         elif isinstance(body, MergedInto):
             # Nothing counts here any more.
             self.events, self.badges, self.difference = {}, {}, 0
+            self.event_currencies, self.badge_currencies, self._given_before = {}, {}, {}
             return
         else:
             awards = getattr(body, "awards", [])
@@ -61,23 +72,29 @@ class Repointing:
             if held.points != badge.points:
                 self.badges[award.badge_id] = badge.points
                 self.difference += badge.points - held.points
+            given = self._rulebook.badge_pay.currencies.get(badge.id, NONE)
+            if held.currencies != given:
+                self.badge_currencies[award.badge_id] = given
+                self._given_before[award.badge_id] = held.currencies
 
     def _price(self, seq: int, body: EventRecorded) -> None:
         before = points = self._seen.points_of(seq, body)
+        gave = gives = self._seen.currencies_of(seq, body)
         rule = self._rulebook.event_types.get(body.event_type)
         if rule is not None:
-            points = rule.points_for(body.metadata)
+            points, gives = rule.points_for(body.metadata), self._rulebook.event_currencies.get(body.event_type, NONE)
             if body.once_key is not None or body.event_type in self._rulebook.paid_by_day:
-                points, _, _ = pay_on(
+                points, _, _, gives = pay_on(
                     self._progress,
                     body.event_type,
                     self._rulebook,
                     points,
+                    gives,
                     at=body.at,
                     day=body.day,
                     once_key=body.once_key,
                 )
-        if points and (body.once_key is not None or (rule is not None and rule.is_limited)):
+        if (points or gives) and (body.once_key is not None or (rule is not None and rule.is_limited)):
             limits = rule if rule is not None and rule.is_limited else None
             remember_payment(
                 self._progress, body.event_type, limits, points, at=body.at, day=body.day, once_key=body.once_key
@@ -86,17 +103,34 @@ class Repointing:
             self.events[seq] = points
             self._before[seq] = before
             self.difference += points - before
+        if gives != gave:
+            self.event_currencies[seq] = gives
+            self._given_before[seq] = gave
 
     def body(self, total_points: int, *, caller: str | None = None, most: int | None = None) -> Repointed | None:
         """What is to be written of it next, where the total is `total_points`; None where nothing changes."""
         if not self.changes_anything:
             return None
-        events = list(islice(self.events.items(), most or MOST))
-        is_whole = len(events) == len(self.events)
-        badges = self.badges if is_whole else {}
-        difference = self.difference
+        all_changed = sorted({*self.events, *self.event_currencies})
+        changed = all_changed[: most or MOST]
+        is_whole = len(changed) == len(all_changed)
+        events = [(seq, self.events[seq]) for seq in changed if seq in self.events]
+        given = [(seq, self.event_currencies[seq]) for seq in changed if seq in self.event_currencies]
+        badges, badge_currencies = (self.badges, self.badge_currencies) if is_whole else ({}, {})
+        adds, currencies = self.difference, self.currencies
         if not is_whole:
-            difference = sum(points - self._before[seq] for seq, points in events)
-        total = total_points + difference
-        rules = self._rulebook
-        return Repointed(events, badges, difference, total, rules.levels.level_at(total), rules.fingerprint, caller)
+            adds = sum(points - self._before[seq] for seq, points in events)
+            currencies = difference((each for _, each in given), (self._given_before[seq] for seq, _ in given))
+        total, rules = total_points + adds, self._rulebook
+        return Repointed(
+            events,
+            badges,
+            adds,
+            total,
+            rules.levels.level_at(total),
+            rules.fingerprint,
+            caller,
+            event_currencies=given,
+            badge_currencies=badge_currencies,
+            currencies=currencies,
+        )

@@ -23,11 +23,19 @@ _MS = 1_000
 
 
 def pay(
-    progress: Progress, event_type: str, rule: EventType, points: int, *, at: int, day: int, once_key: str | None
+    progress: Progress,
+    event_type: str,
+    rule: EventType,
+    points: int,
+    *,
+    at: int,
+    day: int,
+    once_key: str | None,
+    gives: bool = False,
 ) -> tuple[int, Unpaid | None]:
     """What is left of `points` that an event at the instant `at` on the local `day` would bring, and what took the
-    rest. An event that brings none is kept from nothing."""
-    if not points:
+    rest. An event that brings none, and `gives` nothing else, is kept from nothing."""
+    if not points and not gives:
         return 0, None
     if once_key is not None and is_used(progress.once, key_of(once_key)):
         return 0, "once"

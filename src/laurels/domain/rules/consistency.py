@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from math import isfinite
 
 from laurels.domain.periods import is_zone
 from laurels.domain.rules.badges.criteria import AllOf, AnyOf, Condition, Count, Distinct, Level, Range, Sum, leaves
 from laurels.domain.rules.badges.tiers import TARGET, Placed
 from laurels.domain.rules.boosts import check_boosts
+from laurels.domain.rules.currencies import check_currencies
+from laurels.domain.rules.levels import check_levels
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
 from laurels.domain.rules.streak_rules import check_streak
 from laurels.errors import RulebookError
@@ -27,9 +28,7 @@ def check_consistency(data: RulebookData, badges: Sequence[Placed]) -> None:
         raise RulebookError(
             "boards.zone", f"{data.boards.zone!r} is not the name of an IANA time zone, such as Europe/Lisbon."
         )
-    starts = getattr(data.levels, "starts", [0])
-    if starts[0] != 0 or any(a >= b for a, b in pairwise(starts)):
-        raise RulebookError("levels.starts", "Must begin with 0 and rise from level to level.")
+    check_levels(data.levels, "levels")
     if data.streak is not None:
         check_streak(data.streak)
     for name, event_type in data.event_types.items():
@@ -57,6 +56,7 @@ def check_consistency(data: RulebookData, badges: Sequence[Placed]) -> None:
         _check_criterion(placed, data)
     for position, badge in enumerate(data.badges):
         _check_required(badge, f"badges[{position}]", seen, repeated)
+    check_currencies(data.currencies, data.event_types, seen)
 
 
 def _check_criterion(placed: Placed, data: RulebookData) -> None:

@@ -6,10 +6,13 @@ The curve is data of the rulebook; both forms answer the same two questions.
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import pairwise
 from math import isqrt
 from typing import Annotated
 
 from msgspec import Meta, Struct
+
+from laurels.errors import RulebookError
 
 
 class QuadraticLevels(Struct, frozen=True, tag="quadratic", tag_field="kind", forbid_unknown_fields=True):
@@ -44,6 +47,12 @@ class TableLevels(Struct, frozen=True, tag="table", tag_field="kind", forbid_unk
 
 
 Levels = QuadraticLevels | TableLevels
+
+
+def check_levels(levels: Levels, key: str) -> None:
+    """Raise RulebookError where levels do not rise; `key` is where they stand."""
+    if isinstance(levels, TableLevels) and (levels.starts[0] != 0 or any(a >= b for a, b in pairwise(levels.starts))):
+        raise RulebookError(f"{key}.starts", "Must begin with 0 and rise from level to level.")
 
 
 class LevelProgress(Struct, frozen=True, rename="camel"):

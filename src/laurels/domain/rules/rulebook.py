@@ -12,6 +12,7 @@ from hashlib import blake2b
 import msgspec
 from msgspec import UNSET
 
+from laurels.domain.ledger import Award
 from laurels.domain.periods import day_in_zone, day_of
 from laurels.domain.progress import SHAPE, Progress
 from laurels.domain.rules.badges.awards import award_id_of, badge_and_period
@@ -40,6 +41,7 @@ from laurels.domain.rules.badges.reachability import check_reachable
 from laurels.domain.rules.badges.tiers import expand
 from laurels.domain.rules.boosts import boosts_of
 from laurels.domain.rules.consistency import check_consistency
+from laurels.domain.rules.currencies import BadgePay, given_by
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
 from laurels.domain.rules.streak_count import StreakCount
@@ -85,14 +87,20 @@ class Rulebook:
         # Every tier is a badge of its own here.
         self.badges = [each.badge for each in placed]
         self.badge_points = {badge.id: badge.points for badge in self.badges}
+        # What events and badges give beside points, by event type and badge; without currencies nothing.
+        self.currencies = data.currencies
+        self.event_currencies = given_by((name, each.events) for name, each in data.currencies.items())
+        self.badge_pay = BadgePay(
+            self.badge_points, given_by((name, each.badges) for name, each in data.currencies.items())
+        )
         # The ids of those that may be earned again.
         self.repeated = frozenset(badge.id for badge in self.badges if badge.repeat is not None)
         # Of a badge that is one tier of several the ids of all, the lowest first.
         self.families = {each.badge.id: each.family for each in placed if each.family}
-        # The languages in which badges have names or descriptions, apart from the rulebook's own.
+        # The languages in which badges and currencies have names or descriptions, apart from the rulebook's own.
         self.languages = frozenset(
             language for badge in self.badges for texts in (badge.names, badge.descriptions) for language in texts
-        )
+        ).union(*(currency.names for currency in data.currencies.values()))
         self._positions = {badge.id: position for position, badge in enumerate(self.badges)}
         # The positions of the badges that ask for a badge to be held first.
         self.dependents: dict[str, list[int]] = {}
@@ -123,6 +131,7 @@ class Rulebook:
             ],
             *self._streak_rules(),
             *self._boost_rules(),
+            *self._currency_rules(),
         )
         # What decides an event's outcome, and what decides how entries are folded. The first may change while
         # the second stays: then no state need be folded again.
@@ -212,6 +221,11 @@ class Rulebook:
         # Nothing where there are none: see `_kept_languages`.
         return ["boosts", sorted(self.boosts.items())] if self.boosts else []
 
+    def _currency_rules(self) -> list[object]:
+        # Nothing where there are none: see `_kept_languages`. Their levels decide nothing.
+        given = sorted(self.event_currencies.items()), sorted(self.badge_pay.currencies.items())
+        return ["currencies", *given] if any(given) else []
+
     def _kept_languages(self) -> list[object]:
         # Nothing where there are none: asking for none must not make the snapshots of older rulebooks anew.
         languages = self.board_languages
@@ -228,10 +242,9 @@ class Rulebook:
         position = self._positions.get(badge_and_period(badge_id)[0])
         return None if position is None else self.badges[position]
 
-    def badge_points_with(self, held: Mapping[str, int]) -> Mapping[str, int]:
-        """What each award counts with: those of `held` as they are held, all others as the rulebook says."""
-        # What is held of a badge that may be earned again says nothing of its awards in other periods.
-        return {**self.badge_points, **{each: points for each, points in held.items() if each not in self.repeated}}
+    def badge_pay_with(self, held: Mapping[str, Award]) -> BadgePay:
+        """What each award brings: those of `held` what they are held with, all others what the rulebook says."""
+        return self.badge_pay.with_held(held, self.repeated) if held else self.badge_pay
 
     def award_id_at(self, badge_id: str, progress: Progress, at: int) -> str:
         """The id of the award of a badge that the user earns at the instant `at`."""

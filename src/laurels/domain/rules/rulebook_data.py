@@ -13,16 +13,12 @@ from msgspec import Meta, Struct, field
 
 from laurels.domain.rules.badges.criteria import Category, Criterion, Rarity, Repeat, Target
 from laurels.domain.rules.boosts import MOST_BOOSTS, Boost
+from laurels.domain.rules.currencies import MOST_CURRENCIES, Currency
 from laurels.domain.rules.kept_boards import KeptBoards
 from laurels.domain.rules.levels import Levels
+from laurels.domain.rules.names import Description, Icon, Identifier, LanguageTag, Name
 from laurels.domain.rules.points import EventType, Points
 from laurels.domain.rules.streak_rules import StreakRules
-
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
-Description = Annotated[str, Meta(min_length=1, max_length=300)]
-Icon = Annotated[str, Meta(min_length=1, max_length=200)]
-Identifier = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-LanguageTag = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")]
 
 
 class Tier(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -81,7 +77,7 @@ class Boards(Struct, frozen=True, forbid_unknown_fields=True):
 
 class RulebookData(Struct, frozen=True, forbid_unknown_fields=True):
     """A rulebook as its file says it. `language` is that of its names and descriptions; without `streak` every active
-    day counts and a missed one ends the streak. `boosts` are by their names."""
+    day counts and a missed one ends the streak. `boosts` and `currencies` are by their names."""
 
     name: Identifier
     event_types: Annotated[dict[Identifier, EventType], Meta(min_length=1)]
@@ -91,4 +87,5 @@ class RulebookData(Struct, frozen=True, forbid_unknown_fields=True):
     boards: Boards = Boards()
     streak: StreakRules | None = None
     boosts: Annotated[dict[Identifier, Boost], Meta(max_length=MOST_BOOSTS)] = {}
+    currencies: Annotated[dict[Identifier, Currency], Meta(max_length=MOST_CURRENCIES)] = {}
     badges: list[Badge] = []

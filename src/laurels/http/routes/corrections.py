@@ -8,15 +8,16 @@ from typing import Annotated, Any
 from litestar import Request, Response, delete, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from laurels.application.maintenance.corrections import MAX_REASON_LENGTH, Corrected
+from laurels.application.maintenance.corrections import Corrected
 from laurels.application.queries.badges import badge_view
 from laurels.application.queries.views import BadgeView, Document, ProgressView
 from laurels.application.service import Service
 from laurels.domain.events import Id
 from laurels.domain.ledger import BadgeRevoked, EventRetracted, awards_of
 from laurels.domain.periods import to_ms
+from laurels.domain.reasons import MAX_REASON_LENGTH
 from laurels.errors import InvalidInput
 from laurels.http.auth.access import ADMINS, caller_of
 from laurels.http.routes.events import REPLAYED
@@ -50,11 +51,13 @@ class RevocationRequest(Struct, frozen=True, rename="camel", forbid_unknown_fiel
 
 
 class RetractionView(Struct, frozen=True, rename="camel", kw_only=True):
-    """An event that does not count any more: the `points` that it had brought, and the badges that went with it."""
+    """An event that does not count any more: the `points` and `currencies` that it had brought, and the badges that
+    went with it."""
 
     user_id: str
     event_id: str
     points: int
+    currencies: dict[str, int] | UnsetType = UNSET
     revoked: list[BadgeView]
     reason: str
 
@@ -104,6 +107,7 @@ async def retract_event(request: Request[Any, Any, Any], service: NamedDependenc
         user_id=wanted.user_id,
         event_id=done.body.event_id,
         points=done.body.points,
+        currencies=dict(done.body.currencies) or UNSET,
         revoked=[badge_view(award, service.rulebook) for award in done.body.revoked],
         reason=done.body.reason,
     )

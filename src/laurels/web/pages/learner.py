@@ -16,6 +16,7 @@ from laurels.application.service import Service
 from laurels.domain.ledger import (
     BadgeRevoked,
     BadgesGiven,
+    CurrencySpent,
     Entry,
     EventRecorded,
     EventRetracted,
@@ -197,6 +198,9 @@ def ledger_line(entry: Entry, *, names: dict[str, dict[str, Any]], language: Lan
     elif isinstance(body, EventRetracted):
         line["what"] = _("Event taken back")
         line["points"] = _points(-body.points - sum(award.points for award in body.revoked), language)
+    elif isinstance(body, CurrencySpent):
+        line["what"] = _("Spent")
+        line["why"].append(body.reason)
     elif isinstance(body, Repointed):
         line["what"] = _("Points counted anew under other rules")
         line["points"] = _points(body.difference, language)

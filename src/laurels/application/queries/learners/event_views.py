@@ -27,6 +27,7 @@ def event_view(entry: Entry, body: EventRecorded) -> EventView:
         once_key=body.once_key or UNSET,
         unpaid=body.outcome.unpaid or UNSET,
         boost=body.outcome.boost or UNSET,
+        currencies=dict(body.outcome.currencies) or UNSET,
     )
 
 

@@ -17,11 +17,13 @@ from laurels.application.queries.badges import badge_view
 from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.learners.event_views import event_view, known_event_view, queued_event_view
 from laurels.application.queries.views import BadgeView, KnownEventView
+from laurels.application.recording.spendings import spending_id_of
 from laurels.domain.ledger import (
     Award,
     BadgeRevoked,
     BadgesGiven,
     Boosted,
+    CurrencySpent,
     Entry,
     EventRecorded,
     EventRetracted,
@@ -30,6 +32,7 @@ from laurels.domain.ledger import (
     Repointed,
     Unpaid,
     UserMigrated,
+    currencies_of,
 )
 from laurels.domain.periods import iso, to_ms
 from laurels.domain.progress import Progress
@@ -55,10 +58,11 @@ class HistoryEvent(Struct, frozen=True, rename="camel", kw_only=True, omit_defau
 
 
 class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
-    """A line of the ledger. `points` and those of `awards` are what it added to the total.
+    """A line of the ledger. `points` and those of `awards` are what it added to the total; `currencies` is what it
+    added to each currency or took from it, with what its awards gave, where it did.
 
-    `kind` is event, profile, migration, award, revocation, retraction, repoint, merged-into or merged-from (another
-    user, `other_user_id`); `at` is when it happened, `recorded_at` when it was written.
+    `kind` is event, profile, migration, award, revocation, retraction, spending, repoint, merged-into or merged-from
+    (another user, `other_user_id`); `at` is when it happened, `recorded_at` when it was written.
     """
 
     seq: int
@@ -68,6 +72,8 @@ class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
     event: HistoryEvent | UnsetType = UNSET
     points: int
     awards: list[BadgeView]
+    currencies: dict[str, int] | UnsetType = UNSET
+    spending_id: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
     other_user_id: str | UnsetType = UNSET
 
@@ -199,6 +205,8 @@ def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
         kind, points = "revocation", -body.award.points
     elif isinstance(body, EventRetracted):
         kind, points = "retraction", -body.points - sum(award.points for award in body.revoked)
+    elif isinstance(body, CurrencySpent):
+        kind = "spending"
     elif isinstance(body, Repointed):
         kind, points = "repoint", body.difference
     elif isinstance(body, MergedInto):
@@ -213,6 +221,8 @@ def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
         event=event,
         points=points,
         awards=[badge_view(award, rulebook) for award in awards],
+        currencies=dict(currencies_of(body)) or UNSET,
+        spending_id=spending_id_of(entry) if isinstance(body, CurrencySpent) else UNSET,
         reason=getattr(body, "reason", None) or UNSET,
         other_user_id=other,
     )

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import UNSET
 
 from laurels.application.queries.badges import badge_view, held_badges, next_badges, with_share
+from laurels.application.queries.learners.currency_views import currency_views
 from laurels.application.queries.learners.streak_views import activity_days, streak_view
 from laurels.application.queries.names import Names
 from laurels.application.queries.rarity import Shares
@@ -78,6 +79,7 @@ def dashboard_of(
         ],
         level_progress=level_progress(rulebook.levels, progress.total_points),
         next_badges=next_badges(progress, rulebook, today),
+        currencies=currency_views(progress, rulebook),
     )
 
 
@@ -111,6 +113,7 @@ def export_of(progress: Progress, rulebook: Rulebook, names: Names, *, now: int,
             )
             for badge in badges
         ],
+        currencies=currency_views(progress, rulebook, language),
         activity=activity_days(
             progress, rulebook, progress.first_day, progress.last_day, today=rulebook.today(progress, now)
         ),

@@ -1,0 +1,13 @@
+"""The reason that a person gives for an entry of their own: corrections, merges, spendings."""
+
+from __future__ import annotations
+
+from laurels.errors import InvalidInput
+
+MAX_REASON_LENGTH = 500
+
+
+def check_reason(reason: str) -> None:
+    """Raise InvalidInput for what is no reason."""
+    if not reason.strip() or len(reason) > MAX_REASON_LENGTH:
+        raise InvalidInput("reason", f"Must say why, in 1 to {MAX_REASON_LENGTH} characters.")
