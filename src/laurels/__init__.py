@@ -16,6 +16,7 @@ from laurels.domain.ranking import Visibility
 from laurels.domain.rules.levels import LevelProgress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import (
+    BalanceTooLow,
     EventConflict,
     InternalFault,
     InvalidEvent,
@@ -26,6 +27,7 @@ from laurels.errors import (
     OtherRulebook,
     RulebookError,
     SettingsError,
+    SpendingConflict,
     StoreContended,
     StoreError,
     StoreIncompatible,
@@ -45,6 +47,7 @@ from laurels.results import (
     Activity,
     ActivityDay,
     BadgeProgress,
+    Currency,
     Dashboard,
     EarnedBadge,
     Held,
@@ -56,6 +59,7 @@ from laurels.results import (
     Queued,
     Rank,
     Recorded,
+    Spending,
     Streak,
     User,
 )
@@ -66,7 +70,9 @@ __all__ = [
     "Activity",
     "ActivityDay",
     "BadgeProgress",
+    "BalanceTooLow",
     "Boosted",
+    "Currency",
     "Dashboard",
     "EarnedBadge",
     "EventConflict",
@@ -95,6 +101,8 @@ __all__ = [
     "RulebookError",
     "Settings",
     "SettingsError",
+    "Spending",
+    "SpendingConflict",
     "StoreContended",
     "StoreError",
     "StoreIncompatible",

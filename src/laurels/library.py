@@ -6,12 +6,11 @@ for code that is not asynchronous. Surfaces inside (HTTP, command line) use the 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date, datetime
-from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Self
 
 from msgspec import UNSET, UnsetType
 
@@ -38,7 +37,7 @@ from laurels.domain.events import LearningEvent, event_faults
 from laurels.domain.periods import Timeframe, to_datetime
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidEvent, InvalidQuery, LaurelsError
-from laurels.loop_thread import LoopThread
+from laurels.loop_thread import LoopThread, awaited, awaited_items
 from laurels.results import (
     Activity,
     BadgeProgress,
@@ -49,14 +48,13 @@ from laurels.results import (
     Queued,
     Rank,
     Recorded,
+    Spending,
     recorded_of,
     result_of,
+    spending_of,
 )
 from laurels.settings import Settings
 from laurels.shapes import Fault
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Laurels:
@@ -290,6 +288,17 @@ class Laurels:
         )
         return result_of(found, Rank)
 
+    async def spend(
+        self, user_id: str, currency: str, amount: int, *, reason: str, spending_id: str | None = None
+    ) -> Spending:
+        """Spend an amount of a currency that the user has earned; nothing where less is left (BalanceTooLow).
+
+        `spending_id` is an idempotency key: the same spending again is a replay. Raises InvalidInput, UnknownUser,
+        BalanceTooLow, SpendingConflict, UserDeleted or StoreError.
+        """
+        asked = self.service.spendings.spend(user_id, currency, amount, reason=reason, spending_id=spending_id)
+        return spending_of(await asked)
+
     async def set_profile(
         self,
         user_id: str,
@@ -332,28 +341,6 @@ class Laurels:
         await self.service.projector.flush()
 
 
-def _sync(
-    method: Callable[Concatenate[Laurels, P], Coroutine[Any, Any, R]],
-) -> Callable[Concatenate[SyncLaurels, P], R]:
-    """A method of `Laurels` that waits for the result."""
-
-    @wraps(method)
-    def call(self: SyncLaurels, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self.loop_thread.run(method(self.loop_thread.opened, *args, **kwargs))
-
-    return call
-
-
-def _sync_iterator(
-    method: Callable[Concatenate[Laurels, P], AsyncIterator[R]],
-) -> Callable[Concatenate[SyncLaurels, P], Iterator[R]]:
-    @wraps(method)
-    def call(self: SyncLaurels, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
-        return self.loop_thread.iterate(method(self.loop_thread.opened, *args, **kwargs))
-
-    return call
-
-
 class SyncLaurels:
     """`Laurels` for code that is not asynchronous: the same methods, which return when the answer is there.
 
@@ -374,18 +361,19 @@ class SyncLaurels:
         """The rules in force."""
         return self.loop_thread.opened.rulebook
 
-    record = _sync(Laurels.record)
-    record_many = _sync(Laurels.record_many)
-    dashboard = _sync(Laurels.dashboard)
-    profile = _sync(Laurels.profile)
-    badges = _sync(Laurels.badges)
-    activity = _sync(Laurels.activity)
-    history = _sync_iterator(Laurels.history)
-    leaderboard = _sync(Laurels.leaderboard)
-    rank = _sync(Laurels.rank)
-    set_profile = _sync(Laurels.set_profile)
-    delete_user = _sync(Laurels.delete_user)
-    flush = _sync(Laurels.flush)
+    record = awaited(Laurels.record)
+    record_many = awaited(Laurels.record_many)
+    dashboard = awaited(Laurels.dashboard)
+    profile = awaited(Laurels.profile)
+    badges = awaited(Laurels.badges)
+    activity = awaited(Laurels.activity)
+    history = awaited_items(Laurels.history)
+    leaderboard = awaited(Laurels.leaderboard)
+    rank = awaited(Laurels.rank)
+    spend = awaited(Laurels.spend)
+    set_profile = awaited(Laurels.set_profile)
+    delete_user = awaited(Laurels.delete_user)
+    flush = awaited(Laurels.flush)
 
     def close(self) -> None:
         """Commit and project all that was accepted, then close. A second call does nothing."""

@@ -7,10 +7,12 @@ import atexit
 import concurrent.futures.thread
 import os
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any, Generic, TypeVar
+from functools import wraps
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
+P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
@@ -100,3 +102,32 @@ async def _next(items: AsyncIterator[R], end: object) -> R | object:
 
 async def _leave(opened: AbstractAsyncContextManager[Any]) -> None:
     await opened.__aexit__(None, None, None)
+
+
+class _Front(Protocol[T]):
+    """What calls the methods of something that a thread keeps open."""
+
+    @property
+    def loop_thread(self) -> LoopThread[T]: ...
+
+
+def awaited(method: Callable[Concatenate[T, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[_Front[T], P], R]:
+    """A method of what is kept open, that waits for the result."""
+
+    @wraps(method)
+    def call(self: _Front[T], *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.loop_thread.run(method(self.loop_thread.opened, *args, **kwargs))
+
+    return call
+
+
+def awaited_items(
+    method: Callable[Concatenate[T, P], AsyncIterator[R]],
+) -> Callable[Concatenate[_Front[T], P], Iterator[R]]:
+    """A method of what is kept open, whose items are waited for one by one."""
+
+    @wraps(method)
+    def call(self: _Front[T], *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+        return self.loop_thread.iterate(method(self.loop_thread.opened, *args, **kwargs))
+
+    return call

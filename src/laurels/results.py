@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from laurels.application.queries.badges import badge_view
 from laurels.application.queries.learners.history import HistoryEvent
 from laurels.application.queries.views import NextBadge, TypeStats
-from laurels.application.recording import commands
+from laurels.application.recording import commands, spendings
 from laurels.domain.ledger import Boosted, Unpaid
 from laurels.domain.periods import Timeframe, to_datetime
 from laurels.domain.ranking import Visibility
@@ -38,7 +38,7 @@ class EarnedBadge(Struct, frozen=True, kw_only=True, rename="camel"):
 
     Of a badge that may be earned again, one award has its `period`, such as `2026-W48`. Where its awards are shown as
     one, `count` says how many there are, `points` are their sum, `earned_at` is the first time and `last_earned_at` the
-    last.
+    last. `currencies` is what the badge gave of each.
     """
 
     badge_id: str
@@ -53,6 +53,7 @@ class EarnedBadge(Struct, frozen=True, kw_only=True, rename="camel"):
     period: str | None = None
     count: int | None = None
     last_earned_at: datetime | None = None
+    currencies: dict[str, int] = {}
 
 
 class BadgeProgress(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -87,8 +88,8 @@ class Recorded(Struct, frozen=True, kw_only=True):
 
     `points` are those of the event itself; `badges` are the ones that it earned, whose own points count in
     `total_points`. `total_points`, `level` and `daily_streak` stood after it. `unpaid` says why the event brought fewer
-    points than its type pays, if it did; `boost` which boost multiplied them and how many it added. `is_replay`: the
-    event stood there before, and nothing was changed.
+    points than its type pays, if it did; `boost` which boost multiplied them and how many it added, `currencies` what
+    the event gave of each. `is_replay`: the event stood there before, and nothing was changed.
     """
 
     user_id: str
@@ -103,6 +104,7 @@ class Recorded(Struct, frozen=True, kw_only=True):
     daily_streak: int
     unpaid: Unpaid | None
     boost: Boosted | None
+    currencies: dict[str, int] = {}
     is_replay: bool
     is_queued: Literal[False] = False
 
@@ -125,6 +127,7 @@ class Queued(Struct, frozen=True, kw_only=True):
     daily_streak: None = None
     unpaid: None = None
     boost: None = None
+    currencies: dict[str, int] = {}
     is_replay: Literal[False] = False
     is_queued: Literal[True] = True
 
@@ -168,6 +171,32 @@ class Streak(Struct, frozen=True, kw_only=True):
     freezes: int | None = None
 
 
+class Currency(Struct, frozen=True, kw_only=True):
+    """What a user has of a currency. `level` is None where the currency has none; `owed` is what was taken back after
+    it had been spent: so much of what is earned next cannot be spent."""
+
+    name: str
+    balance: int
+    earned: int
+    spent: int
+    level: int | None = None
+    owed: int = 0
+
+
+class Spending(Struct, frozen=True, kw_only=True):
+    """An amount of a currency that was spent; `balance` was left after it. `is_replay`: it was spent before, and
+    nothing was changed."""
+
+    user_id: str
+    spending_id: str
+    currency: str
+    amount: int
+    balance: int
+    reason: str
+    spent_at: datetime
+    is_replay: bool
+
+
 class Dashboard(Struct, frozen=True, kw_only=True, rename="camel"):
     """All that a learner's own page shows. Weekly and monthly: the last 7 and 30 local days, today included.
 
@@ -189,6 +218,7 @@ class Dashboard(Struct, frozen=True, kw_only=True, rename="camel"):
     new_badges: list[EarnedBadge]
     level_progress: LevelProgress
     next_badges: list[NextBadge]
+    currencies: dict[str, Currency] = {}
     is_stale: bool = field(name="stale", default=False)
 
 
@@ -262,9 +292,10 @@ class Rank(Struct, frozen=True, kw_only=True, rename="camel"):
 class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     """One line of a user's ledger. `points` and the points of `badges`, summed over all lines, are the user's total.
 
-    `kind` is event, profile, migration, award, revocation, retraction, repoint, merged-into or merged-from. `at` is
-    when it happened, `recorded_at` when it was written; `event` is None where the line is of another kind. `reason` is
-    there where a person gave one, `other_user_id` where another user was merged with this one.
+    `kind` is event, profile, migration, award, revocation, retraction, spending, repoint, merged-into or merged-from.
+    `at` is when it happened, `recorded_at` when it was written; `event` is None where the line is of another kind.
+    `currencies` is what the line added to each or took from it, with what its badges gave. `reason` is there where a
+    person gave one, `other_user_id` where another user was merged with this one.
     """
 
     seq: int
@@ -274,6 +305,8 @@ class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     event: HistoryEvent | None = None
     points: int
     badges: list[EarnedBadge] = field(name="awards")
+    currencies: dict[str, int] = {}
+    spending_id: str | None = None
     reason: str | None = None
     other_user_id: str | None = None
 
@@ -308,5 +341,21 @@ def recorded_of(result: commands.Recorded | commands.Queued, rulebook: Rulebook)
         daily_streak=body.daily_streak,
         unpaid=outcome.unpaid,
         boost=outcome.boost,
+        currencies=dict(outcome.currencies),
         is_replay=result.is_replay,
+    )
+
+
+def spending_of(done: spendings.Spending) -> Spending:
+    """A spending as a value of the library."""
+    body = done.body
+    return Spending(
+        user_id=done.entry.user_id,
+        spending_id=spendings.spending_id_of(done.entry),
+        currency=body.currency,
+        amount=body.amount,
+        balance=body.balance,
+        reason=body.reason,
+        spent_at=to_datetime(done.entry.recorded_at),
+        is_replay=done.is_replay,
     )

@@ -28,6 +28,7 @@ _PLACES = {
     "rulebook": "rulebook.command:app",
     "retract": "corrections:retract",
     "award": "corrections:app",
+    "spend": "spend:spend",
     "spool": "spool:app",
     "keys": "keys:app",
     "users": "users:app",

@@ -46,6 +46,7 @@ class _Event(Struct, frozen=True, rename="camel"):
     points: int | None = None
     unpaid: Unpaid | None = None
     boost: Boosted | None = None
+    currencies: dict[str, int] = {}
 
 
 class _Recorded(Struct, frozen=True, rename="camel"):
@@ -62,6 +63,7 @@ class Result(Struct, frozen=True, rename="camel"):
     points: int | None = None
     unpaid: Unpaid | None = None
     boost: Boosted | None = None
+    currencies: dict[str, int] = {}
     new_badges: list[EarnedBadge] = []
     progress: ProgressAfter | None = None
     timestamp: datetime | None = None
@@ -154,7 +156,16 @@ def _outcome(event: LearningEvent, result: Result, answer: Answer) -> Outcome:
     timestamp = result.timestamp or event.timestamp
     if timestamp is None:
         raise strange(answer)
-    sent = _Event(event.user_id, event_id, event.event_type, timestamp, result.points, result.unpaid, result.boost)
+    sent = _Event(
+        event.user_id,
+        event_id,
+        event.event_type,
+        timestamp,
+        result.points,
+        result.unpaid,
+        result.boost,
+        result.currencies,
+    )
     if result.progress is None or result.points is None:
         return Queued(user_id=sent.user_id, event_id=event_id, event_type=sent.event_type, timestamp=timestamp)
     return _recorded(sent, result.points, result.new_badges, result.progress, is_replay=result.status == "replayed")
@@ -176,5 +187,6 @@ def _recorded(
         daily_streak=after.daily_streak,
         unpaid=event.unpaid,
         boost=event.boost,
+        currencies=event.currencies,
         is_replay=is_replay,
     )

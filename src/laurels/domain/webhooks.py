@@ -26,6 +26,7 @@ EVENT_RETRACTED = "event.retracted"
 EVENT_SET_ASIDE = "event.set_aside"
 BOARD_CLOSED = "board.closed"
 LEVEL_REACHED = "level.reached"
+SPENDING_CREATED = "spending.created"
 STREAK_EXTENDED = "streak.extended"
 STREAK_LOST = "streak.lost"
 USER_DELETED = "user.deleted"
@@ -40,6 +41,7 @@ TYPES = (
     EVENT_RETRACTED,
     EVENT_SET_ASIDE,
     LEVEL_REACHED,
+    SPENDING_CREATED,
     STREAK_EXTENDED,
     STREAK_LOST,
     USER_DELETED,

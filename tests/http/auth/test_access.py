@@ -28,7 +28,8 @@ GONE = "gone"
 WEBHOOK = {"url": "https://hooks.example/", "types": ["user.deleted"]}
 HOOKS: dict[str, str] = {}
 JOBS: dict[str, str] = {}
-RULEBOOK = CODING.encode()
+COINS = '[currencies.coins]\nname = "Coins"\nevents = { code_run = 1000 }\n'
+RULEBOOK = (CODING + COINS).encode()
 
 
 def rules(app: Litestar) -> dict[tuple[str, str], Access]:
@@ -99,6 +100,8 @@ def client(guarded: ServerProcess, admin: str) -> Iterator[httpx2.Client]:
         toml = {**bearer(admin), "Content-Type": "application/toml"}
         made = client.post("/api/rulebook", params={"backfill": "true"}, content=RULEBOOK, headers=toml)
         JOBS["made"] = made.json()["job"]["jobId"]
+        earned = {**EVENT, "eventId": "earned"}
+        assert client.post("/api/progress/event", json=earned, headers=bearer(admin)).status_code == 201
         yield client
 
 
@@ -135,6 +138,8 @@ def ask(client: httpx2.Client, route: tuple[str, str], credentials: str | None, 
         body = {"userId": "ada", "badgeId": "mentor", "reason": "by hand"}
     if path == "/api/progress/retractions":
         body = {"userId": "ada", "eventId": "mistaken", "reason": "by mistake"}
+    if path == "/api/progress/spendings":
+        body = {"userId": "ada", "currency": "coins", "amount": 1, "reason": "a hat", "spendingId": "hat"}
     if path.startswith("/api/progress/awards/"):
         path, body = f"/api/progress/awards/{user}/mentor", {"reason": "by hand"}
     with client.stream(method, path, json=body, headers=headers) as answer:

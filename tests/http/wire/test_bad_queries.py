@@ -148,6 +148,11 @@ class TestAllAtOnce:
         del right["note"]
         assert fields_of(client.post("/api/progress/awards", json=right)) == ["reason", "earnedAt"]
 
+    def test_every_wrong_field_of_a_spending_is_named(self, client: httpx2.Client) -> None:
+        body = {"userId": "", "currency": "coins", "amount": 0, "reason": "", "spendingId": " x"}
+        named = fields_of(client.post("/api/progress/spendings", json=body))
+        assert named == ["userId", "currency", "amount", "reason", "spendingId"]
+
     def test_every_wrong_field_of_a_retraction_is_named(self, client: httpx2.Client) -> None:
         body = {"userId": " u", "eventId": " e", "reason": " "}
         assert fields_of(client.post("/api/progress/retractions", json=body)) == ["userId", "eventId", "reason"]

@@ -145,7 +145,7 @@ class TestDescription:
             expected: set[str] = set()
             if path.startswith("/api/progress/"):
                 expected = {"422"} | ({"404"} if method in ("get", "delete") else {"400", "408", "413", "415"})
-            if path.endswith(("/retractions", "/awards")) or "/progress/awards/" in path:
+            if path.endswith(("/retractions", "/awards", "/spendings")) or "/progress/awards/" in path:
                 expected |= {"400", "404", "408", "409", "410", "413", "415"}
             if path.endswith("/event") or method == "put":
                 expected |= {"409", "410"}
@@ -226,7 +226,7 @@ class TestDescription:
             if (method in ("post", "put") and not path.endswith(("/rotate", "/replay")))
             or (method == "delete" and path.startswith("/api/progress/awards/"))
         }
-        assert len(with_body) == 9
+        assert len(with_body) == 10
         for method, path, operation in operations(description):
             assert ("requestBody" in operation) is ((method, path) in with_body), (method, path)
             for content in operation.get("requestBody", {}).get("content", {}).values():
@@ -340,7 +340,7 @@ class TestExamples:
 
     def test_the_schema_of_an_event_names_its_fields(self, description: dict[str, Any]) -> None:
         schemas = description["components"]["schemas"]
-        assert schemas["EventView"]["properties"].keys() == EVENT | {"onceKey", "unpaid", "boost"}
+        assert schemas["EventView"]["properties"].keys() == EVENT | {"onceKey", "unpaid", "boost", "currencies"}
         assert set(schemas["LearningEvent"]["required"]) == {"userId", "eventType"}
         assert schemas["LearningEvent"]["properties"].keys() == {
             "userId",

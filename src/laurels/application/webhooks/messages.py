@@ -13,10 +13,12 @@ from msgspec import Struct
 
 from laurels.application.ports.spool import SetAside
 from laurels.application.queries.badges import badge_view
+from laurels.application.recording.spendings import spending_id_of
 from laurels.domain.ledger import (
     Award,
     BadgeRevoked,
     BadgesGiven,
+    CurrencySpent,
     Entry,
     EventRecorded,
     EventRetracted,
@@ -33,6 +35,7 @@ from laurels.domain.webhooks import (
     EVENT_RETRACTED,
     EVENT_SET_ASIDE,
     LEVEL_REACHED,
+    SPENDING_CREATED,
     STREAK_EXTENDED,
     STREAK_LOST,
     USER_DELETED,
@@ -142,10 +145,15 @@ def _parts(entry: Entry, rulebook: Rulebook) -> Iterator[tuple[str, str, dict[st
     if isinstance(body, BadgeRevoked):
         yield BADGE_REVOKED, body.award.badge_id, {"badge": _badge(body.award, rulebook), "reason": body.reason}
     elif isinstance(body, EventRetracted):
-        told = {"eventId": body.event_id, "points": body.points, "reason": body.reason}
+        told: dict[str, Any] = {"eventId": body.event_id, "points": body.points, "reason": body.reason}
+        if body.currencies:
+            told["currencies"] = dict(body.currencies)
         yield EVENT_RETRACTED, "", told
         for award in body.revoked:
             yield BADGE_REVOKED, award.badge_id, {"badge": _badge(award, rulebook), "reason": body.reason}
+    elif isinstance(body, CurrencySpent):
+        told = {"eventId": None, "spendingId": spending_id_of(entry), "currency": body.currency}
+        yield SPENDING_CREATED, "", {**told, "amount": body.amount, "balance": body.balance, "reason": body.reason}
     elif isinstance(body, MergedInto):
         yield USER_MERGED, "", {"into": body.into, "points": body.points, "reason": body.reason}
     if isinstance(body, EventRecorded):

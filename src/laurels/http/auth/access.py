@@ -25,7 +25,8 @@ MS_PER_HOUR = 3_600_000
 
 class Access(Struct, frozen=True):
     """What a caller needs: `scope` of a key; or to be the user whose id stands between `own` and `tail` in the path; or
-    nothing, where the operator shows `shown` to everybody. `is_open`: anybody may."""
+    nothing, where the operator shows `shown` to everybody. `is_open`: anybody may. `keys_only`: no end user may, for
+    themselves either."""
 
     scope: str = ADMIN
     own: str | None = None
@@ -33,11 +34,13 @@ class Access(Struct, frozen=True):
     is_tail_optional: bool = False
     shown: Shown | None = None
     is_open: bool = False
+    keys_only: bool = False
 
 
 OPEN = Access(is_open=True)
 ADMINS = Access(ADMIN)
 WRITE_EVENTS = Access(EVENTS_WRITE)
+SPEND = Access(EVENTS_WRITE, keys_only=True)
 BOARDS = Access(PROGRESS_READ, shown="boards")
 BADGES = Access(PROGRESS_READ, shown="badges")
 
@@ -115,7 +118,7 @@ def check(access: Access, scope: HTTPScope) -> Caller:
     if caller.user_id is not None:
         if access.own is not None and caller.user_id == _user_of(access, scope):
             return caller
-        if access.scope == EVENTS_WRITE and caller.records_own:
+        if access.scope == EVENTS_WRITE and caller.records_own and not access.keys_only:
             return caller
     raise _refusal(caller, access.scope)
 

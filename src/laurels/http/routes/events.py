@@ -73,8 +73,9 @@ async def record_event(
     With an `eventId` it is safe to repeat: the same content again gives the first answer (200, with
     `Idempotent-Replayed: true`), other content is refused (409). With a `onceKey` it is paid only if no event with
     that key was paid to this learner before. `event.unpaid` is there, and says why, where an event brought fewer points
-    than its type pays; `event.boost` says which boost added how many points. A 2xx means that the event is on disk:
-    with 202 on the server's own, from where it is recorded when the database is back.
+    than its type pays; `event.boost` says which boost added how many points, and `event.currencies` how much it gave of
+    each currency. A 2xx means that the event is on disk: with 202 on the server's own, from where it is recorded when
+    the database is back.
     """
     recorded = await receive_event(request.scope, request.receive, service, limits_of(request))
     if isinstance(recorded, Queued):
@@ -266,6 +267,7 @@ def _result(
             points=brought.points,
             unpaid=brought.unpaid or UNSET,
             boost=brought.boost or UNSET,
+            currencies=dict(brought.currencies) or UNSET,
             new_badges=UNSET if shown is None else shown.new_badges,
             progress=UNSET if shown is None else shown.progress,
             timestamp=UNSET if shown is None else shown.event.timestamp,

@@ -135,16 +135,21 @@ def _pdf(document: bytes, name: str) -> Response[Any]:
 
 
 def _csv(request: Request[Any, Any, Any], service: Service, user_id: str) -> Response[Any]:
-    pieces = _csv_pieces(service.learners.events(user_id))
+    # A column more where the rulebook has currencies: others have the columns that they had.
+    has_currencies = bool(service.rulebook.currencies)
+    pieces = _csv_pieces(service.learners.events(user_id), has_currencies=has_currencies)
     # As a header: the route's own media type would win over the response's.
     headers = {"Content-Type": CSV_TYPE, "Content-Disposition": 'attachment; filename="events.csv"'}
     return downloads_of(request).stream(caller_of(request.scope), pieces, headers)
 
 
-async def _csv_pieces(events: AsyncIterator[EventView]) -> AsyncIterator[bytes]:
-    piece, size = [_line(COLUMNS)], 0
+async def _csv_pieces(events: AsyncIterator[EventView], *, has_currencies: bool) -> AsyncIterator[bytes]:
+    piece, size = [_line((*COLUMNS, "currencies") if has_currencies else COLUMNS)], 0
     async for event in events:
-        piece.append(_line(_row(event)))
+        row = _row(event)
+        if has_currencies:
+            row.append(msgspec.json.encode(event.currencies or {}).decode())
+        piece.append(_line(row))
         size += len(piece[-1])
         if size >= _PIECE:
             yield "".join(piece).encode()

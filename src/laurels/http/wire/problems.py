@@ -16,6 +16,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from msgspec import Struct
 
 from laurels.errors import (
+    BalanceTooLow,
     EventConflict,
     InternalFault,
     InvalidEvent,
@@ -26,6 +27,7 @@ from laurels.errors import (
     OtherRulebook,
     RulebookError,
     SettingsError,
+    SpendingConflict,
     StoreContended,
     StoreError,
     StoreIncompatible,
@@ -79,6 +81,8 @@ STATUS: dict[type[LaurelsError], int] = {
     InvalidProfile: 422,
     InvalidQuery: 422,
     EventConflict: 409,
+    SpendingConflict: 409,
+    BalanceTooLow: 409,
     UnknownUser: 404,
     UserDeleted: 410,
     UserMerged: 409,
@@ -105,6 +109,8 @@ TITLES: dict[str, str] = {
     "invalid-profile": "Invalid profile",
     "invalid-query": "Invalid query",
     "event-conflict": "Event id already used",
+    "spending-conflict": "Spending id already used",
+    "balance-too-low": "Balance too low",
     "unknown-user": "Unknown user",
     "user-deleted": "User deleted",
     "user-merged": "User merged into another one",

@@ -121,6 +121,7 @@ class BatchResult(Struct, frozen=True, rename="camel", omit_defaults=True):
     points: int | UnsetType = UNSET
     unpaid: Unpaid | UnsetType = UNSET
     boost: Boosted | UnsetType = UNSET
+    currencies: dict[str, int] | UnsetType = UNSET
     new_badges: list[BadgeView] | UnsetType = UNSET
     progress: ProgressView | UnsetType = UNSET
     timestamp: str | UnsetType = UNSET

@@ -176,6 +176,7 @@ async def _learner(
     entries = await service.store.ledger.entries(user_id, after=after, limit=last - after)
     user = service.learners.user(progress)
     names = {badge.id: {"name": badge.name} for badge in service.rulebook.badges}
+    currencies = {each: currency.name for each, currency in service.rulebook.currencies.items()}
     return {
         "name": shown_name(user, language),
         "points": language.number(progress.total_points),
@@ -184,7 +185,7 @@ async def _learner(
             {
                 "seq": entry.seq,
                 "event_id": _event_id(entry),
-                **ledger_line(entry, names=names, language=language, zone=UTC),
+                **ledger_line(entry, names=names, language=language, zone=UTC, currencies=currencies),
             }
             for entry in reversed(entries)
         ],

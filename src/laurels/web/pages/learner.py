@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +26,7 @@ from laurels.domain.ledger import (
     MergedInto,
     ProfileChanged,
     Repointed,
+    currencies_of,
 )
 from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
@@ -112,6 +115,7 @@ def _html(learner: Learner, language: Language, *, template: str, path: str, add
     opened = sorted((badge for badge in badges if not badge["earned"]), key=lambda badge: -badge["fraction"])
     by_id = {badge["badge_id"]: badge for badge in badges}
     states = {state.badge_id: state for state in learner.badges}
+    currencies = learner.dashboard.currencies or {}
     return render(
         template,
         path=path,
@@ -124,6 +128,7 @@ def _html(learner: Learner, language: Language, *, template: str, path: str, add
         time_zone=user.time_zone,
         dashboard=learner.dashboard,
         active_days=learner.activity.active_days,
+        currencies=list(currencies.values()),
         earned=earned,
         opened=opened,
         nearest=[
@@ -131,7 +136,16 @@ def _html(learner: Learner, language: Language, *, template: str, path: str, add
             for near in learner.dashboard.next_badges
             if near.badge_id in states
         ],
-        recent=[ledger_line(entry, names=by_id, language=language, zone=zone) for entry in learner.recent],
+        recent=[
+            ledger_line(
+                entry,
+                names=by_id,
+                language=language,
+                zone=zone,
+                currencies={each: view.name for each, view in currencies.items()},
+            )
+            for entry in learner.recent
+        ],
         sprite=pen.sprite(learner.badges),
         ring=pen.level(learner.dashboard),
         flame=pen.streak(learner.dashboard, learner.activity, today),
@@ -164,8 +178,15 @@ def _ago(user: UserView, now: int, language: Language) -> str:
     return language.ago(now / 1000 - datetime.fromisoformat(user.last_active_at).timestamp())
 
 
-def ledger_line(entry: Entry, *, names: dict[str, dict[str, Any]], language: Language, zone: tzinfo) -> dict[str, Any]:
-    """An entry of the ledger in words: what happened, what it brought, and why."""
+def ledger_line(
+    entry: Entry,
+    *,
+    names: dict[str, dict[str, Any]],
+    language: Language,
+    zone: tzinfo,
+    currencies: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """An entry of the ledger in words: what happened, what it brought, and why. `currencies` are their names by id."""
     _ = language.text
     body = entry.body
     at = body.at if isinstance(body, EventRecorded) else entry.recorded_at
@@ -180,13 +201,7 @@ def ledger_line(entry: Entry, *, names: dict[str, dict[str, Any]], language: Lan
         line["what"] = body.event_type.replace("_", " ")
         line["points"] = _points(body.outcome.points, language)
         awards = body.outcome.awards
-        if body.metadata.get("language"):
-            line["why"].append(str(body.metadata["language"])[:40])
-        if body.outcome.unpaid is not None:
-            line["why"].append(_unpaid(body.outcome.unpaid, language))
-        if (boost := body.outcome.boost) is not None:
-            name = boost.boost_id.replace("_", " ")
-            line["why"].append(_("boost {name}: {points}", name=name, points=_points(boost.points, language)))
+        line["why"] += _of_event(body, language)
     elif isinstance(body, ProfileChanged):
         line["what"] = _("Profile changed")
     elif isinstance(body, BadgesGiven):
@@ -213,10 +228,25 @@ def ledger_line(entry: Entry, *, names: dict[str, dict[str, Any]], language: Lan
     else:
         line["what"] = _("Brought along from another system")
         awards = body.awards
+    for currency, amount in currencies_of(body):
+        line["why"].append(f"{currencies.get(currency, currency)}: {_points(amount, language)}")
     for award in awards:
         name = names.get(badge_and_period(award.badge_id)[0], {}).get("name", award.badge_id)
         line["why"].append(_("badge {name}: {points}", name=name, points=_points(award.points, language)))
     return line
+
+
+def _of_event(body: EventRecorded, language: Language) -> list[str]:
+    """What is said of an event beside its points."""
+    said: list[str] = []
+    if body.metadata.get("language"):
+        said.append(str(body.metadata["language"])[:40])
+    if body.outcome.unpaid is not None:
+        said.append(_unpaid(body.outcome.unpaid, language))
+    if (boost := body.outcome.boost) is not None:
+        name = boost.boost_id.replace("_", " ")
+        said.append(language.text("boost {name}: {points}", name=name, points=_points(boost.points, language)))
+    return said
 
 
 def _points(points: int, language: Language) -> str:

@@ -46,6 +46,13 @@ PROFILE: Json = {"displayName": "Ada", "timeZone": "Europe/London", "preferences
 WEBHOOK: Json = {"url": "https://hooks.example/laurels", "types": ["user.deleted"]}
 RETRACTION: Json = {"userId": "ada", "eventId": EVENT["eventId"], "reason": "The run was made by a script."}
 GRANT: Json = {"userId": "ada", "badgeId": "mentor", "reason": "Led the summer course."}
+SPENDING: Json = {
+    "userId": "ada",
+    "currency": "coins",
+    "amount": 5,
+    "reason": "A hat for the avatar.",
+    "spendingId": "order-1001",
+}
 REVOCATION: Json = {"reason": "Granted by mistake."}
 
 CSV = (

@@ -12,6 +12,7 @@ GROUPS: dict[str, str] = {
     "badges": "The badges that can be earned.",
     "streams": "The same live, as server-sent events.",
     "corrections": "Retract an event, grant a badge, take one back. Wants the scope `admin`.",
+    "currencies": "Spend what learners have earned beside points, where the rulebook has currencies.",
     "rulebook": "Preview and publish the rules. Wants the scope `admin`.",
     "webhooks": "Have other systems told. Wants the scope `admin`.",
     "health": "For load balancers and alarms. Open to everybody.",

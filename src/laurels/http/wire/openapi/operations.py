@@ -9,6 +9,7 @@ import msgspec
 from laurels.application.queries.views import QueuedView, RecordedView
 from laurels.domain.events import LearningEvent
 from laurels.http.routes.corrections import GrantRequest, RetractionRequest, RevocationRequest
+from laurels.http.routes.spendings import SpendingRequest
 from laurels.http.wire.bodies import NDJSON_TYPES
 from laurels.http.wire.envelopes import ENVELOPE, ENVELOPE_WORDS
 from laurels.http.wire.openapi.examples import (
@@ -23,6 +24,7 @@ from laurels.http.wire.openapi.examples import (
     RETRACTION,
     REVOCATION,
     RULEBOOK,
+    SPENDING,
     USER_STREAM,
     WEBHOOK,
 )
@@ -39,12 +41,13 @@ BODIES: dict[str, tuple[type, Json]] = {
     "post /api/webhooks": (WebhookRequest, WEBHOOK),
     "post /api/progress/retractions": (RetractionRequest, RETRACTION),
     "post /api/progress/awards": (GrantRequest, GRANT),
+    "post /api/progress/spendings": (SpendingRequest, SPENDING),
     "delete /api/progress/awards/{user_id}/{badge_id}": (RevocationRequest, REVOCATION),
 }
 _QUEUED_DESCRIPTION = (
     "The database is away; the event is safe on the server's disk and is recorded, once, when it is back."
 )
-_REPEATABLE = ("post /api/progress/retractions", "post /api/progress/awards")
+_REPEATABLE = ("post /api/progress/retractions", "post /api/progress/awards", "post /api/progress/spendings")
 _DONE_BEFORE = {
     "description": "It was so before; nothing changed.",
     "headers": {"Idempotent-Replayed": {"schema": {"const": "true"}}},

@@ -31,6 +31,11 @@ _REFUSALS: dict[str, tuple[str, str, str]] = {
     "503": ("store-unavailable", "Store unavailable", STORE_DETAILS["store-unavailable"]),
 }
 _MERGED = ("user-merged", "User merged into another one", "The user old was merged into the user ada; use that userId.")
+_TOO_LOW = (
+    "balance-too-low",
+    "Balance too low",
+    "The balance of coins is 3, too low to spend 5; nothing was spent. Spend no more than the balance.",
+)
 _WRONG_FIELD: dict[str, tuple[str, str, str]] = {
     "post": ("invalid-event", "Invalid event", "userId: Is required."),
     "put": ("invalid-profile", "Invalid profile", f"timeZone: {WRONG_ZONE}"),
@@ -72,8 +77,8 @@ def refusals_of(route: str) -> list[str]:
         refusals.append("404")
     else:
         refusals += ["400", "408", "413", "415"]
-    if route.endswith(("/retractions", "/awards")):
-        # What is to be corrected may not be there, or the user deleted or merged into another one.
+    if route.endswith(("/retractions", "/awards", "/spendings")):
+        # What is to be corrected, or who spends, may not be there, or the user deleted or merged into another one.
         refusals += ["404", "409", "410"]
     elif "/progress/awards/" in route:
         refusals += ["400", "408", "409", "410", "413", "415"]
@@ -88,6 +93,8 @@ def refusal_of(status: str, route: str) -> Json:
         code, title, detail = _RULEBOOK_REFUSALS[status]
     elif "/api/webhooks" in route and status in _WEBHOOK_REFUSALS:
         code, title, detail = _WEBHOOK_REFUSALS[status]
+    elif status == "409" and route.endswith("/spendings"):
+        code, title, detail = _TOO_LOW
     elif status == "409" and not route.endswith("/event"):
         code, title, detail = _MERGED
     else:
