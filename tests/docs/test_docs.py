@@ -25,6 +25,7 @@ from laurels.domain.events import LearningEvent
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
 from laurels.domain.rules.boosts import Boost
+from laurels.domain.rules.currencies import Currency
 from laurels.domain.rules.rulebook_data import Badge
 from laurels.domain.rules.streak_rules import StreakRules
 from laurels.domain.webhooks import DELAYS, TYPES, headers_of, new_secret
@@ -197,7 +198,7 @@ class TestRulebookPage:
             assert sum(outcome.points > 0 for outcome in found) == paid
 
     def test_its_criteria_load_into_it(self) -> None:
-        book, _boosts, _streak, criteria, conditions, repeated = blocks(DOCS / "rulebooks.md", "toml")
+        book, _boosts, _currencies, _streak, criteria, conditions, repeated = blocks(DOCS / "rulebooks.md", "toml")
         more = parse_rulebook(f"{book}\n{conditions}\n{repeated}").badges
         assert [badge.id for badge in more[1:]] == ["bookworm", "bookworm_silver", "bookworm_gold", "busy_week"]
         assert more[4].repeat == "week"
@@ -212,7 +213,7 @@ class TestRulebookPage:
             )
 
     def test_its_streak_table_loads_into_it_and_every_key_is_explained(self) -> None:
-        book, _boosts, streak, *_ = blocks(DOCS / "rulebooks.md", "toml")
+        book, _boosts, _currencies, streak, *_ = blocks(DOCS / "rulebooks.md", "toml")
         rules = parse_rulebook(f"{book}\n{streak}").data.streak
         assert rules is not None
         assert (rules.grace, rules.pauses[0].name) == (3, "Christmas")
@@ -247,6 +248,17 @@ class TestRulebookPage:
         }
         page = read(DOCS / "rulebooks.md")
         keys = [field.encode_name for field in msgspec.structs.fields(Boost)]
+        assert [key for key in keys if f"\n{key} =" not in page] == []
+
+    def test_its_currency_gives_what_the_page_says_and_every_key_is_explained(self) -> None:
+        book, _, currencies, *_ = blocks(DOCS / "rulebooks.md", "toml")
+        rules = parse_rulebook(f"{book}\n{currencies}")
+        progress = Progress(user_id="ada", version=rules.measures_version)
+        given = advance(progress, LearningEvent(user_id="ada", event_type="lesson_done"), 0, rules)
+        assert given.currencies == (("coins", 2),)
+        assert rules.badge_pay.award("curious_10", "curious_10", 0).currencies == (("coins", 20),)
+        page = read(DOCS / "rulebooks.md")
+        keys = [field.encode_name for field in msgspec.structs.fields(Currency)]
         assert [key for key in keys if f"\n{key} =" not in page] == []
 
     def test_every_key_of_a_badge_is_explained(self) -> None:

@@ -8,10 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from laurels import (
     BadgeProgress,
+    BalanceTooLow,
     EarnedBadge,
     EventConflict,
     InvalidEvent,
@@ -28,6 +30,7 @@ from laurels import (
     UserDeleted,
     Visibility,
 )
+from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -238,6 +241,25 @@ class TestBadgesThatMayBeEarnedAgain:
             assert [(each.count, each.points, each.earned_at, each.last_earned_at) for each in found] == [expected] * 2
             assert isinstance(found[1], BadgeProgress)
             assert (found[1].repeat, found[1].current) == ("week", 0)
+
+
+class TestCurrencies:
+    async def test_they_are_given_and_spent_once(self, store_url: str) -> None:
+        rules = small_rulebook(currencies={"coins": {"name": "Coins", "events": {"run": 5}, "badges": {"first": 10}}})
+        async with Laurels.open(store_url, rulebook=rules) as laurels:
+            recorded = await laurels.record("ada", "run")
+            assert (recorded.currencies, recorded.badges[0].currencies) == ({"coins": 5}, {"coins": 10})
+            spending = await laurels.spend("ada", "coins", 12, reason="A hat.", spending_id="order-1")
+            assert (spending.amount, spending.balance, spending.is_replay) == (12, 3, False)
+            again = await laurels.spend("ada", "coins", 12, reason="A hat.", spending_id="order-1")
+            assert msgspec.structs.replace(again, is_replay=False) == spending
+            with pytest.raises(BalanceTooLow) as caught:
+                await laurels.spend("ada", "coins", 4, reason="Another hat.")
+            assert (caught.value.balance, caught.value.amount) == (3, 4)
+            held = (await laurels.dashboard("ada")).currencies["coins"]
+            assert (held.balance, held.earned, held.spent, held.level, held.owed) == (3, 15, 12, None, 0)
+            kinds = [(line.kind, line.currencies, line.reason) async for line in laurels.history("ada")]
+            assert kinds == [("spending", {"coins": -12}, "A hat."), ("event", {"coins": 15}, None)]
 
 
 class TestUsers:

@@ -85,6 +85,18 @@ class TestWhatIsRefused:
         )
         assert [key for key, _ in refusals(text)] == ["currencies.a.events", "currencies.b", "event_types.ask.points"]
 
+    def test_every_currency_names_its_line_whatever_is_wrong_with_it(self) -> None:
+        text = (
+            '[currencies.a]\nname = "A"\nbadges = { raeder = 1 }\n[currencies.b]\nname = "B"\nevents = { read = 0 }\n'
+        )
+        with pytest.raises(RulebookError) as caught:
+            parse_rulebook(HEAD + text, "house.toml")
+        first = HEAD.count("\n") + 1
+        assert [(each.key, int(each.line)) for each in (caught.value, *caught.value.others)] == [
+            ("currencies.a.badges", first + 2),
+            ("currencies.b.events.read", first + 5),
+        ]
+
     def test_a_currency_is_not_blamed_for_event_types_and_badges_that_are_lacking(self) -> None:
         with pytest.raises(RulebookError) as caught:
             parse_rulebook(HEAD.replace('icon = "R"\n', "") + COINS)

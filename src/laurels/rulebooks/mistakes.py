@@ -75,6 +75,7 @@ class _Rest:
         # The original place of each badge that is left.
         self._places = list(range(len(badges))) if isinstance(badges, list) else []  # pyright: ignore[reportUnknownArgumentType]  TOML
         self.is_partial = False
+        self._lacks_badges = False
 
     def original(self, key: str) -> str:
         """A key as it is in the whole document."""
@@ -82,16 +83,18 @@ class _Rest:
         return key if found is None else f"badges[{self._places[int(found[1])]}]{key[found.end() :]}"
 
     def counts_badges(self, key: str) -> bool:
-        """Whether `key` is of a badge that asks for other badges, or of a currency that badges give."""
+        """Whether `key` is of a badge that asks for other badges, or where badges are lacking of a currency that they
+        give."""
         found = _BADGE.match(key)
         if found is None:
-            return _GIVEN_BY_BADGES.match(key) is not None
+            return self._lacks_badges and _GIVEN_BY_BADGES.match(key) is not None
         badge = self.document["badges"][int(found[1])]
         return bool(badge.get("requires")) or '"kind": "badges"' in json.dumps(badge, default=str)
 
     def set_aside(self, part: str) -> bool:
         """Leave out a badge, an event type, a boost, a currency or a table; whether anything is left to look at."""
         self.is_partial = True
+        self._lacks_badges |= part.startswith("badges")
         if found := _BADGE.match(part):
             del self.document["badges"][int(found[1])], self._places[int(found[1])]
             return True

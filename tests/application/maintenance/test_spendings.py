@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from laurels import BalanceTooLow, InvalidInput, LearningEvent, SpendingConflict, UnknownUser, UserMerged
@@ -13,10 +14,13 @@ from laurels.application.maintenance.verification import verify
 from laurels.application.queries.learners.history import history
 from laurels.application.recording.spendings import Spending
 from laurels.application.service import Service
+from laurels.application.webhooks.messages import messages_of
 from laurels.domain.ledger import CurrencySpent, Entry
 from laurels.domain.rules.rulebook import Rulebook
+from laurels.domain.webhooks import TYPES
 from laurels.rulebooks.loader import parse_rulebook
 from laurels.testing.builders import small_rulebook
+from laurels.testing.contracts.webhooks import endpoint
 from tests.application.maintenance.soundness import assert_sound
 
 COINS = {"name": "Coins", "events": {"run": 3, "talk": 10}, "badges": {"first": 20}}
@@ -55,6 +59,20 @@ async def test_earned_spent_taken_back_counted_anew_and_merged(two: tuple[Servic
     made = await spend(one, 30, "order-1")
     assert (made.body.balance, made.is_replay) == (3, False)
     # Asked for again where nothing is left, by another process that has not read it yet.
+    [told] = messages_of(endpoint(types=frozenset(TYPES)), made.entry, PAYING)
+    assert msgspec.json.decode(told.body) | {"timestamp": ""} == {
+        "type": "spending.created",
+        "timestamp": "",
+        "data": {
+            "userId": "ada",
+            "eventId": None,
+            "spendingId": "order-1",
+            "currency": "coins",
+            "amount": 30,
+            "balance": 3,
+            "reason": "a hat",
+        },
+    }
     again = await spend(other, 30, "order-1")
     assert (again.entry, again.is_replay) == (made.entry, True)
     with pytest.raises(SpendingConflict, match="other content"):
