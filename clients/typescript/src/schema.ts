@@ -242,6 +242,9 @@ export interface components {
             badgeId: string;
             category: string;
             count?: number;
+            currencies?: {
+                [key: string]: number;
+            };
             description: string;
             earnedAt: string;
             held?: components["schemas"]["Held"] | null;
@@ -268,6 +271,9 @@ export interface components {
         BatchResult: {
             boost?: components["schemas"]["Boosted"];
             code?: string;
+            currencies?: {
+                [key: string]: number;
+            };
             error?: string;
             errors?: components["schemas"]["FieldError"][];
             eventId: string | null;
@@ -295,8 +301,19 @@ export interface components {
                 [key: string]: string | number | boolean | (string | number | boolean)[] | components["schemas"]["Range"];
             };
         };
+        CurrencyView: {
+            balance: number;
+            earned: number;
+            level?: number;
+            name: string;
+            owed?: number;
+            spent: number;
+        };
         Dashboard: {
             badges: components["schemas"]["BadgeView"][];
+            currencies?: {
+                [key: string]: components["schemas"]["CurrencyView"];
+            };
             dailyStreak: number;
             eventStats: {
                 [key: string]: components["schemas"]["TypeStats"];
@@ -333,6 +350,9 @@ export interface components {
         EventView: {
             boost?: components["schemas"]["Boosted"];
             codeLength: number | null;
+            currencies?: {
+                [key: string]: number;
+            };
             eventId: string;
             eventType: string;
             language: string | null;
@@ -367,6 +387,9 @@ export interface components {
         HistoryEntryView: {
             at: string;
             awards: components["schemas"]["BadgeView"][];
+            currencies?: {
+                [key: string]: number;
+            };
             event?: components["schemas"]["HistoryEvent"];
             kind: string;
             otherUserId?: string;
@@ -374,6 +397,7 @@ export interface components {
             reason?: string;
             recordedAt: string;
             seq: number;
+            spendingId?: string;
         };
         HistoryEvent: {
             boost?: components["schemas"]["Boosted"] | null;

@@ -147,8 +147,8 @@ export class Sender {
     if (status === "conflict" || status === "invalid") {
       tell(this.options.onRejected, { status, event, error: result.error ?? "" });
     } else {
-      const { points, unpaid, boost, newBadges, progress } = result;
-      tell(this.options.onAccepted, { status, event, points, unpaid, boost, newBadges, progress });
+      const { points, unpaid, boost, currencies, newBadges, progress } = result;
+      tell(this.options.onAccepted, { status, event, points, unpaid, boost, currencies, newBadges, progress });
     }
   }
 

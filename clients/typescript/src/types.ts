@@ -66,6 +66,7 @@ export interface Accepted {
   points?: number | undefined;
   unpaid?: Schemas["BatchResult"]["unpaid"] | undefined;
   boost?: Schemas["BatchResult"]["boost"] | undefined;
+  currencies?: Schemas["BatchResult"]["currencies"] | undefined;
   newBadges?: Badge[] | undefined;
   progress?: Progress | undefined;
 }
