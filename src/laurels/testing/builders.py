@@ -20,7 +20,7 @@ from laurels.domain.events import LearningEvent
 from laurels.domain.keys import ApiKey
 from laurels.domain.ledger import Award, Entry, EventRecorded, Outcome, ProfileChanged, UserMigrated
 from laurels.domain.periods import to_ms
-from laurels.domain.progress import Progress
+from laurels.domain.progress import Progress, Purse
 from laurels.domain.ranking import Standing
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData
@@ -86,10 +86,14 @@ def progress(user_id: str = "ada", seq: int = 1, *, points: int = 5, version: st
         last_active_at=NOON,
         events=seq,
         total_points=points,
-        awards={each: Award(each, 10, NOON) for each in ("first", "busy@2026-W12", "busy@2026-W11")},
+        awards={
+            **{each: Award(each, 10, NOON) for each in ("first", "busy@2026-W12", "busy@2026-W11")},
+            "paying": Award("paying", 10, NOON, (("coins", 5),)),
+        },
         preferences={"theme": "dark", "ratio": 0.1},
         zones=[(0, "Europe/Lisbon")],
         parts={3: {"2026=python": 1}},
+        purses={"coins": Purse(5, 2)},
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from laurels.application.ports.ledger import LATER_LIMIT
-from laurels.domain.ledger import Award, Entry, EventRecorded, MergedFrom, MergedInto, Repointed
+from laurels.domain.ledger import Award, CurrencySpent, Entry, EventRecorded, MergedFrom, MergedInto, Repointed
 from laurels.testing.builders import (
     NOON,
     VERSION,
@@ -84,6 +84,24 @@ class LedgerContract:
         entry = Entry("ada", 3, None, NOON, body)
         await store.ledger.append([*history(length=2), entry])
         assert (await store.ledger.entries("ada"))[-1] == entry
+
+    async def test_currencies_and_what_was_spent_come_back_whole_and_a_spending_is_found_by_its_id(
+        self, open_store: OpenStore
+    ) -> None:
+        store = await open_store()
+        given = (("coins", 5), ("gems", 1))
+        event = event_entry(awards=[Award("first", 10, NOON, given)])
+        assert isinstance(event.body, EventRecorded)
+        event = replace(event, body=replace(event.body, outcome=replace(event.body.outcome, currencies=given)))
+        spent = Entry("ada", 2, "spending:x", NOON, CurrencySpent("coins", 3, 7, 15, 1, "a hat", "maintainer"))
+        counted = Repointed([], {}, 0, 15, 1, "rules", None, [(1, given), (2, ())], {"first": given}, (("coins", -1),))
+        entries = [event, spent, Entry("ada", 3, None, NOON, counted)]
+        assert await store.ledger.append(entries) == frozenset()
+        assert await store.ledger.entries("ada") == entries
+        found = await store.ledger.load({}, [("ada", "spending:x")], VERSION)
+        assert found.known == {("ada", "spending:x"): spent}
+        again = replace(spent, seq=4)
+        assert await (await open_store()).ledger.append([again]) == {"ada"}
 
     async def test_a_merge_comes_back_whole(self, open_store: OpenStore) -> None:
         store = await open_store()
