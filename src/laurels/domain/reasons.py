@@ -7,7 +7,7 @@ from laurels.errors import InvalidInput
 MAX_REASON_LENGTH = 500
 
 
-def check_reason(reason: str) -> None:
+def check_reason(reason: object) -> None:
     """Raise InvalidInput for what is no reason."""
-    if not reason.strip() or len(reason) > MAX_REASON_LENGTH:
+    if not isinstance(reason, str) or not reason.strip() or len(reason) > MAX_REASON_LENGTH:
         raise InvalidInput("reason", f"Must say why, in 1 to {MAX_REASON_LENGTH} characters.")

@@ -83,6 +83,9 @@ async def test_earned_spent_taken_back_counted_anew_and_merged(two: tuple[Servic
         await spend(other, 4)
     with pytest.raises(InvalidInput, match="currency: The rulebook in force has no such currency"):
         await one.spendings.spend("ada", "gems", 1, reason="a hat")
+    with pytest.raises(InvalidInput) as caught:
+        await one.spendings.spend("", "gems", 0, reason=" ")
+    assert [name for name, _ in caught.value.faults] == ["userId", "currency", "amount", "reason"]
     with pytest.raises(UnknownUser):
         await one.spendings.spend("nobody", "coins", 1, reason="a hat")
     assert await balance(other) == (3, 33, 30, 0)

@@ -35,6 +35,8 @@ def _translated(value: Any, rulebook: Rulebook, language: str) -> Any:
     if isinstance(value, Dashboard) and value.currencies:
         changed["currencies"] = {
             each: replace(view, name=rulebook.currencies[each].name_in(language))
+            if each in rulebook.currencies
+            else view
             for each, view in value.currencies.items()
         }
     return replace(value, **changed) if changed else value

@@ -224,13 +224,11 @@ class Committer:
         for _ in range(ATTEMPTS):
             self.asked_at = monotonic()
             users = {command.user_id: None for command in batch}
-            # These may find that there is nothing to write, and then no append corrects it.
-            doubted = {command.user_id for command in batch if not isinstance(command, EventCommand)}
-            # So may those with an id of another kind: what was spent before need not be left.
-            looks = self._expects_replays or bool(closed)
-            keys = {
-                command.key for command in batch if command.key and (looks or not isinstance(command, EventCommand))
-            }
+            # These may find that there is nothing to write, and then no append corrects it; nor may their ids be looked
+            # up too late: what was spent before need not be left.
+            others = [command for command in batch if not isinstance(command, EventCommand)]
+            doubted = {command.user_id for command in others}
+            keys = {each.key for each in (batch if self._expects_replays or closed else others) if each.key}
             known, deleted = await self._cache.refresh(users, keys, doubted=doubted | closed)
             if deleted:
                 batch = _refuse_deleted(batch, deleted)

@@ -99,7 +99,7 @@ class Spend(Command[tuple[Entry, bool]]):
         if not progress.seq:
             return UnknownUser(self.user_id)
         if self.currency not in rulebook.currencies:
-            return InvalidInput("currency", unknown_currency(self.currency, rulebook))
+            return InvalidInput("currency", _unknown(self.currency, rulebook))
         if purse.balance < self.amount:
             return BalanceTooLow(self.currency, purse.balance, self.amount)
         return None
@@ -132,7 +132,8 @@ class Spendings:
         faults = self.faults_of(
             {"userId": user_id, "currency": currency, "amount": amount, "reason": reason, "spendingId": spending_id}
         )
-        if faults:
+        # Of a currency that the rulebook no longer has a spending may stand, and be asked for again.
+        if any(name != "currency" for name, _ in faults):
             raise InvalidInput.of(faults)
         wanted = Spend(user_id, currency, amount, reason=reason, spending_id=spending_id, caller=caller)
         [result] = await self._recorder.carry_out([wanted])
@@ -151,16 +152,15 @@ class Spendings:
             "reason": check_reason,
             "spendingId": lambda spending_id: check_id(spending_id, "spendingId", InvalidInput),
         }
-        given = [name for name in checks if values.get(name) is not None]
+        given = [name for name in checks if name in values and (name != "spendingId" or values[name] is not None)]
         return faults_of(*(partial(checks[name], values[name]) for name in given))
 
-    def _check_currency(self, currency: str) -> None:
-        if currency not in self._rulebook.currencies:
-            raise InvalidInput("currency", unknown_currency(currency, self._rulebook))
+    def _check_currency(self, currency: object) -> None:
+        if str(currency) not in self._rulebook.currencies:
+            raise InvalidInput("currency", _unknown(str(currency), self._rulebook))
 
 
-def unknown_currency(currency: str, rulebook: Rulebook) -> str:
-    """A sentence that a rulebook does not have a currency."""
+def _unknown(currency: str, rulebook: Rulebook) -> str:
     if not rulebook.currencies:
         return "The rulebook in force has no currencies."
     return unknown_name(currency, sorted(rulebook.currencies), of="The rulebook in force has no such currency")

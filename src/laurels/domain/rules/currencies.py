@@ -37,7 +37,7 @@ class Currency(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     names: dict[LanguageTag, Name] = {}
 
     def name_in(self, language: str | None) -> str:
-        """Its name in a language (None: that of the rulebook, which it also has in any that the file does not say)."""
+        """Its name in a language; in the rulebook's own where it has no other, and for None."""
         return self.name if language is None else self.names.get(language, self.name)
 
     def level_of(self, purse: Purse) -> int | None:
