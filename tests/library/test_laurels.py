@@ -122,12 +122,12 @@ class TestRecording:
         async with Laurels.open(store_url, spool=tmp_path / "spool") as laurels:
             assert laurels.service.fallback is not None
             away = laurels.service.fallback.availability.mark_down
-            away()
+            away("a test says so")
             queued = await laurels.record("ada", "code_run", event_id="run-1", timestamp=NOON)
             assert isinstance(queued, Queued)
             assert (queued.user_id, queued.event_id, queued.timestamp) == ("ada", "run-1", NOON)
             assert (queued.is_queued, queued.points, queued.badges) == (True, None, [])
-            away()
+            away("a test says so")
             [other] = await laurels.record_many([LearningEvent(user_id="bob", event_type="code_run")])
             assert isinstance(other, Queued)
             assert other.event_id

@@ -119,6 +119,18 @@ class TestPlans:
         assert {stage["stage"] for stage in stages(plan)}.isdisjoint({"COLLSCAN"})
         assert "ledger_written" in str(plan)
 
+    async def test_what_did_not_arrive_is_counted_from_an_index_alone(self, store: MongoStore) -> None:
+        pipeline = webhooks.backlog_pipeline(["wh_a", "wh_b"])
+        asked = {
+            "aggregate": "webhook_deliveries",
+            "pipeline": pipeline,
+            "cursor": {},
+            "hint": "webhook_deliveries_log",
+        }
+        plan = await store._database.command("explain", asked, verbosity="queryPlanner")
+        assert "FETCH" not in str(plan)
+        assert "PROJECTION_COVERED" in str(plan)
+
     async def test_a_walk_along_a_board_stops_at_the_limit(self, store: MongoStore) -> None:
         lines = {f"user {n}": standing(f"user {n}", n // 3) for n in range(600)}
         await store.snapshots.project(

@@ -13,6 +13,7 @@ import laurels.rulebooks
 from tests.http.callers import bearer, make_key, revoke
 from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 BUILT_IN = Path(laurels.rulebooks.__file__).parent / "coding.toml"
@@ -21,7 +22,7 @@ BUILT_IN = Path(laurels.rulebooks.__file__).parent / "coding.toml"
 @pytest.fixture
 def guarded(start_server: StartServer) -> ServerProcess:
     """A server with keys."""
-    return start_server()
+    return start_server(webhook_private="true")
 
 
 @pytest.fixture
@@ -126,6 +127,29 @@ def post(client: httpx2.Client, path: str, **fields: str) -> httpx2.Response:
     token = token_in(client.get("/admin").text)
     headers = {"Origin": str(client.base_url).rstrip("/")}
     return client.post(path, data={"token": token, **fields}, headers=headers)
+
+
+def test_a_page_that_is_open_asks_for_its_figures_and_its_news_alone(operator: tuple[httpx2.Client, str]) -> None:
+    client, key = operator
+    for path in ("/admin/figures", "/admin/news"):
+        assert client.get(path).status_code == 401
+    hook = {"url": f"http://127.0.0.1:{free_port()}/secret-path", "types": ["badge.awarded"]}
+    assert client.post("/api/webhooks", json=hook, headers=bearer(key)).is_success
+    event = {"userId": "bob@example.org", "eventType": "code_run"}
+    assert client.post("/api/progress/event", json=event, headers=bearer(key)).is_success
+    sign_in(client, key)
+    wait_until(lambda: "did not arrive" in client.get("/admin/news").text)
+    news = client.get("/admin/news").text
+    assert "127.0.0.1: badge.awarded, tried 1 time. Nothing takes connections there." in news
+    assert news in client.get("/admin").text
+    assert not re.search("<main|secret-path|bob@|whsec", news)
+    [address] = re.findall(r'hx-get="([^"]+)"', news)
+    same = client.get(address)
+    assert (same.status_code, same.content) == (204, b"")
+    assert "kam nicht an" in client.get("/admin/news?lang=de").text
+    figures = client.get("/admin/figures").text
+    assert "<main" not in figures
+    assert "<dt>Events in the last minute</dt><dd>2</dd>" in figures
 
 
 def test_a_learner_is_corrected_from_the_page(operator: tuple[httpx2.Client, str]) -> None:

@@ -14,6 +14,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import Generic, Literal, ParamSpec
 
+from msgspec import Struct
+
 from laurels.errors import StoreError
 
 P = ParamSpec("P")
@@ -27,6 +29,14 @@ LONGEST_PAUSE = 10.0
 LONG_TURN = 60.0
 
 logger = logging.getLogger(__name__)
+
+
+class Trouble(Struct, frozen=True):
+    """What ended a turn last: when (seconds, monotonic), and the sentence of an outage or the class of a fault."""
+
+    at: float
+    why: str
+    is_outage: bool = False
 
 
 class BackgroundTask:
@@ -54,6 +64,7 @@ class BackgroundTask:
         self.is_vital = is_vital
         self.is_dead = False
         self.faults = 0
+        self.trouble: Trouble | None = None
         self._turn = turn
         self._retry = retry
         self._on_death = on_death
@@ -96,6 +107,7 @@ class BackgroundTask:
         finally:
             if not is_done and not self._is_closing:
                 self.is_dead = True
+                self.trouble = Trouble(monotonic(), "")
                 logger.error("%s has ended; restart the process", self.name)
                 if self._on_death is not None:
                     self._on_death()
@@ -111,12 +123,14 @@ class BackgroundTask:
                 if monotonic() - started > LONG_TURN:
                     is_store_away, self._faults_in_a_row = False, 0
                 if isinstance(error, StoreError):
+                    self.trouble = Trouble(monotonic(), str(error), is_outage=True)
                     if not is_store_away:
                         logger.warning("%s waits: %s", self.name, error)
                     is_store_away, self._faults_in_a_row = True, 0
                     pause = self._retry
                 else:
                     self.faults += 1
+                    self.trouble = Trouble(monotonic(), type(error).__name__)
                     self._faults_in_a_row += 1
                     pause = self._pause_after_fault()
                     logger.exception("%s failed; it goes on in %g seconds", self.name, pause)

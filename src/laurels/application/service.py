@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from laurels.application.background import BackgroundTask
@@ -24,6 +25,7 @@ from laurels.application.ports.spool import SetAside, Spool
 from laurels.application.ports.store import Store
 from laurels.application.privacy.deletion import Deletion
 from laurels.application.privacy.personal_data import personal_data
+from laurels.application.problems import ProblemLog
 from laurels.application.queries.boards.leaderboards import Leaderboards
 from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.last_known import LastKnown
@@ -95,8 +97,11 @@ class Service:
         self.clock = clock
         self._max_backdate_days = max_backdate_days
         cache = ProgressCache(store, rulebook, limit=cache_weight)
-        on_outage = (lambda: None) if fallback is None else fallback.availability.mark_down
+        self.problems = ProblemLog(clock)
+        note_outage = partial(self.problems.note, "outage", "")
+        on_outage = note_outage if fallback is None else fallback.availability.mark_down
         self.recorder = Recorder(store, rulebook, clock, cache, batch=batch, on_outage=on_outage)
+        self.recorder.stats.on_failed.subscribe(self.problems.note_error)
         self.keeper = BoardKeeper(store, rulebook, clock)
         self.projector = Projector(
             store,
@@ -115,6 +120,7 @@ class Service:
         recent = recent_progress()
         last_known: LastKnown | None = None
         if fallback is not None:
+            fallback.availability.on_away.subscribe(note_outage)
             fallback.availability.watch(lambda: self.recorder.committer.asked_at)
             last_known = LastKnown(self.recorder, recent)
             self._intake = SpoolingRecorder(self.recorder, fallback.spool, fallback.availability, clock)
@@ -319,6 +325,8 @@ class Service:
 
     async def _tell_set_aside(self, refused: Sequence[SetAside]) -> None:
         await enqueue_set_aside(self.store.webhooks, refused, self.clock())
+        for each in refused:
+            self.problems.note("set-aside", each.spooled.event.event_type)
 
     async def _forget(self, user_ids: Collection[str]) -> None:
         """Drop what this process has in memory of users who were deleted, and end their streams."""

@@ -13,6 +13,7 @@ from laurels.application.service import Service
 from laurels.application.webhooks.webhooks import Webhooks
 from laurels.errors import LaurelsError, StoreError
 from laurels.web.pages.admin import correct, overview_page, sign_in_page
+from laurels.web.pages.admin_figures import figures, news
 from laurels.web.pages.admin_rulebook import rulebook_page, submit
 from laurels.web.viewing import host_of, refused_form
 
@@ -24,6 +25,20 @@ async def admin(
     if not host_of(request).viewer(request).is_admin:
         return sign_in_page(request)
     return await overview_page(request, service, webhooks)
+
+
+@get("/admin/figures", include_in_schema=False)
+async def only_figures(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[Any]:
+    return await figures(request, service) if host_of(request).viewer(request).is_admin else sign_in_page(request)
+
+
+@get("/admin/news", include_in_schema=False)
+async def only_news(
+    request: Request[Any, Any, Any], service: NamedDependency[Service], webhooks: NamedDependency[Webhooks]
+) -> Response[Any]:
+    if not host_of(request).viewer(request).is_admin:
+        return sign_in_page(request)
+    return await news(request, service, webhooks)
 
 
 @post("/admin/correction", include_in_schema=False)
@@ -85,4 +100,4 @@ async def _form_of_admin(request: Request[Any, Any, Any], *, is_long: bool = Fal
     return refused_form(request) if fields is None else fields
 
 
-ADMIN = (admin, correction, rulebook, submit_rulebook, sign_in, sign_out)
+ADMIN = (admin, only_figures, only_news, correction, rulebook, submit_rulebook, sign_in, sign_out)

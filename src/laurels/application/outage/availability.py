@@ -25,8 +25,8 @@ class Availability:
     def __init__(self, *, interval: float, limit: float) -> None:
         self.limit = limit
         self.is_available = False
-        # Told when the store goes away, before anything else happens.
-        self.on_away: Observers[[]] = Observers("outages")
+        # Told why when the store goes away, before anything else happens.
+        self.on_away: Observers[[str]] = Observers("outages")
         self._interval = interval
         self._check: Callable[[], Awaitable[None]] | None = None
         self._asked_at: Callable[[], float | None] = lambda: None
@@ -62,14 +62,14 @@ class Availability:
         """Watch commits too: `asked_at` tells when the one under way began (seconds, monotonic), None for none."""
         self._asked_at = asked_at
 
-    def mark_down(self, why: str = "a commit failed") -> None:
+    def mark_down(self, why: str) -> None:
         """Take the store for away until a heartbeat tells otherwise, which is asked for at once."""
         self._check_requested.set()
         if self.is_available:
             logger.warning("the store is away: %s", why)
             self.is_available = False
             self._back.clear()
-            self.on_away.tell()
+            self.on_away.tell(why)
 
     def request_check(self) -> None:
         """Have the next heartbeat now: a reader has met with an error."""

@@ -41,7 +41,7 @@ LIMITED: dict[str, frozenset[str]] = {
     "limits": frozenset({"take"}),
     "secrets": frozenset({"keys", "rotate"}),
     "tombstones": frozenset({"mark_deleted", "find", "open_ids", "close"}),
-    "webhooks": frozenset({"add", "replace", "remove", "all", "deliveries", "revive", "remind", "forget"}),
+    "webhooks": frozenset({"add", "replace", "remove", "all", "deliveries", "backlogs", "revive", "remind", "forget"}),
 }
 
 

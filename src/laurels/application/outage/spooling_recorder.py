@@ -38,7 +38,7 @@ class SpoolingRecorder:
         self._clock = clock
         # What everybody is told who waits when the store goes away.
         self._away = StoreUnavailable("The store is away; try again in a moment.")
-        availability.on_away.subscribe(lambda: recorder.committer.give_up(self._away))
+        availability.on_away.subscribe(lambda _: recorder.committer.give_up(self._away))
 
     async def accept_many(self, events: Sequence[LearningEvent], *, earliest: int) -> list[Accepted]:
         """Record events, or queue those that cannot be recorded now; one result each, in order.

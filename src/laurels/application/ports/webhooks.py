@@ -26,6 +26,27 @@ class Cursor(Struct, frozen=True):
     is_blocked: bool = False
 
 
+class FailedAttempt(Struct, frozen=True):
+    """The last attempt to deliver a message that did not arrive: when it was, the attempts by then, the status of the
+    answer where there was one, and why it failed. `is_given_up`: it is not tried again."""
+
+    at: int
+    type: str
+    attempts: int
+    status: int | None
+    error: str | None
+    is_given_up: bool
+
+
+class Backlog(Struct, frozen=True):
+    """What did not arrive at an endpoint: how many messages wait to be tried again and how many were given up, and of
+    each of these the one that was tried last, the later first."""
+
+    waiting: int = 0
+    given_up: int = 0
+    failed: list[FailedAttempt] = []
+
+
 class WebhookStore(Protocol):
     """Endpoints, their places in the ledger and their deliveries."""
 
@@ -83,6 +104,11 @@ class WebhookStore(Protocol):
 
     async def deliveries(self, endpoint_id: str, *, state: State | None = None, limit: int = 100) -> list[Delivery]:
         """What became of messages, the last attempt first."""
+        ...
+
+    async def backlogs(self) -> dict[str, Backlog]:
+        """What did not arrive at each endpoint, by its id, all from one read; an endpoint to which everything arrived
+        is left out. Takes time by the number of such messages, but reads none of their bodies."""
         ...
 
     async def revive(self, endpoint_id: str, message_id: str | None, *, now: int) -> int:

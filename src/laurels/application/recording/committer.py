@@ -51,7 +51,7 @@ Decided = tuple[Command[Any], Entry | None, bool]
 class Committer:
     """Carries out commands, in order, at most `batch` in one commit.
 
-    `on_outage` is called when a commit finds the store unavailable, before anything else is committed.
+    `on_outage` is called with the reason when a commit finds the store unavailable, before anything else is committed.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Committer:
         cache: ProgressCache,
         *,
         batch: int,
-        on_outage: Callable[[], object],
+        on_outage: Callable[[str], object],
     ) -> None:
         self._store = store
         self._rulebook = rulebook
@@ -189,9 +189,10 @@ class Committer:
         except StoreError as error:
             self.stats.commits_failed += 1
             self.stats.is_store_away = isinstance(error, StoreUnavailable)
+            self.stats.on_failed.tell(error, "")
             self._fail(batch, error)
             if isinstance(error, StoreUnavailable):
-                self._on_outage()
+                self._on_outage(str(error))
         except Exception as fault:
             self._cache.drop({command.user_id for command in batch})
             left = [command for command in batch if command.is_open]
@@ -206,6 +207,7 @@ class Committer:
 
     def _fail_by_fault(self, command: Command[Any], fault: Exception) -> None:
         self.stats.faults += 1
+        self.stats.on_failed.tell(fault, type(command).__name__)
         logger.error("%s cannot be carried out", type(command).__name__, exc_info=fault)
         error = InternalFault(_FAULT)
         error.__cause__ = fault

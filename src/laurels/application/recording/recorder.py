@@ -42,7 +42,7 @@ class Recorder:
         cache: ProgressCache,
         *,
         batch: int = BATCH,
-        on_outage: Callable[[], object] = lambda: None,
+        on_outage: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.rulebook = rulebook
         self.clock = clock

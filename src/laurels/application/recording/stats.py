@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
+from time import monotonic
 
 from laurels.application.background import Observers
 from laurels.application.recording.commands import Recorded
@@ -11,6 +13,8 @@ from laurels.errors import EventConflict
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SIZES = (1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0)
+
+_MINUTE = 60
 
 
 class Histogram:
@@ -35,6 +39,7 @@ class RecorderStats:
     too. `is_store_away`: the last commit found the store unavailable."""
 
     __slots__ = (
+        "_by_second",
         "commit_seconds",
         "commit_size",
         "commits_failed",
@@ -43,6 +48,7 @@ class RecorderStats:
         "invalid",
         "is_store_away",
         "on_committed",
+        "on_failed",
         "queued",
         "recorded",
         "replayed",
@@ -59,8 +65,12 @@ class RecorderStats:
         self.commit_seconds = Histogram(SECONDS)
         self.commits_failed = 0
         self.is_store_away = False
+        # What was recorded up to the end of each of the last seconds with a commit: full, it reaches beyond a minute.
+        self._by_second: deque[tuple[int, int]] = deque(maxlen=_MINUTE + 2)
         # Told of the size and the seconds of each commit.
         self.on_committed: Observers[[int, float]] = Observers("commits")
+        # Told what a commit failed by, and of a fault the name of the command that met it.
+        self.on_failed: Observers[[Exception, str]] = Observers("failed commits")
 
     def answered(self, result: object) -> None:
         """Count in what became of an event; other results count for nothing."""
@@ -74,9 +84,19 @@ class RecorderStats:
         elif isinstance(result, EventConflict):
             self.conflicts += 1
 
+    @property
+    def last_minute(self) -> int:
+        """How many events were recorded in the last minute, or a second more."""
+        begin = int(monotonic()) - _MINUTE
+        return self.recorded - max((recorded for second, recorded in self._by_second if second < begin), default=0)
+
     def committed(self, size: int, seconds: float) -> None:
         """Count a commit in that took so many commands and so long."""
         self.commit_size.observe(size)
         self.commit_seconds.observe(seconds)
+        second = int(monotonic())
+        if self._by_second and self._by_second[-1][0] == second:
+            self._by_second.pop()
+        self._by_second.append((second, self.recorded))
         if self.on_committed:
             self.on_committed.tell(size, seconds)

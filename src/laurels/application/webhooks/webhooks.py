@@ -19,7 +19,7 @@ from laurels.application.background import BackgroundTask
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.spool import SetAside
 from laurels.application.ports.store import Store
-from laurels.application.ports.webhooks import WebhookStore
+from laurels.application.ports.webhooks import Backlog, WebhookStore
 from laurels.application.queries.learners.progress_reader import ProgressReader, recent_progress
 from laurels.application.webhooks.delivery_attempts import Answer, DeliveryCounts, Sender
 from laurels.application.webhooks.endpoint_worker import EndpointWorker
@@ -131,6 +131,10 @@ class Webhooks:
         """What became of an endpoint's messages, the last attempt first. Raises UnknownWebhook."""
         await self.get(endpoint_id)
         return await self._store.deliveries(endpoint_id, state=state, limit=limit)
+
+    async def backlogs(self) -> dict[str, Backlog]:
+        """What did not arrive, by the id of its endpoint."""
+        return await self._store.backlogs()
 
     async def replay(self, endpoint_id: str, message_id: str | None = None) -> int:
         """Send once more what was given up, one message or all; how many. Raises UnknownWebhook."""

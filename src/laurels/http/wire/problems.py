@@ -203,6 +203,8 @@ def on_laurels_error(request: Request[Any, Any, Any], error: LaurelsError) -> Re
         cause = None if is_logged else error
         # All who wait for a store that is away fail at once, and each with a traceback.
         _log(_failures, "request failed", request, code=error.code, exc_info=cause)
+        if not is_logged:
+            _note(request, error)
     if not detail:
         return on_fault(request, error)
     errors = [FieldError(*fault) for fault in error.faults] if isinstance(error, InvalidInput) else None
@@ -244,10 +246,18 @@ def _log(sample: Sample, event: str, request: Request[Any, Any, Any], **more: An
         logger.error(event, route=_route(request), **more, **({"unlogged": unlogged} if unlogged else {}))
 
 
+def _note(request: Request[Any, Any, Any], error: Exception) -> None:
+    """Have operators see it on their page."""
+    running: Any = request.app.state.get("running")
+    if running is not None:
+        running.service.problems.note_error(error, _route(request))
+
+
 def on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The answer to a fault of ours: what happened is for the log alone."""
     if not isinstance(error, LaurelsError):
         _log(_faults, "unexpected fault", request, exc_info=error)
+        _note(request, error)
     return problem(
         status=500,
         code="internal",

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import msgspec
 from pymongo import DeleteOne, UpdateOne
 
-from laurels.application.ports.webhooks import LOG, Cursor
+from laurels.application.ports.webhooks import LOG, Backlog, Cursor, FailedAttempt
 from laurels.domain.webhooks import USER_DELETED, Delivery, Endpoint, State
 from laurels.storage.mongodb.connection import Concern, Database, Document, operation
 from laurels.storage.mongodb.projections.watermark import before_margin, mark_of, newest
@@ -120,6 +120,30 @@ class MongoWebhooks(Concern):
         return [_delivery_of(each) for each in found[:limit]]
 
     @operation()
+    async def backlogs(self) -> dict[str, Backlog]:
+        """Counted along an index that has all that is asked for; then the last of each kind is looked up."""
+        ids = [each["_id"] for each in await self.database["webhooks"].find({}, {"_id": 1}).to_list()]
+        if not ids:
+            return {}
+        log = self.database["webhook_deliveries"]
+        kinds = await (await log.aggregate(backlog_pipeline(ids), hint="webhook_deliveries_log")).to_list()
+        # The turns alone: a delivery that is tried meanwhile has moved on to a later one, and is not shown this time.
+        lasts = {"$or": [{**each["_id"], "turn": each["turn"]} for each in kinds]}
+        without = {"body": 0, "userId": 0, "message": 0}
+        found = {each["turn"]: each for each in await log.find(lasts, without).to_list()} if kinds else {}
+        backlogs: dict[str, Backlog] = {}
+        for kind in sorted(kinds, key=lambda each: each["turn"], reverse=True):
+            endpoint_id, is_dead = kind["_id"]["endpoint"], kind["_id"]["state"] == "dead"
+            before = backlogs.get(endpoint_id, Backlog())
+            failed = list(before.failed)
+            if (last := found.get(kind["turn"])) is not None:
+                fields = {name: last[name] for name in ("at", "type", "attempts", "status", "error")}
+                failed.append(FailedAttempt(**fields, is_given_up=is_dead))
+            counted = {"given_up" if is_dead else "waiting": kind["messages"]}
+            backlogs[endpoint_id] = msgspec.structs.replace(before, failed=failed, **counted)
+        return backlogs
+
+    @operation()
     async def revive(self, endpoint_id: str, message_id: str | None, *, now: int) -> int:
         dead: Document = {"endpoint": {"$eq": endpoint_id}, "state": "dead"}
         if message_id is not None:
@@ -187,6 +211,17 @@ async def _take_turns(database: Database, count: int) -> int:
 def due_query(endpoint_id: str, now: int) -> Document:
     """Messages to be tried again by now."""
     return {"endpoint": {"$eq": endpoint_id}, "state": "pending", "next_at": {"$lte": now}}
+
+
+def backlog_pipeline(endpoint_ids: Collection[str]) -> list[Document]:
+    """How many messages did not arrive, and the turn of the last, by endpoint and state."""
+    missed = {"endpoint": {"$in": list(endpoint_ids)}, "state": {"$in": ["pending", "dead"]}}
+    key = {"endpoint": "$endpoint", "state": "$state"}
+    return [
+        {"$match": missed},
+        {"$project": {"_id": 0, "endpoint": 1, "state": 1, "turn": 1}},
+        {"$group": {"_id": key, "messages": {"$sum": 1}, "turn": {"$max": "$turn"}}},
+    ]
 
 
 def reminders_query(endpoint_id: str, now: int) -> Document:

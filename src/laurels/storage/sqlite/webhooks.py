@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from laurels.application.ports.webhooks import LOG, Cursor
+from laurels.application.ports.webhooks import LOG, Backlog, Cursor, FailedAttempt
 from laurels.domain.webhooks import USER_DELETED, Delivery, Endpoint, State
 from laurels.storage.sqlite.connection import rows, transaction
 from laurels.storage.sqlite.database import Concern, projecting, reading, writing
@@ -43,6 +43,15 @@ _CURSORS = """
         SELECT 1 FROM webhook_deliveries AS d
         WHERE d.endpoint = ?1 AND d.user_id = asked.value AND d.state = 'pending')
     FROM json_each(?2) AS asked LEFT JOIN webhook_cursors AS c ON c.endpoint = ?1 AND c.user_id = asked.value
+    """
+
+# Counted along an index that has nothing else; then the last of each kind is looked up.
+_BACKLOGS = """
+    SELECT kinds.endpoint, kinds.state, kinds.messages, last.at, last.type, last.attempts, last.status, last.error
+    FROM (SELECT endpoint, state, count(*) AS messages, max(turn) AS turn FROM webhook_deliveries
+          WHERE endpoint IN (SELECT id FROM webhooks) AND state IN ('pending', 'dead')
+          GROUP BY endpoint, state) AS kinds
+    JOIN webhook_deliveries AS last ON last.turn = kinds.turn ORDER BY kinds.endpoint, kinds.turn DESC
     """
 
 
@@ -149,6 +158,16 @@ class SQLiteWebhooks(Concern):
             "endpoint = ?1 AND (?2 IS NULL OR state = ?2) ORDER BY turn DESC LIMIT ?3",
             (endpoint_id, state, limit),
         )
+
+    @reading
+    def backlogs(self, connection: apsw.Connection) -> dict[str, Backlog]:
+        found: dict[str, Backlog] = {}
+        for endpoint_id, state, messages, *last in rows(connection, _BACKLOGS):
+            before = found.get(endpoint_id, Backlog())
+            failed = [*before.failed, FailedAttempt(*last, is_given_up=state == "dead")]
+            counted = {"given_up" if state == "dead" else "waiting": messages}
+            found[endpoint_id] = msgspec.structs.replace(before, failed=failed, **counted)
+        return found
 
     @writing
     def revive(self, connection: apsw.Connection, endpoint_id: str, message_id: str | None, *, now: int) -> int:

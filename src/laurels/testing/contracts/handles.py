@@ -69,6 +69,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "keys": lambda store: store.keys.all(),
     "keys_version": lambda store: store.keys.version(),
     "touch_keys": lambda store: store.keys.touch({"abcdefghijkl": NOON}),
+    "webhook_backlogs": lambda store: store.webhooks.backlogs(),
     "take_tokens": lambda store: store.limits.take("one", Bucket(10, 1.0), 1, NOON),
     "check": lambda store: store.check(),
 }

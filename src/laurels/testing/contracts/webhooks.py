@@ -7,7 +7,7 @@ import asyncio
 from msgspec.structs import replace
 
 from laurels.application.ports.store import Store
-from laurels.application.ports.webhooks import LOG, Cursor
+from laurels.application.ports.webhooks import LOG, Backlog, Cursor, FailedAttempt
 from laurels.domain.webhooks import Delivery, Endpoint
 from laurels.testing.builders import NOON, event_entry, history
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
@@ -200,6 +200,35 @@ class WebhookContract:
         ]
         assert await other.webhooks.revive("wh_a", None, now=NOON) == 2
         assert len(await one.webhooks.due("wh_a", now=NOON, limit=9)) == 3
+
+    async def test_what_did_not_arrive_is_counted_exactly_for_all_endpoints_at_once(
+        self, open_store: OpenStore
+    ) -> None:
+        one, other = await open_store(), await open_store()
+        assert await one.webhooks.backlogs() == {}
+        for name in ("wh_a", "wh_b", "wh_c"):
+            await one.webhooks.add(endpoint(name))
+        await one.webhooks.record_attempts([delivery(n + 1, f"user {n}", at=NOON + n) for n in range(150)])
+        await one.webhooks.record_attempts([delivery(1, "dan", state="dead", attempts=10, error=None)])
+        await one.webhooks.record_attempts([delivery(1, endpoint="wh_b"), delivery(1, "eve", endpoint="gone")])
+        await one.webhooks.record_attempts([delivery(1, endpoint="wh_b", state="done")])
+        await one.webhooks.record_attempts([delivery(1, "bob", endpoint="wh_c", state="dead")])
+        expected = {
+            "wh_a": Backlog(
+                150,
+                1,
+                [
+                    FailedAttempt(NOON, "badge.awarded", 10, 500, None, is_given_up=True),
+                    FailedAttempt(NOON + 149, "badge.awarded", 1, 500, "answered 500", is_given_up=False),
+                ],
+            ),
+            "wh_c": Backlog(0, 1, [FailedAttempt(NOON, "badge.awarded", 1, 500, "answered 500", is_given_up=True)]),
+        }
+        assert await other.webhooks.backlogs() == expected
+        await one.webhooks.revive("wh_c", None, now=NOON)
+        assert (await other.webhooks.backlogs())["wh_c"].waiting == 1
+        await one.webhooks.remove("wh_a")
+        assert (await other.webhooks.backlogs()).keys() == {"wh_c"}
 
     async def test_the_log_of_what_arrived_is_bounded_and_without_bodies(self, open_store: OpenStore) -> None:
         store = await open_store()

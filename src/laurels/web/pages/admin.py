@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from litestar import Request, Response
-from msgspec import UNSET
 
 from laurels.application.service import Service
 from laurels.application.webhooks.webhooks import Webhooks
@@ -16,12 +15,12 @@ from laurels.domain.rules.badges.awards import badge_and_period
 from laurels.errors import InvalidInput, InvalidQuery, StoreError, UnknownUser
 from laurels.web.languages import Language
 from laurels.web.names import shown_name
+from laurels.web.pages.admin_figures import NO_STORE, figures_part, news_part
 from laurels.web.pages.learner import ledger_line
 from laurels.web.rendering import language_of, page
 from laurels.web.viewing import host_of
 
 LINES = 50
-NO_STORE = {"cache-control": "no-store"}
 
 
 def sign_in_page(request: Request[Any, Any, Any], *, failed: bool = False) -> Response[str]:
@@ -59,11 +58,10 @@ async def overview_page(
         user_id=user_id,
         notice=notice,
         learner=learner,
-        state=await _state(service, language),
+        figures=await figures_part(request, service, language),
+        news=(await news_part(request, service, webhooks, language))[0],
         rulebook=service.rulebook,
         keys=await _keys(service, language),
-        webhooks=await _webhooks(webhooks, language),
-        tasks=[{"name": task.name, "health": task.health} for task in service.tasks],
         token=host_of(request).form_token(request),
     )
     answer.headers.update(NO_STORE)
@@ -115,52 +113,6 @@ async def _keys(service: Service, language: Language) -> list[dict[str, str]]:
         for key in keys
         if key.counts(now)
     ]
-
-
-async def _webhooks(webhooks: Webhooks, language: Language) -> list[dict[str, str]]:
-    """The endpoints, without their secrets, and what they are still owed."""
-    try:
-        endpoints = await webhooks.all()
-        waiting = [await webhooks.deliveries(each.id, state="pending") for each in endpoints]
-    except StoreError:
-        return []
-    return [
-        {
-            # No more than its host: paths of chat services are secrets.
-            "host": urlsplit(each.url).hostname or "",
-            "types": ", ".join(sorted(each.types)),
-            "waiting": language.number(len(owed)),
-            "last": (owed[0].error or "") if owed else "",
-        }
-        for each, owed in zip(endpoints, waiting, strict=True)
-    ]
-
-
-async def _state(service: Service, language: Language) -> list[tuple[str, str]]:
-    _, number = language.text, language.number
-    stats, behind = service.recorder.stats, service.projector.behind_seconds
-    rows = [
-        (_("Events recorded by this process"), number(stats.recorded)),
-        (_("Repeated events"), number(stats.replayed)),
-        (_("Refused events"), number(stats.invalid + stats.conflicts)),
-        (_("Faults"), number(stats.faults)),
-        (
-            _("Boards are behind by"),
-            language.plural("{count} second", "{count} seconds", behind),
-        ),
-    ]
-    try:
-        board = await service.leaderboards.page(limit=1)
-        rows.insert(0, (_("Learners on the boards"), number(board.total)))
-        is_stale = board.stale is not UNSET
-    except StoreError:
-        is_stale = True
-    rows.insert(0, (_("Database"), _("away") if is_stale else _("there")))
-    if service.fallback is not None:
-        spool = await service.fallback.spool.stats()
-        rows.append((_("Events that wait in the spool"), number(spool.waiting)))
-        rows.append((_("Events that were set aside"), number(spool.set_aside)))
-    return rows
 
 
 async def _learner(

@@ -15,7 +15,7 @@ from laurels.domain.ledger import Notify
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import RulebookError
 from laurels.web.languages import Language
-from laurels.web.pages.admin import NO_STORE
+from laurels.web.pages.admin_figures import NO_STORE
 from laurels.web.rendering import language_of, page
 from laurels.web.viewing import host_of
 
