@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from time import monotonic
 
 from msgspec import UNSET, Struct, UnsetType, field
@@ -96,8 +96,17 @@ class _Replayed(Struct):
     repointing: Repointing | None = None
 
 
-async def preview(store: Store, rulebook: Rulebook, *, repoint: bool = False) -> Preview:
-    """What a backfill under `rulebook` would award now; with `repoint` after points are counted anew. Reads only."""
+async def preview(
+    store: Store,
+    rulebook: Rulebook,
+    *,
+    repoint: bool = False,
+    on_progress: Callable[[int, int], object] = lambda learners, events: None,
+) -> Preview:
+    """What a backfill under `rulebook` would award now; with `repoint` after points are counted anew. Reads only.
+
+    `on_progress` is told how many learners and events were looked at, after each learner.
+    """
     started = monotonic()
     badges = {badge.id: BadgePreview(badge.id) for badge in rulebook.badges}
     made = Preview(list(badges.values()))
@@ -128,6 +137,7 @@ async def preview(store: Store, rulebook: Rulebook, *, repoint: bool = False) ->
         made.points += gained
         level_at = rulebook.levels.level_at
         made.levels_changed += level_at(replayed.total_points) != level_at(replayed.total_points + gained)
+        on_progress(made.learners, made.events)
         await asyncio.sleep(0)
     made.currencies = dict(currencies) or UNSET
     made.estimated_seconds = round(monotonic() - started, 3)

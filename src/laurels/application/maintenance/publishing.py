@@ -122,11 +122,17 @@ class Publications:
         await self._store.jobs.add(job)
         return published, job
 
-    async def preview(self, rulebook: Rulebook, *, repoint: bool = False) -> Preview:
+    async def preview(
+        self,
+        rulebook: Rulebook,
+        *,
+        repoint: bool = False,
+        on_progress: Callable[[int, int], object] = lambda learners, events: None,
+    ) -> Preview:
         """What a backfill under a rulebook would award, with `repoint` after points are counted anew; one at a time,
-        for each reads the whole ledger. Raises StoreError."""
+        for each reads the whole ledger. `on_progress` is told of learners and events. Raises StoreError."""
         async with self._previewing:
-            return await preview(self._store, rulebook, repoint=repoint)
+            return await preview(self._store, rulebook, repoint=repoint, on_progress=on_progress)
 
     async def job(self, job_id: str) -> Job:
         """A job as it was saved last. Raises UnknownJob or StoreError."""

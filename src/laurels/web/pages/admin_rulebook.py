@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from litestar import Request, Response
 
-from laurels.application.maintenance.backfill import Preview
 from laurels.application.maintenance.publishing import Publications
 from laurels.application.ports.jobs import Job
 from laurels.application.service import Service
 from laurels.domain.ledger import Notify
-from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import RulebookError
 from laurels.web.languages import Language
 from laurels.web.pages.admin_figures import NO_STORE
+from laurels.web.pages.admin_preview import previewing_page
 from laurels.web.rendering import language_of, page
 from laurels.web.viewing import host_of
 
 # Versions and jobs that are shown.
 LAST = 10
-# Learners who are named beside a badge that they would get.
-SAMPLES = 3
 BACKFILL, REPOINT = "backfill", "repoint"
 
 
@@ -32,10 +28,10 @@ async def rulebook_page(
     *,
     fields: dict[str, str] | None = None,
     mistakes: list[str] | None = None,
-    preview: dict[str, Any] | None = None,
+    is_tried: bool = False,
 ) -> Response[str]:
     """What is in force, and the form for another one; `fields` are what was sent with it, `mistakes` what is wrong with
-    that, or `preview` what it would bring, in words."""
+    that. Where it `is_tried` the page is cut where what it would bring belongs."""
     language = language_of(request)
     versions = await service.store.rulebook.versions(limit=LAST)
     answer = page(
@@ -61,7 +57,7 @@ async def rulebook_page(
         fields=fields or {},
         after=_after(fields or {}),
         mistakes=mistakes or [],
-        preview=preview,
+        is_tried=is_tried,
         token=host_of(request).form_token(request),
     )
     answer.headers.update(NO_STORE)
@@ -79,9 +75,8 @@ async def submit(
         return await rulebook_page(request, service, fields=fields, mistakes=mistakes)
     after = _after(fields)
     if fields.get("do") != "publish":
-        found = await publications.preview(rulebook, repoint=after == REPOINT)
-        shown = _previewed(found, rulebook, language_of(request))
-        return await rulebook_page(request, service, fields=fields, preview=shown)
+        around = await rulebook_page(request, service, fields=fields, is_tried=True)
+        return await previewing_page(request, service, publications, rulebook, around=around, repoint=after == REPOINT)
     told = fields.get("notify")
     notify: Notify = "digest" if told == "digest" else "each" if told == "each" else "none"
     await publications.publish(
@@ -119,29 +114,4 @@ def _job(job: Job, language: Language) -> dict[str, Any]:
         "learners": language.number(job.learners),
         "awards": language.number(sum(job.awards.values())),
         "error": job.error or "",
-    }
-
-
-def _previewed(preview: Preview, rulebook: Rulebook, language: Language) -> dict[str, Any]:
-    number = language.number
-    names = {badge.id: badge.name for badge in rulebook.badges}
-    return {
-        "learners": number(preview.learners),
-        "events": number(preview.events),
-        "points": number(preview.points),
-        "levels": number(preview.levels_changed),
-        "seconds": number(max(1, round(preview.estimated_seconds))),
-        "badges": [
-            {
-                "name": names.get(each.badge_id, each.badge_id),
-                "holders": number(each.holders),
-                "would_earn": number(each.would_earn),
-                "samples": [
-                    f"{sample.user_id} ({language.date(date.fromisoformat(sample.earned_at[:10]))})"
-                    for sample in each.samples[:SAMPLES]
-                ],
-            }
-            for each in preview.badges
-            if each.would_earn
-        ],
     }
