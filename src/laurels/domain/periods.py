@@ -119,6 +119,8 @@ def month_length(first: int) -> int:
     return month_of(first + 31) - first
 
 
+# The same few thousand days stand in all activities.
+@lru_cache(maxsize=16_384)
 def day_name(day: int) -> str:
     """`2026-11-23`."""
     return date.fromordinal(day).isoformat()

@@ -61,6 +61,13 @@ class Pen:
             font=PRINT_FONT if is_print else None,
         )
         self._tooltips = not is_print
+        # Three pictures of a page show the days of one activity.
+        self._days: tuple[Activity, list[Day]] | None = None
+
+    def _days_of(self, activity: Activity) -> list[Day]:
+        if self._days is None or self._days[0] is not activity:
+            self._days = activity, days_of(activity)
+        return self._days[1]
 
     def level(self, dashboard: Dashboard, width: float | None = None) -> Markup:
         """The level as a ring, with the points that are missing to the next one."""
@@ -77,7 +84,7 @@ class Pen:
     def streak(self, dashboard: Dashboard, activity: Activity, today: date, width: float | None = None) -> Markup:
         """The streak as a flame, with the latest days."""
         return draw_streak(
-            days_of(activity),
+            self._days_of(activity),
             today=today,
             current=dashboard.daily_streak,
             longest=dashboard.longest_streak,
@@ -90,7 +97,7 @@ class Pen:
         """The last 53 weeks, a square a day."""
         first, last = last_year(today)
         return draw_heatmap(
-            days_of(activity),
+            self._days_of(activity),
             first=first,
             last=last,
             today=today,
@@ -102,7 +109,9 @@ class Pen:
     def calendar_year(self, activity: Activity, year: int) -> Markup:
         """A calendar year, a square a day."""
         first, last = date(year, 1, 1), date(year, 12, 31)
-        return draw_heatmap(days_of(activity), first=first, last=last, tooltips=self._tooltips, options=self.options)
+        return draw_heatmap(
+            self._days_of(activity), first=first, last=last, tooltips=self._tooltips, options=self.options
+        )
 
     def points(self, activity: Activity, today: date) -> Markup:
         """Points of the last half year, by week."""
@@ -151,7 +160,7 @@ class Pen:
 
     def medal(self, badge: BadgeStateView, size: int = MEDAL) -> Markup:
         """A learner's medal, by the sprite of the page: whole when it is earned, with its progress while it is open."""
-        return self._of_sprite(kind_of(badge), badge.name, None if badge.earned else _hundredths(badge.fraction), size)
+        return self._of_sprite(kind_of(badge), badge.name, None if badge.earned else hundredths(badge.fraction), size)
 
     def catalogue_medal(self, badge: BadgeDefinitionView) -> Markup:
         """The medal of a badge, by the sprite of the page."""
@@ -201,10 +210,15 @@ def length_of(streak: int, unit: Unit, language: Language) -> str:
 
 def days_of(activity: Activity) -> list[Day]:
     """The days of an activity."""
-    return [Day(date.fromisoformat(day.date), day.points, day.events, day.state or None) for day in activity.days]
+    return [Day(_day_named(day.date), day.points, day.events, day.state or None) for day in activity.days]
 
 
-def _hundredths(fraction: float) -> float:
+@lru_cache(maxsize=16_384)
+def _day_named(name: str) -> date:
+    return date.fromisoformat(name)
+
+
+def hundredths(fraction: float) -> float:
     """`fraction` cut to what a picture shows of it; never nothing of something, nor all of less."""
     return min(max(int(fraction * 100) / 100, 0.01), 0.99) if 0 < fraction < 1 else fraction
 

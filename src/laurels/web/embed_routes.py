@@ -13,7 +13,7 @@ from laurels.application.service import Service
 from laurels.web.pages.embeds import PICTURES, badge_picture, framed_by, learner_picture
 from laurels.web.pages.learner import learner_page
 from laurels.web.rendering import STATIC
-from laurels.web.viewing import closed, host_of, is_shown_to_all, may_see, nobody, nothing, query_of
+from laurels.web.viewing import closed, host_of, is_shown_to_all, known_to, nobody, nothing, query_of
 
 
 @get("/embed/badge/{name:str}", include_in_schema=False, sync_to_thread=False)
@@ -32,10 +32,11 @@ def badge_image(
 async def embedded(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[Any]:
     kind = next((one for one in PICTURES if request.scope["raw_path"].endswith(f"/{one}.svg".encode())), None)
     user_id = host_of(request).user_id(request, "/embed/", tail=f"/{kind}.svg" if kind else "")
-    if not await may_see(request, service, user_id):
+    known = await known_to(request, service, user_id)
+    if known is None:
         return nobody(request)
     if kind is not None:
-        is_public = await is_shown_to_all(request, service, user_id)
+        is_public = is_shown_to_all(request, known.progress)
         return await learner_picture(request, service, user_id, kind, is_public=is_public)
     name = quote(user_id, safe="")
     address = f"/embed/{name}{query_of(request)}"
@@ -43,6 +44,7 @@ async def embedded(request: Request[Any, Any, Any], service: NamedDependency[Ser
         request,
         service,
         user_id,
+        known,
         address=address,
         live=f"/stream/u/{name}",
         template="embed.html",

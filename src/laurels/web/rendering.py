@@ -16,6 +16,7 @@ from litestar import MediaType, Request, Response
 
 from laurels.application.lru_cache import LruCache
 from laurels.web.languages import Language, available, negotiate
+from laurels.web.languages import language as language_named
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -63,6 +64,14 @@ def render(template: str, *, language: Language, path: str, **values: Any) -> st
     """The text of a page. The language is at hand in the template as `L`, its words as `_` and `_n`."""
     found = environment().get_template(template)
     return found.render(L=language, _=language.text, _n=language.plural, path=path, **values)
+
+
+@lru_cache(maxsize=16)
+def macros_of(template: str, code: str) -> Any:
+    """The macros of a template, in the words of a language."""
+    spoken = language_named(code)
+    found = environment().get_template(template)
+    return found.make_module({"L": spoken, "_": spoken.text, "_n": spoken.plural})
 
 
 def page_of(html: str, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[str]:

@@ -22,7 +22,7 @@ from laurels.web.pages.board import board_page, timeframe_of
 from laurels.web.pages.learner import learner_page
 from laurels.web.rendering import STATIC, kept_pages
 from laurels.web.static_files import static_route
-from laurels.web.viewing import closed, host_of, may_see, nobody, nothing, query_of
+from laurels.web.viewing import closed, host_of, known_to, may_see, nobody, nothing, query_of
 
 
 @get("/", include_in_schema=False, sync_to_thread=False)
@@ -40,11 +40,12 @@ def docs() -> bytes:
 @get("/u/{user_id:path}", include_in_schema=False)
 async def learner(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[str]:
     user_id = host_of(request).user_id(request, "/u/")
-    if not await may_see(request, service, user_id):
+    known = await known_to(request, service, user_id)
+    if known is None:
         return nobody(request)
     name = quote(user_id, safe="")
     return await learner_page(
-        request, service, user_id, address=f"/u/{name}{query_of(request)}", live=f"/stream/u/{name}"
+        request, service, user_id, known, address=f"/u/{name}{query_of(request)}", live=f"/stream/u/{name}"
     )
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 from litestar import Request, Response
 
+from laurels.application.queries.learners.learners import Known
 from laurels.application.service import Service
+from laurels.domain.progress import Progress
 from laurels.domain.ranking import Visibility
 from laurels.errors import UnknownUser
 from laurels.web.host import Host
@@ -25,16 +27,22 @@ def host_of(request: Request[Any, Any, Any]) -> Host:
 
 async def may_see(request: Request[Any, Any, Any], service: Service, user_id: str) -> bool:
     """Whether there is a learner with this id whom the viewer may see."""
+    return await known_to(request, service, user_id) is not None
+
+
+async def known_to(request: Request[Any, Any, Any], service: Service, user_id: str) -> Known | None:
+    """What is known of a learner whom the viewer may see; None for anybody else. To be used before the next await."""
     viewer = host_of(request).viewer(request)
     try:
-        return await is_shown_to_all(request, service, user_id) or viewer.is_reader or viewer.user_id == user_id
+        known = await service.learners.known(user_id)
     except UnknownUser:
-        return False
+        return None
+    is_seen = is_shown_to_all(request, known.progress) or viewer.is_reader or viewer.user_id == user_id
+    return known if is_seen else None
 
 
-async def is_shown_to_all(request: Request[Any, Any, Any], service: Service, user_id: str) -> bool:
-    """Whether everybody may see this learner. Raises UnknownUser or StoreError."""
-    progress = (await service.learners.known(user_id)).progress
+def is_shown_to_all(request: Request[Any, Any, Any], progress: Progress) -> bool:
+    """Whether everybody may see this learner."""
     # Someone under an alias or off the boards has said that they do not want to be seen under their id.
     if progress.visibility is not Visibility.PUBLIC or progress.is_suspended:
         return False

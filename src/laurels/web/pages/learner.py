@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from litestar import Request, Response
 from msgspec import UNSET, Struct
 from msgspec.structs import asdict
 
+from laurels.application.queries.learners.learners import Known
 from laurels.application.queries.translations import translated
 from laurels.application.queries.views import Activity, BadgeStateView, Dashboard, UserView
 from laurels.application.service import Service
@@ -32,11 +34,12 @@ from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
 from laurels.domain.rules.badges.awards import badge_and_period
 from laurels.domain.rules.languages import language_for
-from laurels.web.drawing import HEATMAP, SMALL_MEDAL, Pen, last_earned
+from laurels.web.drawing import HEATMAP, SMALL_MEDAL, Pen, hundredths, last_earned
 from laurels.web.languages import Language
 from laurels.web.names import initial_of, shown_name
 from laurels.web.pages.badges import held_line
-from laurels.web.rendering import kept_of, language_of, page_of, render
+from laurels.web.pictures import Markup
+from laurels.web.rendering import kept_of, language_of, macros_of, page_of, render
 
 RECENT = 12
 # A page says how long ago something was: for so many milliseconds it may say the same.
@@ -57,13 +60,15 @@ class Learner(Struct, frozen=True):
 
 async def read_learner(service: Service, user_id: str, language: Language) -> Learner:
     """Everything for the page of `user_id`, in one language. Raises UnknownUser or StoreError."""
-    dashboard = await service.learners.dashboard(user_id)
-    activity = await service.learners.activity(user_id)
-    today = await service.learners.today(user_id)
+    learners = service.learners
+    shares = await service.rarity.shares()
     asked = language_for(service.rulebook, language.code)
-    dashboard = translated(dashboard, service.rulebook, asked)
-    badges = [translated(each, service.rulebook, asked) for each in await service.learners.badges(user_id)]
-    known = await service.learners.known(user_id)
+    dashboard = translated(await learners.dashboard(user_id), service.rulebook, asked)
+    # Read once, and used before anything else is awaited.
+    known = await learners.known(user_id)
+    activity, today = learners.activity_of(known), learners.today_of(known.progress)
+    states = learners.badges_of(known.progress, shares)
+    badges = [translated(each, service.rulebook, asked) for each in states]
     after = max(0, known.progress.seq - RECENT)
     recent = [] if known.stale is not UNSET else await service.store.ledger.entries(user_id, after=after, limit=RECENT)
     return Learner(dashboard, activity, badges, recent[::-1], known.progress, service.clock(), today)
@@ -73,15 +78,16 @@ async def learner_page(
     request: Request[Any, Any, Any],
     service: Service,
     user_id: str,
+    known: Known,
     *,
     address: str,
     live: str,
     template: str = "learner.html",
     headers: dict[str, str] | None = None,
 ) -> Response[str]:
-    """The page. `address` is where it can be had again, `live` its stream. Raises UnknownUser or StoreError."""
+    """The page of a user of whom so much is `known`. `address` is where it can be had again, `live` its stream. Raises
+    UnknownUser or StoreError."""
     language = language_of(request)
-    known = await service.learners.known(user_id)
     now = service.clock()
     rules = service.rulebook
     kept = kept_of(request)
@@ -165,7 +171,44 @@ def _badge(state: BadgeStateView, pen: Pen, zone: ZoneInfo) -> dict[str, Any]:
     shown["held_line"] = held_line(state.held, pen.language)
     last = shown["last_earned"] = last_earned(state)
     shown["date"] = pen.language.date(_day(last, zone)) if last else ""
+    item = _Item(
+        badge_id=state.badge_id,
+        name=shown["name"],
+        description=state.description,
+        rarity=state.rarity,
+        medal=shown["medal"],
+        hidden=state.hidden is True,
+        fraction=0 if state.earned else hundredths(state.fraction),
+        times=0 if state.count is UNSET else state.count,
+        last_earned=last,
+        date=shown["date"],
+        held_line=shown["held_line"],
+    )
+    shown["item"] = _item(item, pen.language.code, is_earned=state.earned)
     return shown
+
+
+class _Item(NamedTuple):
+    """All that the line of a badge shows."""
+
+    badge_id: str
+    name: str
+    description: str
+    rarity: str
+    medal: Markup
+    hidden: bool
+    fraction: float
+    times: int
+    last_earned: str
+    date: str
+    held_line: str
+
+
+# A page has one for each badge of the rulebook, and most are the same for many learners.
+@lru_cache(maxsize=8_192)
+def _item(item: _Item, code: str, *, is_earned: bool) -> Markup:
+    macros = macros_of("badge_items.html", code)
+    return Markup((macros.earned if is_earned else macros.opened)(item._asdict()))
 
 
 def _day(instant: str, zone: ZoneInfo) -> date:

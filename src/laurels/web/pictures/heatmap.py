@@ -7,8 +7,9 @@ for each calendar year.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 
 from laurels.web.pictures.canvas import DEFAULTS, Canvas, PictureOptions
 from laurels.web.pictures.days import LEVELS, WEEK, Day, DayState, activity_summary, by_date, heat_levels
@@ -131,32 +132,28 @@ def _squares(
     *,
     tooltips: bool,
 ) -> Markup:
-    options = canvas.options
-    labels, mirrored = options.labels, options.rtl
-    prefix = options.id("h")
+    labels, mirrored = canvas.options.labels, canvas.options.rtl
+    head = f'<use href="#{canvas.options.id("h")}'
     words = {"frozen": labels.frozen, "paused": labels.paused, "repaired": labels.repaired}
     spoken: dict[tuple[int, str | None], str] = {}
     rows: list[list[str]] = [[] for _ in range(WEEK)]
-    offset = (start.weekday() - first_weekday) % WEEK
-    columns = (offset + (end - start).days) // WEEK + 1
-    for at in range((end - start).days + 1):
-        day = start + timedelta(days=at)
-        column, row = divmod(offset + at, WEEK)
+    places, columns = _places(labels.day, start, end, first_weekday, mirrored=mirrored, tooltips=tooltips)
+    nothing = f": {escape(labels.points(0))}</title></use>" if tooltips else "/>"
+    for day, row, place in places:
         entry = shown.get(day)
-        level = levels.get(day, 0)
-        state = entry.state if entry is not None else None
-        kind = state[0] if state is not None and level == 0 else str(level)
-        place = columns - 1 - column if mirrored else column
-        x = f' x="{place}"' if place else ""
-        if not tooltips:
-            rows[row].append(f'<use href="#{prefix}{kind}"{x}/>')
+        if entry is None:
+            rows[row].append(f"{head}0{place}{nothing}")
             continue
-        points = entry.points if entry is not None else 0
-        said = spoken.get((points, state))
+        level, state = levels.get(day, 0), entry.state
+        kind = state[0] if state is not None and level == 0 else str(level)
+        if not tooltips:
+            rows[row].append(f"{head}{kind}{place}/>")
+            continue
+        said = spoken.get((entry.points, state))
         if said is None:
-            said = f": {labels.points(points)}{f', {words[state]}' if state is not None else ''}"
-            said = spoken[points, state] = escape(said)
-        rows[row].append(f'<use href="#{prefix}{kind}"{x}><title>{escape(labels.day(day))}{said}</title></use>')
+            said = f": {labels.points(entry.points)}{f', {words[state]}' if state is not None else ''}"
+            said = spoken[entry.points, state] = f"{escape(said)}</title></use>"
+        rows[row].append(f"{head}{kind}{place}{said}")
     groups = [
         element("g", Markup("".join(squares)), transform=f"translate(0 {row})" if row else None)
         for row, squares in enumerate(rows)
@@ -164,6 +161,26 @@ def _squares(
     ]
     left = number(canvas.x(margin + _LEFT, columns * _PITCH) + (_PITCH * (1 - _SIDE) if mirrored else 0))
     return element("g", *groups, transform=f"translate({left} {number(y + _TOP)}) scale({_PITCH})")
+
+
+# Years end on the same days for everybody in the same language.
+@lru_cache(maxsize=64)
+def _places(
+    name_of: Callable[[date], str], start: date, end: date, first_weekday: int, *, mirrored: bool, tooltips: bool
+) -> tuple[list[tuple[date, int, str]], int]:
+    """Each day with its row, and with what its square has of its own: its place, and its name as a tooltip begins; and
+    the number of columns."""
+    offset = (start.weekday() - first_weekday) % WEEK
+    columns = (offset + (end - start).days) // WEEK + 1
+    places: list[tuple[date, int, str]] = []
+    for at in range((end - start).days + 1):
+        day = start + timedelta(days=at)
+        column, row = divmod(offset + at, WEEK)
+        place = columns - 1 - column if mirrored else column
+        x = f' x="{place}"' if place else ""
+        title = f"><title>{escape(name_of(day))}" if tooltips else ""
+        places.append((day, row, f'"{x}{title}'))
+    return places, columns
 
 
 def _labels(

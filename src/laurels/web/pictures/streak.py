@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from laurels.web.pictures.canvas import DEFAULTS, Canvas, PictureOptions
 from laurels.web.pictures.days import WEEK, Day, by_date
 from laurels.web.pictures.shapes import CHECK, FLAME, FLAME_CORE, FLAME_INNER, FLAME_SIZE, SNOWFLAKE
 from laurels.web.pictures.svg import Markup, element, join, number
+from laurels.web.pictures.theme import Theme, paint
 
 StreakDay = Literal["active", "frozen", "paused", "repaired", "missed", "pending", "before"]
 
@@ -135,20 +137,25 @@ def _day(canvas: Canvas, day: date, state: StreakDay, x: float, *, is_today: boo
     disc = element(
         "g",
         element("title", f"{options.labels.day(day)}: {word}") if word else Markup(),
-        *_disc(options, state),
+        _disc(options.theme, state),
         _today_ring(options) if is_today else Markup(),
         transform=f"translate({number(canvas.x(x))} 126)",
     )
     return join(letter, disc)
 
 
-def _disc(options: PictureOptions, state: StreakDay) -> list[Markup]:
+@lru_cache(maxsize=64)
+def _disc(theme: Theme, state: StreakDay) -> Markup:
+    return join(*_marks(theme, state))
+
+
+def _marks(theme: Theme, state: StreakDay) -> list[Markup]:
     def circle(fill: str, stroke: str | None = None, *, dashes: str | None = None) -> Markup:
         return element(
             "circle",
             r=_RADIUS if stroke is None else _RADIUS - 0.75,
-            fill=options.paint(fill) if fill != "none" else fill,
-            stroke=options.paint(stroke) if stroke else None,
+            fill=paint(fill, theme) if fill != "none" else fill,
+            stroke=paint(stroke, theme) if stroke else None,
             stroke_width=1.5 if stroke else None,
             stroke_dasharray=dashes,
         )
@@ -158,7 +165,7 @@ def _disc(options: PictureOptions, state: StreakDay) -> list[Markup]:
             "path",
             d=shape,
             fill="none",
-            stroke=options.paint(colour),
+            stroke=paint(colour, theme),
             stroke_width=thickness,
             stroke_linecap="round",
             stroke_linejoin="round",
@@ -178,7 +185,7 @@ def _disc(options: PictureOptions, state: StreakDay) -> list[Markup]:
         case "pending":
             return [circle("none", "muted", dashes="2.4 2.4")]
         case "before":
-            return [element("circle", r=2, fill=options.paint("line"))]
+            return [element("circle", r=2, fill=paint("line", theme))]
 
 
 def _today_ring(options: PictureOptions) -> Markup:

@@ -50,9 +50,7 @@ def element(name: str, /, *children: str, **attributes: str | float | None) -> M
     for keyword, value in attributes.items():
         if value is None:
             continue
-        attribute = keyword.rstrip("_").replace("_", "-")
-        if attribute == "style" or attribute.startswith("on"):
-            raise ValueError(f"a picture has no {attribute!r} attribute: use presentation attributes")
+        attribute = _attribute(keyword)
         if attribute == "href" and not str(value).startswith("#"):
             raise ValueError("a picture refers to its own elements only: href must start with '#'")
         parts.append(f' {attribute}="{escape(value) if isinstance(value, str) else number(value)}"')
@@ -60,6 +58,14 @@ def element(name: str, /, *children: str, **attributes: str | float | None) -> M
         return Markup("".join(parts) + "/>")
     inner = "".join(child if isinstance(child, Markup) else escape(child) for child in children)
     return Markup(f"{''.join(parts)}>{inner}</{name}>")
+
+
+@lru_cache(maxsize=256)
+def _attribute(keyword: str) -> str:
+    attribute = keyword.rstrip("_").replace("_", "-")
+    if attribute == "style" or attribute.startswith("on"):
+        raise ValueError(f"a picture has no {attribute!r} attribute: use presentation attributes")
+    return attribute
 
 
 def join(*parts: Markup) -> Markup:

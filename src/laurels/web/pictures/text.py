@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 LONGEST = 1_000
 """Characters of a text that are looked at; no line of a picture shows as many."""
+
+_SHORT = 80
 
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
 _FSI, _RLI, _PDI = "\u2068", "\u2067", "\u2069"
@@ -29,6 +32,8 @@ def clean(text: str) -> str:
     Kept are the joiners that scripts and emoji need and the marks for direction, which reach no further than their
     place. At most three accents stay on a letter.
     """
+    if text.isascii() and text.isprintable():
+        return " ".join(text[:LONGEST].split())
     kept: list[str] = []
     marks = 0
     for character in text[:LONGEST]:
@@ -85,8 +90,12 @@ def width_of(text: str, size: float, *, bold: bool = False) -> float:
 
 def fit(text: str, *, width: float, size: float, bold: bool = False) -> str:
     """`text` cleaned and, where it is wider than `width`, cut between two characters, with an ellipsis."""
+    # The same words stand in all pictures; a long text is somebody's, and would stay in memory.
+    return (_kept_cut if len(text) <= _SHORT else _cut)(text, width / size / (1.06 if bold else 1))
+
+
+def _cut(text: str, available: float) -> str:
     text = clean(text)
-    available = width / size / (1.06 if bold else 1)
     room = available - _ems(_ELLIPSIS)
     used, short = 0.0, 0
     for cluster in clusters(text):
@@ -96,6 +105,9 @@ def fit(text: str, *, width: float, size: float, bold: bool = False) -> str:
         if used <= room:
             short += len(cluster)
     return text
+
+
+_kept_cut = lru_cache(maxsize=8_192)(_cut)
 
 
 def initial(text: str) -> str:

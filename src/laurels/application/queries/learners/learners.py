@@ -159,8 +159,11 @@ class Learners:
 
     async def today(self, user_id: str) -> date:
         """The user's present day. Raises UnknownUser or StoreError."""
-        known = await self.known(user_id)
-        return date.fromordinal(self._rulebook.today(known.progress, self._clock()))
+        return self.today_of((await self.known(user_id)).progress)
+
+    def today_of(self, progress: Progress) -> date:
+        """The same of a progress that is known."""
+        return date.fromordinal(self._rulebook.today(progress, self._clock()))
 
     async def activity(self, user_id: str, *, first: int | None = None, last: int | None = None) -> Activity:
         """Events and points per local day, from `first` to `last` (day ordinals, both included).
@@ -168,7 +171,10 @@ class Learners:
         By default the 365 days up to today, or up to `last`. Raises InvalidQuery for an inverted range or one
         of more than 3,660 days.
         """
-        known = await self.known(user_id)
+        return self.activity_of(await self.known(user_id), first=first, last=last)
+
+    def activity_of(self, known: Known, *, first: int | None = None, last: int | None = None) -> Activity:
+        """The same of a progress that is known."""
         progress = known.progress
         today = self._rulebook.today(progress, self._clock())
         is_end_named = last is not None

@@ -15,11 +15,16 @@ _NOTHING = DayTotals()
 def activity_days(progress: Progress, rulebook: Rulebook, first: int, last: int, *, today: int) -> list[ActivityDay]:
     """The days from `first` to `last` with activity, or with a state that the streak gave them, in order."""
     states = {} if rulebook.streak is None else rulebook.streak.states(progress, first, last, today=today)
-    active = {day for day in progress.days if first <= day <= last}
+    held = progress.days
+    if len(held) <= last - first:
+        active = {day for day in held if first <= day <= last}
+    else:
+        # Many years of which one is asked for.
+        active = {day for day in range(first, last + 1) if day in held}
     return [
         ActivityDay(day_name(day), totals.events, totals.points, states.get(day, UNSET))
         for day in sorted(active | states.keys())
-        for totals in [progress.days.get(day, _NOTHING)]
+        for totals in [held.get(day, _NOTHING)]
     ]
 
 
