@@ -31,13 +31,15 @@ SHOWN = 20
 
 async def figures_part(request: Request[Any, Any, Any], service: Service, language: Language) -> Markup:
     """The figures of this process and of its store, which ask for themselves again."""
+    troubled = [task for task in service.tasks if task.health != "ok"]
     html = render(
         "admin_figures.html",
         language=language,
         path=request.url.path,
         address=f"/admin/figures{query_of(request)}",
         state=await _state(service, language),
-        tasks=[{"name": task.name, "health": task.health} for task in service.tasks],
+        running=len(service.tasks) - len(troubled),
+        troubled=troubled,
     )
     return Markup(html)  # noqa: S704  made by a template, which has escaped what is in it
 

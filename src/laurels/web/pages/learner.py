@@ -133,7 +133,6 @@ def _html(learner: Learner, language: Language, *, template: str, path: str, add
         last_active=_ago(user, learner.now, language),
         time_zone=user.time_zone,
         dashboard=learner.dashboard,
-        active_days=learner.activity.active_days,
         currencies=list(currencies.values()),
         earned=earned,
         opened=opened,

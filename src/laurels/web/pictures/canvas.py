@@ -8,6 +8,7 @@ since programs that print SVG do not know `direction`; the letters are ordered b
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -41,7 +42,7 @@ class PictureOptions(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def rtl(self) -> bool:
         """Whether the language is read from the right."""
-        return self.lang.replace("_", "-").split("-")[0].lower() in _RTL_LANGUAGES
+        return _is_rtl(self.lang)
 
     def paint(self, name: str) -> str:
         """The palette's colour `name` as an attribute's value."""
@@ -54,6 +55,12 @@ class PictureOptions(msgspec.Struct, frozen=True, kw_only=True):
     def isolate(self, text: str) -> str:
         """`text` that somebody chose, cleaned, unable to reorder what stands beside it."""
         return isolate(clean(text), rtl=self.rtl)
+
+
+# Asked for each text and each place.
+@lru_cache(maxsize=64)
+def _is_rtl(lang: str) -> bool:
+    return lang.replace("_", "-").split("-")[0].lower() in _RTL_LANGUAGES
 
 
 DEFAULTS = PictureOptions()
