@@ -60,6 +60,14 @@ async def test_tasks_tell_what_ended_their_turns_and_one_outage_is_told_once(clo
     assert told == [("fault", "one", "ZeroDivisionError"), ("outage", "", "The database is away.")]
     log.note("outage", detail="The disk is full.")
     assert [each.detail for each in log.latest(tasks) if each.kind == "outage"] == ["The disk is full."]
+    # What another day brought is another outage.
+    earlier = ProblemLog(clock)
+    earlier.note("outage", detail="The disk is full.")
+    clock.advance(timedelta(days=1))
+    assert [each.detail for each in earlier.latest(tasks) if each.kind == "outage"] == [
+        "The database is away.",
+        "The disk is full.",
+    ]
 
 
 async def test_a_commit_that_fails_is_noted_and_events_of_the_last_minute_are_counted(laurels: Service) -> None:

@@ -20,6 +20,7 @@ KEPT = 50
 """How many problems are remembered; the one that was last met longest ago is forgotten first."""
 
 _LONGEST = 300
+_SAME_OUTAGE_MS = 60_000
 
 Kind = Literal["outage", "contention", "fault", "death", "set-aside"]
 """`outage`: the database was not there or refused; `contention`: processes kept others from writing; `fault`: one of
@@ -71,7 +72,7 @@ class ProblemLog:
     def latest(self, tasks: Iterable[BackgroundTask] = (), *, limit: int = KEPT) -> list[Problem]:
         """The latest problems, the last one first, with those that `tasks` met."""
         found = dict(self._kept)
-        is_outage_known = any(problem.kind == "outage" for problem in found.values())
+        outage_at = max((problem.at for problem in found.values() if problem.kind == "outage"), default=0)
         for task in tasks:
             if (trouble := task.trouble) is None:
                 continue
@@ -79,7 +80,7 @@ class ProblemLog:
             if task.is_dead:
                 met = Problem("death", task.name, trouble.why, at, at)
             elif trouble.is_outage:
-                if is_outage_known:
+                if at - outage_at < _SAME_OUTAGE_MS:
                     # One database is away, however many tasks wait for it.
                     continue
                 met = Problem("outage", "", trouble.why[:_LONGEST], at, at)
