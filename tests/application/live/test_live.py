@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 
-from laurels.application.live.feeds import KEPT, PAGE, Feed
-from laurels.application.live.messages import Message
+from laurels.application.live.feeds import KEPT, PAGE, BoardChannel, BoardFeed, Feed, Signal, UserChannel, UserFeed
+from laurels.application.live.messages import Message, Place
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.errors import InvalidQuery
@@ -136,6 +137,62 @@ async def test_at_the_end_everybody_who_waits_is_told_and_who_comes_later_too(la
     late = laurels.live.follow_user("ada")
     assert late.is_ended
     assert await late.take(60) == []
+
+
+class Counted(Signal):
+    """Counts how often anybody begins to wait for it."""
+
+    waits = 0
+
+    async def wait(self, *args: Any) -> bool:
+        self.waits += 1
+        return await super().wait(*args)
+
+
+@pytest.mark.parametrize("followed", ["learner", "board"])
+async def test_whose_stream_ends_wakes_nobody_else(laurels: Service, followed: str) -> None:
+    signal = Counted()
+
+    def follow() -> Feed:
+        if followed == "board":
+            return BoardFeed("", boards, on_close=lambda: None)
+        return UserFeed(
+            "ada",
+            Place(0),
+            users,
+            store=laurels.store,
+            learners=laurels.learners,
+            rulebook=small_rulebook(),
+            clock=laurels.clock,
+            on_close=lambda: None,
+        )
+
+    boards, users = BoardChannel(), UserChannel()
+    boards.signal = users.signal = signal
+    feeds = [follow() for _ in range(20)]
+    taking = [asyncio.create_task(feed.take(SOON)) for feed in feeds]
+    while signal.waits < len(feeds):  # noqa: ASYNC110  nobody tells when they all wait
+        await asyncio.sleep(0.001)
+    for feed, task in zip(feeds, taking, strict=True):
+        feed.close()
+        async with asyncio.timeout(SOON):
+            assert await task == []
+    assert signal.waits == len(feeds)
+
+
+async def test_a_stream_that_ends_while_the_ledger_is_read_does_not_wait(
+    laurels: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = laurels.live.follow_user("ada", last_id="0")
+    entries = laurels.store.ledger.entries
+
+    async def ended_meanwhile(*args: Any, **options: Any) -> Any:
+        feed.close()
+        return await entries(*args, **options)
+
+    monkeypatch.setattr(laurels.store.ledger, "entries", ended_meanwhile)
+    async with asyncio.timeout(SOON):
+        assert await feed.take(3_600) == []
 
 
 async def test_an_id_that_cannot_be_one_is_refused(laurels: Service) -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from time import monotonic
 from typing import Protocol
 
+from laurels.application.background import wait_at_most
 from laurels.application.live.messages import Message, Place, messages_of, progress_message
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
@@ -34,19 +34,23 @@ class Signal:
     """Wakes all who wait for it, as often as it is given."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self._waiting: set[asyncio.Event] = set()
 
     def give(self) -> None:
-        self._event.set()
-        self._event = asyncio.Event()
+        for woken in self._waiting:
+            woken.set()
+        self._waiting.clear()
 
-    async def wait(self, until: float) -> bool:
-        """Whether it was given before the instant `until` (monotonic seconds)."""
-        event = self._event
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0, until - monotonic())):
-                await event.wait()
-        return event.is_set()
+    async def wait(self, woken: asyncio.Event, until: float) -> bool:
+        """Whether it was given before the instant `until` (monotonic seconds), or somebody else set `woken`: it belongs
+        to the one who waits, so that they can be woken without all the others."""
+        woken.clear()
+        self._waiting.add(woken)
+        try:
+            await wait_at_most(woken, max(0, until - monotonic()))
+        finally:
+            self._waiting.discard(woken)
+        return woken.is_set()
 
 
 class Feed(Protocol):
@@ -123,6 +127,7 @@ class UserFeed:
         on_close: Callable[[], None],
     ) -> None:
         self.is_ended = False
+        self._woken = asyncio.Event()
         self.user_id = self._user_id = user_id
         self._place = place
         self._is_checked = False
@@ -152,7 +157,8 @@ class UserFeed:
             # The end may have come while the ledger was read: its signal was given before anybody waited for it.
             if self.is_ended or self._is_behind():
                 continue
-            if not await self._channel.signal.wait(until):
+            # It may have been closed while the ledger was read.
+            if self.is_ended or not await self._channel.signal.wait(self._woken, until):
                 break
         return []
 
@@ -160,7 +166,7 @@ class UserFeed:
         if not self.is_ended:
             self.is_ended = True
             self._on_close()
-            self._channel.signal.give()
+            self._woken.set()
 
     def _is_behind(self) -> bool:
         channel = self._channel
@@ -231,6 +237,7 @@ class BoardFeed:
 
     def __init__(self, last_id: str, channel: BoardChannel, *, on_close: Callable[[], None]) -> None:
         self.is_ended = False
+        self._woken = asyncio.Event()
         self._last_id = last_id
         self._channel = channel
         self._on_close = on_close
@@ -242,7 +249,7 @@ class BoardFeed:
             if message is not None and message.id != self._last_id:
                 self._last_id = message.id
                 return [message]
-            if not await self._channel.signal.wait(until):
+            if not await self._channel.signal.wait(self._woken, until):
                 break
         return []
 
@@ -250,4 +257,4 @@ class BoardFeed:
         if not self.is_ended:
             self.is_ended = True
             self._on_close()
-            self._channel.signal.give()
+            self._woken.set()
