@@ -144,9 +144,9 @@ class Counted(Signal):
 
     waits = 0
 
-    async def wait(self, *args: Any) -> bool:
+    async def wait(self, woken: asyncio.Event, until: float) -> bool:
         self.waits += 1
-        return await super().wait(*args)
+        return await super().wait(woken, until)
 
 
 @pytest.mark.parametrize("followed", ["learner", "board"])

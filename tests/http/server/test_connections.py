@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 from laurels.errors import SettingsError
 from laurels.http.server import connections, turns
 from laurels.http.server.connections import BoundedProtocol, check_server
+from laurels.http.server.transport import READ
 
 HEAD = b"POST / HTTP/1.1\r\nhost: a\r\n"
 CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
@@ -66,6 +67,20 @@ class Counted(BoundedProtocol):
         Counted.now += 1
         Counted.most = max(Counted.most, Counted.now)
         super().on_body(body)
+
+
+class Measured(BoundedProtocol):
+    """Knows how much was read at once, and how much of a body waited to be taken, at the most."""
+
+    read = held = 0
+
+    def data_received(self, data: bytes) -> None:
+        Measured.read = max(Measured.read, len(data))
+        super().data_received(data)
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        Measured.held = max(Measured.held, len(self.cycle.body))
 
 
 @asynccontextmanager
@@ -136,3 +151,12 @@ async def test_what_is_left_of_a_body_is_passed_over() -> None:
             writer.write(start)
             await reader.readuntil(b"seen")
             writer.write(body)
+
+
+async def test_little_is_read_of_a_connection_before_others_are_looked_at() -> None:
+    Measured.read = Measured.held = 0
+    async with connected(answers_with_size, Measured) as (reader, writer), asyncio.timeout(60):
+        writer.write(HEAD + b"content-length: 3000000\r\n\r\n" + bytes(3_000_000))
+        await reader.readuntil(b"3000000")
+    assert 0 < Measured.read <= READ
+    assert 0 < Measured.held <= 2 * READ

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from laurels.errors import SettingsError
 from laurels.http.server.addresses import client_of
-from laurels.http.server.transport import CoalescingTransport
+from laurels.http.server.transport import READ, BoundedReads, CoalescingTransport
 from laurels.http.server.turns import SHARE, Turns
 from laurels.http.wire.problems import plain_refusal
 
@@ -42,6 +42,7 @@ _USED = {
 }
 _IN_PROTOCOL = {"connections", "cycle", "flow", "loop", "parser", "pipeline", "tasks", "transport"}
 _IN_CYCLE = {
+    "body",
     "disconnected",
     "keep_alive",
     "message_event",
@@ -141,6 +142,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         limits = self.limits
+        transport.set_protocol(BoundedReads(self))
         self._transport = CoalescingTransport(transport, self.loop, patience=limits.write_seconds)
         super().connection_made(self._transport)  # type: ignore[arg-type]
         if len(self.connections) > limits.connections:
@@ -269,6 +271,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._passes_over is not None and len(body) < _SMALL:
             self._passes_over -= 1
         super().on_body(body)
+        cycle = self.cycle
+        if len(cycle.body) > READ // 2 and not cycle.response_complete:
+            # Until it is taken: a thousand clients may send bodies in the same moment.
+            self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         self._silent = 0
