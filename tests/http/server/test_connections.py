@@ -4,8 +4,10 @@ one connection sends holds up no other one."""
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from weakref import WeakSet
 
 import pytest
 import uvicorn
@@ -160,3 +162,50 @@ async def test_little_is_read_of_a_connection_before_others_are_looked_at() -> N
         await reader.readuntil(b"3000000")
     assert 0 < Measured.read <= READ
     assert 0 < Measured.held <= 2 * READ
+
+
+async def test_a_request_learns_that_its_client_is_gone_whatever_was_sent_behind_it() -> None:
+    gone = asyncio.Event()
+
+    async def stream(_scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"seen", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    async with connected(stream) as (reader, writer), asyncio.timeout(60):
+        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n" * 3)
+        await reader.readuntil(b"seen")
+        writer.transport.abort()
+        await gone.wait()
+
+
+async def test_nothing_of_a_lost_connection_waits_for_the_garbage_collector() -> None:
+    left: WeakSet[BoundedProtocol] = WeakSet()
+    goes_on = asyncio.Event()
+
+    class Remembered(BoundedProtocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            left.add(self)
+            super().connection_made(transport)
+
+    async def answers_later(scope: Scope, receive: Receive, send: Send) -> None:
+        await goes_on.wait()
+        await answers_at_once(scope, receive, send)
+
+    gc.disable()
+    try:
+        async with connected(answers_later, Remembered) as (_, writer), asyncio.timeout(60):
+            writer.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n" * 100)
+            while not any(protocol.pipeline for protocol in left):  # noqa: ASYNC110  nobody tells
+                await asyncio.sleep(0.001)
+            writer.transport.abort()
+            while any(protocol.pipeline for protocol in left):
+                goes_on.set()
+                await asyncio.sleep(0.001)
+        async with asyncio.timeout(60):
+            while left:  # noqa: ASYNC110  nobody tells
+                await asyncio.sleep(0.001)
+    finally:
+        gc.enable()

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import requires
 from time import monotonic
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import httptools
 import uvicorn
@@ -27,6 +27,7 @@ from laurels.http.wire.problems import plain_refusal
 # What is used here of uvicorn's classes and is no public interface. `pyproject.toml` names the versions that have it.
 _USED = {
     HttpToolsProtocol: (
+        "_start_asgi_task",
         "_unset_keepalive_if_required",
         "connection_made",
         "connection_lost",
@@ -47,6 +48,7 @@ _IN_CYCLE = {
     "keep_alive",
     "message_event",
     "more_body",
+    "on_response",
     "response_complete",
     "response_started",
     "transport",
@@ -110,6 +112,10 @@ def check_server() -> None:
         )
 
 
+def _ignored() -> None:
+    """What a request that nobody answers calls at its end."""
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol within `limits`, which are set once for the process."""
 
@@ -132,6 +138,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _waits_for_turn = False
     # Small chunks of a body that nobody reads any more that may still come.
     _passes_over: int | None = None
+    # The request that is being answered, which is not the last one where a client sends ahead.
+    _answered: RequestResponseCycle | None = None
     _is_refused = False
     _is_stopping = False
 
@@ -165,6 +173,22 @@ class BoundedProtocol(HttpToolsProtocol):
             if not self._of_address[self._address]:
                 del self._of_address[self._address]
         super().connection_lost(exc)
+        self._tell_of_loss()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _tell_of_loss(self) -> None:
+        """Tell the request that is being answered that nobody is there any more: the server tells the last one alone.
+        Those that wait are let go, which hold the connection as it holds them."""
+        answered, self._answered = self._answered, None
+        if answered is not None and not answered.response_complete:
+            answered.disconnected = True
+            answered.message_event.set()
+        for waiting, _ in self.pipeline:
+            waiting.on_response = _ignored
+        self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
