@@ -8,7 +8,19 @@ from typing import Any
 
 import pytest
 
-from laurels.application.live.feeds import KEPT, PAGE, BoardChannel, BoardFeed, Feed, Signal, UserChannel, UserFeed
+from laurels.application.live import feeds as live_feeds
+from laurels.application.live.feeds import (
+    KEPT,
+    PAGE,
+    READS,
+    Backlog,
+    BoardChannel,
+    BoardFeed,
+    Feed,
+    Signal,
+    UserChannel,
+    UserFeed,
+)
 from laurels.application.live.messages import Message, Place
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
@@ -160,7 +172,7 @@ async def test_whose_stream_ends_wakes_nobody_else(laurels: Service, followed: s
             "ada",
             Place(0),
             users,
-            store=laurels.store,
+            backlog=Backlog(laurels.store),
             learners=laurels.learners,
             rulebook=small_rulebook(),
             clock=laurels.clock,
@@ -180,19 +192,56 @@ async def test_whose_stream_ends_wakes_nobody_else(laurels: Service, followed: s
     assert signal.waits == len(feeds)
 
 
-async def test_a_stream_that_ends_while_the_ledger_is_read_does_not_wait(
+async def test_few_of_many_who_are_behind_read_at_once(laurels: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    await laurels.record_many([learning_event(event_type="talk") for _ in range(3 * PAGE)])
+    entries = laurels.store.ledger.entries
+    now = most = 0
+
+    async def counted(*args: Any, **options: Any) -> Any:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        try:
+            return await entries(*args, **options)
+        finally:
+            now -= 1
+
+    monkeypatch.setattr(laurels.store.ledger, "entries", counted)
+    feeds = [laurels.live.follow_user("ada", last_id="0") for _ in range(20)]
+    for taken in await asyncio.gather(*(take(feed, str(3 * PAGE)) for feed in feeds)):
+        assert seqs(taken) == list(range(1, 3 * PAGE + 1))
+    for feed in feeds:
+        feed.close()
+    assert most <= READS
+
+
+async def test_who_has_to_wait_for_a_read_is_given_a_heartbeat_and_later_all(
     laurels: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    feed = laurels.live.follow_user("ada", last_id="0")
+    monkeypatch.setattr(live_feeds, "TURN_PATIENCE", 0.01)
+    await record(laurels, 3)
     entries = laurels.store.ledger.entries
+    goes_on = asyncio.Event()
+    hanging_ones = 0
 
-    async def ended_meanwhile(*args: Any, **options: Any) -> Any:
-        feed.close()
+    async def hanging(*args: Any, **options: Any) -> Any:
+        nonlocal hanging_ones
+        hanging_ones += 1
+        await goes_on.wait()
         return await entries(*args, **options)
 
-    monkeypatch.setattr(laurels.store.ledger, "entries", ended_meanwhile)
+    monkeypatch.setattr(laurels.store.ledger, "entries", hanging)
+    feeds = [laurels.live.follow_user("ada", last_id="0") for _ in range(READS + 1)]
+    reading = [asyncio.create_task(take(feed, "3")) for feed in feeds[:READS]]
     async with asyncio.timeout(SOON):
-        assert await feed.take(3_600) == []
+        while hanging_ones < READS:  # noqa: ASYNC110  nobody tells
+            await asyncio.sleep(0.001)
+        assert await feeds[READS].take(0.05) == []
+    goes_on.set()
+    for taken in await asyncio.gather(*reading, take(feeds[READS], "3")):
+        assert seqs(taken) == [1, 2, 3]
+    for feed in feeds:
+        feed.close()
 
 
 async def test_an_id_that_cannot_be_one_is_refused(laurels: Service) -> None:

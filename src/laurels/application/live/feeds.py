@@ -20,7 +20,7 @@ from laurels.application.ports.store import Store
 from laurels.application.queries.learners.learners import Learners
 from laurels.domain.ledger import Entry
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.errors import StoreError, UnknownUser
+from laurels.errors import StoreError, StoreUnavailable, UnknownUser
 
 # Entries per read of who is behind, of up to 16 KiB of metadata each: who takes slowly has a page of them held.
 PAGE = 8
@@ -28,6 +28,10 @@ PAGE = 8
 KEPT = 16
 # Seconds until a store that is away is asked again.
 AWAY_PAUSE = 0.5
+# Pages that are read at once for all who are behind: a hundred streams that begin anew would hold up everybody else's
+# reads. And seconds that one waits for its turn.
+READS = 4
+TURN_PATIENCE = 2.0
 
 
 class Signal:
@@ -111,6 +115,27 @@ class UserChannel:
         return [entry for entry in self._recent if entry.seq > seq]
 
 
+class Backlog:
+    """Reads the ledger for those who are behind, a few at once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._places = asyncio.Semaphore(READS)
+
+    async def entries(self, user_id: str, *, after: int, limit: int) -> list[Entry]:
+        """See the ledger. Raises StoreError, also where it is not its turn for too long: there is time for a heartbeat
+        then."""
+        try:
+            async with asyncio.timeout(TURN_PATIENCE):
+                await self._places.acquire()
+        except TimeoutError:
+            raise StoreUnavailable("Many streams read the ledger; this one tries again in a moment.") from None
+        try:
+            return await self._store.ledger.entries(user_id, after=after, limit=limit)
+        finally:
+            self._places.release()
+
+
 class UserFeed:
     """The messages of one user after a place, or from now on where there is none."""
 
@@ -120,7 +145,7 @@ class UserFeed:
         place: Place | None,
         channel: UserChannel,
         *,
-        store: Store,
+        backlog: Backlog,
         learners: Learners,
         rulebook: Rulebook,
         clock: Clock,
@@ -133,7 +158,7 @@ class UserFeed:
         self._is_checked = False
         self._channel = channel
         self._doubts_seen = -1
-        self._store = store
+        self._backlog = backlog
         self._learners = learners
         self._rulebook = rulebook
         self._clock = clock
@@ -149,16 +174,15 @@ class UserFeed:
                     messages = await self._next()
             except StoreError:
                 await asyncio.sleep(max(0.0, min(AWAY_PAUSE, until - monotonic())))
-                messages = []
                 if monotonic() < until:
                     continue
+                break
             if messages:
                 return messages
             # The end may have come while the ledger was read: its signal was given before anybody waited for it.
             if self.is_ended or self._is_behind():
                 continue
-            # It may have been closed while the ledger was read.
-            if self.is_ended or not await self._channel.signal.wait(self._woken, until):
+            if not await self._channel.signal.wait(self._woken, until):
                 break
         return []
 
@@ -178,7 +202,7 @@ class UserFeed:
         """Find the place: given, if the ledger reaches so far, else at its end."""
         place = self._place
         if place is not None and (
-            place.seq == 0 or await self._store.ledger.entries(self._user_id, after=place.seq - 1, limit=1)
+            place.seq == 0 or await self._backlog.entries(self._user_id, after=place.seq - 1, limit=1)
         ):
             self._is_checked = True
             return []
@@ -202,7 +226,7 @@ class UserFeed:
             entries = channel.after(place.seq)
             if not entries:
                 doubts, head = channel.doubts, channel.head
-                entries = await self._store.ledger.entries(self._user_id, after=place.seq, limit=PAGE)
+                entries = await self._backlog.entries(self._user_id, after=place.seq, limit=PAGE)
                 if len(entries) < PAGE:
                     self._doubts_seen = doubts
                     channel.reach(entries[-1].seq if entries else place.seq)

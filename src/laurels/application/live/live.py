@@ -14,7 +14,7 @@ from contextlib import aclosing, suppress
 from time import monotonic
 
 from laurels.application.background import BackgroundTask, wait_at_most
-from laurels.application.live.feeds import BoardChannel, BoardFeed, Feed, UserChannel, UserFeed
+from laurels.application.live.feeds import Backlog, BoardChannel, BoardFeed, Feed, UserChannel, UserFeed
 from laurels.application.live.messages import board_message, place_of
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.ledger import LATER_LIMIT
@@ -54,6 +54,7 @@ class Live:
         leaderboards: Leaderboards,
     ) -> None:
         self._store = store
+        self._backlog = Backlog(store)
         self._rulebook = rulebook
         self._clock = clock
         self._recorder = recorder
@@ -98,7 +99,7 @@ class Live:
             user_id,
             place,
             channel,
-            store=self._store,
+            backlog=self._backlog,
             learners=self._learners,
             rulebook=self._rulebook,
             clock=self._clock,
