@@ -84,13 +84,14 @@ class TestSlowClients:
             for _ in range(clients):
                 await stack.enter_async_context(connection(server, f"{USER}/ada?lastEventId=0", receives=4096))
             async with follow(server, f"{USER}/ada", last_id="0") as reader:
+                # At once: the first of them will be let go before a slow machine has read all.
+                async with follow(server, f"{USER}/one-too-many") as refused:
+                    assert refused.response.status_code == 429
                 assert len(seqs(await reader.until(str(ENTRIES)))) == ENTRIES
                 await asyncio.to_thread(post, server, "ada")
                 assert (await reader.next()).data["eventType"] == "code_run"
                 # All of them could have had all of it: 170 MiB.
                 assert memory_of(server) - before < 100 * MiB
-                async with follow(server, f"{USER}/one-too-many") as refused:
-                    assert refused.response.status_code == 429
                 # Four heartbeats without taking anything, and their places are free.
                 await wait_for_place(server)
         assert "ERROR" not in server.log, server.log
