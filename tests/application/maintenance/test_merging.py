@@ -192,8 +192,8 @@ async def test_what_cannot_be_merged_is_refused_and_changes_nothing(two: list[Se
 async def test_it_may_be_cut_off_anywhere_and_asked_for_again(
     two: list[Service], monkeypatch: pytest.MonkeyPatch, is_written: bool, clock: SettableClock
 ) -> None:
-    first, second = two
-    monkeypatch.setattr(merging, "PAGE", 2)
+    first, _ = two
+    one, other = (merging.Merging(each.store, each.recorder, page=2) for each in two)
     cuts = 0
     for number in range(20):
         source, into = f"old-{number}", f"ada-{number}"
@@ -214,12 +214,12 @@ async def test_it_may_be_cut_off_anywhere_and_asked_for_again(
         with monkeypatch.context() as patch:
             patch.setattr(first.store.ledger, "append", cut_off)
             try:
-                await first.merging.merge(source, into, reason="x")
+                await one.merge(source, into, reason="x")
             except StoreUnavailable:
                 cuts += 1
             else:
                 break
-        await second.merging.merge(source, into, reason="x")
+        await other.merge(source, into, reason="x")
     assert cuts >= 6
     await record(first, OLD)
     await record(first, NEW)

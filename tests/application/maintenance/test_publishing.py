@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from laurels import LearningEvent
-from laurels.application.maintenance import jobs
+from laurels.application.maintenance.jobs import LEASE_MS, JobRunner
 from laurels.application.maintenance.publishing import Publications, publish
 from laurels.application.maintenance.verification import verify
 from laurels.application.ports.jobs import Job
@@ -189,10 +189,10 @@ class TestJobs:
         await assert_clean(one, other)
 
     async def test_another_process_goes_on_where_one_was_killed(
-        self, two: tuple[Service, Service], clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+        self, two: tuple[Service, Service], clock: SettableClock
     ) -> None:
         one, other = two
-        monkeypatch.setattr(jobs, "_USERS", 2)
+        killed = JobRunner(one.store, one.rulebook, clock, one.recorder, one.rules, users=2)
         learners = [f"user-{number}" for number in range(7)]
         for user_id in learners:
             await record(one, user_id, 3)
@@ -206,11 +206,11 @@ class TestJobs:
             pages.append(now)
             began.set()
 
-        working = asyncio.create_task(one.jobs.work(on_page=on_page))
+        working = asyncio.create_task(killed.work(on_page=on_page))
         await began.wait()
         working.cancel()
         assert await other.jobs.work() is None
-        clock.advance(timedelta(milliseconds=jobs.LEASE_MS))
+        clock.advance(timedelta(milliseconds=LEASE_MS))
         ended = await other.jobs.work()
         assert ended is not None
         assert (ended.state, ended.learners) == ("done", len(learners))

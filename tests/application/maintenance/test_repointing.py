@@ -9,14 +9,13 @@ import pytest
 from msgspec.structs import replace
 
 from laurels import LearningEvent
-from laurels.application.maintenance import jobs
+from laurels.application.maintenance.jobs import LEASE_MS, JobRunner
 from laurels.application.maintenance.publishing import Publications
 from laurels.application.queries.learners.history import history
 from laurels.application.service import Service
 from laurels.application.webhooks.messages import messages_of
 from laurels.domain.ledger import Repointed
 from laurels.domain.periods import Timeframe
-from laurels.domain.revisions import repointing
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.webhooks import TYPES
 from laurels.rulebooks.loader import parse_rulebook
@@ -51,6 +50,11 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 @pytest.fixture
 def old() -> Rulebook:
     return OLD
+
+
+def jobs_of(service: Service, **sizes: int) -> JobRunner:
+    """What carries out the jobs of a process, with other sizes than usual."""
+    return JobRunner(service.store, service.rulebook, service.clock, service.recorder, service.rules, **sizes)
 
 
 async def record(laurels: Service, user_id: str, event_type: str, *days: int) -> None:
@@ -111,17 +115,18 @@ async def test_what_is_shown_is_done_once_and_everything_follows(two: tuple[Serv
 
 
 async def test_other_points_bring_other_badges_and_events_may_come_meanwhile(
-    two: tuple[Service, Service], monkeypatch: pytest.MonkeyPatch
+    two: tuple[Service, Service],
 ) -> None:
     one, other = two
-    monkeypatch.setattr(repointing, "MOST", 2)
     await record(one, "ada", "run", 0, 0, 0, 0, 1, 1)
     assert "century" not in (await one.learners.progress("ada")).awards
     shown = await Publications(one.store, one.clock, parse_rulebook).preview(NEW, repoint=True)
     [century] = [badge for badge in shown.badges if badge.badge_id == "century"]
     assert [(sample.user_id, sample.event_id) for sample in century.samples] == [("ada", "run-5")]
     await publish(one, NEW)
-    ended, none, _ = await asyncio.gather(one.jobs.work(), other.jobs.work(), record(other, "ada", "talk", 6, 7))
+    ended, none, _ = await asyncio.gather(
+        *(jobs_of(each, most_repointed=2).work() for each in two), record(other, "ada", "talk", 6, 7)
+    )
     assert (ended or none) is not None
     ada = await other.learners.progress("ada")
     assert ada.types["run"].points == 54
@@ -131,22 +136,19 @@ async def test_other_points_bring_other_badges_and_events_may_come_meanwhile(
     await assert_sound(one, other)
 
 
-async def test_another_process_goes_on_where_one_was_killed(
-    two: tuple[Service, Service], clock: SettableClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_another_process_goes_on_where_one_was_killed(two: tuple[Service, Service], clock: SettableClock) -> None:
     one, other = two
-    monkeypatch.setattr(jobs, "_USERS", 1)
-    monkeypatch.setattr(repointing, "MOST", 1)
+    killed, successor = (jobs_of(each, users=1, most_repointed=1) for each in two)
     learners = [f"user-{number}" for number in range(4)]
     for user_id in learners:
         await record(one, user_id, "run", 0, 1, 2)
     job_id = await publish(one, NEW)
     began = asyncio.Event()
-    working = asyncio.create_task(one.jobs.work(on_page=lambda _: began.set()))
+    working = asyncio.create_task(killed.work(on_page=lambda _: began.set()))
     await began.wait()
     working.cancel()
-    clock.advance(timedelta(milliseconds=jobs.LEASE_MS))
-    ended = await other.jobs.work(job_id)
+    clock.advance(timedelta(milliseconds=LEASE_MS))
+    ended = await successor.work(job_id)
     assert ended is not None
     assert (ended.state, ended.learners) == ("done", len(learners))
     for user_id in learners:

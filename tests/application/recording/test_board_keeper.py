@@ -114,15 +114,12 @@ async def test_what_is_about_to_be_dropped_is_not_seen_any_more(laurels: Service
     assert (await verify(laurels.store, RULES)).is_clean
 
 
-async def test_a_longer_time_brings_back_what_a_rebuild_makes_again(
-    laurels: Service, clock: SettableClock, store_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_longer_time_brings_back_what_a_rebuild_makes_again(laurels: Service, clock: SettableClock) -> None:
     await laurels.record("ada", "run", timestamp=datetime(2026, 2, 20, tzinfo=UTC))
     await laurels.projector.flush()
     longer = small_rulebook(boards={"keep": {"days": "forever", "weeks": 3}})
-    monkeypatch.setattr("laurels.application.maintenance.rebuild.EVERYWHERE_AFTER", 0)
     assert (await laurels.store.boards.horizon()).day
-    await set_board_horizon(laurels.store, longer, clock())
+    await set_board_horizon(laurels.store, longer, clock(), everywhere_after=0)
     await rebuild(laurels.store, longer)
     assert await laurels.store.boards.count("2026-02-20") == 1
     assert (await verify(laurels.store, longer)).is_clean

@@ -149,6 +149,7 @@ class Backfill:
     `repoint` after their points are counted anew, which `caller` asked for.
 
     `recorder` decides by the same rulebook. May be repeated: what was awarded stands and is not awarded again.
+    `most_repointed`: events whose points change in one entry.
     """
 
     def __init__(
@@ -160,6 +161,7 @@ class Backfill:
         notify: Notify = "none",
         repoint: bool = False,
         caller: str | None = None,
+        most_repointed: int = repointing.MOST,
     ) -> None:
         self._store = store
         self._rulebook = rulebook
@@ -167,6 +169,7 @@ class Backfill:
         self._notify: Notify = notify
         self._repoints = repoint
         self._caller = caller
+        self._most_repointed = most_repointed
         self._selection = ReplaySelection(store, rulebook)
 
     async def of(self, users: Sequence[str]) -> Backfilled:
@@ -188,9 +191,9 @@ class Backfill:
 
     async def _repoint(self, replayed: _Replayed, done: Backfilled) -> _Replayed | None:
         """Write the points that change, and replay anew; None where the user is deleted meanwhile."""
-        attempts, has_written = replayed.events // repointing.MOST + 1 + ATTEMPTS, False
+        attempts, has_written = replayed.events // self._most_repointed + 1 + ATTEMPTS, False
         while replayed.repointing is not None and (
-            body := replayed.repointing.body(replayed.total_points, caller=self._caller)
+            body := replayed.repointing.body(replayed.total_points, caller=self._caller, most=self._most_repointed)
         ):
             seen = await revisions_of(self._store, replayed.user_id, replayed.seq)
             seen.see(Entry(replayed.user_id, replayed.seq + 1, None, 0, body))

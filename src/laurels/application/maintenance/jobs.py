@@ -21,6 +21,7 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.jobs import Job, JobState
 from laurels.application.ports.store import Store
 from laurels.application.recording.recorder import Recorder
+from laurels.domain.revisions.repointing import MOST
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError
 
@@ -36,16 +37,29 @@ _LOOKED_AT = 20
 
 
 class JobRunner:
-    """Carries jobs out through one recorder, under the rulebook that `follower` keeps in force."""
+    """Carries jobs out through one recorder, under the rulebook that `follower` keeps in force.
+
+    `users`: in a page, after which the job is saved. `most_repointed`: see `Backfill`.
+    """
 
     def __init__(
-        self, store: Store, rulebook: Rulebook, clock: Clock, recorder: Recorder, follower: RulebookFollower
+        self,
+        store: Store,
+        rulebook: Rulebook,
+        clock: Clock,
+        recorder: Recorder,
+        follower: RulebookFollower,
+        *,
+        users: int = _USERS,
+        most_repointed: int = MOST,
     ) -> None:
         self._store = store
         self._rulebook = rulebook
         self._clock = clock
         self._recorder = recorder
         self._follower = follower
+        self._users = users
+        self._most_repointed = most_repointed
         self._owner = uuid4().hex
         self.task = BackgroundTask("laurels-jobs", self._turn)
 
@@ -84,8 +98,9 @@ class JobRunner:
             notify=job.notify,
             repoint=job.repoint,
             caller=job.created_by,
+            most_repointed=self._most_repointed,
         )
-        while users := await self._store.ledger.users(after=job.after, limit=_USERS):
+        while users := await self._store.ledger.users(after=job.after, limit=self._users):
             if self._follower.version != job.version:
                 return await self._end(job, "replaced")
             done = await backfill.of(users)

@@ -58,11 +58,12 @@ class Merged(Struct, frozen=True):
 
 
 class Merging:
-    """Merges users through one recorder. `caller` names who asked, where that is known."""
+    """Merges users through one recorder, `page` entries at a time. `caller` names who asked, where that is known."""
 
-    def __init__(self, store: Store, recorder: Recorder) -> None:
+    def __init__(self, store: Store, recorder: Recorder, *, page: int = PAGE) -> None:
         self._store = store
         self._recorder = recorder
+        self._page = page
 
     async def merge(self, source: str, into: str, *, reason: str, caller: str | None = None) -> Merged:
         """Have everything that counts under `source` count under `into`, and close `source` for good.
@@ -82,7 +83,7 @@ class Merging:
         target = await account_of(self._store, into)
         if target.closing is not None:
             raise UserMerged(into, target.closing.into)
-        merge = _Merge(self._store, self._recorder, into, reason=reason, caller=caller)
+        merge = _Merge(self._store, self._recorder, into, page=self._page, reason=reason, caller=caller)
         try:
             account = await account_of(self._store, source)
             _require_goal(account, into)
@@ -106,10 +107,13 @@ class Merging:
 class _Merge:
     """One merge, while it is done."""
 
-    def __init__(self, store: Store, recorder: Recorder, into: str, *, reason: str, caller: str | None) -> None:
+    def __init__(
+        self, store: Store, recorder: Recorder, into: str, *, page: int = PAGE, reason: str, caller: str | None
+    ) -> None:
         self._store = store
         self._recorder = recorder
         self._into = into
+        self._page = page
         self._reason = reason
         self._caller = caller
 
@@ -156,7 +160,7 @@ class _Merge:
         async for entry in ledger_of(self._store, account.user_id, account.seq):
             if isinstance(entry.body, EventRecorded) and account.counts(entry):
                 page.append(self._event(account, entry, entry.body, pays))
-            if len(page) == PAGE:
+            if len(page) == self._page:
                 renamed += await self._record(account, page)
                 page = []
         renamed += await self._record(account, page)

@@ -18,14 +18,16 @@ from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 
 
-async def set_board_horizon(store: Store, rulebook: Rulebook, now: int) -> None:
+async def set_board_horizon(
+    store: Store, rulebook: Rulebook, now: int, *, everywhere_after: float = EVERYWHERE_AFTER
+) -> None:
     """Have the boards begin where the rulebook says it at the instant `now`; then they are to be made anew. Where that
-    is earlier than before, it takes some seconds until every process writes there, too."""
+    is earlier than before, it takes `everywhere_after` seconds until every process writes there, too."""
     known, horizon = await store.boards.horizon(), rulebook.board_horizon(now)
     if horizon != known:
         await store.boards.set_horizon(horizon)
         if horizon.day < known.day or horizon.week < known.week:
-            await asyncio.sleep(EVERYWHERE_AFTER)
+            await asyncio.sleep(everywhere_after)
 
 
 async def rebuild(store: Store, rulebook: Rulebook) -> int:
