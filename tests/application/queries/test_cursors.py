@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laurels.application.queries import cursors
 from laurels.application.queries.cursors import Cursors
 from laurels.errors import InvalidQuery
 
@@ -82,7 +81,7 @@ async def test_one_of_another_board_or_another_store_is_refused() -> None:
             await refusing.open(purpose, cursor)
 
 
-async def test_a_rotation_ends_a_cursor_with_the_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_rotation_ends_a_cursor_with_the_second_one() -> None:
     secrets = Secrets()
     cursor = await Cursors(secrets).seal("a", b"text")
     await secrets.rotate("cursors", b"2" * 32)
@@ -92,8 +91,7 @@ async def test_a_rotation_ends_a_cursor_with_the_second_one(monkeypatch: pytest.
     with pytest.raises(InvalidQuery):
         await Cursors(secrets).open("a", cursor)
     # A process that knows the old key takes what another made with the new one.
-    monkeypatch.setattr(cursors, "_ASK_AGAIN", 0.0)
-    behind = Cursors(secrets)
+    behind = Cursors(secrets, ask_again=0.0)
     await behind.seal("a", b"text")
     await secrets.rotate("cursors", b"4" * 32)
     assert await behind.open("a", await Cursors(secrets).seal("a", b"new")) == b"new"

@@ -31,10 +31,11 @@ _ASK_AGAIN = 1.0
 
 
 class Cursors:
-    """Seals and opens cursors with the keys of one store."""
+    """Seals and opens cursors with the keys of one store. `ask_again`: seconds between two questions for newer keys."""
 
-    def __init__(self, secrets: SecretStore) -> None:
+    def __init__(self, secrets: SecretStore, *, ask_again: float = _ASK_AGAIN) -> None:
         self._secrets = secrets
+        self._ask_again = ask_again
         self._keys: list[bytes] = []
         self._asked_at = -_FRESH
 
@@ -48,7 +49,7 @@ class Cursors:
         sealed = check_cursor(cursor)
         await self._refresh(_FRESH)
         text = self._try(sealed, purpose)
-        if text is None and await self._refresh(_ASK_AGAIN):
+        if text is None and await self._refresh(self._ask_again):
             text = self._try(sealed, purpose)
         if text is None:
             raise _not_ours()
