@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from laurels.application.outage import draining
 from laurels.application.ports.spool import SetAside, Spooled
 from laurels.application.recording.commands import Queued
 from laurels.domain.events import LearningEvent
@@ -18,10 +17,7 @@ from tests.application.outage.test_spooling_recorder import Setting, opened
 
 
 @pytest.fixture
-async def setting(
-    store_url: str, clock: SettableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Setting]:
-    monkeypatch.setattr(draining, "PAUSE", 0.1)
+async def setting(store_url: str, clock: SettableClock, tmp_path: Path) -> AsyncIterator[Setting]:
     async with opened(store_url, clock, tmp_path / "spool", limit=10) as setting:
         yield setting
 
