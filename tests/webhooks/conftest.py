@@ -64,7 +64,7 @@ async def hire(
 
     async def hire() -> Dispatcher:
         stores.append(await open_store(url))
-        return Dispatcher(stores[-1], RULEBOOK, clock, sender, interval=0.01)
+        return Dispatcher(stores[-1], RULEBOOK, clock, sender, interval=0.01, fresh=0.02)
 
     yield hire
     for store in stores:

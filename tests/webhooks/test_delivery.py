@@ -11,7 +11,6 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from laurels.application.service import Service
-from laurels.application.webhooks import webhooks as use_cases
 from laurels.application.webhooks.delivery_attempts import AWAY_AFTER
 from laurels.application.webhooks.endpoint_worker import WIDTH
 from laurels.application.webhooks.lease import LEASE
@@ -28,6 +27,7 @@ from laurels.domain.webhooks import (
     USER_MERGED,
 )
 from laurels.errors import InvalidInput, UnknownWebhook
+from laurels.http.webhook_sender import WebhookSender
 from laurels.testing.builders import learning_event
 from laurels.testing.clocks import SettableClock
 from tests.webhooks.receiver import Receiver
@@ -277,9 +277,9 @@ async def test_two_dispatchers_share_the_endpoints_and_double_nothing(
 
 
 async def test_while_a_secret_is_replaced_both_sign(
-    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, clock: SettableClock, monkeypatch: Any
+    laurels: Service, sender: WebhookSender, hire: Hire, receiver: Receiver, clock: SettableClock
 ) -> None:
-    monkeypatch.setattr(use_cases, "ROTATION", 3_000)
+    webhooks = Webhooks(laurels.store.webhooks, clock, sender=sender, allow_private=True, rotation=3_000)
     old = await webhooks.add(receiver.url)
     new = await webhooks.rotate(old.id)
     assert new.secret != old.secret
@@ -386,9 +386,8 @@ async def test_one_who_was_away_is_asked_again_though_the_next_entries_tell_noth
 
 
 async def test_a_running_dispatcher_learns_of_endpoints_and_of_their_end(
-    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, monkeypatch: Any
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver
 ) -> None:
-    monkeypatch.setattr(use_cases, "FRESH", 0.02)
     dispatcher = await hire()
     dispatcher.start()
     await asyncio.sleep(0.05)

@@ -59,13 +59,23 @@ _GIVE_BACK = 2.0
 
 
 class Webhooks:
-    """Makes, shows and ends endpoints. `allow_private`: also ones on this machine and in private networks."""
+    """Makes, shows and ends endpoints. `allow_private`: also ones on this machine and in private networks. `rotation`:
+    milliseconds for which a secret that was replaced still signs."""
 
-    def __init__(self, store: WebhookStore, clock: Clock, *, sender: Sender, allow_private: bool = False) -> None:
+    def __init__(
+        self,
+        store: WebhookStore,
+        clock: Clock,
+        *,
+        sender: Sender,
+        allow_private: bool = False,
+        rotation: int = ROTATION,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._sender = sender
         self._allow_private = allow_private
+        self._rotation = rotation
 
     async def add(self, url: str, types: Collection[str] = ()) -> Endpoint:
         """Make an endpoint that is told of what is recorded from now on: its id, and its secret, which is shown here
@@ -108,7 +118,7 @@ class Webhooks:
             raise UnknownWebhook(endpoint_id)
 
     async def rotate(self, endpoint_id: str, *, is_forced: bool = False) -> Endpoint:
-        """Give an endpoint a new secret; the present one goes on to sign beside it for a day.
+        """Give an endpoint a new secret; the present one goes on to sign beside it for a day (`rotation`).
 
         At the return every process signs with both. Raises UnknownWebhook; InvalidInput where the secret before the
         present one still signs, which would end, unless that `is_forced`.
@@ -121,7 +131,7 @@ class Webhooks:
                 f"The secret before the present one signs until {iso(known.previous_until or 0)}, and a receiver may "
                 "know only that one. Rotate after that, or force it to end now.",
             )
-        rotated = replace(known, secret=new_secret(), previous_secret=known.secret, previous_until=now + ROTATION)
+        rotated = replace(known, secret=new_secret(), previous_secret=known.secret, previous_until=now + self._rotation)
         if not await self._store.replace(rotated):
             raise UnknownWebhook(endpoint_id)
         await asyncio.sleep(SETTLED)
@@ -174,16 +184,28 @@ async def enqueue_set_aside(store: WebhookStore, refused: Sequence[SetAside], at
 
 
 class Dispatcher:
-    """Delivers for the endpoints of a store, from `start` to `close`; of several processes one for each endpoint."""
+    """Delivers for the endpoints of a store, from `start` to `close`; of several processes one for each endpoint.
+
+    In seconds: `interval` is between two looks for what is to be delivered, `fresh` between two questions whether
+    endpoints changed.
+    """
 
     def __init__(
-        self, store: Store, rulebook: Rulebook, clock: Clock, sender: Sender, *, interval: float = INTERVAL
+        self,
+        store: Store,
+        rulebook: Rulebook,
+        clock: Clock,
+        sender: Sender,
+        *,
+        interval: float = INTERVAL,
+        fresh: float = FRESH,
     ) -> None:
         self._store = store
         self._rulebook = rulebook
         self._clock = clock
         self._sender = sender
         self._interval = interval
+        self._fresh = fresh
         # One for all workers: what it remembers of users is bounded.
         self._reader = ProgressReader(store, rulebook, recent_progress())
         self._owner = uuid4().hex
@@ -192,7 +214,7 @@ class Dispatcher:
         self.counts = DeliveryCounts()
         self._workers: dict[str, EndpointWorker] = {}
         self._tasks: dict[str, BackgroundTask] = {}
-        self._following = BackgroundTask("laurels-webhooks", self._follow, retry=FRESH)
+        self._following = BackgroundTask("laurels-webhooks", self._follow, retry=fresh)
 
     @property
     def tasks(self) -> list[BackgroundTask]:
@@ -234,10 +256,10 @@ class Dispatcher:
 
     async def _follow(self) -> float:
         """Look whether endpoints came, went or changed."""
-        if monotonic() - self._asked_at >= FRESH:
+        if monotonic() - self._asked_at >= self._fresh:
             await self._refresh()
             self._sync_tasks()
-        return FRESH
+        return self._fresh
 
     def _sync_tasks(self) -> None:
         """One task for each worker: a slow endpoint holds up no other one."""
@@ -245,8 +267,9 @@ class Dispatcher:
             self._tasks.pop(endpoint_id).cancel()
         for endpoint_id in self._workers.keys() - self._tasks.keys():
             work = partial(self._deliver, endpoint_id)
-            self._tasks[endpoint_id] = worker = BackgroundTask(f"laurels-webhook {endpoint_id}", work, retry=FRESH)
-            worker.start()
+            task = BackgroundTask(f"laurels-webhook {endpoint_id}", work, retry=self._fresh)
+            self._tasks[endpoint_id] = task
+            task.start()
 
     async def _deliver(self, endpoint_id: str) -> float:
         return 0 if await self._workers[endpoint_id].work() else self._interval
