@@ -109,34 +109,30 @@ async def test_a_token_that_does_not_name_its_key_is_tried_with_those_of_its_typ
     await checking.close()
 
 
-async def test_a_new_key_is_looked_for_but_not_for_each_token(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_new_key_is_looked_for_but_not_for_each_token(platform: Platform) -> None:
     old, new = rsa("old"), rsa("new")
     platform.publish(old)
-    checking = Tokens(TokenRules(jwks_url=platform.url))
-    assert await checking.check(signed(old, "RS256", kid="old")) is not None
+    rules = TokenRules(jwks_url=platform.url)
+    soon, later = Tokens(rules), Tokens(rules, again=0.0)
+    for checking in (soon, later):
+        assert await checking.check(signed(old, "RS256", kid="old")) is not None
     platform.publish(new)
+    asked = platform.asked
     for _ in range(5):
-        assert await checking.check(signed(new, "RS256", kid="new")) is None
-    assert platform.asked == 1
-    monkeypatch.setattr(tokens, "AGAIN", 0.0)
-    assert await checking.check(signed(new, "RS256", kid="new")) is not None
-    assert await checking.check(signed(old, "RS256", kid="old")) is None
-    await checking.close()
+        assert await soon.check(signed(new, "RS256", kid="new")) is None
+    assert platform.asked == asked
+    assert await later.check(signed(new, "RS256", kid="new")) is not None
+    assert await later.check(signed(old, "RS256", kid="old")) is None
+    for checking in (soon, later):
+        await checking.close()
 
 
-async def test_a_platform_that_hangs_holds_up_nobody_whose_key_is_known(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tokens, "FRESH", 0.0)
-    monkeypatch.setattr(tokens, "_FETCH_SECONDS", 20.0)
+async def test_a_platform_that_hangs_holds_up_nobody_whose_key_is_known(platform: Platform) -> None:
     key, new = rsa("one"), rsa("new")
     platform.publish(key)
-    checking = Tokens(TokenRules(jwks_url=platform.url))
+    checking = Tokens(TokenRules(jwks_url=platform.url), fresh=0.0, again=0.0, fetch_seconds=20.0)
     token = signed(key, "RS256", kid="one")
     assert await checking.check(token) is not None
-    monkeypatch.setattr(tokens, "AGAIN", 0.0)
     platform.answers.clear()
     async with asyncio.timeout(15):
         for _ in range(3):
@@ -152,14 +148,10 @@ async def test_a_platform_that_hangs_holds_up_nobody_whose_key_is_known(
 
 
 @pytest.mark.parametrize("fault", ["away", "no JSON", "no keys", "too deep", "too large", "elsewhere"])
-async def test_what_is_known_stays_while_the_platform_fails(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch, fault: str
-) -> None:
-    monkeypatch.setattr(tokens, "AGAIN", 0.0)
-    monkeypatch.setattr(tokens, "FRESH", 0.0)
+async def test_what_is_known_stays_while_the_platform_fails(platform: Platform, fault: str) -> None:
     key = rsa("one")
     platform.publish(key)
-    checking = Tokens(TokenRules(jwks_url=platform.url))
+    checking = Tokens(TokenRules(jwks_url=platform.url), fresh=0.0, again=0.0)
     token = signed(key, "RS256", kid="one")
     assert await checking.check(token) is not None
     if fault == "away":

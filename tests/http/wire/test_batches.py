@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laurels.http.wire import batches
 from laurels.http.wire.batches import ArraySplitter, LineSplitter, Splitter
 from laurels.http.wire.bodies import BodyRefused
 
@@ -44,9 +43,7 @@ def test_an_array_is_its_members(
     small: int, members: list[Any], separators: tuple[str, str], is_ascii: bool, sizes: list[int]
 ) -> None:
     body = json.dumps(members, separators=separators, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batches, "_SMALL", small)
-        assert split(ArraySplitter(10**6), b" " + body + b"\n", sizes) == list(enumerate(members, 1))
+    assert split(ArraySplitter(10**6, small=small), b" " + body + b"\n", sizes) == list(enumerate(members, 1))
 
 
 @given(st.lists(values | st.just(...), max_size=8), st.lists(st.integers(1, 40), min_size=1, max_size=5), st.booleans())
@@ -76,19 +73,17 @@ def test_lines_are_their_events(members: list[Any], sizes: list[int], is_ended: 
     ],
 )
 @pytest.mark.parametrize("size", [1, 3, 100])
-def test_no_json_is_refused(monkeypatch: pytest.MonkeyPatch, small: int, body: bytes, size: int) -> None:
-    monkeypatch.setattr(batches, "_SMALL", small)
+def test_no_json_is_refused(small: int, body: bytes, size: int) -> None:
     with pytest.raises(BodyRefused) as refused:
-        split(ArraySplitter(10**6), body, [size])
+        split(ArraySplitter(10**6, small=small), body, [size])
     assert refused.value.status_code == 400
 
 
 @pytest.mark.parametrize(("most", "second"), [(6, None), (7, [2, 2, 2])])
 @pytest.mark.parametrize("size", [1, 4, 100])
 def test_an_event_that_is_too_large_is_counted_and_not_kept(
-    monkeypatch: pytest.MonkeyPatch, small: int, size: int, most: int, second: list[int] | None
+    small: int, size: int, most: int, second: list[int] | None
 ) -> None:
-    monkeypatch.setattr(batches, "_SMALL", small)
     expected = [(1, 1), (2, second), (3, 3)]
-    assert split(ArraySplitter(most), b"[1,[2,2,2],3]", [size]) == expected
+    assert split(ArraySplitter(most, small=small), b"[1,[2,2,2],3]", [size]) == expected
     assert split(LineSplitter(most), b"1\n[2,2,2]\n3", [size]) == expected

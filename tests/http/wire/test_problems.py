@@ -29,14 +29,12 @@ from laurels.errors import (
 )
 from laurels.http.app import build_app
 from laurels.http.auth.access import Caller
-from laurels.http.observability import observing
 from laurels.http.observability.observing import Observer, Sample
 from laurels.http.server.headers import SecurityHeaders
 from laurels.http.server.refusals import Refusals
 from laurels.http.server.routing import RouteTable
-from laurels.http.wire import problems
 from laurels.http.wire.bodies import text_of_path
-from laurels.http.wire.problems import STATUS, STORE_DETAILS, TITLES
+from laurels.http.wire.problems import STATUS, STORE_DETAILS, TITLES, on_fault
 from tests.http.answers import assert_refused
 
 INSIDE = "SELECT * FROM ledger failed in /srv/laurels/laurels.db: apsw.SQLError at 10.0.0.5"
@@ -175,14 +173,13 @@ class TestAnswers:
         assert_refused(await answer_to(error), 422, field="limit", code=":invalid-query")
 
 
-def test_a_fault_that_comes_again_and_again_does_not_fill_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(problems, "_faults", Sample(2))
+def test_a_fault_that_comes_again_and_again_does_not_fill_the_log() -> None:
     # The same second however long it takes.
-    monkeypatch.setattr(observing, "monotonic", lambda: 7.0)
+    sample = Sample(2, seconds=lambda: 7.0)
     request: Request[Any, Any, Any] = Request({"type": "http", "method": "GET", "state": {}, "headers": []})  # type: ignore[typeddict-item]
     with capture_logs() as lines:
         for _ in range(50):
-            assert problems.on_fault(request, ValueError("ours")).status_code == 500
+            assert on_fault(request, ValueError("ours"), logged=sample).status_code == 500
     assert [line["event"] for line in lines] == ["unexpected fault"] * 2
 
 

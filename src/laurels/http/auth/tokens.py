@@ -82,10 +82,24 @@ class _Head(Struct):
 
 
 class Tokens:
-    """Checks tokens."""
+    """Checks tokens.
 
-    def __init__(self, rules: TokenRules) -> None:
+    In seconds: published keys count for `fresh`. They are read no sooner than `again` after the last time, which may
+    take `fetch_seconds`.
+    """
+
+    def __init__(
+        self,
+        rules: TokenRules,
+        *,
+        fresh: float = FRESH,
+        again: float = AGAIN,
+        fetch_seconds: float = _FETCH_SECONDS,
+    ) -> None:
         self._rules = rules
+        self._fresh = fresh
+        self._again = again
+        self._fetch_seconds = fetch_seconds
         default = ("HS256",) if rules.secret is not None else ("RS256", "ES256", "Ed25519")
         self._algorithms = list(rules.algorithms or default)
         claims: dict[str, Any] = {"exp": {"essential": True}, "sub": {"essential": True}}
@@ -146,7 +160,7 @@ class Tokens:
     def _fetch(self) -> asyncio.Task[None] | None:
         """The reading of the published keys that is under way, begun now if need be; None where it is too early."""
         if self._fetching is None or self._fetching.done():
-            if monotonic() - self._asked_at < AGAIN:
+            if monotonic() - self._asked_at < self._again:
                 return None
             self._asked_at = monotonic()
             self._fetching = asyncio.create_task(self._read_keys(), name="laurels-jwks")
@@ -157,7 +171,7 @@ class Tokens:
         url = self._rules.jwks_url or ""
         try:
             async with (
-                asyncio.timeout(_FETCH_SECONDS),
+                asyncio.timeout(self._fetch_seconds),
                 httpx2.AsyncClient(follow_redirects=False, trust_env=False) as client,
                 client.stream("GET", url, headers={"accept": "application/json"}) as answer,
             ):
@@ -169,7 +183,7 @@ class Tokens:
                     if len(body) > _FETCH_BYTES:
                         raise ValueError("is too large")
             self._key = KeySet.import_key_set(msgspec.json.decode(body))
-            self._fresh_until = monotonic() + FRESH
+            self._fresh_until = monotonic() + self._fresh
         except (httpx2.HTTPError, OSError, ValueError, JoseError, KeyError, TypeError, RecursionError) as error:
             logger.warning("published keys could not be read", reason=type(error).__name__)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections.abc import Callable
 from itertools import count
 from time import monotonic, perf_counter_ns
 from typing import Any, Protocol
@@ -35,16 +36,17 @@ Seen = tuple[str, str, str]
 
 
 class Sample:
-    """Lets so many a second through."""
+    """Lets so many a second through. `seconds` tells the time."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, seconds: Callable[[], float] = monotonic) -> None:
         self._most = most
+        self._seconds = seconds
         self._second = 0
         self._taken = self._left_out = 0
 
     def take(self) -> int | None:
         """None where this one is to be left out; else how many were since the last that was not."""
-        second = int(monotonic())
+        second = int(self._seconds())
         if second != self._second:
             self._second, self._taken = second, 0
         if self._taken >= self._most:

@@ -200,11 +200,12 @@ class LineSplitter(_Collector):
 
 
 class ArraySplitter(_Collector):
-    """Splits a JSON array; see `Splitter`. What is small is left to the decoder, the rest is followed bracket by
-    bracket."""
+    """Splits a JSON array; see `Splitter`. What has at most `small` bytes is left to the decoder, the rest is followed
+    bracket by bracket."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, small: int = _SMALL) -> None:
         super().__init__(most)
+        self._small = small
         self._held: list[bytes] | None = []
         self._bytes = self._commas = self._brackets = 0
         self._depth = 0
@@ -219,7 +220,7 @@ class ArraySplitter(_Collector):
         self._bytes += len(piece)
         self._commas += piece.count(b",")
         self._held.append(piece)
-        if self._bytes > _SMALL or self._commas > _COMMAS:
+        if self._bytes > self._small or self._commas > _COMMAS:
             held, self._held = self._held, None
             for each in held:
                 yield from self._follow(each)

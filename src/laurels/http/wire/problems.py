@@ -253,10 +253,10 @@ def _note(request: Request[Any, Any, Any], error: Exception) -> None:
         running.service.problems.note_error(error, _route(request))
 
 
-def on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """The answer to a fault of ours: what happened is for the log alone."""
+def on_fault(request: Request[Any, Any, Any], error: Exception, *, logged: Sample = _faults) -> Response[bytes]:
+    """The answer to a fault of ours: what happened is for the log alone, where `logged` lets it through."""
     if not isinstance(error, LaurelsError):
-        _log(_faults, "unexpected fault", request, exc_info=error)
+        _log(logged, "unexpected fault", request, exc_info=error)
         _note(request, error)
     return problem(
         status=500,
