@@ -13,7 +13,7 @@ from typing import cast
 
 import pytest
 
-from laurels.cli.importing import formats, pipeline
+from laurels.cli.importing import formats
 from laurels.cli.importing.command import name_of
 from laurels.cli.importing.dry_run import DryWorker
 from laurels.cli.importing.formats import Format
@@ -94,10 +94,7 @@ async def test_an_element_without_an_end_is_not_gathered(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("size", [5, 64, 1 << 18], ids=lambda size: f"{size} bytes at a time")
-async def test_the_elements_of_an_array_are_told_apart_however_they_come(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    monkeypatch.setattr(formats, "_PIECE", size)
+def test_the_elements_of_an_array_are_told_apart_however_they_come(tmp_path: Path, size: int) -> None:
     elements: list[object] = [
         {"userId": 'a"],\\', "metadata": {"a": [1, [2, [3, {"b": ["]", "}", {}]}]]]}},
         [],
@@ -110,8 +107,8 @@ async def test_the_elements_of_an_array_are_told_apart_however_they_come(
     ]
     array = tmp_path / "array.json"
     array.write_text(f" \n[{', '.join(json.dumps(each, indent=1) for each in elements)} ]\n ")
-    with open_lines(str(array)) as lines:
-        read = [line for chunk in [chunk async for chunk in lines.chunks()] for line in chunk.lines]
+    with array.open("rb") as stream:
+        read = list(formats.lines_of_array(stream, piece_size=size))
     assert [json.loads(line) for line in read] == elements
 
 
@@ -153,11 +150,7 @@ async def test_an_input_that_cannot_be_read_on_does_not_say_that_it_can(
     assert "to continue" not in str(stopped.value)
 
 
-async def test_refused_lines_that_are_short_are_not_gathered_either(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A short line takes as much memory as a longer one.
-    monkeypatch.setattr(pipeline, "REFUSED_TOGETHER", 10_000)
+async def test_refused_lines_that_are_short_are_not_gathered_either(tmp_path: Path) -> None:
     given = tmp_path / "given"
     given.write_bytes(b"0\n" * 200)
     told: list[int] = []
@@ -167,6 +160,8 @@ async def test_refused_lines_that_are_short_are_not_gathered_either(
         Rejects(None),
         source=source,
         on_progress=lambda intake: told.append(intake.rejects.count),
+        # A short line takes as much memory as a longer one.
+        refused_together=10_000,
     )
     with open_lines(str(given)) as lines:
         await intake.take_in(lines)

@@ -89,13 +89,16 @@ def is_array(start: bytes) -> bool:
     return start.lstrip()[:1] == b"["
 
 
-def lines_of_array(stream: io.BufferedReader, begun: bytes | None = None) -> Iterator[bytes]:
+def lines_of_array(
+    stream: io.BufferedReader, begun: bytes | None = None, *, piece_size: int = _PIECE
+) -> Iterator[bytes]:
     """The elements of a JSON array, a line each, piece by piece: read as a whole, a small packed file could be more of
     them than fit in memory. Raises NotEvents, after the elements before what is wrong.
 
     `begun` is what was read after the first bracket of an array within a document; what follows it is not looked at.
+    A piece has `piece_size` bytes.
     """
-    text = stream.read(_PIECE).lstrip().removeprefix(b"[") if begun is None else begun
+    text = stream.read(piece_size).lstrip().removeprefix(b"[") if begun is None else begun
     begin = at = count = 0
     depth, sign = 1, b""
     while depth:
@@ -104,7 +107,7 @@ def lines_of_array(stream: io.BufferedReader, begun: bytes | None = None) -> Ite
             text, at, begin = text[begin:], at - begin, 0
             if len(text) > MOST_ROW:
                 raise NotEvents(f"has an element of more than {MOST_ROW >> 20} MiB, or a quote that is never closed.")
-            if not (piece := stream.read(_PIECE)):
+            if not (piece := stream.read(piece_size)):
                 raise NotEvents("begins like a JSON array but ends before its last bracket.")
             text += piece
             continue
@@ -121,7 +124,7 @@ def lines_of_array(stream: io.BufferedReader, begun: bytes | None = None) -> Ite
             count += 1
     if begun is not None and sign == b"]":
         return
-    if sign != b"]" or text[at:].strip() or any(piece.strip() for piece in iter(partial(stream.read, _PIECE), b"")):
+    if sign != b"]" or text[at:].strip() or any(piece.strip() for piece in iter(partial(stream.read, piece_size), b"")):
         raise NotEvents("begins like a JSON array but is none: one bracket ends it, and nothing follows that.")
 
 

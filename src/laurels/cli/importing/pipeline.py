@@ -51,8 +51,9 @@ class _HandedOver(Struct):
 
 class ImportPipeline:
     """Has the lines of an input recorded by workers and counts what became of them. After `pause` seconds without input
-    it records what came so far; None: it waits for the end. `read` lines were read so far, of
-    which `settled` have met their fate."""
+    it records what came so far; None: it waits for the end. Refused lines are told of when that is done, or as soon as
+    they take more than `refused_together` bytes. `read` lines were read so far, of which `settled` have met their
+    fate."""
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class ImportPipeline:
         source: SourceLines,
         on_progress: Callable[[ImportPipeline], None],
         pause: float | None = PAUSE,
+        refused_together: int = REFUSED_TOGETHER,
     ) -> None:
         self.read = 0
         self.settled = 0
@@ -73,6 +75,7 @@ class ImportPipeline:
         self._workers = workers
         self._on_progress = on_progress
         self._pause = pause
+        self._refused_together = refused_together
         self._gathered = LinesByLearner()
         self._in_flight: dict[asyncio.Task[Taken], _HandedOver] = {}
         self._last_worker = 0
@@ -202,7 +205,7 @@ class ImportPipeline:
         for number, reason in refused:
             self._refused.append((number, by_number[number], reason))
             self._refused_size += len(by_number[number]) + _REFUSED
-        if self._refused_size > REFUSED_TOGETHER:
+        if self._refused_size > self._refused_together:
             self._tell_refused()
 
     def _tell_refused(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from laurels.cli.importing import input_lines
+from laurels.cli.importing.input_lines import CHUNK_LINES
 from laurels.cli.importing.mapping import mapper, report
 from laurels.cli.importing.mapping.loader import load_mapping, parse_mapping, text_of_kind
 from laurels.cli.terminal import CommandFailed
@@ -129,14 +129,12 @@ def test_a_text_of_the_file_cannot_look_like_lines_of_the_report(capsys: pytest.
     assert "         1  b\\u001b[2J 9 recorded" in shown
 
 
-async def test_a_column_of_free_text_is_not_counted_value_by_value(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mapper, "DISTINCT", 10)
+async def test_a_column_of_free_text_is_not_counted_value_by_value(tmp_path: Path) -> None:
     file = tmp_path / "file"
-    file.write_text(HEAD + "".join(f"{number},u-17,did {number},2026-03-02 09:15:00\n" for number in range(40)))
+    rows = mapper.DISTINCT + 30
+    file.write_text(HEAD + "".join(f"{number},u-17,did {number},2026-03-02 09:15:00\n" for number in range(rows)))
     done = await checked(file, load_mapping("table"))
-    assert len(done.tally.unmapped) == 11
+    assert len(done.tally.unmapped) == mapper.DISTINCT + 1
     assert done.tally.unmapped[mapper.OTHERS] == 30
 
 
@@ -152,16 +150,18 @@ async def test_what_stands_before_an_array_is_not_gathered(tmp_path: Path) -> No
         tracemalloc.stop()
 
 
-async def test_a_line_without_an_end_is_rejected_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_line_without_an_end_is_rejected_and_counted(tmp_path: Path) -> None:
     file = tmp_path / "file"
     good = '{"id": "1", "type": "PushEvent", "actor": {"login": "u-17"}, "created_at": "2026-03-02T09:30:00Z"}\n'
-    file.write_text(good + '{"id": "' + "x" * 3_000_000 + '"}\n' + "no json\n" + "[1]\n" + good.replace('"1"', '"2"'))
-    monkeypatch.setattr(input_lines, "CHUNK_LINES", 2)
+    broken = '{"id": "' + "x" * 3_000_000 + '"}\nno json\n'
+    # More than are read together.
+    lists = "[1]\n" * CHUNK_LINES
+    file.write_text(good + broken + lists + good.replace('"1"', '"2"'))
     done = await checked(file, load_mapping("github-events"))
-    assert [sample.line for sample in done.tally.samples] == [1, 5]
-    assert (done.recorded, done.tally.rows) == (2, 5)
+    assert [sample.line for sample in done.tally.samples] == [1, CHUNK_LINES + 4]
+    assert (done.recorded, done.tally.rows) == (2, CHUNK_LINES + 4)
     assert [reason.partition(": ")[2] for reason in done.reasons] == [
         "Is longer than 1 MiB.",
         "Is not valid JSON: a line holds one whole object and nothing else.",
-        "Must be an object, not a list.",
+        *["Must be an object, not a list."] * CHUNK_LINES,
     ]
