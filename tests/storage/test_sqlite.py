@@ -273,11 +273,8 @@ def _synchronous(connection: apsw.Connection) -> object:
 class TestLocks:
     """A file that somebody else holds."""
 
-    async def test_a_lock_that_stays_is_told_and_what_comes_after_it_goes_on(
-        self, database: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("laurels.storage.sqlite.connection.BUSY_TIMEOUT_MS", 50)
-        store = await SQLiteStore.open(database)
+    async def test_a_lock_that_stays_is_told_and_what_comes_after_it_goes_on(self, database: Path) -> None:
+        store = await SQLiteStore.open(database, busy_ms=50)
         holder = apsw.Connection(str(database))
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="locked"):
