@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -250,22 +251,19 @@ class TestUnfinished:
             assert await store.boards.standing(board, "ada") == standing("ada", 60)
         assert (await store.snapshots.projected(["ada"]))["ada"] == kept
 
-    async def test_the_mark_moves_past_what_is_projected_and_nothing_else(
-        self, store: MongoStore, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(watermark, "MARGIN", -1)
+    async def test_the_mark_moves_past_what_is_projected_and_nothing_else(self, store: MongoStore) -> None:
+        behind = partial(watermark.behind, store._database, 10, NOON + 1_000_000, margin=-1)
         await store.ledger.append(history("ada", 2))
         await asyncio.sleep(1.1)
         await store.ledger.append(history("bob", 1))
         await project(store, "ada", 2)
-        later = NOON + 1_000_000
-        assert await store.snapshots.behind(10, before=later) == ["bob"]
+        assert await behind() == ["bob"]
         assert await store._database["meta"].find_one({"_id": "projected"}) is None
         await project(store, "bob", 1)
-        assert await store.snapshots.behind(10, before=later) == []
+        assert await behind() == []
         assert await store._database["meta"].find_one({"_id": "projected"}) is not None
         await asyncio.sleep(2.1)
         await store.ledger.append([event_entry("ada", 3)])
-        assert await store.snapshots.behind(10, before=later) == ["ada"]
+        assert await behind() == ["ada"]
         await store.snapshots.clear()
-        assert await store.snapshots.behind(10, before=later) == ["ada", "bob"]
+        assert await behind() == ["ada", "bob"]

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -147,17 +148,15 @@ async def test_lines_from_before_there_were_counts_are_counted(store: MongoStore
     await newer.close()
 
 
-async def test_where_much_is_not_counted_the_lines_are_gone_through(
-    store: MongoStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_where_much_is_not_counted_the_lines_are_gone_through(store: MongoStore) -> None:
     for user in range(USERS):
         await project(store, f"user {user}", points=user % 13)
         await project(store, f"user {user}", points=user, boards=["other"])
     asked = [None, -1, 0, 6, 12, 13, 2**70, -(2**70)]
     expected = {None: USERS} | {above: sum(user % 13 > above for user in range(USERS)) for above in asked[1:]}
     await check(store)
-    monkeypatch.setattr(counts, "FEW", USERS - 1)
-    assert await counts.counts_of(store._database, "all", asked) == expected
+    counts_of = partial(counts.counts_of, store._database, few=USERS - 1)
+    assert await counts_of("all", asked) == expected
     for above in asked:
-        assert await counts.counts_of(store._database, "all", [above]) == {above: expected[above]}
-    assert await counts.counts_of(store._database, "nowhere", asked) == dict.fromkeys(asked, 0)
+        assert await counts_of("all", [above]) == {above: expected[above]}
+    assert await counts_of("nowhere", asked) == dict.fromkeys(asked, 0)

@@ -71,13 +71,10 @@ class TestOpening:
         assert kept["version"] == len(schema.MIGRATIONS) + 1
         await store.close()
 
-    async def test_a_lease_left_by_the_dead_is_waited_for_and_taken(
-        self, mongodb_url: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(schema, "LEASE", 1)
+    async def test_a_lease_left_by_the_dead_is_waited_for_and_taken(self, mongodb_url: str) -> None:
         store = await MongoStore.open(mongodb_url)
         await store._database["meta"].update_one({"_id": "schema"}, {"$set": {"version": 0}})
-        assert await schema._take_lease(store._database, "the dead one")
+        assert await schema._take_lease(store._database, "the dead one", lease=1)
         assert not await schema._take_lease(store._database, "another")
         await (await MongoStore.open(mongodb_url)).close()
         assert await schema._version(store._database) == len(schema.MIGRATIONS)
@@ -95,16 +92,14 @@ class TestOpening:
         with pytest.raises(SettingsError, match="timeoutMS"):
             await open_store(f"mongodb://127.0.0.1:1/laurels?timeoutMS={limit}")
 
-    async def test_nobody_there_is_told_without_the_address(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("laurels.storage.mongodb.store.PATIENCE", 0.3)
+    async def test_nobody_there_is_told_without_the_address(self) -> None:
         with pytest.raises(StoreUnavailable, match="reached") as told:
-            await open_store("mongodb://eve:secret@127.0.0.1:1/laurels")
+            await MongoStore.open("mongodb://eve:secret@127.0.0.1:1/laurels", patience=0.3)
         assert not re.search("127|eve|secret", str(told.value))
 
-    async def test_a_server_that_is_too_old_is_told(self, mongodb_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(schema, "OLDEST_WIRE_VERSION", 1_000)
+    async def test_a_server_that_is_too_old_is_told(self, mongodb_url: str) -> None:
         with pytest.raises(StoreIncompatible, match="too old"):
-            await open_store(mongodb_url)
+            await MongoStore.open(mongodb_url, oldest=1_000)
 
     async def test_a_cancelled_caller_cuts_no_write_off(self, store: MongoStore) -> None:
         for seq in range(1, 40):

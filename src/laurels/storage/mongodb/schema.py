@@ -234,10 +234,10 @@ LEASE = 60
 _POLL = 0.1
 
 
-async def check_server(database: Database) -> None:
-    """Raise StoreIncompatible for a server that is too old."""
+async def check_server(database: Database, *, oldest: int = OLDEST_WIRE_VERSION) -> None:
+    """Raise StoreIncompatible for a server that is too old: `oldest` is the wire version that it must have."""
     hello = await database.client.admin.command("hello")
-    if hello["maxWireVersion"] < OLDEST_WIRE_VERSION:
+    if hello["maxWireVersion"] < oldest:
         raise StoreIncompatible("The MongoDB server is too old; Laurels needs 6.0 or newer.")
 
 
@@ -275,13 +275,13 @@ async def _version(database: Database) -> int:
     return version
 
 
-async def _take_lease(database: Database, owner: str) -> bool:
-    """Whether this process is the one to migrate from here on."""
+async def _take_lease(database: Database, owner: str, *, lease: int = LEASE) -> bool:
+    """Whether this process is the one to migrate from here on, for `lease` seconds."""
     meta = database["meta"]
     # Of several processes that add the document at once one succeeds.
     with suppress(DuplicateKeyError):
         await meta.update_one({"_id": "schema"}, {"$setOnInsert": {"version": 0}}, upsert=True)
     free: Document = {"_id": "schema", "$expr": {"$lt": [{"$ifNull": ["$until", 0]}, "$$NOW"]}}
-    until = {"$add": ["$$NOW", LEASE * 1_000]}
+    until = {"$add": ["$$NOW", lease * 1_000]}
     taken = await meta.update_one(free, [{"$set": {"owner": owner, "until": until}}])
     return taken.modified_count == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from laurels.storage.mongodb.connection import PATIENCE, Client, Session, connect, database_of
+from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, PATIENCE, Client, Session, connect, database_of
 from laurels.storage.mongodb.imports import MongoImports
 from laurels.storage.mongodb.jobs import MongoJobs
 from laurels.storage.mongodb.keys import MongoKeys
@@ -24,8 +24,9 @@ class MongoStore:
     Belongs to the event loop in which it was opened.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, patience: float = PATIENCE) -> None:
         self._client = client
+        self._patience = patience
         self._database = database = database_of(client)
         self._session = session = Session(client.options.timeout)
         deletions = DeletionCache(database)
@@ -42,14 +43,15 @@ class MongoStore:
         self.webhooks = MongoWebhooks(database, session)
 
     @classmethod
-    async def open(cls, url: str) -> MongoStore:
+    async def open(cls, url: str, *, patience: float = PATIENCE, oldest: int = OLDEST_WIRE_VERSION) -> MongoStore:
         """Open the database that the URL names, making its collections or bringing them up to date.
 
-        Raises SettingsError for a URL that cannot be used, and StoreError.
+        A server that does not answer is waited for `patience` seconds. `oldest`: see `check_server`. Raises
+        SettingsError for a URL that cannot be used, and StoreError.
         """
-        store = cls(await connect(url))
+        store = cls(await connect(url), patience=patience)
         try:
-            await store._session.run(lambda: check_server(store._database), within=PATIENCE)
+            await store._session.run(lambda: check_server(store._database, oldest=oldest), within=patience)
             await store._session.run(lambda: migrate(store._database), within=3 * LEASE)
             await store.check()
         except BaseException:
@@ -67,7 +69,7 @@ class MongoStore:
             # What a commit would need: a majority of members that put a write on disk.
             await self._database["meta"].update_one({"_id": "check"}, {"$inc": {"times": 1}}, upsert=True)
 
-        await self._session.run(write, within=PATIENCE)
+        await self._session.run(write, within=self._patience)
 
     async def close(self) -> None:
         self.boards.counting.close()

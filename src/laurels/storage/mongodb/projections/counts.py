@@ -35,12 +35,14 @@ Ranges = Sequence[tuple[int, int, int]]
 """Level, and first and last bucket."""
 
 
-async def counts_of(database: Database, board: str, asked: Iterable[int | None]) -> dict[int | None, int]:
+async def counts_of(
+    database: Database, board: str, asked: Iterable[int | None], *, few: int = FEW
+) -> dict[int | None, int]:
     """What `count` tells above each of some numbers of points (None: in all).
 
     These are the counts, with the batch that is being worked on as if it were done, and the lines that are fresh. Read
-    again where the next batch was begun meanwhile. Where much was written since anybody counted, as after an import,
-    the server goes through all of the board's lines instead.
+    again where the next batch was begun meanwhile. Where more than `few` lines were written since anybody counted, as
+    after an import, the server goes through all of the board's lines instead.
     """
     ranges = {above: _ranges(above) for above in asked}
     counts, standings = database["counts"], database["standings"]
@@ -48,9 +50,9 @@ async def counts_of(database: Database, board: str, asked: Iterable[int | None])
         batch = await open_batch(database)
         found, fresh = await asyncio.gather(
             asyncio.gather(*(_counted_in(counts, board, each) for each in ranges.values())),
-            standings.find({"board": board, **FRESH}, UNCOUNTED, hint=FRESH_INDEX).limit(FEW + 1).to_list(),
+            standings.find({"board": board, **FRESH}, UNCOUNTED, hint=FRESH_INDEX).limit(few + 1).to_list(),
         )
-        if len(fresh) > FEW:
+        if len(fresh) > few:
             return await _lines_of(standings, board, ranges)
         if (await _number(database)) == batch.number:
             return {

@@ -20,8 +20,8 @@ MARGIN = 60
 WRITTEN_INDEX = "ledger_written"
 
 
-async def behind(database: Database, limit: int, before: int) -> list[str]:
-    """See `SnapshotStore.behind`."""
+async def behind(database: Database, limit: int, before: int, *, margin: int = MARGIN) -> list[str]:
+    """See `SnapshotStore.behind`. The mark stays `margin` seconds behind the newest slip."""
     ledger, meta = database["ledger"], database["meta"]
     kept = await meta.find_one({"_id": "projected"})
     up_to: Timestamp = kept["upTo"] if kept else Timestamp(0, 0)
@@ -31,7 +31,7 @@ async def behind(database: Database, limit: int, before: int) -> list[str]:
     young = await ledger.find_one(young_query(up_to, before), {"writtenAt": 1}, sort=[("writtenAt", 1)])
     waiting = await (await ledger.aggregate(waiting_pipeline(up_to, before, limit))).to_list()
     if not waiting:
-        seconds: int = newest["writtenAt"].time - MARGIN
+        seconds: int = newest["writtenAt"].time - margin
         if young is not None:
             seconds = min(seconds, young["writtenAt"].time - 1)
         if seconds > up_to.time:
