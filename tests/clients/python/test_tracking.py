@@ -19,6 +19,9 @@ from laurels import EventConflict, InvalidEvent, LaurelsError, LearningEvent, Re
 from laurels.client import Client, NotStored, RequestRefused, ServiceUnreachable
 from laurels.client.tracking import backoff
 from laurels.client.tracking.journal import Segment
+from laurels.client.tracking.sender import Listeners
+from laurels.client.tracking.tracker import Tracker
+from laurels.client.transport import Transport
 from tests.clients.python.conftest import NewClient
 from tests.clients.python.scripted_service import Events, Reply, ScriptedService, accepted, problem
 from tests.http.server_process import ServerProcess
@@ -226,19 +229,19 @@ class TestTheQueue:
         assert [event["eventId"] for event in events] == [f"e-{n}" for n in range(3, 13)]
         assert len(list((tmp_path / "queue").iterdir())) == 1
 
-    def test_processes_share_a_folder(
-        self, service: ScriptedService, new_client: NewClient, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("laurels.client.tracking.sender.LOOK_ROUND", 0.05)
-        one, other = new_client(service.url, flush_interval=3_600), new_client(service.url)
+    def test_processes_share_a_folder(self, service: ScriptedService, new_client: NewClient, tmp_path: Path) -> None:
+        one = new_client(service.url, flush_interval=3_600)
+        transport = Transport(service.url, None, 10)
+        other = Tracker(transport, tmp_path / "queue", 1_000, 0.05, Listeners(), look_round=0.05)
         one.track("ada", "visualize", event_id="one")
-        other.track("ada", "visualize", event_id="other")
+        other.track(LearningEvent(user_id="ada", event_type="visualize", event_id="other"))
         assert other.flush(10) == 0
         # That one still lives, so its events are its own.
         assert [event["eventId"] for _, events in service.batches for event in events] == ["other"]
         one._tracker._queue.close()
         wait_until(lambda: len(service.batches) >= 2)
         assert service.batches[1][1][0]["eventId"] == "one"
+        other.close(0)
 
     def test_a_line_that_was_cut_off_and_one_that_is_no_event_are_passed_over(self, tmp_path: Path) -> None:
         segment = Segment.create(tmp_path)

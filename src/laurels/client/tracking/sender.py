@@ -78,13 +78,22 @@ class _Refused(Exception):
 
 
 class Sender:
-    """The thread that sends. It begins with the first event, and ends with `stop`."""
+    """The thread that sends. It begins with the first event, and ends with `stop`. `look_round`: see LOOK_ROUND."""
 
-    def __init__(self, queue: Queue, transport: Transport, listeners: Listeners, flush_interval: float) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        transport: Transport,
+        listeners: Listeners,
+        flush_interval: float,
+        *,
+        look_round: float = LOOK_ROUND,
+    ) -> None:
         self._queue = queue
         self._transport = transport
         self._listeners = listeners
         self._flush_interval = flush_interval
+        self._look_round = look_round
         self._clock = ServerClock()
         self._has_asked_time = False
         self._batch = BATCH
@@ -151,7 +160,7 @@ class Sender:
     def _run(self) -> None:
         while not self._is_stopping:
             due = self._due
-            wait = LOOK_ROUND if due is None else max(due, self._waits_until) - time.monotonic()
+            wait = self._look_round if due is None else max(due, self._waits_until) - time.monotonic()
             if wait > 0 and self._wake.wait(wait):
                 self._wake.clear()
                 continue

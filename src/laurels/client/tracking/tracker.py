@@ -13,7 +13,7 @@ from uuid_utils import uuid7
 from laurels.client.events import encoded
 from laurels.client.tracking.journal import GIVEN_TIME, OWN_TIME
 from laurels.client.tracking.queue import Queue
-from laurels.client.tracking.sender import Listeners, Sender
+from laurels.client.tracking.sender import LOOK_ROUND, Listeners, Sender
 from laurels.client.transport import Transport
 from laurels.domain.events import LearningEvent
 from laurels.errors import StoreUnavailable
@@ -26,10 +26,17 @@ class Tracker:
     """The queue of a client and the thread that empties it. Belongs to the process that made it."""
 
     def __init__(
-        self, transport: Transport, folder: Path | None, max_events: int, flush_interval: float, listeners: Listeners
+        self,
+        transport: Transport,
+        folder: Path | None,
+        max_events: int,
+        flush_interval: float,
+        listeners: Listeners,
+        *,
+        look_round: float = LOOK_ROUND,
     ) -> None:
         self._queue = Queue(folder, max_events, self._unstored)
-        self._sender = Sender(self._queue, transport, listeners, flush_interval)
+        self._sender = Sender(self._queue, transport, listeners, flush_interval, look_round=look_round)
         self._process = os.getpid()
         self._is_closed = False
         # What an earlier process left.
