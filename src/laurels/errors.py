@@ -15,6 +15,7 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
     ├── UserMerged              this user was merged into another one
     ├── UnknownEvent            this user has no such event
     ├── UnknownBadge            the rulebook, or the user, has no such badge
+    ├── RepairRefused           a streak cannot be repaired as was asked; says why
     ├── UnknownKey              there is no API key with this prefix
     ├── UnknownWebhook          there is no webhook with this id
     ├── UnknownJob              there is no job with this id
@@ -166,6 +167,13 @@ class UnknownBadge(LaurelsError):
     """The rulebook has no badge with this id, or the user does not hold it."""
 
     code = "unknown-badge"
+
+
+class RepairRefused(LaurelsError):
+    """A streak cannot be repaired as was asked: it is too late, there is nothing to repair, points are missing, or the
+    rulebook has no repair. Nothing was changed."""
+
+    code = "repair-refused"
 
 
 class UnknownKey(LaurelsError):

@@ -15,6 +15,7 @@ from typing import Any, Self
 from msgspec import UNSET, UnsetType
 
 from laurels.application.ports.clock import Clock
+from laurels.application.queries.badges import badge_view
 from laurels.application.queries.boards.leaderboards import DEFAULT_LIMIT
 from laurels.application.queries.learners.history import history
 from laurels.application.recording.recorder import BATCH
@@ -42,12 +43,14 @@ from laurels.results import (
     Activity,
     BadgeProgress,
     Dashboard,
+    EarnedBadge,
     HistoryEntry,
     Leaderboard,
     Profile,
     Queued,
     Rank,
     Recorded,
+    Repaired,
     Spending,
     recorded_of,
     result_of,
@@ -329,6 +332,28 @@ class Laurels:
         changes = {name: value for name, value in given.items() if value is not UNSET}
         return result_of(await self.service.change_profile(user_id, changes), Profile)
 
+    async def repair_streak(self, user_id: str, day: date, *, reason: str | None = None) -> Repaired:
+        """Pay for a day that a user missed with points, so that it does their streak no harm; of a week any day of it.
+
+        The rulebook says for how many points and until when (`[streak] repair`); `dashboard(...).streak.repair` which
+        days can be repaired now. Again for the same day is a replay. Raises RepairRefused, UnknownUser, UserDeleted or
+        StoreError.
+        """
+        as_day(day, "day")
+        done = await self.service.repairs.repair(as_user_id(user_id), day, reason=as_text(reason, "reason"))
+        progress, rulebook = done.progress, self.rulebook
+        return Repaired(
+            user_id=user_id,
+            first=date.fromordinal(done.repair.first),
+            last=date.fromordinal(done.repair.last),
+            points=done.repair.price,
+            badges=[result_of(badge_view(award, rulebook), EarnedBadge) for award in done.awards],
+            total_points=progress.total_points,
+            level=rulebook.levels.level_at(progress.total_points),
+            daily_streak=rulebook.daily_streak(progress, self.service.clock()),
+            is_replay=done.is_replay,
+        )
+
     async def delete_user(self, user_id: str) -> datetime:
         """Delete everything that is held of a user, for good, and return when they were deleted. May be repeated.
 
@@ -372,6 +397,7 @@ class SyncLaurels:
     rank = awaited(Laurels.rank)
     spend = awaited(Laurels.spend)
     set_profile = awaited(Laurels.set_profile)
+    repair_streak = awaited(Laurels.repair_streak)
     delete_user = awaited(Laurels.delete_user)
     flush = awaited(Laurels.flush)
 

@@ -163,12 +163,36 @@ class LanguageCount(Struct, frozen=True, kw_only=True):
     count: int
 
 
+class Repairable(Struct, frozen=True, kw_only=True):
+    """Missed days that can be repaired now, `price` points each; of a missed week its first day."""
+
+    price: int
+    days: list[date]
+
+
 class Streak(Struct, frozen=True, kw_only=True):
     """How streaks are counted: `per` day or week. `freezes`: how many of these the streak may still miss; None where
-    the rulebook gives none."""
+    the rulebook gives none. `repair` is None where nothing can be repaired now."""
 
     per: Literal["day", "week"]
     freezes: int | None = None
+    repair: Repairable | None = None
+
+
+class Repaired(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A repair of a streak: the days from `first` to `last` do it no harm, for so many `points`. `badges` are those
+    that the longer streak brought; `total_points`, `level` and `daily_streak` stand after it. `is_replay`: it was done
+    before, and nothing was changed."""
+
+    user_id: str
+    first: date
+    last: date
+    points: int
+    badges: list[EarnedBadge]
+    total_points: int
+    level: int
+    daily_streak: int
+    is_replay: bool = False
 
 
 class Currency(Struct, frozen=True, kw_only=True):
@@ -229,7 +253,7 @@ class ActivityDay(Struct, frozen=True, kw_only=True):
     date: date
     events: int
     points: int
-    state: Literal["frozen", "paused"] | None = None
+    state: Literal["frozen", "paused", "repaired"] | None = None
 
 
 class Activity(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -292,10 +316,11 @@ class Rank(Struct, frozen=True, kw_only=True, rename="camel"):
 class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     """One line of a user's ledger. `points` and the points of `badges`, summed over all lines, are the user's total.
 
-    `kind` is event, profile, migration, award, revocation, retraction, spending, repoint, merged-into or merged-from.
-    `at` is when it happened, `recorded_at` when it was written; `event` is None where the line is of another kind.
-    `currencies` is what the line added to each or took from it, with what its badges gave. `reason` is there where a
-    person gave one, `other_user_id` where another user was merged with this one.
+    `kind` is event, profile, migration, award, repair, revocation, retraction, spending, repoint, merged-into or
+    merged-from. `at` is when it happened, `recorded_at` when it was written; `event` is None where the line is of
+    another kind. `currencies` is what the line added to each or took from it, with what its badges gave. `reason` is
+    there where a person gave one and for a repair of a streak, with the `day` that was missed; `other_user_id` where
+    another user was merged with this one.
     """
 
     seq: int
@@ -309,6 +334,7 @@ class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     spending_id: str | None = None
     reason: str | None = None
     other_user_id: str | None = None
+    day: date | None = None
 
 
 def result_of(view: object, kind: type[T]) -> T:

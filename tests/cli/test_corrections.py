@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from laurels.bootstrap import open_service
 from laurels.rulebooks.loader import load_rulebook
+from laurels.testing.builders import small_rulebook
 from tests.cli.conftest import Run
 
 
@@ -81,3 +82,17 @@ def test_what_is_not_there_is_told_in_one_sentence(made: Run) -> None:
         done = made(*arguments)
         assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
         assert told in done.err
+
+
+async def test_a_streak_is_repaired_once(run: Run, tmp_path: Path) -> None:
+    rules = small_rulebook(streak={"repair": {"within": 5, "price": 4}})
+    today = datetime.now(UTC).replace(hour=12)
+    async with open_service(f"sqlite:///{tmp_path / 'laurels.db'}", rulebook=rules, publish=True) as laurels:
+        for ago in (4, 2):
+            await laurels.record("ada", "talk", timestamp=today - timedelta(days=ago))
+    missed = f"{today - timedelta(days=3):%Y-%m-%d}"
+    done = run("streak", "repair", "ada", missed)
+    assert (done.code, done.out.startswith(f"{missed} of ada is repaired for 4 points. The streak is ")) == (0, True)
+    assert "Nothing changed" in run("streak", "repair", "ada", missed).out
+    assert "not over" in run("streak", "repair", "ada", f"{today + timedelta(days=2):%Y-%m-%d}").err
+    assert run("verify").out.endswith("clean\n")

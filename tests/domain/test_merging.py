@@ -193,7 +193,7 @@ def test_a_badge_that_was_taken_back_by_hand_stays_so_unless_it_is_held_there() 
     for others in (0, 2):
         into = Ledger(*record(History([(0, "UTC")], [run(n) for n in range(others)]), SMALL))
         source = Ledger(*record(History([(0, "UTC")], [run(n) for n in range(3)]), SMALL))
-        source.add(revoke(source.progress, "b0", SMALL, reason="x", caller=None).body)
+        source.add(revoke(source.progress, "b0", SMALL, reason="x", caller=None))
         merged(source.entries, into, SMALL)
         assert ("b0" in into.progress.awards) == (others == 2)
         assert into.progress.revoked == ([] if others else ["b0"])

@@ -24,6 +24,8 @@ from laurels import (
     LearningEvent,
     Queued,
     Recorded,
+    Repaired,
+    RepairRefused,
     SyncLaurels,
     Timeframe,
     UnknownUser,
@@ -260,6 +262,28 @@ class TestCurrencies:
             assert (held.balance, held.earned, held.spent, held.level, held.owed) == (3, 15, 12, None, 0)
             kinds = [(line.kind, line.currencies, line.reason) async for line in laurels.history("ada")]
             assert kinds == [("spending", {"coins": -12}, "A hat."), ("event", {"coins": 15}, None)]
+
+
+class TestStreaks:
+    async def test_a_missed_day_is_repaired_for_points(self, tmp_path: Path) -> None:
+        rules = small_rulebook(streak={"repair": {"within": 3, "price": 4}})
+        async with Laurels.open(f"sqlite:///{tmp_path}/repairs.db", rulebook=rules, publish=True) as laurels:
+            today = datetime.now(UTC)
+            for ago in (3, 1):
+                await laurels.record("ada", "talk", timestamp=today - timedelta(days=ago))
+            missed = (today - timedelta(days=2)).date()
+            shown = (await laurels.dashboard("ada")).streak
+            assert shown is not None
+            assert shown.repair is not None
+            assert (shown.repair.price, missed in shown.repair.days) == (4, True)
+            done = await laurels.repair_streak("ada", missed, reason="Was ill.")
+            assert isinstance(done, Repaired)
+            assert (done.first, done.points, done.total_points, done.is_replay) == (missed, 4, 16, False)
+            assert (await laurels.repair_streak("ada", missed)).is_replay
+            line = await anext(laurels.history("ada"))
+            assert (line.kind, line.points, line.day, line.reason) == ("repair", -4, missed, "Was ill.")
+            with pytest.raises(RepairRefused):
+                await laurels.repair_streak("ada", today.date() + timedelta(days=1))
 
 
 class TestUsers:

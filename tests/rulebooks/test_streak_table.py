@@ -52,6 +52,9 @@ class TestWhatIsRefused:
             ("pauses = [{ from = 2026-01-01 }]", "streak.pauses[0]", "Lacks until."),
             ("pauses = [{ from = 2026-01-02, until = 2026-01-01 }]", "streak.pauses[0].until", "not be before from"),
             ("pauses = [{ from = 2026-01-01, until = 2027-01-02 }]", "streak.pauses[0].until", "at most 365 days"),
+            ("repair = { within = 3 }", "streak.repair", "Lacks price."),
+            ("repair = { within = 31, price = 5 }", "streak.repair.within", "at most 30"),
+            ("repair = { within = 3, price = 0 }", "streak.repair.price", "at least 1"),
         ],
     )
     def test_with_its_line_and_key(self, table: str, key: str, says: str) -> None:
@@ -83,6 +86,14 @@ class TestWhatItSays:
         assert other.measures_version != self.RULES.measures_version
         assert [(each.key, each.was, each.becomes) for each in differences(self.RULES.data, other.data)] == [
             ("streak.days", 3, 4)
+        ]
+
+    def test_a_repair_in_words_and_in_a_diff(self) -> None:
+        other = parse_rulebook(HEAD + "repair = { within = 3, price = 50 }\n" + WEEKS + BADGE)
+        assert other.data.streak is not None
+        assert streak_words(other.data.streak)[-1] == ("repair", "for 50 points, until 3 days after")
+        assert [(each.key, each.becomes) for each in differences(self.RULES.data, other.data)] == [
+            ("streak.repair", {"within": 3, "price": 50})
         ]
 
     def test_in_words(self) -> None:

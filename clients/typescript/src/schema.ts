@@ -171,7 +171,7 @@ export interface components {
             date: string;
             events: number;
             points: number;
-            state?: "frozen" | "paused";
+            state?: "frozen" | "paused" | "repaired";
         };
         AllOf: {
             /** @constant */
@@ -390,6 +390,7 @@ export interface components {
             currencies?: {
                 [key: string]: number;
             };
+            day?: string;
             event?: components["schemas"]["HistoryEvent"];
             kind: string;
             otherUserId?: string;
@@ -406,6 +407,8 @@ export interface components {
             metadata: {
                 [key: string]: unknown;
             };
+            /** @default 0 */
+            returned?: number;
             /** @enum {null|string} */
             unpaid?: "once" | "cooldown" | "daily-cap" | null;
         };
@@ -557,6 +560,10 @@ export interface components {
              */
             success?: true;
         };
+        RepairableView: {
+            days: string[];
+            price: number;
+        };
         Span: {
             /** @constant */
             kind: "span";
@@ -571,6 +578,7 @@ export interface components {
             freezes?: number;
             /** @enum {string} */
             per: "day" | "week";
+            repair?: components["schemas"]["RepairableView"];
         };
         Sum: {
             event?: string | string[] | null;

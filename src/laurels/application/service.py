@@ -17,6 +17,7 @@ from laurels.application.maintenance.following import RememberedRulebook, Rulebo
 from laurels.application.maintenance.jobs import JobRunner
 from laurels.application.maintenance.merging import Merging
 from laurels.application.maintenance.publishing import InForce
+from laurels.application.maintenance.repairs import Repairs
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.draining import PAUSE, Drainer
 from laurels.application.outage.spooling_recorder import SpoolingRecorder
@@ -133,6 +134,7 @@ class Service:
             )
         self.corrections = Corrections(store, rulebook, clock, self.recorder)
         self.merging = Merging(store, self.recorder)
+        self.repairs = Repairs(self.recorder)
         self.rarity = Rarity(store, minimum=rarity_minimum)
         self.learners = Learners(
             store,

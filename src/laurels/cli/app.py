@@ -29,6 +29,7 @@ _PLACES = {
     "retract": "corrections:retract",
     "award": "corrections:app",
     "spend": "spend:spend",
+    "streak": "streak:app",
     "spool": "spool:app",
     "keys": "keys:app",
     "users": "users:app",

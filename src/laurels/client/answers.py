@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -13,7 +13,7 @@ from laurels.client.errors import ServiceUnreachable, WrongField, error_by_code
 from laurels.domain.events import LearningEvent
 from laurels.domain.ledger import Boosted, Unpaid
 from laurels.errors import InvalidEvent, LaurelsError
-from laurels.results import Dashboard, EarnedBadge, HistoryEntry, Leaderboard, Queued, Recorded
+from laurels.results import Dashboard, EarnedBadge, HistoryEntry, Leaderboard, Queued, Recorded, Repaired
 
 T = TypeVar("T")
 
@@ -72,6 +72,19 @@ class Result(Struct, frozen=True, rename="camel"):
     errors: list[WrongField] = []
 
 
+class _Repair(Struct, frozen=True, rename="camel"):
+    user_id: str
+    day: date
+    last_day: date
+    points: int
+
+
+class _Repaired(Struct, frozen=True, rename="camel"):
+    repair: _Repair
+    new_badges: list[EarnedBadge]
+    progress: ProgressAfter
+
+
 class _Batch(Struct, frozen=True):
     results: list[Result]
 
@@ -104,6 +117,7 @@ DASHBOARD = read(Dashboard)
 LEADERBOARD = read(Leaderboard)
 HISTORY = read(HistoryPage)
 _RECORDED = read(_Recorded)
+_REPAIRED = read(_Repaired)
 _BATCH = read(_Batch)
 
 
@@ -132,6 +146,23 @@ def read_recorded(answer: Answer) -> Recorded | Queued:
         )
     is_replay = answer.headers.get("idempotent-replayed") == "true"
     return _recorded(event, event.points, found.new_badges, after, is_replay=is_replay)
+
+
+def read_repaired(answer: Answer) -> Repaired:
+    """A repair of a streak."""
+    found = _REPAIRED(answer)
+    repair, after = found.repair, found.progress
+    return Repaired(
+        user_id=repair.user_id,
+        first=repair.day,
+        last=repair.last_day,
+        points=repair.points,
+        badges=found.new_badges,
+        total_points=after.total_points,
+        level=after.level,
+        daily_streak=after.daily_streak,
+        is_replay=answer.headers.get("idempotent-replayed") == "true",
+    )
 
 
 def read_results(answer: Answer, count: int) -> list[Result]:

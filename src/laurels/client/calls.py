@@ -23,12 +23,13 @@ from laurels.client.answers import (
     read_batch,
     read_picture,
     read_recorded,
+    read_repaired,
 )
 from laurels.client.events import encoded
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import Timeframe, iso
 from laurels.errors import InvalidEvent, InvalidProfile, InvalidQuery
-from laurels.results import Activity, BadgeProgress, Dashboard, Leaderboard, Profile, Queued, Rank, Recorded
+from laurels.results import Activity, BadgeProgress, Dashboard, Leaderboard, Profile, Queued, Rank, Recorded, Repaired
 
 T = TypeVar("T")
 BATCH = 1_000
@@ -211,6 +212,16 @@ def set_profile(
     except (UnicodeEncodeError, ValueError, TypeError) as cause:
         raise InvalidProfile("preferences", "Must be JSON of valid Unicode text and finite numbers.") from cause
     return Call("PUT", _of_user("users", user_id), read(Profile, "user"), body, user_id=user_id)
+
+
+def repair_streak(user_id: str, day: date, *, reason: str | None = None) -> Call[Repaired]:
+    """Pay for a day that a user missed with points, so that it does their streak no harm.
+
+    See `Laurels.repair_streak` for the arguments.
+    """
+    asked = {"userId": as_user_id(user_id), "day": _day(day, "day"), "reason": reason}
+    body = msgspec.json.encode({name: value for name, value in asked.items() if value is not None})
+    return Call("POST", "/api/progress/repairs", read_repaired, body, user_id=user_id)
 
 
 def delete_user(user_id: str) -> Call[datetime]:

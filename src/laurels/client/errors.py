@@ -26,6 +26,7 @@ from laurels.errors import (
     InvalidProfile,
     InvalidQuery,
     LaurelsError,
+    RepairRefused,
     StoreContended,
     StoreError,
     StoreIncompatible,
@@ -39,7 +40,15 @@ _CODE = "urn:laurels:problem:"
 _INVALID = {each.code: each for each in (InvalidInput, InvalidEvent, InvalidProfile, InvalidQuery)}
 _PLAIN = {
     each.code: each
-    for each in (StoreError, StoreUnavailable, StoreUnreachable, StoreContended, StoreIncompatible, InternalFault)
+    for each in (
+        RepairRefused,
+        StoreError,
+        StoreUnavailable,
+        StoreUnreachable,
+        StoreContended,
+        StoreIncompatible,
+        InternalFault,
+    )
 }
 
 

@@ -98,7 +98,7 @@ def count(
     pays: BadgePay | None = None,
 ) -> Outcome:
     """Count an event in that brings `points` and `currencies`, as `rules` decided. `pays`: see `award`."""
-    level = rulebook.levels.level_at(progress.total_points)
+    level, spent = rulebook.levels.level_at(progress.total_points), progress.spent
     candidates = observe_event(
         progress,
         event_type=event.event_type,
@@ -125,6 +125,7 @@ def count(
         unpaid=unpaid,
         boost=boost,
         currencies=currencies,
+        returned=spent - progress.spent,
     )
 
 

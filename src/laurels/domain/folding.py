@@ -24,11 +24,14 @@ from laurels.domain.ledger import (
     MergedInto,
     ProfileChanged,
     Repointed,
+    StreakRepaired,
     UserMigrated,
     awards_of,
+    repairs_of,
 )
 from laurels.domain.periods import day_of
 from laurels.domain.progress import BoardDay, DayTotals, Progress, TypeTotals
+from laurels.domain.repairs import Repair, RepairId
 from laurels.domain.rules.badges.awards import is_only_award
 from laurels.domain.rules.badges.criteria import Moment
 from laurels.domain.rules.caps import remember_payment
@@ -41,7 +44,7 @@ MOST_LANGUAGES = 1_000
 
 class Revisions:
     """What later entries of one user changed of earlier ones: taken back are events by `seq` and awards by `seq` and
-    badge; others count with other points.
+    badge, and repairs; others count with other points.
 
     A state after such an entry is that of all entries up to it, folded from the start without what is in here. So
     nothing has to be undone: what was taken back has never been folded in.
@@ -57,6 +60,8 @@ class Revisions:
         "given",
         "held",
         "points",
+        "repairs",
+        "undone",
     )
 
     def __init__(self) -> None:
@@ -73,6 +78,9 @@ class Revisions:
         self.held: dict[str, Award] = {}
         # Taken back by hand, and not granted since.
         self.banned: set[str] = set()
+        # All repairs that were made, and those that could not be paid for any more.
+        self.repairs: list[Repair] = []
+        self.undone: set[RepairId] = set()
 
     def see(self, entry: Entry) -> None:
         """Take in the next entry of the user."""
@@ -81,6 +89,9 @@ class Revisions:
             self.given[award.badge_id] = entry.seq
             self.held[award.badge_id] = award
             self.banned.discard(award.badge_id)
+        self.repairs += repairs_of(entry)
+        if isinstance(body, EventRetracted | BadgeRevoked | Repointed):
+            self.undone.update(body.undone)
         if isinstance(body, EventRetracted):
             self.events.add(body.event_seq)
             for award in body.revoked:
@@ -102,6 +113,7 @@ class Revisions:
         elif isinstance(body, MergedInto):
             self.held.clear()
             self.banned.clear()
+            self.repairs.clear()
 
     def points_of(self, seq: int, body: EventRecorded) -> int:
         """What the event of entry `seq` counts with."""
@@ -185,6 +197,10 @@ def fold(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisi
         case MergedFrom():
             progress.merge(body)
             _take_awards(progress, entry, rulebook, revisions)
+            take_repairs(progress, entry, rulebook, revisions)
+        case StreakRepaired():
+            take_repairs(progress, entry, rulebook, revisions)
+            _take_awards(progress, entry, rulebook, revisions)
         case MergedInto():
             progress.close(body)
         case EventRetracted() | Repointed():
@@ -248,17 +264,7 @@ def observe_event(
             progress, event_type, rulebook.limited.get(event_type), points, at=at, day=day, once_key=once_key
         )
     reached: list[int] = []
-    streak = rulebook.streak
-    active = progress.days.get(day)
-    if active is None:
-        if streak is None:
-            _lengthen(progress, _run_with(progress, day), rulebook, reached)
-        _open_day(progress, day, rulebook, reached)
-        active = progress.days[day] = DayTotals()
-    active.events += 1
-    active.points += points
-    if streak is not None and streak.is_reached(active, points):
-        _lengthen(progress, streak.take(progress, day), rulebook, reached)
+    active = _count_day(progress, day, points, rulebook, reached)
     board_day = _board_day(progress, at, rulebook)
     board_day.events += 1
     if points:
@@ -275,6 +281,24 @@ def observe_event(
             for observe in rulebook.hour_observers:
                 observe(progress, metadata, moment, reached)
     return reached
+
+
+def _count_day(progress: Progress, day: int, points: int, rulebook: Rulebook, reached: list[int]) -> DayTotals:
+    """Count an event into its day, and the day into the streak."""
+    streak = rulebook.streak
+    active = progress.days.get(day)
+    if active is None:
+        if streak is None:
+            _lengthen(progress, _run_with(progress, day), rulebook, reached)
+        _open_day(progress, day, rulebook, reached)
+        active = progress.days[day] = DayTotals()
+    active.events += 1
+    active.points += points
+    if progress.repairs:
+        progress.settle_repairs()
+    if streak is not None and streak.is_reached(active, points):
+        _lengthen(progress, streak.take(progress, day), rulebook, reached)
+    return active
 
 
 def hold(progress: Progress, award: Award, rulebook: Rulebook, *, is_dated: bool = True) -> list[int]:
@@ -308,11 +332,37 @@ def hold(progress: Progress, award: Award, rulebook: Rulebook, *, is_dated: bool
 
 def adjust(progress: Progress, points: int, rulebook: Rulebook) -> list[int]:
     """Change the total by points that belong to no day. Returns the badges that they may bring."""
-    before = progress.total_points
-    after = progress.total_points = before + points
+    before = progress.earned_points
+    progress.total_points += points
     reached: list[int] = []
     for measure in rulebook.points_measures:
-        reached += measure.crossed(before, after)
+        reached += measure.crossed(before, before + points)
+    return reached
+
+
+def take_repairs(
+    progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisions = NO_REVISIONS
+) -> list[int]:
+    """Take in the repairs of an entry. Returns the badges that the longer streak may bring."""
+    reached: list[int] = []
+    for repair in repairs_of(entry):
+        if repair.id not in revisions.undone:
+            reached += take_repair(progress, repair, rulebook)
+    return reached
+
+
+def take_repair(progress: Progress, repair: Repair, rulebook: Rulebook) -> list[int]:
+    """Take a repair in, unless it cannot be paid for: its entry was written when it could be, so something that had
+    brought points before it was taken back since. Returns the badges that the longer streak may bring."""
+    if progress.total_points < repair.price and not progress.fills(repair):
+        return []
+    progress.repairs = [*progress.repairs, repair]
+    progress.settle_repairs()
+    progress.runs = []
+    reached: list[int] = []
+    if rulebook.streak is not None and progress.days:
+        longest = rulebook.streak.longest_of(progress, progress.first_day, progress.last_day)
+        _lengthen(progress, longest, rulebook, reached)
     return reached
 
 
@@ -372,7 +422,8 @@ def _earn(
 ) -> None:
     board_day.points += points
     board_day.reached_at = max(board_day.reached_at, at)
-    before = progress.total_points
-    after = progress.total_points = before + points
+    # `earned_points`, without the call.
+    before = progress.total_points + progress.spent
+    progress.total_points += points
     for measure in rulebook.points_measures:
-        reached += measure.crossed(before, after)
+        reached += measure.crossed(before, before + points)

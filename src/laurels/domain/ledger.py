@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from laurels.domain.amounts import NONE, Amounts, difference, sum_of
 from laurels.domain.periods import day_of
+from laurels.domain.repairs import Repair, RepairId
 
 Unpaid = Literal["once", "cooldown", "daily-cap"]
 """Why an event brought fewer points than its type pays: its thing was paid for before, it came too soon after another,
@@ -43,6 +45,7 @@ class Outcome(Struct, frozen=True, rename="camel", omit_defaults=True):
     `rules` is the fingerprint of the rules that decided. `unpaid` says what took the points, or some of them, that the
     event would have brought, and `boost` which boost multiplied them and how many of `points` are due to it.
     `currencies` is what the event gave of each, without its awards.
+    `returned` are points that had been paid for a repair of the day, which counts now by itself.
     """
 
     points: int
@@ -56,6 +59,7 @@ class Outcome(Struct, frozen=True, rename="camel", omit_defaults=True):
     unpaid: Unpaid | None = None
     boost: Boosted | None = None
     currencies: Amounts = NONE
+    returned: int = 0
 
 
 class EventRecorded(Struct, frozen=True, rename="camel", omit_defaults=True, tag="event", tag_field="kind"):
@@ -136,10 +140,27 @@ class BadgesGiven(Struct, frozen=True, rename="camel", omit_defaults=True, tag="
     caller: str | None = None
 
 
+class StreakRepaired(Struct, frozen=True, rename="camel", omit_defaults=True, tag="repair", tag_field="kind"):
+    """A missed day, or week, was paid for: it does the streak no harm.
+
+    `awards` are badges that the longer streak brought. `daily_streak` is the streak shown in the answer; `total_points`
+    and `level` stand after it. `rules` is the fingerprint of the rules that decided.
+    """
+
+    repair: Repair
+    total_points: int
+    level: int
+    rules: str
+    daily_streak: int = 0
+    awards: list[Award] = []
+    reason: str | None = None
+    caller: str | None = None
+
+
 class BadgeRevoked(Struct, frozen=True, rename="camel", omit_defaults=True, tag="revocation", tag_field="kind"):
     """A badge was taken back by hand, with its points; no rule awards it again, only a grant does.
 
-    `award` is what was held. `total_points` and `level` stand after it.
+    `award` is what was held. `total_points` and `level` stand after it. `undone` and `settled`: see `EventRetracted`.
     """
 
     award: Award
@@ -147,13 +168,17 @@ class BadgeRevoked(Struct, frozen=True, rename="camel", omit_defaults=True, tag=
     level: int
     reason: str
     caller: str | None = None
+    undone: list[RepairId] = []
+    settled: int = 0
 
 
 class EventRetracted(Struct, frozen=True, rename="camel", omit_defaults=True, tag="retraction", tag_field="kind"):
     """The event of the entry `event_seq` does not count any more: from here on all is as if it had never been.
 
     `points` and `currencies` are what it had brought, `revoked` are the revocable badges that do not hold without it.
-    Other badges stay, even those that came with it. `total_points` and `level` stand after it.
+    Other badges stay, even those that came with it. `total_points` and `level` stand after it. `undone` are the repairs
+    of streaks that could not have been paid for then; `settled` is what all this moves at the prices of repairs: those
+    of `undone` come back, and one whose day does not count any more by itself is due again.
     """
 
     event_id: str
@@ -165,6 +190,8 @@ class EventRetracted(Struct, frozen=True, rename="camel", omit_defaults=True, ta
     revoked: list[Award] = []
     caller: str | None = None
     currencies: Amounts = NONE
+    undone: list[RepairId] = []
+    settled: int = 0
 
 
 class CurrencySpent(Struct, frozen=True, rename="camel", omit_defaults=True, tag="spending", tag_field="kind"):
@@ -186,7 +213,8 @@ class Repointed(Struct, frozen=True, rename="camel", omit_defaults=True, tag="re
     `events` are pairs of an event's `seq` and its points, `badges` points by badge of those that are held. `difference`
     is what all this adds to the total; `total_points` and `level` stand after it. Who must be told of a retraction is
     told nothing of this: no badge and no event came or went. `event_currencies` and `badge_currencies` are what they
-    give of currencies from here on, and `currencies` is what that adds to each.
+    give of currencies from here on, and `currencies` is what that adds to each. `undone` and `settled`: see
+    `EventRetracted`; they come beside `difference`.
     """
 
     events: list[tuple[int, int]]
@@ -199,6 +227,8 @@ class Repointed(Struct, frozen=True, rename="camel", omit_defaults=True, tag="re
     event_currencies: list[tuple[int, Amounts]] = []
     badge_currencies: dict[str, Amounts] = {}
     currencies: Amounts = NONE
+    undone: list[RepairId] = []
+    settled: int = 0
 
 
 class MergedInto(Struct, frozen=True, rename="camel", omit_defaults=True, tag="merged-into", tag_field="kind"):
@@ -227,7 +257,8 @@ class MergedFrom(Struct, frozen=True, rename="camel", omit_defaults=True, tag="m
 
     With "begun" come the badges that were taken back by hand under `source` (`revoked`), and whether the operator had
     suspended it. With "done" come the badges that it held and the events did not bring (`awards`), the number of its
-    `events`, and what it had spent of each currency. `total_points` and `level` stand after it.
+    `events`, what it had spent of each currency, and the `repairs` of its streaks, which cost `paid`. `total_points`
+    and `level` stand after it.
     """
 
     source: str
@@ -241,6 +272,8 @@ class MergedFrom(Struct, frozen=True, rename="camel", omit_defaults=True, tag="m
     events: int = 0
     caller: str | None = None
     spent: Amounts = NONE
+    repairs: list[Repair] = []
+    paid: int = 0
 
 
 EntryBody = (
@@ -248,6 +281,7 @@ EntryBody = (
     | ProfileChanged
     | UserMigrated
     | BadgesGiven
+    | StreakRepaired
     | BadgeRevoked
     | EventRetracted
     | CurrencySpent
@@ -272,7 +306,7 @@ def awards_of(body: EntryBody) -> list[Award]:
     match body:
         case EventRecorded():
             return body.outcome.awards
-        case UserMigrated() | BadgesGiven() | MergedFrom():
+        case UserMigrated() | BadgesGiven() | MergedFrom() | StreakRepaired():
             return body.awards
         case _:
             return []
@@ -298,3 +332,14 @@ def currencies_of(body: EntryBody) -> Amounts:
             return difference(brought, [body.spent])
         case _:
             return sum_of(brought)
+
+
+def repairs_of(entry: Entry) -> list[Repair]:
+    """The repairs that an entry made."""
+    match entry.body:
+        case StreakRepaired(repair=repair):
+            return [replace(repair, seq=entry.seq)]
+        case MergedFrom(repairs=repairs):
+            return [replace(each, seq=entry.seq) for each in repairs]
+        case _:
+            return []

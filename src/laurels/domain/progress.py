@@ -24,9 +24,10 @@ from laurels.domain.ledger import (
 )
 from laurels.domain.periods import MS_PER_DAY, day_of, utc_offset
 from laurels.domain.ranking import Visibility
+from laurels.domain.repairs import Repair
 from laurels.domain.runs import streak_around
 
-SHAPE = 6
+SHAPE = 7
 """Counts the changes of what the fields of `Progress` mean: a snapshot of another shape is as good as none."""
 
 ZONE_REST = 7 * MS_PER_DAY
@@ -139,6 +140,9 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     merging: list[str] = []
     # Until when the user has seen which badges they earned.
     badges_seen_at: int | None = None
+    # Missed days that were paid for, and with how many points; `total_points` is what is left.
+    repairs: list[Repair] = []
+    spent: int = 0
     # By currency. The last field: packed snapshots leave it out where it is empty.
     purses: dict[str, Purse] = {}
 
@@ -166,6 +170,22 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
         they then were. Of changes within `ZONE_REST` only the first excuses days: else one could set the clock to and
         fro every day and never learn."""
         return _lost_days(tuple(self.zones), grace)
+
+    @property
+    def earned_points(self) -> int:
+        """All points that were ever brought, spent or not: what badges ask for."""
+        return self.total_points + self.spent
+
+    def fills(self, repair: Repair) -> bool:
+        """Whether the days of a repair count by themselves."""
+        days = [self.days[day] for day in range(repair.first, repair.last + 1) if day in self.days]
+        return sum(day.events >= repair.events and day.points >= repair.points for day in days) >= repair.days
+
+    def settle_repairs(self) -> None:
+        """Give back what repairs cost whose days count by themselves now."""
+        spent = sum(each.price for each in self.repairs if not self.fills(each))
+        self.total_points += self.spent - spent
+        self.spent = spent
 
     def daily_streak(self, now: int) -> int:
         """Length of the run of active days that ends today or yesterday, else 0: the streak, unless the rulebook has a

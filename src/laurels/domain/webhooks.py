@@ -29,6 +29,7 @@ LEVEL_REACHED = "level.reached"
 SPENDING_CREATED = "spending.created"
 STREAK_EXTENDED = "streak.extended"
 STREAK_LOST = "streak.lost"
+STREAK_REPAIRED = "streak.repaired"
 USER_DELETED = "user.deleted"
 USER_MERGED = "user.merged"
 TEST = "webhook.test"
@@ -44,6 +45,7 @@ TYPES = (
     SPENDING_CREATED,
     STREAK_EXTENDED,
     STREAK_LOST,
+    STREAK_REPAIRED,
     USER_DELETED,
     USER_MERGED,
 )

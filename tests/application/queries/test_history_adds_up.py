@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from laurels import LearningEvent
 from laurels.application.maintenance.publishing import Publications
+from laurels.application.maintenance.verification import verify
 from laurels.application.queries.learners.history import history
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
@@ -34,15 +35,23 @@ RULES = small_rulebook()
 
 
 def rules_with(**changes: Any) -> Rulebook:
-    """The small rulebook whose badges are `revocable` or of fewer points, as `changes` say of their fields."""
+    """The small rulebook whose badges are `revocable` or of fewer points, as `changes` say of their fields. Missed days
+    may be repaired."""
     badges = [{**msgspec.to_builtins(badge), "revocable": True, **changes} for badge in RULES.data.badges]
     runs = {"kind": "count", "event": "run", "target": 2}
     badges.append({**badges[0], "id": "busy", "repeat": "week", "criterion": runs})
-    return small_rulebook(badges=badges, event_types={"run": {"points": 9}, "talk": {"points": 4, "max_per_day": 1}})
+    return small_rulebook(
+        badges=badges,
+        event_types={"run": {"points": 9}, "talk": {"points": 4, "max_per_day": 1}},
+        streak={"repair": {"within": 30, "price": 6}},
+    )
 
 
 # The rules at the start lack a badge and pay other points; publishing these brings both, and back.
-EARLY = small_rulebook(badges=[badge for badge in rules_with().data.badges if badge.id != "streak"])
+EARLY = small_rulebook(
+    badges=[badge for badge in rules_with().data.badges if badge.id != "streak"],
+    streak={"repair": {"within": 30, "price": 2}, "minimum": {"points": 3}},
+)
 LATE = rules_with(points=7)
 
 events = st.tuples(
@@ -57,6 +66,7 @@ steps = st.one_of(
     st.tuples(st.just("grant"), st.sampled_from(BADGES)),
     st.tuples(st.just("revoke"), st.sampled_from(AWARDS)),
     st.tuples(st.just("retract"), st.integers(0, 12)),
+    st.tuples(st.just("repair"), st.sampled_from(["ada", "old"]), st.integers(1, 4)),
     st.tuples(st.just("publish"), st.booleans()),
     st.tuples(st.just("profile"), st.just("Ada")),
     st.tuples(st.just("merge")),
@@ -67,12 +77,14 @@ EVERY_KIND: list[tuple[Any, ...]] = [
     ("grant", "polyglot"),
     ("revoke", "first"),
     ("revoke", "busy@2026-W10"),
+    ("repair", "old", 3),
+    ("repair", "ada", 3),
     ("retract", 0),
     ("publish", True),
     ("merge",),
     ("event", "talk", 4, "c"),
 ]
-KINDS = {"event", "profile", "award", "revocation", "retraction", "repoint", "merged-from"}
+KINDS = {"event", "profile", "award", "repair", "revocation", "retraction", "repoint", "merged-from"}
 
 
 async def take(laurels: Service, number: int, step: tuple[Any, ...]) -> None:
@@ -96,6 +108,8 @@ async def take(laurels: Service, number: int, step: tuple[Any, ...]) -> None:
             await corrections.revoke("ada", badge_id, reason="By mistake.")
         case ("retract", which):
             await corrections.retract("ada", f"ada-{which}", reason="A script.")
+        case ("repair", user, day):
+            await laurels.repairs.repair(user, (START + timedelta(days=day)).date())
         case ("publish", is_late):
             publications = Publications(laurels.store, laurels.clock, parse_rulebook)
             await publications.publish(LATE if is_late else EARLY, by=None, backfill=True, notify="none", repoint=True)
@@ -132,7 +146,10 @@ async def seen_after(steps: list[tuple[Any, ...]], folder: Path) -> set[str]:
                 shown = await laurels.learners.dashboard(user)
                 assert shown.user.total_points == total
                 held = sum(badge.points for badge in shown.badges)
-                assert held + sum(each.points for each in shown.event_stats.values()) == total
+                spent = (await laurels.learners.progress(user)).spent
+                assert held + sum(each.points for each in shown.event_stats.values()) - spent == total
+        found = await verify(laurels.store, laurels.rulebook)
+        assert found.differences == []
     return kinds
 
 

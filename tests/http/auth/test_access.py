@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -29,7 +30,9 @@ WEBHOOK = {"url": "https://hooks.example/", "types": ["user.deleted"]}
 HOOKS: dict[str, str] = {}
 JOBS: dict[str, str] = {}
 COINS = '[currencies.coins]\nname = "Coins"\nevents = { code_run = 1000 }\n'
-RULEBOOK = (CODING + COINS).encode()
+RULEBOOK = (CODING + COINS + "\n[streak]\nrepair = { within = 30, price = 1 }\n").encode()
+# A day that Ada missed, after one on which she learned.
+MISSED = datetime.now(UTC) - timedelta(days=2)
 
 
 def rules(app: Litestar) -> dict[tuple[str, str], Access]:
@@ -91,6 +94,8 @@ def client(guarded: ServerProcess, admin: str) -> Iterator[httpx2.Client]:
         for user in ("ada", GONE):
             event = {**EVENT, "userId": user}
             assert client.post("/api/progress/event", json=event, headers=bearer(admin)).status_code == 201
+        before = {**EVENT, "timestamp": (MISSED - timedelta(days=1)).isoformat()}
+        assert client.post("/api/progress/event", json=before, headers=bearer(admin)).status_code == 201
         mistaken = {**EVENT, "eventId": "mistaken"}
         assert client.post("/api/progress/event", json=mistaken, headers=bearer(admin)).status_code == 201
         award = {"userId": "ada", "badgeId": "mentor", "reason": "by hand"}
@@ -140,6 +145,8 @@ def ask(client: httpx2.Client, route: tuple[str, str], credentials: str | None, 
         body = {"userId": "ada", "eventId": "mistaken", "reason": "by mistake"}
     if path == "/api/progress/spendings":
         body = {"userId": "ada", "currency": "coins", "amount": 1, "reason": "a hat", "spendingId": "hat"}
+    if path == "/api/progress/repairs":
+        body = {"userId": "ada", "day": f"{MISSED:%Y-%m-%d}"}
     if path.startswith("/api/progress/awards/"):
         path, body = f"/api/progress/awards/{user}/mentor", {"reason": "by hand"}
     with client.stream(method, path, json=body, headers=headers) as answer:
@@ -180,7 +187,7 @@ class TestEveryRoute:
     def test_with_a_token_of_the_user(self, client: httpx2.Client, route: tuple[str, str]) -> None:
         rule = RULES[route]
         status = ask(client, route, token("ada"))
-        may = rule.is_open or rule.own is not None or rule.shown is not None
+        may = rule.is_open or rule.own is not None or rule.shown is not None or rule.own_in_body
         assert status < 400 if may else status == 403, status
 
     def test_with_a_token_of_another_user(self, client: httpx2.Client, route: tuple[str, str]) -> None:

@@ -145,7 +145,7 @@ class TestDescription:
             expected: set[str] = set()
             if path.startswith("/api/progress/"):
                 expected = {"422"} | ({"404"} if method in ("get", "delete") else {"400", "408", "413", "415"})
-            if path.endswith(("/retractions", "/awards", "/spendings")) or "/progress/awards/" in path:
+            if path.endswith(("/retractions", "/awards", "/repairs", "/spendings")) or "/progress/awards/" in path:
                 expected |= {"400", "404", "408", "409", "410", "413", "415"}
             if path.endswith("/event") or method == "put":
                 expected |= {"409", "410"}

@@ -17,6 +17,7 @@ from laurels.errors import (
     InvalidQuery,
     LaurelsError,
     OtherRulebook,
+    RepairRefused,
     RulebookError,
     StoreContended,
     StoreError,
@@ -59,6 +60,8 @@ def raised(kind: type[LaurelsError]) -> LaurelsError:
         return kind()
     if issubclass(kind, UnknownBadge):
         return kind("This user does not hold the badge mentor.")
+    if issubclass(kind, RepairRefused):
+        return kind("It is too late.")
     if issubclass(kind, OtherRulebook):
         return kind(3, "coding", "school")
     if issubclass(kind, UnknownJob):

@@ -17,7 +17,7 @@ from msgspec import UNSET, Struct, UnsetType
 from laurels.application.queries.badges import badge_view
 from laurels.application.queries.board_views import Leaderboard
 from laurels.application.queries.learners.learners import event_view
-from laurels.domain.ledger import BadgesGiven, Entry, EventRecorded, ProfileChanged, awards_of
+from laurels.domain.ledger import BadgesGiven, Entry, EventRecorded, ProfileChanged, StreakRepaired, awards_of
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidQuery
@@ -120,4 +120,5 @@ def _parts(entry: Entry, rulebook: Rulebook) -> Iterable[tuple[MessageKind, Any]
             ),
         )
     else:
-        yield "progress", LiveProgress(total_points=body.total_points, level=body.level)
+        streak = body.daily_streak if isinstance(body, StreakRepaired) else UNSET
+        yield "progress", LiveProgress(total_points=body.total_points, level=body.level, daily_streak=streak)

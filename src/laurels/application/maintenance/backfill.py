@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from time import monotonic
 
 from msgspec import UNSET, Struct, UnsetType, field
+from msgspec.structs import replace
 
 from laurels.application.maintenance.badges_to_replay import Decisions, ReplaySelection
 from laurels.application.maintenance.ledgers import entries_of, first_entries, pages_of_users
@@ -22,10 +23,10 @@ from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.refolding import refold, revisions_of
 from laurels.domain.amounts import NONE, Amounts, sum_of
 from laurels.domain.folding import Revisions
-from laurels.domain.ledger import Entry, Notify
+from laurels.domain.ledger import Entry, Notify, Repointed
 from laurels.domain.periods import iso
 from laurels.domain.revisions import repointing
-from laurels.domain.revisions.amendments import Amendment, Crossing, Replay
+from laurels.domain.revisions.amendments import Amendment, Crossing, Replay, settle
 from laurels.domain.revisions.repointing import Repointing
 from laurels.domain.rules.badges.awards import badge_and_period, badges_of
 from laurels.domain.rules.rulebook import Rulebook
@@ -195,13 +196,7 @@ class Backfill:
         while replayed.repointing is not None and (
             body := replayed.repointing.body(replayed.total_points, caller=self._caller, most=self._most_repointed)
         ):
-            seen = await revisions_of(self._store, replayed.user_id, replayed.seq)
-            seen.see(Entry(replayed.user_id, replayed.seq + 1, None, 0, body))
-            progress = await refold(self._store, self._rulebook, replayed.user_id, replayed.seq, revisions=seen)
-            if (
-                await self._recorder.amend(Amendment(replayed.user_id, replayed.seq, body, progress))
-                and not has_written
-            ):
+            if await self._recorder.amend(await self._amendment(replayed, body)) and not has_written:
                 has_written = True
                 done.repointed += 1
             attempts -= 1
@@ -212,6 +207,20 @@ class Backfill:
                 return None
             [replayed] = again
         return replayed
+
+    async def _amendment(self, replayed: _Replayed, body: Repointed) -> Amendment:
+        user_id, seq = replayed.user_id, replayed.seq
+        seen = await revisions_of(self._store, user_id, seq)
+        # What repairs of streaks cost is known of the ledger as it is, not of a replay by other rules.
+        before = await refold(self._store, self._rulebook, user_id, seq, revisions=seen) if seen.repairs else None
+        if before is not None:
+            total = before.total_points + body.difference
+            body = replace(body, total_points=total, level=self._rulebook.levels.level_at(total))
+        seen.see(Entry(user_id, seq + 1, None, 0, body))
+        after = await refold(self._store, self._rulebook, user_id, seq, revisions=seen)
+        if before is None:
+            return Amendment(user_id, seq, body, after)
+        return Amendment(user_id, seq, settle(body, before, after, self._rulebook), after)
 
     async def _award(self, waiting: list[_Replayed], done: Backfilled) -> None:
         for _ in range(ATTEMPTS):

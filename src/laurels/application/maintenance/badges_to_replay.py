@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from laurels.application.ports.store import Store
 from laurels.domain.folding import Revisions, is_revision
-from laurels.domain.ledger import Entry, EventRecorded, MergedFrom, UserMigrated
+from laurels.domain.ledger import Entry, EventRecorded, MergedFrom, StreakRepaired, UserMigrated
 from laurels.domain.rules.badges.criteria import Badges, Criterion, Level, Points, Repeat, Streak, leaves
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import Badge
@@ -50,6 +50,8 @@ class Decisions(Struct):
         if isinstance(body, EventRecorded):
             self.events += 1
             self.rules.add(body.outcome.rules)
+        elif isinstance(body, StreakRepaired):
+            self.rules.add(body.rules)
         elif isinstance(body, UserMigrated | MergedFrom) or is_revision(entry):
             self.is_amended = True
 

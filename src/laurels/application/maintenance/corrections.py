@@ -24,7 +24,7 @@ from laurels.domain.ledger import BadgeRevoked, BadgesGiven, Entry, EntryBody, E
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
 from laurels.domain.reasons import check_reason
-from laurels.domain.revisions.amendments import Amendment, grant, retract, revoke
+from laurels.domain.revisions.amendments import Amendment, grant, retract, revoke, settle
 from laurels.domain.rules.badges.awards import badge_and_period
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidInput, StoreContended, UnknownBadge, UnknownEvent, UnknownUser, UserMerged
@@ -114,7 +114,7 @@ class Corrections:
             after = await refold(self._store, rules, user_id, progress.seq, revisions=seen)
             made = revoke(progress, badge_id, rules, reason=reason, caller=caller)
             after.revoked = sorted({*after.revoked, badge_id})
-            return Amendment(made.user_id, made.seq, made.body, after)
+            return Amendment(user_id, progress.seq, settle(made, progress, after, rules), after)
 
         return await self._write(user_id, decide)
 
@@ -150,17 +150,17 @@ class Corrections:
             if not isinstance(decided, Amendment):
                 return Corrected(decided, progress, is_replay=True)
             if isinstance(decided.body, EventRetracted):
-                decided = await self._without(decided, rules)
+                decided = await self._without(decided, decided.body, progress, rules)
             if await self._recorder.amend(decided):
                 return Corrected(decided.body, await self._progress(user_id, self._rulebook.view()), is_replay=False)
         raise StoreContended("Other writers kept recording for this user at the same moment; try again.")
 
-    async def _without(self, made: Amendment, rules: Rulebook) -> Amendment:
+    async def _without(self, made: Amendment, body: EventRetracted, progress: Progress, rules: Rulebook) -> Amendment:
         """The amendment with the progress that its own entry will be folded to."""
         seen = await revisions_of(self._store, made.user_id, made.seq)
         seen.see(Entry(made.user_id, made.seq + 1, None, self._clock(), made.body))
         after = await refold(self._store, rules, made.user_id, made.seq, revisions=seen)
-        return Amendment(made.user_id, made.seq, made.body, after)
+        return Amendment(made.user_id, made.seq, settle(body, progress, after, rules), after)
 
     async def _progress(self, user_id: str, rules: Rulebook) -> Progress:
         """A progress of its own, from the ledger: it is moved on by what is decided."""

@@ -29,6 +29,7 @@ from laurels.domain.ledger import (
     EventRecorded,
     MergedFrom,
     MergedInto,
+    StreakRepaired,
     UserMigrated,
     awards_of,
 )
@@ -214,7 +215,7 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
         purse = progress.purses[body.currency]
         left = purse.earned - purse.spent
         return [] if left == body.balance else [f"recorded balance {body.balance}, sum of the ledger {left}"]
-    if isinstance(body, UserMigrated | BadgesGiven | MergedFrom):
+    if isinstance(body, UserMigrated | BadgesGiven | MergedFrom | StreakRepaired):
         # What another system had stored, or a person or a change of the rules decided, is not ours to decide again.
         problems = _awarded_again(progress, body.awards)
         fold(progress, entry, rulebook)

@@ -249,12 +249,20 @@ class NextBadge(Struct, frozen=True, rename="camel"):
     fraction: float
 
 
+class RepairableView(Struct, frozen=True, rename="camel", kw_only=True):
+    """Missed days that the learner may repair now, `price` points each; of a missed week its first day."""
+
+    price: int
+    days: list[str]
+
+
 class StreakView(Struct, frozen=True, rename="camel", kw_only=True):
     """How streaks are counted: `per` day or week. `freezes`: how many of these the learner's streak may still miss;
-    there where the rulebook gives any."""
+    there where the rulebook gives any. `repair` is there while something can be repaired."""
 
     per: Unit
     freezes: int | UnsetType = UNSET
+    repair: RepairableView | UnsetType = UNSET
 
 
 class CurrencyView(Struct, frozen=True, rename="camel", kw_only=True):
@@ -292,12 +300,12 @@ class Dashboard(Document, frozen=True, rename="camel", kw_only=True):
 
 class ActivityDay(Struct, frozen=True):
     """A local day with its number of events and their points (badges not included). A day with a `state` did not count
-    for the streak and did it no harm: a freeze was used for it, or a pause was planned."""
+    for the streak and did it no harm: a freeze was used for it, a pause was planned, or it was repaired for points."""
 
     date: str
     events: int
     points: int
-    state: Literal["frozen", "paused"] | UnsetType = UNSET
+    state: Literal["frozen", "paused", "repaired"] | UnsetType = UNSET
 
 
 class Activity(Document, frozen=True, rename="camel", kw_only=True):

@@ -172,7 +172,7 @@ class ChangeProfile(Command[Progress]):
         if body is not None:
             progress.set_profile(body)
             entry = next_entry(progress, body, now)
-        self._after = _copy_of(progress)
+        self._after = copy_of(progress)
         return entry
 
     def result(self, entry: Entry | None, *, is_new: bool) -> Progress | LaurelsError:
@@ -235,7 +235,7 @@ class Amend(AmendLedger):
             # The ledger has gone on.
             return None
         entry = Entry(self.user_id, amendment.seq + 1, None, now, amendment.body)
-        after = _copy_of(amendment.progress)
+        after = copy_of(amendment.progress)
         after.stamp(entry.seq, now, amendment.body)
         # Days that are empty now stay, so that their lines on the boards are written anew.
         for day in progress.board_days.keys() - after.board_days.keys():
@@ -273,5 +273,6 @@ def next_entry(progress: Progress, body: EntryBody, now: int, event_id: str | No
     return entry
 
 
-def _copy_of(progress: Progress) -> Progress:
+def copy_of(progress: Progress) -> Progress:
+    """A progress of the same values, which changes of the other one do not reach."""
     return msgspec.json.decode(msgspec.json.encode(progress), type=Progress)

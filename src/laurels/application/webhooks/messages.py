@@ -23,10 +23,12 @@ from laurels.domain.ledger import (
     EventRecorded,
     EventRetracted,
     MergedInto,
+    StreakRepaired,
     awards_of,
 )
 from laurels.domain.periods import Timeframe, day_name, iso
 from laurels.domain.rules.rulebook import Rulebook
+from laurels.domain.rules.streak_count import StreakEnd
 from laurels.domain.webhooks import (
     BADGE_AWARDED,
     BADGE_REVOKED,
@@ -38,6 +40,7 @@ from laurels.domain.webhooks import (
     SPENDING_CREATED,
     STREAK_EXTENDED,
     STREAK_LOST,
+    STREAK_REPAIRED,
     USER_DELETED,
     USER_MERGED,
     Delivery,
@@ -98,10 +101,12 @@ def setting_aside_of(endpoint: Endpoint, refused: SetAside, at: int) -> Delivery
     return _due_now(endpoint, EVENT_SET_ASIDE, event.user_id, told, named=named, at=at, now=at)
 
 
-def loss_of(endpoint: Endpoint, user_id: str, streak: int, last_day: int, lost_at: int, now: int) -> Delivery:
-    """The message that at `lost_at` a streak of so many days was lost, whose last day was `last_day`."""
-    told = {"userId": user_id, "dailyStreak": streak, "lastDay": day_name(last_day)}
-    return _due_now(endpoint, STREAK_LOST, user_id, told, named=(user_id, last_day), at=lost_at, now=now)
+def loss_of(endpoint: Endpoint, user_id: str, end: StreakEnd, lost_at: int, now: int, *, repaired: int = 0) -> Delivery:
+    """The message that a streak was lost at `lost_at`. `repaired` is the last day that was ever repaired: a streak that
+    was lost, repaired and lost again without an event in between is told of again."""
+    told = {"userId": user_id, "dailyStreak": end.length, "lastDay": day_name(end.last_day)}
+    named = (user_id, max(end.last_day, repaired))
+    return _due_now(endpoint, STREAK_LOST, user_id, told, named=named, at=lost_at, now=now)
 
 
 def closing_of(endpoint: Endpoint, timeframe: Timeframe, period: str, total: int, closed_at: int, now: int) -> Delivery:
@@ -154,6 +159,9 @@ def _parts(entry: Entry, rulebook: Rulebook) -> Iterator[tuple[str, str, dict[st
     elif isinstance(body, CurrencySpent):
         told = {"eventId": None, "spendingId": spending_id_of(entry), "currency": body.currency}
         yield SPENDING_CREATED, "", {**told, "amount": body.amount, "balance": body.balance, "reason": body.reason}
+    elif isinstance(body, StreakRepaired):
+        told = {"day": day_name(body.repair.first), "points": -body.repair.price, "dailyStreak": body.daily_streak}
+        yield STREAK_REPAIRED, "", told
     elif isinstance(body, MergedInto):
         yield USER_MERGED, "", {"into": body.into, "points": body.points, "reason": body.reason}
     if isinstance(body, EventRecorded):

@@ -12,7 +12,7 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.queries.learners.progress_reader import ProgressReader
 from laurels.application.webhooks.messages import NOBODY, closing_of, loss_of
-from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
+from laurels.domain.ledger import Entry, EntryBody, EventRecorded, ProfileChanged, StreakRepaired
 from laurels.domain.periods import MS_PER_HOUR, board_name, day_start, periods_ending
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
@@ -48,7 +48,7 @@ class Reminders:
         if isinstance(body, EventRecorded):
             if body.daily_streak < 2 or body.day <= (self._days.get(user_id) or 0):
                 return
-        elif not (isinstance(body, ProfileChanged) and "timeZone" in body.changes):
+        elif not _moves_end(body):
             return
         progress = await self._progress(user_id)
         end = None if progress is None else self._end_of(progress)
@@ -101,7 +101,8 @@ class Reminders:
         lost_at = self._lost_at(progress, end)
         if lost_at > now:
             return [], lost_at
-        return [loss_of(endpoint, user_id, end.length, end.last_day, lost_at, now)], None
+        repaired = max((each.last for each in progress.repairs), default=0)
+        return [loss_of(endpoint, user_id, end, lost_at, now, repaired=repaired)], None
 
     async def _closings(self, endpoint: Endpoint, since: int, now: int) -> list[Delivery]:
         """What to tell of all periods that have ended since a reminder was due, the earliest first."""
@@ -142,3 +143,8 @@ class Reminders:
     def _lost_at(self, progress: Progress, end: StreakEnd) -> int:
         """The instant from which a streak reads 0, in the user's present zone."""
         return day_start(end.over_on, progress.time_zone) + self._rulebook.grace * MS_PER_HOUR
+
+
+def _moves_end(body: EntryBody) -> bool:
+    """Whether an entry without an event may change when a streak ends."""
+    return isinstance(body, StreakRepaired) or (isinstance(body, ProfileChanged) and "timeZone" in body.changes)

@@ -8,10 +8,11 @@ learner does not hold is what a backfill awards.
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from laurels.domain.amounts import NONE, Amounts
 from laurels.domain.engine import award
-from laurels.domain.folding import Revisions, adjust, fold, hold, observe_event
+from laurels.domain.folding import Revisions, adjust, fold, hold, observe_event, take_repairs
 from laurels.domain.ledger import (
     Award,
     BadgeRevoked,
@@ -23,6 +24,8 @@ from laurels.domain.ledger import (
     MergedFrom,
     MergedInto,
     Notify,
+    Repointed,
+    StreakRepaired,
     UserMigrated,
 )
 from laurels.domain.progress import Progress
@@ -72,7 +75,7 @@ class Replay:
     def take(self, entry: Entry) -> None:
         """Take in the next entry."""
         progress, body, rulebook = self.progress, entry.body, self._rulebook
-        if isinstance(body, BadgesGiven | UserMigrated | MergedFrom):
+        if isinstance(body, BadgesGiven | UserMigrated | MergedFrom | StreakRepaired):
             self._take_awards(entry, body)
             return
         if isinstance(body, MergedInto):
@@ -100,7 +103,7 @@ class Replay:
         if candidates:
             self._award(candidates, body.at, entry.event_id or "")
 
-    def _take_awards(self, entry: Entry, body: BadgesGiven | UserMigrated | MergedFrom) -> None:
+    def _take_awards(self, entry: Entry, body: BadgesGiven | UserMigrated | MergedFrom | StreakRepaired) -> None:
         progress, is_dated = self.progress, not isinstance(body, UserMigrated)
         progress.stamp(entry.seq, entry.recorded_at, body)
         candidates: list[int] = []
@@ -111,8 +114,12 @@ class Replay:
             progress.merge(body)
         for given in body.awards:
             candidates += self._hold(entry.seq, given, is_dated=is_dated)
+        candidates += take_repairs(progress, entry, self._rulebook, self._seen)
         if candidates:
-            at = body.at if isinstance(body, UserMigrated) else body.awards[-1].earned_at
+            # Without an award of its own it is a repair.
+            at = body.at if isinstance(body, UserMigrated) else entry.recorded_at
+            if not isinstance(body, UserMigrated) and body.awards:
+                at = body.awards[-1].earned_at
             self._award(candidates, at, entry.event_id or "")
 
     def _hold(self, seq: int, recorded: Award, *, is_dated: bool = True) -> list[int]:
@@ -163,12 +170,11 @@ def grant(
     return Amendment(progress.user_id, seq, body, progress)
 
 
-def revoke(progress: Progress, badge_id: str, rulebook: Rulebook, *, reason: str, caller: str | None) -> Amendment:
+def revoke(progress: Progress, badge_id: str, rulebook: Rulebook, *, reason: str, caller: str | None) -> BadgeRevoked:
     """Take a badge back that the user holds. The progress after it is to be folded from the start."""
     held = progress.awards[badge_id]
     total = progress.total_points - held.points
-    body = BadgeRevoked(held, total, rulebook.levels.level_at(total), reason, caller)
-    return Amendment(progress.user_id, progress.seq, body, progress)
+    return BadgeRevoked(held, total, rulebook.levels.level_at(total), reason, caller)
 
 
 def retract(
@@ -209,6 +215,23 @@ def retract(
         currencies=currencies,
     )
     return Amendment(progress.user_id, progress.seq, body, progress)
+
+
+def settle(
+    body: EventRetracted | BadgeRevoked | Repointed, before: Progress, after: Progress, rulebook: Rulebook
+) -> EventRetracted | BadgeRevoked | Repointed:
+    """The entry of a revision with what it makes of repairs. `before` and `after` are the progress before it and the
+    one folded from the start with it."""
+    if not before.repairs:
+        return body
+    total = after.total_points
+    return replace(
+        body,
+        undone=sorted({each.id for each in before.repairs} - {each.id for each in after.repairs}),
+        settled=total - body.total_points,
+        total_points=total,
+        level=rulebook.levels.level_at(total),
+    )
 
 
 def _without_ground(progress: Progress, badge_id: str, goal: Goal) -> list[Award]:

@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from laurels.domain.amounts import NONE, Amounts, sum_of
 from laurels.domain.engine import advance, award, count
 from laurels.domain.events import LearningEvent
-from laurels.domain.folding import Revisions, adjust, hold
+from laurels.domain.folding import Revisions, adjust, hold, take_repair
 from laurels.domain.ledger import (
     Award,
     CurrencySpent,
@@ -33,6 +34,7 @@ from laurels.domain.ledger import (
 )
 from laurels.domain.periods import day_of
 from laurels.domain.progress import Progress
+from laurels.domain.repairs import Repair
 from laurels.domain.rules.caps import pay
 from laurels.domain.rules.points import EventType
 from laurels.domain.rules.rulebook import Rulebook
@@ -125,6 +127,11 @@ class Account:
     def revoked(self) -> set[str]:
         """Badges that were taken back by hand, and not granted since."""
         return set(self._seen.banned)
+
+    @property
+    def repairs(self) -> list[Repair]:
+        """The repairs of streaks that stand."""
+        return [each for each in self._seen.repairs if each.id not in self._seen.undone]
 
     @property
     def awards(self) -> dict[str, Award]:
@@ -252,17 +259,21 @@ def withdraw_merge(
 def finish_merge(
     progress: Progress, account: Account, rulebook: Rulebook, *, reason: str, caller: str | None
 ) -> MergedFrom | None:
-    """Award what the user of `account` held and their events did not bring, and say that all is moved; moves the
-    progress on."""
+    """Award what the user of `account` held and their events did not bring, take their repairs of streaks over, and say
+    that all is moved; moves the progress on."""
     if account.user_id in progress.merged:
         return None
     awards = _missing(progress, account.held(None))
     candidates: list[int] = []
     for each in awards:
         candidates += hold(progress, each, rulebook)
+    spent = progress.spent
+    repairs, longer = _move_repairs(progress, account.repairs, rulebook)
+    candidates += longer
     if candidates:
         pays = rulebook.badge_pay_with(account.awards)
-        awards += award(progress, candidates, awards[-1].earned_at, rulebook, pays=pays)
+        at = awards[-1].earned_at if awards else progress.last_active_at or 0
+        awards += award(progress, candidates, at, rulebook, pays=pays)
     return _stage(
         progress,
         account.user_id,
@@ -273,6 +284,8 @@ def finish_merge(
         awards=awards,
         events=account.events,
         spent=account.spent,
+        repairs=repairs,
+        paid=progress.spent - spent,
     )
 
 
@@ -281,6 +294,21 @@ def close_ledger(progress: Progress, into: str, rulebook: Rulebook, *, reason: s
     body = MergedInto(into, progress.total_points, 0, rulebook.levels.level_at(0), reason, caller, progress.left)
     progress.close(body)
     return body
+
+
+def _move_repairs(progress: Progress, repairs: list[Repair], rulebook: Rulebook) -> tuple[list[Repair], list[int]]:
+    """Take over the repairs of days that are not repaired here, as far as the points pay for them; they, and the
+    badges that they may bring."""
+    moved: list[Repair] = []
+    reached: list[int] = []
+    for each in repairs:
+        if any(held.first <= each.last and each.first <= held.last for held in progress.repairs):
+            continue
+        known = len(progress.repairs)
+        reached += take_repair(progress, replace(each, seq=progress.seq + 1), rulebook)
+        if len(progress.repairs) > known:
+            moved.append(replace(each, seq=0))
+    return moved, reached
 
 
 def _missing(progress: Progress, held: list[Award]) -> list[Award]:
@@ -300,6 +328,8 @@ def _stage(
     awards: list[Award] | None = None,
     events: int = 0,
     spent: Amounts = NONE,
+    repairs: list[Repair] | None = None,
+    paid: int = 0,
 ) -> MergedFrom:
     body = MergedFrom(
         source,
@@ -313,6 +343,8 @@ def _stage(
         events,
         caller,
         spent,
+        repairs or [],
+        paid,
     )
     progress.merge(body)
     return body

@@ -10,6 +10,7 @@ counted in `domain/progress.py` (`daily_streak`) and `domain/folding.py` (`_run_
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Literal
@@ -20,7 +21,7 @@ from laurels.domain.progress import DayTotals, Progress
 from laurels.domain.rules.streak_rules import StreakRules
 from laurels.domain.runs import MissBudget, Runs
 
-DayState = Literal["frozen", "paused"]
+DayState = Literal["frozen", "paused", "repaired"]
 
 _WEEK = 7
 
@@ -31,6 +32,14 @@ class StreakEnd(Struct, frozen=True):
     length: int
     last_day: int
     over_on: int
+
+
+class StreakGap(Struct, frozen=True):
+    """What lies between two units that count: the first days of those that were `missed`, and how many of these the
+    streak before may miss (`spare`)."""
+
+    missed: list[int]
+    spare: int
 
 
 class StreakCount:
@@ -94,11 +103,11 @@ class StreakCount:
         runs, until = self._standing(progress)
         if not runs:
             return None
-        lost = self._lost(progress)
+        excused = self._excused(progress)
         bears, unit = self.allowance.bears(runs), until
         while bears >= 0:
             unit += 1
-            bears -= not self._is_paused(unit, lost)
+            bears -= not self._is_paused(unit, excused)
         return StreakEnd(runs[0][1], self._first_day(until + 1) - 1, self._first_day(unit + 1))
 
     def longest_of(self, progress: Progress, first: int, last: int) -> int:
@@ -107,7 +116,8 @@ class StreakCount:
         return self._walk(progress, units)[1]
 
     def states(self, progress: Progress, first: int, last: int, *, today: int) -> dict[int, DayState]:
-        """`frozen` or `paused` for each day from `first` to `last` that does not count and did no harm for that.
+        """`frozen`, `paused` or `repaired` for each day from `first` to `last` that does not count and did no harm for
+        that.
 
         Frozen are the units that were missed between two active ones, or since the latest one, where a run went across.
         """
@@ -122,12 +132,31 @@ class StreakCount:
             for day in range(max(first, progress.first_day), last + 1):
                 if day in self._pauses or day in lost:
                     found[day] = "paused"
+        found.update(dict.fromkeys((day for day in _repaired(progress) if first <= day <= last), "repaired"))
         return {day: state for day, state in sorted(found.items()) if not self._counts(progress.days.get(day))}
+
+    def unit_around(self, day: int) -> tuple[int, int]:
+        """The first and the last day of the unit that holds a day."""
+        unit = self._unit(day)
+        return self._first_day(unit), self._first_day(unit + 1) - 1
+
+    def gap_at(self, progress: Progress, day: int, today: int) -> StreakGap | None:
+        """The gap that holds a day, up to the next unit that counts or to today's; None where the day is in no gap."""
+        units = self._units(progress)
+        unit = self._unit(day)
+        place = bisect_left(units, unit)
+        if not place or unit in units[place : place + 1]:
+            return None
+        following = units[place] if place < len(units) else self._unit(today)
+        excused = self._excused(progress)
+        missed = [each for each in range(units[place - 1] + 1, following) if not self._is_paused(each, excused)]
+        runs, _ = self._walk(progress, units[:place])
+        return StreakGap([self._first_day(each) for each in missed], self.allowance.bears(runs))
 
     def _bridged(self, progress: Progress, today: int) -> list[int]:
         """The missed units that a run went across."""
         units = self._units(progress)
-        lost = self._lost(progress)
+        excused = self._excused(progress)
         runs: Runs = []
         found: list[int] = []
         for unit, following in pairwise([*units, max(today, units[-1])] if units else []):
@@ -135,7 +164,7 @@ class StreakCount:
             missed = self._missed(progress, unit, following)
             runs = self.allowance.miss(runs, missed)
             if missed and runs:
-                found += [each for each in range(unit + 1, following) if not self._is_paused(each, lost)]
+                found += [each for each in range(unit + 1, following) if not self._is_paused(each, excused)]
         return found
 
     def _current_with_units_ahead(self, progress: Progress, today: int) -> int:
@@ -175,21 +204,27 @@ class StreakCount:
         """How many units between two were missed; beyond what any run bears they are not counted on."""
         if before <= after + 1:
             return 0
-        lost = self._lost(progress)
+        excused = self._excused(progress)
         most = self.allowance.most // self.allowance.price
         missed = 0
         for unit in range(after + 1, before):
-            missed += not self._is_paused(unit, lost)
+            missed += not self._is_paused(unit, excused)
             if missed > most:
                 break
         return missed
 
-    def _is_paused(self, unit: int, lost: frozenset[int]) -> bool:
+    def _is_paused(self, unit: int, excused: frozenset[int]) -> bool:
+        """Whether nothing is expected in a unit, where the learner is excused on some days."""
         if not self.is_weekly:
-            return unit in self._pauses or unit in lost
+            return unit in self._pauses or unit in excused
         start = self._first_day(unit)
-        days = sum(day not in self._pauses and day not in lost for day in range(start, start + _WEEK))
+        days = sum(day not in self._pauses and day not in excused for day in range(start, start + _WEEK))
         return days < self._days
+
+    def _excused(self, progress: Progress) -> frozenset[int]:
+        """The days on which nothing is expected of this learner, beside the pauses for all."""
+        lost = self._lost(progress)
+        return lost | _repaired(progress) if progress.repairs else lost
 
     def _lost(self, progress: Progress) -> frozenset[int]:
         return progress.lost_days(self.rules.grace) if len(progress.zones) > 1 else frozenset()
@@ -216,3 +251,7 @@ class StreakCount:
 
     def _first_day(self, unit: int) -> int:
         return unit * _WEEK + 1 if self.is_weekly else unit
+
+
+def _repaired(progress: Progress) -> frozenset[int]:
+    return frozenset(day for each in progress.repairs for day in range(each.first, each.last + 1))

@@ -38,6 +38,13 @@ class Pause(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     name: Annotated[str, Meta(max_length=100)] = ""
 
 
+class RepairRules(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A missed day (or week) may be repaired for `price` points, until `within` days after it."""
+
+    within: Annotated[int, Meta(ge=1, le=30)]
+    price: Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
 class StreakRules(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How streaks are counted. `days` are those that a week needs where streaks are counted `per` week; `grace` the
     hours after midnight that still belong to the day before."""
@@ -48,6 +55,7 @@ class StreakRules(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     grace: Annotated[int, Meta(ge=0, le=12)] = 0
     freezes: Freezes = Freezes()
     pauses: Annotated[list[Pause], Meta(max_length=200)] = []
+    repair: RepairRules | None = None
 
 
 def check_streak(rules: StreakRules) -> None:

@@ -26,7 +26,8 @@ MS_PER_HOUR = 3_600_000
 class Access(Struct, frozen=True):
     """What a caller needs: `scope` of a key; or to be the user whose id stands between `own` and `tail` in the path; or
     nothing, where the operator shows `shown` to everybody. `is_open`: anybody may. `keys_only`: no end user may, for
-    themselves either."""
+    themselves either. `own_in_body`: every end user may, of themselves; the handler holds the body to that.
+    """
 
     scope: str = ADMIN
     own: str | None = None
@@ -35,12 +36,14 @@ class Access(Struct, frozen=True):
     shown: Shown | None = None
     is_open: bool = False
     keys_only: bool = False
+    own_in_body: bool = False
 
 
 OPEN = Access(is_open=True)
 ADMINS = Access(ADMIN)
 WRITE_EVENTS = Access(EVENTS_WRITE)
 SPEND = Access(EVENTS_WRITE, keys_only=True)
+REPAIRS = Access(EVENTS_WRITE, own_in_body=True)
 BOARDS = Access(PROGRESS_READ, shown="boards")
 BADGES = Access(PROGRESS_READ, shown="badges")
 
@@ -118,7 +121,7 @@ def check(access: Access, scope: HTTPScope) -> Caller:
     if caller.user_id is not None:
         if access.own is not None and caller.user_id == _user_of(access, scope):
             return caller
-        if access.scope == EVENTS_WRITE and caller.records_own and not access.keys_only:
+        if access.own_in_body or (access.scope == EVENTS_WRITE and caller.records_own and not access.keys_only):
             return caller
     raise _refusal(caller, access.scope)
 
@@ -147,6 +150,12 @@ def check_recording(caller: Caller, user_id: str) -> None:
     """Refuse an end user's event of somebody else."""
     if not records_all(caller) and caller.user_id != user_id:
         raise Forbidden("With this token only events of its own user can be recorded.")
+
+
+def check_own(caller: Caller, user_id: str) -> None:
+    """Refuse an end user's request about somebody else."""
+    if not records_all(caller) and caller.user_id != user_id:
+        raise Forbidden("With this token only streaks of its own user can be repaired.")
 
 
 def earliest_for(caller: Caller, service: Service) -> int | None:

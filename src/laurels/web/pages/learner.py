@@ -28,6 +28,8 @@ from laurels.domain.ledger import (
     MergedInto,
     ProfileChanged,
     Repointed,
+    StreakRepaired,
+    awards_of,
     currencies_of,
 )
 from laurels.domain.periods import iso
@@ -238,57 +240,62 @@ def ledger_line(
         "points": "",
         "why": [],
     }
-    awards = []
     if isinstance(body, EventRecorded):
         line["what"] = body.event_type.replace("_", " ")
-        line["points"] = _points(body.outcome.points, language)
-        awards = body.outcome.awards
-        line["why"] += _of_event(body, language)
+        line["points"] = _points(body.outcome.points + body.outcome.returned, language)
+        line["why"] = _event_reasons(body, language)
     elif isinstance(body, ProfileChanged):
         line["what"] = _("Profile changed")
     elif isinstance(body, BadgesGiven):
         line["what"] = _("Badges awarded later")
-        awards = body.awards
+    elif isinstance(body, StreakRepaired):
+        line["what"] = _("Streak repaired")
+        line["points"] = _points(-body.repair.price, language)
+        line["why"].append(language.date(date.fromordinal(body.repair.first)))
     elif isinstance(body, BadgeRevoked):
         line["what"] = _("Badge taken back")
-        line["points"] = _points(-body.award.points, language)
+        line["points"] = _points(body.settled - body.award.points, language)
     elif isinstance(body, EventRetracted):
         line["what"] = _("Event taken back")
-        line["points"] = _points(-body.points - sum(award.points for award in body.revoked), language)
+        taken = body.points + sum(award.points for award in body.revoked)
+        line["points"] = _points(body.settled - taken, language)
     elif isinstance(body, CurrencySpent):
         line["what"] = _("Spent")
         line["why"].append(body.reason)
     elif isinstance(body, Repointed):
         line["what"] = _("Points counted anew under other rules")
-        line["points"] = _points(body.difference, language)
+        line["points"] = _points(body.difference + body.settled, language)
     elif isinstance(body, MergedInto):
         line["what"] = _("Merged into another account")
         line["points"] = _points(-body.points, language)
     elif isinstance(body, MergedFrom):
         line["what"] = _("Another account merged into this one")
-        awards = body.awards
+        line["points"] = _points(-body.paid, language) if body.paid else ""
     else:
         line["what"] = _("Brought along from another system")
-        awards = body.awards
     for currency, amount in currencies_of(body):
         line["why"].append(f"{currencies.get(currency, currency)}: {_points(amount, language)}")
-    for award in awards:
+    for award in awards_of(body):
         name = names.get(badge_and_period(award.badge_id)[0], {}).get("name", award.badge_id)
         line["why"].append(_("badge {name}: {points}", name=name, points=_points(award.points, language)))
     return line
 
 
-def _of_event(body: EventRecorded, language: Language) -> list[str]:
-    """What is said of an event beside its points."""
-    said: list[str] = []
+def _event_reasons(body: EventRecorded, language: Language) -> list[str]:
+    """What tells an event from others of its type, and what moved its points."""
+    _ = language.text
+    outcome = body.outcome
+    reasons: list[str] = []
     if body.metadata.get("language"):
-        said.append(str(body.metadata["language"])[:40])
-    if body.outcome.unpaid is not None:
-        said.append(_unpaid(body.outcome.unpaid, language))
-    if (boost := body.outcome.boost) is not None:
+        reasons.append(str(body.metadata["language"])[:40])
+    if outcome.returned:
+        reasons.append(_("price of a repair back: {points}", points=_points(outcome.returned, language)))
+    if outcome.unpaid is not None:
+        reasons.append(_unpaid(outcome.unpaid, language))
+    if (boost := outcome.boost) is not None:
         name = boost.boost_id.replace("_", " ")
-        said.append(language.text("boost {name}: {points}", name=name, points=_points(boost.points, language)))
-    return said
+        reasons.append(_("boost {name}: {points}", name=name, points=_points(boost.points, language)))
+    return reasons
 
 
 def _points(points: int, language: Language) -> str:

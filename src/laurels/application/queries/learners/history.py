@@ -30,11 +30,12 @@ from laurels.domain.ledger import (
     MergedFrom,
     MergedInto,
     Repointed,
+    StreakRepaired,
     Unpaid,
     UserMigrated,
     currencies_of,
 )
-from laurels.domain.periods import iso, to_ms
+from laurels.domain.periods import day_name, iso, to_ms
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError, StoreUnavailable, UnknownEvent, UnknownUser
@@ -48,21 +49,23 @@ _encode = msgspec.json.Encoder().encode
 
 class HistoryEvent(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """The event of a line of the ledger. `unpaid` says what took points that it would have brought, `boost` what added
-    some."""
+    some. `returned` are points that had been paid for a repair of its day, which counts now by itself."""
 
     event_id: str
     event_type: str
     metadata: dict[str, Any]
     unpaid: Unpaid | None = None
     boost: Boosted | None = None
+    returned: int = 0
 
 
 class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
     """A line of the ledger. `points` and those of `awards` are what it added to the total; `currencies` is what it
     added to each currency or took from it, with what its awards gave, where it did.
 
-    `kind` is event, profile, migration, award, revocation, retraction, spending, repoint, merged-into or merged-from
-    (another user, `other_user_id`); `at` is when it happened, `recorded_at` when it was written.
+    `kind` is event, profile, migration, award, repair (of a streak, for `day` or the week of which that is the first),
+    revocation, retraction, spending, repoint, merged-into or merged-from (another user, `other_user_id`); `at` is when
+    it happened, `recorded_at` when it was written.
     """
 
     seq: int
@@ -76,6 +79,7 @@ class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
     spending_id: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
     other_user_id: str | UnsetType = UNSET
+    day: str | UnsetType = UNSET
 
 
 class HistoryPage(Struct, frozen=True):
@@ -187,32 +191,38 @@ def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
     """A line of the ledger, as it is shown."""
     body = entry.body
     kind, at, points, event, other = "profile", entry.recorded_at, 0, UNSET, UNSET
+    day, reason = UNSET, getattr(body, "reason", None)
     awards: list[Award] = []
     if isinstance(body, EventRecorded):
-        kind, at, points, awards = "event", body.at, body.outcome.points, body.outcome.awards
+        kind, at, awards = "event", body.at, body.outcome.awards
+        points = body.outcome.points + body.outcome.returned
         event = HistoryEvent(
             event_id=entry.event_id or "",
             event_type=body.event_type,
             metadata=body.metadata,
             unpaid=body.outcome.unpaid,
             boost=body.outcome.boost,
+            returned=body.outcome.returned,
         )
     elif isinstance(body, UserMigrated):
         kind, at, points, awards = "migration", body.at, body.adjustment, body.awards
     elif isinstance(body, BadgesGiven):
         kind, awards = "award", body.awards
     elif isinstance(body, BadgeRevoked):
-        kind, points = "revocation", -body.award.points
+        kind, points = "revocation", body.settled - body.award.points
+    elif isinstance(body, StreakRepaired):
+        kind, points, awards, day = "repair", -body.repair.price, body.awards, day_name(body.repair.first)
+        reason = reason or f"Repaired the streak for {day}."
     elif isinstance(body, EventRetracted):
-        kind, points = "retraction", -body.points - sum(award.points for award in body.revoked)
+        kind, points = "retraction", body.settled - body.points - sum(award.points for award in body.revoked)
     elif isinstance(body, CurrencySpent):
         kind = "spending"
     elif isinstance(body, Repointed):
-        kind, points = "repoint", body.difference
+        kind, points = "repoint", body.difference + body.settled
     elif isinstance(body, MergedInto):
         kind, points, other = "merged-into", -body.points, body.into
     elif isinstance(body, MergedFrom):
-        kind, awards, other = "merged-from", body.awards, body.source
+        kind, points, awards, other = "merged-from", -body.paid, body.awards, body.source
     return HistoryEntryView(
         seq=entry.seq,
         kind=kind,
@@ -223,6 +233,7 @@ def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
         awards=[badge_view(award, rulebook) for award in awards],
         currencies=dict(currencies_of(body)) or UNSET,
         spending_id=spending_id_of(entry) if isinstance(body, CurrencySpent) else UNSET,
-        reason=getattr(body, "reason", None) or UNSET,
+        reason=reason or UNSET,
         other_user_id=other,
+        day=day,
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from msgspec import UNSET, UnsetType
 
-from laurels.application.queries.views import ActivityDay, StreakView
+from laurels.application.queries.views import ActivityDay, RepairableView, StreakView
 from laurels.domain.periods import day_name
 from laurels.domain.progress import DayTotals, Progress
 from laurels.domain.rules.rulebook import Rulebook
+from laurels.domain.rules.streak_repairs import repairable
 
 _NOTHING = DayTotals()
 
@@ -30,7 +31,10 @@ def activity_days(progress: Progress, rulebook: Rulebook, first: int, last: int,
 
 def streak_view(progress: Progress, rulebook: Rulebook, today: int) -> StreakView | UnsetType:
     """How the learner's streak is counted; nothing where the rulebook does not say."""
-    if rulebook.streak is None:
+    streak = rulebook.streak
+    if streak is None:
         return UNSET
-    freezes = rulebook.streak.freezes_left(progress, today) if rulebook.streak.has_freezes else UNSET
-    return StreakView(per=rulebook.streak.rules.per, freezes=freezes)
+    freezes = streak.freezes_left(progress, today) if streak.has_freezes else UNSET
+    found = repairable(streak, progress, today)
+    repair = RepairableView(price=found[0].price, days=[day_name(each.first) for each in found]) if found else UNSET
+    return StreakView(per=streak.rules.per, freezes=freezes, repair=repair)

@@ -303,7 +303,7 @@ class StateMeasure(Measure):
     def value(self, progress: Progress) -> int:
         match self.leaf:
             case Points() | Level():
-                return progress.total_points
+                return progress.earned_points
             case Streak():
                 return progress.longest_streak
             case Span():

@@ -53,6 +53,7 @@ SPENDING: Json = {
     "reason": "A hat for the avatar.",
     "spendingId": "order-1001",
 }
+REPAIR: Json = {"userId": "ada", "day": "2026-01-14"}
 REVOCATION: Json = {"reason": "Granted by mistake."}
 
 CSV = (

@@ -9,6 +9,7 @@ import msgspec
 from laurels.application.queries.views import QueuedView, RecordedView
 from laurels.domain.events import LearningEvent
 from laurels.http.routes.corrections import GrantRequest, RetractionRequest, RevocationRequest
+from laurels.http.routes.repairs import RepairRequest
 from laurels.http.routes.spendings import SpendingRequest
 from laurels.http.wire.bodies import NDJSON_TYPES
 from laurels.http.wire.envelopes import ENVELOPE, ENVELOPE_WORDS
@@ -21,6 +22,7 @@ from laurels.http.wire.openapi.examples import (
     PROFILE,
     QUEUED,
     RECORDED,
+    REPAIR,
     RETRACTION,
     REVOCATION,
     RULEBOOK,
@@ -42,12 +44,18 @@ BODIES: dict[str, tuple[type, Json]] = {
     "post /api/progress/retractions": (RetractionRequest, RETRACTION),
     "post /api/progress/awards": (GrantRequest, GRANT),
     "post /api/progress/spendings": (SpendingRequest, SPENDING),
+    "post /api/progress/repairs": (RepairRequest, REPAIR),
     "delete /api/progress/awards/{user_id}/{badge_id}": (RevocationRequest, REVOCATION),
 }
 _QUEUED_DESCRIPTION = (
     "The database is away; the event is safe on the server's disk and is recorded, once, when it is back."
 )
-_REPEATABLE = ("post /api/progress/retractions", "post /api/progress/awards", "post /api/progress/spendings")
+_REPEATABLE = (
+    "post /api/progress/retractions",
+    "post /api/progress/awards",
+    "post /api/progress/repairs",
+    "post /api/progress/spendings",
+)
 _DONE_BEFORE = {
     "description": "It was so before; nothing changed.",
     "headers": {"Idempotent-Replayed": {"schema": {"const": "true"}}},

@@ -36,6 +36,11 @@ _TOO_LOW = (
     "Balance too low",
     "The balance of coins is 3, too low to spend 5; nothing was spent. Spend no more than the balance.",
 )
+_REPAIR_REFUSED = (
+    "repair-refused",
+    "Streak cannot be repaired",
+    "A repair costs 50 points, and this learner has 10 points; earn more first.",
+)
 _WRONG_FIELD: dict[str, tuple[str, str, str]] = {
     "post": ("invalid-event", "Invalid event", "userId: Is required."),
     "put": ("invalid-profile", "Invalid profile", f"timeZone: {WRONG_ZONE}"),
@@ -77,7 +82,7 @@ def refusals_of(route: str) -> list[str]:
         refusals.append("404")
     else:
         refusals += ["400", "408", "413", "415"]
-    if route.endswith(("/retractions", "/awards", "/spendings")):
+    if route.endswith(("/retractions", "/awards", "/repairs", "/spendings")):
         # What is to be corrected, or who spends, may not be there, or the user deleted or merged into another one.
         refusals += ["404", "409", "410"]
     elif "/progress/awards/" in route:
@@ -95,6 +100,8 @@ def refusal_of(status: str, route: str) -> Json:
         code, title, detail = _WEBHOOK_REFUSALS[status]
     elif status == "409" and route.endswith("/spendings"):
         code, title, detail = _TOO_LOW
+    elif status == "409" and route.endswith("/repairs"):
+        code, title, detail = _REPAIR_REFUSED
     elif status == "409" and not route.endswith("/event"):
         code, title, detail = _MERGED
     else:

@@ -1,0 +1,77 @@
+"""Which missed days a learner may repair: `repair` in the table `[streak]` of a rulebook.
+
+A repair must be able to save a streak: nobody pays for a day that changes nothing. What a repair does to a streak is in
+`streak_count.py`, which takes its days for paused ones.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from laurels.domain.periods import day_name
+from laurels.domain.progress import Progress
+from laurels.domain.repairs import Repair
+from laurels.domain.rules.streak_count import StreakCount
+from laurels.errors import RepairRefused
+from laurels.plurals import counted
+
+_NOTHING = "There is nothing to repair"
+
+
+def repair_at(streak: StreakCount | None, progress: Progress, day: int, today: int) -> Repair:
+    """The repair of the missed day `day`, or of its week. Raises RepairRefused, also where the learner has too few
+    points."""
+    repair = _repair_at(streak, progress, day, today)
+    if progress.total_points < repair.price:
+        raise RepairRefused(
+            f"A repair costs {counted(repair.price, 'point')}, and this learner has "
+            f"{counted(progress.total_points, 'point')}; earn more first."
+        )
+    return repair
+
+
+def repairable(streak: StreakCount, progress: Progress, today: int) -> list[Repair]:
+    """What may be repaired on the day `today`, the earliest first, whether or not there are points enough for it."""
+    rules = streak.rules.repair
+    if rules is None or not progress.days:
+        return []
+    found: list[Repair] = []
+    _, day = streak.unit_around(today - rules.within)
+    while day < today:
+        with suppress(RepairRefused):
+            found.append(_repair_at(streak, progress, day, today))
+        _, day = streak.unit_around(day + 1)
+    return found
+
+
+def _repair_at(streak: StreakCount | None, progress: Progress, day: int, today: int) -> Repair:
+    rules = None if streak is None else streak.rules.repair
+    if streak is None or rules is None:
+        raise RepairRefused(
+            "The rulebook in force has no repair of streaks; an administrator can allow it with `repair` in its table "
+            "[streak]."
+        )
+    first, last = streak.unit_around(day)
+    unit = f"the week of {day_name(first)}" if streak.is_weekly else day_name(day)
+    if last >= today:
+        raise RepairRefused(f"Nothing is missed yet: {unit} is not over. Ask again when it is.")
+    if today - last > rules.within:
+        raise RepairRefused(
+            f"It is too late: {unit} could be repaired until {day_name(last + rules.within)}, "
+            f"{counted(rules.within, 'day')} after it."
+        )
+    gap = streak.gap_at(progress, day, today)
+    if gap is None:
+        raise RepairRefused(f"{_NOTHING}: {unit} counts, or no streak had begun before it.")
+    if first not in gap.missed:
+        raise RepairRefused(f"{_NOTHING}: nothing was expected in {unit}, since it is paused or repaired.")
+    if len(gap.missed) <= gap.spare:
+        raise RepairRefused(f"{_NOTHING}: freezes held the streak over {unit}.")
+    late = sum(today - streak.unit_around(each)[1] > rules.within for each in gap.missed)
+    if late > gap.spare:
+        raise RepairRefused(
+            f"It is too late: of {counted(len(gap.missed), f'missed {streak.rules.per}')} there, {late} cannot be "
+            "repaired any more."
+        )
+    minimum = streak.rules.minimum
+    return Repair(first, last, rules.price, days=streak.rules.days, events=minimum.events, points=minimum.points)
