@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from laurels.application.queries.boards.leaderboards import MAX_LIMIT
 from laurels.domain.events import LearningEvent, check_id
+from laurels.domain.pauses import as_documents
 from laurels.domain.periods import Timeframe, iso, to_ms
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidEvent, InvalidInput, InvalidProfile, InvalidQuery
@@ -149,6 +150,17 @@ def as_day(day: date | None, name: str) -> int | None:
     if day is not None and not isinstance(day, date):
         raise InvalidQuery(name, "Must be a date, such as date(2026, 1, 31).")
     return None if day is None else day.toordinal()
+
+
+def as_pauses(pauses: Sequence[tuple[date, date]] | UnsetType) -> list[dict[str, str]] | UnsetType:
+    """Planned pauses as they are written on the wire. Raises InvalidProfile."""
+    if isinstance(pauses, UnsetType):
+        return UNSET
+    try:
+        return as_documents([(first.toordinal(), last.toordinal()) for first, last in pauses])
+    except (AttributeError, TypeError, ValueError):
+        sentence = "Must be pairs of dates, such as (date(2026, 12, 21), date(2027, 1, 6))."
+        raise InvalidProfile("pauses", sentence) from None
 
 
 def as_instant(moment: datetime | None, name: str) -> int | None:

@@ -25,6 +25,7 @@ from laurels.arguments import (
     as_instant,
     as_limit,
     as_moment,
+    as_pauses,
     as_text,
     as_timeframe,
     as_user_id,
@@ -313,12 +314,14 @@ class Laurels:
         visibility: str | UnsetType = UNSET,
         alias: str | UnsetType | None = UNSET,
         badges_seen_at: datetime | UnsetType | None = UNSET,
+        pauses: Sequence[tuple[date, date]] | UnsetType = UNSET,
     ) -> Profile:
         """Set what is named of a user's profile and return all of it; an unknown user is created.
 
         `time_zone` is an IANA name and holds from now on: no day moves that was counted. `visibility` is public, alias
         (with an `alias` to appear under) or hidden. Badges earned up to `badges_seen_at` are not
-        new any more. Raises InvalidProfile, UserDeleted or StoreError.
+        new any more. `pauses` are first and last days of what the user plans, before it begins; what has begun stays.
+        Raises InvalidProfile, UserDeleted or StoreError.
         """
         given = {
             "displayName": display_name,
@@ -328,6 +331,7 @@ class Laurels:
             "visibility": visibility,
             "alias": alias,
             "badgesSeenAt": as_moment(badges_seen_at, "badges_seen_at"),
+            "pauses": as_pauses(pauses),
         }
         changes = {name: value for name, value in given.items() if value is not UNSET}
         return result_of(await self.service.change_profile(user_id, changes), Profile)

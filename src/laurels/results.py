@@ -147,6 +147,13 @@ class User(Struct, frozen=True, kw_only=True, rename="camel"):
     time_zone: str
 
 
+class PlannedPause(Struct, frozen=True):
+    """Days that a user has planned not to learn, both included."""
+
+    first: date = field(name="from")
+    last: date = field(name="until")
+
+
 class Profile(User, frozen=True, kw_only=True, rename="camel"):
     """A user with all that they can set. `visibility` says how they appear on boards."""
 
@@ -154,6 +161,7 @@ class Profile(User, frozen=True, kw_only=True, rename="camel"):
     visibility: Visibility
     alias: str | None
     badges_seen_at: datetime | None
+    pauses: list[PlannedPause] = []
 
 
 class LanguageCount(Struct, frozen=True, kw_only=True):

@@ -475,6 +475,10 @@ export interface components {
             name: string;
             target: number;
         };
+        PauseView: {
+            from: string;
+            until: string;
+        };
         Points: {
             /** @constant */
             kind: "points";
@@ -617,6 +621,7 @@ export interface components {
             lastActiveAt: string | null;
             level: number;
             mergedInto?: string;
+            pauses?: components["schemas"]["PauseView"][];
             photoURL: string | null;
             preferences?: {
                 [key: string]: unknown;

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from laurels.arguments import as_day, as_instant, as_moment, as_timeframe, as_user_id, event_of
+from laurels.arguments import as_day, as_instant, as_moment, as_pauses, as_timeframe, as_user_id, event_of
 from laurels.client.answers import (
     DASHBOARD,
     HISTORY,
@@ -193,6 +193,7 @@ def set_profile(
     visibility: str | UnsetType = UNSET,
     alias: str | UnsetType | None = UNSET,
     badges_seen_at: datetime | UnsetType | None = UNSET,
+    pauses: Sequence[tuple[date, date]] | UnsetType = UNSET,
 ) -> Call[Profile]:
     """Set what is named of a user's profile and return all of it; an unknown user is created.
 
@@ -206,6 +207,7 @@ def set_profile(
         "visibility": visibility,
         "alias": alias,
         "badgesSeenAt": as_moment(badges_seen_at, "badges_seen_at"),
+        "pauses": as_pauses(pauses),
     }
     try:
         body = msgspec.json.encode({name: value for name, value in given.items() if value is not UNSET})

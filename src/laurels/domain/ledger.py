@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from laurels.domain.amounts import NONE, Amounts, difference, sum_of
+from laurels.domain.pauses import Pause
 from laurels.domain.periods import day_of
 from laurels.domain.repairs import Repair, RepairId
 
@@ -257,8 +258,8 @@ class MergedFrom(Struct, frozen=True, rename="camel", omit_defaults=True, tag="m
 
     With "begun" come the badges that were taken back by hand under `source` (`revoked`), and whether the operator had
     suspended it. With "done" come the badges that it held and the events did not bring (`awards`), the number of its
-    `events`, what it had spent of each currency, and the `repairs` of its streaks, which cost `paid`. `total_points`
-    and `level` stand after it.
+    `events`, what it had spent of each currency, and the `repairs` of its streaks, which cost `paid`; with "begun" also
+    the `pauses` that it had planned. `total_points` and `level` stand after it.
     """
 
     source: str
@@ -274,6 +275,7 @@ class MergedFrom(Struct, frozen=True, rename="camel", omit_defaults=True, tag="m
     spent: Amounts = NONE
     repairs: list[Repair] = []
     paid: int = 0
+    pauses: list[Pause] = []
 
 
 EntryBody = (

@@ -10,13 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from laurels.domain.events import check_id, is_blank
+from laurels.domain.pauses import pauses_of
 from laurels.domain.periods import MS_PER_DAY, is_zone, to_ms
 from laurels.domain.ranking import Visibility
 from laurels.errors import InvalidProfile
 from laurels.json_values import check_json
 from laurels.shapes import Fault, faults_of, kind_of, unknown_name
 
-FIELDS = ("displayName", "photoURL", "timeZone", "preferences", "visibility", "alias", "badgesSeenAt")
+FIELDS = ("displayName", "photoURL", "timeZone", "preferences", "visibility", "alias", "badgesSeenAt", "pauses")
 MAX_NAME_LENGTH = 100
 MAX_URL_LENGTH = 2_048
 WRONG_ZONE = "Must be the name of an IANA time zone, such as Europe/Lisbon."
@@ -70,6 +71,8 @@ def _check_field(name: str, value: object) -> None:
             if seen is not None and seen < 0:
                 # No badge is as old, and what an offset puts before the year 1 cannot be shown.
                 raise InvalidProfile(name, "Must not lie before 1970.")
+        case "pauses":
+            pauses_of(value)
         case _:
             raise InvalidProfile(name, unknown_name(name, FIELDS, of="Is not a field of a profile"))
 

@@ -22,6 +22,7 @@ from laurels.domain.ledger import (
     ProfileChanged,
     UserMigrated,
 )
+from laurels.domain.pauses import Pause, pauses_of
 from laurels.domain.periods import MS_PER_DAY, day_of, utc_offset
 from laurels.domain.ranking import Visibility
 from laurels.domain.repairs import Repair
@@ -143,6 +144,8 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     # Missed days that were paid for, and with how many points; `total_points` is what is left.
     repairs: list[Repair] = []
     spent: int = 0
+    # Pauses that the learner planned, as their first and last days.
+    pauses: list[Pause] = []
     # By currency. The last field: packed snapshots leave it out where it is empty.
     purses: dict[str, Purse] = {}
 
@@ -240,6 +243,9 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
         if body.is_suspended:
             self.is_suspended = True
         self.spend(body.spent)
+        if body.pauses:
+            self.pauses = sorted({*self.pauses, *body.pauses})
+            self.runs = []
 
     def close(self, body: MergedInto) -> None:
         """Hold nothing any more: it all counts under another user. Empty days of the boards stay, so that their lines,
@@ -281,6 +287,9 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
             self.badges_seen_at = changes["badgesSeenAt"]
         if "suspended" in changes:
             self.is_suspended = changes["suspended"]
+        if "pauses" in changes:
+            self.pauses = pauses_of(changes["pauses"])
+            self.runs = []
         if "timeZone" in changes:
             if body.zone_from is None:
                 self.zones = [(0, changes["timeZone"])]

@@ -1,4 +1,4 @@
-"""Repairs of streaks, with two processes on each store: one entry, told of everywhere, proven by `verify`."""
+"""Repairs and planned pauses, with two processes on each store: each an entry, shown everywhere, proven by `verify`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import asyncio
 from datetime import UTC, date, datetime
 
 import pytest
+from msgspec import UNSET
 
 from laurels import LearningEvent, RepairRefused, UnknownUser
 from laurels.application.live.messages import messages_of as streamed
 from laurels.application.maintenance.publishing import Publications
-from laurels.application.queries.views import RepairableView
+from laurels.application.queries.views import PauseView, RepairableView
 from laurels.application.service import Service
 from laurels.application.webhooks.messages import messages_of
 from laurels.domain.ledger import StreakRepaired
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.webhooks import TYPES, Endpoint
-from laurels.errors import InvalidInput
+from laurels.errors import InvalidInput, InvalidProfile
 from laurels.rulebooks.loader import parse_rulebook
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
 from tests.application.maintenance.soundness import assert_sound
 
-REPAIR = {"repair": {"within": 3, "price": 2}}
+REPAIR = {"repair": {"within": 3, "price": 2}, "own_pauses": {"days": 3}}
 RULES = small_rulebook(streak=REPAIR)
 
 
@@ -125,4 +126,27 @@ async def test_a_merge_takes_repairs_over(two: tuple[Service, Service]) -> None:
     assert progress.spent == 2
     assert (await one.learners.dashboard("ada")).daily_streak == 4
     assert progress.total_points <= paid + alone
+    await assert_sound(one, other)
+
+
+async def test_a_planned_pause_keeps_the_streak_and_moves_with_a_merge(
+    two: tuple[Service, Service], clock: SettableClock
+) -> None:
+    one, other = two
+    await learn(one, "old", 4, 5)
+    plan = [{"from": "2026-03-06", "until": "2026-03-07"}]
+    planned = (await one.change_profile("old", {"pauses": plan})).pauses
+    assert planned == [PauseView(from_day="2026-03-06", until="2026-03-07")]
+    for wrong in ([{"from": "2026-03-05", "until": "2026-03-05"}], [{"from": "2026-04-05", "until": "2026-04-09"}]):
+        with pytest.raises(InvalidProfile, match="pauses"):
+            await other.change_profile("old", {"pauses": wrong})
+    clock.set(datetime(2026, 3, 8, 12, tzinfo=UTC))
+    # What has begun stays, sent or not.
+    assert (await other.change_profile("old", {"pauses": []})).pauses == planned
+    await learn(one, "old", 8)
+    assert (await other.learners.dashboard("old")).daily_streak == 3
+    assert [day.state for day in (await one.learners.activity("old")).days] == [UNSET, UNSET, "paused", "paused", UNSET]
+    await learn(one, "ada", 8)
+    await one.merging.merge("old", "ada", reason="One person.")
+    assert (await other.learners.dashboard("ada")).daily_streak == 3
     await assert_sound(one, other)

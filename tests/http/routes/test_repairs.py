@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from laurels import PlannedPause
 from laurels.client import Client
 from laurels.errors import RepairRefused
 from tests.http.answers import assert_refused
@@ -20,6 +21,7 @@ name = "repairs"
 levels = { kind = "quadratic", step = 5 }
 event_types.talk = { points = 10 }
 streak.repair = { within = 10, price = 12 }
+streak.own_pauses = { days = 5 }
 """
 URL = "/api/progress/repairs"
 # Whatever the hour: all days lie behind, and none of them moves while the tests run.
@@ -100,3 +102,17 @@ def test_the_client_has_the_verb(http: httpx2.Client, server: ServerProcess, adm
         assert next(client.history("bob")).reason == "Was ill."
         with pytest.raises(RepairRefused, match="not over"):
             client.repair_streak("bob", NOW.date() + timedelta(days=1))
+
+
+def test_a_learner_plans_a_pause(http: httpx2.Client, server: ServerProcess, admin: str) -> None:
+    plan = [{"from": day(-3), "until": day(-4)}]
+    mine = bearer(token("ada"))
+    planned = http.put("/api/progress/users/ada", json={"pauses": plan}, headers=mine)
+    assert planned.status_code == 200, planned.text
+    assert planned.json()["user"]["pauses"] == plan
+    late = http.put("/api/progress/users/ada", json={"pauses": [{"from": day(2), "until": day(2)}]}, headers=mine)
+    assert_refused(late, 422, field="pauses")
+    assert http.put("/api/progress/users/ada", json={"pauses": [{"from": "soon"}]}, headers=mine).status_code == 422
+    with Client(server.url, token=admin, storage=None) as client:
+        first, last = (NOW + timedelta(days=3)).date(), (NOW + timedelta(days=4)).date()
+        assert client.set_profile("bob", pauses=[(first, last)]).pauses == [PlannedPause(first, last)]

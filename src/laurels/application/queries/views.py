@@ -203,6 +203,13 @@ class QueuedView(Struct, frozen=True, rename="camel", kw_only=True):
     new_badges: list[BadgeView] = []
 
 
+class PauseView(Struct, frozen=True, kw_only=True):
+    """A pause that a learner has planned, both days included."""
+
+    from_day: str = field(name="from")
+    until: str
+
+
 class UserView(Struct, frozen=True, rename="camel", kw_only=True):
     """A user. `badges` are ids in the order of award. Without a name of their own (`has_name`) they are shown under one
     that gives no id away."""
@@ -221,6 +228,7 @@ class UserView(Struct, frozen=True, rename="camel", kw_only=True):
     visibility: str | UnsetType = UNSET
     alias: str | UnsetType | None = UNSET
     badges_seen_at: str | UnsetType | None = UNSET
+    pauses: list[PauseView] | UnsetType = UNSET
     merged_into: str | UnsetType = UNSET
 
 

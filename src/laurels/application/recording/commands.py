@@ -18,6 +18,7 @@ from uuid_utils import uuid7
 from laurels.domain.engine import advance
 from laurels.domain.events import FUTURE_TOLERANCE_MS, LearningEvent, is_same_content
 from laurels.domain.ledger import Entry, EntryBody, EventRecorded, Notify, Outcome, ProfileChanged
+from laurels.domain.pauses import as_documents, pauses_of, planned
 from laurels.domain.periods import iso
 from laurels.domain.profiles import MOST_ZONE_CHANGES, changes_zone_too_often, instant_of
 from laurels.domain.progress import BoardDay, Progress
@@ -156,9 +157,12 @@ class ChangeProfile(Command[Progress]):
         self._refused: InvalidProfile | None = None
 
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
-        del rulebook
         self._refused = None
-        body = self._differing(progress, now)
+        try:
+            body = self._differing(progress, rulebook, now)
+        except InvalidProfile as refused:
+            self._refused = refused
+            return None
         if body is not None and body.zone_from is not None and changes_zone_too_often(progress.zones, now):
             sentence = f"Was changed {MOST_ZONE_CHANGES} times today; try again tomorrow."
             self._refused = InvalidProfile("timeZone", sentence)
@@ -179,8 +183,9 @@ class ChangeProfile(Command[Progress]):
         del entry, is_new
         return self._after if self._refused is None else self._refused
 
-    def _differing(self, progress: Progress, now: int) -> ProfileChanged | None:
-        """The fields that differ; None where there is nothing to write. A user without an entry comes into being."""
+    def _differing(self, progress: Progress, rulebook: Rulebook, now: int) -> ProfileChanged | None:
+        """The fields that differ; None where there is nothing to write. A user without an entry comes into being.
+        Raises InvalidProfile for pauses that cannot be planned."""
         held = {
             "displayName": progress.display_name,
             "photoURL": progress.photo_url,
@@ -190,10 +195,17 @@ class ChangeProfile(Command[Progress]):
             "alias": progress.alias,
             "badgesSeenAt": progress.badges_seen_at,
             "suspended": progress.is_suspended,
+            "pauses": as_documents(progress.pauses),
         }
         asked = dict(self.changes)
         if "badgesSeenAt" in asked:
             asked["badgesSeenAt"] = instant_of(asked["badgesSeenAt"], "badgesSeenAt")
+        if "pauses" in asked:
+            asked["pauses"] = as_documents(
+                planned(
+                    progress.pauses, pauses_of(asked["pauses"]), rulebook.today(progress, now), rulebook.own_pause_days
+                )
+            )
         changes = {name: value for name, value in asked.items() if held[name] != value}
         if not changes and progress.seq:
             return None

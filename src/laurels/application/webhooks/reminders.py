@@ -147,4 +147,6 @@ class Reminders:
 
 def _moves_end(body: EntryBody) -> bool:
     """Whether an entry without an event may change when a streak ends."""
-    return isinstance(body, StreakRepaired) or (isinstance(body, ProfileChanged) and "timeZone" in body.changes)
+    return isinstance(body, StreakRepaired) or (
+        isinstance(body, ProfileChanged) and not body.changes.keys().isdisjoint(("timeZone", "pauses"))
+    )

@@ -66,6 +66,8 @@ def streak_words(rules: StreakRules) -> list[tuple[str, str]]:
         earned = "" if freezes.every is msgspec.UNSET else f", one more every {freezes.every}, at most {freezes.cap}"
         found.append(("freezes", f"{freezes.initial} from the start{earned}"))
     found += [("pause", f"{each.from_day} to {each.until_day} {each.name}".rstrip()) for each in rules.pauses]
+    if rules.own_pauses is not None:
+        found.append(("own pauses", f"{counted(rules.own_pauses.days, 'day')} a year"))
     if rules.repair is not None:
         price, within = counted(rules.repair.price, "point"), counted(rules.repair.within, "day")
         found.append(("repair", f"for {price}, until {within} after"))

@@ -32,6 +32,7 @@ from laurels.domain.ledger import (
     Unpaid,
     UserMigrated,
 )
+from laurels.domain.pauses import Pause, pauses_of
 from laurels.domain.periods import day_of
 from laurels.domain.progress import Progress
 from laurels.domain.repairs import Repair
@@ -64,6 +65,7 @@ class Account:
         self.closing: MergedInto | None = None
         self.merging: list[str] = []
         self.merged: list[str] = []
+        self.pauses: list[Pause] = []
         self.is_suspended = False
         self.migrated: dict[str, MigratedTotal] = {}
         self.spent: Amounts = NONE
@@ -90,6 +92,7 @@ class Account:
                 self._undated.update((each.badge_id, body.origin) for each in body.awards)
             case ProfileChanged():
                 self.is_suspended = body.changes.get("suspended", self.is_suspended)
+                self.pauses = pauses_of(body.changes["pauses"]) if "pauses" in body.changes else self.pauses
             case CurrencySpent():
                 self.spent = sum_of([self.spent, ((body.currency, body.amount),)])
             case MergedFrom():
@@ -99,6 +102,7 @@ class Account:
 
     def _see_merge(self, body: MergedFrom) -> None:
         self.is_suspended |= body.is_suspended
+        self.pauses = sorted({*self.pauses, *body.pauses})
         self.merging = [each for each in self.merging if each != body.source]
         if body.stage == "begun":
             self.merging.append(body.source)
@@ -240,10 +244,19 @@ def begin_merge(
     known = progress.awards.keys() | set(progress.revoked)
     revoked = sorted(account.revoked - known)
     suspends = account.is_suspended and not progress.is_suspended
-    if source in progress.merged or (source in progress.merging and not revoked and not suspends):
+    pauses = [each for each in account.pauses if each not in progress.pauses]
+    if source in progress.merged or (source in progress.merging and not (revoked or suspends or pauses)):
         return None
     return _stage(
-        progress, source, "begun", rulebook, reason=reason, caller=caller, revoked=revoked, is_suspended=suspends
+        progress,
+        source,
+        "begun",
+        rulebook,
+        reason=reason,
+        caller=caller,
+        revoked=revoked,
+        is_suspended=suspends,
+        pauses=pauses,
     )
 
 
@@ -330,6 +343,7 @@ def _stage(
     spent: Amounts = NONE,
     repairs: list[Repair] | None = None,
     paid: int = 0,
+    pauses: list[Pause] | None = None,
 ) -> MergedFrom:
     body = MergedFrom(
         source,
@@ -345,6 +359,7 @@ def _stage(
         spent,
         repairs or [],
         paid,
+        pauses or [],
     )
     progress.merge(body)
     return body

@@ -213,6 +213,12 @@ class Rulebook:
         """What streaks are counted in."""
         return "day" if self.streak is None else self.streak.rules.per
 
+    @property
+    def own_pause_days(self) -> int:
+        """How many days of a year a learner may pause by a plan of their own."""
+        allowed = None if self.data.streak is None else self.data.streak.own_pauses
+        return 0 if allowed is None else allowed.days
+
     def _streak_rules(self) -> list[object]:
         # Nothing where there are none: see `_kept_languages`.
         return [] if self.data.streak is None else ["streak", self.data.streak]

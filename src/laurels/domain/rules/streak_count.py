@@ -17,6 +17,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct
 
+from laurels.domain.pauses import days_of
 from laurels.domain.progress import DayTotals, Progress
 from laurels.domain.rules.streak_rules import StreakRules
 from laurels.domain.runs import MissBudget, Runs
@@ -121,7 +122,7 @@ class StreakCount:
 
         Frozen are the units that were missed between two active ones, or since the latest one, where a run went across.
         """
-        lost = self._lost(progress)
+        paused = self._lost(progress) | self._pauses | days_of(progress.pauses)
         found: dict[int, DayState] = {}
         for unit in self._bridged(progress, self._unit(today)):
             start = self._first_day(unit)
@@ -130,7 +131,7 @@ class StreakCount:
         if progress.days:
             # Nobody is expected before they have come.
             for day in range(max(first, progress.first_day), last + 1):
-                if day in self._pauses or day in lost:
+                if day in paused:
                     found[day] = "paused"
         found.update(dict.fromkeys((day for day in _repaired(progress) if first <= day <= last), "repaired"))
         return {day: state for day, state in sorted(found.items()) if not self._counts(progress.days.get(day))}
@@ -224,6 +225,8 @@ class StreakCount:
     def _excused(self, progress: Progress) -> frozenset[int]:
         """The days on which nothing is expected of this learner, beside the pauses for all."""
         lost = self._lost(progress)
+        if progress.pauses:
+            lost |= days_of(progress.pauses)
         return lost | _repaired(progress) if progress.repairs else lost
 
     def _lost(self, progress: Progress) -> frozenset[int]:

@@ -45,6 +45,12 @@ class RepairRules(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     price: Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
+class OwnPauses(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How many `days` of a calendar year a learner may pause by a plan of their own."""
+
+    days: Annotated[int, Meta(ge=1, le=366)]
+
+
 class StreakRules(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How streaks are counted. `days` are those that a week needs where streaks are counted `per` week; `grace` the
     hours after midnight that still belong to the day before."""
@@ -55,6 +61,7 @@ class StreakRules(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     grace: Annotated[int, Meta(ge=0, le=12)] = 0
     freezes: Freezes = Freezes()
     pauses: Annotated[list[Pause], Meta(max_length=200)] = []
+    own_pauses: OwnPauses | None = None
     repair: RepairRules | None = None
 
 

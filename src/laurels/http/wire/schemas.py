@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -25,6 +25,13 @@ from laurels.domain.webhooks import State
 from laurels.http.wire.problems import FieldError
 
 
+class PlannedPause(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Days on which nothing is expected of the learner, both included."""
+
+    from_day: date = field(name="from")
+    until: date
+
+
 class ProfileChange(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
     """Fields of a profile to set. What is left out stays; null clears a name or a photo."""
 
@@ -35,6 +42,7 @@ class ProfileChange(Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     visibility: Visibility | UnsetType = UNSET
     alias: str | UnsetType = UNSET
     badges_seen_at: Annotated[datetime, Meta(tz=True)] | UnsetType | None = UNSET
+    pauses: list[PlannedPause] | UnsetType = UNSET
 
 
 class UserAnswer(Document, frozen=True, kw_only=True):

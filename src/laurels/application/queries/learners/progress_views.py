@@ -18,10 +18,11 @@ from laurels.application.queries.views import (
     ExportedBadge,
     ExportSummary,
     LanguageCount,
+    PauseView,
     TypeStats,
     UserView,
 )
-from laurels.domain.periods import iso
+from laurels.domain.periods import day_name, iso
 from laurels.domain.progress import Progress
 from laurels.domain.rules.badges.awards import badges_of
 from laurels.domain.rules.levels import level_progress
@@ -39,6 +40,7 @@ def user_view(progress: Progress, rulebook: Rulebook, names: Names, *, with_pref
             "visibility": progress.visibility.value,
             "alias": progress.alias,
             "badges_seen_at": None if progress.badges_seen_at is None else iso(progress.badges_seen_at),
+            "pauses": [PauseView(from_day=day_name(first), until=day_name(last)) for first, last in progress.pauses],
         }
     return UserView(
         user_id=progress.user_id,

@@ -1,0 +1,94 @@
+"""Pauses that a learner plans: before they begin, within the days of a year, and kept once they have begun."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from laurels.domain.ledger import ProfileChanged
+from laurels.domain.pauses import as_documents, pauses_of, planned
+from laurels.errors import InvalidProfile
+from tests.domain.test_streak_repairs import START, Learner, learner, rulebook_of
+
+TODAY = date(2026, 12, 20).toordinal()
+
+
+def plan(held: list[tuple[int, int]], asked: list[tuple[int, int]], most: int = 5) -> list[tuple[int, int]]:
+    """With days counted from TODAY."""
+    found = planned(
+        [(TODAY + first, TODAY + last) for first, last in held],
+        [(TODAY + first, TODAY + last) for first, last in asked],
+        TODAY,
+        most,
+    )
+    return [(first - TODAY, last - TODAY) for first, last in found]
+
+
+class TestPlanning:
+    def test_replaces_what_lies_ahead_and_keeps_what_has_begun(self) -> None:
+        assert plan([(-3, -2), (0, 1), (4, 5)], [(2, 2)]) == [(-3, -2), (0, 1), (2, 2)]
+        assert plan([(0, 1), (4, 5)], []) == [(0, 1)]
+        assert plan([(0, 1)], [(0, 1), (3, 3)]) == [(0, 1), (3, 3)]
+
+    def test_a_day_that_has_begun_is_refused(self) -> None:
+        for first in (-1, 0):
+            with pytest.raises(InvalidProfile, match="before it begins: it can begin on 2026-12-21 or later"):
+                plan([], [(first, 3)])
+
+    def test_each_year_has_its_days_and_no_day_counts_twice(self) -> None:
+        assert plan([], [(8, 16)]) == [(8, 16)]
+        assert plan([], [(1, 5), (2, 4)]) == [(1, 5), (2, 4)]
+        with pytest.raises(InvalidProfile, match="Of 2026 5 days can be paused, and these would be 6"):
+            plan([(-1, 0)], [(3, 6)])
+        with pytest.raises(InvalidProfile, match="no days"):
+            plan([], [(3, 3)], most=0)
+        # What is planned stays where fewer are allowed now.
+        assert plan([(-9, 9)], [], most=1) == [(-9, 9)]
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            {},
+            ["2026-12-21"],
+            [{"from": "2026-12-21"}],
+            [{"from": "2026-12-21", "until": 7}],
+            [{"from": "2026-12-21", "until": "2026-12-20"}],
+            [{"from": "2026-12-21", "until": "2028-12-20"}],
+            [{"from": "2026-12-21", "until": "2026-12-22", "name": "x"}],
+            [{"from": "2026-12-21", "until": "2026-12-22"}] * 201,
+        ],
+    )
+    def test_what_is_no_list_of_pauses_is_refused(self, value: Any) -> None:
+        with pytest.raises(InvalidProfile) as refused:
+            pauses_of(value)
+        assert refused.value.field == "pauses"
+
+
+def pause(ada: Learner, *pauses: tuple[int, int]) -> None:
+    change = ProfileChanged({"pauses": as_documents([(START + first, START + last) for first, last in pauses])})
+    ada.progress.set_profile(change)
+    ada.enter(change)
+
+
+def test_a_planned_pause_keeps_the_streak_and_shows() -> None:
+    ada = learner(0, 1, rulebook=rulebook_of(own_pauses={"days": 9}))
+    pause(ada, (2, 4))
+    assert ada.streak(5) == 2
+    assert ada.streak(6) == 0
+    ada.learn(5)
+    assert (ada.streak(5), ada.progress.longest_streak) == (3, 3)
+    assert ada.states(6) == {2: "paused", 3: "paused", 4: "paused"}
+    assert "paused" in ada.refused(3, today=5)
+    # Who learns in a pause all the same has that day.
+    ada.learn(3)
+    assert (ada.streak(5), ada.states(6)) == (4, {2: "paused", 4: "paused"})
+    assert ada.folded() == ada.progress
+
+
+def test_a_planned_pause_may_pause_a_week() -> None:
+    ada = learner(0, 1, 14, 15, rulebook=rulebook_of(per="week", days=2))
+    assert ada.streak(15) == 1
+    pause(ada, (7, 12))
+    assert ada.streak(15) == 2
