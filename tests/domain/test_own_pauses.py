@@ -47,6 +47,11 @@ class TestPlanning:
         # What is planned stays where fewer are allowed now.
         assert plan([(-9, 9)], [], most=1) == [(-9, 9)]
 
+    def test_nobody_plans_for_decades(self) -> None:
+        assert plan([], [(730, 731)]) == [(730, 731)]
+        with pytest.raises(InvalidProfile, match="until 2028-12-20"):
+            plan([], [(731, 732)])
+
     @pytest.mark.parametrize(
         "value",
         [

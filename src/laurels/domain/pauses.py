@@ -17,6 +17,8 @@ from laurels.plurals import counted
 FIELD = "pauses"
 MOST_PAUSES = 200
 LONGEST_PAUSE = 366
+FARTHEST = 731
+"""Days from today until which a pause may be planned: each day is looked at when streaks are counted."""
 
 Pause = tuple[int, int]
 """Its first and its last day."""
@@ -68,6 +70,8 @@ def planned(held: Sequence[Pause], asked: Sequence[Pause], today: int, most: int
                 f"The pause from {day_name(first)} must be planned before it begins: it can begin on "
                 f"{day_name(today + 1)} or later.",
             )
+    if any(last > today + FARTHEST for _, last in ahead):
+        raise InvalidProfile(FIELD, f"A pause can be planned until {day_name(today + FARTHEST)}, not later.")
     after = sorted({*begun, *ahead})
     years = Counter(date.fromordinal(day).year for day in days_of(after))
     for year in {date.fromordinal(day).year for pause in ahead for day in pause}:
