@@ -236,6 +236,10 @@ class TestPointsThatAreTakenBack:
         assert isinstance(body, EventRetracted)
         assert (body.undone, body.settled) == ([(4, START + 2)], PRICE)
         assert (ada.progress.repairs, ada.progress.spent) == ([], 0)
+        # It stays out, even where other events are counted anew with more points.
+        seen = ada.revisions()
+        seen.points[3] = 1_000
+        assert ada.folded(seen).repairs == []
         assert ada.progress.total_points == sum(line_of(entry.body) for entry in ada.entries)
         assert ada.folded() == ada.progress
 
