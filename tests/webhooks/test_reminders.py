@@ -11,7 +11,7 @@ import pytest
 from laurels.application.service import Service
 from laurels.application.webhooks.webhooks import Dispatcher, Webhooks
 from laurels.bootstrap import open_service, open_store
-from laurels.domain.webhooks import BADGE_AWARDED, BOARD_CLOSED, STREAK_EXTENDED, STREAK_LOST
+from laurels.domain.webhooks import BADGE_AWARDED, BOARD_CLOSED, STREAK_EXTENDED, STREAK_LOST, STREAK_REPAIRED
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
 from tests.webhooks.receiver import Receiver
@@ -288,5 +288,29 @@ async def test_a_streak_with_freezes_is_lost_when_none_is_left(
             clock.advance(MINUTE)
             await dispatcher.work()
             assert told(receiver) == [{"userId": "ada", "dailyStreak": 2, "lastDay": "2026-10-29"}]
+        finally:
+            await store.close()
+
+
+async def test_a_streak_that_was_repaired_is_told_of_and_its_loss_anew(
+    url: str, webhooks: Webhooks, sender: Any, receiver: Receiver, clock: SettableClock
+) -> None:
+    await webhooks.add(receiver.url, [STREAK_LOST, STREAK_REPAIRED])
+    rulebook = small_rulebook(streak={"repair": {"within": 2, "price": 3}})
+    store = await open_store(url)
+    async with open_service(url, rulebook=rulebook, clock=clock, projection_interval=3_600) as laurels:
+        try:
+            dispatcher = Dispatcher(store, rulebook, clock, sender)
+            await days_of(laurels, clock, "ada", 2)
+            await dispatcher.work()
+            clock.advance(2 * DAY)
+            await dispatcher.work()
+            await laurels.repairs.repair("ada", (NOON + DAY).date())
+            await dispatcher.work()
+            clock.advance(DAY)
+            await dispatcher.work()
+            loss = {"userId": "ada", "dailyStreak": 2, "lastDay": "2026-10-29"}
+            repair = {"userId": "ada", "eventId": None, "day": "2026-10-30", "points": -3, "dailyStreak": 2}
+            assert (told(receiver), told(receiver, STREAK_REPAIRED)) == ([loss, loss], [repair])
         finally:
             await store.close()
