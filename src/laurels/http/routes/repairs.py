@@ -9,13 +9,13 @@ from litestar import Request, Response, post
 from litestar.di import NamedDependency
 from msgspec import Meta, Struct
 
-from laurels.application.maintenance.corrections import MAX_REASON_LENGTH
 from laurels.application.maintenance.repairs import repair_faults
 from laurels.application.queries.badges import badge_view
 from laurels.application.queries.views import BadgeView, Document, ProgressView
 from laurels.application.service import Service
 from laurels.domain.events import Id
 from laurels.domain.periods import day_name
+from laurels.domain.reasons import MAX_REASON_LENGTH
 from laurels.errors import InvalidInput
 from laurels.http.auth.access import REPAIRS, caller_of, check_own
 from laurels.http.routes.events import REPLAYED
