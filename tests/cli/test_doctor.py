@@ -264,7 +264,7 @@ def test_the_spool(doctor: Doctor, made: str, tmp_path: Path) -> None:
     async def fill() -> None:
         spool = await FileSpool.open(folder, limit=10**6)
         await spool.append([Spooled(LearningEvent(user_id="ada", event_type="code_run", event_id="x"), 1)])
-        await spool.settle([], [SetAside((await spool.first(1))[0], "It is one too many.")])
+        await spool.complete([], [SetAside((await spool.first(1))[0], "It is one too many.")])
         await spool.close()
 
     asyncio.run(fill())

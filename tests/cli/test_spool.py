@@ -20,7 +20,7 @@ async def fill(folder: Path) -> None:
     spool = await FileSpool.open(folder, limit=10**6)
     events = [LearningEvent(user_id="ada", event_type="code_run", event_id=str(number)) for number in range(3)]
     await spool.append([Spooled(event, 1_700_000_000_000) for event in events])
-    await spool.settle([], [SetAside((await spool.first(1))[0], "It is one too many.")])
+    await spool.complete([], [SetAside((await spool.first(1))[0], "It is one too many.")])
     await spool.close()
 
 

@@ -96,7 +96,7 @@ async def test_what_waits_on_this_machine_goes_too(laurels: Run, tmp_path: Path)
         [Spooled(LearningEvent(user_id=user, event_type="code_run", event_id=name), 1) for user, name in pairs]
     )
     first, second, *_ = await spool.first(9)
-    await spool.settle([], [SetAside(first, "no"), SetAside(second, "no")])
+    await spool.complete([], [SetAside(first, "no"), SetAside(second, "no")])
     environment = {"LAURELS_SPOOL": str(folder)}
     data = json.loads(laurels("users", "data", "user-1", env=environment).out)
     assert (len(data["waiting"]), [each["reason"] for each in data["setAside"]]) == (1, ["no"])

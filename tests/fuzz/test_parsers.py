@@ -25,7 +25,7 @@ from laurels.http.wire.refusal import Refusal
 from laurels.http.wire.schemas import ProfileChange
 from laurels.rulebooks.loader import load_rulebook, parse_rulebook
 from laurels.settings import read_settings
-from laurels.storage.older.documents import Unusable, event_of, user_of
+from laurels.storage.older_mongodb.documents import Unusable, event_of, user_of
 from tests.examples import share_of
 
 RUNS = settings(

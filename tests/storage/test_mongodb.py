@@ -20,7 +20,7 @@ from laurels.bootstrap import open_service
 from laurels.domain.ranking import Place
 from laurels.errors import StoreUnavailable
 from laurels.storage.mongodb import MongoStore, ledger, schema, webhooks
-from laurels.storage.mongodb.documents import slip_of
+from laurels.storage.mongodb.documents import bundle_of
 from laurels.storage.mongodb.projections import boards, snapshots, watermark
 from laurels.testing.builders import (
     NOON,
@@ -186,7 +186,7 @@ class TestDocuments:
 
 
 class TestValidation:
-    """The server itself refuses what is no slip."""
+    """The server itself refuses what is no bundle."""
 
     @pytest.mark.parametrize(
         "change",
@@ -202,10 +202,10 @@ class TestValidation:
         ids=str,
     )
     async def test_what_is_no_slip_is_refused(self, store: MongoStore, change: dict[str, Any]) -> None:
-        slip = slip_of([event_entry("ada", 3)])
+        bundle = bundle_of([event_entry("ada", 3)])
         with pytest.raises(WriteError, match="validation"):
-            await store._database["ledger"].insert_one(slip | change)
-        await store._database["ledger"].insert_one(slip)
+            await store._database["ledger"].insert_one(bundle | change)
+        await store._database["ledger"].insert_one(bundle)
 
 
 class TestRestoring:

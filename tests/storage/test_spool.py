@@ -63,7 +63,7 @@ async def test_beyond_the_limit_a_call_is_refused_whole_and_smaller_ones_fit(spo
     assert await spool.check() == "full"
     await spool.append([spooled("ada", 5, text="x" * 8_500)])
     assert await spool.check() == "full"
-    await spool.settle(await spool.first(10), [])
+    await spool.complete(await spool.first(10), [])
     assert (spool.is_empty, await spool.check(), (await spool.stats()).bytes) == (True, "ok", 0)
 
 
@@ -85,7 +85,7 @@ async def test_another_process_sees_at_once_that_something_waits(spool: FileSpoo
     other = await FileSpool.open(tmp_path / "a" / "spool", limit=LIMIT)
     await spool.append([spooled("ada", 1)])
     assert not other.is_empty
-    await other.settle(await other.first(1), [])
+    await other.complete(await other.first(1), [])
     assert spool.is_empty
     assert spool.take_turn()
     assert not other.take_turn()
@@ -104,7 +104,7 @@ async def test_the_flag_is_set_right_after_a_crash(tmp_path: Path) -> None:
     (folder / "flag").write_bytes(b"\0")
     spool = await FileSpool.open(folder, limit=LIMIT)
     assert not spool.is_empty
-    await spool.settle(await spool.first(1), [])
+    await spool.complete(await spool.first(1), [])
     await spool.close()
     (folder / "flag").write_bytes(b"\1")
     spool = await FileSpool.open(folder, limit=LIMIT)
@@ -115,19 +115,19 @@ async def test_the_flag_is_set_right_after_a_crash(tmp_path: Path) -> None:
 async def test_what_is_set_aside_counts_and_can_be_tried_again_or_deleted(spool: FileSpool) -> None:
     await spool.append([spooled("ada", number) for number in range(4)])
     first, second, third, fourth = await spool.first(10)
-    await spool.settle([first], [SetAside(second, "No."), SetAside(third, "Never.")])
+    await spool.complete([first], [SetAside(second, "No."), SetAside(third, "Never.")])
     stats = await spool.stats()
     assert (stats.waiting, stats.set_aside, stats.queued, stats.drained) == (1, 2, 4, 1)
     assert stats.bytes > 0
     assert stats.oldest_at == fourth.arrived_at
     assert [(each.spooled, each.reason) for each in await spool.set_aside()] == [(second, "No."), (third, "Never.")]
-    await spool.settle([fourth], [])
+    await spool.complete([fourth], [])
     assert spool.is_empty
     assert await spool.retry() == 2
     assert not spool.is_empty
     assert ids(await spool.first(10)) == ["ada 1", "ada 2"]
     again = await spool.first(10)
-    await spool.settle([again[0]], [SetAside(again[1], "Still not.")])
+    await spool.complete([again[0]], [SetAside(again[1], "Still not.")])
     assert await spool.discard() == 1
     stats = await spool.stats()
     assert (stats.waiting, stats.set_aside, stats.bytes, stats.drained) == (0, 0, 0, 3)

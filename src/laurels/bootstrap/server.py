@@ -23,20 +23,20 @@ from laurels.http.auth.identity import Identity, Policy
 from laurels.http.auth.tokens import TokenRules, Tokens
 from laurels.http.observability.logs import configure_logs
 from laurels.http.observability.metrics import Metrics, serve_metrics
-from laurels.http.observability.observing import Observer, Traces
+from laurels.http.observability.observing import RequestObserver, Traces
 from laurels.http.page_host import PageHost
 from laurels.http.server.addresses import among
 from laurels.http.server.body_limits import BodyLimits
 from laurels.http.server.capacity import Capacity
 from laurels.http.server.connections import BoundedProtocol, ConnectionLimits, check_server
 from laurels.http.server.cors import Cors, origins_allowed
+from laurels.http.server.fast_path import FastPath
 from laurels.http.server.headers import SecurityHeaders
 from laurels.http.server.lifespan import Lifespan
 from laurels.http.server.methods import Methods
-from laurels.http.server.process import calm_collector, raise_file_limit
+from laurels.http.server.process import raise_file_limit, tune_collector
 from laurels.http.server.refusals import Refusals
 from laurels.http.server.routing import RouteTable
-from laurels.http.server.short_way import ShortWay
 from laurels.http.server.stopping import stop_with_supervisor, told_of_stopping
 from laurels.http.webhook_sender import WebhookSender
 from laurels.http.wire.streams import StreamLimits, Streams
@@ -72,7 +72,7 @@ def compose(settings: Settings, *, guard: Layer | None = None, is_away: bool = F
     raise_file_limit()
     tokens = token_rules(settings)
     app = Lifespan(lambda: _serving(settings, tokens, guard, is_away=is_away))
-    calm_collector()
+    tune_collector()
     return app
 
 
@@ -123,8 +123,8 @@ async def _serving(
 
         app: ASGIApp = SlashIds(framework)
         if settings.envelope == "flat":
-            # The short way knows no envelope.
-            app = ShortWay(app, service, running.limits)
+            # The fast path knows no envelope.
+            app = FastPath(app, service, running.limits)
         # Each layer knows the one inside it; a request passes them from the bottom of this list to its top.
         app = Methods(app)
         app = guard(app) if guard else _guard(app, identity, limiter, service, settings)
@@ -133,7 +133,7 @@ async def _serving(
         if origins := settings.listed("cors_origins"):
             app = Cors(app, origins_allowed(origins))
         app = SecurityHeaders(app)
-        app = observer = Observer(
+        app = observer = RequestObserver(
             app,
             RouteTable(framework),
             access_log=settings.access_log,

@@ -64,7 +64,7 @@ def list_keys(store: StoreOption = None) -> None:
     now = system_clock()
 
     def line(key: ApiKey) -> list[str]:
-        state = "active" if key.counts(now) else "expired" if key.revoked_at is None else "revoked"
+        state = "active" if key.is_valid(now) else "expired" if key.revoked_at is None else "revoked"
         instants = (key.created_at, key.expires_at, key.last_used_at)
         return [
             key.prefix,

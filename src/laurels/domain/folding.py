@@ -271,15 +271,15 @@ def observe_event(
         _earn(progress, points, at, board_day, rulebook, reached)
 
     moment = Moment(at, offset, day)
-    observers = rulebook.observers.get(event_type)
-    if observers is not None:
-        for observe in observers:
-            observe(progress, metadata, moment, reached)
+    updates = rulebook.measure_updates.get(event_type)
+    if updates is not None:
+        for update in updates:
+            update(progress, metadata, moment, reached)
         hour = 1 << moment.hour
         if not active.hours & hour:
             active.hours |= hour
-            for observe in rulebook.hour_observers:
-                observe(progress, metadata, moment, reached)
+            for update in rulebook.hourly_updates:
+                update(progress, metadata, moment, reached)
     return reached
 
 

@@ -49,7 +49,7 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     revoked_at: int | None = None
     last_used_at: int | None = None
 
-    def counts(self, now: int) -> bool:
+    def is_valid(self, now: int) -> bool:
         """Whether the key is neither revoked nor expired at `now`."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 

@@ -52,9 +52,9 @@ class PageHost:
     ) -> Response[bytes]:
         """What `follow` gives as server-sent events."""
         streams = streams_of(request)
-        caller_counts = caller_of(request.scope).still_counts
+        caller_counts = caller_of(request.scope).is_still_valid
 
-        async def still_counts() -> bool:
+        async def is_still_valid() -> bool:
             if caller_counts is not None and not await caller_counts():
                 return False
             # While the store is away nothing is told that could have been hidden since.
@@ -63,7 +63,7 @@ class PageHost:
             return True
 
         with streams.entering(request.scope) as leave:
-            return EventStream(await follow(), leave, heartbeat=streams.limits.heartbeat, still_counts=still_counts)
+            return EventStream(await follow(), leave, heartbeat=streams.limits.heartbeat, is_still_valid=is_still_valid)
 
     async def sign_in(self, request: Request[Any, Any, Any], service: Service, key: str) -> str | None:
         """The header that sets a session, for a caller with this admin key; None where it is no such key."""

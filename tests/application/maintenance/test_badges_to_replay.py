@@ -153,8 +153,8 @@ async def test_what_is_not_known_to_have_been_decided_by_rules_is_replayed_by_al
         named = Entry("ada", 2, None, 0, ProfileChanged({"displayName": "Ada"}))
         migrated = Entry("ada", 2, "old", 0, UserMigrated("old", 0, 5, 1))
         held = event_entry("ada", 1)
-        assert (await choose(by_old, named)).observers["run"] != NEW.observers["run"]
-        assert len((await choose(by_old, named)).observers["run"]) < len(NEW.observers["run"])
+        assert (await choose(by_old, named)).measure_updates["run"] != NEW.measure_updates["run"]
+        assert len((await choose(by_old, named)).measure_updates["run"]) < len(NEW.measure_updates["run"])
         assert await choose(by_old) is await choose(by_old, named)
         assert await choose(by_nobody) is NEW
         assert await choose(by_old, migrated) is NEW

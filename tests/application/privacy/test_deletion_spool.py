@@ -77,7 +77,7 @@ async def test_what_was_set_aside_while_they_were_deleted_goes_at_the_next_start
     await other.append(
         [Spooled(LearningEvent(user_id=user, event_type="no", event_id="x"), 1) for user in ("ada", "bob")]
     )
-    await other.settle([], [SetAside(each, "no") for each in await other.first(9)])
+    await other.complete([], [SetAside(each, "no") for each in await other.first(9)])
     await setting.service.delete_user("ada")
     await setting.store.real.tombstones.close(["ada"])
     async with opened(store_url, clock, tmp_path / "other", limit=10) as started:

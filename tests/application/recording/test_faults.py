@@ -29,7 +29,7 @@ def faulty_rulebook() -> Rulebook:
         if metadata.get("fault"):
             raise ZeroDivisionError("a measure divides by nothing")
 
-    rulebook.observers["run"].append(observe)
+    rulebook.measure_updates["run"].append(observe)
     return rulebook
 
 

@@ -11,7 +11,7 @@ from tests.http.conftest import StartServer
 
 
 @pytest.mark.parametrize("query", ["", "limit=3", "timeframe=weekly&limit=100", "period=2026-03&limit=2"])
-def test_the_short_way_answers_as_the_route_does(client: httpx2.Client, query: str) -> None:
+def test_the_fast_path_answers_as_the_route_does(client: httpx2.Client, query: str) -> None:
     short = client.get(f"{URL}?{query}" if query else URL)
     routed = client.get(f"{URL}?{query}&sort=points" if query else f"{URL}?sort=points")
     assert (short.status_code, short.content) == (routed.status_code, routed.content)

@@ -30,7 +30,7 @@ from laurels.errors import (
 )
 from laurels.http.app import build_app
 from laurels.http.auth.access import Caller
-from laurels.http.observability.observing import Observer, Sample
+from laurels.http.observability.observing import RequestObserver, Sample
 from laurels.http.server.headers import SecurityHeaders
 from laurels.http.server.refusals import Refusals
 from laurels.http.server.routing import RouteTable
@@ -89,7 +89,7 @@ async def answer_to(error: Exception) -> httpx2.Response:
 
     answers: list[httpx2.Response] = []
     for app in (route, layer):
-        whole = Observer(SecurityHeaders(Refusals(app)), RouteTable(framework))
+        whole = RequestObserver(SecurityHeaders(Refusals(app)), RouteTable(framework))
         transport = httpx2.ASGITransport(app=whole)  # pyright: ignore[reportArgumentType]  its scope is typed more narrowly
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
             answers.append(await client.get("/raise"))

@@ -141,16 +141,16 @@ class Keyring:
         if key is None or not fits(text, key.digest):
             return None
         now = self._clock()
-        if not key.counts(now):
+        if not key.is_valid(now):
             return None
         if now - max(self._touched.get(prefix, 0), key.last_used_at or 0) >= TOUCH_INTERVAL:
             self._touch(prefix, now)
         return key
 
-    def still_counts(self, prefix: str) -> bool:
+    def is_still_valid(self, prefix: str) -> bool:
         """The same for a key that was checked before. What is known must be fresh."""
         key = self._by_prefix.get(prefix)
-        return key is not None and key.counts(self._clock())
+        return key is not None and key.is_valid(self._clock())
 
     def _touch(self, prefix: str, now: int) -> None:
         self._touched[prefix] = now

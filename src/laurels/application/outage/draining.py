@@ -101,7 +101,7 @@ class Drainer:
             try:
                 if refused:
                     await self._on_set_aside(refused)
-                await self._spool.settle(drained, refused)
+                await self._spool.complete(drained, refused)
             except StoreError:
                 # They are recorded again, which changes nothing. Fewer at a time need less of a disk that is full.
                 self._size = max(1, self._size // 4)
@@ -142,7 +142,7 @@ class Drainer:
         [result] = await self._recorder.record_spooled([other])
         if not isinstance(result, Recorded | UserDeleted):
             return False
-        await self._spool.settle([other], [])
+        await self._spool.complete([other], [])
         return True
 
 

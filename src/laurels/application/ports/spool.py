@@ -88,7 +88,7 @@ class Spool(Protocol):
         """The events that have waited longest, in order of arrival. They stay."""
         ...
 
-    async def settle(self, drained: Sequence[Spooled], set_aside: Sequence[SetAside]) -> None:
+    async def complete(self, drained: Sequence[Spooled], set_aside: Sequence[SetAside]) -> None:
         """Take out what the ledger has acknowledged, and move what it never will to one side."""
         ...
 

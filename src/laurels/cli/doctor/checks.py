@@ -197,7 +197,7 @@ def examine_keys(keys: Iterable[ApiKey], settings: Settings, now: int, host: str
     """Whether anybody may call a server that listens on `host`, and for how long."""
     keys = list(keys)
     has_tokens = settings.jwt_secret is not None or settings.jwt_jwks_url is not None
-    active = [key for key in keys if key.counts(now)]
+    active = [key for key in keys if key.is_valid(now)]
     if not active:
         advice = "Make one: laurels keys create --help."
         if has_tokens:

@@ -30,7 +30,7 @@ from laurels.cli.importing.worker import (
     for_import,
     local_worker,
     remote_workers,
-    spare_the_collector,
+    tune_collector,
 )
 from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for, whole_number
 from laurels.cli.terminal import CommandFailed, complain, note, progress_bar, say
@@ -147,7 +147,7 @@ def _take_over(url: str, settings: Settings, differences: Differences, rejects: 
     with needs_pymongo("--from-mongo"):
         from laurels.cli.importing.mongodb import import_mongodb  # noqa: PLC0415  a driver is only loaded when asked for
 
-    spare_the_collector()
+    tune_collector()
     import_mongodb(url, for_import(settings), differences=differences, rejects=rejects)
 
 

@@ -23,8 +23,8 @@ from laurels.cli.terminal import CommandFailed
 from laurels.domain.revisions.migration import Differences
 from laurels.errors import LaurelsError, StoreError
 from laurels.plurals import counted
-from laurels.storage.older.database import EVENTS, USERS, OlderDatabase
-from laurels.storage.older.documents import OlderEvent, OlderUser, Unusable, as_json, event_of, user_of
+from laurels.storage.older_mongodb.database import EVENTS, USERS, OlderDatabase
+from laurels.storage.older_mongodb.documents import OlderEvent, OlderUser, Unusable, as_json, event_of, user_of
 
 Document = dict[str, Any]
 

@@ -20,7 +20,7 @@ from laurels.cli.terminal import CommandFailed, complain, progress_bar
 from laurels.domain.revisions.migration import Differences
 from laurels.plurals import counted
 from laurels.settings import Settings
-from laurels.storage.older.database import OlderDatabase
+from laurels.storage.older_mongodb.database import OlderDatabase
 
 # Seconds between projections: at the end, or when memory is full.
 PROJECTION_INTERVAL = 3_600.0

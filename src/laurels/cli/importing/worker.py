@@ -143,7 +143,7 @@ class RemoteWorker:
 @asynccontextmanager
 async def local_worker(settings: Settings) -> AsyncGenerator[LocalWorker]:
     """A worker in this process; at the end of the block it has brought the boards up to date."""
-    spare_the_collector()
+    tune_collector()
     async with open_service(
         settings=settings, publish=True, projection_interval=PROJECTION_INTERVAL, batch=BATCH
     ) as laurels:
@@ -234,7 +234,7 @@ def for_import(settings: Settings, processes: int = 1) -> Settings:
     return replace(settings, cache_weight=max(settings.cache_weight, CACHE_WEIGHT // processes))
 
 
-def spare_the_collector() -> None:
+def tune_collector() -> None:
     """Make the garbage collector look less often."""
     # The progress of many users is millions of objects, none of them garbage: looking through them again and
     # again takes a quarter of the time. Reference counts free all that an import lets go of.

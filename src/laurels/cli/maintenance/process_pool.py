@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 from laurels.application.maintenance.ledgers import pages_of_users
 from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store
-from laurels.cli.importing.worker import spare_the_collector
+from laurels.cli.importing.worker import tune_collector
 from laurels.cli.options import whole_number
 from laurels.cli.terminal import CommandFailed
 from laurels.domain.rules.rulebook import Rulebook
@@ -109,7 +109,7 @@ class _Place:
 def _begin(url: str, rulebook: bytes) -> None:
     # An interrupt from the keyboard goes to the parent as well, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    spare_the_collector()
+    tune_collector()
     _Place.runner = asyncio.Runner()
     _Place.rulebook = Rulebook.of_json(rulebook)
     _Place.store = _Place.runner.run(open_store(url))

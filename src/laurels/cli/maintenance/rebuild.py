@@ -10,7 +10,7 @@ from contextlib import aclosing
 
 from laurels.application.maintenance import rebuild as repair
 from laurels.bootstrap import open_store, rulebook_of, system_clock
-from laurels.cli.importing.worker import spare_the_collector
+from laurels.cli.importing.worker import tune_collector
 from laurels.cli.maintenance.process_pool import ProcessesOption, over_users
 from laurels.cli.maintenance.verify import count_users
 from laurels.cli.options import RulebookOption, StoreOption, store_settings
@@ -22,7 +22,7 @@ from laurels.settings import Settings
 def rebuild(store: StoreOption = None, rulebook: RulebookOption = None, processes: ProcessesOption = None) -> None:
     """Drop all projections and make them again from the ledger, which stays as it is."""
     settings = store_settings(store, rulebook)
-    spare_the_collector()
+    tune_collector()
     users = asyncio.run(_rebuild(settings, processes))
     say(f"Rebuilt the projections of {counted(users, 'user')}.")
 

@@ -13,7 +13,7 @@ import typer
 from laurels.application.maintenance import verification as proof
 from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store, rulebook_of
-from laurels.cli.importing.worker import spare_the_collector
+from laurels.cli.importing.worker import tune_collector
 from laurels.cli.maintenance.process_pool import ProcessesOption, over_users
 from laurels.cli.options import RulebookOption, StoreOption, store_settings
 from laurels.cli.terminal import complain, progress_bar, say
@@ -29,7 +29,7 @@ def verify(store: StoreOption = None, rulebook: RulebookOption = None, processes
     Works while a server runs on the same store. Exits with 0 when clean, 1 when something differs.
     """
     settings = store_settings(store, rulebook)
-    spare_the_collector()
+    tune_collector()
     found = asyncio.run(_verify(settings, processes))
     say(
         f"{counted(found.users, 'user')}, {counted(found.entries, 'entry', 'entries')}, "

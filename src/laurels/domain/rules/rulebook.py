@@ -36,7 +36,7 @@ from laurels.domain.rules.badges.criteria import (
     signature,
 )
 from laurels.domain.rules.badges.goals import NEVER, AllGoal, AnyGoal, Goal, HeldGoal, LeafGoal, RepeatGoal
-from laurels.domain.rules.badges.measures import SUM_SCALE, EventMeasure, Observer, StateMeasure, measure_for
+from laurels.domain.rules.badges.measures import SUM_SCALE, EventMeasure, MeasureUpdate, StateMeasure, measure_for
 from laurels.domain.rules.badges.reachability import check_reachable
 from laurels.domain.rules.badges.tiers import expand
 from laurels.domain.rules.boosts import boosts_of
@@ -112,9 +112,9 @@ class Rulebook:
         ]
         check_reachable(data, placed)
 
-        self.observers: dict[str, list[Observer]] = {name: [] for name in data.event_types}
+        self.measure_updates: dict[str, list[MeasureUpdate]] = {name: [] for name in data.event_types}
         # These ask for no more than when an event of whatever type was: the first one in an hour tells them all.
-        self.hour_observers: list[Observer] = []
+        self.hourly_updates: list[MeasureUpdate] = []
         self.points_measures: list[StateMeasure] = []
         self.streak_measures: list[StateMeasure] = []
         self.span_measures: list[StateMeasure] = []
@@ -316,13 +316,13 @@ class Rulebook:
     def _sort_measures(self) -> None:
         for measure in self._measures.values():
             if isinstance(measure, EventMeasure):
-                observer = measure.observer()
+                update = measure.update()
                 event_types = self._event_types_of[measure.index]
-                if measure.asks_only_when and event_types == self.observers.keys():
-                    self.hour_observers.append(observer)
+                if measure.asks_only_when and event_types == self.measure_updates.keys():
+                    self.hourly_updates.append(update)
                     continue
                 for event_type in event_types:
-                    self.observers[event_type].append(observer)
+                    self.measure_updates[event_type].append(update)
                 continue
             match measure.leaf:
                 case Points() | Level():

@@ -62,7 +62,7 @@ class Caller(Struct, frozen=True):
     """Who sent a request. `user_id`: an end user with a token of the platform; `key`: the prefix of a key, which for a
     session is one of its own, made from that of the prefix `parent`.
 
-    `earliest_hours`: how far back its events may lie beside the scope that lifts this. `still_counts` tells whether
+    `earliest_hours`: how far back its events may lie beside the scope that lifts this. `is_still_valid` tells whether
     they would be let in again; `fixed_fields` are those of their profile that they cannot change.
     """
 
@@ -74,7 +74,7 @@ class Caller(Struct, frozen=True):
     earliest_hours: int | None = None
     shown: frozenset[str] = frozenset()
     fixed_fields: frozenset[str] = frozenset()
-    still_counts: Callable[[], Awaitable[bool]] | None = None
+    is_still_valid: Callable[[], Awaitable[bool]] | None = None
 
     @property
     def is_anonymous(self) -> bool:

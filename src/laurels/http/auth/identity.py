@@ -70,7 +70,7 @@ class Identity:
         self._policy = policy
         self._has_tokens = has_tokens
         self._anonymous = Caller(shown=policy.shown)
-        self._open = replace(EVERYTHING, shown=policy.shown, still_counts=self._is_still_open)
+        self._open = replace(EVERYTHING, shown=policy.shown, is_still_valid=self._is_still_open)
         self._by_key: dict[str, Caller] = {}
 
     @property
@@ -100,14 +100,14 @@ class Identity:
             earliest_hours=self._policy.earliest_hours,
             shown=self._policy.shown,
             fixed_fields=self._policy.fixed_fields,
-            still_counts=partial(_is_current, token),
+            is_still_valid=partial(_is_current, token),
         )
 
     def _of_session(self, text: str) -> Caller:
         """A session counts as long as the key that it was made from; a cookie that does not count is none."""
         key = self._keyring.check(text)
         parent = None if key is None else parent_of(key)
-        if key is None or parent is None or not self._keyring.still_counts(parent):
+        if key is None or parent is None or not self._keyring.is_still_valid(parent):
             return self._anonymous
         return self._caller_of(key, parent)
 
@@ -127,7 +127,7 @@ class Identity:
                 parent=parent,
                 earliest_hours=self._policy.earliest_hours,
                 shown=self._policy.shown,
-                still_counts=self._still(key.prefix, *([] if parent is None else [parent])),
+                is_still_valid=self._still(key.prefix, *([] if parent is None else [parent])),
             )
         return caller
 
@@ -138,12 +138,12 @@ class Identity:
         return self._keyring.is_empty
 
     def _still(self, *prefixes: str) -> Callable[[], Awaitable[bool]]:
-        async def still_counts() -> bool:
+        async def is_still_valid() -> bool:
             if not self._keyring.stay_fresh():
                 await self._keyring.refresh()
-            return all(map(self._keyring.still_counts, prefixes))
+            return all(map(self._keyring.is_still_valid, prefixes))
 
-        return still_counts
+        return is_still_valid
 
 
 async def _is_current(token: Token) -> bool:

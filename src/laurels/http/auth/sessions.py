@@ -38,7 +38,7 @@ async def sign_in(store: KeyStore, clock: Clock, text: str) -> str | None:
             parent_of(key) is None
             and key.prefix == prefix
             and fits(text, key.digest)
-            and key.counts(now)
+            and key.is_valid(now)
             and ADMIN in key.scopes
         ):
             expires_at = now + HOURS * 3_600_000

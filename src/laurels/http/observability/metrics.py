@@ -22,7 +22,7 @@ from laurels.application.access.rate_limiter import RateLimiter
 from laurels.application.recording.stats import Histogram
 from laurels.application.service import Service
 from laurels.errors import StoreError
-from laurels.http.observability.observing import Observer
+from laurels.http.observability.observing import RequestObserver
 from laurels.http.server.capacity import Capacity
 from laurels.http.wire.streams import Streams
 
@@ -39,7 +39,7 @@ class Metrics(Collector):
     """What one process tells of itself."""
 
     def __init__(
-        self, service: Service, capacity: Capacity, limiter: RateLimiter, streams: Streams, observer: Observer
+        self, service: Service, capacity: Capacity, limiter: RateLimiter, streams: Streams, observer: RequestObserver
     ) -> None:
         self._service = service
         self._capacity = capacity

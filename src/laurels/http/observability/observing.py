@@ -65,7 +65,7 @@ class Traces(Protocol):
         ...
 
 
-class Observer:
+class RequestObserver:
     """Surrounds `app`, whose addresses are in `table`. `requests` counts what was answered, with the seconds that it
     took: until all was sent, for a live stream until it began. `access_log`: off, errors or all."""
 

@@ -19,13 +19,13 @@ from laurels.domain.periods import Timeframe
 from laurels.errors import InvalidQuery
 from laurels.http.auth.access import BADGES, BOARDS, check_about, check_friends
 from laurels.http.server.body_limits import BodyLimits
+from laurels.http.server.fast_path import JSON
 from laurels.http.server.routing import Answer
-from laurels.http.server.short_way import JSON
 from laurels.http.wire.bodies import header, user_ids_in
 from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.languages import in_language
+from laurels.http.wire.parameter_combinations import excludes, period_of_timeframe, top_by_total
 from laurels.http.wire.schemas import BadgeCatalogue
-from laurels.http.wire.together import excludes, period_of_timeframe, top_by_total
 
 _AT_A_GLANCE = re.compile(rb"[A-Za-z0-9-]+").fullmatch
 _LIMIT = re.compile("[1-9][0-9]{0,2}").fullmatch
@@ -35,7 +35,7 @@ _PLAIN = frozenset({b"timeframe", b"period", b"limit", b"language"})
 
 
 async def answer_board(scope: HTTPScope, _receive: Receive, service: Service, _limits: BodyLimits) -> Answer | None:
-    """The short way of `leaderboard`, for the top of a board."""
+    """The fast path of `leaderboard`, for the top of a board."""
     asked: dict[bytes, str] = {}
     for part in scope["query_string"].split(b"&") if scope["query_string"] else ():
         name, _, value = part.partition(b"=")

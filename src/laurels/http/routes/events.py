@@ -21,8 +21,8 @@ from laurels.errors import EventConflict, InternalFault, InvalidEvent, LaurelsEr
 from laurels.http.auth.access import WRITE_EVENTS, Caller, caller_of, check_recording, earliest_for, records_all
 from laurels.http.auth.guard import Charge
 from laurels.http.server.body_limits import BodyLimits, limits_of
+from laurels.http.server.fast_path import JSON, json_answer
 from laurels.http.server.routing import Answer
-from laurels.http.server.short_way import JSON, json_answer
 from laurels.http.wire.batch_room import BatchRoom, parts_of
 from laurels.http.wire.batches import Line, Turns, read_batch
 from laurels.http.wire.bodies import JSON_TYPES, NDJSON_TYPES, media_type, not_json, read_body
@@ -40,7 +40,7 @@ _REPLAYED = [*JSON, *((name.lower().encode(), value.encode()) for name, value in
 
 
 async def answer_event(scope: HTTPScope, receive: Receive, service: Service, limits: BodyLimits) -> Answer:
-    """The short way of `record_event`."""
+    """The fast path of `record_event`."""
     recorded = await receive_event(scope, receive, service, limits)
     if isinstance(recorded, Queued):
         return json_answer(service.learners.queued(recorded), 202)

@@ -20,7 +20,7 @@ from laurels.http.wire.bodies import ANY_SEGMENT, last_segment, user_id_in
 from laurels.http.wire.concurrency_limits import ConcurrencyLimit
 from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.languages import in_language, language_asked
-from laurels.http.wire.together import envelope_of_json, lang_of_pdf
+from laurels.http.wire.parameter_combinations import envelope_of_json, lang_of_pdf
 
 COLUMNS = (
     "eventId",

@@ -19,25 +19,25 @@ from laurels.application.service import Service
 from laurels.domain.periods import Timeframe, parse_day, to_ms
 from laurels.http.auth.access import own
 from laurels.http.server.body_limits import BodyLimits
+from laurels.http.server.fast_path import json_answer
 from laurels.http.server.routing import Answer
-from laurels.http.server.short_way import json_answer
 from laurels.http.wire.bodies import user_id_in
 from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.languages import in_language
+from laurels.http.wire.parameter_combinations import days_in_order, period_of_timeframe
 from laurels.http.wire.schemas import UserBadges
-from laurels.http.wire.together import days_in_order, period_of_timeframe
 
 UserId = Annotated[str, PathParameter(description="The learner's id, percent-encoded.")]
 
 
 async def answer_dashboard(scope: HTTPScope, _receive: Receive, service: Service, _limits: BodyLimits) -> Answer:
-    """The short way of `dashboard`."""
+    """The fast path of `dashboard`."""
     shown = await service.learners.dashboard(user_id_in(scope, "/dashboard/"))
     return json_answer(in_language(scope, service, shown))
 
 
 async def answer_rank(scope: HTTPScope, _receive: Receive, service: Service, _limits: BodyLimits) -> Answer:
-    """The short way of `rank`."""
+    """The fast path of `rank`."""
     return json_answer(await service.leaderboards.rank(user_id_in(scope, "/rank/")))
 
 

@@ -26,7 +26,7 @@ from laurels.errors import InvalidInput, RulebookError
 from laurels.http.auth.access import ADMINS, caller_of
 from laurels.http.wire.bodies import media_type, read_body
 from laurels.http.wire.json_bodies import OtherBody
-from laurels.http.wire.together import what_is_awarded
+from laurels.http.wire.parameter_combinations import what_is_awarded
 
 # No type that a page of another site may send without being asked: see the browser's rules for simple requests.
 TOML_TYPES = frozenset({"application/toml"})

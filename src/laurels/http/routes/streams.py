@@ -16,8 +16,8 @@ from laurels.domain.periods import Timeframe
 from laurels.http.auth.access import BOARDS, caller_of, own
 from laurels.http.routes.learners import UserId
 from laurels.http.wire.bodies import user_id_in
+from laurels.http.wire.parameter_combinations import period_of_timeframe
 from laurels.http.wire.streams import EventStream, Streams
-from laurels.http.wire.together import period_of_timeframe
 
 Header = Annotated[
     str | None,
@@ -85,8 +85,8 @@ async def leaderboard_stream(
 
 
 def _stream(request: Request[Any, Any, Any], feed: Feed, leave: Callable[[], None]) -> EventStream:
-    still_counts = caller_of(request.scope).still_counts
-    return EventStream(feed, leave, heartbeat=streams_of(request).limits.heartbeat, still_counts=still_counts)
+    is_still_valid = caller_of(request.scope).is_still_valid
+    return EventStream(feed, leave, heartbeat=streams_of(request).limits.heartbeat, is_still_valid=is_still_valid)
 
 
 def streams_of(request: Request[Any, Any, Any]) -> Streams:

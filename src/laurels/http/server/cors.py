@@ -1,6 +1,6 @@
 """Which pages of other origins may call from a browser. What is allowed the framework's configuration decides.
 
-The framework's own layer would stand inside it, where refusals of the guard and the short way never come.
+The framework's own layer would stand inside it, where refusals of the guard and the fast path never come.
 """
 
 from __future__ import annotations

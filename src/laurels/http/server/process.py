@@ -20,7 +20,7 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def calm_collector() -> None:
+def tune_collector() -> None:
     """Have the garbage collector look more rarely, and never again at what is loaded by now.
 
     Nearly all that a request makes is gone with its last reference. What stays is the progress of users, many small

@@ -1,6 +1,6 @@
 """The one table of addresses: what each route declares beside its handler, found by the path of a request.
 
-The framework holds the routes; this reads them once, so that the layers around it (guard, short way, metrics) know
+The framework holds the routes; this reads them once, so that the layers around it (guard, fast path, metrics) know
 the address of a request before the framework does, and nobody repeats what a route is.
 """
 
@@ -26,8 +26,8 @@ _TAKE_NO_OTHERS = ("/api/", "/health")
 # Who opens a stream from a page cannot set headers.
 ShortHandler = Callable[[HTTPScope, Receive, Service, BodyLimits], Coroutine[Any, Any, Answer | None]]
 """Answers from the raw ASGI messages: status, headers and body; None, before it has read any, to leave the request to
-the framework. See `ShortWay`."""
-Together = Callable[[Mapping[str, str]], list[Fault]]
+the framework. See `FastPath`."""
+CombinationRule = Callable[[Mapping[str, str]], list[Fault]]
 """What does not go together among parameters that are right by themselves, as they were sent, by name."""
 
 
@@ -56,7 +56,7 @@ _OF_STREAMS = {"access_token": Parameter(str)}
 
 
 class Route(Struct, frozen=True):
-    """One method of an address. `short`: the handler of the short way, which is also asked about requests with a query
+    """One method of an address. `short`: the handler of the fast path, which is also asked about requests with a query
     where it `reads_query`. `is_stream`: its answer has no end. `is_probe`:
     it tells how the process is, so it needs no caller and no place among the requests. `query`: the parameters that it
     takes, by name; None for a page, which takes any. `together`: which of them do not go together. `in_path`: what
@@ -69,7 +69,7 @@ class Route(Struct, frozen=True):
     is_stream: bool = False
     is_probe: bool = False
     query: Mapping[str, Parameter] | None = None
-    together: tuple[Together, ...] = ()
+    together: tuple[CombinationRule, ...] = ()
     in_path: tuple[str, ...] = ()
     body: Body | None = None
 

@@ -20,7 +20,7 @@ from laurels.application.queries.boards.leaderboards import check_users
 from laurels.application.queries.cursors import check_cursor
 from laurels.domain.periods import parse_day, parse_period
 from laurels.errors import InvalidQuery
-from laurels.http.server.routing import Parameter, Together
+from laurels.http.server.routing import CombinationRule, Parameter
 from laurels.http.wire.bodies import user_ids_in
 from laurels.shapes import Fault, choices, faults_of, plain, unknown_name
 
@@ -35,7 +35,9 @@ _FORMS: dict[str, Callable[[str], object]] = {
 }
 
 
-def query_faults(query: bytes, parameters: Mapping[str, Parameter], together: Sequence[Together] = ()) -> list[Fault]:
+def query_faults(
+    query: bytes, parameters: Mapping[str, Parameter], together: Sequence[CombinationRule] = ()
+) -> list[Fault]:
     """Everything that is wrong with a query: names that are not known or stand there twice, values that are not taken,
     and values that do not go together.
 

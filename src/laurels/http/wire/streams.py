@@ -115,13 +115,13 @@ class EventStream(Response[bytes]):
         leave: Callable[[], None],
         *,
         heartbeat: float,
-        still_counts: Callable[[], Awaitable[bool]] | None = None,
+        is_still_valid: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         super().__init__(b"", media_type=MEDIA_TYPE)
         self._feed = feed
         self._leave = leave
         self._heartbeat = heartbeat
-        self._still_counts = still_counts
+        self._still_counts = is_still_valid
 
     def to_asgi_response(self, *_args: Any, **_options: Any) -> Any:
         return self._send

@@ -35,10 +35,10 @@ EVERYBODY = ""
 """What all users count for whom the rarity of badges is reckoned with; no badge has this id."""
 
 
-def slip_of(entries: Sequence[Entry]) -> Document:
+def bundle_of(entries: Sequence[Entry]) -> Document:
     """The document that holds consecutive entries of one user, written in one batch."""
     first = entries[0]
-    slip: Document = {
+    bundle: Document = {
         "userId": first.user_id,
         "firstSeq": first.seq,
         "lastSeq": entries[-1].seq,
@@ -49,8 +49,8 @@ def slip_of(entries: Sequence[Entry]) -> Document:
     event_ids = [entry.event_id for entry in entries if entry.event_id is not None]
     if event_ids:
         # Left out where there are none: the index on them passes over such documents.
-        slip["eventIds"] = event_ids
-    return slip
+        bundle["eventIds"] = event_ids
+    return bundle
 
 
 def _line_of(entry: Entry) -> Document:
@@ -68,10 +68,10 @@ def _line_of(entry: Entry) -> Document:
     return line
 
 
-def entry_of(slip: Document, line: Document) -> Entry:
-    """One entry of a slip."""
+def entry_of(bundle: Document, line: Document) -> Entry:
+    """One entry of a bundle."""
     body = _decode_body(line["body"])
-    return Entry(slip["userId"], line["seq"], line["eventId"], int(line["recordedAt"]), body)
+    return Entry(bundle["userId"], line["seq"], line["eventId"], int(line["recordedAt"]), body)
 
 
 def user_of(progress: Progress, card: Card) -> Document:

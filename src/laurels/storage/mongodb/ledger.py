@@ -1,6 +1,6 @@
 """The acknowledged path: asking what is known, and appending.
 
-One document, a slip, holds what one user got in one batch. A document is written whole or not at all, so a user whose
+One document, a bundle, holds what one user got in one batch. A document is written whole or not at all, so a user whose
 second entry collides does not keep the first, without a transaction and with one write per batch.
 """
 
@@ -19,11 +19,11 @@ from laurels.domain.ledger import Entry
 from laurels.errors import StoreUnavailable
 from laurels.storage.mongodb import changes
 from laurels.storage.mongodb.connection import Concern, Database, Document, Session, duplicates, operation
-from laurels.storage.mongodb.documents import entry_of, progress_of, slip_of
+from laurels.storage.mongodb.documents import bundle_of, entry_of, progress_of
 from laurels.storage.mongodb.projections.watermark import WRITTEN_INDEX, before_margin, mark_of, newest, time_of
 from laurels.storage.mongodb.tombstones import DeletionCache
 
-# A document holds 16 MiB. An entry takes its JSON, the fields for people and room for both; a slip ends before it
+# A document holds 16 MiB. An entry takes its JSON, the fields for people and room for both; a bundle ends before it
 # would grow beyond these, which one user's share of a batch does only with the largest metadata there is.
 SLIP_BYTES = 12 * 1024 * 1024
 SLIP_ENTRIES = 4_096
@@ -57,22 +57,22 @@ class MongoLedger(Concern):
 
     @operation()
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
-        """Where the server refuses a slip because of another one, it still waits until a majority holds that other
+        """Where the server refuses a bundle because of another one, it still waits until a majority holds that other
         one: the refused caller finds it at the next `load`."""
         return await append(self.database, entries)
 
     @operation()
     async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
         found: list[Entry] = []
-        # Each slip brings at least one.
-        slips = (
+        # Each bundle brings at least one.
+        bundles = (
             self.database["ledger"].find({"userId": user_id, "lastSeq": {"$gt": after}}).sort("lastSeq").limit(limit)
         )
-        async for slip in slips:
-            found += [entry_of(slip, line) for line in slip["entries"] if line["seq"] > after]
+        async for bundle in bundles:
+            found += [entry_of(bundle, line) for line in bundle["entries"] if line["seq"] > after]
             if len(found) >= limit:
                 break
-        await slips.close()
+        await bundles.close()
         return found[:limit]
 
     @operation()
@@ -95,7 +95,7 @@ class MongoLedger(Concern):
 
     @operation()
     async def written_since(self, mark: str, limit: int) -> Written:
-        """A slip gets its time when its insertion begins and appears when it is done; before the margin all have."""
+        """A bundle gets its time when its insertion begins and appears when it is done; before the margin all have."""
         since = time_of(mark)
         latest = await newest(self.database)
         keys = {"_id": 0, "writtenAt": 1, "userId": 1, "firstSeq": 1, "lastSeq": 1}
@@ -108,12 +108,12 @@ class MongoLedger(Concern):
         )
         is_all = len(found) < limit
         if not is_all:
-            # Servers of a cluster count for themselves: several slips may have this very time.
+            # Servers of a cluster count for themselves: several bundles may have this very time.
             found += await ledger.find({"writtenAt": found[-1]["writtenAt"]}, keys, hint=WRITTEN_INDEX).to_list()
         users: dict[str, tuple[int, int]] = {}
-        for slip in found:
-            first, last = users.get(slip["userId"], (slip["firstSeq"], slip["lastSeq"]))
-            users[slip["userId"]] = min(first, slip["firstSeq"]), max(last, slip["lastSeq"])
+        for bundle in found:
+            first, last = users.get(bundle["userId"], (bundle["firstSeq"], bundle["lastSeq"]))
+            users[bundle["userId"]] = min(first, bundle["firstSeq"]), max(last, bundle["lastSeq"])
         reached: Timestamp = found[-1]["writtenAt"] if found else since
         return Written(
             users,
@@ -143,11 +143,11 @@ async def load(
         loaded.snapshots.pop(user_id, None)
         loaded.later.pop(user_id, None)
     asked = set(event_ids)
-    for slip in known:
-        for line in slip["entries"]:
-            key = (slip["userId"], line["eventId"])
+    for bundle in known:
+        for line in bundle["entries"]:
+            key = (bundle["userId"], line["eventId"])
             if key in asked:
-                loaded.known[key] = entry_of(slip, line)
+                loaded.known[key] = entry_of(bundle, line)
     return loaded
 
 
@@ -166,16 +166,16 @@ async def _fill_later(database: Database, known_seqs: Mapping[str, int | None], 
                 continue
             from_seq[user["userId"]] = user["seq"]
     queries = [later_query(user_id, seq) for user_id, seq in from_seq.items()]
-    for slip in await _any_of(database, queries, LATER_INDEX):
-        head = from_seq[slip["userId"]]
-        entries = loaded.later.setdefault(slip["userId"], [])
-        entries += [entry_of(slip, line) for line in slip["entries"] if head < line["seq"] <= head + LATER_LIMIT]
+    for bundle in await _any_of(database, queries, LATER_INDEX):
+        head = from_seq[bundle["userId"]]
+        entries = loaded.later.setdefault(bundle["userId"], [])
+        entries += [entry_of(bundle, line) for line in bundle["entries"] if head < line["seq"] <= head + LATER_LIMIT]
     for entries in loaded.later.values():
         entries.sort(key=lambda entry: entry.seq)
 
 
 def later_query(user_id: str, head: int) -> Document:
-    """The slips with entries after `head`: enough of them, and with an end even for the longest ledger."""
+    """The bundles with entries after `head`: enough of them, and with an end even for the longest ledger."""
     return {
         "userId": user_id,
         "lastSeq": {"$gt": head, "$lte": head + LATER_LIMIT + SLIP_ENTRIES},
@@ -184,7 +184,7 @@ def later_query(user_id: str, head: int) -> Document:
 
 
 def known_query(user_id: str, event_ids: list[str]) -> Document:
-    """The slips that hold one of a user's events."""
+    """The bundles that hold one of a user's events."""
     return {"userId": user_id, "eventIds": {"$in": event_ids}}
 
 
@@ -200,7 +200,7 @@ async def _any_of(database: Database, queries: Sequence[Document], index: str) -
     while branches := list(islice(remaining, _BRANCHES)):
         asked.append({"$or": branches} if len(branches) > 1 else branches[0])
     found = await asyncio.gather(*(database["ledger"].find(query, hint=index).to_list() for query in asked))
-    return [slip for slips in found for slip in slips]
+    return [bundle for bundles in found for bundle in bundles]
 
 
 async def append(database: Database, entries: Sequence[Entry]) -> frozenset[str]:
@@ -213,7 +213,7 @@ async def append(database: Database, entries: Sequence[Entry]) -> frozenset[str]
     rests: dict[str, list[Document]] = {}
     for user_id, own in by_user.items():
         if user_id not in refused:
-            first, *rest = [slip_of(share) for share in _shares(own)]
+            first, *rest = [bundle_of(share) for share in _shares(own)]
             firsts.append(first)
             if rest:
                 rests[user_id] = rest
@@ -221,21 +221,21 @@ async def append(database: Database, entries: Sequence[Entry]) -> frozenset[str]
     for user_id, rest in rests.items():
         if user_id in refused:
             continue
-        for slip in rest:
-            if await _insert(database, [slip]):
+        for bundle in rest:
+            if await _insert(database, [bundle]):
                 # Beyond what one document holds, the beginning stands already: it cannot be said that none does.
                 raise StoreUnavailable("Another writer came between the parts of a very large write; try again.")
     return frozenset(refused)
 
 
-async def _insert(database: Database, slips: Sequence[Document]) -> set[str]:
-    """Write slips; the users of those that were refused."""
-    if not slips:
+async def _insert(database: Database, bundles: Sequence[Document]) -> set[str]:
+    """Write bundles; the users of those that were refused."""
+    if not bundles:
         return set()
     try:
-        await database["ledger"].insert_many(slips, ordered=False)
+        await database["ledger"].insert_many(bundles, ordered=False)
     except BulkWriteError as error:
-        return {slips[position]["userId"] for position in duplicates(error)}
+        return {bundles[position]["userId"] for position in duplicates(error)}
     return set()
 
 

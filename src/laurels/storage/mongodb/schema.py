@@ -31,7 +31,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel({"userId": 1, "lastSeq": 1, "firstSeq": 1}, name="ledger_user", unique=True),
         # Two writers cannot both make a user's next entry.
         IndexModel({"userId": 1, "entries.seq": 1}, name="ledger_user_seq", unique=True),
-        # Is this event recorded already? (Slips without an event have no ids and do not collide.)
+        # Is this event recorded already? (Bundles without an event have no ids and do not collide.)
         IndexModel(
             {"userId": 1, "eventIds": 1},
             name="ledger_user_event",
@@ -92,7 +92,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
 }
 
-# What a slip is. The server refuses anything else, whoever writes it: the ledger is never mended afterwards.
+# What a bundle is. The server refuses anything else, whoever writes it: the ledger is never mended afterwards.
 _COUNT: Document = {"bsonType": ["int", "long"], "minimum": 1}
 LEDGER_SCHEMA: Document = {
     "bsonType": "object",

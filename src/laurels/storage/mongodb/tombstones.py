@@ -1,11 +1,10 @@
 """Deleting users without transactions.
 
 An insertion cannot ask whether somebody is deleted, so two looks enclose it. Who records looks for tombstones before,
-as part of `load`; whether anybody was deleted lately is known for `BELIEF` seconds, so this costs ten small questions
-a second at the most, and `mark_deleted` returns when every process's cached answer has expired. What had passed that
-look comes to
-its projection a moment later, and whoever projects looks after having written, and removes again what is of a deleted
-user. Of a tombstone, a removal, a writing and a look after it, in any order, nothing stays.
+as part of `load`; whether anybody was deleted lately is known for `CACHED_FOR` seconds, so this costs ten small
+questions a second at the most, and `mark_deleted` returns when every process's cached answer has expired. What had
+passed that look comes to its projection a moment later, and whoever projects looks after having written, and removes
+again what is of a deleted user. Of a tombstone, a removal, a writing and a look after it, in any order, nothing stays.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from laurels.storage.mongodb.projections.boards import note_change
 from laurels.storage.mongodb.projections.journal import count_fresh
 
 # Seconds for which a process goes on believing that nobody was deleted since it last asked.
-BELIEF = 0.1
+CACHED_FOR = 0.1
 # More than any line's own: nothing that is projected late takes its place.
 _LAST_SEQ = 2**62
 # How often, and how many seconds apart, counting is tried before it is left to the next erasure.
@@ -32,7 +31,7 @@ _PAUSE = 0.05
 _REMEMBERED = 200_000
 _BURIALS: Document = {"_id": "burials"}
 OPEN: Document = {"userId": {"$exists": True}}
-# Users looked up together, and slips removed together.
+# Users looked up together, and bundles removed together.
 _TOGETHER = 1_000
 _PLACES = {"ledger": "ledger", "snapshots": "users", "boards": "standings"}
 
@@ -50,7 +49,7 @@ class DeletionCache:
         """Who of some users is deleted; `now`: whatever was believed a moment ago."""
         if not user_ids:
             return frozenset()
-        if now or monotonic() - self._asked_at > BELIEF:
+        if now or monotonic() - self._asked_at > CACHED_FOR:
             asked_at = monotonic()
             found = await self._database["meta"].find_one(_BURIALS)
             number: int = found["number"] if found else 0
@@ -87,7 +86,7 @@ class MongoTombstones(Concern):
             found = Tombstone(at, is_open=True)
         await _announce(self.database)
         # From here on everybody has asked again.
-        await asyncio.sleep(BELIEF + 0.02)
+        await asyncio.sleep(CACHED_FOR + 0.02)
         return found
 
     @operation(within=EACH_OPERATION)
@@ -150,9 +149,9 @@ async def remove(database: Database, deleted: Collection[str]) -> frozenset[str]
     await database["users"].delete_many(theirs)
     await note_change(database)
     ledger = database["ledger"]
-    while slips := await ledger.find(theirs, {"_id": 1}).limit(_TOGETHER).to_list():
+    while bundles := await ledger.find(theirs, {"_id": 1}).limit(_TOGETHER).to_list():
         # In parts: an operation has a time limit.
-        await ledger.delete_many({**theirs, "_id": {"$in": [slip["_id"] for slip in slips]}})
+        await ledger.delete_many({**theirs, "_id": {"$in": [bundle["_id"] for bundle in bundles]}})
     for _ in range(_ROUNDS):
         await count_fresh(database)
         # A line goes when it is counted nowhere any more.

@@ -224,7 +224,7 @@ class FileSpool:
         found = await self._reader.run(lambda c: rows(c, query))
         return [SetAside(Spooled(decode(event), at, position), reason) for position, at, event, reason in found]
 
-    async def settle(self, drained: Sequence[Spooled], set_aside: Sequence[SetAside]) -> None:
+    async def complete(self, drained: Sequence[Spooled], set_aside: Sequence[SetAside]) -> None:
         done = encode([each.position for each in drained]).decode()
 
         def work(connection: apsw.Connection) -> None:

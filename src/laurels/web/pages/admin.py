@@ -111,7 +111,7 @@ async def _keys(service: Service, language: Language) -> list[dict[str, str]]:
             "ends": "" if key.expires_at is None else language.instant(key.expires_at),
         }
         for key in keys
-        if key.counts(now)
+        if key.is_valid(now)
     ]
 
 

@@ -34,7 +34,7 @@ from laurels.domain.rules.badges.criteria import (
     reader,
 )
 
-Observer = Callable[[Progress, Metadata, Moment, list[int]], None]
+MeasureUpdate = Callable[[Progress, Metadata, Moment, list[int]], None]
 """Counts one event into a progress, and adds the rulebook positions of the badges whose target it passed."""
 
 # Sums are kept in whole thousandths, so that the order of adding cannot change the last digit.
@@ -109,7 +109,7 @@ class EventMeasure(Measure):
         leaf = self.leaf
         return isinstance(leaf, Distinct) and TIME_FIELDS.keys() >= {leaf.field, *leaf.where}
 
-    def observer(self) -> Observer:
+    def update(self) -> MeasureUpdate:
         """The function that counts one event in. To be asked for when every target is known.
 
         Every event passes through a dozen of these, so each kind is a closure over what it needs, and none does
@@ -143,7 +143,7 @@ class EventMeasure(Measure):
         reached += self.crossed(before, after)
 
 
-def _count(measure: EventMeasure, matches: Matcher | None) -> Observer:
+def _count(measure: EventMeasure, matches: Matcher | None) -> MeasureUpdate:
     index, badges_at = measure.index, measure.badges_at
 
     def count(progress: Progress, _metadata: Metadata, _moment: Moment, reached: list[int]) -> None:
@@ -162,7 +162,7 @@ def _count(measure: EventMeasure, matches: Matcher | None) -> Observer:
     return count_matching
 
 
-def _sum(measure: EventMeasure, leaf: Sum, matches: Matcher | None) -> Observer:
+def _sum(measure: EventMeasure, leaf: Sum, matches: Matcher | None) -> MeasureUpdate:
     index, crossed, amount_of = measure.index, measure.crossed, _amount_of(leaf)
 
     def total(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
@@ -177,7 +177,7 @@ def _sum(measure: EventMeasure, leaf: Sum, matches: Matcher | None) -> Observer:
     return total
 
 
-def _best(measure: EventMeasure, leaf: Count | Sum, per: Window, matches: Matcher | None) -> Observer:
+def _best(measure: EventMeasure, leaf: Count | Sum, per: Window, matches: Matcher | None) -> MeasureUpdate:
     """The best count or sum within one day, week or month."""
     index, top, raise_to = measure.index, measure.top, measure.raise_to
     window_of: Callable[[Moment], int] = attrgetter(per)
@@ -201,7 +201,7 @@ def _best(measure: EventMeasure, leaf: Count | Sum, per: Window, matches: Matche
     return best
 
 
-def _each(measure: EventMeasure, leaf: Count | Sum, per: Window, matches: Matcher | None) -> Observer:
+def _each(measure: EventMeasure, leaf: Count | Sum, per: Window, matches: Matcher | None) -> MeasureUpdate:
     """The count or sum of every day, week or month."""
     index, top, crossed = measure.index, measure.top, measure.crossed
     window_of: Callable[[Moment], int] = attrgetter(per)
@@ -223,7 +223,7 @@ def _each(measure: EventMeasure, leaf: Count | Sum, per: Window, matches: Matche
     return each
 
 
-def _each_distinct(measure: EventMeasure, leaf: Distinct, per: Window, matches: Matcher | None) -> Observer:
+def _each_distinct(measure: EventMeasure, leaf: Distinct, per: Window, matches: Matcher | None) -> MeasureUpdate:
     """The number of different values of a field in every day, week or month."""
     index, top, crossed = measure.index, measure.top, measure.crossed
     window_of: Callable[[Moment], int] = attrgetter(per)
@@ -252,7 +252,7 @@ def _each_distinct(measure: EventMeasure, leaf: Distinct, per: Window, matches: 
     return each_distinct
 
 
-def _distinct(measure: EventMeasure, leaf: Distinct, matches: Matcher | None) -> Observer:
+def _distinct(measure: EventMeasure, leaf: Distinct, matches: Matcher | None) -> MeasureUpdate:
     """The number of different values of a field, over all time or the best within one window."""
     index, top, raise_to = measure.index, measure.top, measure.raise_to
     value_of = reader(leaf.field)

@@ -161,10 +161,10 @@ async def keep(database: Database, projections: Sequence[Packed], deletions: Del
     if done:
         # Nobody need wait for a majority: where this is lost, the lines are put on the boards once more.
         await database["users"].with_options(write_concern=WriteConcern(1)).bulk_write(done, ordered=False)
-    await _remove_buried(database, [packed.user_id for packed in projections], deletions)
+    await _remove_deleted(database, [packed.user_id for packed in projections], deletions)
 
 
-async def _remove_buried(database: Database, user_ids: Collection[str], deletions: DeletionCache) -> None:
+async def _remove_deleted(database: Database, user_ids: Collection[str], deletions: DeletionCache) -> None:
     """After writing: either this finds the tombstone, or what was written stood before it and is removed with it."""
     if deleted := await deletions.deleted(user_ids, now=True):
         await remove(database, deleted)
@@ -191,7 +191,7 @@ async def finish(database: Database, deletions: DeletionCache) -> None:
         for user in users
     ]
     await database["users"].bulk_write(done, ordered=False)
-    await _remove_buried(database, [user["userId"] for user in users], deletions)
+    await _remove_deleted(database, [user["userId"] for user in users], deletions)
     await count_fresh(database)
 
 

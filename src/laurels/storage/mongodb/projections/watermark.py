@@ -1,8 +1,8 @@
 """Who is behind: looking through what the ledger took in since everything was last known to be projected.
 
-The ledger of a cluster has no one order of writing. Each slip carries the server's own time of its insertion, which
+The ledger of a cluster has no one order of writing. Each bundle carries the server's own time of its insertion, which
 no clock of a client can disturb, and `meta` keeps an instant up to which every user was found projected. That mark
-stays `MARGIN` seconds behind the newest slip in sight: an insertion gets its time when it begins and comes into sight
+stays `MARGIN` seconds behind the newest bundle in sight: an insertion gets its time when it begins and comes into sight
 when it is done, which the time limit of operations bounds.
 """
 
@@ -21,7 +21,7 @@ WRITTEN_INDEX = "ledger_written"
 
 
 async def behind(database: Database, limit: int, before: int, *, margin: int = MARGIN) -> list[str]:
-    """See `SnapshotStore.behind`. The mark stays `margin` seconds behind the newest slip."""
+    """See `SnapshotStore.behind`. The mark stays `margin` seconds behind the newest bundle."""
     ledger, meta = database["ledger"], database["meta"]
     kept = await meta.find_one({"_id": "projected"})
     up_to: Timestamp = kept["upTo"] if kept else Timestamp(0, 0)
@@ -41,7 +41,7 @@ async def behind(database: Database, limit: int, before: int, *, margin: int = M
 
 
 def young_query(up_to: Timestamp, before: int) -> Document:
-    """Slips that are too young to be asked about: from the first one on nothing is known to be projected."""
+    """Bundles that are too young to be asked about: from the first one on nothing is known to be projected."""
     return {"writtenAt": {"$gt": up_to}, "recordedAt": {"$gte": DatetimeMS(before)}}
 
 
@@ -83,13 +83,13 @@ def waiting_pipeline(up_to: Timestamp, before: int, limit: int) -> list[dict[str
 
 
 async def newest(database: Database) -> Timestamp:
-    """The time of the newest slip in sight."""
+    """The time of the newest bundle in sight."""
     found = await database["ledger"].find_one({}, {"_id": 0, "writtenAt": 1}, sort=[("writtenAt", -1)])
     return found["writtenAt"] if found else Timestamp(0, 0)
 
 
 def before_margin(latest: Timestamp) -> Timestamp:
-    """The time before which no slip can come into sight any more."""
+    """The time before which no bundle can come into sight any more."""
     return Timestamp(max(0, latest.time - MARGIN), 0)
 
 

@@ -67,7 +67,7 @@ class SQLiteSnapshots(Concern):
         rows(connection, _MAKE_INCOMING)
         with transaction(connection, "IMMEDIATE"):
             if rows(connection, "SELECT number FROM burials")[0][0]:
-                states, standings = _of_the_living(connection, states, standings)
+                states, standings = _without_deleted(connection, states, standings)
             held = holders.changes(connection, states)
             _KEEP_PROGRESS.run(connection, states)
             holders.apply(connection, held)
@@ -149,7 +149,7 @@ def _rows_of(projections: Sequence[Projection], cards: Sequence[Card]) -> tuple[
     return states, lines
 
 
-def _of_the_living(
+def _without_deleted(
     connection: apsw.Connection, states: list[State], lines: list[Line]
 ) -> tuple[list[State], list[Line]]:
     deleted = find_tombstones(connection, [state[0] for state in states])

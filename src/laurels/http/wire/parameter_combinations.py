@@ -1,7 +1,7 @@
 """Parameters of a query that are each right and make no sense together: what a route declares in `together=...`.
 
 A rule gets the parameters that are right by themselves, as they were sent, and returns a fault for each that does not
-go with the others. A combination that no rule refuses has a meaning; tests/http/wire/test_together.py lists them all.
+go with the others. A combination that no rule refuses has a meaning; `test_parameter_combinations.py` lists them all.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from functools import partial
 from laurels.application.queries.boards.asked_board import check_period
 from laurels.application.queries.learners.learners import check_days
 from laurels.domain.periods import Timeframe, parse_day
-from laurels.http.server.routing import Together
+from laurels.http.server.routing import CombinationRule
 from laurels.shapes import Fault, faults_of
 
 _YES = ("true", "1")
 
 
-def excludes(name: str, *others: str) -> Together:
+def excludes(name: str, *others: str) -> CombinationRule:
     """The parameter `name` cannot be combined with any of `others`."""
 
     def rule(given: Mapping[str, str]) -> list[Fault]:

@@ -1,4 +1,4 @@
-"""The short way of the requests that come most: from the raw messages to the answer, past the framework.
+"""The fast path of the requests that come most: from the raw messages to the answer, past the framework.
 
 The framework spends more on routing, injecting and wrapping such a request than all else that happens to it
 (docs/decisions has the figures). A route declares its short handler beside the long one; it answers requests without a
@@ -27,7 +27,7 @@ def json_answer(value: Any, status: int = 200, headers: Headers = JSON) -> Answe
     return status, headers, _encode(value)
 
 
-class ShortWay:
+class FastPath:
     """Answers what has a short handler; `app`, the framework, answers the rest."""
 
     def __init__(self, app: ASGIApp, service: Service, limits: BodyLimits) -> None:

@@ -1,4 +1,4 @@
-"""The short ways answer as the framework's routes do, which a slash at the end of the event's and a query reach."""
+"""The fast paths answer as the framework's routes do, which a slash at the end of the event's and a query reach."""
 
 from __future__ import annotations
 
