@@ -226,7 +226,7 @@ class TestDescription:
             if (method in ("post", "put") and not path.endswith(("/rotate", "/replay")))
             or (method == "delete" and path.startswith("/api/progress/awards/"))
         }
-        assert len(with_body) == 10
+        assert len(with_body) == 11
         for method, path, operation in operations(description):
             assert ("requestBody" in operation) is ((method, path) in with_body), (method, path)
             for content in operation.get("requestBody", {}).get("content", {}).values():

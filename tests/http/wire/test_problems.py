@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, Validatio
 from structlog.testing import capture_logs
 
 from laurels.errors import (
+    BalanceTooLow,
     EventConflict,
     InvalidInput,
     InvalidQuery,
@@ -19,6 +20,7 @@ from laurels.errors import (
     OtherRulebook,
     RepairRefused,
     RulebookError,
+    SpendingConflict,
     StoreContended,
     StoreError,
     UnknownBadge,
@@ -56,12 +58,14 @@ def raised(kind: type[LaurelsError]) -> LaurelsError:
         return kind("ada")
     if issubclass(kind, UserMerged):
         return kind("old", "ada")
-    if issubclass(kind, UserDeleted | UnknownEvent):
+    if issubclass(kind, UserDeleted | UnknownEvent | SpendingConflict):
         return kind()
     if issubclass(kind, UnknownBadge):
         return kind("This user does not hold the badge mentor.")
     if issubclass(kind, RepairRefused):
         return kind("It is too late.")
+    if issubclass(kind, BalanceTooLow):
+        return kind("coins", 3, 5)
     if issubclass(kind, OtherRulebook):
         return kind(3, "coding", "school")
     if issubclass(kind, UnknownJob):
