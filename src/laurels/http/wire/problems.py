@@ -252,8 +252,9 @@ def _log(sample: Sample, event: str, request: Request[Any, Any, Any], **more: An
 def _note(request: Request[Any, Any, Any], error: Exception) -> None:
     """Have operators see it on their page."""
     # A layer around the routes fails before the framework says whose request it is.
-    app: Any = request.scope.get("litestar_app")
-    running: Any = None if app is None else app.state.get("running")
+    scope: Any = request.scope
+    app = scope.get("litestar_app")
+    running = None if app is None else app.state.get("running")
     if running is not None:
         running.service.problems.note_error(error, _route(request))
 
