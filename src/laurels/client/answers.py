@@ -13,7 +13,7 @@ from laurels.client.errors import ServiceUnreachable, WrongField, error_by_code
 from laurels.domain.events import LearningEvent
 from laurels.domain.ledger import Boosted, Unpaid
 from laurels.errors import InvalidEvent, LaurelsError
-from laurels.results import Dashboard, EarnedBadge, HistoryEntry, Leaderboard, Queued, Recorded, Repaired
+from laurels.results import Dashboard, EarnedBadge, HistoryEntry, Leaderboard, Queued, Recorded, Repaired, Spending
 
 T = TypeVar("T")
 
@@ -85,6 +85,20 @@ class _Repaired(Struct, frozen=True, rename="camel"):
     progress: ProgressAfter
 
 
+class _Spending(Struct, frozen=True, rename="camel"):
+    user_id: str
+    spending_id: str
+    currency: str
+    amount: int
+    balance: int
+    reason: str
+    spent_at: datetime
+
+
+class _Spent(Struct, frozen=True, rename="camel"):
+    spending: _Spending
+
+
 class _Batch(Struct, frozen=True):
     results: list[Result]
 
@@ -118,6 +132,7 @@ LEADERBOARD = read(Leaderboard)
 HISTORY = read(HistoryPage)
 _RECORDED = read(_Recorded)
 _REPAIRED = read(_Repaired)
+_SPENT = read(_Spent)
 _BATCH = read(_Batch)
 
 
@@ -163,6 +178,12 @@ def read_repaired(answer: Answer) -> Repaired:
         daily_streak=after.daily_streak,
         is_replay=answer.headers.get("idempotent-replayed") == "true",
     )
+
+
+def read_spending(answer: Answer) -> Spending:
+    """A spending."""
+    is_replay = answer.headers.get("idempotent-replayed") == "true"
+    return Spending(**msgspec.structs.asdict(_SPENT(answer).spending), is_replay=is_replay)
 
 
 def read_results(answer: Answer, count: int) -> list[Result]:

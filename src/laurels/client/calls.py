@@ -24,12 +24,24 @@ from laurels.client.answers import (
     read_picture,
     read_recorded,
     read_repaired,
+    read_spending,
 )
 from laurels.client.events import encoded
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import Timeframe, iso
-from laurels.errors import InvalidEvent, InvalidProfile, InvalidQuery
-from laurels.results import Activity, BadgeProgress, Dashboard, Leaderboard, Profile, Queued, Rank, Recorded, Repaired
+from laurels.errors import InvalidEvent, InvalidInput, InvalidProfile, InvalidQuery
+from laurels.results import (
+    Activity,
+    BadgeProgress,
+    Dashboard,
+    Leaderboard,
+    Profile,
+    Queued,
+    Rank,
+    Recorded,
+    Repaired,
+    Spending,
+)
 
 T = TypeVar("T")
 BATCH = 1_000
@@ -214,6 +226,20 @@ def set_profile(
     except (UnicodeEncodeError, ValueError, TypeError) as cause:
         raise InvalidProfile("preferences", "Must be JSON of valid Unicode text and finite numbers.") from cause
     return Call("PUT", _of_user("users", user_id), read(Profile, "user"), body, user_id=user_id)
+
+
+def spend(user_id: str, currency: str, amount: int, *, reason: str, spending_id: str | None = None) -> Call[Spending]:
+    """Spend an amount of a currency that the user has earned.
+
+    See `Laurels.spend` for the arguments.
+    """
+    asked = {"userId": as_user_id(user_id), "currency": currency, "amount": amount, "reason": reason}
+    given = asked if spending_id is None else {**asked, "spendingId": spending_id}
+    try:
+        body = msgspec.json.encode(given)
+    except (UnicodeEncodeError, TypeError) as cause:
+        raise InvalidInput("currency", "Currency, reason and id must be valid Unicode text.") from cause
+    return Call("POST", "/api/progress/spendings", read_spending, body, user_id=user_id)
 
 
 def repair_streak(user_id: str, day: date, *, reason: str | None = None) -> Call[Repaired]:

@@ -153,6 +153,7 @@ class Client(_Tracking):
     leaderboard = _sync(calls.leaderboard)
     rank = _sync(calls.rank)
     set_profile = _sync(calls.set_profile)
+    spend = _sync(calls.spend)
     repair_streak = _sync(calls.repair_streak)
     delete_user = _sync(calls.delete_user)
 
@@ -222,6 +223,7 @@ class AsyncClient(_Tracking):
     leaderboard = _async(calls.leaderboard)
     rank = _async(calls.rank)
     set_profile = _async(calls.set_profile)
+    spend = _async(calls.spend)
     repair_streak = _async(calls.repair_streak)
     delete_user = _async(calls.delete_user)
 

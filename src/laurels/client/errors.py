@@ -11,6 +11,7 @@ LaurelsError
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from time import time
@@ -19,6 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from laurels.errors import (
+    BalanceTooLow,
     EventConflict,
     InternalFault,
     InvalidEvent,
@@ -27,6 +29,7 @@ from laurels.errors import (
     InvalidQuery,
     LaurelsError,
     RepairRefused,
+    SpendingConflict,
     StoreContended,
     StoreError,
     StoreIncompatible,
@@ -36,6 +39,8 @@ from laurels.errors import (
     UserDeleted,
 )
 
+# What a refusal to spend says, which has the balance in its sentence alone.
+_BALANCE = re.compile(r"The balance of (.+) is ([0-9]+), too low to spend ([0-9]+);")
 _CODE = "urn:laurels:problem:"
 _INVALID = {each.code: each for each in (InvalidInput, InvalidEvent, InvalidProfile, InvalidQuery)}
 _PLAIN = {
@@ -124,6 +129,10 @@ def error_by_code(
             return UnknownUser(user_id, detail)
         case UserDeleted.code:
             return UserDeleted()
+        case SpendingConflict.code:
+            return SpendingConflict()
+        case BalanceTooLow.code if (said := _BALANCE.match(detail)) is not None:
+            return BalanceTooLow(said[1], int(said[2]), int(said[3]))
         case _:
             return None
 

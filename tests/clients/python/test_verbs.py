@@ -6,20 +6,25 @@ import asyncio
 import inspect
 import time
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import apsw
 import httpx2
 import pytest
 
+import laurels
 from laurels import (
+    BalanceTooLow,
     EventConflict,
     InvalidEvent,
+    InvalidInput,
     InvalidProfile,
     InvalidQuery,
     LearningEvent,
     Queued,
     Recorded,
     SettingsError,
+    SpendingConflict,
     SyncLaurels,
     UnknownUser,
     UserDeleted,
@@ -30,6 +35,7 @@ from tests.clients.python.scripted_service import ScriptedService, problem
 from tests.http.server_process import ServerProcess
 from tests.ports import free_port
 
+CODING = Path(laurels.__file__).parent / "rulebooks" / "coding.toml"
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 
 
@@ -154,6 +160,30 @@ class TestReading:
             client.record(user, "code_run")
         [refused] = client.record_many([LearningEvent(user_id=user, event_type="code_run")])
         assert isinstance(refused, UserDeleted)
+
+
+def test_a_currency_is_spent_once_and_never_below_zero(tmp_path: Path, new_client: NewClient) -> None:
+    rules = tmp_path / "coins.toml"
+    coins = '[currencies.coins]\nname = "Coins"\nevents = { code_run = 5 }\n'
+    rules.write_text(CODING.read_text("utf-8") + coins, "utf-8")
+    (tmp_path / "server").mkdir()
+    server = ServerProcess(tmp_path / "server", rulebook=str(rules))
+    server.start()
+    try:
+        client = new_client(server.url, storage=None)
+        client.record("ada", "code_run")
+        done = client.spend("ada", "coins", 3, reason="A hat.", spending_id="hat")
+        assert (done.user_id, done.amount, done.balance, done.reason, done.is_replay) == ("ada", 3, 2, "A hat.", False)
+        assert client.spend("ada", "coins", 3, reason="A hat.", spending_id="hat").is_replay
+        with pytest.raises(SpendingConflict):
+            client.spend("ada", "coins", 1, reason="A hat.", spending_id="hat")
+        with pytest.raises(BalanceTooLow) as refused:
+            client.spend("ada", "coins", 4, reason="A coat.")
+        assert (refused.value.currency, refused.value.balance, refused.value.amount) == ("coins", 2, 4)
+        with pytest.raises(InvalidInput):
+            client.spend("ada", "stones", 1, reason="A hat.")
+    finally:
+        server.stop()
 
 
 class TestWithAwait:
