@@ -95,7 +95,7 @@ class TestFailures:
     ) -> None:
         began = time.monotonic()
         done = run(*command.split(), env={"LAURELS_STORE": mongodb_guarded.url(database, who=who)})
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 45
         assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
         assert done.err.startswith(told)
         for secret in ("writer", "narrow", "p%40ss", "127.0.0.1"):
@@ -104,7 +104,7 @@ class TestFailures:
     def test_a_server_that_is_not_there_is_told_after_some_seconds(self, run: Run) -> None:
         began = time.monotonic()
         done = run("verify", "--store", f"mongodb://127.0.0.1:{free_port()}/laurels")
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 45
         assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
         assert done.err.startswith("No MongoDB server that takes writes can be reached; start it, or check")
 
@@ -112,12 +112,12 @@ class TestFailures:
         url = f"mongodb://127.0.0.1:{free_port()}/laurels"
         began = time.monotonic()
         done = run(
-            "serve", "--port", 0, env={"LAURELS_STORE": url, "LAURELS_STORE_WAIT_SECONDS": "12", "LAURELS_SPOOL": "off"}
+            "serve", "--port", 0, env={"LAURELS_STORE": url, "LAURELS_STORE_WAIT_SECONDS": "5", "LAURELS_SPOOL": "off"}
         )
-        assert time.monotonic() - began < 50
+        assert time.monotonic() - began < 45
         assert done.code == 2
         first, *_, last = done.err.splitlines()
-        assert first.endswith("Trying again for 12 seconds.")
+        assert first.endswith("Trying again for 5 seconds.")
         assert last.startswith("No MongoDB server that takes writes can be reached; start it, or check")
 
 
