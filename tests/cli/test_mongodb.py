@@ -112,12 +112,12 @@ class TestFailures:
         url = f"mongodb://127.0.0.1:{free_port()}/laurels"
         began = time.monotonic()
         done = run(
-            "serve", "--port", 0, env={"LAURELS_STORE": url, "LAURELS_STORE_WAIT_SECONDS": "5", "LAURELS_SPOOL": "off"}
+            "serve", "--port", 0, env={"LAURELS_STORE": url, "LAURELS_STORE_WAIT_SECONDS": "12", "LAURELS_SPOOL": "off"}
         )
         assert time.monotonic() - began < 45
         assert done.code == 2
         first, *_, last = done.err.splitlines()
-        assert first.endswith("Trying again for 5 seconds.")
+        assert first.endswith("Trying again for 12 seconds.")
         assert last.startswith("No MongoDB server that takes writes can be reached; start it, or check")
 
 
