@@ -215,7 +215,7 @@ class Currency(Struct, frozen=True, kw_only=True):
     owed: int = 0
 
 
-class Spending(Struct, frozen=True, kw_only=True):
+class Spending(Struct, frozen=True, kw_only=True, rename="camel"):
     """An amount of a currency that was spent; `balance` was left after it. `is_replay`: it was spent before, and
     nothing was changed."""
 
@@ -226,7 +226,7 @@ class Spending(Struct, frozen=True, kw_only=True):
     balance: int
     reason: str
     spent_at: datetime
-    is_replay: bool
+    is_replay: bool = False
 
 
 class Dashboard(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -8,9 +8,10 @@ import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from laurels.domain.folding import Revisions, fold
+from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EventRecorded
 from laurels.domain.progress import Progress
+from laurels.domain.revised import Revisions
 from laurels.domain.revisions.amendments import Replay, retract
 from laurels.domain.rules.badges.awards import badge_and_period, badges_of
 from laurels.domain.rules.badges.criteria import Badges, Level, Points, leaves

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from laurels.domain.amounts import Amounts, sum_of
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
-from laurels.domain.folding import Revisions, fold
+from laurels.domain.folding import fold
 from laurels.domain.ledger import CurrencySpent, Entry, EntryBody, EventRecorded, MergedFrom, currencies_of
 from laurels.domain.progress import Progress, Purse
+from laurels.domain.revised import Revisions
 from laurels.domain.revisions.amendments import Replay, backfill, retract
 from laurels.domain.revisions.merging import Account, close_ledger, finish_merge, merge_event
 from laurels.domain.revisions.repointing import Repointing

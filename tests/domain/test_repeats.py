@@ -10,10 +10,11 @@ from laurels.application.queries.badges import badge_states, held_badges, next_b
 from laurels.application.queries.rarity import NOTHING_KNOWN
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
-from laurels.domain.folding import Revisions, fold
+from laurels.domain.folding import fold
 from laurels.domain.ledger import Award, Entry, EventRecorded, EventRetracted, awards_of
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
+from laurels.domain.revised import Revisions
 from laurels.domain.revisions.amendments import Replay, retract
 from laurels.domain.revisions.merging import Account, begin_merge, finish_merge, merge_event
 from laurels.domain.revisions.migration import Differences, migrate_event, migrate_user

@@ -9,9 +9,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from laurels.domain.folding import Revisions, fold
+from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EventRecorded, EventRetracted
 from laurels.domain.progress import Progress
+from laurels.domain.revised import Revisions
 from laurels.domain.revisions.amendments import Replay
 from laurels.domain.revisions.repointing import Repointing
 from laurels.domain.rules.badges.awards import badges_of

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
-from laurels.domain.folding import Revisions, fold
+from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EntryBody, EventRecorded, EventRetracted, awards_of
 from laurels.domain.periods import EPOCH_DAY, MS_PER_DAY
 from laurels.domain.progress import Progress
+from laurels.domain.revised import Revisions
 from laurels.domain.revisions.amendments import retract, settle
 from laurels.domain.revisions.repairing import repair_of, repair_streak
 from laurels.domain.rules.rulebook import Rulebook

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from laurels.client.errors import ServiceUnreachable, WrongField, error_by_code
 from laurels.domain.events import LearningEvent
@@ -85,20 +86,6 @@ class _Repaired(Struct, frozen=True, rename="camel"):
     progress: ProgressAfter
 
 
-class _Spending(Struct, frozen=True, rename="camel"):
-    user_id: str
-    spending_id: str
-    currency: str
-    amount: int
-    balance: int
-    reason: str
-    spent_at: datetime
-
-
-class _Spent(Struct, frozen=True, rename="camel"):
-    spending: _Spending
-
-
 class _Batch(Struct, frozen=True):
     results: list[Result]
 
@@ -132,7 +119,7 @@ LEADERBOARD = read(Leaderboard)
 HISTORY = read(HistoryPage)
 _RECORDED = read(_Recorded)
 _REPAIRED = read(_Repaired)
-_SPENT = read(_Spent)
+_SPENDING = read(Spending, "spending")
 _BATCH = read(_Batch)
 
 
@@ -183,7 +170,7 @@ def read_repaired(answer: Answer) -> Repaired:
 def read_spending(answer: Answer) -> Spending:
     """A spending."""
     is_replay = answer.headers.get("idempotent-replayed") == "true"
-    return Spending(**msgspec.structs.asdict(_SPENT(answer).spending), is_replay=is_replay)
+    return replace(_SPENDING(answer), is_replay=is_replay)
 
 
 def read_results(answer: Answer, count: int) -> list[Result]:

@@ -1,11 +1,22 @@
-"""That a ledger and all that is made of it agree."""
+"""What is learned, and that a ledger and all that is made of it agree."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from laurels import LearningEvent
 from laurels.application.maintenance.rebuild import rebuild
 from laurels.application.maintenance.verification import verify
 from laurels.application.queries.learners.history import history
 from laurels.application.service import Service
+
+
+async def learn(laurels: Service, user_id: str, *days: int) -> None:
+    """Record an event of the user at noon of each of some days of March 2026."""
+    for day in days:
+        at = datetime(2026, 3, day, 12, tzinfo=UTC)
+        event = LearningEvent(user_id=user_id, event_type="talk", event_id=f"{user_id}-{day}", timestamp=at)
+        await laurels.record_event(event)
 
 
 async def assert_sound(*processes: Service) -> None:

@@ -16,10 +16,11 @@ from laurels.application.maintenance.verification import pages_of_users, verify
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.domain.engine import advance
-from laurels.domain.folding import Revisions, fold
+from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EventRecorded
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
+from laurels.domain.revised import Revisions
 from laurels.domain.revisions.amendments import Replay
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.testing.builders import small_rulebook

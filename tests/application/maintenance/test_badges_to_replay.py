@@ -15,10 +15,11 @@ from laurels.application.maintenance.badges_to_replay import Decisions, ReplaySe
 from laurels.application.maintenance.publishing import publish
 from laurels.bootstrap import open_store
 from laurels.domain.engine import advance
-from laurels.domain.folding import Revisions, fold
+from laurels.domain.folding import fold
 from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged, UserMigrated
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
+from laurels.domain.revised import Revisions
 from laurels.domain.revisions.amendments import Crossing, Replay
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.testing.builders import event_entry, small_rulebook

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 from msgspec import UNSET
 
-from laurels import LearningEvent, RepairRefused, UnknownUser
+from laurels import RepairRefused, UnknownUser
 from laurels.application.live.messages import messages_of as streamed
 from laurels.application.maintenance.publishing import Publications
 from laurels.application.queries.views import PauseView, RepairableView
@@ -21,7 +21,7 @@ from laurels.errors import InvalidInput, InvalidProfile
 from laurels.rulebooks.loader import parse_rulebook
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
-from tests.application.maintenance.soundness import assert_sound
+from tests.application.maintenance.soundness import assert_sound, learn
 
 REPAIR = {"repair": {"within": 3, "price": 2}, "own_pauses": {"days": 3}}
 RULES = small_rulebook(streak=REPAIR)
@@ -35,13 +35,6 @@ def old() -> Rulebook:
 @pytest.fixture
 def clock() -> SettableClock:
     return SettableClock(datetime(2026, 3, 5, 12, tzinfo=UTC))
-
-
-async def learn(laurels: Service, user_id: str, *days: int) -> None:
-    for day in days:
-        at = datetime(2026, 3, day, 12, tzinfo=UTC)
-        event = LearningEvent(user_id=user_id, event_type="talk", event_id=f"{user_id}-{day}", timestamp=at)
-        await laurels.record_event(event)
 
 
 def march(day: int) -> date:

@@ -7,14 +7,14 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from laurels import BalanceTooLow, LearningEvent
+from laurels import BalanceTooLow
 from laurels.application.maintenance.publishing import Publications
 from laurels.application.service import Service
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.rulebooks.loader import parse_rulebook
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
-from tests.application.maintenance.soundness import assert_sound
+from tests.application.maintenance.soundness import assert_sound, learn
 
 STREAK = {"repair": {"within": 3, "price": 2}}
 COINS = {"name": "Coins", "events": {"talk": 10}}
@@ -29,13 +29,6 @@ def old() -> Rulebook:
 @pytest.fixture
 def clock() -> SettableClock:
     return SettableClock(datetime(2026, 3, 5, 12, tzinfo=UTC))
-
-
-async def learn(laurels: Service, user_id: str, *days: int) -> None:
-    for day in days:
-        at = datetime(2026, 3, day, 12, tzinfo=UTC)
-        event = LearningEvent(user_id=user_id, event_type="talk", event_id=f"{user_id}-{day}", timestamp=at)
-        await laurels.record_event(event)
 
 
 async def held(laurels: Service, user_id: str) -> tuple[int, int, int]:

@@ -22,9 +22,9 @@ from laurels.application.recording.committer import ATTEMPTS
 from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.refolding import refold, revisions_of
 from laurels.domain.amounts import NONE, Amounts, sum_of
-from laurels.domain.folding import Revisions
 from laurels.domain.ledger import Entry, Notify, Repointed
 from laurels.domain.periods import iso
+from laurels.domain.revised import Revisions
 from laurels.domain.revisions import repointing
 from laurels.domain.revisions.amendments import Amendment, Crossing, Replay, settle
 from laurels.domain.revisions.repointing import Repointing

@@ -13,8 +13,8 @@ from datetime import date
 from msgspec import Struct
 
 from laurels.application.ports.store import Store
-from laurels.domain.folding import Revisions, is_revision
 from laurels.domain.ledger import Entry, EventRecorded, MergedFrom, StreakRepaired, UserMigrated
+from laurels.domain.revised import Revisions, is_revision
 from laurels.domain.rules.badges.criteria import Badges, Criterion, Level, Points, Repeat, Streak, leaves
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import Badge

@@ -129,8 +129,8 @@ class Publications:
         repoint: bool = False,
         on_progress: Callable[[int, int], object] = lambda learners, events: None,
     ) -> Preview:
-        """What a backfill under a rulebook would award, with `repoint` after points are counted anew; one at a time,
-        for each reads the whole ledger. `on_progress` is told of learners and events. Raises StoreError."""
+        """What a backfill under a rulebook would award, with `repoint` after points are counted anew. One at a time,
+        because each reads the whole ledger. `on_progress` is told of learners and events. Raises StoreError."""
         async with self._previewing:
             return await preview(self._store, rulebook, repoint=repoint, on_progress=on_progress)
 

@@ -13,8 +13,9 @@ from laurels.application.ports.store import Store
 from laurels.application.recording.board_keeper import EVERYWHERE_AFTER
 from laurels.application.recording.refolding import refold
 from laurels.application.recording.standings import card_of, standings_of
-from laurels.domain.folding import fold, is_revision
+from laurels.domain.folding import fold
 from laurels.domain.progress import Progress
+from laurels.domain.revised import is_revision
 from laurels.domain.rules.rulebook import Rulebook
 
 

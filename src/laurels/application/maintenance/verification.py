@@ -19,7 +19,7 @@ from laurels.application.recording.refolding import refold
 from laurels.application.recording.standings import card_of, standings_of
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
-from laurels.domain.folding import fold, is_revision
+from laurels.domain.folding import fold
 from laurels.domain.ledger import (
     Award,
     BadgesGiven,
@@ -34,6 +34,7 @@ from laurels.domain.ledger import (
     awards_of,
 )
 from laurels.domain.progress import Progress
+from laurels.domain.revised import is_revision
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook import Rulebook
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from itertools import islice
 from time import monotonic
 
-from laurels.domain.folding import is_revision
 from laurels.domain.ledger import (
     BadgesGiven,
     CurrencySpent,
@@ -17,6 +16,7 @@ from laurels.domain.ledger import (
     ProfileChanged,
 )
 from laurels.domain.progress import Progress
+from laurels.domain.revised import is_revision
 from laurels.domain.rules.rulebook import Rulebook
 
 

@@ -102,8 +102,8 @@ def setting_aside_of(endpoint: Endpoint, refused: SetAside, at: int) -> Delivery
 
 
 def loss_of(endpoint: Endpoint, user_id: str, end: StreakEnd, lost_at: int, now: int, *, repaired: int = 0) -> Delivery:
-    """The message that a streak was lost at `lost_at`. `repaired` is the last day that was ever repaired: a streak that
-    was lost, repaired and lost again without an event in between is told of again."""
+    """The message that a streak was lost at `lost_at`. `repaired` is the last day that was ever repaired: if a streak
+    is lost, repaired and lost again without an event in between, there is a message again."""
     told = {"userId": user_id, "dailyStreak": end.length, "lastDay": day_name(end.last_day)}
     named = (user_id, max(end.last_day, repaired))
     return _due_now(endpoint, STREAK_LOST, user_id, told, named=named, at=lost_at, now=now)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from laurels.domain.amounts import NONE, Amounts
 from laurels.domain.engine import award
-from laurels.domain.folding import Revisions, adjust, fold, hold, observe_event, take_repairs
+from laurels.domain.folding import adjust, fold, hold, observe_event, take_repairs
 from laurels.domain.ledger import (
     Award,
     BadgeRevoked,
@@ -29,6 +29,7 @@ from laurels.domain.ledger import (
     UserMigrated,
 )
 from laurels.domain.progress import Progress
+from laurels.domain.revised import Revisions
 from laurels.domain.rules.badges.awards import badge_and_period, badges_of, is_only_award
 from laurels.domain.rules.badges.goals import Goal, RepeatGoal
 from laurels.domain.rules.rulebook import Rulebook

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from laurels.domain.amounts import NONE, Amounts, sum_of
 from laurels.domain.engine import advance, award, count
 from laurels.domain.events import LearningEvent
-from laurels.domain.folding import Revisions, adjust, hold, take_repair
+from laurels.domain.folding import adjust, hold, take_repair
 from laurels.domain.ledger import (
     Award,
     CurrencySpent,
@@ -36,6 +36,7 @@ from laurels.domain.pauses import Pause, pauses_of
 from laurels.domain.periods import day_of
 from laurels.domain.progress import Progress
 from laurels.domain.repairs import Repair
+from laurels.domain.revised import Revisions
 from laurels.domain.rules.caps import pay
 from laurels.domain.rules.points import EventType
 from laurels.domain.rules.rulebook import Rulebook

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from laurels.domain.amounts import NONE, Amounts, difference
 from laurels.domain.engine import pay_on
-from laurels.domain.folding import Revisions
 from laurels.domain.ledger import Entry, EventRecorded, MergedInto, Repointed, UserMigrated
 from laurels.domain.progress import Progress
+from laurels.domain.revised import Revisions
 from laurels.domain.rules.caps import remember_payment
 from laurels.domain.rules.rulebook import Rulebook
 
