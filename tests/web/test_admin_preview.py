@@ -14,7 +14,6 @@ from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreUnavailable
 from laurels.testing.builders import small_rulebook
 from laurels.web.languages import language
-from laurels.web.pages import admin_preview
 from laurels.web.pages.admin_preview import preview_parts
 
 
@@ -41,9 +40,8 @@ class Held(Publications):
 
 
 @pytest.fixture
-def parts(monkeypatch: pytest.MonkeyPatch) -> Callable[[Publications], Any]:
-    monkeypatch.setattr(admin_preview, "INTERVAL", 0.001)
-    return lambda publications: preview_parts(publications, small_rulebook(), language("en"), people=7)
+def parts() -> Callable[[Publications], Any]:
+    return lambda publications: preview_parts(publications, small_rulebook(), language("en"), people=7, interval=0.001)
 
 
 async def test_the_page_says_how_far_it_has_come_and_then_what_was_found(parts: Callable[[Publications], Any]) -> None:

@@ -13,6 +13,7 @@ from laurels.arguments import event_of
 from laurels.client import calls
 from laurels.client.answers import Outcome
 from laurels.client.calls import Call
+from laurels.client.tracking.backoff import Backoff
 from laurels.client.tracking.sender import Listeners
 from laurels.client.tracking.tracker import Tracker
 from laurels.client.transport import AsyncConnections, Connections, Token, Transport
@@ -25,6 +26,7 @@ R = TypeVar("R")
 
 MAX_EVENTS = 100_000
 FLUSH_INTERVAL = 1.0
+RETRY_INTERVAL = 1.0
 TIMEOUT = 30.0
 
 
@@ -39,6 +41,7 @@ class _Tracking:
         storage: str | Path | None = None,
         max_events: int = MAX_EVENTS,
         flush_interval: float = FLUSH_INTERVAL,
+        retry_interval: float = RETRY_INTERVAL,
         timeout: float = TIMEOUT,
         on_accepted: Callable[[Recorded | Queued], object] | None = None,
         on_rejected: Callable[[LearningEvent, LaurelsError], object] | None = None,
@@ -51,17 +54,20 @@ class _Tracking:
 
         The others are about `track`. `storage` is a folder on this machine's disk, which belongs to one service; None
         keeps events in memory. `max_events` may wait; beyond that the oldest are dropped. An event waits
-        `flush_interval` seconds for others. `on_accepted` gets what became of each event; `on_rejected` an event that
-        was refused for good, and why; `on_dropped` what had to be dropped; `on_error` why sending failed, and in how
-        many seconds it is tried again (None where it is the disk that failed). The last three are logged, too, as
-        laurels.client. Raises SettingsError, or StoreUnavailable where the folder cannot be used.
+        `flush_interval` seconds for others. After a failure the client waits `retry_interval` seconds, after each
+        further one twice as long, up to sixty times that. `on_accepted` gets what became of each event; `on_rejected`
+        an event that was refused for good, and why; `on_dropped` what had to be dropped; `on_error` why sending failed,
+        and in how many seconds it is tried again (None where it is the disk that failed). The last three are logged,
+        too, as laurels.client. Raises SettingsError, or StoreUnavailable where the folder cannot be used.
         """
         self._transport = Transport(url, token, timeout)
         listeners = Listeners(
             on_accepted=on_accepted, on_rejected=on_rejected, on_dropped=on_dropped, on_error=on_error
         )
         folder = None if storage is None else Path(storage)
-        self._tracker = Tracker(self._transport, folder, max_events, flush_interval, listeners)
+        self._tracker = Tracker(
+            self._transport, folder, max_events, flush_interval, listeners, backoff=Backoff(retry_interval)
+        )
 
     @property
     def url(self) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from laurels.application.live import feeds as live_feeds
 from laurels.application.live.feeds import (
     KEPT,
     PAGE,
@@ -25,7 +24,6 @@ from laurels.application.live.messages import Message, Place
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.errors import InvalidQuery
-from laurels.storage.sqlite import ledger as sqlite_ledger
 from laurels.testing.builders import learning_event, small_rulebook
 
 SOON = 30.0
@@ -63,8 +61,12 @@ async def record(laurels: Service, count: int) -> None:
 
 
 async def test_what_this_process_records_is_told_at_once(laurels: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Who looks for the writes of others comes too late to be the one who told.
-    monkeypatch.setattr(sqlite_ledger, "WATCH_INTERVAL", 3_600)
+    async def silent() -> AsyncIterator[None]:
+        await asyncio.Event().wait()
+        yield
+
+    # The store tells nothing of what was written, so that it is the recorder that tells.
+    monkeypatch.setattr(laurels.store.ledger, "watch", silent)
     feed = laurels.live.follow_user("ada")
     await take(feed, "0")
     await asyncio.sleep(0.1)
@@ -151,6 +153,20 @@ async def test_at_the_end_everybody_who_waits_is_told_and_who_comes_later_too(la
     assert await late.take(60) == []
 
 
+def user_feed(laurels: Service, users: UserChannel, backlog: Backlog) -> UserFeed:
+    """All messages of ada."""
+    return UserFeed(
+        "ada",
+        Place(0),
+        users,
+        backlog=backlog,
+        learners=laurels.learners,
+        rulebook=small_rulebook(),
+        clock=laurels.clock,
+        on_close=lambda: None,
+    )
+
+
 class Counted(Signal):
     """Counts how often anybody begins to wait for it."""
 
@@ -168,16 +184,7 @@ async def test_whose_stream_ends_wakes_nobody_else(laurels: Service, followed: s
     def follow() -> Feed:
         if followed == "board":
             return BoardFeed("", boards, on_close=lambda: None)
-        return UserFeed(
-            "ada",
-            Place(0),
-            users,
-            backlog=Backlog(laurels.store),
-            learners=laurels.learners,
-            rulebook=small_rulebook(),
-            clock=laurels.clock,
-            on_close=lambda: None,
-        )
+        return user_feed(laurels, users, Backlog(laurels.store))
 
     boards, users = BoardChannel(), UserChannel()
     boards.signal = users.signal = signal
@@ -218,7 +225,6 @@ async def test_few_of_many_who_are_behind_read_at_once(laurels: Service, monkeyp
 async def test_who_has_to_wait_for_a_read_is_given_a_heartbeat_and_later_all(
     laurels: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_feeds, "TURN_PATIENCE", 0.01)
     await record(laurels, 3)
     entries = laurels.store.ledger.entries
     goes_on = asyncio.Event()
@@ -231,7 +237,8 @@ async def test_who_has_to_wait_for_a_read_is_given_a_heartbeat_and_later_all(
         return await entries(*args, **options)
 
     monkeypatch.setattr(laurels.store.ledger, "entries", hanging)
-    feeds = [laurels.live.follow_user("ada", last_id="0") for _ in range(READS + 1)]
+    users, backlog = UserChannel(), Backlog(laurels.store, patience=0.01)
+    feeds = [user_feed(laurels, users, backlog) for _ in range(READS + 1)]
     reading = [asyncio.create_task(take(feed, "3")) for feed in feeds[:READS]]
     async with asyncio.timeout(SOON):
         while hanging_ones < READS:  # noqa: ASYNC110  nobody tells

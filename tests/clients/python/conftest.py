@@ -48,7 +48,9 @@ def new_client(tmp_path: Path) -> Iterator[NewClient]:
     made: list[Client] = []
 
     def new(url: str, **options: Any) -> Client:
-        made.append(Client(url, **{"storage": tmp_path / "queue", "flush_interval": 0.05, "timeout": 10} | options))
+        usual: dict[str, Any] = {"storage": tmp_path / "queue", "timeout": 10}
+        usual |= {"flush_interval": 0.05, "retry_interval": 0.05}
+        made.append(Client(url, **usual | options))
         return made[-1]
 
     yield new

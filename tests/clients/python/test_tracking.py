@@ -17,7 +17,7 @@ import pytest
 
 from laurels import EventConflict, InvalidEvent, LaurelsError, LearningEvent, Recorded, StoreUnavailable
 from laurels.client import Client, NotStored, RequestRefused, ServiceUnreachable
-from laurels.client.tracking import backoff
+from laurels.client.tracking.backoff import Backoff
 from laurels.client.tracking.journal import Segment
 from laurels.client.tracking.sender import Listeners
 from laurels.client.tracking.tracker import Tracker
@@ -30,13 +30,6 @@ from tests.waiting import wait_until
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 Failure = tuple[LaurelsError, float | None]
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failures are tried again soon; what the service asks for stays as long as it is."""
-    monkeypatch.setattr(backoff, "FIRST", 0.05)
-    monkeypatch.setattr(backoff, "LONGEST", 0.2)
 
 
 def in_a_process(program: str, *arguments: str) -> subprocess.Popen[str]:
@@ -175,7 +168,7 @@ class TestFailures:
         client = new_client(service.url, on_error=lambda _, wait: waits.append(wait))
         client.track("ada", "visualize")
         assert client.flush(60) == 0
-        for wait, most in zip(waits, [0.05, 0.1, 0.2, 0.2, 0.2], strict=True):
+        for wait, most in zip(waits, [0.05, 0.1, 0.2, 0.4, 0.8], strict=True):
             assert wait is not None
             assert most / 2 <= wait <= most
 
@@ -232,7 +225,7 @@ class TestTheQueue:
     def test_processes_share_a_folder(self, service: ScriptedService, new_client: NewClient, tmp_path: Path) -> None:
         one = new_client(service.url, flush_interval=3_600)
         transport = Transport(service.url, None, 10)
-        other = Tracker(transport, tmp_path / "queue", 1_000, 0.05, Listeners(), look_round=0.05)
+        other = Tracker(transport, tmp_path / "queue", 1_000, 0.05, Listeners(), backoff=Backoff(0.05), look_round=0.05)
         one.track("ada", "visualize", event_id="one")
         other.track(LearningEvent(user_id="ada", event_type="visualize", event_id="other"))
         assert other.flush(10) == 0

@@ -16,7 +16,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from laurels.errors import SettingsError
-from laurels.http.server import connections, turns
 from laurels.http.server.connections import BoundedProtocol, check_server
 from laurels.http.server.transport import READ
 
@@ -61,14 +60,21 @@ async def answers_with_size(_scope: Scope, receive: Receive, send: Send) -> None
 
 
 class Counted(BoundedProtocol):
-    """Counts the pieces of bodies that one turn of the event loop reads."""
+    """Counts the pieces of bodies that one turn of the event loop reads. Each turn reads as little as possible."""
 
+    share_seconds = turn_seconds = 0
     now = most = 0
 
     def on_body(self, body: bytes) -> None:
         Counted.now += 1
         Counted.most = max(Counted.most, Counted.now)
         super().on_body(body)
+
+
+class Hasty(BoundedProtocol):
+    """Gives up a refused client at once."""
+
+    linger_seconds = 0.01
 
 
 class Measured(BoundedProtocol):
@@ -104,10 +110,7 @@ async def connected(
             await asyncio.sleep(0.001)
 
 
-async def test_bodies_of_thousands_of_chunks_give_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "TURN", 0)
-    for module in (turns, connections):
-        monkeypatch.setattr(module, "SHARE", 0)
+async def test_bodies_of_thousands_of_chunks_give_others_their_turn() -> None:
     Counted.now = Counted.most = 0
 
     async def tick() -> None:
@@ -131,9 +134,8 @@ async def test_bodies_of_thousands_of_chunks_give_others_their_turn(monkeypatch:
 
 
 @pytest.mark.parametrize("chunk", [CHUNK, b"1;" + b"x" * 1_000 + b"\r\nx\r\n"])
-async def test_chunks_that_nobody_reads_are_not_taken_for_ever(monkeypatch: pytest.MonkeyPatch, chunk: bytes) -> None:
-    monkeypatch.setattr(connections, "LINGER", 0.01)
-    async with connected(answers_at_once) as (reader, writer), asyncio.timeout(20):
+async def test_chunks_that_nobody_reads_are_not_taken_for_ever(chunk: bytes) -> None:
+    async with connected(answers_at_once, Hasty) as (reader, writer), asyncio.timeout(20):
         writer.write(CHUNKED)
         await reader.readuntil(b"seen")
         with pytest.raises(ConnectionError):  # noqa: PT012  at one of them

@@ -116,17 +116,19 @@ class UserChannel:
 
 
 class Backlog:
-    """Reads the ledger for those who are behind, a few at once."""
+    """Reads the ledger for streams that are behind, a few at once. A read waits up to `patience` seconds for its
+    turn."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, patience: float = TURN_PATIENCE) -> None:
         self._store = store
+        self._patience = patience
         self._places = asyncio.Semaphore(READS)
 
     async def entries(self, user_id: str, *, after: int, limit: int) -> list[Entry]:
         """See the ledger. Raises StoreError, also where it is not its turn for too long: there is time for a heartbeat
         then."""
         try:
-            async with asyncio.timeout(TURN_PATIENCE):
+            async with asyncio.timeout(self._patience):
                 await self._places.acquire()
         except TimeoutError:
             raise StoreUnavailable("Many streams read the ledger; this one tries again in a moment.") from None

@@ -19,7 +19,7 @@ from msgspec import Struct
 from laurels.client.answers import Answer, read_batch, read_results
 from laurels.client.calls import Call
 from laurels.client.errors import NotStored, ServiceUnreachable, error_of, retry_after_of
-from laurels.client.tracking.backoff import back_off
+from laurels.client.tracking.backoff import Backoff
 from laurels.client.tracking.clock import ServerClock
 from laurels.client.tracking.journal import OWN_TIME, event_in
 from laurels.client.tracking.queue import Entry, Queue
@@ -87,12 +87,14 @@ class Sender:
         listeners: Listeners,
         flush_interval: float,
         *,
+        backoff: Backoff,
         look_round: float = LOOK_ROUND,
     ) -> None:
         self._queue = queue
         self._transport = transport
         self._listeners = listeners
         self._flush_interval = flush_interval
+        self._backoff = backoff
         self._look_round = look_round
         self._clock = ServerClock()
         self._has_asked_time = False
@@ -254,12 +256,13 @@ class Sender:
         return time.monotonic() < self._waits_until
 
     def _failed(self, error: LaurelsError, retry_after: float | None) -> None:
-        wait = back_off(self._failures, retry_after)
+        wait = self._backoff.seconds(self._failures, retry_after)
         self._failures += 1
         self._due = time.monotonic() + wait
         if retry_after is not None:
             self._waits_until = self._due
-        _logger.warning("%s wait; tried again in %.1f s: %s", counted(self._queue.size, "event"), wait, error)
+        waiting = counted(self._queue.size, "event waits", "events wait")
+        _logger.warning("%s; tried again in %.1f s: %s", waiting, wait, error)
         self._tell(self._listeners.on_error, error, wait)
 
     def _reject(self, event: LearningEvent, error: LaurelsError) -> None:

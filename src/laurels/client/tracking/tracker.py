@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from uuid_utils import uuid7
 
 from laurels.client.events import encoded
+from laurels.client.tracking.backoff import Backoff
 from laurels.client.tracking.journal import GIVEN_TIME, OWN_TIME
 from laurels.client.tracking.queue import Queue
 from laurels.client.tracking.sender import LOOK_ROUND, Listeners, Sender
@@ -33,10 +34,11 @@ class Tracker:
         flush_interval: float,
         listeners: Listeners,
         *,
+        backoff: Backoff,
         look_round: float = LOOK_ROUND,
     ) -> None:
         self._queue = Queue(folder, max_events, self._unstored)
-        self._sender = Sender(self._queue, transport, listeners, flush_interval, look_round=look_round)
+        self._sender = Sender(self._queue, transport, listeners, flush_interval, backoff=backoff, look_round=look_round)
         self._process = os.getpid()
         self._is_closed = False
         # What an earlier process left.

@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from laurels.errors import SettingsError
 from laurels.http.server.addresses import client_of
 from laurels.http.server.transport import READ, BoundedReads, CoalescingTransport
-from laurels.http.server.turns import SHARE, Turns
+from laurels.http.server.turns import SHARE, TURN, Turns
 from laurels.http.wire.problems import plain_refusal
 
 # What is used here of uvicorn's classes and is no public interface. `pyproject.toml` names the versions that have it.
@@ -120,6 +120,9 @@ class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol within `limits`, which are set once for the process."""
 
     limits: ClassVar[ConnectionLimits] = ConnectionLimits()
+    share_seconds: ClassVar[float] = SHARE
+    turn_seconds: ClassVar[float] = TURN
+    linger_seconds: ClassVar[float] = LINGER
     _of_address: ClassVar[Counter[str]] = Counter()
     _turns: ClassVar[Turns | None] = None
 
@@ -218,8 +221,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         turns = self._turns
         if turns is None or turns.loop is not self.loop:
-            turns = BoundedProtocol._turns = Turns(self.loop)
-        if not turns.are_free or self._read_until(monotonic() + SHARE):
+            turns = type(self)._turns = Turns(self.loop, share=self.share_seconds, turn=self.turn_seconds)
+        if not turns.are_free or self._read_until(monotonic() + turns.share):
             self._waits_for_turn = True
             self._transport.hold_reading()
             turns.wait(self)
@@ -355,7 +358,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._transport.finish()
         self.flow.resume_reading()
         self._stop_waiting()
-        self._head_timer = self.loop.call_later(LINGER, self._give_up)
+        self._head_timer = self.loop.call_later(self.linger_seconds, self._give_up)
 
     def _wait_for_head(self) -> None:
         self._head_timer = self.loop.call_later(self.limits.head_seconds, self._give_up)

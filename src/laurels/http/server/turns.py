@@ -25,10 +25,12 @@ class Reader(Protocol):
 
 
 class Turns:
-    """Those of one event loop that wait to be read."""
+    """The connections of one event loop that wait to be read. `share` and `turn`: see SHARE and TURN."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, share: float = SHARE, turn: float = TURN) -> None:
         self.loop = loop
+        self.share = share
+        self._turn = turn
         self._waiting: deque[Reader] = deque()
         self._next: asyncio.Handle | None = None
 
@@ -46,10 +48,10 @@ class Turns:
     def _take(self) -> None:
         self._next = None
         now = monotonic()
-        until = now + TURN
+        until = now + self._turn
         while self._waiting:
             reader = self._waiting.popleft()
-            if reader.take_turn(now + SHARE):
+            if reader.take_turn(now + self.share):
                 self._waiting.append(reader)
             now = monotonic()
             if now > until:

@@ -67,9 +67,15 @@ async def previewing_page(
 
 
 async def preview_parts(
-    publications: Publications, rulebook: Rulebook, language: Language, *, people: int, repoint: bool = False
+    publications: Publications,
+    rulebook: Rulebook,
+    language: Language,
+    *,
+    people: int,
+    repoint: bool = False,
+    interval: float = INTERVAL,
 ) -> AsyncGenerator[str]:
-    """Lines of progress, one after the other, and then what was found. There are about so many `people`."""
+    """A line of progress every `interval` seconds, then the result. `people` is about how many learners there are."""
     reached = _Reached()
     _, number = language.text, language.number
     made = asyncio.create_task(
@@ -77,7 +83,7 @@ async def preview_parts(
     )
     try:
         yield '<div class="trying" role="status">'
-        while not (await asyncio.wait({made}, timeout=INTERVAL))[0]:
+        while not (await asyncio.wait({made}, timeout=interval))[0]:
             line = _(
                 "{learners} of about {people} learners and {events} events are read. Leaving this page stops it.",
                 learners=number(reached.learners),
