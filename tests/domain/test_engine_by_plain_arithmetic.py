@@ -196,8 +196,8 @@ class TestAgainstThePlainestWay:
         plain.award()
         assert set(progress.awards) == plain.held
         assert progress.total_points == plain.total
-        for badge, goal in zip(rulebook.badges, rulebook.goals, strict=True):
-            shown = goal.progress(progress)
+        for badge, requirement in zip(rulebook.badges, rulebook.requirements, strict=True):
+            shown = requirement.progress(progress)
             assert (shown.fraction == 1.0) == plain.is_held(badge)
             assert shown.fraction == (shown.current / shown.target if shown.target else 1.0)
             if isinstance(badge.criterion, Level):

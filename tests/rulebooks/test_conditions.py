@@ -68,7 +68,7 @@ descriptions = { de = "Lies {target}-mal." }"""
 
     def test_they_share_one_measure(self) -> None:
         with_tiers = parse_rulebook(HEAD + badge("reader", self.TIERS))
-        assert len({goal.measure.index for goal in with_tiers.goals}) == 1  # type: ignore[attr-defined]
+        assert len({requirement.measure.index for requirement in with_tiers.requirements}) == 1  # type: ignore[attr-defined]
 
     def test_a_rulebook_goes_through_json_whole(self) -> None:
         rules = parse_rulebook(HEAD + badge("reader", self.TIERS + "\nfrom = 2026-01-01\nhidden = true"))

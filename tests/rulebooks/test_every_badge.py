@@ -191,13 +191,13 @@ def is_simple(badge: Badge) -> bool:
 def test_it_is_earned_once_and_its_progress_rises_to_exactly_one(wanted: Wanted) -> None:
     rules, badge = wanted
     progress = fresh(rules)
-    goal = rules.goals[wanted.place]
+    requirement = rules.requirements[wanted.place]
     brought: list[str] = []
-    fraction = goal.progress(progress).fraction
+    fraction = requirement.progress(progress).fraction
     assert 0.0 <= fraction < 1.0
     for made in until_held(wanted):
         brought += record(progress, made, rules)
-        shown = goal.progress(progress)
+        shown = requirement.progress(progress)
         assert fraction <= shown.fraction <= 1.0
         fraction = shown.fraction
         is_earned = is_held(progress, badge.id)
@@ -211,7 +211,7 @@ def test_it_is_earned_once_and_its_progress_rises_to_exactly_one(wanted: Wanted)
     for made in until_held(wanted):
         brought += record(progress, made, rules)
     assert brought.count(badge.id) == 1
-    assert goal.progress(progress).fraction == 1.0
+    assert requirement.progress(progress).fraction == 1.0
 
 
 @by_id([wanted for wanted in ALL if is_simple(wanted.badge)])
@@ -222,7 +222,7 @@ def test_it_is_not_held_one_event_short(wanted: Wanted) -> None:
     for made in before:
         record(progress, made, rules)
     assert badge.id not in progress.awards
-    shown = rules.goals[wanted.place].progress(progress)
+    shown = rules.requirements[wanted.place].progress(progress)
     assert shown.target - shown.current == 1
     assert badge.id in record(progress, last, rules)
 
@@ -271,7 +271,7 @@ def test_it_takes_events_of_its_days(wanted: Wanted) -> None:
     for made in events_for(badge.criterion, rules, badge.until_day.toordinal() + 1):
         record(progress, made, rules)
     assert badge.id not in progress.awards
-    assert rules.goals[wanted.place].progress(progress).current == 0
+    assert rules.requirements[wanted.place].progress(progress).current == 0
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -279,11 +279,11 @@ def test_all_of_them_can_be_held_by_one_person(name: str) -> None:
     rules = load_rulebook(name)
     progress = fresh(rules)
     brought: list[str] = []
-    fractions = [goal.progress(progress).fraction for goal in rules.goals]
+    fractions = [requirement.progress(progress).fraction for requirement in rules.requirements]
     for number, made in enumerate(made for badge in rules.badges for made in until_held(Wanted(rules, badge))):
         brought += record(progress, made, rules)
         if number % 10 == 0:
-            shown = [goal.progress(progress).fraction for goal in rules.goals]
+            shown = [requirement.progress(progress).fraction for requirement in rules.requirements]
             assert all(before <= after for before, after in zip(fractions, shown, strict=True))
             held = {badge.id for badge, fraction in zip(rules.badges, shown, strict=True) if fraction == 1.0}
             assert held == set(badges_of(progress.awards))

@@ -15,7 +15,7 @@ from laurels.domain.ledger import Award, Boosted, Outcome, Unpaid
 from laurels.domain.periods import day_of
 from laurels.domain.progress import Progress
 from laurels.domain.rules.badges.awards import is_held
-from laurels.domain.rules.badges.goals import Goal, RepeatGoal
+from laurels.domain.rules.badges.requirements import RepeatRequirement, Requirement
 from laurels.domain.rules.boosts import boost_on
 from laurels.domain.rules.caps import pay
 from laurels.domain.rules.currencies import BadgePay
@@ -149,7 +149,7 @@ def award(
         # In rulebook order, so that a replay awards in the same order.
         for position in sorted(set(candidates)):
             badge = rulebook.badges[position]
-            for award_id in _due(progress, badge.id, rulebook.goals[position]):
+            for award_id in _due(progress, badge.id, rulebook.requirements[position]):
                 awarded = pays.award(award_id, badge.id, at)
                 awards.append(awarded)
                 brought += hold(progress, awarded, rulebook, is_dated=is_dated)
@@ -157,11 +157,13 @@ def award(
     return awards
 
 
-def _due(progress: Progress, badge_id: str, goal: Goal) -> Sequence[str]:
+def _due(progress: Progress, badge_id: str, requirement: Requirement) -> Sequence[str]:
     """The ids of the awards of a badge that are met, not held, and not taken back by hand."""
-    if isinstance(goal, RepeatGoal):
-        return [each for each in goal.met(progress) if each not in progress.awards and each not in progress.revoked]
-    if badge_id in progress.awards or badge_id in progress.revoked or not goal.is_met(progress):
+    if isinstance(requirement, RepeatRequirement):
+        return [
+            each for each in requirement.met(progress) if each not in progress.awards and each not in progress.revoked
+        ]
+    if badge_id in progress.awards or badge_id in progress.revoked or not requirement.is_met(progress):
         return ()
     # It may have been earned while it could be earned again.
     return () if is_held(progress, badge_id) else (badge_id,)

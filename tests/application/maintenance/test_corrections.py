@@ -194,5 +194,5 @@ async def test_retracting_is_never_having_had_it(two: list[Service], seed: int, 
         day: (held.events, held.hours) for day, held in other.days.items()
     }
     assert {day for day, held in progress.board_days.items() if held.events} == set(other.board_days)
-    met = {each.id for position, each in enumerate(RULES.badges) if RULES.goals[position].is_met(progress)}
+    met = {each.id for position, each in enumerate(RULES.badges) if RULES.requirements[position].is_met(progress)}
     assert {each for each in progress.awards if each != "kept"} == met - {"kept"}

@@ -245,7 +245,7 @@ async def test_a_merge_that_is_not_finished_is_found_and_holds_up_others(
         await each.projector.flush()
     [found] = (await verify(second.store, RULES)).differences
     assert (found.user_id, "not finished" in found.what) == ("old", True)
-    # Else what is to come would find its goal closed.
+    # Else what is to come would find the ledger closed that it moves to.
     with pytest.raises(InvalidInput, match="laurels users merge old ada"):
         await second.merging.merge("ada", "bob", reason="x")
     assert (await second.learners.progress("bob")).merging == []

@@ -86,7 +86,7 @@ class Merging:
         merge = _Merge(self._store, self._recorder, into, page=self._page, reason=reason, caller=caller)
         try:
             account = await account_of(self._store, source)
-            _require_goal(account, into)
+            _require_destination(account, into)
         except (UserDeleted, UserMerged):
             if source in target.merging:
                 await merge.withdraw(source)
@@ -121,7 +121,7 @@ class _Merge:
         """Close a ledger; what stood in it then.
 
         A user whom somebody is being merged into stays open until that is done. Since each merge is announced before it
-        closes anything, no two of them can close each other's goal.
+        closes anything, no two of them can close each other's destination.
         """
         source = account.user_id
         for _ in range(ATTEMPTS):
@@ -130,7 +130,7 @@ class _Merge:
             announced, account = account, await account_of(self._store, source)
             try:
                 if account.closing is not None:
-                    _require_goal(account, self._into)
+                    _require_destination(account, self._into)
                     return account
                 _require_no_merge_into(account)
                 if account.seq == announced.seq and await self._write(
@@ -238,7 +238,7 @@ async def _read(store: Store, user_id: str) -> Account:
     return account
 
 
-def _require_goal(account: Account, into: str) -> None:
+def _require_destination(account: Account, into: str) -> None:
     if account.closing is not None and account.closing.into != into:
         raise UserMerged(account.user_id, account.closing.into)
 

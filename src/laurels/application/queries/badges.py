@@ -16,7 +16,7 @@ from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
 from laurels.domain.rules.badges.awards import badge_and_period, badges_of
 from laurels.domain.rules.badges.criteria import CriterionProgress
-from laurels.domain.rules.badges.goals import Goal, RepeatGoal
+from laurels.domain.rules.badges.requirements import RepeatRequirement, Requirement
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import Badge
 
@@ -131,10 +131,10 @@ def badge_states(progress: Progress, rulebook: Rulebook, shares: Shares, today: 
     """
     earned = {view.badge_id: view for view in held_badges(progress.awards.values(), rulebook)}
     states: list[BadgeStateView] = []
-    for badge, goal in zip(rulebook.badges, rulebook.goals, strict=True):
+    for badge, requirement in zip(rulebook.badges, rulebook.requirements, strict=True):
         award = earned.get(badge.id)
         is_concealed = badge.hidden and award is None
-        seen = NOTHING_SHOWN if is_concealed else _progress(goal, progress, today)
+        seen = NOTHING_SHOWN if is_concealed else _progress(requirement, progress, today)
         count, last_earned_at = (UNSET, UNSET) if award is None else (award.count, award.last_earned_at)
         if badge.repeat is not None and not is_concealed:
             count = 0 if award is None else award.count or 1
@@ -163,12 +163,16 @@ def badge_states(progress: Progress, rulebook: Rulebook, shares: Shares, today: 
     return states
 
 
-def _progress(goal: Goal, progress: Progress, today: int) -> CriterionProgress:
-    return goal.progress_on(progress, today) if isinstance(goal, RepeatGoal) else goal.progress(progress)
+def _progress(requirement: Requirement, progress: Progress, today: int) -> CriterionProgress:
+    return (
+        requirement.progress_on(progress, today)
+        if isinstance(requirement, RepeatRequirement)
+        else requirement.progress(progress)
+    )
 
 
-def _is_complete(goal: Goal, progress: Progress, today: int, *, is_held: bool) -> bool:
-    return goal.award_id_on(today) in progress.awards if isinstance(goal, RepeatGoal) else is_held
+def _is_complete(requirement: Requirement, progress: Progress, today: int, *, is_held: bool) -> bool:
+    return requirement.award_id_on(today) in progress.awards if isinstance(requirement, RepeatRequirement) else is_held
 
 
 def next_badges(progress: Progress, rulebook: Rulebook, today: int) -> list[NextBadge]:
@@ -177,11 +181,11 @@ def next_badges(progress: Progress, rulebook: Rulebook, today: int) -> list[Next
     `today`."""
     held = set(badges_of(progress.awards))
     nearest: list[NextBadge] = []
-    for badge, goal in zip(rulebook.badges, rulebook.goals, strict=True):
+    for badge, requirement in zip(rulebook.badges, rulebook.requirements, strict=True):
         is_over = badge.until_day is not None and badge.until_day.toordinal() < today
-        is_complete = _is_complete(goal, progress, today, is_held=badge.id in held)
+        is_complete = _is_complete(requirement, progress, today, is_held=badge.id in held)
         if not badge.hidden and not is_over and not is_complete:
-            seen = _progress(goal, progress, today)
+            seen = _progress(requirement, progress, today)
             nearest.append(NextBadge(badge.id, badge.name, seen.current, seen.target, seen.fraction))
     nearest.sort(key=lambda open_badge: -open_badge.fraction)
     return nearest[:NEAREST]

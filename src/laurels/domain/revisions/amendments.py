@@ -31,7 +31,7 @@ from laurels.domain.ledger import (
 from laurels.domain.progress import Progress
 from laurels.domain.revised import Revisions
 from laurels.domain.rules.badges.awards import badge_and_period, badges_of, is_only_award
-from laurels.domain.rules.badges.goals import Goal, RepeatGoal
+from laurels.domain.rules.badges.requirements import RepeatRequirement, Requirement
 from laurels.domain.rules.rulebook import Rulebook
 
 
@@ -199,7 +199,7 @@ def retract(
         for position, badge in enumerate(rulebook.badges):
             if not badge.revocable:
                 continue
-            for held in _without_ground(without, badge.id, rulebook.goals[position]):
+            for held in _without_ground(without, badge.id, rulebook.requirements[position]):
                 _let_go(without, held, rulebook)
                 revoked.append(held)
                 found = True
@@ -235,13 +235,13 @@ def settle(
     )
 
 
-def _without_ground(progress: Progress, badge_id: str, goal: Goal) -> list[Award]:
+def _without_ground(progress: Progress, badge_id: str, requirement: Requirement) -> list[Award]:
     """The awards of a badge that are held and not met."""
-    if isinstance(goal, RepeatGoal):
-        met = set(goal.met(progress))
-        return [held for each, held in progress.awards.items() if each not in met and goal.decides(each)]
+    if isinstance(requirement, RepeatRequirement):
+        met = set(requirement.met(progress))
+        return [held for each, held in progress.awards.items() if each not in met and requirement.decides(each)]
     held = progress.awards.get(badge_id)
-    return [] if held is None or goal.is_met(progress) else [held]
+    return [] if held is None or requirement.is_met(progress) else [held]
 
 
 def _let_go(progress: Progress, held: Award, rulebook: Rulebook) -> None:

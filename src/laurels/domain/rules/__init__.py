@@ -1,1 +1,1 @@
-"""What a rulebook is: criteria, measures, goals, points, levels, caps."""
+"""What a rulebook is: criteria, measures, requirements, points, levels, caps."""

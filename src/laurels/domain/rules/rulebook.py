@@ -35,9 +35,17 @@ from laurels.domain.rules.badges.criteria import (
     Within,
     signature,
 )
-from laurels.domain.rules.badges.goals import NEVER, AllGoal, AnyGoal, Goal, HeldGoal, LeafGoal, RepeatGoal
 from laurels.domain.rules.badges.measures import SUM_SCALE, EventMeasure, MeasureUpdate, StateMeasure, measure_for
 from laurels.domain.rules.badges.reachability import check_reachable
+from laurels.domain.rules.badges.requirements import (
+    NEVER,
+    AllRequirement,
+    AnyRequirement,
+    HeldRequirement,
+    LeafRequirement,
+    RepeatRequirement,
+    Requirement,
+)
 from laurels.domain.rules.badges.tiers import expand
 from laurels.domain.rules.boosts import boosts_of
 from laurels.domain.rules.consistency import check_consistency
@@ -106,8 +114,8 @@ class Rulebook:
         self.dependents: dict[str, list[int]] = {}
         self._measures: dict[str, EventMeasure | StateMeasure] = {}
         self._event_types_of: dict[int, frozenset[str]] = {}
-        self.goals: list[Goal] = [
-            self._goal(badge, position) if only is None or badge.id in only else NEVER
+        self.requirements: list[Requirement] = [
+            self._requirement(badge, position) if only is None or badge.id in only else NEVER
             for position, badge in enumerate(self.badges)
         ]
         check_reachable(data, placed)
@@ -263,20 +271,22 @@ class Rulebook:
         """The measures that grow when `badge` is awarded."""
         return self._badge_measures_by_kind[badge.category, badge.rarity]
 
-    def _goal(self, badge: Badge, position: int) -> Goal:
+    def _requirement(self, badge: Badge, position: int) -> Requirement:
         within = Within.of(badge.from_day, badge.until_day)
         for required in badge.requires:
             self.dependents.setdefault(required, []).append(position)
         if badge.repeat is not None:
-            return self._repeat_goal(badge, badge.repeat, position, within)
-        goal = self._tie(badge.criterion, position, within)
+            return self._repeat_requirement(badge, badge.repeat, position, within)
+        requirement = self._tie(badge.criterion, position, within)
         if not badge.requires:
-            return goal
+            return requirement
         # Shown like `all`: a criterion that is met is not yet the badge.
-        parts = goal.parts if isinstance(goal, AllGoal) else [goal]
-        return AllGoal([*parts, *(HeldGoal(required) for required in badge.requires)])
+        parts = requirement.parts if isinstance(requirement, AllRequirement) else [requirement]
+        return AllRequirement([*parts, *(HeldRequirement(required) for required in badge.requires)])
 
-    def _repeat_goal(self, badge: Badge, repeat: Repeat, position: int, within: Within | None) -> RepeatGoal:
+    def _repeat_requirement(
+        self, badge: Badge, repeat: Repeat, position: int, within: Within | None
+    ) -> RepeatRequirement:
         leaf = badge.criterion
         assert isinstance(leaf, Count | Distinct | Sum)  # noqa: S101  `check_consistency` has asked
         key = "repeat " + signature(leaf, within)
@@ -287,7 +297,7 @@ class Rulebook:
         assert isinstance(measure, EventMeasure)  # noqa: S101  no other has such a key
         threshold = leaf.target * measure.scale
         measure.add_target(threshold, position)
-        return RepeatGoal(badge.id, repeat, measure, leaf.target, threshold, badge.requires)
+        return RepeatRequirement(badge.id, repeat, measure, leaf.target, threshold, badge.requires)
 
     def _keep(self, key: str, measure: EventMeasure | StateMeasure, leaf: Leaf) -> None:
         self._measures[key] = measure
@@ -295,11 +305,11 @@ class Rulebook:
             named = [leaf.event] if isinstance(leaf.event, str) else leaf.event
             self._event_types_of[measure.index] = frozenset(self.event_types if named is None else named)
 
-    def _tie(self, criterion: Criterion, badge: int, within: Within | None) -> Goal:
+    def _tie(self, criterion: Criterion, badge: int, within: Within | None) -> Requirement:
         if isinstance(criterion, AllOf):
-            return AllGoal([self._tie(part, badge, within) for part in criterion.of])
+            return AllRequirement([self._tie(part, badge, within) for part in criterion.of])
         if isinstance(criterion, AnyOf):
-            return AnyGoal([self._tie(part, badge, within) for part in criterion.of])
+            return AnyRequirement([self._tie(part, badge, within) for part in criterion.of])
         key = signature(criterion, within)
         measure = self._measures.get(key)
         if measure is None:
@@ -311,7 +321,7 @@ class Rulebook:
         elif isinstance(criterion, Level):
             threshold = self.levels.start_of(criterion.target) or 0
         measure.add_target(threshold, badge)
-        return LeafGoal(criterion, measure, threshold)
+        return LeafRequirement(criterion, measure, threshold)
 
     def _sort_measures(self) -> None:
         for measure in self._measures.values():

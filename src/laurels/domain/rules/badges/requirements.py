@@ -11,7 +11,7 @@ from laurels.domain.rules.badges.criteria import CriterionProgress, Leaf, Level,
 from laurels.domain.rules.badges.measures import EventMeasure, StateMeasure
 
 
-class Goal(Protocol):
+class Requirement(Protocol):
     """A criterion that can be asked about a user."""
 
     def is_met(self, progress: Progress) -> bool:
@@ -23,7 +23,7 @@ class Goal(Protocol):
         ...
 
 
-class LeafGoal:
+class LeafRequirement:
     """One measure against one target. `threshold` is the target in the measure's own units.
 
     A level is shown in points: it says more than that level 3 of 5 is reached.
@@ -43,10 +43,10 @@ class LeafGoal:
         return CriterionProgress(min(current, self.target), self.target)
 
 
-class AllGoal:
+class AllRequirement:
     """Met when every part is."""
 
-    def __init__(self, parts: list[Goal]) -> None:
+    def __init__(self, parts: list[Requirement]) -> None:
         self.parts = parts
 
     def is_met(self, progress: Progress) -> bool:
@@ -57,10 +57,10 @@ class AllGoal:
         return CriterionProgress(met, len(self.parts))
 
 
-class AnyGoal:
+class AnyRequirement:
     """Met when one part is."""
 
-    def __init__(self, parts: list[Goal]) -> None:
+    def __init__(self, parts: list[Requirement]) -> None:
         self.parts = parts
 
     def is_met(self, progress: Progress) -> bool:
@@ -71,7 +71,7 @@ class AnyGoal:
         return max(parts, key=lambda seen: seen.fraction, default=CriterionProgress(0, 1))
 
 
-class HeldGoal:
+class HeldRequirement:
     """Met when a badge is held."""
 
     def __init__(self, badge_id: str) -> None:
@@ -84,8 +84,8 @@ class HeldGoal:
         return CriterionProgress(int(self.is_met(progress)), 1)
 
 
-class RepeatGoal:
-    """One measure in each week or month against one target: the goal of a badge that may be earned again.
+class RepeatRequirement:
+    """One measure in each week or month against one target: the requirement of a badge that may be earned again.
 
     `threshold` is the target in the measure's own units; `requires` are the badges that must be held first.
     """
@@ -138,4 +138,4 @@ class RepeatGoal:
 
 
 # Met by nobody: none of no parts ever is.
-NEVER = AnyGoal([])
+NEVER = AnyRequirement([])
