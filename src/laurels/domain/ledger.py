@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from laurels.domain.amounts import NONE, Amounts, difference, sum_of
+from laurels.domain.goals import GoalChange, GoalMet
 from laurels.domain.pauses import Pause
 from laurels.domain.periods import day_of
 from laurels.domain.repairs import Repair, RepairId
@@ -67,7 +68,7 @@ class EventRecorded(Struct, frozen=True, rename="camel", omit_defaults=True, tag
     """A learning event was recorded. `at` is when it happened, `daily_streak` the streak shown in the answer,
     `once_key` names the thing that is paid for once. `extends_streak`: the event made the streak longer, to two days
     or weeks, or more. `is_imported`: the operator brought it in, so that its being told late says nothing about the
-    user."""
+    user. `goals` are those of the user that were met only since it."""
 
     event_type: str
     at: int
@@ -77,6 +78,7 @@ class EventRecorded(Struct, frozen=True, rename="camel", omit_defaults=True, tag
     extends_streak: bool = False
     once_key: str | None = None
     is_imported: bool = False
+    goals: list[GoalMet] = []
 
     @property
     def day(self) -> int:
@@ -87,11 +89,13 @@ class EventRecorded(Struct, frozen=True, rename="camel", omit_defaults=True, tag
 class ProfileChanged(Struct, frozen=True, rename="camel", omit_defaults=True, tag="profile", tag_field="kind"):
     """Fields of a profile were set. `changes` holds only those that changed, by wire name.
 
-    `zone_from` is the instant from which a new time zone holds; None with a zone: from the beginning.
+    `zone_from` is the instant from which a new time zone holds; None with a zone: from the beginning. `day` is the
+    user's day on which goals were changed, 0 where none was.
     """
 
     changes: dict[str, Any]
     zone_from: int | None = None
+    day: int = 0
 
 
 class UserMigrated(Struct, frozen=True, rename="camel", omit_defaults=True, tag="migration", tag_field="kind"):
@@ -259,7 +263,8 @@ class MergedFrom(Struct, frozen=True, rename="camel", omit_defaults=True, tag="m
     With "begun" come the badges that were taken back by hand under `source` (`revoked`), and whether the operator had
     suspended it. With "done" come the badges that it held and the events did not bring (`awards`), the number of its
     `events`, what it had spent of each currency, and the `repairs` of its streaks, which cost `paid`; with "begun" also
-    the `pauses` that it had planned. `total_points` and `level` stand after it.
+    the `pauses` that it had planned, with "done" the changes of its `goals`. `total_points` and `level` stand after
+    it.
     """
 
     source: str
@@ -276,6 +281,7 @@ class MergedFrom(Struct, frozen=True, rename="camel", omit_defaults=True, tag="m
     repairs: list[Repair] = []
     paid: int = 0
     pauses: list[Pause] = []
+    goals: list[GoalChange] = []
 
 
 EntryBody = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from laurels.domain.events import check_id, is_blank
+from laurels.domain.goals import check_goals
 from laurels.domain.pauses import pauses_of
 from laurels.domain.periods import MS_PER_DAY, is_zone, to_ms
 from laurels.domain.ranking import Visibility
@@ -17,7 +18,17 @@ from laurels.errors import InvalidProfile
 from laurels.json_values import check_json
 from laurels.shapes import Fault, faults_of, kind_of, unknown_name
 
-FIELDS = ("displayName", "photoURL", "timeZone", "preferences", "visibility", "alias", "badgesSeenAt", "pauses")
+FIELDS = (
+    "displayName",
+    "photoURL",
+    "timeZone",
+    "preferences",
+    "visibility",
+    "alias",
+    "badgesSeenAt",
+    "pauses",
+    "goals",
+)
 MAX_NAME_LENGTH = 100
 MAX_URL_LENGTH = 2_048
 WRONG_ZONE = "Must be the name of an IANA time zone, such as Europe/Lisbon."
@@ -48,11 +59,10 @@ def changes_zone_too_often(zones: Sequence[tuple[int, str]], now: int) -> bool:
 
 
 def _check_field(name: str, value: object) -> None:
+    if check := _CHECKS.get(name):
+        check(value)
+        return
     match name:
-        case "displayName":
-            _check_display_name(value)
-        case "photoURL":
-            _check_photo_url(value)
         case "timeZone":
             if not isinstance(value, str) or not is_zone(value):
                 raise InvalidProfile(name, WRONG_ZONE)
@@ -71,8 +81,6 @@ def _check_field(name: str, value: object) -> None:
             if seen is not None and seen < 0:
                 # No badge is as old, and what an offset puts before the year 1 cannot be shown.
                 raise InvalidProfile(name, "Must not lie before 1970.")
-        case "pauses":
-            pauses_of(value)
         case _:
             raise InvalidProfile(name, unknown_name(name, FIELDS, of="Is not a field of a profile"))
 
@@ -114,3 +122,11 @@ def _check_photo_url(value: object) -> None:
         if parts is not None and parts.scheme in ("http", "https") and parts.hostname:
             return
     raise InvalidProfile("photoURL", f"Must be an http or https URL of at most {MAX_URL_LENGTH} characters, or null.")
+
+
+_CHECKS: Mapping[str, Callable[[object], object]] = {
+    "displayName": _check_display_name,
+    "photoURL": _check_photo_url,
+    "pauses": pauses_of,
+    "goals": check_goals,
+}

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from laurels.domain.amounts import Amounts, amounts_of
+from laurels.domain.goals import GoalChange, changed
 from laurels.domain.ledger import (
     Award,
     EntryBody,
@@ -28,7 +29,7 @@ from laurels.domain.ranking import Visibility
 from laurels.domain.repairs import Repair
 from laurels.domain.runs import streak_around
 
-SHAPE = 7
+SHAPE = 8
 """Counts the changes of what the fields of `Progress` mean: a snapshot of another shape is as good as none."""
 
 ZONE_REST = 7 * MS_PER_DAY
@@ -146,6 +147,8 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     spent: int = 0
     # Pauses that the learner planned, as their first and last days.
     pauses: list[Pause] = []
+    # What they set themselves as goals, and from which day on, in the order of goals and days.
+    goals: list[GoalChange] = []
     # By currency. The last field: packed snapshots leave it out where it is empty.
     purses: dict[str, Purse] = {}
 
@@ -246,6 +249,8 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
         if body.pauses:
             self.pauses = sorted({*self.pauses, *body.pauses})
             self.runs = []
+        if body.goals:
+            self.goals = sorted([*self.goals, *body.goals])
 
     def close(self, body: MergedInto) -> None:
         """Hold nothing any more: it all counts under another user. Empty days of the boards stay, so that their lines,
@@ -290,6 +295,8 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
         if "pauses" in changes:
             self.pauses = pauses_of(changes["pauses"])
             self.runs = []
+        if "goals" in changes:
+            self.goals = changed(self.goals, changes["goals"], body.day)
         if "timeZone" in changes:
             if body.zone_from is None:
                 self.zones = [(0, changes["timeZone"])]

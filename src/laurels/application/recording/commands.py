@@ -13,13 +13,16 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from uuid_utils import uuid7
 
 from laurels.domain.engine import advance
 from laurels.domain.events import FUTURE_TOLERANCE_MS, LearningEvent, is_same_content
+from laurels.domain.goal_records import met_by
+from laurels.domain.goals import targets_of
 from laurels.domain.ledger import Entry, EntryBody, EventRecorded, Notify, Outcome, ProfileChanged
 from laurels.domain.pauses import as_documents, pauses_of, planned
-from laurels.domain.periods import iso
+from laurels.domain.periods import day_of, iso, utc_offset
 from laurels.domain.profiles import MOST_ZONE_CHANGES, changes_zone_too_often, instant_of
 from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.ranking import Visibility
@@ -119,6 +122,8 @@ class EventCommand(Command[T], ABC):
             once_key=self.event.once_key,
             is_imported=self.is_imported,
         )
+        if progress.goals:
+            body = replace(body, goals=met_by(progress, body.day, outcome.points))
         return next_entry(progress, body, now, self.event_id)
 
     @abstractmethod
@@ -196,6 +201,7 @@ class ChangeProfile(Command[Progress]):
             "badgesSeenAt": progress.badges_seen_at,
             "suspended": progress.is_suspended,
             "pauses": as_documents(progress.pauses),
+            "goals": {},
         }
         asked = dict(self.changes)
         if "badgesSeenAt" in asked:
@@ -206,6 +212,9 @@ class ChangeProfile(Command[Progress]):
                     progress.pauses, pauses_of(asked["pauses"]), rulebook.today(progress, now), rulebook.own_pause_days
                 )
             )
+        if "goals" in asked:
+            held_goals = targets_of(progress.goals)
+            asked["goals"] = {name: to for name, to in asked["goals"].items() if held_goals.get(name) != to}
         changes = {name: value for name, value in asked.items() if held[name] != value}
         if not changes and progress.seq:
             return None
@@ -217,7 +226,13 @@ class ChangeProfile(Command[Progress]):
         if visibility == Visibility.ALIAS and changes.keys() & {"visibility", "alias"}:
             # New with each alias: nobody can tell that it is the one who was there under another.
             changes["pseudonym"] = f"~{token_hex(8)}"
-        return ProfileChanged(changes, zone_from)
+        return ProfileChanged(changes, zone_from, _today(progress, rulebook, changes, now) if "goals" in changes else 0)
+
+
+def _today(progress: Progress, rulebook: Rulebook, changes: Mapping[str, Any], now: int) -> int:
+    """The user's day after a change of their profile: a new zone holds at once."""
+    zone = changes.get("timeZone")
+    return rulebook.today(progress, now) if zone is None else day_of(now, utc_offset(now, zone), rulebook.grace)
 
 
 class AmendLedger(Command[bool], ABC):

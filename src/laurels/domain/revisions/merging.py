@@ -19,6 +19,7 @@ from laurels.domain.amounts import NONE, Amounts, sum_of
 from laurels.domain.engine import advance, award, count
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import adjust, hold, take_repair
+from laurels.domain.goals import GoalChange, changed, taken_over
 from laurels.domain.ledger import (
     Award,
     CurrencySpent,
@@ -67,6 +68,7 @@ class Account:
         self.merging: list[str] = []
         self.merged: list[str] = []
         self.pauses: list[Pause] = []
+        self.goals: list[GoalChange] = []
         self.is_suspended = False
         self.migrated: dict[str, MigratedTotal] = {}
         self.spent: Amounts = NONE
@@ -94,6 +96,7 @@ class Account:
             case ProfileChanged():
                 self.is_suspended = body.changes.get("suspended", self.is_suspended)
                 self.pauses = pauses_of(body.changes["pauses"]) if "pauses" in body.changes else self.pauses
+                self.goals = changed(self.goals, body.changes.get("goals", {}), body.day)
             case CurrencySpent():
                 self.spent = sum_of([self.spent, ((body.currency, body.amount),)])
             case MergedFrom():
@@ -104,6 +107,7 @@ class Account:
     def _see_merge(self, body: MergedFrom) -> None:
         self.is_suspended |= body.is_suspended
         self.pauses = sorted({*self.pauses, *body.pauses})
+        self.goals = sorted([*self.goals, *body.goals])
         self.merging = [each for each in self.merging if each != body.source]
         if body.stage == "begun":
             self.merging.append(body.source)
@@ -273,8 +277,8 @@ def withdraw_merge(
 def finish_merge(
     progress: Progress, account: Account, rulebook: Rulebook, *, reason: str, caller: str | None
 ) -> MergedFrom | None:
-    """Award what the user of `account` held and their events did not bring, take their repairs of streaks over, and say
-    that all is moved; moves the progress on."""
+    """Award what the user of `account` held and their events did not bring, take their repairs of streaks over, and the
+    goals that this user never had, and say that all is moved; moves the progress on."""
     if account.user_id in progress.merged:
         return None
     awards = _missing(progress, account.held(None))
@@ -300,6 +304,7 @@ def finish_merge(
         spent=account.spent,
         repairs=repairs,
         paid=progress.spent - spent,
+        goals=taken_over(progress.goals, account.goals),
     )
 
 
@@ -345,6 +350,7 @@ def _stage(
     repairs: list[Repair] | None = None,
     paid: int = 0,
     pauses: list[Pause] | None = None,
+    goals: list[GoalChange] | None = None,
 ) -> MergedFrom:
     body = MergedFrom(
         source,
@@ -361,6 +367,7 @@ def _stage(
         repairs or [],
         paid,
         pauses or [],
+        goals or [],
     )
     progress.merge(body)
     return body

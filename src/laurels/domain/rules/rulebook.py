@@ -221,6 +221,10 @@ class Rulebook:
         """What streaks are counted in."""
         return "day" if self.streak is None else self.streak.rules.per
 
+    def paused_days(self, progress: Progress) -> frozenset[int]:
+        """The days on which nothing is expected of the user; none where the rulebook says nothing of streaks."""
+        return frozenset() if self.streak is None else self.streak.paused_days(progress)
+
     @property
     def own_pause_days(self) -> int:
         """How many days of a year a learner may pause by a plan of their own."""

@@ -122,7 +122,7 @@ class StreakCount:
 
         Frozen are the units that were missed between two active ones, or since the latest one, where a run went across.
         """
-        paused = self._lost(progress) | self._pauses | days_of(progress.pauses)
+        paused = self.paused_days(progress)
         found: dict[int, DayState] = {}
         for unit in self._bridged(progress, self._unit(today)):
             start = self._first_day(unit)
@@ -135,6 +135,10 @@ class StreakCount:
                     found[day] = "paused"
         found.update(dict.fromkeys((day for day in _repaired(progress) if first <= day <= last), "repaired"))
         return {day: state for day, state in sorted(found.items()) if not self._counts(progress.days.get(day))}
+
+    def paused_days(self, progress: Progress) -> frozenset[int]:
+        """The days that are paused: for all, by a plan of the learner's own, or since they changed their zone."""
+        return self._lost(progress) | self._pauses | days_of(progress.pauses)
 
     def unit_around(self, day: int) -> tuple[int, int]:
         """The first and the last day of the unit that holds a day."""
