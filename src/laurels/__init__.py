@@ -7,6 +7,7 @@
 Importing this loads no web framework and no database driver.
 """
 
+from laurels.application.queries.goal_views import Goal, GoalPeriod, GoalRecord
 from laurels.application.queries.learners.history import HistoryEvent
 from laurels.application.queries.views import NextBadge, TypeStats
 from laurels.domain.events import LearningEvent
@@ -80,6 +81,9 @@ __all__ = [
     "Dashboard",
     "EarnedBadge",
     "EventConflict",
+    "Goal",
+    "GoalPeriod",
+    "GoalRecord",
     "Held",
     "HistoryEntry",
     "HistoryEvent",

@@ -18,6 +18,7 @@ from msgspec import UNSET, UnsetType
 
 from laurels.application.queries.boards.leaderboards import MAX_LIMIT
 from laurels.domain.events import LearningEvent, check_id
+from laurels.domain.goals import KINDS, check_goals
 from laurels.domain.pauses import as_documents
 from laurels.domain.periods import Timeframe, iso, to_ms
 from laurels.domain.rules.rulebook import Rulebook
@@ -161,6 +162,17 @@ def as_pauses(pauses: Sequence[tuple[date, date]] | UnsetType) -> list[dict[str,
     except (AttributeError, TypeError, ValueError):
         sentence = "Must be pairs of dates, such as (date(2026, 12, 21), date(2027, 1, 6))."
         raise InvalidProfile("pauses", sentence) from None
+
+
+def as_goal(measure: str, per: str, target: int | None) -> dict[str, dict[str, int | None]]:
+    """A goal to be set as it is written on the wire. Raises InvalidProfile."""
+    kind = next((kind for kind in KINDS.values() if (kind.measure, kind.per) == (measure, per)), None)
+    if kind is None:
+        sentence = 'The measure must be "events" or "points", and per "day" or "week".'
+        raise InvalidProfile("goals", sentence)
+    goals = {kind.id: target}
+    check_goals(goals)
+    return {"goals": goals}
 
 
 def as_instant(moment: datetime | None, name: str) -> int | None:

@@ -17,11 +17,13 @@ from msgspec import UNSET, UnsetType
 from laurels.application.ports.clock import Clock
 from laurels.application.queries.badges import badge_view
 from laurels.application.queries.boards.leaderboards import DEFAULT_LIMIT
+from laurels.application.queries.goal_views import GoalRecord
 from laurels.application.queries.learners.history import history
 from laurels.application.recording.recorder import BATCH
 from laurels.application.service import Service
 from laurels.arguments import (
     as_day,
+    as_goal,
     as_instant,
     as_limit,
     as_moment,
@@ -234,6 +236,10 @@ class Laurels:
         )
         return result_of(found, Activity)
 
+    async def goals(self, user_id: str) -> list[GoalRecord]:
+        """The goals that a user has or had, how they stand, and whether they were met before."""
+        return (await self.service.learners.goals(as_user_id(user_id))).goals
+
     async def history(self, user_id: str) -> AsyncIterator[HistoryEntry]:
         """Every line of the user's ledger, newest first; their points and badges add up to the user's total.
 
@@ -336,6 +342,12 @@ class Laurels:
         changes = {name: value for name, value in given.items() if value is not UNSET}
         return result_of(await self.service.change_profile(user_id, changes), Profile)
 
+    async def set_goal(self, user_id: str, measure: str, *, per: str, target: int | None) -> Profile:
+        """Set a goal of a user: `target` "events" or "points" in each of their days or weeks (`per`), from the present
+        one on; None ends the goal. Raises InvalidProfile, UserDeleted or StoreError."""
+        changes = as_goal(measure, per, target)
+        return result_of(await self.service.change_profile(user_id, changes), Profile)
+
     async def repair_streak(self, user_id: str, day: date, *, reason: str | None = None) -> Repaired:
         """Pay for a day that a user missed with points, so that it does their streak no harm; of a week any day of it.
 
@@ -396,11 +408,13 @@ class SyncLaurels:
     profile = awaited(Laurels.profile)
     badges = awaited(Laurels.badges)
     activity = awaited(Laurels.activity)
+    goals = awaited(Laurels.goals)
     history = awaited_items(Laurels.history)
     leaderboard = awaited(Laurels.leaderboard)
     rank = awaited(Laurels.rank)
     spend = awaited(Laurels.spend)
     set_profile = awaited(Laurels.set_profile)
+    set_goal = awaited(Laurels.set_goal)
     repair_streak = awaited(Laurels.repair_streak)
     delete_user = awaited(Laurels.delete_user)
     flush = awaited(Laurels.flush)

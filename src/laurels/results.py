@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from laurels.application.queries.badges import badge_view
+from laurels.application.queries.goal_views import Goal
 from laurels.application.queries.learners.history import HistoryEvent
 from laurels.application.queries.views import NextBadge, TypeStats
 from laurels.application.recording import commands, spendings
@@ -155,13 +156,15 @@ class PlannedPause(Struct, frozen=True):
 
 
 class Profile(User, frozen=True, kw_only=True, rename="camel"):
-    """A user with all that they can set. `visibility` says how they appear on boards."""
+    """A user with all that they can set. `visibility` says how they appear on boards; `goals` are targets by goal, such
+    as `pointsPerWeek`."""
 
     preferences: dict[str, Any]
     visibility: Visibility
     alias: str | None
     badges_seen_at: datetime | None
     pauses: list[PlannedPause] = []
+    goals: dict[str, int] = {}
 
 
 class LanguageCount(Struct, frozen=True, kw_only=True):
@@ -251,6 +254,7 @@ class Dashboard(Struct, frozen=True, kw_only=True, rename="camel"):
     level_progress: LevelProgress
     next_badges: list[NextBadge]
     currencies: dict[str, Currency] = {}
+    goals: list[Goal] = []
     is_stale: bool = field(name="stale", default=False)
 
 
@@ -328,7 +332,7 @@ class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     merged-from. `at` is when it happened, `recorded_at` when it was written; `event` is None where the line is of
     another kind. `currencies` is what the line added to each or took from it, with what its badges gave. `reason` is
     there where a person gave one and for a repair of a streak, with the `day` that was missed; `other_user_id` where
-    another user was merged with this one.
+    another user was merged with this one; `goals` where the user set goals, None for one that they ended.
     """
 
     seq: int
@@ -343,6 +347,7 @@ class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     reason: str | None = None
     other_user_id: str | None = None
     day: date | None = None
+    goals: dict[str, int | None] = {}
 
 
 def result_of(view: object, kind: type[T]) -> T:

@@ -318,6 +318,7 @@ export interface components {
             eventStats: {
                 [key: string]: components["schemas"]["TypeStats"];
             };
+            goals?: components["schemas"]["Goal"][];
             levelProgress: components["schemas"]["LevelProgress"];
             longestStreak: number;
             monthlyEvents: number;
@@ -370,6 +371,21 @@ export interface components {
             field: string;
             message: string;
         };
+        Goal: {
+            current: number;
+            fraction: number;
+            /** Format: date */
+            from: string;
+            goalId: string;
+            isMet: boolean;
+            /** @enum {string} */
+            measure: "events" | "points";
+            /** @enum {string} */
+            per: "day" | "week";
+            target: number;
+            /** Format: date */
+            until: string;
+        };
         Held: {
             count: number;
             share: number;
@@ -392,6 +408,9 @@ export interface components {
             };
             day?: string;
             event?: components["schemas"]["HistoryEvent"];
+            goals?: {
+                [key: string]: number | null;
+            };
             kind: string;
             otherUserId?: string;
             points: number;
@@ -617,6 +636,9 @@ export interface components {
             badgesSeenAt?: string | null;
             createdAt: string;
             displayName: string;
+            goals?: {
+                [key: string]: number;
+            };
             hasName: boolean;
             lastActiveAt: string | null;
             level: number;

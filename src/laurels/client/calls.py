@@ -11,7 +11,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from laurels.arguments import as_day, as_instant, as_moment, as_pauses, as_timeframe, as_user_id, event_of
+from laurels.application.queries.goal_views import GoalRecord
+from laurels.arguments import as_day, as_goal, as_instant, as_moment, as_pauses, as_timeframe, as_user_id, event_of
 from laurels.client.answers import (
     DASHBOARD,
     HISTORY,
@@ -152,6 +153,11 @@ def activity(user_id: str, *, first: date | None = None, last: date | None = Non
     return _get("activity", user_id, {"from": _day(first, "first"), "to": _day(last, "last")}, read(Activity))
 
 
+def goals(user_id: str) -> Call[list[GoalRecord]]:
+    """The goals that a user has or had, how they stand, and whether they were met before."""
+    return _get("goals", user_id, {}, read(list[GoalRecord], "goals"))
+
+
 def history_page(user_id: str, cursor: str | None) -> Call[HistoryPage]:
     """Some lines of a user's ledger, newest first."""
     return _get("history", user_id, {"cursor": cursor, "limit": HISTORY_PAGE}, HISTORY)
@@ -225,6 +231,13 @@ def set_profile(
         body = msgspec.json.encode({name: value for name, value in given.items() if value is not UNSET})
     except (UnicodeEncodeError, ValueError, TypeError) as cause:
         raise InvalidProfile("preferences", "Must be JSON of valid Unicode text and finite numbers.") from cause
+    return Call("PUT", _of_user("users", user_id), read(Profile, "user"), body, user_id=user_id)
+
+
+def set_goal(user_id: str, measure: str, *, per: str, target: int | None) -> Call[Profile]:
+    """Set a goal of a user: `target` "events" or "points" in each of their days or weeks (`per`), from the present one
+    on; None ends the goal."""
+    body = msgspec.json.encode(as_goal(measure, per, target))
     return Call("PUT", _of_user("users", user_id), read(Profile, "user"), body, user_id=user_id)
 
 

@@ -20,14 +20,14 @@ FIELD = "goals"
 HIGHEST_TARGET = 1_000_000
 
 GoalMeasure = Literal["events", "points"]
-GoalPeriod = Literal["day", "week"]
+GoalUnit = Literal["day", "week"]
 
 
 class GoalKind(Struct, frozen=True):
     """What a goal counts, and in what. A learner has one goal of each kind at most."""
 
     measure: GoalMeasure
-    per: GoalPeriod
+    per: GoalUnit
 
     @property
     def id(self) -> str:
@@ -45,8 +45,8 @@ class GoalKind(Struct, frozen=True):
 
 
 _MEASURES: tuple[GoalMeasure, ...] = ("events", "points")
-_PERIODS: tuple[GoalPeriod, ...] = ("day", "week")
-KINDS = {kind.id: kind for per, measure in product(_PERIODS, _MEASURES) for kind in [GoalKind(measure, per)]}
+_UNITS: tuple[GoalUnit, ...] = ("day", "week")
+KINDS = {kind.id: kind for per, measure in product(_UNITS, _MEASURES) for kind in [GoalKind(measure, per)]}
 
 
 class GoalChange(Struct, array_like=True, frozen=True, order=True, gc=False):

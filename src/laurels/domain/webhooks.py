@@ -25,6 +25,7 @@ BADGES_BACKFILLED = "badges.backfilled"
 EVENT_RETRACTED = "event.retracted"
 EVENT_SET_ASIDE = "event.set_aside"
 BOARD_CLOSED = "board.closed"
+GOAL_MET = "goal.met"
 LEVEL_REACHED = "level.reached"
 SPENDING_CREATED = "spending.created"
 STREAK_EXTENDED = "streak.extended"
@@ -41,6 +42,7 @@ TYPES = (
     BOARD_CLOSED,
     EVENT_RETRACTED,
     EVENT_SET_ASIDE,
+    GOAL_MET,
     LEVEL_REACHED,
     SPENDING_CREATED,
     STREAK_EXTENDED,

@@ -49,6 +49,7 @@ ROUTES = (
     learners.dashboard,
     learners.badges,
     learners.activity,
+    learners.goals,
     learners.rank,
     *users.ROUTES,
     *history.ROUTES,

@@ -32,8 +32,9 @@ class PageFeed:
         return self._feed.is_ended
 
     async def take(self, within: float) -> list[Message]:
-        """The next notices; see `Feed`."""
-        return [_notice(message) for message in await self._feed.take(within) if message.id != self._last_id]
+        """The next notices; see `Feed`. None of goals: these are the learner's own."""
+        taken = await self._feed.take(within)
+        return [_notice(each) for each in taken if each.id != self._last_id and each.kind != "goal"]
 
     def close(self) -> None:
         """End the feed behind it."""

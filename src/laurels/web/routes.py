@@ -44,8 +44,15 @@ async def learner(request: Request[Any, Any, Any], service: NamedDependency[Serv
     if known is None:
         return nobody(request)
     name = quote(user_id, safe="")
+    viewer = host_of(request).viewer(request)
     return await learner_page(
-        request, service, user_id, known, address=f"/u/{name}{query_of(request)}", live=f"/stream/u/{name}"
+        request,
+        service,
+        user_id,
+        known,
+        address=f"/u/{name}{query_of(request)}",
+        live=f"/stream/u/{name}",
+        shows_goals=viewer.is_reader or viewer.user_id == user_id,
     )
 
 

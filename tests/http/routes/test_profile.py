@@ -20,7 +20,7 @@ class TestChangeProfile:
         assert response.status_code == 200
         answer = response.json()
         assert answer.keys() == {"success", "user"}
-        assert answer["user"].keys() == USER | {"preferences", "visibility", "alias", "badgesSeenAt", "pauses"}
+        assert answer["user"].keys() == USER | {"preferences", "visibility", "alias", "badgesSeenAt", "pauses", "goals"}
         assert INITIAL.items() <= (answer["user"] | {"displayName": None}).items()
         assert answer["user"]["userId"] == user
 

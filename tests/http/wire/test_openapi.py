@@ -283,7 +283,7 @@ class TestExamples:
                 if method == "get" and "userId" in filled and "stream" not in path:
                     asked.add(path)
                     assert client.get(path.format(**filled)).status_code == 200, path
-        assert len(asked) == 10
+        assert len(asked) == 11
 
     def test_the_event_can_be_retracted_and_a_badge_granted(
         self, start_server: StartServer, description: dict[str, Any]

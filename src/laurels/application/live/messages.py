@@ -16,13 +16,14 @@ from msgspec import UNSET, Struct, UnsetType
 
 from laurels.application.queries.badges import badge_view
 from laurels.application.queries.board_views import Leaderboard
+from laurels.application.queries.goal_views import met_goal
 from laurels.application.queries.learners.learners import event_view
 from laurels.domain.ledger import BadgesGiven, Entry, EventRecorded, ProfileChanged, StreakRepaired, awards_of
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidQuery
 
-MessageKind = Literal["event", "badge", "progress", "profile", "leaderboard"]
+MessageKind = Literal["event", "badge", "goal", "progress", "profile", "leaderboard"]
 
 _encode = msgspec.json.Encoder().encode
 _PLACE = re.compile(r"(\d{1,15})(?:\.(\d{1,4}))?")
@@ -109,6 +110,8 @@ def _parts(entry: Entry, rulebook: Rulebook) -> Iterable[tuple[MessageKind, Any]
     for award in awards:
         yield "badge", badge_view(award, rulebook)
     if isinstance(body, EventRecorded):
+        for met in body.goals:
+            yield "goal", met_goal(met)
         outcome = body.outcome
         yield (
             "progress",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
+from laurels.application.queries.goal_views import Goal, GoalRecord
 from laurels.domain.ledger import Boosted, Unpaid
 from laurels.domain.rules.badges.criteria import Criterion, Repeat
 from laurels.domain.rules.levels import LevelProgress
@@ -212,7 +213,7 @@ class PauseView(Struct, frozen=True, kw_only=True):
 
 class UserView(Struct, frozen=True, rename="camel", kw_only=True):
     """A user. `badges` are ids in the order of award. Without a name of their own (`has_name`) they are shown under one
-    that gives no id away."""
+    that gives no id away. `goals` are their targets, by goal."""
 
     user_id: str
     display_name: str
@@ -229,6 +230,7 @@ class UserView(Struct, frozen=True, rename="camel", kw_only=True):
     alias: str | UnsetType | None = UNSET
     badges_seen_at: str | UnsetType | None = UNSET
     pauses: list[PauseView] | UnsetType = UNSET
+    goals: dict[str, int] | UnsetType = UNSET
     merged_into: str | UnsetType = UNSET
 
 
@@ -288,7 +290,7 @@ class CurrencyView(Struct, frozen=True, rename="camel", kw_only=True):
 class Dashboard(Document, frozen=True, rename="camel", kw_only=True):
     """All that a learner's own page shows. Weekly and monthly: the last 7 and 30 local days, today included. `streak`
     is there where the rulebook has rules for streaks of its own; streaks per week are numbers of weeks. `currencies`
-    are there where the rulebook has any."""
+    are there where the rulebook has any, `goals` where the learner has any."""
 
     user: UserView
     total_events: int
@@ -304,6 +306,13 @@ class Dashboard(Document, frozen=True, rename="camel", kw_only=True):
     level_progress: LevelProgress
     next_badges: list[NextBadge]
     currencies: dict[str, CurrencyView] | UnsetType = UNSET
+    goals: list[Goal] | UnsetType = UNSET
+
+
+class Goals(Document, frozen=True, kw_only=True):
+    """All goals that a learner has or had."""
+
+    goals: list[GoalRecord]
 
 
 class ActivityDay(Struct, frozen=True):

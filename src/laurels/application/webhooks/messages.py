@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from laurels.application.ports.spool import SetAside
 from laurels.application.queries.badges import badge_view
+from laurels.application.queries.goal_views import met_goal
 from laurels.application.recording.spendings import spending_id_of
 from laurels.domain.ledger import (
     Award,
@@ -36,6 +37,7 @@ from laurels.domain.webhooks import (
     BOARD_CLOSED,
     EVENT_RETRACTED,
     EVENT_SET_ASIDE,
+    GOAL_MET,
     LEVEL_REACHED,
     SPENDING_CREATED,
     STREAK_EXTENDED,
@@ -164,12 +166,18 @@ def _parts(entry: Entry, rulebook: Rulebook) -> Iterator[tuple[str, str, dict[st
         yield STREAK_REPAIRED, "", told
     elif isinstance(body, MergedInto):
         yield USER_MERGED, "", {"into": body.into, "points": body.points, "reason": body.reason}
-    if isinstance(body, EventRecorded):
-        outcome = body.outcome
-        if outcome.leveled_up:
-            yield LEVEL_REACHED, "", {"level": outcome.level, "totalPoints": outcome.total_points}
-        if body.extends_streak:
-            yield STREAK_EXTENDED, "", {"dailyStreak": body.daily_streak}
+    elif isinstance(body, EventRecorded):
+        yield from _parts_of_event(body)
+
+
+def _parts_of_event(body: EventRecorded) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    outcome = body.outcome
+    if outcome.leveled_up:
+        yield LEVEL_REACHED, "", {"level": outcome.level, "totalPoints": outcome.total_points}
+    if body.extends_streak:
+        yield STREAK_EXTENDED, "", {"dailyStreak": body.daily_streak}
+    for met in body.goals:
+        yield GOAL_MET, met.goal_id, met_goal(met)
 
 
 def _badge(award: Award, rulebook: Rulebook) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from laurels.application.queries.board_views import Rank
 from laurels.application.queries.views import (
     Activity,
     Dashboard,
+    Goals,
 )
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe, parse_day, to_ms
@@ -102,6 +103,18 @@ async def activity(
         first=None if first is None else parse_day(first, "from"),
         last=None if last is None else parse_day(last, "to"),
     )
+
+
+@get(
+    "/api/progress/goals/{user_id:path}",
+    access=own("/goals/"),
+    summary="A learner's goals",
+    tags=["learners"],
+)
+async def goals(request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId) -> Goals:
+    """The goals that the learner has or had (events or points in each day or week), how they stand, and whether they
+    were met before. They are set as `goals` of the profile."""
+    return await service.learners.goals(user_id_in(request.scope, "/goals/"))
 
 
 @get(

@@ -77,8 +77,9 @@ async def change_profile(
     `visibility` says how the learner appears on the boards: `public`, as an `alias` (without name, photo and id), or
     `hidden`; it holds when this is answered. A time zone set before the first event holds from the beginning; a later
     change moves no day already counted. `pauses` are what the learner plans, where the rulebook allows it: each before
-    it begins, and those that have begun stay. An end user's token changes their own profile, but for the fields that
-    the operator keeps back.
+    it begins, and those that have begun stay. `goals` are the learner's own: those that are named are set, from the
+    present day or week on. An end user's token changes their own profile, but for the fields that the operator keeps
+    back.
     """
     change = await CHANGE.read(request)
     changes: dict[str, Any] = msgspec.to_builtins(change)

@@ -19,6 +19,7 @@ from laurels.application.queries.views import (
     ProgressView,
     UserView,
 )
+from laurels.domain.goals import HIGHEST_TARGET
 from laurels.domain.ledger import Boosted, Unpaid
 from laurels.domain.ranking import Visibility
 from laurels.domain.webhooks import State
@@ -32,6 +33,18 @@ class PlannedPause(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     until: date
 
 
+Target = Annotated[int, Meta(ge=1, le=HIGHEST_TARGET)]
+
+
+class GoalTargets(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
+    """Goals of the learner to set, from the present day or week on. What is left out stays; null ends a goal."""
+
+    events_per_day: Target | UnsetType | None = UNSET
+    points_per_day: Target | UnsetType | None = UNSET
+    events_per_week: Target | UnsetType | None = UNSET
+    points_per_week: Target | UnsetType | None = UNSET
+
+
 class ProfileChange(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
     """Fields of a profile to set. What is left out stays; null clears a name or a photo."""
 
@@ -43,6 +56,7 @@ class ProfileChange(Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     alias: str | UnsetType = UNSET
     badges_seen_at: Annotated[datetime, Meta(tz=True)] | UnsetType | None = UNSET
     pauses: list[PlannedPause] | UnsetType = UNSET
+    goals: GoalTargets | UnsetType = UNSET
 
 
 class UserAnswer(Document, frozen=True, kw_only=True):

@@ -40,6 +40,7 @@ from laurels.web.drawing import HEATMAP, SMALL_MEDAL, Pen, hundredths, last_earn
 from laurels.web.languages import Language
 from laurels.web.names import initial_of, shown_name
 from laurels.web.pages.badges import held_line
+from laurels.web.pages.goals import goal_changes, goal_lines
 from laurels.web.pictures import Markup
 from laurels.web.rendering import kept_of, language_of, macros_of, page_of, render
 
@@ -86,9 +87,11 @@ async def learner_page(
     live: str,
     template: str = "learner.html",
     headers: dict[str, str] | None = None,
+    shows_goals: bool = False,
 ) -> Response[str]:
-    """The page of a user of whom so much is `known`. `address` is where it can be had again, `live` its stream. Raises
-    UnknownUser or StoreError."""
+    """The page of a user of whom so much is `known`. `address` is where it can be had again, `live` its stream; goals
+    are shown to the learner and to keys that read, not to everybody who may see the page. Raises UnknownUser or
+    StoreError."""
     language = language_of(request)
     now = service.clock()
     rules = service.rulebook
@@ -102,16 +105,27 @@ async def learner_page(
         known.progress.seq,
         now // _KEPT_MS,
         known.stale is UNSET,
+        shows_goals,
     )
     html = kept.get(key)
     if html is None:
         shown = await read_learner(service, user_id, language)
-        html = _html(shown, language, template=template, path=request.url.path, address=address, live=live)
+        html = _html(
+            shown,
+            language,
+            template=template,
+            path=request.url.path,
+            address=address,
+            live=live,
+            shows_goals=shows_goals,
+        )
         kept.keep(key, html)
     return page_of(html, headers=headers)
 
 
-def _html(learner: Learner, language: Language, *, template: str, path: str, address: str, live: str) -> str:
+def _html(
+    learner: Learner, language: Language, *, template: str, path: str, address: str, live: str, shows_goals: bool
+) -> str:
     user = learner.dashboard.user
     zone = ZoneInfo(user.time_zone)
     today = learner.today
@@ -136,6 +150,7 @@ def _html(learner: Learner, language: Language, *, template: str, path: str, add
         time_zone=user.time_zone,
         dashboard=learner.dashboard,
         currencies=list(currencies.values()),
+        goals=goal_lines(learner.dashboard.goals or (), language) if shows_goals else [],
         earned=earned,
         opened=opened,
         nearest=[
@@ -150,6 +165,7 @@ def _html(learner: Learner, language: Language, *, template: str, path: str, add
                 language=language,
                 zone=zone,
                 currencies={each: view.name for each, view in currencies.items()},
+                shows_goals=shows_goals,
             )
             for entry in learner.recent
         ],
@@ -229,6 +245,7 @@ def ledger_line(
     language: Language,
     zone: tzinfo,
     currencies: Mapping[str, str] = MappingProxyType({}),
+    shows_goals: bool = True,
 ) -> dict[str, Any]:
     """An entry of the ledger in words: what happened, what it brought, and why. `currencies` are their names by id."""
     _ = language.text
@@ -246,6 +263,8 @@ def ledger_line(
         line["why"] = _event_reasons(body, language)
     elif isinstance(body, ProfileChanged):
         line["what"] = _("Profile changed")
+        if shows_goals:
+            line["why"] = goal_changes(body.changes.get("goals", {}), language)
     elif isinstance(body, BadgesGiven):
         line["what"] = _("Badges awarded later")
     elif isinstance(body, StreakRepaired):

@@ -29,6 +29,7 @@ from laurels.domain.ledger import (
     EventRetracted,
     MergedFrom,
     MergedInto,
+    ProfileChanged,
     Repointed,
     StreakRepaired,
     Unpaid,
@@ -65,7 +66,8 @@ class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
 
     `kind` is event, profile, migration, award, repair (of a streak, for `day` or the week of which that is the first),
     revocation, retraction, spending, repoint, merged-into or merged-from (another user, `other_user_id`); `at` is when
-    it happened, `recorded_at` when it was written.
+    it happened, `recorded_at` when it was written. `goals` are the targets of goals that the learner set, null where
+    they ended one.
     """
 
     seq: int
@@ -80,6 +82,7 @@ class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
     reason: str | UnsetType = UNSET
     other_user_id: str | UnsetType = UNSET
     day: str | UnsetType = UNSET
+    goals: dict[str, int | None] | UnsetType = UNSET
 
 
 class HistoryPage(Struct, frozen=True):
@@ -236,4 +239,5 @@ def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
         reason=reason or UNSET,
         other_user_id=other,
         day=day,
+        goals=body.changes.get("goals", UNSET) if isinstance(body, ProfileChanged) else UNSET,
     )

@@ -16,6 +16,7 @@ from laurels.application.lru_cache import LruCache
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.queries.badges import badge_states, badge_view
+from laurels.application.queries.goal_views import goal_records
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.learners.event_views import event_view, queued_event_view
 from laurels.application.queries.learners.progress_reader import ProgressReader
@@ -30,6 +31,7 @@ from laurels.application.queries.views import (
     Dashboard,
     EventView,
     Export,
+    Goals,
     ProgressView,
     QueuedView,
     RecordedView,
@@ -183,6 +185,12 @@ class Learners:
         check_days(first, last, end="'to'" if is_end_named else f"today, {day_name(last)}, where 'to' is left out")
         days = activity_days(progress, self._rulebook, first, last, today=today)
         return Activity(stale=known.stale, time_zone=progress.time_zone, days=days)
+
+    async def goals(self, user_id: str) -> Goals:
+        """The goals that the user has or had, and whether they were met. Raises UnknownUser or StoreError."""
+        known = await self.known(user_id)
+        today = self._rulebook.today(known.progress, self._clock())
+        return Goals(stale=known.stale, goals=goal_records(known.progress, self._rulebook, today))
 
     async def review(self, user_id: str, year: int) -> Review:
         """The user's year by their own days. Raises InvalidQuery, UnknownUser or StoreError."""

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import UNSET
 
 from laurels.application.queries.badges import badge_view, held_badges, next_badges, with_share
+from laurels.application.queries.goal_views import goals_of
 from laurels.application.queries.learners.currency_views import currency_views
 from laurels.application.queries.learners.streak_views import activity_days, streak_view
 from laurels.application.queries.names import Names
@@ -22,6 +23,7 @@ from laurels.application.queries.views import (
     TypeStats,
     UserView,
 )
+from laurels.domain.goals import targets_of
 from laurels.domain.periods import day_name, iso
 from laurels.domain.progress import Progress
 from laurels.domain.rules.badges.awards import badges_of
@@ -41,6 +43,7 @@ def user_view(progress: Progress, rulebook: Rulebook, names: Names, *, with_pref
             "alias": progress.alias,
             "badges_seen_at": None if progress.badges_seen_at is None else iso(progress.badges_seen_at),
             "pauses": [PauseView(from_day=day_name(first), until=day_name(last)) for first, last in progress.pauses],
+            "goals": targets_of(progress.goals),
         }
     return UserView(
         user_id=progress.user_id,
@@ -82,6 +85,7 @@ def dashboard_of(
         level_progress=level_progress(rulebook.levels, progress.total_points),
         next_badges=next_badges(progress, rulebook, today),
         currencies=currency_views(progress, rulebook),
+        goals=goals_of(progress, today) or UNSET,
     )
 
 
