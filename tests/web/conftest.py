@@ -42,6 +42,7 @@ def fill(client: httpx2.Client) -> None:
 
     for user, name in (("ada", "Ada"), ("bob", HOSTILE.replace("\u202e", "")), ("cem", "جمال")):
         put(user, displayName=name, timeZone="Europe/Lisbon")
+    put("ada", goals={"eventsPerDay": 5, "pointsPerWeek": 1_000})
     for number in range(12):
         post("ada", "code_run", metadata={"language": "python", "codeLength": 50 * number})
         post("ada", "visualize", timestamp=f"2026-0{1 + number % 9}-1{number % 10}T12:00:00Z")

@@ -15,6 +15,7 @@ const KEPT = [
   "/api/progress/dashboard/{userId}",
   "/api/progress/event",
   "/api/progress/events",
+  "/api/progress/goals/{userId}",
   "/api/progress/history/{userId}",
   "/api/progress/leaderboard",
   "/api/progress/rank/{userId}",

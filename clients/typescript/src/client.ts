@@ -13,6 +13,7 @@ import type {
   ClientOptions,
   Dashboard,
   DashboardQuery,
+  GoalRecord,
   Leaderboard,
   LeaderboardQuery,
   LiveLeaderboardQuery,
@@ -47,6 +48,8 @@ export interface Client {
   badges(options?: OfUser): Promise<BadgeState[]>;
   rank(options?: OfUser<RankQuery>): Promise<Rank>;
   activity(options?: OfUser<ActivityQuery>): Promise<Activity>;
+  /** The goals that a learner has or had, and whether they were met. */
+  goals(options?: OfUser): Promise<GoalRecord[]>;
   leaderboard(options?: LeaderboardQuery & { signal?: AbortSignal | undefined }): Promise<Leaderboard>;
   /** Every badge of the rulebook. */
   catalogue(options?: { signal?: AbortSignal | undefined }): Promise<BadgeDefinition[]>;
@@ -133,6 +136,7 @@ export function createClient(options: ClientOptions = {}): Client {
     badges: async (given) => (await get<{ badges: BadgeState[] }>("progress/badges/", of(given?.userId), given)).badges,
     rank: (given) => get("progress/rank/", of(given?.userId), given),
     activity: (given) => get("progress/activity/", of(given?.userId), given),
+    goals: async (given) => (await get<{ goals: GoalRecord[] }>("progress/goals/", of(given?.userId), given)).goals,
     leaderboard: (given) => get("progress/leaderboard", undefined, given),
     catalogue: async (given) => (await get<{ badges: BadgeDefinition[] }>("badges", undefined, given)).badges,
     subscribe: (onMessage, given) =>

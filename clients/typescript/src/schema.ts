@@ -102,6 +102,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/progress/goals/{userId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A learner's goals */
+        get: operations["getGoals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/progress/history/{userId}": {
         parameters: {
             query?: never;
@@ -385,6 +402,35 @@ export interface components {
             target: number;
             /** Format: date */
             until: string;
+        };
+        GoalPeriod: {
+            current: number;
+            /** Format: date */
+            from: string;
+            isMet: boolean;
+            target: number;
+            /** Format: date */
+            until: string;
+        };
+        GoalRecord: {
+            goalId: string;
+            /** @enum {string} */
+            measure: "events" | "points";
+            metCount: number;
+            past: components["schemas"]["GoalPeriod"][];
+            /** @enum {string} */
+            per: "day" | "week";
+            present: components["schemas"]["GoalPeriod"] | null;
+            run: number;
+        };
+        Goals: {
+            goals: components["schemas"]["GoalRecord"][];
+            stale?: true;
+            /**
+             * @default true
+             * @constant
+             */
+            success?: true;
         };
         Held: {
             count: number;
@@ -813,6 +859,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BatchAnswer"];
+                };
+            };
+        };
+    };
+    getGoals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                userId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Goals"];
                 };
             };
         };

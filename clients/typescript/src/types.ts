@@ -12,6 +12,10 @@ export type BadgeState = Schemas["BadgeStateView"];
 export type BadgeDefinition = Schemas["BadgeDefinitionView"];
 export type Dashboard = Schemas["Dashboard"];
 export type Activity = Schemas["Activity"];
+/** A goal that a learner has set themselves, in the present day or week. */
+export type Goal = Schemas["Goal"];
+/** A goal and how it went; `present` is null where the learner has ended it. */
+export type GoalRecord = Schemas["GoalRecord"];
 export type Rank = Schemas["Rank"];
 export type Leaderboard = Schemas["Leaderboard"];
 export type LeaderboardRow = Schemas["LeaderboardRow"];
@@ -83,6 +87,7 @@ export interface Rejected {
 export type LiveMessage =
   | { type: "event"; id: string; data: RecordedEvent }
   | { type: "badge"; id: string; data: Badge }
+  | { type: "goal"; id: string; data: Pick<Goal, "goalId" | "measure" | "per" | "target" | "from" | "until"> }
   | { type: "progress"; id: string; data: Progress }
   | { type: "profile"; id: string; data: { displayName?: string | null; photoURL?: string | null; timeZone?: string } };
 

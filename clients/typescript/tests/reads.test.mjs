@@ -28,6 +28,7 @@ describe("reads", () => {
     assert.equal((await ada.rank({ timeframe: "all-time" })).points, 15);
     const today = new Date().toISOString().slice(0, 10);
     assert.deepEqual((await ada.activity({ from: today, to: today })).days, [{ date: today, events: 1, points: 5 }]);
+    assert.deepEqual(await ada.goals(), []);
   });
 
   it("give boards, of everybody and of some, whatever is in their ids", async () => {
