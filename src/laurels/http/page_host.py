@@ -101,6 +101,10 @@ class PageHost:
             return None
         return fields
 
+    def fixed_fields(self, request: Request[Any, Any, Any]) -> frozenset[str]:
+        """The fields of their own profile that the sender of `request` cannot change."""
+        return caller_of(request.scope).fixed_fields
+
     def caller_name(self, request: Request[Any, Any, Any]) -> str | None:
         """What the sender of `request` is called in the ledger, where that is known."""
         return caller_of(request.scope).name

@@ -54,6 +54,10 @@ class Host(Protocol):
         `is_long`: ask for one of administrators alone."""
         ...
 
+    def fixed_fields(self, request: Request[Any, Any, Any]) -> frozenset[str]:
+        """The fields of their own profile that the sender of `request` cannot change."""
+        ...
+
     def caller_name(self, request: Request[Any, Any, Any]) -> str | None:
         """What the sender of `request` is called in the ledger, where that is known."""
         ...

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from litestar import MediaType, Request, Response, Router, get
+from litestar import MediaType, Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
 from laurels.application.live.feeds import Feed
 from laurels.application.service import Service
+from laurels.errors import LaurelsError, StoreError
 from laurels.web.admin_routes import ADMIN
 from laurels.web.embed_routes import EMBEDS
 from laurels.web.host import Host
@@ -20,9 +21,20 @@ from laurels.web.page_feed import PageFeed
 from laurels.web.pages.badges import badge_page, badges_page
 from laurels.web.pages.board import board_page, timeframe_of
 from laurels.web.pages.learner import learner_page
+from laurels.web.pages.own import act, own_of
 from laurels.web.rendering import STATIC, kept_pages
 from laurels.web.static_files import static_route
-from laurels.web.viewing import closed, host_of, known_to, may_see, nobody, nothing, query_of
+from laurels.web.viewing import (
+    closed,
+    host_of,
+    known_to,
+    may_see,
+    nobody,
+    not_done,
+    nothing,
+    query_of,
+    refused_form,
+)
 
 
 @get("/", include_in_schema=False, sync_to_thread=False)
@@ -53,7 +65,27 @@ async def learner(request: Request[Any, Any, Any], service: NamedDependency[Serv
         address=f"/u/{name}{query_of(request)}",
         live=f"/stream/u/{name}",
         shows_goals=viewer.is_reader or viewer.user_id == user_id,
+        own=own_of(request, service, user_id),
     )
+
+
+@post("/u/{user_id:path}", include_in_schema=False)
+async def act_as_learner(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[Any]:
+    user_id = host_of(request).user_id(request, "/u/")
+    own = own_of(request, service, user_id)
+    if own is None:
+        return nobody(request)
+    fields = await host_of(request).form(request)
+    if fields is None:
+        return refused_form(request)
+    try:
+        await act(request, service, user_id, own, fields)
+    except StoreError:
+        raise
+    except LaurelsError as error:
+        return not_done(request, str(error))
+    address = f"/u/{quote(user_id, safe='')}{query_of(request)}"
+    return Response(b"", status_code=303, headers={"location": address})
 
 
 @get("/stream/u/{user_id:path}", is_stream=True, include_in_schema=False)
@@ -114,6 +146,7 @@ def page_routes(host: Host, *, frame_ancestors: Sequence[str] = ()) -> Router:
         root,
         docs,
         learner,
+        act_as_learner,
         learner_stream,
         board,
         board_stream,

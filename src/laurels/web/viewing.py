@@ -77,6 +77,11 @@ def closed(request: Request[Any, Any, Any]) -> Response[str]:
     return _problem(request, 401, _("Not public"), text)
 
 
+def not_done(request: Request[Any, Any, Any], reason: str) -> Response[str]:
+    """What a form gets whose wish cannot be fulfilled."""
+    return _problem(request, 422, language_of(request).text("Not done"), reason)
+
+
 def refused_form(request: Request[Any, Any, Any]) -> Response[str]:
     """What a form gets that none of our own pages sent."""
     _ = language_of(request).text

@@ -27,7 +27,7 @@ def goal_changes(targets: Mapping[str, int | None], language: Language) -> list[
     """What a change of goals set, and what it ended."""
     _ = language.text
     return [
-        _("goal ended: {goal}", goal=_kind(goal_id, language))
+        _("goal ended: {goal}", goal=goal_kind(goal_id, language))
         if target is None
         else _("goal: {goal}", goal=_name(goal_id, target, language))
         for goal_id, target in targets.items()
@@ -46,7 +46,8 @@ def _name(goal_id: str, target: int, language: Language) -> str:
             return language.plural("{count} point a week", "{count} points a week", target)
 
 
-def _kind(goal_id: str, language: Language) -> str:
+def goal_kind(goal_id: str, language: Language) -> str:
+    """What a goal counts, and in what."""
     _ = language.text
     kinds = {
         "eventsPerDay": _("events a day"),

@@ -41,6 +41,7 @@ from laurels.web.languages import Language
 from laurels.web.names import initial_of, shown_name
 from laurels.web.pages.badges import held_line
 from laurels.web.pages.goals import goal_changes, goal_lines
+from laurels.web.pages.own import Own, own_forms
 from laurels.web.pictures import Markup
 from laurels.web.rendering import kept_of, language_of, macros_of, page_of, render
 
@@ -88,10 +89,11 @@ async def learner_page(
     template: str = "learner.html",
     headers: dict[str, str] | None = None,
     shows_goals: bool = False,
+    own: Own | None = None,
 ) -> Response[str]:
     """The page of a user of whom so much is `known`. `address` is where it can be had again, `live` its stream; goals
-    are shown to the learner and to keys that read, not to everybody who may see the page. Raises UnknownUser or
-    StoreError."""
+    are shown to the learner and to keys that read, not to everybody who may see the page; forms to the learner, who
+    sees it as their `own`. Raises UnknownUser or StoreError."""
     language = language_of(request)
     now = service.clock()
     rules = service.rulebook
@@ -106,6 +108,7 @@ async def learner_page(
         now // _KEPT_MS,
         known.stale is UNSET,
         shows_goals,
+        own,
     )
     html = kept.get(key)
     if html is None:
@@ -118,13 +121,22 @@ async def learner_page(
             address=address,
             live=live,
             shows_goals=shows_goals,
+            own=own,
         )
         kept.keep(key, html)
     return page_of(html, headers=headers)
 
 
 def _html(
-    learner: Learner, language: Language, *, template: str, path: str, address: str, live: str, shows_goals: bool
+    learner: Learner,
+    language: Language,
+    *,
+    template: str,
+    path: str,
+    address: str,
+    live: str,
+    shows_goals: bool,
+    own: Own | None,
 ) -> str:
     user = learner.dashboard.user
     zone = ZoneInfo(user.time_zone)
@@ -151,6 +163,7 @@ def _html(
         dashboard=learner.dashboard,
         currencies=list(currencies.values()),
         goals=goal_lines(learner.dashboard.goals or (), language) if shows_goals else [],
+        own=None if own is None else own_forms(own, learner.progress, learner.dashboard, today, language),
         earned=earned,
         opened=opened,
         nearest=[
