@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.http.callers import bearer, make_key
+from tests.http.callers import SECRET, bearer, make_key, token
 from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
 
@@ -82,6 +82,27 @@ def test_an_operator_signs_in_and_corrects_by_the_forms(browser: Browser, start_
     page.click("text=Sign out")
     assert page.locator("[name=key]").is_visible()
     page.close()
+
+
+def test_learners_set_their_goals_on_their_own_page(browser: Browser, start_server: StartServer) -> None:
+    server = start_server(jwt_secret=SECRET, users_record_events="true")
+    mine = bearer(token("ada"))
+    with server.client() as client:
+        event = {"userId": "ada", "eventType": "code_run"}
+        assert client.post("/api/progress/event", json=event, headers=mine).status_code == 201
+    # As behind a proxy that adds the token of whoever is signed in.
+    context = browser.new_context(bypass_csp=True, extra_http_headers=mine, viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    page.goto(f"{server.url}/u/ada")
+    page.fill("#eventsPerWeek", "4")
+    page.click("text=Set goals")
+    page.wait_for_selector('progress[aria-label="4 events a week"]')
+    assert "1 / 4" in page.locator("section[aria-labelledby=goals]").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.add_script_tag(path=AXE)
+    result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert [(one["id"], one["nodes"][0]["html"]) for one in result["violations"]] == []
+    context.close()
 
 
 def test_no_page_has_an_accessibility_violation(browser: Browser, pages: ServerProcess) -> None:
