@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from laurels.application.recording.commands import ChangeProfile, RecordEvent, copy_of
 from laurels.domain.events import LearningEvent
-from laurels.domain.goal_records import LATEST, GoalRecord, Judged, records, standings
+from laurels.domain.goal_records import LATEST, Judged, JudgedGoal, records, standings
 from laurels.domain.goals import KINDS, GoalChange, GoalMet, changed, goal_faults, taken_over, targets_of
 from laurels.domain.ledger import Entry, EventRecorded, EventRetracted, ProfileChanged
 from laurels.domain.periods import MS_PER_DAY, MS_PER_HOUR
@@ -102,7 +102,7 @@ class Setter(Learner):
         if entry is not None:
             self.entries.append(entry)
 
-    def record(self, goal_id: str, today: int) -> GoalRecord:
+    def record(self, goal_id: str, today: int) -> JudgedGoal:
         paused = self.rulebook.paused_days(self.progress)
         [found] = [each for each in records(self.progress, START + today, paused) if each.kind.id == goal_id]
         return found

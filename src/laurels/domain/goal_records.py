@@ -30,7 +30,7 @@ class Judged(Struct, frozen=True):
         return self.current >= self.target
 
 
-class GoalRecord(Struct, frozen=True):
+class JudgedGoal(Struct, frozen=True):
     """A goal and how it went. `present` is the period of today, None where the goal was ended. `met` counts the periods
     in which it was met, today's included; `run` those in a row up to today's, which breaks no run while it lasts.
     `past` are the latest periods that are over, the newest first."""
@@ -52,7 +52,7 @@ def standings(progress: Progress, today: int) -> list[tuple[GoalKind, Judged]]:
     ]
 
 
-def records(progress: Progress, today: int, paused: Collection[int]) -> list[GoalRecord]:
+def records(progress: Progress, today: int, paused: Collection[int]) -> list[JudgedGoal]:
     """All goals that the user has or had, as they stand on the day `today`. A period all of whose days are `paused`
     breaks no run."""
     found = {change.goal_id for change in progress.goals}
@@ -74,7 +74,7 @@ def met_by(progress: Progress, day: int, points: int) -> list[GoalMet]:
     return met
 
 
-def _record(kind: GoalKind, progress: Progress, today: int, paused: Collection[int]) -> GoalRecord:
+def _record(kind: GoalKind, progress: Progress, today: int, paused: Collection[int]) -> JudgedGoal:
     changes = _changes(progress, kind)
     present = kind.period_of(today)
     target, coming = 0, deque(changes)
@@ -94,9 +94,9 @@ def _record(kind: GoalKind, progress: Progress, today: int, paused: Collection[i
         past.appendleft(judged)
     # A move to another zone may have put the day back to one before the latest change, which holds all the same.
     if not changes[-1].target:
-        return GoalRecord(kind, None, met, 0, list(past))
+        return JudgedGoal(kind, None, met, 0, list(past))
     now = Judged(present, changes[-1].target, _amount(kind, progress, present))
-    return GoalRecord(kind, now, met + now.is_met, run + now.is_met, list(past))
+    return JudgedGoal(kind, now, met + now.is_met, run + now.is_met, list(past))
 
 
 def _changes(progress: Progress, kind: GoalKind) -> list[GoalChange]:
