@@ -32,7 +32,7 @@ class PageFeed:
         return self._feed.is_ended
 
     async def take(self, within: float) -> list[Message]:
-        """The next notices; see `Feed`. None of goals: these are the learner's own."""
+        """The next notices; see `Feed`. Messages about goals are left out, since others may watch a page."""
         taken = await self._feed.take(within)
         return [_notice(each) for each in taken if each.id != self._last_id and each.kind != "goal"]
 

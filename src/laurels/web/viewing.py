@@ -78,7 +78,7 @@ def closed(request: Request[Any, Any, Any]) -> Response[str]:
 
 
 def not_done(request: Request[Any, Any, Any], reason: str) -> Response[str]:
-    """What a form gets whose wish cannot be fulfilled."""
+    """The answer to a form that cannot be carried out, with the reason."""
     return _problem(request, 422, language_of(request).text("Not done"), reason)
 
 

@@ -25,15 +25,15 @@ from laurels.web.viewing import host_of
 
 
 class Own(NamedTuple):
-    """That a page is seen by its learner: what forms carry, and the fields of the profile that the operator keeps back,
-    or that the rulebook allows nobody."""
+    """A page that its own learner sees: the token of its forms, and the fields of the profile that the learner cannot
+    change, because of the operator or the rulebook."""
 
     token: str
     fixed: frozenset[str]
 
 
 def own_of(request: Request[Any, Any, Any], service: Service, user_id: str) -> Own | None:
-    """Of a viewer who is the learner `user_id`; None for everybody else."""
+    """What the forms need if the viewer is the learner `user_id`; else None."""
     host = host_of(request)
     if host.viewer(request).user_id != user_id:
         return None
@@ -42,7 +42,7 @@ def own_of(request: Request[Any, Any, Any], service: Service, user_id: str) -> O
 
 
 def own_forms(own: Own, progress: Progress, dashboard: Dashboard, today: date, language: Language) -> dict[str, Any]:
-    """What the forms show: of goals their targets, of pauses those that are not over, and days that can be repaired."""
+    """What the forms show: targets of goals, pauses that are not over, and days that can be repaired."""
     targets = targets_of(progress.goals)
     repair = UNSET if dashboard.streak is UNSET else dashboard.streak.repair
     return {
@@ -97,7 +97,7 @@ async def act(
 
 
 def _changed_goals(fields: Mapping[str, str]) -> dict[str, Any]:
-    """Those whose field is another than it was on the page: what another device has set meanwhile stays."""
+    """Goals that were edited in the form: a goal that another device has set meanwhile stays."""
     typed = {goal_id: fields.get(goal_id, "").strip() for goal_id in KINDS}
     return {
         goal_id: None if not text else int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
