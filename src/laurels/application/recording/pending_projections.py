@@ -14,6 +14,7 @@ from laurels.domain.ledger import (
     MergedFrom,
     MergedInto,
     ProfileChanged,
+    StreakRepaired,
 )
 from laurels.domain.progress import Progress
 from laurels.domain.revised import is_revision
@@ -70,7 +71,7 @@ def days_touched(progress: Progress, entry: Entry, rulebook: Rulebook) -> Iterab
     body = entry.body
     if isinstance(body, EventRecorded):
         return (rulebook.board_day(body.at),)
-    if isinstance(body, BadgesGiven):
+    if isinstance(body, BadgesGiven) or (isinstance(body, StreakRepaired) and body.awards):
         return {rulebook.board_day(award.earned_at) for award in body.awards}
     if isinstance(body, ProfileChanged):
         return progress.board_days if body.changes.keys() & {"visibility", "pseudonym", "suspended"} else ()

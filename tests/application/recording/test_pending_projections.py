@@ -1,0 +1,168 @@
+"""Who waited longest is projected first, with all the days that were touched meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+
+from laurels.application.recording.pending_projections import PendingProjections, days_touched
+from laurels.bootstrap import open_service
+from laurels.domain.ledger import (
+    Award,
+    BadgeRevoked,
+    BadgesGiven,
+    CurrencySpent,
+    Entry,
+    EntryBody,
+    EventRetracted,
+    MergedFrom,
+    MergedInto,
+    Repointed,
+    StreakRepaired,
+)
+from laurels.domain.periods import MS_PER_DAY, Timeframe, day_of, period_name, to_datetime
+from laurels.domain.progress import BoardDay, Progress
+from laurels.domain.repairs import Repair
+from laurels.testing.builders import NOON, event_entry, migration_entry, profile_entry, small_rulebook
+from laurels.testing.clocks import SettableClock
+
+NOON_DAY = day_of(NOON)
+HELD = {NOON_DAY - 9: BoardDay(5, 1, 1), NOON_DAY - 8: BoardDay(5, 1, 1)}
+
+
+def waiting(*users: str) -> PendingProjections:
+    pending = PendingProjections()
+    for user in users:
+        pending.add(user, [1])
+    return pending
+
+
+class TestWaiting:
+    def test_nobody_waits_at_first(self) -> None:
+        pending = PendingProjections()
+        assert (len(pending), pending.users(), pending.take(5), pending.since) == (0, [], [], None)
+
+    def test_days_of_a_user_come_together_at_their_first_place(self) -> None:
+        pending = waiting("ada", "bob")
+        pending.add("ada", (day for day in (2, 1, 3)))
+        pending.add("bob", [])
+        assert pending.take(5) == [("ada", {1, 2, 3}), ("bob", {1})]
+
+    def test_who_is_taken_waits_no_more_and_comes_last_the_next_time(self) -> None:
+        pending = waiting("ada", "bob", "cem")
+        assert pending.take(0) == []
+        assert pending.take(1) == [("ada", {1})]
+        assert "ada" not in pending
+        pending.add("ada", [7])
+        assert pending.users() == ["bob", "cem", "ada"]
+        assert pending.take(2) == [("bob", {1}), ("cem", {1})]
+        assert pending.take(2) == [("ada", {7})]
+
+    def test_what_is_handed_in_stays_the_callers(self) -> None:
+        days = {1}
+        pending = PendingProjections()
+        pending.add("ada", days)
+        pending.add("ada", [2])
+        assert days == {1}
+
+    def test_who_is_discarded_waits_no_more(self) -> None:
+        pending = waiting("ada", "bob")
+        pending.discard("ada")
+        pending.discard("nobody")
+        assert pending.users() == ["bob"]
+
+    def test_a_user_may_wait_without_a_day(self) -> None:
+        pending = PendingProjections()
+        pending.add("ada", ())
+        assert "ada" in pending
+        assert pending.take(1) == [("ada", set())]
+
+
+class TestSince:
+    def test_it_is_when_the_first_of_those_who_wait_began_to(self) -> None:
+        pending = waiting("ada")
+        began = pending.since
+        assert began is not None
+        pending.add("bob", [1])
+        assert pending.since == began
+
+    def test_once_taken_it_is_that_of_those_who_come_later(self) -> None:
+        pending = waiting("ada")
+        began = pending.since
+        assert pending.take_since() == began
+        assert (pending.since, pending.take_since()) == (None, None)
+        pending.add("ada", [1])
+        assert pending.since is not None
+
+
+def touched_by(body: EntryBody) -> set[int]:
+    """The days of the boards that an entry changes, for somebody who stands on those of `HELD`."""
+    progress = Progress(user_id="ada", version="v", board_days=dict(HELD))
+    return set(days_touched(progress, Entry("ada", 5, None, NOON + MS_PER_DAY, body), small_rulebook()))
+
+
+class TestDays:
+    def test_an_event_touches_the_day_on_which_it_happened(self) -> None:
+        assert touched_by(event_entry(at=NOON - 3 * MS_PER_DAY).body) == {NOON_DAY - 3}
+
+    def test_the_day_is_that_of_the_boards_zone(self) -> None:
+        rulebook = small_rulebook(boards={"zone": "Pacific/Auckland"})
+        progress = Progress(user_id="ada", version="v")
+        assert set(days_touched(progress, event_entry(at=NOON), rulebook)) == {NOON_DAY + 1}
+
+    def test_badges_given_touch_the_days_on_which_they_were_earned(self) -> None:
+        awards = [Award("first", 10, NOON - MS_PER_DAY), Award("third", 10, NOON), Award("century", 10, NOON)]
+        assert touched_by(BadgesGiven("grant", awards, 30, 1, "rules")) == {NOON_DAY - 1, NOON_DAY}
+
+    @pytest.mark.parametrize(
+        ("changes", "is_everywhere"),
+        [
+            ({"visibility": "alias"}, True),
+            ({"pseudonym": "p", "displayName": "A"}, True),
+            ({"suspended": True}, True),
+            ({"displayName": "Ada", "preferences": {}}, False),
+        ],
+    )
+    def test_a_profile_touches_all_boards_where_it_says_how_the_user_appears(
+        self, changes: dict[str, object], is_everywhere: bool
+    ) -> None:
+        assert touched_by(profile_entry(**changes).body) == (set(HELD) if is_everywhere else set())
+
+    def test_a_migration_touches_the_all_time_board_which_goes_with_any_day(self) -> None:
+        assert touched_by(migration_entry().body) < set(HELD)
+        assert len(touched_by(migration_entry().body)) == 1
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            EventRetracted("e1", 1, 5, 5, 1, "A mistake."),
+            BadgeRevoked(Award("first", 10, NOON), 5, 1, "A mistake."),
+            Repointed([(1, 9)], {}, 4, 9, 1, "rules"),
+            MergedFrom("bob", "done", 5, 1, "One person."),
+            MergedInto("bob", 5, 0, 1, "One person."),
+        ],
+    )
+    def test_what_changes_the_past_touches_all_boards(self, body: EntryBody) -> None:
+        assert touched_by(body) == set(HELD)
+
+    def test_a_spending_touches_none(self) -> None:
+        assert touched_by(CurrencySpent("coins", 5, 0, 5, 1, "A hat.")) == set()
+
+    def test_a_repair_touches_the_all_time_board_and_the_days_of_what_it_brings(self) -> None:
+        repair = Repair(NOON_DAY, NOON_DAY, 10)
+        assert len(touched_by(StreakRepaired(repair, 5, 1, "rules"))) == 1
+        brought = [Award("streak", 30, NOON)]
+        assert touched_by(StreakRepaired(repair, 5, 1, "rules", awards=brought)) == {NOON_DAY}
+
+
+async def test_a_badge_that_a_repair_brings_stands_on_the_boards_of_its_day(store_url: str) -> None:
+    clock, rulebook = SettableClock(NOON), small_rulebook(streak={"repair": {"within": 3, "price": 2}})
+    async with open_service(store_url, rulebook=rulebook, clock=clock, projection_interval=3_600) as laurels:
+        for ago in (4, 3, 1):
+            await laurels.record("ada", "run", timestamp=to_datetime(NOON - ago * MS_PER_DAY))
+        await laurels.projector.flush()
+        made = await laurels.repairs.repair("ada", to_datetime(NOON - 2 * MS_PER_DAY).date(), caller="ada")
+        assert [award.badge_id for award in made.awards] == ["streak"]
+        await laurels.projector.flush()
+        standing = await laurels.store.boards.standing(period_name(Timeframe.DAILY, NOON_DAY), "ada")
+        assert standing is not None
+        assert standing.points == 30
