@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from laurels.application.recording.pending_projections import PendingProjections, days_touched
@@ -123,7 +125,7 @@ class TestDays:
         ],
     )
     def test_a_profile_touches_all_boards_where_it_says_how_the_user_appears(
-        self, changes: dict[str, object], is_everywhere: bool
+        self, changes: dict[str, Any], is_everywhere: bool
     ) -> None:
         assert touched_by(profile_entry(**changes).body) == (set(HELD) if is_everywhere else set())
 

@@ -52,7 +52,7 @@ def test_a_bonus_reads_the_field_of_just_that_name() -> None:
     ],
 )
 def test_a_type_is_limited_by_whatever_limit_it_has(
-    limits: dict[str, int], is_limited: bool, has_daily_cap: bool
+    limits: dict[str, Any], is_limited: bool, has_daily_cap: bool
 ) -> None:
     event_type = EventType(10, **limits)
     assert (event_type.is_limited, event_type.has_daily_cap) == (is_limited, has_daily_cap)

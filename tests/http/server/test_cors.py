@@ -10,14 +10,14 @@ from laurels.http.server.cors import Cors, origins_allowed
 from tests.http.server.requests import answering, ask, scope_of
 
 LEARN = "https://learn.example"
-PREFLIGHT = {"access_control_request_method": "POST"}
+PREFLIGHT: dict[str, Any] = {"access_control_request_method": "POST"}
 
 
 def cors(*origins: str) -> Cors:
     return Cors(answering(), origins_allowed(origins or (LEARN,)))
 
 
-async def headers_for(app: Cors, method: str = "GET", **headers: str) -> dict[str, list[str]]:
+async def headers_for(app: Cors, method: str = "GET", **headers: Any) -> dict[str, list[str]]:
     """The headers of the answer, by name."""
     found: dict[str, list[str]] = {}
     for name, value in (await ask(app, scope_of(method, **headers)))[1]:
