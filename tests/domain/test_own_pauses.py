@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
 import pytest
 
 from laurels.domain.ledger import ProfileChanged
-from laurels.domain.pauses import as_documents, pauses_of, planned
+from laurels.domain.pauses import Pause, as_documents, days_of, pauses_of, planned
+from laurels.domain.rules import streak_count
+from laurels.domain.rules.streak_repairs import repairable
 from laurels.errors import InvalidProfile
 from tests.domain.test_streak_repairs import START, Learner, learner, rulebook_of
 
@@ -97,3 +100,26 @@ def test_a_planned_pause_may_pause_a_week() -> None:
     assert ada.streak(15) == 1
     pause(ada, (7, 12))
     assert ada.streak(15) == 2
+
+
+def test_all_pauses_are_gone_through_once_for_all_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A learner can plan 200 pauses, and each gap in their days is one more: the product would take a second to read.
+    seen = 0
+
+    def counted_days(pauses: Iterable[Pause]) -> frozenset[int]:
+        nonlocal seen
+        seen += 1
+        return days_of(pauses)
+
+    monkeypatch.setattr(streak_count, "days_of", counted_days)
+    rules = rulebook_of(own_pauses={"days": 9}, repair={"within": 30, "price": 1})
+    ada = learner(*range(0, 120, 2), rulebook=rules)
+    pause(ada, (130, 138), (131, 138))
+    assert rules.streak is not None
+    today = START + 120
+    assert [each.first - START for each in repairable(rules.streak, ada.progress, today)] == list(range(91, 120, 2))
+    assert ada.streak(120) == 0
+    assert ada.states(121) == {}
+    ada.learn(61)
+    assert ada.streak(120) == 0
+    assert seen < 12

@@ -10,7 +10,6 @@ counted in `domain/progress.py` (`daily_streak`) and `domain/folding.py` (`_run_
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Literal
@@ -36,9 +35,11 @@ class StreakEnd(Struct, frozen=True):
 
 
 class StreakGap(Struct, frozen=True):
-    """What lies between two units that count: the first days of those that were `missed`, and how many of these the
-    streak before may miss (`spare`)."""
+    """What lies between two units that count: its days from `first` to `last`, the first days of the units that were
+    `missed`, and how many of these the streak before may miss (`spare`)."""
 
+    first: int
+    last: int
     missed: list[int]
     spare: int
 
@@ -74,7 +75,8 @@ class StreakCount:
         if self.is_weekly and self._days_of(progress, unit) != self._days:
             return progress.longest_streak
         if progress.runs and unit > progress.runs_until:
-            missed = self._missed(progress, progress.runs_until, unit)
+            is_next = unit == progress.runs_until + 1
+            missed = 0 if is_next else self._missed(self._excused(progress), progress.runs_until, unit)
             progress.runs = self.allowance.lengthen(self.allowance.miss(progress.runs, missed))
             progress.runs_until = unit
             return max(progress.longest_streak, progress.runs[0][1])
@@ -89,14 +91,14 @@ class StreakCount:
         runs, until = self._standing(progress)
         if until > unit:
             return self._current_with_units_ahead(progress, unit)
-        runs = self.allowance.miss(runs, self._missed(progress, until, unit))
+        runs = self.allowance.miss(runs, self._missed(self._excused(progress), until, unit))
         return runs[0][1] if runs else 0
 
     def freezes_left(self, progress: Progress, today: int) -> int:
         """How many units the streak that holds on the day `today` may still miss."""
         unit = self._unit(today)
         runs, until = self._standing(progress)
-        runs = self.allowance.miss(runs, self._missed(progress, until, unit))
+        runs = self.allowance.miss(runs, self._missed(self._excused(progress), until, unit))
         return runs[0][0] // self.allowance.price if runs else self.rules.freezes.initial
 
     def end(self, progress: Progress) -> StreakEnd | None:
@@ -145,18 +147,25 @@ class StreakCount:
         unit = self._unit(day)
         return self._first_day(unit), self._first_day(unit + 1) - 1
 
-    def gap_at(self, progress: Progress, day: int, today: int) -> StreakGap | None:
-        """The gap that holds a day, up to the next unit that counts or to today's; None where the day is in no gap."""
+    def gaps(self, progress: Progress, since: int, today: int) -> list[StreakGap]:
+        """The gaps that reach to the day `since` or past it, the earliest first; the last one ends before today's
+        unit."""
         units = self._units(progress)
-        unit = self._unit(day)
-        place = bisect_left(units, unit)
-        if not place or unit in units[place : place + 1]:
-            return None
-        following = units[place] if place < len(units) else self._unit(today)
         excused = self._excused(progress)
-        missed = [each for each in range(units[place - 1] + 1, following) if not self._is_paused(each, excused)]
-        runs, _ = self._walk(progress, units[:place])
-        return StreakGap([self._first_day(each) for each in missed], self.allowance.bears(runs))
+        found: list[StreakGap] = []
+        runs: Runs = []
+        for unit, following in pairwise([*units, self._unit(today)]):
+            runs = self.allowance.lengthen(runs)
+            bears = self.allowance.bears(runs)
+            if following > unit + 1:
+                last = self._first_day(following) - 1
+                if last >= since:
+                    missed = [each for each in range(unit + 1, following) if not self._is_paused(each, excused)]
+                    found.append(
+                        StreakGap(self._first_day(unit + 1), last, [self._first_day(each) for each in missed], bears)
+                    )
+                runs = self.allowance.miss(runs, self._missed(excused, unit, following))
+        return found
 
     def _bridged(self, progress: Progress, today: int) -> list[int]:
         """The missed units that a run went across."""
@@ -166,7 +175,7 @@ class StreakCount:
         found: list[int] = []
         for unit, following in pairwise([*units, max(today, units[-1])] if units else []):
             runs = self.allowance.lengthen(runs)
-            missed = self._missed(progress, unit, following)
+            missed = self._missed(excused, unit, following)
             runs = self.allowance.miss(runs, missed)
             if missed and runs:
                 found += [each for each in range(unit + 1, following) if not self._is_paused(each, excused)]
@@ -182,7 +191,8 @@ class StreakCount:
             return self._walk(progress, [unit for unit in units if unit <= ahead])[0][0][1]
         past = [unit for unit in units if unit < today]
         if past:
-            runs = self.allowance.miss(self._walk(progress, past)[0], self._missed(progress, past[-1], today))
+            missed = self._missed(self._excused(progress), past[-1], today)
+            runs = self.allowance.miss(self._walk(progress, past)[0], missed)
             if runs:
                 return runs[0][1]
         return int(ahead > today)
@@ -198,18 +208,17 @@ class StreakCount:
         """The runs after the last of `units`, and the length of the longest one on the way."""
         runs: Runs = []
         longest, before = 0, 0
+        # Once for all gaps: a learner may have hundreds of these, and hundreds of days that are excused.
+        excused = self._excused(progress)
         for unit in units:
             if runs and unit > before + 1:
-                runs = self.allowance.miss(runs, self._missed(progress, before, unit))
+                runs = self.allowance.miss(runs, self._missed(excused, before, unit))
             runs = self.allowance.lengthen(runs)
             longest, before = max(longest, runs[0][1]), unit
         return runs, longest
 
-    def _missed(self, progress: Progress, after: int, before: int) -> int:
+    def _missed(self, excused: frozenset[int], after: int, before: int) -> int:
         """How many units between two were missed; beyond what any run bears they are not counted on."""
-        if before <= after + 1:
-            return 0
-        excused = self._excused(progress)
         most = self.allowance.most // self.allowance.price
         missed = 0
         for unit in range(after + 1, before):

@@ -6,12 +6,14 @@ A repair must be able to save a streak: nobody pays for a day that changes nothi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from laurels.domain.periods import day_name
 from laurels.domain.progress import Progress
 from laurels.domain.repairs import Repair
-from laurels.domain.rules.streak_count import StreakCount
+from laurels.domain.rules.streak_count import StreakCount, StreakGap
+from laurels.domain.rules.streak_rules import RepairRules
 from laurels.errors import RepairRefused
 from laurels.plurals import counted
 
@@ -21,7 +23,13 @@ _NOTHING = "There is nothing to repair"
 def repair_at(streak: StreakCount | None, progress: Progress, day: int, today: int) -> Repair:
     """The repair of the missed day `day`, or of its week. Raises RepairRefused, also where the learner has too few
     points."""
-    repair = _repair_at(streak, progress, day, today)
+    if streak is None or streak.rules.repair is None:
+        raise RepairRefused(
+            "The rulebook in force has no repair of streaks; an administrator can allow it with `repair` in its table "
+            "[streak]."
+        )
+    gaps = streak.gaps(progress, _earliest(streak, streak.rules.repair, today), today)
+    repair = _repair_at(streak, streak.rules.repair, gaps, day, today)
     if progress.total_points < repair.price:
         raise RepairRefused(
             f"A repair costs {counted(repair.price, 'point')}, and this learner has "
@@ -37,20 +45,21 @@ def repairable(streak: StreakCount, progress: Progress, today: int) -> list[Repa
         return []
     found: list[Repair] = []
     _, day = streak.unit_around(today - rules.within)
+    gaps = streak.gaps(progress, _earliest(streak, rules, today), today)
     while day < today:
         with suppress(RepairRefused):
-            found.append(_repair_at(streak, progress, day, today))
+            found.append(_repair_at(streak, rules, gaps, day, today))
         _, day = streak.unit_around(day + 1)
     return found
 
 
-def _repair_at(streak: StreakCount | None, progress: Progress, day: int, today: int) -> Repair:
-    rules = None if streak is None else streak.rules.repair
-    if streak is None or rules is None:
-        raise RepairRefused(
-            "The rulebook in force has no repair of streaks; an administrator can allow it with `repair` in its table "
-            "[streak]."
-        )
+def _earliest(streak: StreakCount, rules: RepairRules, today: int) -> int:
+    """The first day of the earliest unit that may still be repaired."""
+    first, _ = streak.unit_around(today - rules.within)
+    return first
+
+
+def _repair_at(streak: StreakCount, rules: RepairRules, gaps: Sequence[StreakGap], day: int, today: int) -> Repair:
     first, last = streak.unit_around(day)
     unit = f"the week of {day_name(first)}" if streak.is_weekly else day_name(day)
     if last >= today:
@@ -60,7 +69,7 @@ def _repair_at(streak: StreakCount | None, progress: Progress, day: int, today: 
             f"It is too late: {unit} could be repaired until {day_name(last + rules.within)}, "
             f"{counted(rules.within, 'day')} after it."
         )
-    gap = streak.gap_at(progress, day, today)
+    gap = next((each for each in gaps if each.first <= day <= each.last), None)
     if gap is None:
         raise RepairRefused(f"{_NOTHING}: {unit} counts, or no streak had begun before it.")
     if first not in gap.missed:
