@@ -150,6 +150,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     user_rate: Annotated[
         int, Meta(ge=0, le=10_000_000, description="Requests a minute that one end user may send; 0: no limit.")
     ] = 3_000
+    user_kib: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000_000,
+            description="KiB an hour that one end user may have recorded with their tokens; 0: no limit.",
+        ),
+    ] = 16_384
     address_rate: Annotated[
         int,
         Meta(ge=0, le=10_000_000, description="Requests a minute from one address without key or token; 0: no limit."),

@@ -204,4 +204,5 @@ def _rates(settings: Settings) -> Rates:
         user=a_minute(settings.user_rate),
         address=a_minute(settings.address_rate),
         failures=a_minute(settings.failure_rate),
+        written=Bucket(settings.user_kib, settings.user_kib / 3_600) if settings.user_kib else None,
     )

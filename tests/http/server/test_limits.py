@@ -73,7 +73,14 @@ def test_a_key_has_so_many_requests_a_minute_whatever_process_answers(start_serv
 
 
 def test_end_users_addresses_and_failures_have_limits_of_their_own(start_server: StartServer) -> None:
-    server = start_server(jwt_secret=SECRET, user_rate="40", address_rate="20", failure_rate="2")
+    server = start_server(
+        jwt_secret=SECRET,
+        user_rate="40",
+        user_kib="40",
+        users_record_events="true",
+        address_rate="20",
+        failure_rate="2",
+    )
     with server.client() as client:
         for who, allowed in ((bearer(token("ada")), 40), (bearer(token("bob")), 40), ({}, 20)):
             started = time.monotonic()
@@ -89,6 +96,22 @@ def test_end_users_addresses_and_failures_have_limits_of_their_own(start_server:
         # Whoever shares the address with somebody who guesses still gets in.
         key = bearer(make_key(f"sqlite:///{server.database}", "progress:read"))
         assert client.get("/api/badges", headers=key).status_code == 200
+        # What is recorded is kept for ever: 16 KiB for a change of a profile, an event as its size.
+        eve = bearer(token("eve"))
+        changes = [
+            client.put("/api/progress/users/eve", json={"displayName": f"Eve {number}"}, headers=eve)
+            for number in range(3)
+        ]
+        assert [each.status_code for each in changes] == [200, 200, 429]
+        assert 600 <= int(changes[-1].headers["retry-after"]) <= 720
+        large = {"userId": "eve", "eventType": "code_run", "metadata": {"text": "x" * 5_000}}
+        found = [client.post("/api/progress/event", json=large, headers=eve).status_code for _ in range(2)]
+        assert found == [201, 429]
+        assert client.post("/api/progress/events", json=[large] * 2, headers=eve).status_code == 429
+        assert client.post("/api/progress/events", json=[{**large, "metadata": {}}], headers=eve).status_code == 200
+        writer = bearer(make_key(f"sqlite:///{server.database}", "users:write"))
+        changed = client.put("/api/progress/users/eve", json={"displayName": "Eva"}, headers=writer)
+        assert changed.status_code == 200
 
 
 def test_each_answer_tells_what_is_left(start_server: StartServer) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
+
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from msgspec import Struct
 
@@ -16,16 +19,21 @@ from laurels.http.wire.refusal import Refusal
 from laurels.plurals import counted
 
 _NOBODY = Caller()
+_KIB = 1_024
+# What a change of a profile counts as, whatever its size: preferences may be as large, and all boards may change with
+# it.
+PROFILE_BYTES = 16 * _KIB
 
 
 class Rates(Struct, frozen=True):
     """Requests a minute: of one key, of one end user, of one address without either, and failures of authentication
-    of one address. None: no limit."""
+    of one address. `written`: KiB an hour that one end user may have recorded. None: no limit."""
 
     key: Bucket | None = None
     user: Bucket | None = None
     address: Bucket | None = None
     failures: Bucket | None = None
+    written: Bucket | None = None
 
 
 class _Meter:
@@ -63,6 +71,8 @@ class Guard:
         scope["state"]["count_failure"] = self._count_failure
         caller = await self._identify(scope)
         scope["state"]["caller"], scope["state"]["key_id"] = caller, caller.key
+        if caller.user_id is not None and self._rates.written is not None:
+            scope["state"]["count_written"] = partial(self._count_written, caller.user_id, self._rates.written)
         if caller.key is not None:
             name, bucket = f"key:{caller.key}", self._rates.key
         else:
@@ -98,6 +108,17 @@ class Guard:
             if left.retry_after:
                 raise _too_many("Too many wrong keys or tokens from this address; wait a moment.", left) from None
 
+    async def _count_written(self, user_id: str, bucket: Bucket, kib: int) -> None:
+        """Count what an end user is about to have recorded. Raises Refusal where it is too much."""
+        name = await self._names.of("written", user_id)
+        if kib == 1:
+            left = await self._limiter.take(name, bucket)
+        else:
+            left = await self._limiter.take_all(name, bucket, min(kib, bucket.size))
+        if left.retry_after:
+            detail = "Too much was recorded with tokens of this user in the last hour; wait a moment."
+            raise Refusal(429, detail, headers={"Retry-After": str(left.retry_after)})
+
     async def _bucket_of(self, scope: HTTPScope, caller: Caller) -> tuple[str, Bucket | None]:
         """The name of the bucket of a caller without a key, and what it holds; None for one without a limit."""
         rates = self._rates
@@ -117,6 +138,14 @@ async def count_failure(scope: HTTPScope) -> None:
     counting = scope["state"].get("count_failure")
     if counting is not None:
         await counting(scope)
+
+
+async def count_written(scope: HTTPScope, sizes: Iterable[int]) -> None:
+    """Count things of so many bytes that are about to be recorded, each as a KiB at least: the ledger keeps them for
+    ever. Only those of end users count. Raises Refusal where it is too much."""
+    counting = scope["state"].get("count_written")
+    if counting is not None and (kib := sum(max(1, -(-size // _KIB)) for size in sizes)):
+        await counting(kib)
 
 
 class Charge:
