@@ -41,12 +41,12 @@ http {{
 
 
 class Platform(BaseHTTPRequestHandler):
-    """Its session is a cookie with the name of the user."""
+    """Its session is a cookie with the name of the user. Its addresses know no case, nor what a slash leans to."""
 
     def do_GET(self) -> None:
         user = re.fullmatch(r"session=(\w+)", self.headers.get("Cookie", ""))
         self.send_response(204 if user else 401)
-        if user and self.path == "/internal/laurels-token":
+        if user and self.path.lower().replace("%5c", "/").replace("\\", "/") == "/internal/laurels-token":
             claims = {"sub": user[1], "exp": int(time.time()) + 60}
             self.send_header("Laurels-Token", jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(SECRET)))
         self.send_header("Content-Length", "0")
@@ -215,6 +215,8 @@ def test_a_browser_cannot_fetch_the_token(proxy: str) -> None:
         for path in ("/internal/laurels-token", "/internal//laurels-token", "/%69nternal/laurels-token"):
             answer = client.get(path)
             assert (answer.status_code, answer.headers.get("laurels-token")) == (404, None)
+        for path in ("/INTERNAL/laurels-token", "/Internal/Laurels-Token", "/internal%5Claurels-token"):
+            assert "laurels-token" not in client.get(path).headers
 
 
 def test_a_limit_sees_the_address_of_the_client_and_not_one_that_it_claims(proxy: str, laurels: ServerProcess) -> None:
