@@ -199,3 +199,28 @@ async def test_a_link_in_its_folder_leads_nowhere(tmp_path: Path, name: str) -> 
     with pytest.raises(StoreUnavailable, match="cannot be used"):
         await FileSpool.open(tmp_path / "spool", limit=1_000_000)
     assert victim.read_bytes() == b""
+
+
+@pytest.mark.parametrize("text", ['{"eventId": "1"}', "[]", "7", '{"userId": "ada", "eventType": 7}', '{"userId": 7}'])
+async def test_a_row_that_is_no_event_is_set_aside_and_the_others_go_on(
+    spool: FileSpool, tmp_path: Path, text: str
+) -> None:
+    await spool.append([spooled("ada", 1), spooled("ada", 2), spooled("bob", 3)])
+    edited = apsw.Connection(str(tmp_path / "a" / "spool" / "spool.db"))
+    edited.execute("UPDATE queue SET event = ? WHERE position IN (1, 2)", (text,))
+    edited.close()
+    assert ids(await spool.first(1)) == ["bob 3"]
+    aside = await spool.set_aside()
+    assert [each.spooled.position for each in aside] == [1, 2]
+    assert "is no event" in aside[0].reason
+    assert aside[0].spooled.event.metadata == {"text": text}
+    stats = await spool.stats()
+    assert (stats.waiting, stats.set_aside) == (1, 2)
+    # Whoever else is waited for, or deleted, is found beside them.
+    assert ids((await spool.events_of("bob"))[0]) == ["bob 3"]
+    assert await spool.events_of("ada") == ([], [])
+    assert set(await spool.set_aside_users()) <= {"ada"}
+    assert await spool.append([spooled("ada", 1)]) == [None]
+    assert await spool.retry() == 2
+    assert ids(await spool.first(10)) == ["bob 3", "ada 1"]
+    assert len(await spool.set_aside()) == 2

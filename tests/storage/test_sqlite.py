@@ -15,6 +15,7 @@ from laurels.application.maintenance.verification import verify
 from laurels.bootstrap import open_service, open_store, store_exists
 from laurels.domain.point_ranges import LEVELS
 from laurels.storage.sqlite import SQLiteStore
+from laurels.storage.sqlite import database as database_module
 from laurels.storage.sqlite.projections import counts
 from laurels.storage.sqlite.schema import MIGRATIONS
 from laurels.testing.builders import VERSION, event_entry, history, project
@@ -235,6 +236,18 @@ class TestFile:
         with pytest.raises(StoreUnavailable, match="removed or replaced"):
             await store.ledger.append([event_entry("ada", 3)])
         await store.close()
+
+    async def test_a_store_whose_disk_is_full_is_not_ready_and_still_opens(
+        self, database: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = await SQLiteStore.open(database)
+        await store.check()
+        monkeypatch.setattr(database_module, "ROOM", 2**62)
+        with pytest.raises(StoreUnavailable, match="full; free some space"):
+            await store.check()
+        await store.close()
+        # To read what is there needs no room.
+        await (await SQLiteStore.open(database)).close()
 
     async def test_a_url_finds_files_with_awkward_names(self, tmp_path: Path) -> None:
         path = tmp_path / "a b#c%20?d\N{SNOWMAN}.db"

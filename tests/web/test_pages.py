@@ -128,6 +128,11 @@ class TestPictures:
         assert client.get("/u/ada").headers["x-frame-options"] == "DENY"
 
 
+@pytest.mark.parametrize("name", ["lang", "language", "period", "cursor"])
+def test_a_board_repeats_nothing_that_names_none(client: httpx2.Client, name: str) -> None:
+    assert "nope" * 9 not in client.get("/leaderboard", params={name: "nope" * 900}).text
+
+
 @pytest.mark.parametrize("path", ["/u/bob", "/embed/bob"])
 def test_a_page_in_a_language_that_there_is_not_is_the_one_that_is_kept(client: httpx2.Client, path: str) -> None:
     assert "lang=nope" not in client.get(f"{path}?lang=nope").text

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from laurels import BalanceTooLow, InvalidInput, LearningEvent, SpendingConflict, UnknownUser, UserMerged
+from laurels import BalanceTooLow, InvalidEvent, InvalidInput, LearningEvent, SpendingConflict, UnknownUser, UserMerged
 from laurels.application.maintenance.publishing import Publications
 from laurels.application.maintenance.verification import verify
 from laurels.application.queries.learners.history import history
@@ -143,6 +143,16 @@ async def test_two_at_once_never_spend_the_same(two: tuple[Service, Service]) ->
     entries = await one.store.ledger.entries("ada", after=0, limit=100)
     assert [each.body.balance for each in entries if isinstance(each.body, CurrencySpent)] == [18, 13, 8, 3, 0]
     await assert_sound(one, other)
+
+
+async def test_no_event_takes_the_id_of_a_spending_to_come(two: tuple[Service, Service]) -> None:
+    one, other = two
+    for event_id in ("order-1", "spending:order-1"):
+        await record(one, "run", event_id)
+    with pytest.raises(InvalidEvent, match="space"):
+        await record(one, "run", " spending:order-1")
+    assert not (await spend(one, 3, "order-1")).is_replay
+    assert (await spend(other, 3, "order-1")).is_replay
 
 
 async def test_verify_finds_a_balance_that_is_none(two: tuple[Service, Service]) -> None:

@@ -26,8 +26,9 @@ from laurels.shapes import Fault, faults_of, unknown_name
 MOST = 1_000_000_000
 """The largest amount that is spent at once."""
 
-# Spendings are found by their ids in the ledger, as events are; so they are told apart from these.
-_MARK = "spending:"
+# Spendings are found by their ids in the ledger, as events are. No id of a caller begins with a space (`check_id`): so
+# nobody records an event under the id of a spending to come, which would then be refused for ever.
+_MARK = " spending:"
 
 
 class Spending(Struct, frozen=True):

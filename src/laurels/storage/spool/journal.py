@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import mmap
 import os
 from collections.abc import Collection, Sequence
@@ -18,8 +19,23 @@ import apsw
 
 from laurels.application.ports.spool import SetAside, SpoolCheck, Spooled, SpoolStats
 from laurels.errors import StoreError, StoreIncompatible, StoreUnavailable
-from laurels.storage.spool.rows import INDEXES, SCHEMA, Kept, Row, decode, earlier_of, encode, spooled_of, told_apart
+from laurels.storage.spool.rows import (
+    INDEXES,
+    SCHEMA,
+    UNREADABLE,
+    Kept,
+    Row,
+    earlier_of,
+    encode,
+    read,
+    read_event,
+    shown,
+    spooled_of,
+    told_apart,
+)
 from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
+
+logger = logging.getLogger(__name__)
 
 VERSION = 1
 # What a row takes beside its JSON and its ids, indexes included.
@@ -181,14 +197,18 @@ class FileSpool:
                 "SELECT position, arrived_at, event, reason FROM set_aside "
                 "WHERE event ->> 'userId' = ? ORDER BY position"
             )
-            waiting = [Spooled(decode(event), at, number) for number, at, event in rows(connection, queued, (user_id,))]
             found = rows(connection, aside, (user_id,))
-            return waiting, [SetAside(Spooled(decode(event), at, number), why) for number, at, event, why in found]
+            aside_now = [
+                SetAside(Spooled(event, at, number), why)
+                for number, at, text, why in found
+                if (event := read_event(text)) is not None
+            ]
+            return read(rows(connection, queued, (user_id,))), aside_now
 
         return await self._reader.run(work)
 
     async def set_aside_users(self) -> list[str]:
-        query = "SELECT DISTINCT event ->> 'userId' FROM set_aside"
+        query = "SELECT DISTINCT event ->> 'userId' FROM set_aside WHERE typeof(event ->> 'userId') = 'text'"
         return [user_id for (user_id,) in await self._reader.run(lambda c: rows(c, query))]
 
     async def forget(self, user_ids: Collection[str]) -> int:
@@ -216,13 +236,21 @@ class FileSpool:
     async def first(self, limit: int) -> list[Spooled]:
         query = "SELECT position, arrived_at, event FROM queue ORDER BY position LIMIT ?"
         found = await self._reader.run(lambda c: rows(c, query, (limit,)))
-        return [Spooled(decode(event), arrived_at, position) for position, arrived_at, event in found]
+        waiting = read(found)
+        if len(waiting) == len(found):
+            return waiting
+        readable = {each.position for each in waiting}
+        broken = [Spooled(shown(text), at, number) for number, at, text in found if number not in readable]
+        for each in broken:
+            logger.error("event %d of the spool is set aside: %s", each.position, UNREADABLE)
+        await self.complete([], [SetAside(each, UNREADABLE) for each in broken])
+        return waiting or await self.first(limit)
 
     async def set_aside(self) -> list[SetAside]:
         """The events that were set aside, in order of arrival."""
         query = "SELECT position, arrived_at, event, reason FROM set_aside ORDER BY position"
         found = await self._reader.run(lambda c: rows(c, query))
-        return [SetAside(Spooled(decode(event), at, position), reason) for position, at, event, reason in found]
+        return [SetAside(Spooled(shown(text), at, position), reason) for position, at, text, reason in found]
 
     async def complete(self, drained: Sequence[Spooled], set_aside: Sequence[SetAside]) -> None:
         done = encode([each.position for each in drained]).decode()
@@ -264,7 +292,7 @@ class FileSpool:
                 rows(
                     connection,
                     "INSERT INTO queue (user_id, arrived_at, size, event) "
-                    "SELECT event ->> 'userId', arrived_at, size, event FROM set_aside ORDER BY position",
+                    "SELECT coalesce(event ->> 'userId', ''), arrived_at, size, event FROM set_aside ORDER BY position",
                 )
                 rows(connection, "DELETE FROM set_aside")
                 rows(connection, "UPDATE totals SET waiting = waiting + aside, aside = 0")

@@ -5,7 +5,7 @@ An event whose id lies here must not be put here again: with other content it wo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import apsw
 import msgspec
@@ -63,15 +63,39 @@ _EARLIER = """
     ON event ->> 'userId' = asked.user_id AND event ->> 'eventId' = asked.event_id
 """
 
+UNREADABLE = "What lies in the spool is no event: somebody has edited it, or the disk is damaged."
+_SHOWN = 500
 
 Kept = list[Spooled | None]
 Key = tuple[str, str | None]
 
 
+def read_event(text: str) -> LearningEvent | None:
+    """The event of a row; None where it holds none."""
+    try:
+        return decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def read(found: Iterable[tuple[int, int, str]]) -> list[Spooled]:
+    """The events of rows, which are positions, arrivals and texts. What is no event is left out."""
+    return [
+        Spooled(event, arrived_at, position)
+        for position, arrived_at, text in found
+        if (event := read_event(text)) is not None
+    ]
+
+
+def shown(text: str) -> LearningEvent:
+    """The event of a row that was set aside; where it holds none, an event without user that shows what it holds."""
+    return read_event(text) or LearningEvent(user_id="?", event_type="?", metadata={"text": text[:_SHOWN]})
+
+
 def earlier_of(connection: apsw.Connection, shares: Sequence[Sequence[Row]]) -> dict[Key, Spooled]:
     """What is here already of the events of some shares, by user and id."""
     asked = encode([(row[0], row[4]) for share in shares for row in share]).decode()
-    found = [Spooled(decode(event), at, position) for position, at, event in rows(connection, _EARLIER, (asked,))]
+    found = read(rows(connection, _EARLIER, (asked,)))
     return {(each.event.user_id, each.event.event_id): each for each in found}
 
 

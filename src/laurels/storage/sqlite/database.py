@@ -5,6 +5,7 @@ Each concern of the store is a class of methods that are given a connection; a d
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
@@ -22,6 +23,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 2
+# Bytes: a disk with less has no room for a batch of events and the log that it is first written to.
+ROOM = 1024 * 1024
 
 
 class Database:
@@ -56,14 +59,17 @@ class Database:
 
         return await self.readers.run(read)
 
-    async def check(self) -> None:
-        """See `Store.check`."""
+    async def check(self, *, with_room: bool = False) -> None:
+        """See `Store.check`. `with_room`: also where the disk is too full to write to; opening the file for readers
+        needs none."""
 
         def work(connection: apsw.Connection) -> None:
             # The write lock, taken and given back: what a commit would need.
             with transaction(connection, "IMMEDIATE"):
                 rows(connection, "SELECT 1 FROM projected")
             self.require_file()
+            if with_room:
+                self._require_room()
 
         await self.writer.run(work)
 
@@ -79,6 +85,15 @@ class Database:
         """A file that was deleted or replaced goes on taking writes, for nobody to find: those are not acknowledged."""
         if self._file is not None and _identity(self.path) != self._file:
             raise StoreUnavailable("The database file was removed or replaced while in use; put it back and restart.")
+
+    def _require_room(self) -> None:
+        """Raise StoreUnavailable where the disk is full: the write lock needs no room, and a commit does."""
+        try:
+            free = shutil.disk_usage(self.path.parent).free
+        except OSError as error:
+            raise StoreUnavailable("The folder of the database cannot be used any more; put it back.") from error
+        if free < ROOM:
+            raise StoreUnavailable("The disk that holds the database is full; free some space.")
 
     def notice_foreign_writes(self, connection: apsw.Connection) -> None:
         """On the writer's thread: change `foreign_writes` where another connection committed.

@@ -42,7 +42,7 @@ class SQLiteStore:
         store = cls(path, busy_ms=busy_ms)
         try:
             await store._database.open()
-            await store.check()
+            await store._database.check()
         except BaseException:
             await store.close()
             raise
@@ -53,7 +53,7 @@ class SQLiteStore:
         return self._database.foreign_writes
 
     async def check(self) -> None:
-        await self._database.check()
+        await self._database.check(with_room=True)
 
     async def close(self) -> None:
         await self._database.close()

@@ -14,7 +14,7 @@ from laurels.application.queries.board_views import Leaderboard, LeaderboardRow
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe
 from laurels.errors import InvalidQuery, UnknownUser
-from laurels.web.languages import Language
+from laurels.web.languages import Language, available
 from laurels.web.names import initial_of, shown_name
 from laurels.web.rendering import language_of, page
 
@@ -31,6 +31,7 @@ async def board_page(request: Request[Any, Any, Any], service: Service, viewer: 
     period, board, around = query.get("period"), query.get("language"), query.get("around")
     if around and not (viewer.is_reader or viewer.user_id == around):
         around = None
+    cursor = None if around else query.get("cursor")
     shown: Leaderboard | None = None
     notice = ""
     try:
@@ -38,7 +39,7 @@ async def board_page(request: Request[Any, Any, Any], service: Service, viewer: 
             None if period else timeframe,
             period=period,
             limit=ROWS,
-            cursor=None if around else query.get("cursor"),
+            cursor=cursor,
             around=around,
             language=board,
         )
@@ -46,14 +47,17 @@ async def board_page(request: Request[Any, Any, Any], service: Service, viewer: 
         notice = _("This learner does not stand on this board.")
     except InvalidQuery as error:
         notice = str(error)
+        # Links repeat what names a board, and nothing that does not: that may be as long as an address.
+        period = board = cursor = around = None
     given = {
         "timeframe": None if period else timeframe.value,
         "period": period,
         "language": board,
-        "lang": query.get("lang"),
+        "lang": query.get("lang") if query.get("lang") in available() else None,
     }
     keep = {name: value for name, value in given.items() if value}
-    is_top = shown is not None and "cursor" not in query and not around
+    is_top = shown is not None and not cursor and not around
+    place = {name: value for name, value in (("cursor", cursor), ("around", around)) if value}
     live = {name: value for name, value in keep.items() if name in ("timeframe", "period")}
     return page(
         request,
@@ -71,7 +75,7 @@ async def board_page(request: Request[Any, Any, Any], service: Service, viewer: 
         person=partial(_person, viewer=viewer, language=language),
         moved=partial(_moved, language=language),
         following=None if shown is None or shown.next is None else _address({**keep, "cursor": shown.next}),
-        address=_address({**keep, **{name: query[name] for name in ("cursor", "around") if name in query}}),
+        address=_address(keep | place),
         live=f"/stream/leaderboard?{urlencode(live)}" if is_top and board is None else "",
     )
 
