@@ -39,6 +39,9 @@ from laurels.domain.runs import run_through
 
 # Languages that are counted for one user. Nobody uses as many; more would slow down each read and write of that user.
 MOST_LANGUAGES = 1_000
+# Languages in which one user stands on boards, where all languages have some: the first that they used. Each is a line
+# for each day, week and month, and all of them are written at once when the user leaves the boards.
+MOST_BOARD_LANGUAGES = 100
 
 
 def _count(languages: dict[str, int], language: str) -> None:
@@ -120,7 +123,7 @@ def _leave_out(progress: Progress, body: EventRecorded, rulebook: Rulebook) -> N
     written, are then written anew as lines that nobody sees."""
     _board_day(progress, body.at, rulebook)
     language = body.metadata.get("language")
-    if language is not None and rulebook.keeps_language(language):
+    if language is not None and _has_boards(progress, language, rulebook):
         progress.language_days.setdefault(language, {}).setdefault(rulebook.board_day(body.at), BoardDay())
 
 
@@ -150,7 +153,7 @@ def observe_event(
     language = metadata.get("language")
     if language is not None:
         _count(progress.languages, language)
-        if rulebook.keeps_language(language):
+        if _has_boards(progress, language, rulebook):
             _count_language(progress, language, points, at, rulebook)
 
     day = day_of(at, offset, grace)
@@ -303,6 +306,14 @@ def _board_day(progress: Progress, at: int, rulebook: Rulebook) -> BoardDay:
     if found is None:
         found = progress.board_days[day] = BoardDay()
     return found
+
+
+def _has_boards(progress: Progress, language: str, rulebook: Rulebook) -> bool:
+    """Whether a user's events in a language count on boards of its own."""
+    if not rulebook.keeps_language(language):
+        return False
+    held = progress.language_days
+    return rulebook.board_languages is not None or language in held or len(held) < MOST_BOARD_LANGUAGES
 
 
 def _count_language(progress: Progress, language: str, points: int, at: int, rulebook: Rulebook) -> None:

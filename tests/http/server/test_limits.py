@@ -109,6 +109,10 @@ def test_end_users_addresses_and_failures_have_limits_of_their_own(start_server:
         assert found == [201, 429]
         assert client.post("/api/progress/events", json=[large] * 2, headers=eve).status_code == 429
         assert client.post("/api/progress/events", json=[{**large, "metadata": {}}], headers=eve).status_code == 200
+        # To leave the boards has every line on them written anew.
+        fay = bearer(token("fay"))
+        for change, status in (({"visibility": "hidden"}, 200), ({"displayName": "Fay"}, 429)):
+            assert client.put("/api/progress/users/fay", json=change, headers=fay).status_code == status
         writer = bearer(make_key(f"sqlite:///{server.database}", "users:write"))
         changed = client.put("/api/progress/users/eve", json={"displayName": "Eva"}, headers=writer)
         assert changed.status_code == 200

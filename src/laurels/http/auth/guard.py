@@ -20,9 +20,11 @@ from laurels.plurals import counted
 
 _NOBODY = Caller()
 _KIB = 1_024
-# What a change of a profile counts as, whatever its size: preferences may be as large, and all boards may change with
-# it.
+# What a change of a profile counts as, whatever its size: preferences may be as large. With the last two all lines of
+# the user are written anew, on hundreds of boards.
 PROFILE_BYTES = 16 * _KIB
+APPEARANCE_BYTES = 512 * _KIB
+APPEARANCE = frozenset({"visibility", "alias"})
 
 
 class Rates(Struct, frozen=True):
