@@ -21,6 +21,7 @@ from laurels.domain.revisions.amendments import retract, settle
 from laurels.domain.revisions.repairing import repair_of, repair_streak
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData
+from laurels.domain.rules.streak_count import StreakCount
 from laurels.domain.rules.streak_repairs import repairable
 from laurels.errors import RepairRefused
 from tests.examples import share_of
@@ -350,3 +351,22 @@ def test_late_events_come_to_the_same_in_any_order(rulebook: Rulebook, late: lis
             (progress.total_points, progress.spent, progress.longest_streak, set(progress.awards), ada.states(9))
         )
     assert ends[0] == ends[1]
+
+
+def test_years_of_missed_days_are_gone_through_once_for_all_days_that_may_be_repaired(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = 0
+
+    def unit_around(self: StreakCount, day: int) -> tuple[int, int]:
+        nonlocal asked
+        asked += 1
+        return around(self, day)
+
+    around = StreakCount.unit_around
+    monkeypatch.setattr(StreakCount, "unit_around", unit_around)
+    ada = learner(0, 1, rulebook=rulebook_of(repair={"within": 30, "price": 1}))
+    assert ada.rulebook.streak is not None
+    assert repairable(ada.rulebook.streak, ada.progress, START + 4_000) == []
+    assert asked < 200
+    assert "of 3,998 missed days there, 3,968 cannot be repaired any more" in ada.refused(3_990, today=4_000)

@@ -10,6 +10,7 @@ counted in `domain/progress.py` (`daily_streak`) and `domain/folding.py` (`_run_
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Literal
@@ -36,11 +37,12 @@ class StreakEnd(Struct, frozen=True):
 
 class StreakGap(Struct, frozen=True):
     """What lies between two units that count: its days from `first` to `last`, the first days of the units that were
-    `missed`, and how many of these the streak before may miss (`spare`)."""
+    `missed`, how many of these are too `late` to be asked about, and how many the streak before may miss (`spare`)."""
 
     first: int
     last: int
-    missed: list[int]
+    missed: frozenset[int]
+    late: int
     spare: int
 
 
@@ -149,7 +151,7 @@ class StreakCount:
 
     def gaps(self, progress: Progress, since: int, today: int) -> list[StreakGap]:
         """The gaps that reach to the day `since` or past it, the earliest first; the last one ends before today's
-        unit."""
+        unit. Too late is what lies before the unit of `since`."""
         units = self._units(progress)
         excused = self._excused(progress)
         found: list[StreakGap] = []
@@ -161,9 +163,8 @@ class StreakCount:
                 last = self._first_day(following) - 1
                 if last >= since:
                     missed = [each for each in range(unit + 1, following) if not self._is_paused(each, excused)]
-                    found.append(
-                        StreakGap(self._first_day(unit + 1), last, [self._first_day(each) for each in missed], bears)
-                    )
+                    first, late = self._first_day(unit + 1), bisect_left(missed, self._unit(since))
+                    found.append(StreakGap(first, last, frozenset(map(self._first_day, missed)), late, bears))
                 runs = self.allowance.miss(runs, self._missed(excused, unit, following))
         return found
 

@@ -76,11 +76,10 @@ def _repair_at(streak: StreakCount, rules: RepairRules, gaps: Sequence[StreakGap
         raise RepairRefused(f"{_NOTHING}: nothing was expected in {unit}, since it is paused or repaired.")
     if len(gap.missed) <= gap.spare:
         raise RepairRefused(f"{_NOTHING}: freezes held the streak over {unit}.")
-    late = sum(today - streak.unit_around(each)[1] > rules.within for each in gap.missed)
-    if late > gap.spare:
+    if gap.late > gap.spare:
         raise RepairRefused(
-            f"It is too late: of {counted(len(gap.missed), f'missed {streak.rules.per}')} there, {late} cannot be "
-            "repaired any more."
+            f"It is too late: of {counted(len(gap.missed), f'missed {streak.rules.per}')} there, {gap.late:,} cannot "
+            "be repaired any more."
         )
     minimum = streak.rules.minimum
     return Repair(first, last, rules.price, days=streak.rules.days, events=minimum.events, points=minimum.points)
