@@ -1,7 +1,7 @@
 /** Live messages: server-sent events read from `fetch`, which can send a token and exists in Node as well, unlike
  * `EventSource`. A stream that ends is opened again after the last message that was received. */
 import { LaurelsError, unreachable } from "./errors.js";
-import { backOff, tell } from "./timing.js";
+import { backOff, DAY_MS, tell } from "./timing.js";
 import type { Query, Transport } from "./transport.js";
 import type { SubscribeOptions } from "./types.js";
 
@@ -131,11 +131,12 @@ export function createParser(onRetry: (milliseconds: number) => void): (piece: U
     rest = lines.pop() ?? "";
     const complete: Block[] = [];
     for (const line of lines) {
-      const [, field, value = ""] = /^([^:]*):? ?(.*?)\r?$/.exec(line) ?? [];
+      // Text of a learner may hold separators of lines that are none to a stream.
+      const [, field, value = ""] = /^([^:]*):? ?(.*?)\r?$/s.exec(line) ?? [];
       if (field === "event") block.type = value;
       else if (field === "id") block.id = value;
       else if (field === "data") block.data += (block.data && "\n") + value;
-      else if (field === "retry" && Number(value)) onRetry(Number(value));
+      else if (field === "retry" && Number(value)) onRetry(Math.min(Number(value), DAY_MS));
       else if (line === "" || line === "\r") {
         if (block.data) complete.push(block);
         block = { type: "message", id: "", data: "" };

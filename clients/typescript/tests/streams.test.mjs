@@ -122,9 +122,9 @@ describe("subscribeLeaderboard", () => {
 });
 
 describe("the parser of streams", () => {
-  const whole = 'retry: 1500\n\nid: 0.1\nevent: badge\ndata: {"icon":"👣"}\n\n:\n\nid: 1\r\ndata: one\r\ndata: two\r\n\r\n';
+  const whole = 'retry: 1500\n\nid: 0.1\nevent: badge\ndata: {"icon":"👣\u2028\u2029"}\n\n:\n\nid: 1\r\ndata: one\r\ndata: two\r\n\r\n';
   const expected = [
-    { type: "badge", id: "0.1", data: '{"icon":"👣"}' },
+    { type: "badge", id: "0.1", data: '{"icon":"👣\u2028\u2029"}' },
     { type: "message", id: "1", data: "one\ntwo" },
   ];
 
