@@ -227,7 +227,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(
             ge=1,
             le=1_000_000,
-            description="Learners from whose number on answers and pages say what share of them holds a badge.",
+            description="Answers show the share that holds a badge if so many learners could have earned it.",
         ),
     ] = 50
     envelope: Annotated[

@@ -135,7 +135,7 @@ class Service:
         self.corrections = Corrections(store, rulebook, clock, self.recorder)
         self.merging = Merging(store, self.recorder)
         self.repairs = Repairs(self.recorder)
-        self.rarity = Rarity(store, minimum=rarity_minimum)
+        self.rarity = Rarity(store, rulebook, minimum=rarity_minimum)
         self.learners = Learners(
             store,
             rulebook,

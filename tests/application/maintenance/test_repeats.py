@@ -225,4 +225,4 @@ async def test_lists_of_badges_show_it_once_with_its_count(two: tuple[Service, S
     board = await one.leaderboards.page()
     assert [line.badges for line in board.leaderboard] == [["busy"], []]
     # A user who earned it twice is one holder.
-    assert (await Rarity(one.store, minimum=1).shares()).of("busy") == Held(1, 0.5)
+    assert (await Rarity(one.store, one.rulebook, minimum=1).shares()).of("busy") == Held(1, 0.5)

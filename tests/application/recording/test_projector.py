@@ -247,7 +247,7 @@ class TestTwoHandles:
         async with open_service(store_url, rulebook=laurels.rulebook, clock=clock) as other:
             await other.record("ada", "talk")
         newer = await laurels.store.snapshots.projected(["ada"])
-        kept = Projection(older, standings_of(older))
+        kept = Projection(older, standings_of(older, laurels.rulebook))
         await laurels.store.snapshots.project([kept], cards=[card_of(older, laurels.rulebook)])
         assert await laurels.store.snapshots.projected(["ada"]) == newer
         assert await board(laurels) == [(1, "ada", 20)]

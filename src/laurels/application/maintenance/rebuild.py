@@ -60,7 +60,7 @@ async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) 
         batch.append(progress)
     horizon = await store.boards.horizon()
     await store.snapshots.project(
-        [Projection(progress, standings_of(progress, horizon=horizon)) for progress in batch],
+        [Projection(progress, standings_of(progress, rulebook, horizon=horizon)) for progress in batch],
         cards=[card_of(progress, rulebook) for progress in batch],
     )
     return Rebuilt(len(batch), sum(progress.seq for progress in batch))

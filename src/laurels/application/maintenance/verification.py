@@ -271,7 +271,7 @@ def _projection_differences(
     card = card_of(progress, rulebook)
     if card != projected.card:
         problems.append(f"card: {_short(projected.card)}, the ledger gives {_short(card)}")
-    expected = standings_of(progress, horizon=horizon)
+    expected = standings_of(progress, rulebook, horizon=horizon)
     # What is not kept may not be dropped yet.
     for board in sorted(expected.keys() | set(filter(horizon.keeps_board, projected.standings))):
         ours, theirs = expected.get(board), projected.standings.get(board)

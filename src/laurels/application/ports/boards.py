@@ -5,7 +5,7 @@ Each sentence here is held by a test of `laurels.testing.contracts.boards` or `c
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -29,14 +29,45 @@ class Card(Struct, frozen=True, rename="camel", omit_defaults=True):
     pseudonym: str | None = None
     # Whether the rarity of badges is reckoned with this user.
     is_counted: bool = True
+    # Of the badges that are earned between two days, those that the user could have earned.
+    eligible: list[str] = []
 
 
 class Holders(Struct, frozen=True):
     """How many users are counted for rarity, and how many of them hold each badge; a badge that none of them holds is
-    left out."""
+    left out. `eligible`: of those that are earned between two days, how many of the users could have earned each."""
 
     users: int
     badges: dict[str, int]
+    eligible: dict[str, int] = {}
+
+    @classmethod
+    def of(cls, counted: Mapping[str, int]) -> Holders:
+        """What a store has counted by the names that cards are counted under (`counted_under`)."""
+        numbers = {name: number for name, number in counted.items() if number}
+        users = numbers.pop(EVERYBODY, 0)
+        return cls(
+            users,
+            {name: number for name, number in numbers.items() if not name.startswith(ELIGIBLE)},
+            {badge_counted(name): number for name, number in numbers.items() if name.startswith(ELIGIBLE)},
+        )
+
+
+EVERYBODY = ""
+"""What all users are counted under; no badge has this id."""
+
+ELIGIBLE = "among:"
+"""Stands before the id of a badge that a user could have earned. No id of a badge has a colon."""
+
+
+def counted_under(badges: Iterable[str], eligible: Iterable[str]) -> list[str]:
+    """The names that a card is counted under which shows `badges` and names others as `eligible`."""
+    return [EVERYBODY, *badges, *(ELIGIBLE + badge for badge in eligible)]
+
+
+def badge_counted(name: str) -> str:
+    """The badge that one of these names is about; empty for all users."""
+    return name.removeprefix(ELIGIBLE)
 
 
 class BoardStore(Protocol):
@@ -81,8 +112,8 @@ class BoardStore(Protocol):
         ...
 
     async def holders(self) -> Holders:
-        """How many cards are counted for rarity, and how many of them show each badge. May take seconds where there are
-        millions of users."""
+        """How many cards are counted for rarity, how many of them show each badge, and how many name it as `eligible`.
+        May take seconds where there are millions of users."""
         ...
 
     async def version(self) -> int:
@@ -114,5 +145,5 @@ class BoardStore(Protocol):
         ...
 
     async def miscounted_badges(self) -> list[str]:
-        """Badges of which `holders` tells another number than the cards, in order of their ids. For `verify`."""
+        """Badges of which `holders` tells other numbers than the cards, in order of their ids. For `verify`."""
         ...

@@ -1,8 +1,9 @@
 """How rare badges are: what share of the learners holds each.
 
-Learners with an event are counted, unless they are suspended or deleted. A learner who is on no board is counted, too:
-a share of many learners names nobody. The rule is one line in `recording/standings.py` (`card_of`, `is_counted`); each
-store adds up the cards.
+Learners with an event are counted, unless they test, or are suspended or deleted. A learner who hides from the boards
+is counted, too: a share of many learners names nobody. Of a badge that is earned between two days those learners are
+counted who were active on one of them. Both rules are in `recording/standings.py` (`card_of`); each store adds up the
+cards.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from msgspec import Struct
 from laurels.application.ports.boards import Holders
 from laurels.application.ports.store import Store
 from laurels.application.queries.views import Held
+from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError
 
 # Seconds for which what was counted is shown, at the least.
@@ -29,16 +31,22 @@ logger = logging.getLogger(__name__)
 
 
 class Shares(Struct, frozen=True):
-    """What is known of all badges at a time: nothing where there are too few learners, or none was counted yet."""
+    """What is known of all badges at a time: nothing where none was counted yet. `windowed`: the badges that are earned
+    between two days. Of fewer than `minimum` learners who could have earned a badge nothing is told."""
 
     counted: Holders | None = None
+    windowed: frozenset[str] = frozenset()
+    minimum: int = 1
 
     def of(self, badge_id: str) -> Held | None:
         """How many hold a badge; None where nothing is known."""
         if self.counted is None:
             return None
+        among = self.counted.eligible.get(badge_id, 0) if badge_id in self.windowed else self.counted.users
+        if among < max(self.minimum, 1):
+            return None
         count = self.counted.badges.get(badge_id, 0)
-        return Held(count, round(count / self.counted.users, 4))
+        return Held(count, round(count / among, 4))
 
 
 NOTHING_KNOWN = Shares()
@@ -48,8 +56,9 @@ class Rarity:
     """Counts when somebody asks, and not more often than is good for the store. `minimum`: the number of learners from
     which on shares mean something, and give nobody away. `interval`: see `INTERVAL`."""
 
-    def __init__(self, store: Store, *, minimum: int, interval: float = INTERVAL) -> None:
+    def __init__(self, store: Store, rulebook: Rulebook, *, minimum: int, interval: float = INTERVAL) -> None:
         self._store = store
+        self._rulebook = rulebook
         self._interval = interval
         self._minimum = minimum
         self.known = NOTHING_KNOWN
@@ -68,7 +77,8 @@ class Rarity:
         began = monotonic()
         try:
             counted = await self._store.boards.holders()
-            shares = Shares(counted if counted.users >= max(self._minimum, 1) else None)
+            known = counted if counted.users >= self._minimum else None
+            shares = Shares(known, frozenset(self._rulebook.windows), self._minimum)
             if shares != self.known:
                 # The very one as long as it says the same: what was made with it goes on.
                 self.known = shares

@@ -25,7 +25,7 @@ class Document(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Held(Struct, frozen=True):
-    """How many learners hold a badge, and their share of all learners who are counted, from 0.0 to 1.0."""
+    """How many learners hold a badge, and their share of those who could have earned it, from 0.0 to 1.0."""
 
     count: int
     share: float

@@ -121,7 +121,7 @@ class Projector:
         cards: list[Card] = []
         for progress, touched in taken:
             try:
-                standings = standings_of(progress, touched, horizon=horizon) if touched else {}
+                standings = standings_of(progress, self._rulebook, touched, horizon=horizon) if touched else {}
                 card = card_of(progress, self._rulebook)
             except Exception:
                 logger.exception("a user cannot be projected")

@@ -10,11 +10,14 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from laurels.application.ports.boards import Card
 from laurels.domain.periods import Timeframe, board_name, period_length, period_name, period_start
 from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.ranking import Standing, Visibility, alias_order
 from laurels.domain.rules.badges.awards import badges_of
+from laurels.domain.rules.badges.criteria import Within
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook import Rulebook
 
@@ -48,10 +51,16 @@ def _periods_of(day: int) -> tuple[_Period, ...]:
 
 
 def standings_of(
-    progress: Progress, days: Collection[int] | None = None, *, horizon: Horizon = _ALL_KEPT
+    progress: Progress, rulebook: Rulebook, days: Collection[int] | None = None, *, horizon: Horizon = _ALL_KEPT
 ) -> dict[str, Standing]:
     """The user's standing on every board that `horizon` keeps (default: all) and that the given days of the boards'
     calendar (all if None) touch."""
+    if rulebook.is_test(progress.user_id):
+        return {name: replace(line, is_shown=False) for name, line in _standings_of(progress, days, horizon).items()}
+    return _standings_of(progress, days, horizon)
+
+
+def _standings_of(progress: Progress, days: Collection[int] | None, horizon: Horizon) -> dict[str, Standing]:
     board_days = progress.board_days
     touched = board_days if days is None else days
     found: dict[str, Standing] = {}
@@ -120,17 +129,36 @@ def _line(progress: Progress, points: int, events: int, reached_at: int, *, is_s
 
 def card_of(progress: Progress, rulebook: Rulebook) -> Card:
     """What boards show of the user. `is_counted`: whether the number of holders of a badge and their share
-    (`queries/rarity.py`) include them."""
+    (`queries/rarity.py`) include them; `eligible`: the badges of a time that they could have earned."""
     is_alias = progress.visibility is Visibility.ALIAS
+    badges = badges_of(progress.awards)
     return Card(
         user_id=progress.user_id,
         total_points=progress.total_points,
         level=rulebook.levels.level_at(progress.total_points),
-        badges=badges_of(progress.awards),
+        badges=badges,
         last_active_at=progress.last_active_at,
         display_name=progress.display_name,
         photo_url=progress.photo_url,
         alias=progress.alias if is_alias else None,
         pseudonym=progress.pseudonym if is_alias else None,
-        is_counted=progress.events > 0 and not progress.is_suspended,
+        is_counted=progress.events > 0 and not progress.is_suspended and not rulebook.is_test(progress.user_id),
+        eligible=_eligible(progress, badges, rulebook.windows) if rulebook.windows else [],
     )
+
+
+def _eligible(progress: Progress, held: Collection[str], windows: Mapping[str, Within]) -> list[str]:
+    """Of the badges that are earned between two days those that the user could have earned, having been active on one
+    of these days; and those they hold, however that came."""
+    return [badge for badge, within in windows.items() if badge in held or _was_active(progress, within)]
+
+
+def _was_active(progress: Progress, within: Within) -> bool:
+    if not progress.days or within.first > progress.last_day or within.last < progress.first_day:
+        return False
+    if within.first <= progress.first_day or within.last >= progress.last_day:
+        return True
+    days = range(within.first, within.last + 1)
+    if len(days) < len(progress.days):
+        return any(day in progress.days for day in days)
+    return any(day in days for day in progress.days)

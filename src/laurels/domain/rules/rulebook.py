@@ -5,7 +5,9 @@ Adding a badge is adding data: nothing here or elsewhere knows a badge by name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
+from fnmatch import translate
 from functools import partial
 from hashlib import blake2b
 
@@ -92,9 +94,14 @@ class Rulebook:
         self.board_languages: frozenset[str] | None = (
             frozenset(languages) if isinstance(languages, list) else None if languages else frozenset()
         )
+        self._is_test = _any_of(data.boards.test_users)
         # Every tier is a badge of its own here.
         self.badges = [each.badge for each in placed]
         self.badge_points = {badge.id: badge.points for badge in self.badges}
+        # Of the badges that are earned between two days these days.
+        self.windows = {
+            badge.id: within for badge in self.badges if (within := Within.of(badge.from_day, badge.until_day))
+        }
         # What events and badges give beside points, by event type and badge; without currencies nothing.
         self.currencies = data.currencies
         self.event_currencies = given_by((name, each.events) for name, each in data.currencies.items())
@@ -201,6 +208,10 @@ class Rulebook:
     def keeps_language(self, language: str) -> bool:
         """Whether there are boards for `language`, which is compared code point by code point."""
         return self.board_languages is None or language in self.board_languages
+
+    def is_test(self, user_id: str) -> bool:
+        """Whether a user is one who tests: on no board, and no part of how rare a badge is."""
+        return self._is_test is not None and self._is_test(user_id) is not None
 
     def board_horizon(self, now: int) -> Horizon:
         """From where on boards are to be kept at the instant `now`."""
@@ -361,6 +372,15 @@ def _conditions(badge: Badge) -> list[object]:
     # Nothing where there are none: see `_kept_languages`.
     asked = [badge.requires, badge.from_day, badge.until_day]
     return [*([asked] if any(asked) else []), *(["repeat"] if badge.repeat is not None else [])]
+
+
+def _any_of(patterns: Collection[str]) -> Callable[[str], re.Match[str] | None] | None:
+    """Matches what one of some patterns fits; None where there are none. `*` in a pattern fits any characters."""
+    if not patterns:
+        return None
+    # `translate` makes expressions whose time does not explode; it would give these signs a meaning as well.
+    fitting = (translate(re.sub(r"([?[])", r"[\1]", pattern)) for pattern in patterns)
+    return re.compile("|".join(fitting)).match
 
 
 def _digest(data: bytes) -> str:

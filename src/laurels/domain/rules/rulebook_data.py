@@ -20,6 +20,9 @@ from laurels.domain.rules.names import Description, Icon, Identifier, LanguageTa
 from laurels.domain.rules.points import EventType, Points
 from laurels.domain.rules.streak_rules import StreakRules
 
+MOST_TEST_USERS = 50
+"""Ids of users who test, or patterns of them, in one rulebook."""
+
 
 class Tier(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A higher tier of a badge: the same rule with a higher target. What it leaves out is as the badge says it; the
@@ -68,11 +71,15 @@ class Badge(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
 class Boards(Struct, frozen=True, forbid_unknown_fields=True):
     """How boards are kept. `zone` decides where their days, weeks and months begin; `languages` which languages
     have boards of their own: none, all that events name, or those listed; `keep` how long those of days and weeks stay.
+    `test_users` are the ids of those who test: they stand on no board and are no part of how rare a badge is. A `*` in
+    one stands for any characters.
     """
 
     zone: str = "UTC"
     languages: bool | list[Name] = False
     keep: KeptBoards = KeptBoards()
+    # A tuple: the default of a frozen struct has to be hashable for the description of the API.
+    test_users: Annotated[tuple[Name, ...], Meta(max_length=MOST_TEST_USERS)] = ()
 
 
 class RulebookData(Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ import msgspec
 from bson import Timestamp
 from bson.datetime_ms import DatetimeMS
 
-from laurels.application.ports.boards import Card
+from laurels.application.ports.boards import ELIGIBLE, Card, badge_counted, counted_under
 from laurels.domain.ledger import Entry, EntryBody, EventRecorded
 from laurels.domain.progress import Progress
 from laurels.domain.ranking import Standing
@@ -30,9 +30,6 @@ LARGEST_INTEGER = 2**63 - 1
 # A document holds 16 MiB, of which this may be a user's state. One that grew beyond is not kept: refused by the server
 # it would hold up the projections of everybody.
 STATE_BYTES = 15 * 1024 * 1024
-
-EVERYBODY = ""
-"""What all users count for whom the rarity of badges is reckoned with; no badge has this id."""
 
 
 def bundle_of(entries: Sequence[Entry]) -> Document:
@@ -87,7 +84,7 @@ def user_of(progress: Progress, card: Card) -> Document:
         "photoURL": card.photo_url,
         "alias": card.alias,
         "pseudonym": card.pseudonym,
-        "held": [EVERYBODY, *card.badges] if card.is_counted else [],
+        "held": counted_under(card.badges, card.eligible) if card.is_counted else [],
         "seq": progress.seq,
         "version": progress.version,
         "state": state if len(state) <= STATE_BYTES else b"",
@@ -119,6 +116,7 @@ def card_of(user: Document) -> Card:
         pseudonym=user.get("pseudonym"),
         # One that was written by an older version is counted nowhere yet.
         is_counted=bool(user.get("held")),
+        eligible=[badge_counted(name) for name in user.get("held", ()) if name.startswith(ELIGIBLE)],
     )
 
 

@@ -17,9 +17,9 @@ from uuid import uuid4
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
+from laurels.application.ports.boards import counted_under
 from laurels.errors import StoreIncompatible, StoreUnavailable
 from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, Database, Document
-from laurels.storage.mongodb.documents import EVERYBODY
 from laurels.storage.mongodb.projections.boards import HELD_INDEX
 from laurels.storage.mongodb.projections.journal import FRESH, FRESH_INDEX
 from laurels.storage.mongodb.projections.snapshots import PENDING, PENDING_INDEX
@@ -212,7 +212,7 @@ async def _make_reminders(database: Database) -> None:
 async def _make_holders(database: Database) -> None:
     users = database["users"]
     # As far as the cards tell; a rebuild leaves out who has no event or is suspended.
-    held = {"$concatArrays": [[EVERYBODY], "$badges"]}
+    held = {"$concatArrays": [counted_under([], []), "$badges"]}
     await users.update_many({"held": {"$exists": False}, "badges": {"$exists": True}}, [{"$set": {"held": held}}])
     await users.create_indexes(INDEXES["users"])
 

@@ -31,8 +31,9 @@ _LINE = st.tuples(st.integers(0, 7), st.integers(1, 9), _POINTS, st.booleans())
 # Each inner list is one call of `project`: user, seq, points, shown or not. One user is in a call at most once.
 _CALLS = st.lists(st.lists(_LINE, max_size=8, unique_by=lambda line: line[0]), max_size=12)
 
-# User, seq, badges, counted or not.
-_SHOWN = st.lists(st.tuples(st.integers(0, 4), st.integers(1, 6), st.sets(st.sampled_from("abc")), st.booleans()))
+_BADGES = st.sets(st.sampled_from("abc"))
+# User, seq, badges, those that could have been earned, counted or not.
+_SHOWN = st.lists(st.tuples(st.integers(0, 4), st.integers(1, 6), _BADGES, _BADGES, st.booleans()))
 
 
 class CountContract:
@@ -164,27 +165,28 @@ class CountContract:
         print_blob=True,
     )
     async def test_counting_holders_is_counting_the_newest_cards(
-        self, open_store: OpenStore, calls: list[tuple[int, int, set[str], bool]]
+        self, open_store: OpenStore, calls: list[tuple[int, int, set[str], set[str], bool]]
     ) -> None:
         store = await open_store()
         await store.snapshots.clear()
-        newest: dict[int, tuple[int, set[str]]] = {}
-        for user, seq, badges, is_counted in calls:
-            await _show(store, f"user-{user}", seq, sorted(badges), is_counted=is_counted)
-            if seq > newest.get(user, (0, set()))[0]:
-                newest[user] = seq, badges | {"all"} if is_counted else set()
-        counted = Counter(badge for _, badges in newest.values() for badge in badges)
-        assert await store.boards.holders() == Holders(counted.pop("all", 0), dict(counted))
+        newest: dict[int, tuple[int, set[str], set[str]]] = {}
+        for user, seq, badges, eligible, is_counted in calls:
+            await _show(store, f"user-{user}", seq, sorted(badges), sorted(eligible), is_counted=is_counted)
+            if seq > newest.get(user, (0, badges, eligible))[0]:
+                newest[user] = seq, badges | {"all"} if is_counted else set(), eligible if is_counted else set()
+        counted = Counter(badge for _, badges, _ in newest.values() for badge in badges)
+        could = Counter(badge for _, _, eligible in newest.values() for badge in eligible)
+        assert await store.boards.holders() == Holders(counted.pop("all", 0), dict(counted), dict(could))
         assert await store.boards.miscounted_badges() == []
         await store.close()
 
     async def test_who_is_deleted_holds_nothing(self, open_store: OpenStore) -> None:
         store = await open_store()
-        await _show(store, "ada", 1, ["first"])
-        await _show(store, "bob", 1, ["first"])
+        await _show(store, "ada", 1, ["first"], ["first", "second"])
+        await _show(store, "bob", 1, ["first"], ["first"])
         await store.tombstones.mark_deleted("ada", NOON)
         await store.tombstones.purge(["ada"])
-        assert await store.boards.holders() == Holders(1, {"first": 1})
+        assert await store.boards.holders() == Holders(1, {"first": 1}, {"first": 1})
         assert await store.boards.miscounted_badges() == []
 
     async def test_clearing_counts_nobody_and_projecting_again_counts_everybody(self, open_store: OpenStore) -> None:
@@ -210,6 +212,8 @@ async def _project(store: Store, run: str, call: Sequence[tuple[int, int, int] |
     await store.snapshots.project(kept, cards=cards)
 
 
-async def _show(store: Store, user_id: str, seq: int, badges: list[str], *, is_counted: bool = True) -> None:
-    shown = replace(card(user_id), badges=badges, is_counted=is_counted)
+async def _show(
+    store: Store, user_id: str, seq: int, badges: list[str], eligible: Sequence[str] = (), *, is_counted: bool = True
+) -> None:
+    shown = replace(card(user_id), badges=badges, eligible=list(eligible), is_counted=is_counted)
     await store.snapshots.project([Projection(progress(user_id, seq), {})], cards=[shown])

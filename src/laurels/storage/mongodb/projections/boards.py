@@ -11,7 +11,7 @@ from laurels.application.ports.boards import Card, Holders
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.storage.mongodb.connection import LONG, Concern, Database, Document, Session, operation
-from laurels.storage.mongodb.documents import EVERYBODY, bounded, card_of, standing_of
+from laurels.storage.mongodb.documents import bounded, card_of, standing_of
 from laurels.storage.mongodb.projections import counts
 from laurels.storage.mongodb.projections.counting import Counting
 
@@ -138,12 +138,11 @@ class MongoBoards(Concern):
 
     @operation(within=LONG)
     async def holders(self) -> Holders:
-        """The server keeps an index by badge: a number is as long as the badge's part of it."""
+        """The server keeps an index by what cards are counted under: a number is as long as its part of it."""
         users = self.database["users"]
-        badges: list[str] = await users.distinct("held")
-        numbers = await asyncio.gather(*(users.count_documents({"held": badge}, hint=HELD_INDEX) for badge in badges))
-        found = dict(zip(badges, numbers, strict=True))
-        return Holders(found.pop(EVERYBODY, 0), {badge: number for badge, number in found.items() if number})
+        names: list[str] = await users.distinct("held")
+        numbers = await asyncio.gather(*(users.count_documents({"held": name}, hint=HELD_INDEX) for name in names))
+        return Holders.of(dict(zip(names, numbers, strict=True)))
 
     @operation(within=LONG)
     async def miscounted(self) -> list[str]:

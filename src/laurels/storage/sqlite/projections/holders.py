@@ -1,4 +1,5 @@
-"""How many users hold each badge: counted from their cards, in the transaction that writes these."""
+"""How many users hold each badge or could have earned it: counted from their cards, in the transaction that writes
+these."""
 
 from __future__ import annotations
 
@@ -9,11 +10,8 @@ import apsw
 import msgspec
 from msgspec import Struct
 
-from laurels.application.ports.boards import Holders
+from laurels.application.ports.boards import ELIGIBLE, EVERYBODY, Holders, badge_counted, counted_under
 from laurels.storage.sqlite.connection import rows
-
-EVERYBODY = ""
-"""What all users count for; no badge has this id."""
 
 _BEFORE = """
     SELECT p.user_id, p.seq, p.version, p.card
@@ -24,17 +22,19 @@ _APPLY = """
 _COUNTED = "SELECT badge, users FROM holders WHERE users <> 0"
 _CARDS = "FROM progress WHERE coalesce(card ->> 'isCounted', 1)"
 _EXPECTED = f"""
-    SELECT '' AS badge, count(*) AS users {_CARDS} HAVING count(*) > 0
+    SELECT '{EVERYBODY}' AS badge, count(*) AS users {_CARDS} HAVING count(*) > 0
     UNION ALL SELECT held.value, count(*)
-    FROM (SELECT card {_CARDS}) AS cards, json_each(cards.card, '$.badges') AS held GROUP BY held.value"""
+    FROM (SELECT card {_CARDS}) AS cards, json_each(cards.card, '$.badges') AS held GROUP BY held.value
+    UNION ALL SELECT '{ELIGIBLE}' || could.value, count(*)
+    FROM (SELECT card {_CARDS}) AS cards, json_each(cards.card, '$.eligible') AS could GROUP BY could.value"""
 _MISCOUNTED = f"""
     SELECT badge FROM ({_COUNTED} EXCEPT SELECT * FROM ({_EXPECTED}))
-    UNION SELECT badge FROM (SELECT * FROM ({_EXPECTED}) EXCEPT {_COUNTED})
-    ORDER BY badge"""
+    UNION SELECT badge FROM (SELECT * FROM ({_EXPECTED}) EXCEPT {_COUNTED})"""
 
 # Fills the table from the cards that are there when it is made.
 MAKE = f"""
-    -- How many users hold each badge, and under the empty id how many there are.
+    -- How many users hold each badge, under the empty id how many there are, and under "among:" and the id of a badge
+    -- how many could have earned it.
     CREATE TABLE holders (
         badge TEXT    PRIMARY KEY,
         users INTEGER NOT NULL
@@ -46,6 +46,7 @@ MAKE = f"""
 class _Counted(Struct, rename="camel"):
     badges: list[str]
     is_counted: bool = True
+    eligible: list[str] = []
 
 
 _encode = msgspec.json.Encoder().encode
@@ -86,15 +87,14 @@ def apply(connection: apsw.Connection, changed: Mapping[str, int]) -> None:
 
 def holders(connection: apsw.Connection) -> Holders:
     """See `BoardStore.holders`."""
-    counted = dict(rows(connection, _COUNTED))
-    return Holders(counted.pop(EVERYBODY, 0), counted)
+    return Holders.of(dict(rows(connection, _COUNTED)))
 
 
 def miscounted(connection: apsw.Connection) -> list[str]:
     """See `BoardStore.miscounted_badges`. One statement, so one view of cards and counts."""
-    return [badge for (badge,) in rows(connection, _MISCOUNTED)]
+    return sorted({badge_counted(badge) for (badge,) in rows(connection, _MISCOUNTED)})
 
 
 def _of(card: str) -> list[str]:
     counted = _decode(card)
-    return [EVERYBODY, *counted.badges] if counted.is_counted else []
+    return counted_under(counted.badges, counted.eligible) if counted.is_counted else []
