@@ -258,27 +258,32 @@ class Laurels:
         cursor: str | None = None,
         around: str | None = None,
         language: str | None = None,
+        currency: str | None = None,
         users: Sequence[str] | None = None,
     ) -> Leaderboard:
         """A page of a board: its top, what follows a `cursor`, or the surroundings of the user `around`.
 
         `timeframe` is all-time, monthly, weekly or daily; `period` names a closed one (2026-11, 2026-W47, 2026-11-23).
-        `language` asks for the board of one language, where the rulebook keeps them. `users` ranks up to 200 users
-        among each other instead. `limit` is how many lines: 10 by default, or all of `users`.
+        `language` asks for the board of one language, `currency` for that of what was earned of a currency, where the
+        rulebook keeps them. `users` ranks up to 200 users among each other instead. `limit` is how many lines: 10 by
+        default, or all of `users`.
         Raises InvalidQuery; UnknownUser where `around` does not stand on the board.
         """
         boards, kind = self.service.leaderboards, as_timeframe(timeframe)
         period, language = as_text(period, "period"), as_text(language, "language")
+        currency = as_text(currency, "currency")
         cursor, around = as_text(cursor, "cursor"), as_text(around, "around")
         limit = None if limit is None else as_limit(limit)
         if users is not None:
             if cursor is not None or around is not None:
                 raise InvalidQuery("users", "Cannot be combined with 'cursor' or 'around'.")
             ids = as_user_ids(users)
-            ranked = await boards.among(ids, kind, period=period, limit=limit, language=language)
+            ranked = await boards.among(ids, kind, period=period, limit=limit, language=language, currency=currency)
             return result_of(ranked, Leaderboard)
         limit = DEFAULT_LIMIT if limit is None else limit
-        page = await boards.page(kind, period=period, limit=limit, cursor=cursor, around=around, language=language)
+        page = await boards.page(
+            kind, period=period, limit=limit, cursor=cursor, around=around, language=language, currency=currency
+        )
         return result_of(page, Leaderboard)
 
     async def rank(
@@ -288,6 +293,7 @@ class Laurels:
         *,
         period: str | None = None,
         language: str | None = None,
+        currency: str | None = None,
     ) -> Rank:
         """A user's place on a board; see `leaderboard` for the arguments."""
         found = await self.service.leaderboards.rank(
@@ -295,6 +301,7 @@ class Laurels:
             as_timeframe(timeframe),
             period=as_text(period, "period"),
             language=as_text(language, "language"),
+            currency=as_text(currency, "currency"),
         )
         return result_of(found, Rank)
 

@@ -291,6 +291,7 @@ class LeaderboardRow(Struct, frozen=True, kw_only=True, rename="camel"):
     points: int
     total_points: int
     level: int
+    currency_level: int | None = None
     badges: list[str]
     last_active_at: datetime | None
 
@@ -301,6 +302,7 @@ class Leaderboard(Struct, frozen=True, kw_only=True, rename="camel"):
     timeframe: Timeframe
     period: str
     language: str | None = None
+    currency: str | None = None
     rows: list[LeaderboardRow] = field(name="leaderboard")
     total: int
     next: str | None
@@ -317,6 +319,7 @@ class Rank(Struct, frozen=True, kw_only=True, rename="camel"):
     timeframe: Timeframe
     period: str
     language: str | None = None
+    currency: str | None = None
     rank: int | None
     of: int
     points: int | None

@@ -247,7 +247,8 @@ class TestBadgesThatMayBeEarnedAgain:
 
 class TestCurrencies:
     async def test_they_are_given_and_spent_once(self, store_url: str) -> None:
-        rules = small_rulebook(currencies={"coins": {"name": "Coins", "events": {"run": 5}, "badges": {"first": 10}}})
+        coins = {"name": "Coins", "events": {"run": 5}, "badges": {"first": 10}, "board": True}
+        rules = small_rulebook(currencies={"coins": coins})
         async with Laurels.open(store_url, rulebook=rules) as laurels:
             recorded = await laurels.record("ada", "run")
             assert (recorded.currencies, recorded.badges[0].currencies) == ({"coins": 5}, {"coins": 10})
@@ -262,6 +263,13 @@ class TestCurrencies:
             assert (held.balance, held.earned, held.spent, held.level, held.owed) == (3, 15, 12, None, 0)
             kinds = [(line.kind, line.currencies, line.reason) async for line in laurels.history("ada")]
             assert kinds == [("spending", {"coins": -12}, "A hat."), ("event", {"coins": 15}, None)]
+            await laurels.service.projector.flush()
+            board = await laurels.leaderboard(currency="coins")
+            assert (board.currency, [(row.user_id, row.points, row.currency_level) for row in board.rows]) == (
+                "coins",
+                [("ada", 15, None)],
+            )
+            assert (await laurels.rank("ada", currency="coins")).points == 15
 
 
 class TestStreaks:

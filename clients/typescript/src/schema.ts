@@ -483,6 +483,7 @@ export interface components {
             language: string;
         };
         Leaderboard: {
+            currency?: string;
             language?: string;
             leaderboard: components["schemas"]["LeaderboardRow"][];
             next: string | null;
@@ -499,6 +500,7 @@ export interface components {
         LeaderboardRow: {
             _id: string;
             badges: string[];
+            currencyLevel?: number;
             displayName: string;
             hasName: boolean;
             lastActiveAt: string | null;
@@ -603,6 +605,7 @@ export interface components {
             min?: number | null;
         };
         Rank: {
+            currency?: string;
             language?: string;
             of: number;
             percentile: number | null;
@@ -912,6 +915,7 @@ export interface operations {
         parameters: {
             query?: {
                 around?: string | null;
+                currency?: string | null;
                 cursor?: string | null;
                 language?: string | null;
                 limit?: number;
@@ -939,6 +943,7 @@ export interface operations {
     getRank: {
         parameters: {
             query?: {
+                currency?: string | null;
                 language?: string | null;
                 period?: string | null;
                 timeframe?: components["schemas"]["Timeframe"] | null;

@@ -171,6 +171,7 @@ def leaderboard(
     cursor: str | None = None,
     around: str | None = None,
     language: str | None = None,
+    currency: str | None = None,
     users: Sequence[str] | None = None,
 ) -> Call[Leaderboard]:
     """A page of a board: its top, what follows a `cursor`, or the surroundings of the user `around`.
@@ -186,6 +187,7 @@ def leaderboard(
         "cursor": cursor,
         "around": around,
         "language": language,
+        "currency": currency,
         # An id may hold a comma: each is encoded before they are joined.
         "users": None if users is None else ",".join(quote(each, safe="") for each in users),
         "envelope": "flat",
@@ -194,10 +196,15 @@ def leaderboard(
 
 
 def rank(
-    user_id: str, timeframe: Timeframe | str | None = None, *, period: str | None = None, language: str | None = None
+    user_id: str,
+    timeframe: Timeframe | str | None = None,
+    *,
+    period: str | None = None,
+    language: str | None = None,
+    currency: str | None = None,
 ) -> Call[Rank]:
     """A user's place on a board; see `leaderboard` for the arguments."""
-    query = {"timeframe": as_timeframe(timeframe), "period": period, "language": language}
+    query = {"timeframe": as_timeframe(timeframe), "period": period, "language": language, "currency": currency}
     return _get("rank", user_id, query, read(Rank))
 
 

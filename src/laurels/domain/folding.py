@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from laurels.domain.amounts import NONE, Amounts
+from laurels.domain.currency_days import count_into_day, keep_day_of, keep_days_until
 from laurels.domain.ledger import (
     Award,
     BadgeRevoked,
@@ -62,24 +63,7 @@ def fold(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisi
     progress.stamp(entry.seq, entry.recorded_at, body)
     match body:
         case EventRecorded():
-            if entry.seq in revisions.events:
-                _leave_out(progress, body, rulebook)
-            else:
-                outcome = body.outcome
-                observe_event(
-                    progress,
-                    event_type=body.event_type,
-                    metadata=body.metadata,
-                    at=body.at,
-                    offset=outcome.offset,
-                    grace=outcome.grace,
-                    points=revisions.points_of(entry.seq, body),
-                    rulebook=rulebook,
-                    once_key=body.once_key,
-                    currencies=revisions.currencies_of(entry.seq, body),
-                )
-            if body.outcome.awards:
-                _take_awards(progress, entry, rulebook, revisions)
+            _fold_event(progress, entry, body, rulebook, revisions)
         case UserMigrated():
             progress.migrate(body)
             _take_awards(progress, entry, rulebook, revisions)
@@ -103,9 +87,35 @@ def fold(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisi
             _take_awards(progress, entry, rulebook, revisions)
         case MergedInto():
             progress.close(body)
-        case EventRetracted() | Repointed():
+        case Repointed():
+            keep_days_until(progress, body, rulebook)
+        case EventRetracted():
             # All that it says is in `revisions`.
             pass
+
+
+def _fold_event(
+    progress: Progress, entry: Entry, body: EventRecorded, rulebook: Rulebook, revisions: Revisions
+) -> None:
+    if entry.seq in revisions.events:
+        _leave_out(progress, body, rulebook)
+    else:
+        outcome = body.outcome
+        observe_event(
+            progress,
+            event_type=body.event_type,
+            metadata=body.metadata,
+            at=body.at,
+            offset=outcome.offset,
+            grace=outcome.grace,
+            points=revisions.points_of(entry.seq, body),
+            rulebook=rulebook,
+            once_key=body.once_key,
+            currencies=revisions.currencies_of(entry.seq, body),
+        )
+    keep_day_of(progress, body.outcome.currencies, body.at, rulebook)
+    if body.outcome.awards:
+        _take_awards(progress, entry, rulebook, revisions)
 
 
 def _take_awards(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisions) -> None:
@@ -116,6 +126,8 @@ def _take_awards(progress: Progress, entry: Entry, rulebook: Rulebook, revisions
         elif is_dated:
             # See `_leave_out`.
             _board_day(progress, award.earned_at, rulebook)
+        if is_dated:
+            keep_day_of(progress, award.currencies, award.earned_at, rulebook)
 
 
 def _leave_out(progress: Progress, body: EventRecorded, rulebook: Rulebook) -> None:
@@ -159,6 +171,8 @@ def observe_event(
     day = day_of(at, offset, grace)
     if currencies:
         progress.earn(currencies)
+        if rulebook.board_currencies:
+            count_into_day(progress, currencies, at, rulebook, events=1)
     if (points or currencies) and (once_key is not None or event_type in rulebook.limited):
         remember_payment(
             progress, event_type, rulebook.limited.get(event_type), points, at=at, day=day, once_key=once_key
@@ -209,6 +223,8 @@ def hold(progress: Progress, award: Award, rulebook: Rulebook, *, is_dated: bool
     progress.awards[award.badge_id] = award
     if award.currencies:
         progress.earn(award.currencies)
+        if is_dated and rulebook.board_currencies:
+            count_into_day(progress, award.currencies, award.earned_at, rulebook)
     reached: list[int] = []
     if not is_dated:
         reached += adjust(progress, award.points, rulebook)

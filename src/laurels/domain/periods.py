@@ -174,12 +174,20 @@ def period_name(timeframe: Timeframe, day: int) -> str:
             return day_name(day)
 
 
-def board_name(period: str, language: str | None = None) -> str:
-    """The name of a board: that of its period, and for one language that after an `@`: `2026-11@python`.
+def board_name(period: str, language: str | None = None, *, currency: str | None = None) -> str:
+    """The name of a board: that of its period, for one language with that after an `@`, for a currency with its name
+    after a `+`: `2026-11@python`, `2026-11+coins`.
 
-    No period's name holds an `@`, and the language is percent-encoded, so no two boards share a name.
+    No period's name holds one of these, and the language is percent-encoded, so no two boards share a name.
     """
+    if currency is not None:
+        return f"{period}+{currency}"
     return period if language is None else f"{period}@{quote(language, safe='').replace('.', '%2E')}"
+
+
+def period_of_board(board: str) -> str:
+    """The period in a board's name."""
+    return board.partition("@")[0].partition("+")[0]
 
 
 def previous_period(timeframe: Timeframe, start: int) -> str | None:

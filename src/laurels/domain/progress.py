@@ -66,12 +66,14 @@ class DayPay(Struct, array_like=True, gc=False):
     points: int = 0
 
 
-class Purse(Struct, array_like=True, gc=False):
+class Purse(Struct, array_like=True):
     """What a user has earned of a currency, and what they have spent. That may be more, where what was spent is taken
-    back later."""
+    back later. `days` holds of a currency with boards what `board_days` holds of points: what each day brought, and how
+    many events brought any of it."""
 
     earned: int = 0
     spent: int = 0
+    days: dict[int, BoardDay] = {}
 
     @property
     def balance(self) -> int:
@@ -265,6 +267,11 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
             visibility=Visibility.HIDDEN,
             merged_into=body.into,
             merged=self.merged,
+            purses={
+                name: Purse(days={day: BoardDay() for day in purse.days})
+                for name, purse in self.purses.items()
+                if purse.days
+            },
         )
         self.become(closed)
 

@@ -23,7 +23,8 @@ from laurels.testing.builders import small_rulebook
 from laurels.testing.contracts.webhooks import endpoint
 from tests.application.maintenance.soundness import assert_sound
 
-COINS = {"name": "Coins", "events": {"run": 3, "talk": 10}, "badges": {"first": 20}}
+# With boards, so that `assert_sound` looks at their lines, too.
+COINS = {"name": "Coins", "events": {"run": 3, "talk": 10}, "badges": {"first": 20}, "board": True}
 PAYING = small_rulebook(currencies={"coins": COINS})
 FRUGAL = small_rulebook(currencies={"coins": COINS | {"events": {"run": 1, "talk": 10}}})
 NOON = datetime(2026, 2, 28, 12, tzinfo=UTC)

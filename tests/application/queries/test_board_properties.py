@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 from uuid import uuid4
 
 import pytest
@@ -18,6 +18,7 @@ from laurels.application.maintenance.rebuild import rebuild
 from laurels.application.maintenance.verification import verify
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
+from laurels.domain.periods import board_name
 from laurels.domain.ranking import ranks_of
 from laurels.errors import UnknownUser, UserDeleted
 from laurels.testing.builders import small_rulebook
@@ -25,8 +26,14 @@ from laurels.testing.clocks import SettableClock
 from tests.examples import share_of
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
-RULEBOOK = small_rulebook(boards={"languages": ["py"]})
+COINS = {"name": "Coins", "events": {"talk": 3}, "badges": {"first": 5}, "board": True}
+RULEBOOK = small_rulebook(boards={"languages": ["py"]}, currencies={"coins": COINS})
 PEOPLE = ("ada", "bob", "cleo", "dan", "eve", "fay", "gus")
+
+
+class Kind(TypedDict, total=False):
+    language: str
+    currency: str
 
 
 class Event(NamedTuple):
@@ -53,10 +60,10 @@ _EVENTS = st.builds(
 _LEAVES = st.builds(Leave, _PEOPLE, st.sampled_from(["public", "alias", "hidden"]))
 _DELETIONS = st.builds(Delete, _PEOPLE)
 _STEPS = st.lists(st.one_of(_EVENTS, _EVENTS, _EVENTS, _LEAVES, _DELETIONS, st.just("flush")), max_size=40)
-BOARDS = [
-    (period, language)
-    for period in ("all", "2026-03", "2026-W11", "2026-03-14", "2026-02")
-    for language in (None, "py")
+BOARDS: list[tuple[str, Kind]] = [
+    *((period, {}) for period in ("all", "2026-03", "2026-W11", "2026-03-14", "2026-02")),
+    *((period, {"language": "py"}) for period in ("all", "2026-03", "2026-W11", "2026-03-14", "2026-02")),
+    *((period, {"currency": "coins"}) for period in ("all", "2026-W11")),
 ]
 
 
@@ -74,19 +81,19 @@ async def do(laurels: Service, step: Step, name: dict[str, str]) -> None:
             with suppress(UnknownUser):
                 await laurels.delete_user(name[step.user])
             # At once, whatever is not projected yet.
-            for period, language in BOARDS:
-                page = await laurels.leaderboards.page(period=period, language=language, limit=100)
+            for period, kind in BOARDS:
+                page = await laurels.leaderboards.page(period=period, **kind, limit=100)
                 assert name[step.user] not in {row.user_id for row in page.leaderboard}
                 assert page.total == len(page.leaderboard)
         case _:
             await laurels.projector.flush()
 
 
-async def walk(laurels: Service, period: str, language: str | None, limit: int) -> list[tuple[int, str, int]]:
+async def walk(laurels: Service, period: str, kind: Kind, limit: int) -> list[tuple[int, str, int]]:
     lines: list[tuple[int, str, int]] = []
     cursor = None
     while True:
-        page = await laurels.leaderboards.page(period=period, language=language, limit=limit, cursor=cursor)
+        page = await laurels.leaderboards.page(period=period, **kind, limit=limit, cursor=cursor)
         lines += [(row.rank, row.user_id, row.points) for row in page.leaderboard]
         cursor = page.next
         if cursor is None:
@@ -97,8 +104,8 @@ async def walk(laurels: Service, period: str, language: str | None, limit: int) 
 async def check(laurels: Service) -> None:
     """Every board against the lines that follow from everybody's progress, sorted."""
     projected = await laurels.store.snapshots.projected(await laurels.store.ledger.users())
-    for period, language in BOARDS:
-        board = period if language is None else f"{period}@{language}"
+    for period, kind in BOARDS:
+        board = board_name(period, **kind)
         everyone = [kept.standings[board] for kept in projected.values() if board in kept.standings]
         shown = sorted((line for line in everyone if line.is_shown), key=lambda line: line.place.sort_key)
         shown_as = {
@@ -107,10 +114,10 @@ async def check(laurels: Service) -> None:
         }
         ranks = ranks_of([line.points for line in shown])
         expected = [(rank, shown_as[line.user_id], line.points) for rank, line in zip(ranks, shown, strict=True)]
-        assert await walk(laurels, period, language, 2) == expected, board
-        assert await walk(laurels, period, language, 100) == expected, board
+        assert await walk(laurels, period, kind, 2) == expected, board
+        assert await walk(laurels, period, kind, 100) == expected, board
         for rank, line in zip(ranks, shown, strict=True):
-            found = await laurels.leaderboards.rank(line.user_id, period=period, language=language)
+            found = await laurels.leaderboards.rank(line.user_id, period=period, **kind)
             above = [other.points for other in shown if other.points > line.points]
             to_next = min(above) - line.points if above else None
             assert (found.rank, found.of, found.points, found.points_to_next) == (

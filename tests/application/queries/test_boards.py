@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from msgspec import UNSET
 
 from laurels.application.maintenance.verification import verify
 from laurels.application.service import Service
@@ -42,6 +43,81 @@ class TestBoardsOfOneLanguage:
             with pytest.raises(InvalidQuery):
                 await laurels.leaderboards.page(language="c")
             assert (await verify(laurels.store, rulebook)).is_clean
+
+
+class TestBoardsOfACurrency:
+    async def test_they_count_what_was_earned_of_it_and_say_the_level_in_it(
+        self, store_url: str, clock: SettableClock
+    ) -> None:
+        levels = {"kind": "table", "starts": [0, 10, 20]}
+        coins = {"name": "Coins", "events": {"talk": 4}, "badges": {"first": 7}, "levels": levels, "board": True}
+        gems = {"name": "Gems", "events": {"talk": 1, "run": 1}, "board": True}
+        hidden = {"name": "Tokens", "events": {"run": 1}}
+        rulebook = small_rulebook(currencies={"coins": coins, "gems": gems, "tokens": hidden})
+        earlier = datetime(2026, 1, 5, tzinfo=UTC)
+        async with open_service(store_url, rulebook=rulebook, clock=clock, projection_interval=3600) as laurels:
+            for user, kind, times in (("ada", "run", 2), ("bob", "talk", 1), ("cleo", "talk", 3)):
+                for _ in range(times):
+                    await laurels.record(user, kind)
+            await laurels.record("bob", "talk", timestamp=earlier)
+            await laurels.spendings.spend("cleo", "coins", 12, reason="a hat")
+            await laurels.projector.flush()
+            boards = laurels.leaderboards
+            page = await boards.page(currency="coins")
+            shown = [(row.rank, row.user_id, row.points, row.currency_level) for row in page.leaderboard]
+            assert shown == [(1, "cleo", 12, 2), (2, "bob", 8, 1), (3, "ada", 7, 1)]
+            assert (page.currency, page.language, page.total) == ("coins", UNSET, 3)
+            # Their points and levels are what they are everywhere.
+            everywhere = {row.user_id: (row.total_points, row.level) for row in (await boards.page()).leaderboard}
+            assert {row.user_id: (row.total_points, row.level) for row in page.leaderboard} == everywhere
+            month = await boards.page(period="2026-03", currency="coins")
+            assert [(row.user_id, row.points, row.currency_level) for row in month.leaderboard] == [
+                ("cleo", 12, 2),
+                ("ada", 7, 1),
+                ("bob", 4, 1),
+            ]
+            [friend] = (await boards.among(["bob", "dan"], period="2026-03", currency="coins")).leaderboard
+            assert (friend.points, friend.currency_level) == (4, 1)
+            top = await boards.by_total(period="2026-03", currency="coins", limit=2)
+            assert [(row.user_id, row.points, row.currency_level) for row in top.leaderboard] == [
+                ("cleo", 12, 2),
+                ("bob", 4, 1),
+            ]
+            rank = await boards.rank("bob", currency="coins")
+            assert (rank.rank, rank.of, rank.points, rank.points_to_next, rank.currency) == (2, 3, 8, 4, "coins")
+            # Without levels none is told.
+            assert {row.currency_level for row in (await boards.page(currency="gems")).leaderboard} == {UNSET}
+            first = await boards.page(currency="coins", limit=1)
+            assert first.next is not None
+            following = await boards.page(currency="coins", limit=1, cursor=first.next)
+            assert [row.user_id for row in following.leaderboard] == ["bob"]
+            with pytest.raises(InvalidQuery):
+                await boards.page(currency="gems", limit=1, cursor=first.next)
+            with pytest.raises(InvalidQuery, match=r"There are no boards of this currency\. Known are coins, gems"):
+                await boards.page(currency="tokens")
+            with pytest.raises(InvalidQuery, match="Cannot be combined with 'language'"):
+                await boards.rank("bob", currency="coins", language="py")
+            assert (await verify(laurels.store, rulebook)).is_clean
+
+    async def test_an_alias_stands_there_as_on_all_boards(self, store_url: str, clock: SettableClock) -> None:
+        coins = {"name": "Coins", "events": {"talk": 4}, "board": True}
+        async with open_service(
+            store_url, rulebook=small_rulebook(currencies={"coins": coins}), clock=clock, projection_interval=3600
+        ) as laurels:
+            for user in ("ada", "bob", "cleo"):
+                await laurels.record(user, "talk")
+            await laurels.change_profile("ada", {"visibility": "alias", "alias": "Owl"})
+            await laurels.change_profile("bob", {"visibility": "hidden"})
+            await laurels.projector.flush()
+            page = await laurels.leaderboards.page(currency="coins")
+            assert {row.display_name if row.has_name else row.user_id for row in page.leaderboard} == {"Owl", "cleo"}
+            assert "ada" not in {row.user_id for row in page.leaderboard}
+            await laurels.deletion.delete("cleo")
+            assert (await laurels.leaderboards.page(currency="coins")).total == 1
+
+    async def test_a_rulebook_without_any_says_so(self, laurels: Service) -> None:
+        with pytest.raises(InvalidQuery, match="keeps no boards of currencies"):
+            await laurels.leaderboards.page(currency="coins")
 
 
 class TestAPeriodThatIsOver:

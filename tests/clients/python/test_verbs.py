@@ -34,6 +34,7 @@ from tests.clients.python.conftest import NewClient
 from tests.clients.python.scripted_service import ScriptedService, problem
 from tests.http.server_process import ServerProcess
 from tests.ports import free_port
+from tests.waiting import wait_until
 
 CODING = Path(laurels.__file__).parent / "rulebooks" / "coding.toml"
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -164,7 +165,7 @@ class TestReading:
 
 def test_a_currency_is_spent_once_and_never_below_zero(tmp_path: Path, new_client: NewClient) -> None:
     rules = tmp_path / "coins.toml"
-    coins = '[currencies.coins]\nname = "Coins"\nevents = { code_run = 5 }\n'
+    coins = '[currencies.coins]\nname = "Coins"\nevents = { code_run = 5 }\nboard = true\n'
     rules.write_text(CODING.read_text("utf-8") + coins, "utf-8")
     (tmp_path / "server").mkdir()
     server = ServerProcess(tmp_path / "server", rulebook=str(rules))
@@ -182,6 +183,10 @@ def test_a_currency_is_spent_once_and_never_below_zero(tmp_path: Path, new_clien
         assert (refused.value.currency, refused.value.balance, refused.value.amount) == ("coins", 2, 4)
         with pytest.raises(InvalidInput):
             client.spend("ada", "stones", 1, reason="A hat.")
+        # What was spent was earned.
+        wait_until(lambda: [row.points for row in client.leaderboard(currency="coins").rows] == [5])
+        rank = client.rank("ada", currency="coins")
+        assert (rank.rank, rank.points, rank.currency) == (1, 5, "coins")
     finally:
         server.stop()
 

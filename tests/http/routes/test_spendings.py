@@ -16,13 +16,15 @@ from litestar.types import HTTPScope
 from laurels.http.auth.access import SPEND, WRITE_EVENTS, Caller, Forbidden, check
 from tests.changed_rulebook import CODING
 from tests.http.answers import EVENT, assert_refused
+from tests.http.boards import URL as BOARD
+from tests.http.boards import board_once
 from tests.http.server_process import ServerProcess
 
 URL = "/api/progress/spendings"
 BOOK = (
     CODING
     + '[currencies.coins]\nname = "Coins"\nnames = { de = "Münzen" }\nevents = { code_run = 3 }\n'
-    + 'badges = { first_run = 20 }\nlevels = { kind = "table", starts = [0, 20] }\n'
+    + 'badges = { first_run = 20 }\nlevels = { kind = "table", starts = [0, 20] }\nboard = true\n'
 )
 _users = (f"spender-{number}" for number in itertools.count(1))
 
@@ -75,6 +77,29 @@ def test_what_an_event_gives_stands_in_its_answer_and_on_the_dashboard(paying: h
     assert exported["currencies"]["coins"]["balance"] == 26
     table = paying.get(f"/api/progress/export/{user}", params={"format": "csv"}).text
     assert [row["currencies"] for row in csv.DictReader(io.StringIO(table))] == ['{"coins":3}'] * 2
+
+
+def test_a_board_says_who_earned_most_of_it(paying: httpx2.Client, user: str) -> None:
+    earn(paying, user)
+    for query in ({"currency": "coins"}, {"currency": "coins", "sort": "points"}):
+        board = board_once(paying, {user: 23}, **query, limit=100)
+        assert board["currency"] == "coins"
+        [row] = [row for row in board["leaderboard"] if row["userId"] == user]
+        assert (row["currencyLevel"], row["level"]) == (2, 1)
+    rank = paying.get(f"/api/progress/rank/{user}", params={"currency": "coins"}).json()
+    assert (rank["points"], rank["currency"]) == (23, "coins")
+    board = board_once(paying, {user: 23}, users=user, currency="coins")
+    assert board["total"] == 1
+    assert_refused(paying.get(BOARD, params={"currency": "gems"}), 422, field="currency")
+    assert_refused(paying.get(BOARD, params={"currency": "coins", "language": "py"}), 422, field="currency")
+    page = paying.get("/leaderboard", params={"currency": "coins"}, headers={"accept-language": "de"})
+    assert page.status_code == 200
+    assert '<nav class="chips" aria-label="Währung">' in page.text
+    assert '<th scope="col" class="end" dir="auto">Münzen</th>' in page.text
+    # What is shown of it is not what streams tell of.
+    assert "data-live" not in page.text
+    assert 'href="/leaderboard?timeframe=all-time&amp;currency=coins"' in paying.get("/leaderboard").text
+    assert paying.get("/leaderboard", params={"currency": "gems"}).status_code == 404
 
 
 def test_it_is_spent_once_and_never_below_zero(paying: httpx2.Client, user: str) -> None:

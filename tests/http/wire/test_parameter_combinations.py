@@ -27,7 +27,11 @@ GO = [
     # The first two of these people.
     (BOARD, "timeframe=weekly&period=2026-W47&limit=2&language=python&envelope=data&users=ada,bob&sort=points"),
     (BOARD, "timeframe=daily&period=2026-11-23&limit=5&language=python&envelope=data&sort=total"),
+    (BOARD, f"timeframe=monthly&period=2026-11&limit=5&currency=coins&envelope=data&cursor={CURSOR}&sort=points"),
+    (BOARD, "limit=5&currency=coins&around=ada"),
+    (BOARD, "limit=5&currency=coins&users=ada,bob"),
     (RANK, "timeframe=monthly&period=2026-11&language=python"),
+    (RANK, "timeframe=monthly&period=2026-11&currency=coins"),
     (LIVE_BOARD, "timeframe=monthly&period=2026-11&limit=5&lastEventId=1&access_token=x"),
     ("GET /api/progress/stream/{user_id}", "lastEventId=1&access_token=x"),
     ("GET /api/progress/dashboard/{user_id}", "since=2026-01-01T00:00:00Z&envelope=data"),
@@ -52,6 +56,8 @@ DO_NOT_GO = [
     (BOARD, "sort=total&around=ada", ["sort"]),
     (BOARD, "sort=total&users=ada", ["sort"]),
     (BOARD, "timeframe=daily&period=2026-11", ["period"]),
+    (BOARD, "language=python&currency=coins", ["currency"]),
+    (RANK, "language=python&currency=coins", ["currency"]),
     (BOARD, "timeframe=all-time&period=2026-W47", ["period"]),
     (BOARD, "timeframe=daily&period=2026-11&limit=0&sort=total&around=ada", ["limit", "sort", "period"]),
     # Of what is wrong by itself nothing more is said.

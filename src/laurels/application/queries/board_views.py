@@ -10,7 +10,8 @@ from laurels.application.queries.views import Document
 class LeaderboardRow(Struct, frozen=True, rename="camel", kw_only=True):
     """One line of a board. `points` were earned in the period, `total_points` ever. `_id` repeats the user id.
 
-    `previous_rank` is the rank in the period before; None for who did not stand there, and on the all-time board.
+    `previous_rank` is the rank in the period before; None for who did not stand there, and on the all-time board. On a
+    board of a currency `points` are what was earned of it, and `currency_level` is there if it has levels.
     """
 
     id: str = field(name="_id")
@@ -23,6 +24,7 @@ class LeaderboardRow(Struct, frozen=True, rename="camel", kw_only=True):
     points: int
     total_points: int
     level: int
+    currency_level: int | UnsetType = UNSET
     badges: list[str]
     last_active_at: str | None
 
@@ -30,12 +32,13 @@ class LeaderboardRow(Struct, frozen=True, rename="camel", kw_only=True):
 class Leaderboard(Document, frozen=True, rename="camel", kw_only=True):
     """A page of a board. `total` counts who stands on it; `next` is the cursor of the next page, None at the end.
 
-    `language` is there on a board of one language only.
+    `language` is there on a board of one language only, `currency` on that of a currency.
     """
 
     timeframe: str
     period: str
     language: str | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
     leaderboard: list[LeaderboardRow]
     total: int
     next: str | None
@@ -50,6 +53,7 @@ class Rank(Document, frozen=True, rename="camel", kw_only=True):
     timeframe: str
     period: str
     language: str | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
     rank: int | None
     of: int
     points: int | None

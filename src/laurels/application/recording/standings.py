@@ -55,12 +55,15 @@ def standings_of(
 ) -> dict[str, Standing]:
     """The user's standing on every board that `horizon` keeps (default: all) and that the given days of the boards'
     calendar (all if None) touch."""
+    found = _standings_of(progress, rulebook, days, horizon)
     if rulebook.is_test(progress.user_id):
-        return {name: replace(line, is_shown=False) for name, line in _standings_of(progress, days, horizon).items()}
-    return _standings_of(progress, days, horizon)
+        return {name: replace(line, is_shown=False) for name, line in found.items()}
+    return found
 
 
-def _standings_of(progress: Progress, days: Collection[int] | None, horizon: Horizon) -> dict[str, Standing]:
+def _standings_of(
+    progress: Progress, rulebook: Rulebook, days: Collection[int] | None, horizon: Horizon
+) -> dict[str, Standing]:
     board_days = progress.board_days
     touched = board_days if days is None else days
     found: dict[str, Standing] = {}
@@ -73,7 +76,27 @@ def _standings_of(progress: Progress, days: Collection[int] | None, horizon: Hor
     for language, held in progress.language_days.items():
         for name, (points, events, reached_at) in _sums(held, [day for day in touched if day in held], horizon).items():
             found[board_name(name, language)] = _sum_line(progress, points, events, reached_at)
+    for currency in rulebook.board_currencies & progress.purses.keys():
+        found |= _currency_lines(progress, currency, touched, horizon)
     return found
+
+
+def _currency_lines(
+    progress: Progress, currency: str, touched: Collection[int], horizon: Horizon
+) -> dict[str, Standing]:
+    """What was earned of a currency, spent or not."""
+    purse = progress.purses[currency]
+    lines = {
+        board_name(name, currency=currency): _sum_line(progress, points, events, reached_at)
+        for name, (points, events, reached_at) in _sums(
+            purse.days, [day for day in touched if day in purse.days], horizon
+        ).items()
+    }
+    # Some of it may belong to no day, so it goes with any.
+    _, events, reached_at = _sum(purse.days, purse.days)
+    if purse.days or purse.earned:
+        lines[board_name(_ALL_TIME, currency=currency)] = _sum_line(progress, purse.earned, events, reached_at)
+    return lines
 
 
 _Sum = tuple[int, int, int]

@@ -26,13 +26,15 @@ Amount = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class Currency(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Points of a kind of their own, which can be spent: how many an event of a type gives, and a badge. `levels` go by
-    what was earned. `names` are those in other languages than the rulebook's."""
+    """Points of a kind of their own, which can be spent: how many an event of a type gives, and a badge. `levels`
+    and boards (`board`: whether it has them) go by what was earned. `names` are those in other languages than the
+    rulebook's."""
 
     name: Name
     events: dict[str, Amount] = {}
     badges: dict[str, Amount] = {}
     levels: Levels | None = None
+    board: bool = False
     description: str = ""
     names: dict[LanguageTag, Name] = {}
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from laurels.domain.periods import Timeframe, parse_period, week_of
+from laurels.domain.periods import Timeframe, parse_period, period_of_board, week_of
 from laurels.errors import InvalidQuery
 
 Length = Annotated[int, Meta(ge=1, le=100_000)] | Literal["forever"]
@@ -27,7 +27,7 @@ class Horizon(Struct, frozen=True):
     def keeps_board(self, board: str) -> bool:
         """The same by the board's name (`board_name`). What has no such name is not dropped: `verify` shows it."""
         try:
-            timeframe, start = parse_period(board.partition("@")[0])
+            timeframe, start = parse_period(period_of_board(board))
         except InvalidQuery:
             return True
         return self.keeps(timeframe, start)

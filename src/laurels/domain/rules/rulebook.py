@@ -108,6 +108,8 @@ class Rulebook:
         self.badge_pay = BadgePay(
             self.badge_points, given_by((name, each.badges) for name, each in data.currencies.items())
         )
+        # Those with boards of their own.
+        self.board_currencies = frozenset(name for name, each in data.currencies.items() if each.board)
         # The ids of those that may be earned again.
         self.repeated = frozenset(badge.id for badge in self.badges if badge.repeat is not None)
         # Of a badge that is one tier of several the ids of all, the lowest first.
@@ -162,6 +164,7 @@ class Rulebook:
                     *((key, m.top) for key, m in self._measures.items()),
                     *self._kept_languages(),
                     *self._kept_pay(),
+                    *self._kept_currencies(),
                     *self._streak_rules(),
                 ]
             )
@@ -264,6 +267,10 @@ class Rulebook:
         # Not how much a limit is: what is kept of a type is the same for any.
         kept = [(name, rule.has_daily_cap, rule.cooldown is not UNSET) for name, rule in sorted(self.limited.items())]
         return ["pay", kept] if kept else []
+
+    def _kept_currencies(self) -> list[object]:
+        # Nothing where there are none: see `_kept_languages`.
+        return ["currency boards", sorted(self.board_currencies)] if self.board_currencies else []
 
     def badge(self, badge_id: str) -> Badge | None:
         """The definition of a badge, or of the one that an award in a period is of; None where the rulebook no longer

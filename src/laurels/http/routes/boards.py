@@ -31,7 +31,7 @@ _AT_A_GLANCE = re.compile(rb"[A-Za-z0-9-]+").fullmatch
 _LIMIT = re.compile("[1-9][0-9]{0,2}").fullmatch
 _TIMEFRAMES = frozenset(Timeframe)
 # Of the top of a board; with any other one the framework reads the query.
-_PLAIN = frozenset({b"timeframe", b"period", b"limit", b"language"})
+_PLAIN = frozenset({b"timeframe", b"period", b"limit", b"language", b"currency"})
 
 
 async def answer_board(scope: HTTPScope, _receive: Receive, service: Service, _limits: BodyLimits) -> Answer | None:
@@ -51,6 +51,7 @@ async def answer_board(scope: HTTPScope, _receive: Receive, service: Service, _l
             period=asked.get(b"period"),
             limit=int(limit),
             language=asked.get(b"language"),
+            currency=asked.get(b"currency"),
         )
     except InvalidQuery:
         # The long way names everything that is wrong.
@@ -63,7 +64,13 @@ async def answer_board(scope: HTTPScope, _receive: Receive, service: Service, _l
     access=BOARDS,
     short=answer_board,
     reads_query=True,
-    together=(excludes("cursor", "around"), excludes("users", "cursor", "around"), top_by_total, period_of_timeframe),
+    together=(
+        excludes("cursor", "around"),
+        excludes("users", "cursor", "around"),
+        excludes("currency", "language"),
+        top_by_total,
+        period_of_timeframe,
+    ),
     summary="A leaderboard",
     tags=["boards"],
 )
@@ -88,6 +95,10 @@ async def leaderboard(
     language: Annotated[
         str | None, QueryParameter(description="A board of one language, where the rulebook keeps them.")
     ] = None,
+    currency: Annotated[
+        str | None,
+        QueryParameter(description="A board of what was earned of a currency, where the rulebook has one."),
+    ] = None,
     sort: Annotated[
         Literal["points", "total"],
         QueryParameter(description="total: by `totalPoints`, the top alone; default: by the `points` of the period."),
@@ -99,20 +110,26 @@ async def leaderboard(
         named = user_ids_in(users)
         check_friends(request.scope)
         most = limit if "limit" in request.query_params else None
-        ranked = await service.leaderboards.among(named, timeframe, period=period, limit=most, language=language)
+        ranked = await service.leaderboards.among(
+            named, timeframe, period=period, limit=most, language=language, currency=currency
+        )
         return enveloped(request, envelope, ranked, only="leaderboard")
     if around is not None:
         check_about(request.scope, around)
     if sort == "total":
-        top = await service.leaderboards.by_total(timeframe, period=period, limit=limit, language=language)
+        top = await service.leaderboards.by_total(
+            timeframe, period=period, limit=limit, language=language, currency=currency
+        )
         return enveloped(request, envelope, top, only="leaderboard")
     if (envelope or request.app.state.envelope) == "flat" and cursor is None and around is None:
-        top = await service.leaderboards.top(timeframe, period=period, limit=limit, language=language)
+        top = await service.leaderboards.top(
+            timeframe, period=period, limit=limit, language=language, currency=currency
+        )
         status, headers, body = _answer(request.scope, top)
         sent = {name.decode(): value.decode() for name, value in headers}
         return Response(body, status_code=status, headers=sent)  # pyright: ignore[reportReturnType]  as described
     page = await service.leaderboards.page(
-        timeframe, period=period, limit=limit, cursor=cursor, around=around, language=language
+        timeframe, period=period, limit=limit, cursor=cursor, around=around, language=language, currency=currency
     )
     return enveloped(request, envelope, page, only="leaderboard")
 

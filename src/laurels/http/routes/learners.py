@@ -25,7 +25,7 @@ from laurels.http.server.routing import Answer
 from laurels.http.wire.bodies import user_id_in
 from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.languages import in_language
-from laurels.http.wire.parameter_combinations import days_in_order, period_of_timeframe
+from laurels.http.wire.parameter_combinations import days_in_order, excludes, period_of_timeframe
 from laurels.http.wire.schemas import UserBadges
 
 UserId = Annotated[str, PathParameter(description="The learner's id, percent-encoded.")]
@@ -121,7 +121,7 @@ async def goals(request: Request[Any, Any, Any], service: NamedDependency[Servic
     "/api/progress/rank/{user_id:path}",
     access=own("/rank/"),
     short=answer_rank,
-    together=(period_of_timeframe,),
+    together=(excludes("currency", "language"), period_of_timeframe),
     summary="A learner's rank",
     tags=["boards"],
 )
@@ -134,8 +134,12 @@ async def rank(
     language: Annotated[
         str | None, QueryParameter(description="A board of one language, where the rulebook keeps them.")
     ] = None,
+    currency: Annotated[
+        str | None,
+        QueryParameter(description="A board of what was earned of a currency, where the rulebook has one."),
+    ] = None,
 ) -> Rank:
     """The learner's place on a board. `rank` is null for one who has no event in the period."""
     return await service.leaderboards.rank(
-        user_id_in(request.scope, "/rank/"), timeframe, period=period, language=language
+        user_id_in(request.scope, "/rank/"), timeframe, period=period, language=language, currency=currency
     )

@@ -1,4 +1,4 @@
-"""The page of the leaderboard: periods, languages, a learner's surroundings, what moved."""
+"""The page of the leaderboard: periods, languages, currencies, a learner's surroundings, what moved."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from urllib.parse import quote, urlencode
 
 from litestar import Request, Response
 from markupsafe import Markup
+from msgspec import UNSET
 
 from laurels.application.access.viewer import Viewer
 from laurels.application.queries.board_views import Leaderboard, LeaderboardRow
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe
+from laurels.domain.rules.languages import language_for
 from laurels.errors import InvalidQuery, UnknownUser
 from laurels.web.languages import Language, available
 from laurels.web.names import initial_of, shown_name
@@ -29,6 +31,7 @@ async def board_page(request: Request[Any, Any, Any], service: Service, viewer: 
     query = {name: value for name, value in request.query_params.items() if value}
     timeframe = timeframe_of(query.get("timeframe"))
     period, board, around = query.get("period"), query.get("language"), query.get("around")
+    currency = query.get("currency")
     if around and not (viewer.is_reader or viewer.user_id == around):
         around = None
     cursor = None if around else query.get("cursor")
@@ -42,17 +45,19 @@ async def board_page(request: Request[Any, Any, Any], service: Service, viewer: 
             cursor=cursor,
             around=around,
             language=board,
+            currency=currency,
         )
     except UnknownUser:
         notice = _("This learner does not stand on this board.")
     except InvalidQuery as error:
         notice = str(error)
         # Links repeat what names a board, and nothing that does not: that may be as long as an address.
-        period = board = cursor = around = None
+        period = board = currency = cursor = around = None
     given = {
         "timeframe": None if period else timeframe.value,
         "period": period,
         "language": board,
+        "currency": currency,
         "lang": query.get("lang") if query.get("lang") in available() else None,
     }
     keep = {name: value for name, value in given.items() if value}
@@ -68,6 +73,9 @@ async def board_page(request: Request[Any, Any, Any], service: Service, viewer: 
         notice=notice,
         tabs=_tabs(timeframe, period, keep, language),
         board_languages=_languages(service, board, keep, language),
+        board_currencies=_currencies(service, currency, keep, language),
+        unit=_unit(service, currency, language),
+        level=_level,
         can_search=viewer.is_reader or viewer.user_id is not None,
         around=around,
         keep=list(keep.items()),
@@ -76,7 +84,7 @@ async def board_page(request: Request[Any, Any, Any], service: Service, viewer: 
         moved=partial(_moved, language=language),
         following=None if shown is None or shown.next is None else _address({**keep, "cursor": shown.next}),
         address=_address(keep | place),
-        live=f"/stream/leaderboard?{urlencode(live)}" if is_top and board is None else "",
+        live=f"/stream/leaderboard?{urlencode(live)}" if is_top and board is None and currency is None else "",
     )
 
 
@@ -100,7 +108,7 @@ def _tabs(timeframe: Timeframe, period: str | None, keep: dict[str, str], langua
         Timeframe.MONTHLY: _("This month"),
         Timeframe.ALL_TIME: _("All time"),
     }
-    rest = {name: value for name, value in keep.items() if name in ("language", "lang")}
+    rest = {name: value for name, value in keep.items() if name in ("language", "currency", "lang")}
     tabs = [
         {
             "name": name,
@@ -118,13 +126,43 @@ def _languages(service: Service, board: str | None, keep: dict[str, str], langua
     kept = sorted(service.rulebook.board_languages or ())
     if not kept and board is None:
         return []
-    rest = {name: value for name, value in keep.items() if name != "language"}
+    rest = {name: value for name, value in keep.items() if name not in ("language", "currency")}
     chips = [{"name": language.text("All languages"), "address": _address(rest), "current": board is None}]
     chips.extend(
         {"name": name, "address": _address({**rest, "language": name}), "current": name == board}
         for name in kept or [board or ""]
     )
     return chips
+
+
+def _currencies(
+    service: Service, currency: str | None, keep: dict[str, str], language: Language
+) -> list[dict[str, Any]]:
+    kept = [name for name in service.rulebook.currencies if name in service.rulebook.board_currencies]
+    if not kept:
+        return []
+    rest = {name: value for name, value in keep.items() if name not in ("language", "currency")}
+    chips = [{"name": _unit(service, None, language), "address": _address(rest), "current": currency is None}]
+    chips.extend(
+        {
+            "name": _unit(service, name, language),
+            "address": _address({**rest, "currency": name}),
+            "current": name == currency,
+        }
+        for name in kept
+    )
+    return chips
+
+
+def _unit(service: Service, currency: str | None, language: Language) -> str:
+    """What a board's numbers are of."""
+    found = None if currency is None else service.rulebook.currencies.get(currency)
+    return language.text("Points") if found is None else found.name_in(language_for(service.rulebook, language.code))
+
+
+def _level(row: LeaderboardRow) -> int:
+    """The level that goes with the points of a row: on the board of a currency that has levels, the one in it."""
+    return row.level if row.currency_level is UNSET else row.currency_level
 
 
 def _person(row: LeaderboardRow, *, viewer: Viewer, language: Language) -> Markup:

@@ -1,4 +1,4 @@
-"""Which board a question means: a period, and perhaps a language."""
+"""Which board a question means: a period, and perhaps a language or a currency."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from laurels.domain.periods import Timeframe, board_name, parse_period, period_n
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidQuery
+from laurels.shapes import unknown_name
 
 # A day whose periods serve as examples.
 _EXAMPLE = date(2026, 11, 23).toordinal()
@@ -23,6 +24,7 @@ class AskedBoard(Struct, frozen=True):
     timeframe: Timeframe
     start: int
     language: str | None
+    currency: str | None = None
     # Whether the period is over.
     is_closed: bool = False
     # Whether the board of the period before is kept.
@@ -36,19 +38,34 @@ class AskedBoard(Struct, frozen=True):
     @property
     def board(self) -> str:
         """The name of the board."""
-        return board_name(self.period, self.language)
+        return self._named(self.period)
 
     @property
     def before(self) -> str | None:
         """The name of the same board in the period before; None for all-time, and where that is not kept any more."""
         period = previous_period(self.timeframe, self.start) if self.has_before else None
-        return None if period is None else board_name(period, self.language)
+        return None if period is None else self._named(period)
+
+    @property
+    def all_time(self) -> str:
+        """The name of the same board of all time."""
+        return self._named(period_name(Timeframe.ALL_TIME, 1))
+
+    def _named(self, period: str) -> str:
+        return board_name(period, self.language, currency=self.currency)
 
 
 def asked_board(
-    rulebook: Rulebook, now: int, timeframe: Timeframe | None, period: str | None, language: str | None
+    rulebook: Rulebook,
+    now: int,
+    timeframe: Timeframe | None,
+    period: str | None,
+    language: str | None,
+    currency: str | None = None,
 ) -> AskedBoard:
     """The board of a closed `period`, or of the present one of `timeframe` (default all-time). Raises InvalidQuery."""
+    if currency is not None:
+        _check_currency(rulebook, currency, language)
     if language is not None and not rulebook.keeps_language(language):
         sentence = "The rulebook of this service keeps no boards by language; leave it out."
         if kept := rulebook.board_languages:
@@ -58,13 +75,23 @@ def asked_board(
         raise InvalidQuery("language", f"Must be 1 to {MAX_LANGUAGE_LENGTH} printable characters.")
     if period is None:
         timeframe = timeframe or Timeframe.ALL_TIME
-        return AskedBoard(timeframe, period_start(timeframe, rulebook.board_day(now)), language)
+        return AskedBoard(timeframe, period_start(timeframe, rulebook.board_day(now)), language, currency)
     named, start = check_period(timeframe, period)
     today = rulebook.board_day(now)
     # Tomorrow's may have somebody: an event may lie five minutes ahead.
     if start > today + 1:
         raise InvalidQuery("period", f"Has not begun yet; the present one is {period_name(named, today)}.")
-    return AskedBoard(named, start, language, is_closed=start < period_start(named, today))
+    return AskedBoard(named, start, language, currency, is_closed=start < period_start(named, today))
+
+
+def _check_currency(rulebook: Rulebook, currency: str, language: str | None) -> None:
+    if language is not None:
+        raise InvalidQuery("currency", "Cannot be combined with 'language'.")
+    if currency not in rulebook.board_currencies:
+        sentence = "The rulebook of this service keeps no boards of currencies; leave it out."
+        if kept := sorted(rulebook.board_currencies):
+            sentence = unknown_name(currency, kept, of="There are no boards of this currency")
+        raise InvalidQuery("currency", sentence)
 
 
 def check_period(timeframe: Timeframe | None, period: str) -> tuple[Timeframe, int]:

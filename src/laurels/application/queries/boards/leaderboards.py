@@ -52,7 +52,7 @@ class Leaderboards:
         self._clock = clock
         self._last_known = last_known
         self._names = names or Names()
-        self._rows = Rows(store, self._names)
+        self._rows = Rows(store, rulebook, self._names)
         self._cursors = cursors or Cursors(store.secrets)
         self._shown = ShownPages(store.boards)
 
@@ -75,10 +75,11 @@ class Leaderboards:
         period: str | None = None,
         limit: int = DEFAULT_LIMIT,
         language: str | None = None,
+        currency: str | None = None,
     ) -> ShownPage:
         """The first page as JSON; see `page`. Where the boards have not changed it is the one that was made before."""
         _check_limit(limit)
-        asked = await self._board(timeframe, period, language)
+        asked = await self._board(timeframe, period, language, currency)
 
         async def make() -> Leaderboard:
             return await self._page_or_last(asked, limit, None, None)
@@ -98,17 +99,19 @@ class Leaderboards:
         cursor: str | None = None,
         around: str | None = None,
         language: str | None = None,
+        currency: str | None = None,
     ) -> Leaderboard:
         """A page of a board: its top, what follows a cursor, or the surroundings of a user.
 
         `period` names a closed period (`2026-W47`); without it the present one of `timeframe` is meant (default
-        all-time). `language` names a board of one language. `around` puts that user in the middle.
+        all-time). `language` names a board of one language, `currency` one of what was earned of a currency. `around`
+        puts that user in the middle.
         Raises InvalidQuery; UnknownUser when `around` does not stand on the board.
         """
         _check_limit(limit)
         if cursor is not None and around is not None:
             raise InvalidQuery("cursor", "Cannot be combined with 'around'.")
-        return await self._page_or_last(await self._board(timeframe, period, language), limit, cursor, around)
+        return await self._page_or_last(await self._board(timeframe, period, language, currency), limit, cursor, around)
 
     async def _page_or_last(self, asked: AskedBoard, limit: int, cursor: str | None, around: str | None) -> Leaderboard:
         if self._last_known is None:
@@ -149,6 +152,7 @@ class Leaderboards:
             timeframe=asked.timeframe.value,
             period=asked.period,
             language=UNSET if asked.language is None else asked.language,
+            currency=UNSET if asked.currency is None else asked.currency,
             leaderboard=rows,
             total=total,
             next=next_cursor,
@@ -162,25 +166,30 @@ class Leaderboards:
         period: str | None = None,
         limit: int | None = None,
         language: str | None = None,
+        currency: str | None = None,
     ) -> Leaderboard:
         """Those of up to 200 users who stand on a board as themselves, ranked among each other: all of them, or the
         first `limit`. Raises InvalidQuery."""
         if limit is not None:
             _check_limit(limit)
         check_users(user_ids)
-        asked = await self._board(timeframe, period, language)
+        asked = await self._board(timeframe, period, language, currency)
         cards = await self._store.boards.cards(user_ids)
         # Who is named and appears under an alias would be given away by it.
         named = [user_id for user_id in user_ids if user_id not in cards or cards[user_id].pseudonym is None]
         standings = await self._store.boards.standings_of(asked.board, named)
         before = [] if asked.before is None else await self._store.boards.standings_of(asked.before, named)
+        levels = await self._rows.currency_levels(asked, standings[:limit])
         ranks = dict(zip((line.user_id for line in before), ranks_of([line.points for line in before]), strict=True))
         return Leaderboard(
             timeframe=asked.timeframe.value,
             period=asked.period,
             language=UNSET if asked.language is None else asked.language,
+            currency=UNSET if asked.currency is None else asked.currency,
             leaderboard=[
-                row_view(line, rank, ranks.get(line.user_id), cards.get(line.user_id), self._names)
+                row_view(
+                    line, rank, ranks.get(line.user_id), cards.get(line.user_id), self._names, levels.get(line.user_id)
+                )
                 for line, rank in zip(standings[:limit], ranks_of([line.points for line in standings]), strict=False)
             ],
             total=len(standings),
@@ -194,25 +203,30 @@ class Leaderboards:
         period: str | None = None,
         limit: int = DEFAULT_LIMIT,
         language: str | None = None,
+        currency: str | None = None,
     ) -> Leaderboard:
         """The top of a board with its people in the order of all their points. Raises InvalidQuery or StoreError."""
         _check_limit(limit)
-        asked = await self._board(timeframe, period, language)
-        all_time = board_name(period_name(Timeframe.ALL_TIME, 1))
+        asked = await self._board(timeframe, period, language, currency)
+        all_time = board_name(period_name(Timeframe.ALL_TIME, 1), currency=currency)
         lines = await by_total(self._store, asked.board, all_time, limit)
         user_ids = [standing.user_id for standing, _ in lines]
-        before, cards, total = await asyncio.gather(
+        before, cards, total, levels = await asyncio.gather(
             self._rows.ranks_before(asked, user_ids),
             self._store.boards.cards(user_ids),
             self._store.boards.count(asked.board),
+            self._rows.currency_levels(asked, [line for line, _ in lines]),
         )
         ranks = ranks_of([points for _, points in lines])
         return Leaderboard(
             timeframe=asked.timeframe.value,
             period=asked.period,
             language=UNSET if asked.language is None else asked.language,
+            currency=UNSET if asked.currency is None else asked.currency,
             leaderboard=[
-                row_view(line, rank, before.get(line.user_id), cards.get(line.user_id), self._names)
+                row_view(
+                    line, rank, before.get(line.user_id), cards.get(line.user_id), self._names, levels.get(line.user_id)
+                )
                 for (line, _), rank in zip(lines, ranks, strict=True)
             ],
             total=total,
@@ -226,9 +240,10 @@ class Leaderboards:
         *,
         period: str | None = None,
         language: str | None = None,
+        currency: str | None = None,
     ) -> Rank:
         """A user's place on a board. Raises InvalidQuery, or UnknownUser for a user of whom nothing is recorded."""
-        asked = await self._board(timeframe, period, language)
+        asked = await self._board(timeframe, period, language, currency)
         board = asked.board
         if self._last_known is None:
             return await self._rank(user_id, asked)
@@ -251,6 +266,7 @@ class Leaderboards:
                 timeframe=asked.timeframe.value,
                 period=asked.period,
                 language=UNSET if asked.language is None else asked.language,
+                currency=UNSET if asked.currency is None else asked.currency,
                 rank=None,
                 of=await self._store.boards.count(asked.board),
                 points=None,
@@ -262,6 +278,7 @@ class Leaderboards:
             timeframe=asked.timeframe.value,
             period=asked.period,
             language=UNSET if asked.language is None else asked.language,
+            currency=UNSET if asked.currency is None else asked.currency,
             rank=rank,
             of=found.of,
             points=points,
@@ -269,8 +286,10 @@ class Leaderboards:
             points_to_next=None if found.next_points is None else found.next_points - points,
         )
 
-    async def _board(self, timeframe: Timeframe | None, period: str | None, language: str | None) -> AskedBoard:
-        asked = asked_board(self._rulebook, self._clock(), timeframe, period, language)
+    async def _board(
+        self, timeframe: Timeframe | None, period: str | None, language: str | None, currency: str | None
+    ) -> AskedBoard:
+        asked = asked_board(self._rulebook, self._clock(), timeframe, period, language, currency)
         # Of the present periods the board before is kept, too.
         if not asked.is_closed or asked.timeframe not in (Timeframe.DAILY, Timeframe.WEEKLY):
             return asked

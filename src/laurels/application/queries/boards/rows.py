@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from itertools import takewhile
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from laurels.application.ports.boards import Card
@@ -15,13 +16,15 @@ from laurels.application.queries.boards.asked_board import AskedBoard
 from laurels.application.queries.names import Names
 from laurels.domain.periods import iso
 from laurels.domain.ranking import Standing, ranks_of
+from laurels.domain.rules.rulebook import Rulebook
 
 
 class Rows:
     """Makes the rows of one store's boards. All methods raise StoreError."""
 
-    def __init__(self, store: Store, names: Names) -> None:
+    def __init__(self, store: Store, rulebook: Rulebook, names: Names) -> None:
         self._store = store
+        self._rulebook = rulebook
         self._names = names
 
     async def of_page(self, asked: AskedBoard, standings: list[Standing], *, is_top: bool) -> list[LeaderboardRow]:
@@ -29,15 +32,32 @@ class Rows:
         if not standings:
             return []
         user_ids = [standing.user_id for standing in standings]
-        ranks, ranks_before, cards = await asyncio.gather(
+        ranks, ranks_before, cards, levels = await asyncio.gather(
             self._ranks(asked.board, [standing.points for standing in standings], is_top=is_top),
             self.ranks_before(asked, user_ids),
             self._store.boards.cards(user_ids),
+            self.currency_levels(asked, standings),
         )
         return [
-            row_view(standing, rank, ranks_before.get(standing.user_id), cards.get(standing.user_id), self._names)
+            row_view(
+                standing,
+                rank,
+                ranks_before.get(standing.user_id),
+                cards.get(standing.user_id),
+                self._names,
+                levels.get(standing.user_id),
+            )
             for standing, rank in zip(standings, ranks, strict=True)
         ]
+
+    async def currency_levels(self, asked: AskedBoard, standings: Sequence[Standing]) -> dict[str, int]:
+        """The levels in the currency of a board, by all that was ever earned of it; empty where it has none."""
+        currency = None if asked.currency is None else self._rulebook.currencies.get(asked.currency)
+        if currency is None or currency.levels is None or not standings:
+            return {}
+        if asked.board != asked.all_time:
+            standings = await self._store.boards.standings_of(asked.all_time, [line.user_id for line in standings])
+        return {line.user_id: currency.levels.level_at(line.points) for line in standings}
 
     async def ranks_before(self, asked: AskedBoard, user_ids: Sequence[str]) -> dict[str, int]:
         """The ranks that users had in the period before; those who had none are left out."""
@@ -61,7 +81,12 @@ class Rows:
 
 
 def row_view(
-    standing: Standing, rank: int, previous_rank: int | None, card: Card | None, names: Names
+    standing: Standing,
+    rank: int,
+    previous_rank: int | None,
+    card: Card | None,
+    names: Names,
+    currency_level: int | None = None,
 ) -> LeaderboardRow:
     """A row of a board; without its name and photo where the user stands there under an alias."""
     if card is not None and card.pseudonym is not None:
@@ -88,6 +113,7 @@ def row_view(
         points=standing.points,
         total_points=card.total_points if card else standing.points,
         level=card.level if card else 1,
+        currency_level=UNSET if currency_level is None else currency_level,
         badges=card.badges if card else [],
         last_active_at=None if at is None else iso(at),
     )
