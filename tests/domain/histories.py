@@ -16,6 +16,7 @@ from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
 from laurels.domain.progress import Progress
+from laurels.domain.rules.badges.criteria import Condition, Range
 from laurels.domain.rules.boosts import Boost
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.rulebooks.loader import load_rulebook, parse_rulebook
@@ -211,6 +212,16 @@ def histories(draw: st.DrawFn, rulebook: Rulebook, bursts: bool = False) -> Hist
     return History(list(zip([0, *changes], names, strict=True)), events)
 
 
+# Whom a boost is for, by what events say.
+COHORTS: list[dict[str, Condition]] = [
+    {},
+    {},
+    {"language": ["py", "js"]},
+    {"deep.role": "mentor"},
+    {"length": Range(min=1, max=6), "language": "py"},
+]
+
+
 @st.composite
 def boosts(draw: st.DrawFn, event_types: list[str]) -> dict[str, Boost]:
     """A few boosts of days around the anchors, many of them at the same time."""
@@ -224,6 +235,7 @@ def boosts(draw: st.DrawFn, event_types: list[str]) -> dict[str, Boost]:
             event=draw(
                 st.one_of(st.none(), st.sampled_from(event_types), st.lists(st.sampled_from(event_types), min_size=1))
             ),
+            where=draw(st.sampled_from(COHORTS)),
         )
     return made
 

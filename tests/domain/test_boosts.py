@@ -14,13 +14,15 @@ from msgspec.structs import replace
 
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
-from laurels.domain.ledger import EventRecorded, Outcome, ProfileChanged
+from laurels.domain.ledger import Boosted, Entry, EventRecorded, Outcome, ProfileChanged
 from laurels.domain.progress import Progress
-from laurels.domain.rules.badges.criteria import Within
+from laurels.domain.revised import Revisions
+from laurels.domain.revisions.repointing import Repointing
+from laurels.domain.rules.badges.criteria import Condition, Range, Within
 from laurels.domain.rules.boosts import ActiveBoost, Boost
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.rulebooks.loader import parse_rulebook
-from tests.domain.histories import EPOCH, History, boosts, histories, ms, record, small_rulebook
+from tests.domain.histories import EPOCH, Happened, History, boosts, histories, ms, record, small_rulebook
 from tests.examples import share_of
 
 BOOK = """
@@ -80,7 +82,7 @@ class TestWhatItMultiplies:
         ],
     )
     def test_a_half_is_rounded_up_and_nothing_stays_nothing(self, points: int, thousandths: int, expected: int) -> None:
-        assert ActiveBoost("x", thousandths, Within(0, 1)).multiplied(points) == expected
+        assert ActiveBoost("x", thousandths, Within(0, 1), {}, None).multiplied(points) == expected
 
     def test_the_bonuses_of_an_event_and_no_badge(self) -> None:
         [brought] = outcomes(SUMMER, ("read", NOON), metadata={"pages": 31})
@@ -171,6 +173,38 @@ class TestWhatItChanges:
         assert asked.paid_by_day == {"counted", "metered", "slow", "ask"}
 
 
+class TestACohort:
+    """Boosts for the events that say of themselves that they belong to it."""
+
+    PILOT = (
+        SUMMER.replace("summer", "pilot").replace("factor = 2", "factor = 3") + 'where = { course = ["bio", "chem"] }\n'
+    )
+
+    def test_it_is_what_the_event_says(self) -> None:
+        assert pays(self.PILOT, ("read", NOON), metadata={"course": "bio"}) == [30]
+        assert pays(self.PILOT, ("read", NOON), metadata={"course": "history"}) == [10]
+        assert pays(self.PILOT, ("read", NOON), metadata={}) == [10]
+        [told] = outcomes(self.PILOT, ("read", NOON), metadata={"course": "chem"})
+        assert told.boost == Boosted("pilot", 20)
+
+    def test_of_those_that_count_for_an_event_the_largest_does(self) -> None:
+        both = SUMMER + self.PILOT
+        assert pays(both, ("read", NOON), metadata={"course": "bio"}) == [30]
+        assert pays(both, ("read", NOON), metadata={"course": "history"}) == [20]
+
+    def test_limits_hold_for_it_too(self) -> None:
+        assert pays(self.PILOT, ("metered", NOON), metadata={"course": "bio"}) == [25]
+
+    def test_it_is_decided_anew_by_what_stands_in_the_entry(self) -> None:
+        rules, plain = parse_rulebook(BOOK + self.PILOT), parse_rulebook(BOOK)
+        assert rules.fingerprint != parse_rulebook(BOOK + self.PILOT.replace("chem", "art")).fingerprint
+        assert rules.measures_version == plain.measures_version
+
+    def test_a_field_may_have_the_name_of_a_time(self) -> None:
+        asked = self.PILOT.replace('course = ["bio", "chem"]', '"metadata.day" = "open"')
+        assert pays(asked, ("read", NOON), metadata={"day": "open"}) == [30]
+
+
 def by_hand(history: History, rules: Rulebook) -> list[int]:
     """What each event pays, computed from the words of the documentation."""
     found: list[int] = []
@@ -179,16 +213,64 @@ def by_hand(history: History, rules: Rulebook) -> list[int]:
         points = Fraction(kind.points_for(one.metadata))
         zone = [name for number, (since, name) in enumerate(history.zones) if number == 0 or since <= one.at][-1]
         local = (EPOCH + timedelta(milliseconds=one.at)).astimezone(ZoneInfo(zone)).date()
-        factors = [
-            Fraction(str(each.factor)) for each in rules.data.boosts.values() if _counts(each, one.event_type, local)
-        ]
+        factors = [Fraction(str(each.factor)) for each in rules.data.boosts.values() if _counts(each, one, local)]
         found.append(int(points * max(factors, default=Fraction(1)) + Fraction(1, 2)))
     return found
 
 
-def _counts(boost: Boost, event_type: str, local: date) -> bool:
+def _counts(boost: Boost, one: Happened, local: date) -> bool:
     named = [boost.event] if isinstance(boost.event, str) else boost.event
-    return boost.from_day <= local <= boost.until_day and (named is None or event_type in named)
+    if not boost.from_day <= local <= boost.until_day or not (named is None or one.event_type in named):
+        return False
+    return all(_is_met(field, condition, one.metadata) for field, condition in boost.where.items())
+
+
+def _is_met(field: str, condition: Condition, metadata: dict[str, Any]) -> bool:
+    value: Any = metadata
+    for key in field.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(condition, Range):
+        assert (condition.min, condition.max) == (1, 6)
+        return isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value <= 6
+    return isinstance(value, str) and value in (condition if isinstance(condition, list) else [condition])
+
+
+@given(
+    history=histories(SMALL),
+    found=boosts(list(SMALL.event_types)),
+    forgotten=st.sets(st.integers(0, 60), max_size=6),
+)
+@settings(**SETTINGS)
+def test_a_boost_that_is_told_afterwards_pays_what_it_had_paid_from_the_start(
+    history: History, found: dict[str, Boost], forgotten: set[int]
+) -> None:
+    """Also of a ledger of which some events were taken back, and there and back again."""
+    rules = Rulebook(replace(SMALL.data, boosts=found))
+    for before, after in ((SMALL, rules), (rules, SMALL)):
+        lived, entries = record(history, after)
+        _, others = record(history, before)
+        seen = Revisions()
+        for entry in others:
+            seen.see(entry)
+        gone = {entry.seq for entry in others if isinstance(entry.body, EventRecorded)} & forgotten
+        seen.events |= gone
+        repointing = Repointing("ada", after, seen)
+        for entry in others:
+            repointing.take(entry)
+        if body := repointing.body(0):
+            seen.see(Entry("ada", len(others) + 1, None, 0, body))
+        points = {
+            entry.seq: seen.points_of(entry.seq, entry.body)
+            for entry in others
+            if isinstance(entry.body, EventRecorded) and entry.seq not in gone
+        }
+        expected = {
+            entry.seq: entry.body.outcome.points
+            for entry in entries
+            if isinstance(entry.body, EventRecorded) and entry.seq not in gone
+        }
+        assert points == expected
+        assert lived.seq == len(entries)
 
 
 @given(history=histories(SMALL), found=boosts(list(SMALL.event_types)), order=st.randoms(use_true_random=False))

@@ -58,6 +58,16 @@ class TestWhatIsRefused:
                 "There is no event type 'reed'. Did you mean \"read\"? Known are read, write.",
             ),
             (
+                f"factor = 2\n{DAYS}where = {{ hour = 3 }}",
+                "boosts.x.where",
+                "Cannot ask for hour: a boost goes by its days. Write metadata.hour for a field of that name.",
+            ),
+            (
+                f"factor = 2\n{DAYS}where = {{ size = {{ min = inf }} }}",
+                "boosts.x.where",
+                "Must be a finite number; leave a bound out where there is none.",
+            ),
+            (
                 f"factor = 2\n{DAYS}event = []",
                 "boosts.x.event",
                 "Names no event type; leave it out where all pay more.",
@@ -66,7 +76,7 @@ class TestWhatIsRefused:
                 f'factor = 2\n{DAYS}events = "read"',
                 "boosts.x.events",
                 'Is not a key that is known here. Did you mean "event"? '
-                "Known are factor, from, until, event, description.",
+                "Known are factor, from, until, event, where, description.",
             ),
         ],
     )
@@ -121,6 +131,16 @@ class TestWhatIsTaken:
     def test_a_whole_number_and_thousandths_are_factors(self) -> None:
         for factor in ("2", "100", "1.001", "1.125", "33.333"):
             assert parse_rulebook(HEAD + ADVENT.replace("1.25", factor))
+
+    def test_a_cohort_is_told_in_words(self) -> None:
+        asked = ADVENT + 'where = { course = ["bio", "chem"], year = { min = 2 } }\n'
+        rules = parse_rulebook(HEAD + asked)
+        [boost] = rules.data.boosts.values()
+        assert boost_words(boost)[1] == "write, read with course bio or chem, year from 2"
+        assert (
+            Rulebook.of_json(parse_rulebook(HEAD + asked).as_json).fingerprint
+            == parse_rulebook(HEAD + asked).fingerprint
+        )
 
     def test_a_difference_names_the_boost(self) -> None:
         after = parse_rulebook(HEAD + ADVENT.replace("1.25", "1.5").replace("2026-12-24", "2026-12-26")).data

@@ -15,6 +15,7 @@ from laurels.domain.ledger import Award, Boosted, Outcome, Unpaid
 from laurels.domain.periods import day_of
 from laurels.domain.progress import Progress
 from laurels.domain.rules.badges.awards import is_held
+from laurels.domain.rules.badges.criteria import Metadata
 from laurels.domain.rules.badges.requirements import RepeatRequirement, Requirement
 from laurels.domain.rules.boosts import boost_on
 from laurels.domain.rules.caps import pay
@@ -42,7 +43,15 @@ def advance(
     if event.once_key is not None or event.event_type in rulebook.paid_by_day:
         day = day_of(at, offset, grace)
         points, unpaid, boost, currencies = pay_on(
-            progress, event.event_type, rulebook, points, currencies, at=at, day=day, once_key=event.once_key
+            progress,
+            event.event_type,
+            event.metadata,
+            rulebook,
+            points,
+            currencies,
+            at=at,
+            day=day,
+            once_key=event.once_key,
         )
     return count(
         progress,
@@ -62,6 +71,7 @@ def advance(
 def pay_on(
     progress: Progress,
     event_type: str,
+    metadata: Metadata,
     rulebook: Rulebook,
     points: int,
     currencies: Amounts,
@@ -73,7 +83,7 @@ def pay_on(
     """What an event of a declared type brings whose type and metadata say `points`: boosts multiply these, then limits
     leave what they leave. Also what took the rest, what a boost added, and what is left of `currencies`: all of them,
     or none where a limit takes all points."""
-    boost = boost_on(rulebook.boosts, event_type, day)
+    boost = boost_on(rulebook.boosts, event_type, metadata, day)
     full = points if boost is None else boost.multiplied(points)
     rule = rulebook.event_types[event_type]
     gives = bool(currencies)

@@ -96,3 +96,27 @@ async def test_late_events_publishing_and_corrections_agree(two: tuple[Service, 
     assert (await one.learners.progress("ada")).types["talk"].points == 25
     await other.rules.look()
     await assert_sound(one, other)
+
+
+async def test_a_cohort_is_what_events_say_whoever_holds_them(two: tuple[Service, Service]) -> None:
+    one, other = two
+    pilot = {"pilot": {"factor": 3, "from": "2026-02-28", "until": "2026-03-01", "where": {"course": "bio"}}}
+    for number, course in enumerate(("bio", "history")):
+        event = LearningEvent(
+            user_id="ada", event_type="run", event_id=f"r{number}", timestamp=SATURDAY, metadata={"course": course}
+        )
+        assert (await one.record_event(event)).body.outcome.points == 10
+    cohort = small_rulebook(event_types=TYPES, boosts=WEEKEND | pilot)
+    await publish(one, cohort)
+    await other.rules.look()
+    assert (await other.learners.progress("ada")).types["run"].points == 15 + 10
+    await assert_sound(one, other)
+    # Now it is decided so at once, and in the ledger of another learner, too.
+    late = LearningEvent(user_id="ada", event_type="run", event_id="r2", timestamp=SATURDAY, metadata={"course": "bio"})
+    outcome = (await other.record_event(late)).body.outcome
+    assert (outcome.points, outcome.boost) == (15, Boosted("pilot", 10))
+    await record(one, "run", MONDAY)
+    await other.change_profile("bob", {"displayName": "Bob"})
+    await other.merging.merge("ada", "bob", reason="one person")
+    assert (await one.learners.progress("bob")).types["run"].points == 15 + 10 + 15 + 5
+    await assert_sound(one, other)

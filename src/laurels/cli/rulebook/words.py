@@ -5,6 +5,8 @@ The words for learners, on pages, are in `web/criteria_words.py`: a new kind of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from laurels.domain.rules.badges.criteria import (
@@ -42,9 +44,9 @@ def terms(kind: EventType) -> str:
 
 
 def boost_words(boost: Boost) -> tuple[str, str, str]:
-    """By how much a boost multiplies, which event types, and when."""
+    """By how much a boost multiplies, which events, and when."""
     named = "all" if boost.event is None else boost.event if isinstance(boost.event, str) else ", ".join(boost.event)
-    return f"{boost.factor:g}", named, f"{boost.from_day} to {boost.until_day}"
+    return f"{boost.factor:g}", f"{named}{_where(boost.where)}", f"{boost.from_day} to {boost.until_day}"
 
 
 def currency_words(currency: Currency) -> tuple[str, str, str]:
@@ -120,10 +122,13 @@ def _part(part: Criterion, unit: Unit) -> str:
 
 def _events(leaf: EventLeaf) -> str:
     named = "events" if leaf.event is None else leaf.event if isinstance(leaf.event, str) else " or ".join(leaf.event)
-    conditions = ", ".join(f"{field} {_condition(condition)}" for field, condition in leaf.where.items())
-    where = f" with {conditions}" if conditions else ""
     window = f" within one {leaf.per}" if leaf.per else ""
-    return f"{named}{where}{window}"
+    return f"{named}{_where(leaf.where)}{window}"
+
+
+def _where(where: Mapping[str, object]) -> str:
+    conditions = ", ".join(f"{field} {_condition(condition)}" for field, condition in where.items())
+    return f" with {conditions}" if conditions else ""
 
 
 def _condition(condition: object) -> str:

@@ -87,6 +87,7 @@ class Repointing:
                 points, _, _, gives = pay_on(
                     self._progress,
                     body.event_type,
+                    body.metadata,
                     self._rulebook,
                     points,
                     gives,

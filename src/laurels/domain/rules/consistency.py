@@ -35,6 +35,9 @@ def check_consistency(data: RulebookData, badges: Sequence[Placed]) -> None:
         for number, bonus in enumerate(event_type.bonuses):
             _check_number(f"event_types.{name}.bonuses[{number}].above", bonus.above)
     check_boosts(data.boosts, data.event_types)
+    for name, boost in data.boosts.items():
+        for condition in boost.where.values():
+            _check_condition(f"boosts.{name}.where", condition)
     for position, badge in enumerate(data.badges):
         _check_tiers(badge, f"badges[{position}]")
         _check_window(badge, f"badges[{position}]")

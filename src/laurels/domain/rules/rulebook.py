@@ -251,7 +251,8 @@ class Rulebook:
 
     def _boost_rules(self) -> list[object]:
         # Nothing where there are none: see `_kept_languages`.
-        return ["boosts", sorted(self.boosts.items())] if self.boosts else []
+        decisive = [(name, [each.rule for each in boosts]) for name, boosts in sorted(self.boosts.items())]
+        return ["boosts", decisive] if decisive else []
 
     def _currency_rules(self) -> list[object]:
         # Nothing where there are none: see `_kept_languages`. Their levels decide nothing.

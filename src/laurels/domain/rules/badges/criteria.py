@@ -187,6 +187,8 @@ def _calendar(day: int) -> tuple[int, int, int]:
     return weekday_of(day), week_of(day), month_of(day)
 
 
+_NO_MOMENT = Moment(0, 0, 1)
+
 Metadata = Mapping[str, Any]
 Reader = Callable[[Metadata, Moment], Any]
 Matcher = Callable[[Metadata, Moment], bool]
@@ -225,6 +227,12 @@ def matcher(where: Mapping[str, Condition], within: Within | None = None) -> Mat
     if len(tests) == 1:
         return tests[0]
     return lambda metadata, moment: all(holds(metadata, moment) for holds in tests)
+
+
+def metadata_matcher(where: Mapping[str, Condition]) -> Callable[[Metadata], bool] | None:
+    """The same of metadata alone: no condition may be on one of `TIME_FIELDS`."""
+    asked = matcher(where)
+    return None if asked is None else lambda metadata: asked(metadata, _NO_MOMENT)
 
 
 def _tester(field: str, condition: Condition) -> Matcher:
