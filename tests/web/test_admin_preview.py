@@ -16,6 +16,8 @@ from laurels.testing.builders import small_rulebook
 from laurels.web.languages import language
 from laurels.web.pages.admin_preview import preview_parts
 
+RULES = small_rulebook(currencies={"coins": {"name": "Coins", "events": {"run": 1}}})
+
 
 class Held(Publications):
     """Previews that have read three learners, and go on when they are let go."""
@@ -34,14 +36,14 @@ class Held(Publications):
             await self.go_on.wait()
             if self.error is not None:
                 raise self.error
-            return Preview([], learners=7, events=2_000)
+            return Preview([], learners=7, events=2_000, currencies={"coins": -1_200, "gone": 3})
         finally:
             self.is_under_way = False
 
 
 @pytest.fixture
 def parts() -> Callable[[Publications], Any]:
-    return lambda publications: preview_parts(publications, small_rulebook(), language("en"), people=7, interval=0.001)
+    return lambda publications: preview_parts(publications, RULES, language("en"), people=7, interval=0.001)
 
 
 async def test_the_page_says_how_far_it_has_come_and_then_what_was_found(parts: Callable[[Publications], Any]) -> None:
@@ -55,6 +57,8 @@ async def test_the_page_says_how_far_it_has_come_and_then_what_was_found(parts: 
     held.go_on.set()
     rest = "".join([part async for part in found])
     assert "7 learners with 2,000 events were looked at" in rest
+    # By its name where the rulebook has one.
+    assert "<p>Currencies in all: Coins -1,200, gone 3.</p>" in rest
 
 
 async def test_leaving_the_page_stops_it(parts: Callable[[Publications], Any]) -> None:

@@ -15,6 +15,8 @@ export class LaurelsError extends Error {
     readonly errors: { field: string; message: string }[] = [],
     /** Milliseconds that the server asks to wait; null where it asks for nothing. */
     readonly retryAfter: number | null = null,
+    /** What is left of the currency, where that was too little to spend; null for all else. */
+    readonly balance: number | null = null,
   ) {
     super(message);
   }
@@ -35,6 +37,7 @@ export async function errorOf(answer: Response): Promise<LaurelsError> {
     String(problem.type ?? "http").replace("urn:laurels:problem:", ""),
     problem.errors,
     retryAfterOf(answer.headers),
+    problem.balance ?? null,
   );
 }
 

@@ -552,6 +552,9 @@ export interface components {
             target: number;
         };
         Problem: {
+            amount?: number;
+            balance?: number;
+            currency?: string;
             detail: string;
             error: string;
             /** @default [] */

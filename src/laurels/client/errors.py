@@ -11,7 +11,6 @@ LaurelsError
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from time import time
@@ -39,8 +38,6 @@ from laurels.errors import (
     UserDeleted,
 )
 
-# What a refusal to spend says, which has the balance in its sentence alone.
-_BALANCE = re.compile(r"The balance of (.+) is ([0-9]+), too low to spend ([0-9]+);")
 _CODE = "urn:laurels:problem:"
 _INVALID = {each.code: each for each in (InvalidInput, InvalidEvent, InvalidProfile, InvalidQuery)}
 _PLAIN = {
@@ -97,6 +94,9 @@ class _Refusal(Struct, frozen=True):
     type: str = ""
     error: str = ""
     errors: list[WrongField] = []
+    currency: str = ""
+    balance: int | None = None
+    amount: int = 0
 
 
 def error_of(
@@ -108,6 +108,8 @@ def error_of(
     except (msgspec.DecodeError, UnicodeDecodeError):
         refusal = _Refusal()
     code = refusal.type.removeprefix(_CODE) or "http"
+    if code == BalanceTooLow.code and refusal.balance is not None:
+        return BalanceTooLow(refusal.currency, refusal.balance, refusal.amount)
     detail = refusal.error or f"The service, or a proxy before it, answered with the status {status}; see its log."
     known = error_by_code(code, detail, refusal.errors, user_id=user_id, event_id=event_id)
     return known or RequestRefused(detail, status=status, code=code, retry_after=retry_after_of(headers))
@@ -131,8 +133,6 @@ def error_by_code(
             return UserDeleted()
         case SpendingConflict.code:
             return SpendingConflict()
-        case BalanceTooLow.code if (said := _BALANCE.match(detail)) is not None:
-            return BalanceTooLow(said[1], int(said[2]), int(said[3]))
         case _:
             return None
 

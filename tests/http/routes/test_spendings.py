@@ -117,7 +117,9 @@ def test_it_is_spent_once_and_never_below_zero(paying: httpx2.Client, user: str)
     assert_refused(paying.post(URL, json={**wanted, "amount": 1}), 409, code="spending-conflict")
     refused = paying.post(URL, json=order(user, 4))
     assert_refused(refused, 409, code="balance-too-low")
-    assert "The balance of coins is 3" in refused.json()["error"]
+    said = refused.json()
+    assert "The balance of coins is 3" in said["error"]
+    assert (said["currency"], said["balance"], said["amount"]) == ("coins", 3, 4)
     # Without an id each request spends.
     ids = {paying.post(URL, json=order(user, 1)).json()["spending"]["spendingId"] for _ in range(2)}
     assert len(ids) == 2

@@ -171,7 +171,8 @@ class TestDescription:
                 problem = refusal["content"]["application/problem+json"]
                 assert problem["schema"] == {"$ref": "#/components/schemas/Problem"}
                 example = problem["example"]
-                assert example.keys() == {"type", "title", "status", "detail", "success", "error"}
+                more = {"currency", "balance", "amount"} if "balance" in example["type"] else set[str]()
+                assert example.keys() == {"type", "title", "status", "detail", "success", "error"} | more
                 assert (example["status"], example["success"]) == (int(status), False)
                 assert ("Retry-After" in refusal.get("headers", {})) is (status in ("429", "503"))
 

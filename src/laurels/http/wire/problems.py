@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from laurels.errors import (
     BalanceTooLow,
@@ -63,7 +63,8 @@ class FieldError(Struct, frozen=True):
 
 
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A refusal. `type` is stable and meant for programs, `error` is one sentence for people."""
+    """A refusal. `type` is stable and meant for programs, `error` is one sentence for people. `currency`, `balance` and
+    `amount` are there where less was left than was to be spent."""
 
     type: str
     title: str
@@ -73,6 +74,9 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str
     errors: list[FieldError] = []
     fallback: bool = False
+    currency: str | UnsetType = UNSET
+    balance: int | UnsetType = UNSET
+    amount: int | UnsetType = UNSET
 
 
 STATUS: dict[type[LaurelsError], int] = {
@@ -154,8 +158,9 @@ def problem(
     detail: str,
     errors: list[FieldError] | None = None,
     headers: dict[str, str] | None = None,
+    too_low: BalanceTooLow | None = None,
 ) -> Response[bytes]:
-    """An answer that refuses."""
+    """An answer that refuses; `too_low` where that is why."""
     headers = dict(headers or {})
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
@@ -168,6 +173,9 @@ def problem(
         error=detail,
         errors=errors or [],
         fallback=status == HTTPStatus.SERVICE_UNAVAILABLE,
+        currency=UNSET if too_low is None else too_low.currency,
+        balance=UNSET if too_low is None else too_low.balance,
+        amount=UNSET if too_low is None else too_low.amount,
     )
     return Response(msgspec.json.encode(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
@@ -211,7 +219,14 @@ def on_laurels_error(request: Request[Any, Any, Any], error: LaurelsError) -> Re
     if not detail:
         return on_fault(request, error)
     errors = [FieldError(*fault) for fault in error.faults] if isinstance(error, InvalidInput) else None
-    return problem(status=status, code=error.code, title=TITLES[error.code], detail=detail, errors=errors)
+    return problem(
+        status=status,
+        code=error.code,
+        title=TITLES[error.code],
+        detail=detail,
+        errors=errors,
+        too_low=error if isinstance(error, BalanceTooLow) else None,
+    )
 
 
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

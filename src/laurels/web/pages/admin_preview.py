@@ -106,11 +106,15 @@ async def preview_parts(
 def _in_words(preview: Preview, rulebook: Rulebook, language: Language) -> dict[str, Any]:
     number = language.number
     names = {badge.id: badge.name for badge in rulebook.badges}
+    currencies = {name: currency.name for name, currency in rulebook.currencies.items()}
     return {
         "learners": number(preview.learners),
         "events": number(preview.events),
         "points": number(preview.points),
         "levels": number(preview.levels_changed),
+        "currencies": [
+            f"{currencies.get(name, name)} {number(amount)}" for name, amount in (preview.currencies or {}).items()
+        ],
         "seconds": number(max(1, round(preview.estimated_seconds))),
         "badges": [
             {

@@ -23,7 +23,7 @@ from msgspec import UnsetType
 
 from laurels.application.queries.learners.review import Review
 from laurels.application.queries.translations import translated
-from laurels.application.queries.views import Activity, BadgeStateView, Dashboard
+from laurels.application.queries.views import Activity, BadgeStateView, CurrencyView, Dashboard
 from laurels.application.service import Service
 from laurels.domain.rules.languages import language_for
 from laurels.domain.rules.streak_rules import Unit
@@ -150,6 +150,7 @@ def document_of(
             "badge": _("Badge"),
             "medal": _("Medal"),
             "earned": _("Earned"),
+            "balances": _("Balances"),
             "verify": _("Is this true?"),
             "verify_text": _("The page of this learner is made from the same ledger. Compare it here:"),
         },
@@ -162,6 +163,7 @@ def document_of(
             [_("Longest streak"), length_of(dashboard.longest_streak, unit_of(dashboard), language)],
         ],
         "languages": [[one.language, language.number(one.count)] for one in dashboard.top_languages],
+        "balances": [_balance(each, language) for each in (dashboard.currencies or {}).values()],
         "ring": _picture(pen.level(dashboard), _("Level {level}", level=user.level)),
         "flame": _picture(
             pen.streak(dashboard, activity, today),
@@ -223,6 +225,15 @@ def review_document(
             for one in seen.badges
         ],
     }
+
+
+def _balance(currency: CurrencyView, language: Language) -> list[str]:
+    """A currency's name, where its balance comes from, and the balance."""
+    _, number = language.text, language.number
+    told = [_("{earned} earned, {spent} spent", earned=number(currency.earned), spent=number(currency.spent))]
+    if currency.level:
+        told.insert(0, _("level {level}", level=number(currency.level)))
+    return [currency.name, " · ".join(told), number(currency.balance)]
 
 
 def _heatmap_text(activity: Activity, language: Language) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from laurels.domain.profiles import WRONG_ZONE
-from laurels.http.wire.problems import MEDIA_TYPE, STORE_DETAILS, Problem
+from laurels.errors import BalanceTooLow
+from laurels.http.wire.problems import MEDIA_TYPE, STORE_DETAILS, TITLES, Problem
 
 Json = dict[str, Any]
 
@@ -31,11 +32,8 @@ _REFUSALS: dict[str, tuple[str, str, str]] = {
     "503": ("store-unavailable", "Store unavailable", STORE_DETAILS["store-unavailable"]),
 }
 _MERGED = ("user-merged", "User merged into another one", "The user old was merged into the user ada; use that userId.")
-_TOO_LOW = (
-    "balance-too-low",
-    "Balance too low",
-    "The balance of coins is 3, too low to spend 5; nothing was spent. Spend no more than the balance.",
-)
+_LITTLE = BalanceTooLow("coins", 3, 5)
+_TOO_LOW = (_LITTLE.code, TITLES[_LITTLE.code], str(_LITTLE))
 _REPAIR_REFUSED = (
     "repair-refused",
     "Streak cannot be repaired",
@@ -114,6 +112,8 @@ def refusal_of(status: str, route: str) -> Json:
         "success": False,
         "error": detail,
     }
+    if code == _LITTLE.code:
+        example |= {"currency": _LITTLE.currency, "balance": _LITTLE.balance, "amount": _LITTLE.amount}
     refusal: Json = {
         "description": title,
         "content": {MEDIA_TYPE: {"schema": reference(Problem), "example": example}},
