@@ -71,7 +71,7 @@ class TestWhatIsRefused:
                 'name = "X"\nevent = { read = 1 }',
                 "currencies.x.event",
                 'Is not a key that is known here. Did you mean "events"? '
-                "Known are name, events, badges, levels, description, names.",
+                "Known are name, events, badges, levels, board, description, names.",
             ),
         ],
     )
@@ -132,7 +132,7 @@ class TestWhatIsTaken:
 
     def test_it_is_shown_in_words_and_in_its_languages(self) -> None:
         coins = self.RULES.currencies["coins"]
-        assert currency_words(coins) == ("Coins", "read 1, write 5, badge reader 20", "yes")
+        assert currency_words(coins) == ("Coins", "read 1, write 5, badge reader 20", "yes", "no")
         assert [coins.name_in(each) for each in (None, "de", "fr")] == ["Coins", "Münzen", "Coins"]
         assert self.RULES.languages == {"de"}
 

@@ -85,7 +85,7 @@ def show(
     if rulebook.currencies:
         show_table(
             "Currencies",
-            ("currency", "name", "given by", "levels", "description"),
+            ("currency", "name", "given by", "levels", "boards", "description"),
             [(name, *currency_words(each), each.description) for name, each in rulebook.currencies.items()],
             numbers=(),
         )

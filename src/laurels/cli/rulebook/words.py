@@ -49,11 +49,11 @@ def boost_words(boost: Boost) -> tuple[str, str, str]:
     return f"{boost.factor:g}", f"{named}{_where(boost.where)}", f"{boost.from_day} to {boost.until_day}"
 
 
-def currency_words(currency: Currency) -> tuple[str, str, str]:
-    """A currency's name, what gives how much of it, and whether it has levels."""
+def currency_words(currency: Currency) -> tuple[str, str, str, str]:
+    """A currency's name, what gives how much of it, and whether it has levels and boards."""
     given = [*currency.events.items(), *((f"badge {name}", amount) for name, amount in currency.badges.items())]
-    levels = "no" if currency.levels is None else "yes"
-    return currency.name, ", ".join(f"{name} {amount:,}" for name, amount in given), levels
+    levels, boards = ("yes" if each else "no" for each in (currency.levels, currency.board))
+    return currency.name, ", ".join(f"{name} {amount:,}" for name, amount in given), levels, boards
 
 
 def streak_words(rules: StreakRules) -> list[tuple[str, str]]:
