@@ -16,11 +16,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 from uuid_utils import uuid7
 
+from laurels.domain.currency_days import keep_days_until
 from laurels.domain.engine import advance
 from laurels.domain.events import FUTURE_TOLERANCE_MS, LearningEvent, is_same_content
 from laurels.domain.goal_records import met_by
 from laurels.domain.goals import targets_of
-from laurels.domain.ledger import Entry, EntryBody, EventRecorded, Notify, Outcome, ProfileChanged
+from laurels.domain.ledger import Entry, EntryBody, EventRecorded, Notify, Outcome, ProfileChanged, Repointed
 from laurels.domain.pauses import as_documents, pauses_of, planned
 from laurels.domain.periods import day_of, iso, utc_offset
 from laurels.domain.profiles import MOST_ZONE_CHANGES, changes_zone_too_often, instant_of
@@ -267,6 +268,8 @@ class Amend(AmendLedger):
         # Days that are empty now stay, so that their lines on the boards are written anew.
         for day in progress.board_days.keys() - after.board_days.keys():
             after.board_days[day] = BoardDay()
+        if isinstance(amendment.body, Repointed):
+            keep_days_until(after, amendment.body, rulebook)
         progress.become(after)
         return entry
 
