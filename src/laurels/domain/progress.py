@@ -66,7 +66,7 @@ class DayPay(Struct, array_like=True, gc=False):
     points: int = 0
 
 
-class Purse(Struct, array_like=True):
+class Purse(Struct, array_like=True, gc=False):
     """What a user has earned of a currency, and what they have spent. That may be more, where what was spent is taken
     back later. `days` holds of a currency with boards what `board_days` holds of points: what each day brought, and how
     many events brought any of it."""

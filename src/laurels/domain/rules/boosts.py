@@ -105,7 +105,7 @@ def check_boosts(boosts: Mapping[str, Boost], declared: Collection[str]) -> None
             raise RulebookError(f"{key}.factor", "Must have at most three decimals, such as 1.25.")
         if boost.until_day < boost.from_day:
             raise RulebookError(f"{key}.until", "Must not be before from.")
-        for name in TIME_FIELDS.keys() & boost.where.keys():
+        for name in sorted(TIME_FIELDS.keys() & boost.where.keys()):
             raise RulebookError(
                 f"{key}.where",
                 f"Cannot ask for {name}: a boost goes by its days. Write metadata.{name} for a field of that name.",
