@@ -116,7 +116,11 @@ class Pen:
     def points(self, activity: Activity, today: date) -> Markup:
         """Points of the last half year, by week."""
         return draw_points(
-            days_of(activity), first=today - timedelta(weeks=WEEKS), last=today, bucket="week", options=self.options
+            self._days_of(activity),
+            first=today - timedelta(weeks=WEEKS),
+            last=today,
+            bucket="week",
+            options=self.options,
         )
 
     def languages(self, dashboard: Dashboard) -> Markup:
@@ -144,19 +148,7 @@ class Pen:
         """With the words for weeks, where streaks are counted in weeks."""
         if unit_of(dashboard) == "day":
             return self.options
-        plural = self.language.plural
-
-        def in_a_row(count: int) -> str:
-            return plural("week in a row", "weeks in a row", count)
-
-        labels = replace(
-            self.options.labels,
-            days=partial(length_of, unit="week", language=self.language),
-            day_streak=in_a_row,
-            # A week that has its days by now needs no other one.
-            keep_going="",
-        )
-        return replace(self.options, labels=labels)
+        return replace(self.options, labels=_weekly_labels(self.language.code))
 
     def medal(self, badge: BadgeStateView, size: int = MEDAL) -> Markup:
         """A learner's medal, by the sprite of the page: whole when it is earned, with its progress while it is open."""
@@ -168,7 +160,7 @@ class Pen:
 
     def _of_sprite(self, kind: MedalKind, name: str, fraction: float | None, size: float) -> Markup:
         if self.options.theme == "page":
-            return _medal_of_page(kind, name, fraction, size, self.language.code)
+            return medal_of_page(kind, name, fraction, size, self.language.code)
         return draw_medal(kind, name=name, fraction=fraction, size=size, sprite=True, options=self.options)
 
     def single_medal(self, badge: BadgeDefinitionView | BadgeView | BadgeStateView, size: float) -> Markup:
@@ -188,7 +180,12 @@ def kind_of(badge: BadgeDefinitionView | BadgeStateView | BadgeView) -> MedalKin
     elif isinstance(badge, BadgeStateView) and not badge.earned:
         state = "open"
     rarity: Any = badge.rarity
-    return MedalKind(category=badge.category, rarity=rarity, state=state)
+    return _kind(badge.category, rarity, state)
+
+
+@lru_cache(maxsize=256)
+def _kind(category: str, rarity: Any, state: Literal["earned", "open", "hidden"]) -> MedalKind:
+    return MedalKind(category=category, rarity=rarity, state=state)
 
 
 def last_earned(badge: BadgeStateView) -> str:
@@ -225,7 +222,8 @@ def hundredths(fraction: float) -> float:
 
 # A page has one for each badge of the rulebook, and most are the same for many learners.
 @lru_cache(maxsize=8_192)
-def _medal_of_page(kind: MedalKind, name: str, fraction: float | None, size: float, code: str) -> Markup:
+def medal_of_page(kind: MedalKind, name: str, fraction: float | None, size: float, code: str) -> Markup:
+    """A medal by the sprite of its page."""
     options = PictureOptions(lang=code, labels=labels_of(code))
     return draw_medal(kind, name=name, fraction=fraction, size=size, sprite=True, options=options)
 
@@ -304,6 +302,22 @@ def labels_of(code: str) -> Labels:
         language_share=_("{language}: {count} ({share})", **_kept("language", "count", "share")),
         other=_("Other"),
         nothing=_("Nothing here yet"),
+    )
+
+
+@lru_cache(maxsize=16)
+def _weekly_labels(code: str) -> Labels:
+    spoken = language(code)
+
+    def in_a_row(count: int) -> str:
+        return spoken.plural("week in a row", "weeks in a row", count)
+
+    return replace(
+        labels_of(code),
+        days=partial(length_of, unit="week", language=spoken),
+        day_streak=in_a_row,
+        # A week that has its days by now needs no other one.
+        keep_going="",
     )
 
 

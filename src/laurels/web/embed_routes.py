@@ -32,10 +32,10 @@ def badge_image(
 async def embedded(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[Any]:
     kind = next((one for one in PICTURES if request.scope["raw_path"].endswith(f"/{one}.svg".encode())), None)
     user_id = host_of(request).user_id(request, "/embed/", tail=f"/{kind}.svg" if kind else "")
-    known = await known_to(request, service, user_id)
-    if known is None:
-        return nobody(request)
     if kind is not None:
+        known = await known_to(request, service, user_id)
+        if known is None:
+            return nobody(request)
         is_public = is_shown_to_all(request, known.progress)
         return await learner_picture(request, service, user_id, kind, is_public=is_public)
     name = quote(user_id, safe="")
@@ -44,7 +44,6 @@ async def embedded(request: Request[Any, Any, Any], service: NamedDependency[Ser
         request,
         service,
         user_id,
-        known,
         address=address,
         live=f"/stream/u/{name}",
         template="embed.html",

@@ -6,7 +6,7 @@ Catalogues are `locales/<language>.po`, read as text: translators edit what runs
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from gettext import NullTranslations
 from io import BytesIO
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import DateTimeFormat, format_date, format_timedelta, get_datetime_format, get_time_format
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
@@ -68,7 +68,8 @@ class Language:
 
     def text(self, message: str, /, **values: object) -> str:
         """`message` in this language, with `{name}` replaced by the values."""
-        return self.catalogue.gettext(message).format_map(_Texts(values))
+        text = self.catalogue.gettext(message)
+        return text.format_map(_Texts(values)) if values else text
 
     def plural(self, one: str, many: str, /, count: float, **values: object) -> str:
         """The form for `count` things; `{count}` stands for the number as it is written here."""
@@ -106,7 +107,9 @@ class Language:
 
     def instant(self, at: int, zone: Any = UTC) -> str:
         """The day and the time of an instant, in milliseconds, in `zone`."""
-        return format_datetime(datetime.fromtimestamp(at / 1000, UTC), "medium", tzinfo=zone, locale=self.locale)
+        there = datetime.fromtimestamp(at / 1000, zone)
+        clock = _minute(there.hour, there.minute, self.code).replace(_SECONDS, _second(there.second, self.code))
+        return _joint(self.code).replace("{0}", clock).replace("{1}", self.date(there.date()))
 
     def ago(self, seconds: float) -> str:
         """How long ago something was, such as 3 hours ago."""
@@ -117,6 +120,27 @@ class Language:
 @lru_cache(maxsize=16_384)
 def _date(value: date, pattern: str, code: str) -> str:
     return format_date(value, pattern, locale=code)
+
+
+# An instant is joined from parts that are the same for many, as Babel does it: each is written by Babel once.
+_SECONDS = "\0"
+
+
+@lru_cache(maxsize=16)
+def _joint(code: str) -> str:
+    return str(get_datetime_format("medium", locale=code)).replace("'", "")
+
+
+@lru_cache(maxsize=4_096)
+def _minute(hour: int, minute: int, code: str) -> str:
+    """The time in a minute, with a mark where its seconds stand."""
+    pattern = get_time_format("medium", locale=code)
+    return str(pattern.format).replace("%(ss)s", _SECONDS) % DateTimeFormat(time(hour, minute), code)
+
+
+@lru_cache(maxsize=256)
+def _second(second: int, code: str) -> str:
+    return DateTimeFormat(time(second=second), code)["ss"]
 
 
 @lru_cache(maxsize=16_384)

@@ -24,17 +24,7 @@ from laurels.web.pages.learner import learner_page
 from laurels.web.pages.own import act, own_of
 from laurels.web.rendering import STATIC, kept_pages
 from laurels.web.static_files import static_route
-from laurels.web.viewing import (
-    closed,
-    host_of,
-    known_to,
-    may_see,
-    nobody,
-    not_done,
-    nothing,
-    query_of,
-    refused_form,
-)
+from laurels.web.viewing import closed, host_of, may_see, nobody, not_done, nothing, query_of, refused_form
 
 
 @get("/", include_in_schema=False, sync_to_thread=False)
@@ -52,16 +42,12 @@ def docs() -> bytes:
 @get("/u/{user_id:path}", include_in_schema=False)
 async def learner(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[str]:
     user_id = host_of(request).user_id(request, "/u/")
-    known = await known_to(request, service, user_id)
-    if known is None:
-        return nobody(request)
     name = quote(user_id, safe="")
     viewer = host_of(request).viewer(request)
     return await learner_page(
         request,
         service,
         user_id,
-        known,
         address=f"/u/{name}{query_of(request)}",
         live=f"/stream/u/{name}",
         shows_goals=viewer.is_reader or viewer.user_id == user_id,

@@ -127,7 +127,7 @@ async def _learner(
     after = max(0, last - LINES)
     entries = await service.store.ledger.entries(user_id, after=after, limit=last - after)
     user = service.learners.user(progress)
-    names = {badge.id: {"name": badge.name} for badge in service.rulebook.badges}
+    names = {badge.id: badge.name for badge in service.rulebook.badges}
     currencies = {each: currency.name for each, currency in service.rulebook.currencies.items()}
     return {
         "name": shown_name(user, language),
@@ -143,9 +143,7 @@ async def _learner(
         ],
         "older": f"/admin?{urlencode({'user': user_id, 'before': after + 1})}" if after else "",
         "made": language.instant(progress.created_at),
-        "held": [
-            {"id": each, "name": names.get(badge_and_period(each)[0], {}).get("name", each)} for each in progress.awards
-        ],
+        "held": [{"id": each, "name": names.get(badge_and_period(each)[0], each)} for each in progress.awards],
     }
 
 

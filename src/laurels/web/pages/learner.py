@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
-from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from litestar import Request, Response
 from msgspec import UNSET, Struct
-from msgspec.structs import asdict
 
 from laurels.application.queries.learners.learners import Known
+from laurels.application.queries.rarity import Shares
 from laurels.application.queries.translations import translated
 from laurels.application.queries.views import Activity, BadgeStateView, Dashboard, UserView
 from laurels.application.service import Service
@@ -36,16 +35,21 @@ from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
 from laurels.domain.rules.badges.awards import badge_and_period
 from laurels.domain.rules.languages import language_for
-from laurels.web.drawing import HEATMAP, SMALL_MEDAL, Pen, hundredths, last_earned
+from laurels.web.drawing import HEATMAP, SMALL_MEDAL, Pen, last_earned
 from laurels.web.languages import Language
 from laurels.web.names import initial_of, shown_name
-from laurels.web.pages.badges import held_line
+from laurels.web.pages.badge_tiles import day_of, earned_tile, open_tile, shown_badge_name
 from laurels.web.pages.goals import goal_changes, goal_lines
 from laurels.web.pages.own import Own, own_forms
 from laurels.web.pictures import Markup
-from laurels.web.rendering import kept_of, language_of, macros_of, page_of, render
+from laurels.web.rendering import kept_of, language_of, page_of, render
+from laurels.web.viewing import known_to, nobody
+
+Template = Literal["learner.html", "embed.html"]
 
 RECENT = 12
+NEWEST = 8
+"""Medals in an embedded page."""
 # A page says how long ago something was: for so many milliseconds it may say the same.
 _KEPT_MS = 30_000
 
@@ -62,38 +66,40 @@ class Learner(Struct, frozen=True):
     today: date
 
 
-async def read_learner(service: Service, user_id: str, language: Language) -> Learner:
-    """Everything for the page of `user_id`, in one language. Raises UnknownUser or StoreError."""
-    learners = service.learners
-    shares = await service.rarity.shares()
+async def read_learner(service: Service, known: Known, shares: Shares, language: Language) -> Learner:
+    """Everything for the page of a learner, in one language. Raises StoreError."""
+    learners, progress = service.learners, known.progress
     asked = language_for(service.rulebook, language.code)
-    dashboard = translated(await learners.dashboard(user_id), service.rulebook, asked)
-    # Read once, and used before anything else is awaited.
-    known = await learners.known(user_id)
-    activity, today = learners.activity_of(known), learners.today_of(known.progress)
-    states = learners.badges_of(known.progress, shares)
-    badges = [translated(each, service.rulebook, asked) for each in states]
-    after = max(0, known.progress.seq - RECENT)
-    recent = [] if known.stale is not UNSET else await service.store.ledger.entries(user_id, after=after, limit=RECENT)
-    return Learner(dashboard, activity, badges, recent[::-1], known.progress, service.clock(), today)
+    # All that `known` is needed for, before anything is awaited.
+    dashboard = translated(learners.dashboard_of(known, shares), service.rulebook, asked)
+    activity, today = learners.activity_of(known), learners.today_of(progress)
+    badges = [translated(each, service.rulebook, asked) for each in learners.badges_of(progress, shares)]
+    recent: list[Entry] = []
+    if known.stale is UNSET:
+        after = max(0, progress.seq - RECENT)
+        recent = await service.store.ledger.entries(progress.user_id, after=after, limit=RECENT)
+    return Learner(dashboard, activity, badges, recent[::-1], progress, service.clock(), today)
 
 
 async def learner_page(
     request: Request[Any, Any, Any],
     service: Service,
     user_id: str,
-    known: Known,
     *,
     address: str,
     live: str,
-    template: str = "learner.html",
+    template: Template = "learner.html",
     headers: dict[str, str] | None = None,
     shows_goals: bool = False,
     own: Own | None = None,
 ) -> Response[str]:
-    """The page of a user of whom so much is `known`. `address` is where it can be had again, `live` its stream; goals
+    """The page of a user, if the viewer may see it. `address` is where it can be had again, `live` its stream. Goals
     are shown to the learner and to keys that read, not to everybody who may see the page; forms to the learner, who
-    sees it as their `own`. Raises UnknownUser or StoreError."""
+    sees it as their `own`. Raises StoreError."""
+    shares = await service.rarity.shares()
+    known = await known_to(request, service, user_id)
+    if known is None:
+        return nobody(request)
     language = language_of(request)
     now = service.clock()
     rules = service.rulebook
@@ -112,8 +118,8 @@ async def learner_page(
     )
     html = kept.get(key)
     if html is None:
-        shown = await read_learner(service, user_id, language)
-        html = _html(
+        shown = await read_learner(service, known, shares, language)
+        html = html_of(
             shown,
             language,
             template=template,
@@ -127,122 +133,78 @@ async def learner_page(
     return page_of(html, headers=headers)
 
 
-def _html(
+def html_of(
     learner: Learner,
     language: Language,
     *,
-    template: str,
+    template: Template,
     path: str,
     address: str,
     live: str,
-    shows_goals: bool,
-    own: Own | None,
+    shows_goals: bool = False,
+    own: Own | None = None,
 ) -> str:
-    user = learner.dashboard.user
+    """The page as text."""
+    pen, user = Pen(language), learner.dashboard.user
+    earned = sorted((badge for badge in learner.badges if badge.earned), key=last_earned, reverse=True)
+    shown: dict[str, Any] = {
+        "user": user,
+        "name": shown_name(user, language),
+        "address": address,
+        "live": live,
+        "sprite": pen.sprite(learner.badges),
+        "ring": pen.level(learner.dashboard),
+        "flame": pen.streak(learner.dashboard, learner.activity, learner.today),
+    }
+    if template == "embed.html":
+        shown["newest"] = [(badge.badge_id, pen.medal(badge)) for badge in earned[:NEWEST]]
+    else:
+        shown |= _whole(learner, earned, pen, shows_goals=shows_goals)
+        if own is not None:
+            shown["own"] = own_forms(own, learner.progress, learner.dashboard, learner.today, language)
+    return render(template, path=path, language=language, **shown)
+
+
+def _whole(learner: Learner, earned: list[BadgeStateView], pen: Pen, *, shows_goals: bool) -> dict[str, Any]:
+    """What a page shows that is not embedded elsewhere."""
+    language, dashboard, user = pen.language, learner.dashboard, learner.dashboard.user
     zone = ZoneInfo(user.time_zone)
-    today = learner.today
-    pen = Pen(language)
-    badges = [_badge(state, pen, zone) for state in learner.badges]
-    earned = sorted(
-        (badge for badge in badges if badge["earned"]), key=lambda badge: badge["last_earned"], reverse=True
-    )
-    opened = sorted((badge for badge in badges if not badge["earned"]), key=lambda badge: -badge["fraction"])
-    by_id = {badge["badge_id"]: badge for badge in badges}
+    opened = sorted((badge for badge in learner.badges if not badge.earned), key=lambda badge: -badge.fraction)
     states = {state.badge_id: state for state in learner.badges}
-    currencies = learner.dashboard.currencies or {}
-    return render(
-        template,
-        path=path,
-        language=language,
-        user=user,
-        name=shown_name(user, language),
-        initial=initial_of(user, language),
-        since=language.date(_day(user.created_at, zone)),
-        last_active=_ago(user, learner.now, language),
-        time_zone=user.time_zone,
-        dashboard=learner.dashboard,
-        currencies=list(currencies.values()),
-        goals=goal_lines(learner.dashboard.goals or (), language) if shows_goals else [],
-        own=None if own is None else own_forms(own, learner.progress, learner.dashboard, today, language),
-        earned=earned,
-        opened=opened,
-        nearest=[
-            {**asdict(near), "medal": pen.medal(states[near.badge_id], SMALL_MEDAL)}
-            for near in learner.dashboard.next_badges
+    names = {state.badge_id: shown_badge_name(state, language) for state in learner.badges}
+    currencies = dashboard.currencies or {}
+    currency_names = {each: view.name for each, view in currencies.items()}
+    return {
+        "initial": initial_of(user, language),
+        "since": language.date(day_of(user.created_at, zone)),
+        "last_active": _ago(user, learner.now, language),
+        "dashboard": dashboard,
+        "currencies": list(currencies.values()),
+        "goals": goal_lines(dashboard.goals or (), language) if shows_goals else [],
+        "earned_count": len(earned),
+        "badge_count": len(learner.badges),
+        "earned": Markup("".join([earned_tile(badge, zone, language) for badge in earned])),
+        "opened": Markup("".join([open_tile(badge, language) for badge in opened])),
+        "nearest": [
+            (near, pen.medal(states[near.badge_id], SMALL_MEDAL))
+            for near in dashboard.next_badges
             if near.badge_id in states
         ],
-        recent=[
+        "recent": [
             ledger_line(
                 entry,
-                names=by_id,
+                names=names,
                 language=language,
                 zone=zone,
-                currencies={each: view.name for each, view in currencies.items()},
+                currencies=currency_names,
                 shows_goals=shows_goals,
             )
             for entry in learner.recent
         ],
-        sprite=pen.sprite(learner.badges),
-        ring=pen.level(learner.dashboard),
-        flame=pen.streak(learner.dashboard, learner.activity, today),
-        heatmap=pen.year(learner.activity, today, HEATMAP),
-        chart=pen.points(learner.activity, today),
-        languages_picture=pen.languages(learner.dashboard),
-        address=address,
-        live=live,
-    )
-
-
-def _badge(state: BadgeStateView, pen: Pen, zone: ZoneInfo) -> dict[str, Any]:
-    shown = asdict(state)
-    if state.hidden is True:
-        shown["name"] = pen.language.text("Hidden badge")
-    shown["medal"] = pen.medal(state)
-    shown["held_line"] = held_line(state.held, pen.language)
-    last = shown["last_earned"] = last_earned(state)
-    shown["date"] = pen.language.date(_day(last, zone)) if last else ""
-    item = _Item(
-        badge_id=state.badge_id,
-        name=shown["name"],
-        description=state.description,
-        rarity=state.rarity,
-        medal=shown["medal"],
-        hidden=state.hidden is True,
-        fraction=0 if state.earned else hundredths(state.fraction),
-        times=0 if state.count is UNSET else state.count,
-        last_earned=last,
-        date=shown["date"],
-        held_line=shown["held_line"],
-    )
-    shown["item"] = _item(item, pen.language.code, is_earned=state.earned)
-    return shown
-
-
-class _Item(NamedTuple):
-    """All that the line of a badge shows."""
-
-    badge_id: str
-    name: str
-    description: str
-    rarity: str
-    medal: Markup
-    hidden: bool
-    fraction: float
-    times: int
-    last_earned: str
-    date: str
-    held_line: str
-
-
-# A page has one for each badge of the rulebook, and most are the same for many learners.
-@lru_cache(maxsize=8_192)
-def _item(item: _Item, code: str, *, is_earned: bool) -> Markup:
-    macros = macros_of("badge_items.html", code)
-    return Markup((macros.earned if is_earned else macros.opened)(item._asdict()))
-
-
-def _day(instant: str, zone: ZoneInfo) -> date:
-    return datetime.fromisoformat(instant).astimezone(zone).date()
+        "heatmap": pen.year(learner.activity, learner.today, HEATMAP),
+        "chart": pen.points(learner.activity, learner.today),
+        "languages_picture": pen.languages(dashboard),
+    }
 
 
 def _ago(user: UserView, now: int, language: Language) -> str:
@@ -254,13 +216,14 @@ def _ago(user: UserView, now: int, language: Language) -> str:
 def ledger_line(
     entry: Entry,
     *,
-    names: dict[str, dict[str, Any]],
+    names: Mapping[str, str],
     language: Language,
     zone: tzinfo,
     currencies: Mapping[str, str] = MappingProxyType({}),
     shows_goals: bool = True,
 ) -> dict[str, Any]:
-    """An entry of the ledger in words: what happened, what it brought, and why. `currencies` are their names by id."""
+    """An entry of the ledger in words: what happened, what it brought, and why. `names` are those of badges by id,
+    `currencies` those of currencies."""
     _ = language.text
     body = entry.body
     at = body.at if isinstance(body, EventRecorded) else entry.recorded_at
@@ -308,7 +271,7 @@ def ledger_line(
     for currency, amount in currencies_of(body):
         line["why"].append(f"{currencies.get(currency, currency)}: {_points(amount, language)}")
     for award in awards_of(body):
-        name = names.get(badge_and_period(award.badge_id)[0], {}).get("name", award.badge_id)
+        name = names.get(badge_and_period(award.badge_id)[0], award.badge_id)
         line["why"].append(_("badge {name}: {points}", name=name, points=_points(award.points, language)))
     return line
 

@@ -22,6 +22,7 @@ Anchor = Literal["start", "middle", "end"]
 
 _RTL_LANGUAGES = frozenset(["ar", "arc", "ckb", "dv", "fa", "he", "ks", "nqo", "ps", "sd", "syr", "ug", "ur", "yi"])
 _MIRRORED: dict[Anchor, Anchor] = {"start": "end", "middle": "middle", "end": "start"}
+_SHORT = 40
 _FONTS = "system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, Ubuntu, Helvetica, Arial, sans-serif"
 
 
@@ -102,20 +103,27 @@ class Canvas:
 
         `fill` is a colour of the palette. `chosen` text comes from a person and has a direction of its own.
         """
-        bold = (weight or 400) >= 600
-        if smallest is not None and width is not None:
-            needed = width_of(clean(content), size, bold=bold)
-            size = max(smallest, min(size, round(size * width / max(needed, 1), 1)))
-        line = self._line(content, x, y, size, bold=bold, anchor=anchor, width=width, chosen=chosen)
-        return element(
-            "text", line.content, **line.place, font_size=size, font_weight=weight, fill=self.options.paint(fill)
+        draw = _text if chosen and len(content) > _SHORT else _kept_text
+        return draw(
+            self.options,
+            self.width,
+            content,
+            x,
+            y,
+            size,
+            fill,
+            anchor,
+            weight=weight,
+            width=width,
+            smallest=smallest,
+            is_chosen=chosen,
         )
 
     def texts(
         self, lines: Iterable[tuple[str, float, float]], *, size: float, fill: str, width: float | None = None
     ) -> Markup:
         """Lines that look alike, each with its x and y, in fewer characters than by `text`."""
-        placed = [self._line(content, x, y, size, width=width) for content, x, y in lines]
+        placed = [_line(self.options, self.width, content, x, y, size, width=width) for content, x, y in lines]
         return element(
             "g",
             *(element("text", line.content, **line.place) for line in placed),
@@ -173,26 +181,6 @@ class Canvas:
             font_family=options.font or (None if options.theme == "page" else _FONTS),
         )
 
-    def _line(
-        self,
-        content: str,
-        x: float,
-        y: float,
-        size: float,
-        *,
-        bold: bool = False,
-        anchor: Anchor = "start",
-        width: float | None = None,
-        chosen: bool = False,
-    ) -> _Line:
-        content = fit(content, width=width or self.width, size=size, bold=bold)
-        if chosen:
-            content = isolate(content, rtl=self.options.rtl)
-        elif self.options.rtl:
-            content = right_to_left(content)
-        side = _MIRRORED[anchor] if self.options.rtl else anchor
-        return _Line(content, {"x": self.x(x), "y": y, "text_anchor": None if side == "start" else side})
-
     def _panel(self) -> Markup:
         return element(
             "rect",
@@ -204,3 +192,54 @@ class Canvas:
             fill=self.options.paint("panel"),
             stroke=self.options.paint("line"),
         )
+
+
+def _text(
+    options: PictureOptions,
+    across: float,
+    content: str,
+    x: float,
+    y: float,
+    size: float,
+    fill: str,
+    anchor: Anchor,
+    *,
+    weight: int | None,
+    width: float | None,
+    smallest: float | None,
+    is_chosen: bool,
+) -> Markup:
+    """See `Canvas.text`; `across` is the width of the canvas."""
+    bold = (weight or 400) >= 600
+    if smallest is not None and width is not None:
+        needed = width_of(clean(content), size, bold=bold)
+        size = max(smallest, min(size, round(size * width / max(needed, 1), 1)))
+    line = _line(options, across, content, x, y, size, bold=bold, anchor=anchor, width=width, is_chosen=is_chosen)
+    return element("text", line.content, **line.place, font_size=size, font_weight=weight, fill=options.paint(fill))
+
+
+# Words of ours, small numbers and short names stand in the same places for all.
+_kept_text = lru_cache(maxsize=8_192)(_text)
+
+
+def _line(
+    options: PictureOptions,
+    across: float,
+    content: str,
+    x: float,
+    y: float,
+    size: float,
+    *,
+    bold: bool = False,
+    anchor: Anchor = "start",
+    width: float | None = None,
+    is_chosen: bool = False,
+) -> _Line:
+    content = fit(content, width=width or across, size=size, bold=bold)
+    if is_chosen:
+        content = isolate(content, rtl=options.rtl)
+    elif options.rtl:
+        content = right_to_left(content)
+    side = _MIRRORED[anchor] if options.rtl else anchor
+    x = across - x if options.rtl else x
+    return _Line(content, {"x": x, "y": y, "text_anchor": None if side == "start" else side})

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from laurels.web.pictures.canvas import DEFAULTS, Canvas, PictureOptions
 from laurels.web.pictures.days import WEEK, Day
-from laurels.web.pictures.svg import Markup, element, join, linear_gradient, number
+from laurels.web.pictures.svg import Markup, element, escape, join, linear_gradient, number
 
 Bucket = Literal["day", "week", "month"]
 
@@ -58,8 +59,8 @@ def draw_points(
     total = sum(period.points for period in periods)
     best = max(range(len(periods)), key=lambda at: (periods[at].points, at))
     return canvas.picture(
-        _grid(canvas, plot, top, step),
-        _dates(canvas, plot, periods),
+        _grid(options, top, step),
+        _dates(options, tuple(period.first for period in periods)),
         _bars(canvas, plot, periods, spoken) if kind == "bars" else _area(canvas, plot, periods, spoken),
         title=labels.points_over_time,
         description=labels.chart_summary.format(
@@ -78,15 +79,28 @@ def bucket_for(first: date, last: date) -> Bucket:
 
 def periods_of(days: Iterable[Day], *, first: date, last: date, bucket: Bucket, first_weekday: int = 0) -> list[Period]:
     """The points of each period that the range touches, oldest first, empty ones included, without days outside."""
-    points: dict[date, int] = {}
+    starts = _starts(first, last, bucket, first_weekday)
+    points = [0] * len(starts)
+    begin, length = starts[0].toordinal(), WEEK if bucket == "week" else 1
+    for day in days:
+        if not first <= day.date <= last:
+            continue
+        if bucket == "month":
+            at = 12 * (day.date.year - first.year) + day.date.month - first.month
+        else:
+            at = (day.date.toordinal() - begin) // length
+        points[at] += day.points
+    return [Period(start, sum_) for start, sum_ in zip(starts, points, strict=True)]
+
+
+@lru_cache(maxsize=64)
+def _starts(first: date, last: date, bucket: Bucket, first_weekday: int) -> tuple[date, ...]:
+    starts: list[date] = []
     at = _start(first, bucket, first_weekday)
     while at <= last:
-        points[at] = 0
+        starts.append(at)
         at = _start(at + timedelta(days={"day": 1, "week": WEEK, "month": 31}[bucket]), bucket, first_weekday)
-    for day in days:
-        if first <= day.date <= last:
-            points[_start(day.date, bucket, first_weekday)] += day.points
-    return [Period(start, sum_) for start, sum_ in points.items()]
+    return tuple(starts)
 
 
 def _start(day: date, bucket: Bucket, first_weekday: int) -> date:
@@ -95,6 +109,7 @@ def _start(day: date, bucket: Bucket, first_weekday: int) -> date:
     return day - timedelta(days=(day.weekday() - first_weekday) % WEEK) if bucket == "week" else day
 
 
+@lru_cache(maxsize=4_096)
 def _name(first: date, bucket: Bucket, options: PictureOptions) -> str:
     labels = options.labels
     if bucket == "month":
@@ -128,7 +143,10 @@ class _Plot:
         return self.base - self.height * max(points, 0) / self._top
 
 
-def _grid(canvas: Canvas, plot: _Plot, top: int, step: int) -> Markup:
+@lru_cache(maxsize=512)
+def _grid(options: PictureOptions, top: int, step: int) -> Markup:
+    canvas = Canvas(_WIDTH, _HEIGHT, options)
+    plot = _Plot(canvas, top, 1)
     values = range(0, top + 1, step)
     edges = sorted((canvas.x(_LEFT), canvas.x(canvas.width - _RIGHT)))
     lines = "".join(f"M{number(edges[0])} {number(plot.y(value))}H{number(edges[1])}" for value in values)
@@ -149,15 +167,17 @@ def _grid(canvas: Canvas, plot: _Plot, top: int, step: int) -> Markup:
     )
 
 
-def _dates(canvas: Canvas, plot: _Plot, periods: Sequence[Period]) -> Markup:
+@lru_cache(maxsize=64)
+def _dates(options: PictureOptions, starts: tuple[date, ...]) -> Markup:
     """Months under the plot, or years where months would not fit; days where there are only a few."""
-    labels = canvas.options.labels
-    span = (periods[-1].first - periods[0].first).days
+    canvas = Canvas(_WIDTH, _HEIGHT, options)
+    plot = _Plot(canvas, 1, len(starts))
+    labels = options.labels
+    span = (starts[-1] - starts[0]).days
     names: list[tuple[str, float, float]] = []
     free = 0.0
     seen = None
-    for at, period in enumerate(periods):
-        first = period.first
+    for at, first in enumerate(starts):
         if span > 3 * 366:
             mark, name = first.year, str(first.year)
         elif span > 45:
@@ -176,19 +196,20 @@ def _bars(canvas: Canvas, plot: _Plot, periods: Sequence[Period], spoken: Sequen
     gap = min(3.0, plot.pitch * 0.25)
     width = plot.pitch - gap
     radius = min(3.0, width / 2)
-    bars: list[Markup] = []
+    bars: list[str] = []
+    n, base = number, number(plot.base)
     for at, (period, words) in enumerate(zip(periods, spoken, strict=True)):
-        x = canvas.x(plot.x(at) + gap / 2, width)
         rise = plot.base - plot.y(period.points)
         if rise <= 0:
             continue
+        x = canvas.x(plot.x(at) + gap / 2, width)
         bend = min(radius, rise)
-        shape = (
-            f"M{number(x)} {number(plot.base)}v{number(bend - rise)}q0-{number(bend)} {number(bend)}-{number(bend)}"
-            f"h{number(width - 2 * bend)}q{number(bend)} 0 {number(bend)} {number(bend)}v{number(rise - bend)}z"
+        curve, side = n(bend), n(width - 2 * bend)
+        bars.append(
+            f'<path d="M{n(x)} {base}v{n(bend - rise)}q0-{curve} {curve}-{curve}h{side}q{curve} 0 {curve} {curve}'
+            f'v{n(rise - bend)}z"><title>{escape(words)}</title></path>'
         )
-        bars.append(element("path", element("title", words), d=shape))
-    return element("g", *bars, fill=canvas.options.paint("accent"))
+    return element("g", Markup("".join(bars)), fill=canvas.options.paint("accent"))
 
 
 def _area(canvas: Canvas, plot: _Plot, periods: Sequence[Period], spoken: Sequence[str]) -> Markup:

@@ -71,7 +71,12 @@ def heat_levels(days: Mapping[date, Day]) -> dict[date, int]:
 
 def activity_summary(days: Iterable[Day], *, first: date, last: date, labels: Labels = ENGLISH) -> str:
     """A heatmap in two sentences."""
-    active = [day for day in by_date(days, first, last).values() if day.is_active]
+    return summary_of(by_date(days, first, last).values(), first=first, last=last, labels=labels)
+
+
+def summary_of(days: Iterable[Day], *, first: date, last: date, labels: Labels) -> str:
+    """The same of days of which none is outside."""
+    active = [day for day in days if day.is_active]
     summary = labels.activity_summary.format(
         days=labels.active_days(len(active)),
         first=labels.date(first),

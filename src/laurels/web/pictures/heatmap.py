@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 
 from laurels.web.pictures.canvas import DEFAULTS, Canvas, PictureOptions
-from laurels.web.pictures.days import LEVELS, WEEK, Day, DayState, activity_summary, by_date, heat_levels
+from laurels.web.pictures.days import LEVELS, WEEK, Day, DayState, by_date, heat_levels, summary_of
 from laurels.web.pictures.svg import Markup, element, escape, join, number
 
 _PITCH = 13
@@ -59,17 +60,18 @@ def draw_heatmap(
     content = [_drawings(options)]
     for at, (start, end) in enumerate(strips):
         y = margin + at * (_STRIP + 8)
-        content.append(_labels(canvas, start, end, first_weekday, margin, y, with_year=len(strips) > 1))
+        content.append(_labels(options, canvas.width, start, end, first_weekday, margin, y, with_year=len(strips) > 1))
         content.append(_squares(canvas, shown, levels, start, end, first_weekday, margin, y, tooltips=tooltips))
         if today is not None and start <= today <= end:
-            content.append(_ring(canvas, today, start, first_weekday, margin, y))
+            content.append(_ring(options, canvas.width, today, start, first_weekday, margin, y))
     if legend:
-        states: list[DayState] = [state for state in _STATES if any(day.state == state for day in shown.values())]
-        content.append(_legend(canvas, states, len(levels), margin))
+        found = {day.state for day in shown.values()}
+        states = tuple(state for state in _STATES if state in found)
+        content.append(_legend(options, canvas.width, canvas.height, states, len(levels), margin))
     return canvas.picture(
         *content,
         title=options.labels.activity,
-        description=activity_summary(shown.values(), first=first, last=last, labels=options.labels),
+        description=summary_of(shown.values(), first=first, last=last, labels=options.labels),
         width=width,
         height=height,
     )
@@ -86,6 +88,7 @@ def _column(day: date, start: date, first_weekday: int) -> int:
     return ((start.weekday() - first_weekday) % WEEK + (day - start).days) // WEEK
 
 
+@lru_cache(maxsize=64)
 def _drawings(options: PictureOptions) -> Markup:
     """The squares that all days refer to: `h0` to `h4`, and `hf`, `hp`, `hr` for the states."""
     side = _SIDE
@@ -136,58 +139,90 @@ def _squares(
     head = f'<use href="#{canvas.options.id("h")}'
     words = {"frozen": labels.frozen, "paused": labels.paused, "repaired": labels.repaired}
     spoken: dict[tuple[int, str | None], str] = {}
-    rows: list[list[str]] = [[] for _ in range(WEEK)]
-    places, columns = _places(labels.day, start, end, first_weekday, mirrored=mirrored, tooltips=tooltips)
     nothing = f": {escape(labels.points(0))}</title></use>" if tooltips else "/>"
-    for day, row, place in places:
-        entry = shown.get(day)
-        if entry is None:
-            rows[row].append(f"{head}0{place}{nothing}")
+    places = _places(labels.day, start, end, first_weekday, head, nothing, mirrored=mirrored, tooltips=tooltips)
+    squares = places.empty.copy()
+    first = start.toordinal()
+    for day, entry in shown.items():
+        at = day.toordinal() - first
+        if not 0 <= at < len(places.of_days):
             continue
+        index, place = places.of_days[at]
         level, state = levels.get(day, 0), entry.state
         kind = state[0] if state is not None and level == 0 else str(level)
         if not tooltips:
-            rows[row].append(f"{head}{kind}{place}/>")
+            squares[index] = f"{head}{kind}{place}/>"
             continue
         said = spoken.get((entry.points, state))
         if said is None:
             said = f": {labels.points(entry.points)}{f', {words[state]}' if state is not None else ''}"
             said = spoken[entry.points, state] = f"{escape(said)}</title></use>"
-        rows[row].append(f"{head}{kind}{place}{said}")
-    groups = [
-        element("g", Markup("".join(squares)), transform=f"translate(0 {row})" if row else None)
-        for row, squares in enumerate(rows)
-        if squares
-    ]
-    left = number(canvas.x(margin + _LEFT, columns * _PITCH) + (_PITCH * (1 - _SIDE) if mirrored else 0))
-    return element("g", *groups, transform=f"translate({left} {number(y + _TOP)}) scale({_PITCH})")
+        squares[index] = f"{head}{kind}{place}{said}"
+    left = number(canvas.x(margin + _LEFT, places.columns * _PITCH) + (_PITCH * (1 - _SIDE) if mirrored else 0))
+    return element("g", Markup("".join(squares)), transform=f"translate({left} {number(y + _TOP)}) scale({_PITCH})")
+
+
+class _Places(NamedTuple):
+    """The rows of a strip. `empty`: all of it with empty squares, row by row. `of_days`: where in it each day has its
+    square, and what that has of its own: its place, and its name as a tooltip begins."""
+
+    empty: list[str]
+    of_days: list[tuple[int, str]]
+    columns: int
 
 
 # Years end on the same days for everybody in the same language.
 @lru_cache(maxsize=64)
 def _places(
-    name_of: Callable[[date], str], start: date, end: date, first_weekday: int, *, mirrored: bool, tooltips: bool
-) -> tuple[list[tuple[date, int, str]], int]:
-    """Each day with its row, and with what its square has of its own: its place, and its name as a tooltip begins; and
-    the number of columns."""
+    name_of: Callable[[date], str],
+    start: date,
+    end: date,
+    first_weekday: int,
+    head: str,
+    nothing: str,
+    *,
+    mirrored: bool,
+    tooltips: bool,
+) -> _Places:
     offset = (start.weekday() - first_weekday) % WEEK
-    columns = (offset + (end - start).days) // WEEK + 1
-    places: list[tuple[date, int, str]] = []
-    for at in range((end - start).days + 1):
-        day = start + timedelta(days=at)
+    length = (end - start).days + 1
+    columns = (offset + length - 1) // WEEK + 1
+    rows: list[list[int]] = [[] for _ in range(WEEK)]
+    own: list[str] = []
+    for at in range(length):
         column, row = divmod(offset + at, WEEK)
         place = columns - 1 - column if mirrored else column
         x = f' x="{place}"' if place else ""
-        title = f"><title>{escape(name_of(day))}" if tooltips else ""
-        places.append((day, row, f'"{x}{title}'))
-    return places, columns
+        title = f"><title>{escape(name_of(start + timedelta(days=at)))}" if tooltips else ""
+        own.append(f'"{x}{title}')
+        rows[row].append(at)
+    empty: list[str] = []
+    indexes = dict[int, int]()
+    for row, days in enumerate(rows):
+        if not days:
+            continue
+        empty.append(f'<g transform="translate(0 {row})">' if row else "<g>")
+        for at in days:
+            indexes[at] = len(empty)
+            empty.append(f"{head}0{own[at]}{nothing}")
+        empty.append("</g>")
+    return _Places(empty, [(indexes[at], own[at]) for at in range(length)], columns)
 
 
+@lru_cache(maxsize=64)
 def _labels(
-    canvas: Canvas, start: date, end: date, first_weekday: int, margin: float, y: float, *, with_year: bool
+    options: PictureOptions,
+    across: float,
+    start: date,
+    end: date,
+    first_weekday: int,
+    margin: float,
+    y: float,
+    *,
+    with_year: bool,
 ) -> Markup:
-    """Months over the columns, every second weekday beside the rows."""
-    labels = canvas.options.labels
+    """Months over the columns, every second weekday beside the rows, of a canvas `across` units wide."""
+    canvas, labels = Canvas(across, _STRIP, options), options.labels
     rows = (0, 2, 4) if first_weekday == 0 else (1, 3, 5)
     weekdays = [(labels.weekdays[(first_weekday + row) % WEEK], margin, y + _TOP + row * _PITCH + 8.8) for row in rows]
     months: list[tuple[str, float, float]] = []
@@ -208,7 +243,11 @@ def _labels(
     )
 
 
-def _ring(canvas: Canvas, today: date, start: date, first_weekday: int, margin: float, y: float) -> Markup:
+@lru_cache(maxsize=64)
+def _ring(
+    options: PictureOptions, across: float, today: date, start: date, first_weekday: int, margin: float, y: float
+) -> Markup:
+    canvas = Canvas(across, _STRIP, options)
     column = _column(today, start, first_weekday)
     side = _PITCH * _SIDE + 2
     return element(
@@ -224,9 +263,12 @@ def _ring(canvas: Canvas, today: date, start: date, first_weekday: int, margin: 
     )
 
 
-def _legend(canvas: Canvas, states: list[DayState], active: int, margin: float) -> Markup:
-    """What the squares mean, and how many days were active."""
-    labels = canvas.options.labels
+@lru_cache(maxsize=1_024)
+def _legend(
+    options: PictureOptions, across: float, height: float, states: tuple[DayState, ...], active: int, margin: float
+) -> Markup:
+    """What the squares mean, and how many days were active, at the foot of a canvas."""
+    canvas, labels = Canvas(across, height, options), options.labels
     y = canvas.height - margin - 6
     words = {"frozen": labels.frozen, "paused": labels.paused, "repaired": labels.repaired}
     parts = [canvas.text(labels.active_days(active), margin + _LEFT, y, size=10, fill="muted", width=110)]
@@ -236,7 +278,7 @@ def _legend(canvas: Canvas, states: list[DayState], active: int, margin: float) 
     parts.extend(_example(canvas, str(level), x + level * _PITCH, y) for level in range(LEVELS))
     parts.append(canvas.text(labels.less, x - 5, y, size=9.5, fill="muted", anchor="end", width=40))
     x -= 38
-    for state in states if canvas.width > 500 else []:
+    for state in states if canvas.width > 500 else ():
         x -= 92
         parts.append(_example(canvas, state[0], x, y))
         parts.append(canvas.text(words[state], x + 15, y, size=9.5, fill="muted", width=74))

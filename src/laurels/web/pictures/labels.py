@@ -48,10 +48,11 @@ def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.01 else "<1%"
 
 
-class Labels(msgspec.Struct, frozen=True, kw_only=True):
+class Labels(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Words and formats. `{...}` in a text stands for what the picture puts there.
 
-    `day` and `points` are called for every day of a heatmap: let them be quick.
+    `day` and `points` are called for every day of a heatmap: let them be quick. Parts of pictures are kept by the very
+    object, so make one for a language and use it again.
     """
 
     number: Callable[[int], str] = _number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -98,13 +99,22 @@ def _row(
     labels = canvas.options.labels
     room = canvas.width - 2 * margin
     end = canvas.width - margin
+    dot, track = _plain(canvas.options, canvas.width, colour, margin, y)
     return element(
         "g",
         element("title", spoken),
-        element("circle", cx=canvas.x(margin + 5), cy=y + 14, r=5, fill=canvas.options.paint(colour)),
+        dot,
         canvas.text(name, margin + 17, y + 18.5, size=13.5, weight=600, width=room - 150, chosen=is_chosen),
         canvas.text(labels.number(count), end - 46, y + 18.5, size=12.5, fill="muted", anchor="end", width=84),
         canvas.text(labels.percent(count / whole), end, y + 18.5, size=12.5, anchor="end", width=42),
-        canvas.rect(margin, y + 26, room, 3, radius=1.5, fill="sunken"),
+        track,
         canvas.rect(margin, y + 26, max(room * count / most, 3), 3, radius=1.5, fill=colour),
     )
+
+
+@lru_cache(maxsize=256)
+def _plain(options: PictureOptions, across: float, colour: str, margin: float, y: float) -> tuple[Markup, Markup]:
+    """What a row has that no number changes: its dot, and the track of its bar."""
+    canvas = Canvas(across, y, options)
+    dot = element("circle", cx=canvas.x(margin + 5), cy=y + 14, r=5, fill=options.paint(colour))
+    return dot, canvas.rect(margin, y + 26, across - 2 * margin, 3, radius=1.5, fill="sunken")

@@ -60,7 +60,7 @@ def draw_streak(
         ),
         canvas.text(hint, _WIDTH - _MARGIN, 77, size=11.5, fill="muted", anchor="end", width=170) if hint else Markup(),
         *(
-            _day(canvas, day, state, _MARGIN + (at + 0.5) * pitch, is_today=day == today, word=words[state])
+            _day(options, day, state, _MARGIN + (at + 0.5) * pitch, is_today=day == today)
             for at, (day, state) in enumerate(row)
         ),
         title=labels.streak.format(days=labels.days(current)),
@@ -122,8 +122,11 @@ def _words(options: PictureOptions) -> dict[StreakDay, str]:
     }
 
 
-def _day(canvas: Canvas, day: date, state: StreakDay, x: float, *, is_today: bool, word: str) -> Markup:
-    options = canvas.options
+# The row looks alike for all who learned on the same days.
+@lru_cache(maxsize=2_048)
+def _day(options: PictureOptions, day: date, state: StreakDay, x: float, *, is_today: bool) -> Markup:
+    canvas = Canvas(_WIDTH, _HEIGHT, options)
+    word = _words(options)[state]
     letter = canvas.text(
         options.labels.weekday_initials[day.weekday()],
         x,

@@ -12,6 +12,7 @@ from functools import lru_cache
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_SHORT = 40
 
 
 class Markup(str):
@@ -25,9 +26,17 @@ class Markup(str):
 
 def escape(text: str) -> str:
     """`text` as XML character data or attribute value, without the characters that XML 1.0 forbids."""
+    # The same words and colours stand in all pictures; a long text is somebody's, and would stay in memory.
+    return _kept_escape(text) if len(text) <= _SHORT else _escape(text)
+
+
+def _escape(text: str) -> str:
     if not text.isprintable():
         text = _FORBIDDEN.sub("", text)
     return text.translate(_ESCAPES)
+
+
+_kept_escape = lru_cache(maxsize=8_192)(_escape)
 
 
 # The same widths and distances again and again.
@@ -46,18 +55,20 @@ def element(name: str, /, *children: str, **attributes: str | float | None) -> M
     Children of type `Markup` go in as they are; other text is escaped. Raises ValueError for an inline style, an event
     handler and a reference out of the document.
     """
-    parts = [f"<{name}"]
+    text = f"<{name}"
     for keyword, value in attributes.items():
         if value is None:
             continue
         attribute = _attribute(keyword)
-        if attribute == "href" and not str(value).startswith("#"):
+        if attribute == ' href="' and not str(value).startswith("#"):
             raise ValueError("a picture refers to its own elements only: href must start with '#'")
-        parts.append(f' {attribute}="{escape(value) if isinstance(value, str) else number(value)}"')
+        text += f'{attribute}{escape(value) if isinstance(value, str) else number(value)}"'
     if not children:
-        return Markup("".join(parts) + "/>")
-    inner = "".join(child if isinstance(child, Markup) else escape(child) for child in children)
-    return Markup(f"{''.join(parts)}>{inner}</{name}>")
+        return Markup(text + "/>")
+    text += ">"
+    for child in children:
+        text += child if isinstance(child, Markup) else escape(child)
+    return Markup(f"{text}</{name}>")
 
 
 @lru_cache(maxsize=256)
@@ -65,7 +76,7 @@ def _attribute(keyword: str) -> str:
     attribute = keyword.rstrip("_").replace("_", "-")
     if attribute == "style" or attribute.startswith("on"):
         raise ValueError(f"a picture has no {attribute!r} attribute: use presentation attributes")
-    return attribute
+    return f' {attribute}="'
 
 
 def join(*parts: Markup) -> Markup:

@@ -128,8 +128,12 @@ class Learners:
         """The user's dashboard. `since`: the instant from which on badges count as new (default 24 hours ago, and not
         those that the user has seen)."""
         shares = await self._rarity.shares()
-        known = await self.known(user_id)
+        return self.dashboard_of(await self.known(user_id), shares, since=since)
+
+    def dashboard_of(self, known: Known, shares: Shares, *, since: int | None = None) -> Dashboard:
+        """The same of a user who is known."""
         progress, now = known.progress, self._clock()
+        user_id = progress.user_id
         today = self._rulebook.today(progress, now)
         if since is not None or known.stale is not UNSET:
             since = _new_since(progress, now) if since is None else since
