@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from bson import Timestamp
+from msgspec.structs import replace
 from pymongo.errors import (
     WriteError,
 )
@@ -142,6 +143,16 @@ class TestPlans:
         found = store._database["standings"].find(query).sort(boards.ORDER)
         plan = await found.limit(10).explain()
         assert plan["executionStats"]["totalKeysExamined"] < 30
+
+    async def test_the_first_and_the_latest_holders_are_as_many_keys_as_are_asked_for(self, store: MongoStore) -> None:
+        users = [f"user {n}" for n in range(60)]
+        earned = [replace(card(each), badges=["a.b", "c"], earned_at=[NOON + n, 5]) for n, each in enumerate(users)]
+        await store.snapshots.project([Projection(progress(each), {}) for each in users], cards=earned)
+        for direction in (1, -1):
+            found = store._database["users"].find(boards.holders_of("a.b"), hint=boards.EARNED_INDEX)
+            plan = await found.sort(boards.earned_field("a.b"), direction).limit(5).explain()
+            assert {stage["stage"] for stage in stages(plan["queryPlanner"])}.isdisjoint({"COLLSCAN", "SORT"})
+            assert plan["executionStats"]["totalKeysExamined"] <= 6
 
     async def test_every_index_is_there_and_none_else(self, store: MongoStore) -> None:
         for collection, indexes in schema.INDEXES.items():

@@ -27,6 +27,7 @@ ADDRESSES = (
     "/leaderboard",
     "/badges",
     "/badges/mentor",
+    "/badges/first_run",
     "/embed/ada",
     "/u/nobody",
 )

@@ -13,6 +13,7 @@ import laurels.web
 from laurels.web.pictures.theme import stylesheet
 from laurels.web.report.document import REVIEW, compiled
 from tests.http.conftest import StartServer
+from tests.waiting import wait_until
 
 PICTURES = ("streak", "level", "heatmap", "card")
 
@@ -26,13 +27,13 @@ class TestLearnerPage:
         assert sorted(earned) == sorted(badge["badgeId"] for badge in dashboard["badges"])
 
     def test_nothing_hostile_gets_into_it(self, client: httpx2.Client) -> None:
-        for address in ("/u/bob", "/leaderboard", "/embed/bob", "/embed/bob/card.svg"):
+        for address in ("/u/bob", "/leaderboard", "/badges/first_run", "/embed/bob", "/embed/bob/card.svg"):
             text = client.get(address).text
             assert "&lt;script&gt;" in text
             assert "<script>alert" not in text
 
     def test_it_holds_no_inline_script_or_style(self, client: httpx2.Client) -> None:
-        for address in ("/u/ada", "/leaderboard", "/badges", "/badges/mentor", "/u/nobody"):
+        for address in ("/u/ada", "/leaderboard", "/badges", "/badges/mentor", "/badges/first_run", "/u/nobody"):
             text = client.get(address).text
             assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*src=)", text), address
 
@@ -92,6 +93,29 @@ def _token(user: str) -> str:
 
     claims = {"sub": user, "exp": int(time.time()) + 600}
     return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key("s" * 32))
+
+
+class TestBadgePage:
+    def test_it_names_the_first_and_the_latest_holders(self, client: httpx2.Client) -> None:
+        text = client.get("/badges/first_run").text
+        people = re.findall(r'<a class="person" href="/u/([^"]+)"', text)
+        # Other tests have others earn it later.
+        assert people[:2] == ["ada", "bob"]
+        assert len(re.findall(r'<time class="quiet" datetime="\d{4}-\d\d-\d\d">', text)) == len(people)
+        assert "The first to earn it" in text
+        assert "Zuerst erhalten" in client.get("/badges/first_run?lang=de").text
+        # Nobody has it.
+        assert "The first to earn it" not in client.get("/badges/mentor").text
+
+    def test_it_names_nobody_to_those_who_do_not_see_the_boards(self, start_server: StartServer) -> None:
+        closed = start_server(jwt_secret="s" * 32, public="badges", users_record_events="true")
+        with closed.client() as client:
+            own = {"Authorization": f"Bearer {_token('ada')}"}
+            event = {"userId": "ada", "eventType": "code_run"}
+            assert client.post("/api/progress/event", json=event, headers=own).is_success
+            wait_until(lambda: "The first to earn it" in client.get("/badges/first_run", headers=own).text)
+            stranger = client.get("/badges/first_run")
+            assert (stranger.status_code, 'class="person"' in stranger.text) == (200, False)
 
 
 class TestPictures:

@@ -27,6 +27,7 @@ from laurels.application.ports.store import Store
 from laurels.application.privacy.deletion import Deletion
 from laurels.application.privacy.personal_data import personal_data
 from laurels.application.problems import ProblemLog
+from laurels.application.queries.boards.badge_holders import BadgeHolders
 from laurels.application.queries.boards.leaderboards import Leaderboards
 from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.last_known import LastKnown
@@ -145,6 +146,7 @@ class Service:
             last_known=last_known,
             names=names,
         )
+        self.badge_holders = BadgeHolders(store, rulebook, names or Names())
         self.spendings = Spendings(rulebook, self.recorder, self.learners.progress)
         self.cursors = Cursors(store.secrets)
         self.leaderboards = Leaderboards(

@@ -99,7 +99,7 @@ async def verify_boards(store: Store) -> list[Difference]:
     # One that is being dropped is not right any more, and nobody sees it.
     horizon = await store.boards.horizon()
     found = [Difference("", 0, what, f"board {board!r}") for board in wrong if horizon.keeps_board(board)]
-    holders = f"the number of its holders does not agree with the cards; {MEND}"
+    holders = f"its holders do not agree with the cards; {MEND}"
     return found + [
         Difference("", 0, holders, f"badge {badge!r}" if badge else "the learners as a whole")
         for badge in await store.boards.miscounted_badges()

@@ -31,6 +31,8 @@ class Card(Struct, frozen=True, rename="camel", omit_defaults=True):
     is_counted: bool = True
     # Of the badges that are earned between two days, those that the user could have earned.
     eligible: list[str] = []
+    # When each of `badges` was first earned; nothing of a user who does not appear as themselves.
+    earned_at: list[int] = []
 
 
 class Holders(Struct, frozen=True):
@@ -68,6 +70,13 @@ def counted_under(badges: Iterable[str], eligible: Iterable[str]) -> list[str]:
 def badge_counted(name: str) -> str:
     """The badge that one of these names is about; empty for all users."""
     return name.removeprefix(ELIGIBLE)
+
+
+class Holder(Struct, frozen=True):
+    """A user whom everybody may see with a badge, and when they first earned it."""
+
+    user_id: str
+    earned_at: int
 
 
 class BoardStore(Protocol):
@@ -116,6 +125,15 @@ class BoardStore(Protocol):
         May take seconds where there are millions of users."""
         ...
 
+    async def first_holders(self, badge: str, *, limit: int) -> list[Holder]:
+        """Whose cards say that they earned a badge first, the first one first; a bounded look into an index. Of equal
+        instants the store decides which come first."""
+        ...
+
+    async def latest_holders(self, badge: str, *, limit: int) -> list[Holder]:
+        """The same of those who earned it last, the last one first."""
+        ...
+
     async def version(self) -> int:
         """A number that changes whenever anything that boards show changes; cheap to read.
 
@@ -145,5 +163,6 @@ class BoardStore(Protocol):
         ...
 
     async def miscounted_badges(self) -> list[str]:
-        """Badges of which `holders` tells other numbers than the cards, in order of their ids. For `verify`."""
+        """Badges of which `holders`, `first_holders` or `latest_holders` tell something else than the cards do, in
+        order of their ids. For `verify`."""
         ...

@@ -16,7 +16,7 @@ from laurels.application.ports.boards import Card
 from laurels.domain.periods import Timeframe, board_name, period_length, period_name, period_start
 from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.ranking import Standing, Visibility, alias_order
-from laurels.domain.rules.badges.awards import badges_of
+from laurels.domain.rules.badges.awards import badges_of, seen_earned_at
 from laurels.domain.rules.badges.criteria import Within
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook import Rulebook
@@ -154,6 +154,7 @@ def card_of(progress: Progress, rulebook: Rulebook) -> Card:
     """What boards show of the user. `is_counted`: whether the number of holders of a badge and their share
     (`queries/rarity.py`) include them; `eligible`: the badges of a time that they could have earned."""
     is_alias = progress.visibility is Visibility.ALIAS
+    is_test = rulebook.is_test(progress.user_id)
     badges = badges_of(progress.awards)
     return Card(
         user_id=progress.user_id,
@@ -165,8 +166,9 @@ def card_of(progress: Progress, rulebook: Rulebook) -> Card:
         photo_url=progress.photo_url,
         alias=progress.alias if is_alias else None,
         pseudonym=progress.pseudonym if is_alias else None,
-        is_counted=progress.events > 0 and not progress.is_suspended and not rulebook.is_test(progress.user_id),
+        is_counted=progress.events > 0 and not progress.is_suspended and not is_test,
         eligible=_eligible(progress, badges, rulebook.windows) if rulebook.windows else [],
+        earned_at=[] if is_test else seen_earned_at(progress),
     )
 
 

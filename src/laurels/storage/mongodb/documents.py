@@ -85,6 +85,7 @@ def user_of(progress: Progress, card: Card) -> Document:
         "alias": card.alias,
         "pseudonym": card.pseudonym,
         "held": counted_under(card.badges, card.eligible) if card.is_counted else [],
+        "earnedAt": earned_fields(card.badges, card.earned_at),
         "seq": progress.seq,
         "version": progress.version,
         "state": state if len(state) <= STATE_BYTES else b"",
@@ -103,7 +104,7 @@ def progress_of(user: Document) -> Progress:
 
 def card_of(user: Document) -> Card:
     """What boards show of the user."""
-    at = user["lastActiveAt"]
+    at, earned = user["lastActiveAt"], user.get("earnedAt", {})
     return Card(
         user_id=user["userId"],
         total_points=user["totalPoints"],
@@ -117,7 +118,15 @@ def card_of(user: Document) -> Card:
         # One that was written by an older version is counted nowhere yet.
         is_counted=bool(user.get("held")),
         eligible=[badge_counted(name) for name in user.get("held", ()) if name.startswith(ELIGIBLE)],
+        # In the order of the badges, which is not always that of the fields.
+        earned_at=[int(earned[name]) for name in map(field_name, user["badges"]) if name in earned],
     )
+
+
+def earned_fields(badges: Sequence[str], earned_at: Sequence[int]) -> Document:
+    """When badges were earned, each in a field of its own: so one index has them all in their order."""
+    # Without instants there are no fields.
+    return {field_name(badge): DatetimeMS(at) for badge, at in zip(badges, earned_at, strict=False)}
 
 
 def line_of(standing: Standing, seq: int) -> Document:

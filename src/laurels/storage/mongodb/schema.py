@@ -14,13 +14,16 @@ from time import monotonic
 from typing import Any
 from uuid import uuid4
 
+from msgspec import MsgspecError
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from laurels.application.ports.boards import counted_under
+from laurels.domain.rules.badges.awards import seen_earned_at
 from laurels.errors import StoreIncompatible, StoreUnavailable
 from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, Database, Document
-from laurels.storage.mongodb.projections.boards import HELD_INDEX
+from laurels.storage.mongodb.documents import earned_fields, progress_of
+from laurels.storage.mongodb.projections.boards import EARNED_INDEX, HELD_INDEX
 from laurels.storage.mongodb.projections.journal import FRESH, FRESH_INDEX
 from laurels.storage.mongodb.projections.snapshots import PENDING, PENDING_INDEX
 from laurels.storage.mongodb.tombstones import OPEN
@@ -50,6 +53,8 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel({"userId": 1}, name=PENDING_INDEX, partialFilterExpression=PENDING),
         # The counted users who hold a badge.
         IndexModel({"held": 1}, name=HELD_INDEX),
+        # The users who earned a badge, by when.
+        IndexModel({"earnedAt.$**": 1}, name=EARNED_INDEX),
     ],
     "standings": [
         # One line per user and board, and all lines of one user, to check and to forget.
@@ -217,6 +222,18 @@ async def _make_holders(database: Database) -> None:
     await users.create_indexes(INDEXES["users"])
 
 
+async def _make_earned(database: Database) -> None:
+    users = database["users"]
+    await users.create_indexes(INDEXES["users"])
+    # As far as the snapshots tell; where one cannot be read, the user's next projection does.
+    async for user in users.find({"earnedAt": {"$exists": False}, "badges": {"$exists": True}}):
+        earned_at: list[int] = []
+        with suppress(MsgspecError):
+            earned_at = seen_earned_at(progress_of(user)) if user["state"] else []
+        same = {"userId": user["userId"], "seq": user["seq"], "version": user["version"]}
+        await users.update_one(same, {"$set": {"earnedAt": earned_fields(user["badges"], earned_at)}})
+
+
 # Forward only. A step may be begun again by another process where one died or was slow, so each must bear that.
 MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (
     _make_collections,
@@ -227,6 +244,7 @@ MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (
     _make_webhooks,
     _make_reminders,
     _make_holders,
+    _make_earned,
 )
 
 # How long, in seconds, a process may hold the right to migrate, and how long others wait for it.

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 import apsw
 
 from laurels.domain.point_ranges import LEVELS, WIDTH
 from laurels.errors import StoreIncompatible
 from laurels.storage.sqlite.connection import rows, transaction
 from laurels.storage.sqlite.projections.holders import MAKE as MAKE_HOLDERS
+from laurels.storage.sqlite.projections.holders import MAKE_EARNED, fill_earned
 
 _MAKE_COUNTS = f"""
     -- How many users of a board have points in a range: those for which points >> ({WIDTH} * level) = bucket.
@@ -255,7 +259,10 @@ MIGRATIONS = (
     INSERT INTO board_horizon VALUES (0, 0);
     """,
     MAKE_HOLDERS,
+    MAKE_EARNED,
 )
+# What no statement can do, after a step, in the same transaction.
+_FILLS: Mapping[str, Callable[[apsw.Connection], None]] = MappingProxyType({MAKE_EARNED: fill_earned})
 
 
 # Tables that every version has had. No version has set SQLite's application_id.
@@ -291,6 +298,8 @@ def migrate(connection: apsw.Connection) -> None:
             )
         for step in MIGRATIONS[version:]:
             rows(connection, step)
+            if fill := _FILLS.get(step):
+                fill(connection)
         rows(connection, f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 

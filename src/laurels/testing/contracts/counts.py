@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from laurels.application.ports.boards import Holders
+from laurels.application.ports.boards import Holder, Holders
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
 from laurels.domain.ranking import Ranking, Standing
@@ -157,6 +157,43 @@ class CountContract:
         assert await other.boards.holders() == Holders(0, {})
         assert await other.boards.miscounted_badges() == []
 
+    async def test_holders_come_in_the_order_in_which_they_earned_a_badge(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        for store in (one, other):
+            assert await _ends(store, "first") == ([], [])
+        # More than are asked for, and not in the order of their ids; one who is not shown as themselves.
+        for number in (3, 1, 7, 5, 2, 6, 4):
+            await _earn(one, f"user-{number}", 1, {"first": NOON + number, "a.b$c%": NOON - number})
+        await _show(other, "hidden", 1, ["first"])
+        for store in (one, other):
+            first = [Holder(f"user-{number}", NOON + number) for number in range(1, 8)]
+            assert await _ends(store, "first") == (first[:3], first[:3:-1])
+            assert (await store.boards.first_holders("a.b$c%", limit=1)) == [Holder("user-7", NOON - 7)]
+            assert await store.boards.first_holders("first", limit=100) == first
+            assert await _ends(store, "a") == await _ends(store, "") == ([], [])
+            assert await store.boards.miscounted_badges() == []
+
+    async def test_who_lost_a_badge_or_is_shown_no_more_is_no_holder(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        for number, user_id in enumerate(("ada", "bob", "cleo", "dan"), 1):
+            await _earn(one, user_id, 2, {"first": NOON + number, "second": NOON})
+        # A badge taken back, a date that came to be earlier, one who left, and one who was deleted.
+        await _earn(other, "ada", 3, {"second": NOON})
+        await _earn(one, "bob", 3, {"first": NOON - 5, "second": NOON})
+        await _show(other, "cleo", 3, ["first", "second"])
+        await one.tombstones.mark_deleted("dan", NOON)
+        await one.tombstones.purge(["dan"])
+        # What is older or the same changes nothing.
+        await _earn(one, "ada", 2, {"first": NOON + 1, "second": NOON})
+        await _earn(other, "bob", 3, {"first": NOON + 9})
+        for store in (one, other):
+            assert await store.boards.first_holders("first", limit=9) == [Holder("bob", NOON - 5)]
+            assert {each.user_id for each in await store.boards.latest_holders("second", limit=9)} == {"ada", "bob"}
+            assert await store.boards.miscounted_badges() == []
+        await other.snapshots.clear()
+        assert await _ends(one, "first") == ([], [])
+        assert await one.boards.miscounted_badges() == []
+
     @given(calls=_SHOWN)
     @settings(
         max_examples=max(1, settings().max_examples // 4),
@@ -217,3 +254,16 @@ async def _show(
 ) -> None:
     shown = replace(card(user_id), badges=badges, eligible=list(eligible), is_counted=is_counted)
     await store.snapshots.project([Projection(progress(user_id, seq), {})], cards=[shown])
+
+
+async def _earn(store: Store, user_id: str, seq: int, earned: dict[str, int]) -> None:
+    shown = replace(card(user_id), badges=list(earned), earned_at=list(earned.values()))
+    await store.snapshots.project([Projection(progress(user_id, seq), {})], cards=[shown])
+
+
+async def _ends(store: Store, badge: str) -> tuple[list[Holder], list[Holder]]:
+    """The first three holders, and the latest three."""
+    return (
+        await store.boards.first_holders(badge, limit=3),
+        await store.boards.latest_holders(badge, limit=3),
+    )

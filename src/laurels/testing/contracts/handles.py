@@ -48,6 +48,8 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "users": lambda store: store.ledger.users(),
     "projected": lambda store: store.snapshots.projected(["ada"]),
     "ranking": lambda store: store.boards.ranking("all", "ada"),
+    "first_holders": lambda store: store.boards.first_holders("first_run", limit=5),
+    "latest_holders": lambda store: store.boards.latest_holders("first_run", limit=5),
     "board_version": lambda store: store.boards.version(),
     "horizon": lambda store: store.boards.horizon(),
     "set_horizon": lambda store: store.boards.set_horizon(Horizon(1, 1)),

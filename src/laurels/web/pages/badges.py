@@ -15,11 +15,14 @@ from laurels.application.queries.translations import translated
 from laurels.application.queries.views import BadgeDefinitionView, Held
 from laurels.application.service import Service
 from laurels.domain.rules.languages import language_for
+from laurels.errors import StoreError
 from laurels.web.criteria_words import words_of
 from laurels.web.drawing import LARGE_MEDAL, Pen
 from laurels.web.languages import Language
+from laurels.web.names import person
 from laurels.web.pictures import Markup
 from laurels.web.rendering import language_of, page
+from laurels.web.viewing import host_of
 
 
 async def badges_page(request: Request[Any, Any, Any], service: Service) -> Response[str]:
@@ -50,9 +53,41 @@ async def badge_page(request: Request[Any, Any, Any], service: Service, badge_id
         "badge.html",
         language=language,
         badge=badge,
+        holders=await _holders(request, service, badge_id, language),
         takes=takes_of(found, service, language),
         tiers=tiers_of(found, service, language),
     )
+
+
+async def _holders(
+    request: Request[Any, Any, Any], service: Service, badge_id: str, language: Language
+) -> list[dict[str, Any]]:
+    """Lists of those who hold a badge, each with its heading; none for a viewer who does not see the boards either, on
+    which these people stand by name."""
+    viewer = host_of(request).viewer(request)
+    if not viewer.sees("boards"):
+        return []
+    try:
+        found = await service.badge_holders.of(badge_id)
+    except StoreError:
+        # What the badge takes is known without the store.
+        return []
+    lists = ((language.text("The first to earn it"), found.first), (language.text("The latest"), found.latest))
+    return [
+        {
+            "name": name,
+            "people": [
+                {
+                    "person": person(holder, viewer=viewer, language=language),
+                    "on": holder.earned_on.isoformat(),
+                    "date": language.date(holder.earned_on),
+                }
+                for holder in holders
+            ],
+        }
+        for name, holders in lists
+        if holders
+    ]
 
 
 def spoken_catalogue(service: Service, language: Language, shares: Shares = NOTHING_KNOWN) -> list[BadgeDefinitionView]:

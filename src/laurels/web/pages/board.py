@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from litestar import Request, Response
 from markupsafe import Markup
@@ -17,7 +17,7 @@ from laurels.domain.periods import Timeframe
 from laurels.domain.rules.languages import language_for
 from laurels.errors import InvalidQuery, UnknownUser
 from laurels.web.languages import Language, available
-from laurels.web.names import initial_of, shown_name
+from laurels.web.names import person
 from laurels.web.rendering import language_of, page
 
 ROWS = 50
@@ -80,7 +80,7 @@ async def board_page(request: Request[Any, Any, Any], service: Service, viewer: 
         around=around,
         keep=list(keep.items()),
         podium=[] if shown is None or not is_top else shown.leaderboard[:3],
-        person=partial(_person, viewer=viewer, language=language),
+        person=partial(person, viewer=viewer, language=language),
         moved=partial(_moved, language=language),
         following=None if shown is None or shown.next is None else _address({**keep, "cursor": shown.next}),
         address=_address(keep | place),
@@ -163,16 +163,6 @@ def _unit(service: Service, currency: str | None, language: Language) -> str:
 def _level(row: LeaderboardRow) -> int:
     """The level that goes with the points of a row: on the board of a currency that has levels, the one in it."""
     return row.level if row.currency_level is UNSET else row.currency_level
-
-
-def _person(row: LeaderboardRow, *, viewer: Viewer, language: Language) -> Markup:
-    inner = Markup('<span class="avatar small" aria-hidden="true">{}</span><span dir="auto">{}</span>').format(
-        initial_of(row, language), shown_name(row, language)
-    )
-    # An alias leads nowhere: its page would tell who it is.
-    if row.user_id.startswith("~") or not viewer.sees("profiles"):
-        return Markup('<span class="person">{}</span>').format(inner)
-    return Markup('<a class="person" href="/u/{}">{}</a>').format(quote(row.user_id, safe=""), inner)
 
 
 def _moved(row: LeaderboardRow, *, language: Language) -> Markup:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from laurels.domain.periods import Timeframe, period_name
 from laurels.domain.progress import Progress
+from laurels.domain.ranking import Visibility
 from laurels.domain.rules.badges.criteria import Repeat
 
 TIMEFRAMES: Mapping[Repeat, Timeframe] = MappingProxyType({"week": Timeframe.WEEKLY, "month": Timeframe.MONTHLY})
@@ -34,6 +35,18 @@ def badge_and_period(award_id: str) -> tuple[str, str | None]:
 def badges_of(award_ids: Iterable[str]) -> list[str]:
     """The badges of these awards, each once, in the order of their first awards."""
     return list(dict.fromkeys(badge_and_period(each)[0] for each in award_ids))
+
+
+def seen_earned_at(progress: Progress) -> list[int]:
+    """When each of the user's badges was earned first, in the order of `badges_of`; nothing of a user who does not
+    appear on the boards as themselves: an instant would tell who is behind an alias."""
+    if progress.visibility is not Visibility.PUBLIC or progress.is_suspended:
+        return []
+    first: dict[str, int] = {}
+    for award_id, award in progress.awards.items():
+        badge_id, _ = badge_and_period(award_id)
+        first[badge_id] = min(award.earned_at, first.get(badge_id, award.earned_at))
+    return list(first.values())
 
 
 def is_held(progress: Progress, badge_id: str) -> bool:

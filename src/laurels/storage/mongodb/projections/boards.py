@@ -7,11 +7,11 @@ from collections.abc import Collection
 
 from bson.datetime_ms import DatetimeMS
 
-from laurels.application.ports.boards import Card, Holders
+from laurels.application.ports.boards import Card, Holder, Holders
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.storage.mongodb.connection import LONG, Concern, Database, Document, Session, operation
-from laurels.storage.mongodb.documents import bounded, card_of, standing_of
+from laurels.storage.mongodb.documents import LARGEST_INTEGER, bounded, card_of, field_name, standing_of
 from laurels.storage.mongodb.projections import counts
 from laurels.storage.mongodb.projections.counting import Counting
 
@@ -19,6 +19,8 @@ ORDER = [("points", -1), ("reachedAt", 1), ("userId", 1)]
 BACKWARDS = [("points", 1), ("reachedAt", -1), ("userId", -1)]
 _HORIZON: Document = {"_id": "boardHorizon"}
 _CARD = {"_id": 0, "state": 0, "pending": 0}
+# By badge, the instants at which users earned it.
+EARNED_INDEX = "users_earned"
 # By badge, the users who are counted with it.
 HELD_INDEX = "users_held"
 _STANDING = {"_id": 0, "userId": 1, "points": 1, "events": 1, "reachedAt": 1}
@@ -144,6 +146,20 @@ class MongoBoards(Concern):
         numbers = await asyncio.gather(*(users.count_documents({"held": name}, hint=HELD_INDEX) for name in names))
         return Holders.of(dict(zip(names, numbers, strict=True)))
 
+    async def first_holders(self, badge: str, *, limit: int) -> list[Holder]:
+        return await self._holders(badge, 1, limit)
+
+    async def latest_holders(self, badge: str, *, limit: int) -> list[Holder]:
+        return await self._holders(badge, -1, limit)
+
+    @operation()
+    async def _holders(self, badge: str, direction: int, limit: int) -> list[Holder]:
+        """A walk along the badge's part of the index, from one of its ends."""
+        name = earned_field(badge)
+        found = self.database["users"].find(holders_of(badge), {"_id": 0, "userId": 1, name: 1}, hint=EARNED_INDEX)
+        users = await found.sort(name, direction).limit(limit).to_list()
+        return [Holder(user["userId"], int(user["earnedAt"][field_name(badge)])) for user in users]
+
     @operation(within=LONG)
     async def miscounted(self) -> list[str]:
         return await counts.miscounted(self.database)
@@ -152,6 +168,16 @@ class MongoBoards(Concern):
     async def miscounted_badges(self) -> list[str]:
         """None: nothing is counted but the cards themselves."""
         return []
+
+
+def earned_field(badge: str) -> str:
+    """The field of the instants at which users earned a badge."""
+    return f"earnedAt.{field_name(badge)}"
+
+
+def holders_of(badge: str) -> Document:
+    """Who earned a badge, whenever: a range, without which the index of all badges is not used for one."""
+    return {earned_field(badge): {"$gte": DatetimeMS(-LARGEST_INTEGER)}}
 
 
 def shown(board: str) -> Document:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import apsw
 import msgspec
 
-from laurels.application.ports.boards import Card, Holders
+from laurels.application.ports.boards import Card, Holder, Holders
 from laurels.domain.ranking import Place, Ranking, Standing
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.storage.sqlite.connection import rows, transaction
@@ -133,6 +133,14 @@ class SQLiteBoards(Concern):
     @reading
     def holders(self, connection: apsw.Connection) -> Holders:
         return holders.holders(connection)
+
+    @reading
+    def first_holders(self, connection: apsw.Connection, badge: str, *, limit: int) -> list[Holder]:
+        return holders.first_holders(connection, badge, limit)
+
+    @reading
+    def latest_holders(self, connection: apsw.Connection, badge: str, *, limit: int) -> list[Holder]:
+        return holders.latest_holders(connection, badge, limit)
 
     @reading
     def miscounted(self, connection: apsw.Connection) -> list[str]:

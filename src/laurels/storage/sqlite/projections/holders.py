@@ -1,16 +1,19 @@
-"""How many users hold each badge or could have earned it: counted from their cards, in the transaction that writes
-these."""
+"""How many users hold each badge or could have earned it, and who earned it when: kept from cards, in the transaction
+that writes these."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 
 import apsw
 import msgspec
 from msgspec import Struct
 
-from laurels.application.ports.boards import ELIGIBLE, EVERYBODY, Holders, badge_counted, counted_under
+from laurels.application.ports.boards import ELIGIBLE, EVERYBODY, Holder, Holders, badge_counted, counted_under
+from laurels.domain.rules.badges.awards import seen_earned_at
+from laurels.storage.packing import unpack
 from laurels.storage.sqlite.connection import rows
 
 _BEFORE = """
@@ -27,9 +30,23 @@ _EXPECTED = f"""
     FROM (SELECT card {_CARDS}) AS cards, json_each(cards.card, '$.badges') AS held GROUP BY held.value
     UNION ALL SELECT '{ELIGIBLE}' || could.value, count(*)
     FROM (SELECT card {_CARDS}) AS cards, json_each(cards.card, '$.eligible') AS could GROUP BY could.value"""
+_EARNED = """
+    SELECT badge.value AS badge, earned.value AS at, progress.user_id AS user_id
+    FROM progress, json_each(progress.card, '$.badges') AS badge
+    JOIN json_each(progress.card, '$.earnedAt') AS earned ON earned.key = badge.key"""
+_KEPT = "SELECT badge, at, user_id FROM earned"
 _MISCOUNTED = f"""
     SELECT badge FROM ({_COUNTED} EXCEPT SELECT * FROM ({_EXPECTED}))
-    UNION SELECT badge FROM (SELECT * FROM ({_EXPECTED}) EXCEPT {_COUNTED})"""
+    UNION SELECT badge FROM (SELECT * FROM ({_EXPECTED}) EXCEPT {_COUNTED})
+    UNION SELECT badge FROM ({_KEPT} EXCEPT SELECT * FROM ({_EARNED}))
+    UNION SELECT badge FROM (SELECT * FROM ({_EARNED}) EXCEPT {_KEPT})
+    ORDER BY badge"""
+_FORGET = """
+    DELETE FROM earned WHERE (badge, at, user_id) IN (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?))"""
+_REMEMBER = """
+    INSERT OR IGNORE INTO earned SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)"""
+FIRST = "SELECT user_id, at FROM earned WHERE badge = ? ORDER BY at, user_id LIMIT ?"
+LATEST = "SELECT user_id, at FROM earned WHERE badge = ? ORDER BY at DESC, user_id DESC LIMIT ?"
 
 # Fills the table from the cards that are there when it is made.
 MAKE = f"""
@@ -43,46 +60,104 @@ MAKE = f"""
     """
 
 
+# Filled by `fill_earned`: what snapshots hold, no statement can read.
+MAKE_EARNED = """
+    -- Who earned a badge when, of those who are shown as themselves.
+    CREATE TABLE earned (
+        badge   TEXT    NOT NULL,
+        at      INTEGER NOT NULL,
+        user_id TEXT    NOT NULL,
+        PRIMARY KEY (badge, at, user_id)
+    ) STRICT, WITHOUT ROWID;
+    """
+_CARDS_AT_ONCE = 1_000
+
+Line = tuple[str, int, str]
+"""Of `earned`: the badge, the instant and the user."""
+
+
 class _Counted(Struct, rename="camel"):
     badges: list[str]
     is_counted: bool = True
     eligible: list[str] = []
+    earned_at: list[int] = []
+
+
+class Changes(Struct):
+    """By badge, in how far its number of holders changes; and the lines that go from `earned`, and those that come."""
+
+    counts: Mapping[str, int]
+    gone: Collection[Line]
+    come: Collection[Line]
 
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Counted).decode
 
 
-def changes(connection: apsw.Connection, states: Collection[tuple[str, int, str, str, bytes]]) -> Mapping[str, int]:
-    """By badge, in how far its number of holders changes when `states` (user, seq, version, card and snapshot) are
-    kept. Before they are kept."""
+def changes(connection: apsw.Connection, states: Collection[tuple[str, int, str, str, bytes]]) -> Changes:
+    """What changes when `states` (user, seq, version, card and snapshot) are kept. Before they are kept."""
     asked = _encode([state[0] for state in states]).decode()
     kept: dict[str, tuple[int, str, str]] = {
         user_id: (seq, version, card) for user_id, seq, version, card in rows(connection, _BEFORE, (asked,))
     }
-    changed: Counter[str] = Counter()
+    held = {user_id: _decode(card) for user_id, (_, _, card) in kept.items()}
+    counts: Counter[str] = Counter()
+    before: set[Line] = set()
+    after: set[Line] = set()
+    for user_id, counted in held.items():
+        counts.subtract(_of(counted))
+        before.update(_lines(user_id, counted))
     for user_id, seq, version, card, _ in states:
-        before = kept.get(user_id)
-        if before is not None:
-            # As the statement has it that keeps them.
-            if not (seq > before[0] or (seq == before[0] and version != before[1])):
-                continue
-            changed.subtract(_of(before[2]))
-        changed.update(_of(card))
-        kept[user_id] = (seq, version, card)
-    return {badge: change for badge, change in changed.items() if change}
+        known = kept.get(user_id)
+        # As the statement has it that keeps them.
+        if known is None or seq > known[0] or (seq == known[0] and version != known[1]):
+            kept[user_id] = (seq, version, card)
+            held[user_id] = _decode(card)
+    for user_id, counted in held.items():
+        counts.update(_of(counted))
+        after.update(_lines(user_id, counted))
+    return Changes({badge: change for badge, change in counts.items() if change}, before - after, after - before)
 
 
-def of_user(connection: apsw.Connection, user_id: str) -> Mapping[str, int]:
-    """By badge, in how far its number of holders changes when a user's card goes."""
+def of_user(connection: apsw.Connection, user_id: str) -> Changes:
+    """What changes when a user's card goes."""
     found = rows(connection, "SELECT card FROM progress WHERE user_id = ?", (user_id,))
-    return dict.fromkeys(_of(found[0][0]), -1) if found else {}
+    if not found:
+        return Changes({}, (), ())
+    counted = _decode(found[0][0])
+    return Changes(dict.fromkeys(_of(counted), -1), _lines(user_id, counted), ())
 
 
-def apply(connection: apsw.Connection, changed: Mapping[str, int]) -> None:
-    """Count the changes, in the transaction that makes them."""
-    if changed:
-        rows(connection, _APPLY, (_encode(changed).decode(),))
+def apply(connection: apsw.Connection, changed: Changes) -> None:
+    """Write the changes, in the transaction that makes them."""
+    for statement, values in ((_APPLY, changed.counts), (_FORGET, changed.gone), (_REMEMBER, changed.come)):
+        if values:
+            rows(connection, statement, (_encode(values).decode(),))
+
+
+def fill_earned(connection: apsw.Connection) -> None:
+    """Put instants on the cards that were written before cards had them, from the snapshots beside them. Where a
+    snapshot cannot be read, the user's next projection puts them there."""
+    after = ""
+    asked = "SELECT user_id, card, state FROM progress WHERE user_id > ? ORDER BY user_id LIMIT ?"
+    while found := rows(connection, asked, (after, _CARDS_AT_ONCE)):
+        after = found[-1][0]
+        for user_id, card, state in found:
+            with suppress(msgspec.MsgspecError):
+                shown = {**msgspec.json.decode(card), "earnedAt": seen_earned_at(unpack(state))}
+                rows(connection, "UPDATE progress SET card = ? WHERE user_id = ?", (_encode(shown).decode(), user_id))
+    rows(connection, f"INSERT INTO earned {_EARNED}")
+
+
+def first_holders(connection: apsw.Connection, badge: str, limit: int) -> list[Holder]:
+    """See `BoardStore.first_holders`."""
+    return [Holder(user_id, at) for user_id, at in rows(connection, FIRST, (badge, limit))]
+
+
+def latest_holders(connection: apsw.Connection, badge: str, limit: int) -> list[Holder]:
+    """See `BoardStore.latest_holders`."""
+    return [Holder(user_id, at) for user_id, at in rows(connection, LATEST, (badge, limit))]
 
 
 def holders(connection: apsw.Connection) -> Holders:
@@ -95,6 +170,10 @@ def miscounted(connection: apsw.Connection) -> list[str]:
     return sorted({badge_counted(badge) for (badge,) in rows(connection, _MISCOUNTED)})
 
 
-def _of(card: str) -> list[str]:
-    counted = _decode(card)
+def _of(counted: _Counted) -> list[str]:
     return counted_under(counted.badges, counted.eligible) if counted.is_counted else []
+
+
+def _lines(user_id: str, counted: _Counted) -> list[Line]:
+    # Without instants there are no lines.
+    return [(badge, at, user_id) for badge, at in zip(counted.badges, counted.earned_at, strict=False)]

@@ -125,7 +125,8 @@ class SQLiteSnapshots(Concern):
             rows(
                 connection,
                 """
-                DELETE FROM counts; DELETE FROM holders; DELETE FROM standings; DELETE FROM progress;
+                DELETE FROM counts; DELETE FROM holders; DELETE FROM earned;
+                DELETE FROM standings; DELETE FROM progress;
                 UPDATE projected SET pos = 0""",
             )
             rows(connection, counts.CHANGED)
