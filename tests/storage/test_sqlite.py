@@ -157,8 +157,8 @@ class TestSchema:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) - 1}")
         shown = '{"userId": "x", "totalPoints": 1, "level": 1, "badges": ["third"]}'
         award = Award("third", 10, NOON)
-        for user_id, fields in (("ada", {}), ("bob", {"visibility": Visibility.ALIAS}), ("cleo", {})):
-            kept = pack(Progress(user_id=user_id, version="", awards={"third": award}, **fields))
+        for user_id, seen in (("ada", Visibility.PUBLIC), ("bob", Visibility.ALIAS), ("cleo", Visibility.PUBLIC)):
+            kept = pack(Progress(user_id=user_id, version="", awards={"third": award}, visibility=seen))
             state = b"\xc1" if user_id == "cleo" else kept
             connection.execute("INSERT INTO progress VALUES (?, 1, '', ?, ?)", (user_id, shown, state))
         connection.execute("INSERT INTO holders VALUES ('', 3), ('third', 3)")

@@ -18,6 +18,12 @@ from tests.waiting import wait_until
 PICTURES = ("streak", "level", "heatmap", "card")
 
 
+def shown(response: httpx2.Response) -> tuple[int, dict[str, str], bytes]:
+    """What a client sees, without the date and the request's id."""
+    headers = {name: value for name, value in response.headers.items() if name not in ("date", "x-request-id")}
+    return response.status_code, headers, response.content
+
+
 class TestLearnerPage:
     def test_it_shows_what_the_dashboard_says(self, client: httpx2.Client) -> None:
         dashboard = client.get("/api/progress/dashboard/ada").json()
@@ -50,6 +56,18 @@ class TestLearnerPage:
         assert "Punkte" in by_header
         assert '<html lang="de"' in client.get("/u/ada?lang=de").text
         assert '<html lang="en"' in client.get("/u/ada?lang=xx", headers={"Accept-Language": "xx"}).text
+
+    def test_past_the_framework_it_is_answered_as_by_it(self, client: httpx2.Client, start_server: StartServer) -> None:
+        # Where answers have an envelope there is no fast path.
+        with start_server(envelope="data").client() as routed:
+            event = {"userId": "ada", "eventType": "code_run"}
+            assert routed.post("/api/progress/event", json=event).is_success
+            for path in ("/u/nobody", "/u/nobody?lang=de", "/u/%00", "/u/%ff", "/u/", "/u/a/b//"):
+                for method in ("GET", "HEAD", "POST"):
+                    direct, framework = (shown(each.request(method, path)) for each in (client, routed))
+                    assert direct == framework, (method, path)
+            direct, framework = (shown(each.get("/u/ada"))[1] for each in (client, routed))
+            assert {**direct, "content-length": ""} == {**framework, "content-length": ""}
 
     def test_its_weight_stays_below_sixty_kilobytes(self, client: httpx2.Client) -> None:
         import gzip

@@ -44,14 +44,16 @@ def to_datetime(at: int) -> datetime:
 
 def iso(at: int) -> str:
     """An instant on the wire: UTC, milliseconds, `Z`."""
-    second, ms = divmod(at, 1_000)
-    return f"{_second(second)}.{ms:03d}Z"
+    day, ms = divmod(at, MS_PER_DAY)
+    second, ms = divmod(ms, 1_000)
+    minute, second = divmod(second, 60)
+    return f"{_day_at(day)}T{minute // 60:02d}:{minute % 60:02d}:{second:02d}.{ms:03d}Z"
 
 
-@lru_cache(maxsize=256)
-def _second(second: int) -> str:
-    # Most instants of an answer, and of many in a row, lie in the same few seconds.
-    return to_datetime(1_000 * second).isoformat()[:-6]
+@lru_cache(maxsize=4_096)
+def _day_at(day: int) -> str:
+    # Most instants of an answer, and of many in a row, lie on the same few hundred days.
+    return to_datetime(MS_PER_DAY * day).date().isoformat()
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ style, since the content security policy forbids both.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from laurels.web.languages import language as language_named
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+GIVEN = "laurels.pages"
+"""In the scope of a request that came past the framework: what `options_of` gives."""
 KEPT_BYTES = 16 * 1024 * 1024
 
 
@@ -55,9 +58,16 @@ def kept_pages() -> LruCache[str]:
     return LruCache(KEPT_BYTES, lambda html: 2 * len(html))
 
 
+def options_of(request: Request[Any, Any, Any]) -> Mapping[str, Any]:
+    """What the server of `request` has given its pages."""
+    # Where the framework was passed by, it has found no handler.
+    given = request.scope.get(GIVEN)
+    return request.route_handler.opt if given is None else given
+
+
 def kept_of(request: Request[Any, Any, Any]) -> LruCache[str]:
     """The pages that the server of `request` keeps."""
-    return request.route_handler.opt["kept"]
+    return options_of(request)["kept"]
 
 
 def render(template: str, *, language: Language, path: str, **values: Any) -> str:

@@ -17,12 +17,12 @@ from laurels.domain.ranking import Visibility
 from laurels.errors import UnknownUser
 from laurels.web.host import Host
 from laurels.web.languages import available
-from laurels.web.rendering import language_of, page
+from laurels.web.rendering import language_of, options_of, page
 
 
 def host_of(request: Request[Any, Any, Any]) -> Host:
     """The server that shows the page."""
-    return request.route_handler.opt["host"]
+    return options_of(request)["host"]
 
 
 async def may_see(request: Request[Any, Any, Any], service: Service, user_id: str) -> bool:

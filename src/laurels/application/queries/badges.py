@@ -133,34 +133,56 @@ def badge_states(progress: Progress, rulebook: Rulebook, shares: Shares, today: 
     states: list[BadgeStateView] = []
     for badge, requirement in zip(rulebook.badges, rulebook.requirements, strict=True):
         award = earned.get(badge.id)
-        is_concealed = badge.hidden and award is None
-        seen = NOTHING_SHOWN if is_concealed else _progress(requirement, progress, today)
-        count, last_earned_at = (UNSET, UNSET) if award is None else (award.count, award.last_earned_at)
-        if badge.repeat is not None and not is_concealed:
-            count = 0 if award is None else award.count or 1
-            last_earned_at = UNSET if award is None else award.last_earned_at or award.earned_at
-        states.append(
-            BadgeStateView(
-                badge_id=badge.id,
-                name=HIDDEN_NAME if is_concealed else badge.name,
-                description="" if is_concealed else badge.description,
-                icon=HIDDEN_ICON if is_concealed else badge.icon,
-                category=badge.category,
-                rarity=badge.rarity,
-                points=badge.points if award is None else award.points,
-                earned=award is not None,
-                earned_at=None if award is None else award.earned_at,
-                current=seen.current,
-                target=seen.target,
-                fraction=seen.fraction,
-                held=shares.of(badge.id),
-                hidden=True if is_concealed else UNSET,
-                repeat=UNSET if is_concealed or badge.repeat is None else badge.repeat,
-                count=count,
-                last_earned_at=last_earned_at,
-            )
+        if badge.hidden and award is None:
+            states.append(_concealed(badge, shares))
+            continue
+        seen = _progress(requirement, progress, today)
+        state = BadgeStateView(
+            badge_id=badge.id,
+            name=badge.name,
+            description=badge.description,
+            icon=badge.icon,
+            category=badge.category,
+            rarity=badge.rarity,
+            points=badge.points if award is None else award.points,
+            earned=award is not None,
+            earned_at=None if award is None else award.earned_at,
+            current=seen.current,
+            target=seen.target,
+            fraction=seen.fraction,
+            held=shares.of(badge.id),
         )
+        if badge.repeat is not None:
+            state = replace(
+                state,
+                repeat=badge.repeat,
+                count=0 if award is None else award.count or 1,
+                last_earned_at=UNSET if award is None else award.last_earned_at or award.earned_at,
+            )
+        elif award is not None and award.count is not UNSET:
+            # It could be earned again once.
+            state = replace(state, count=award.count, last_earned_at=award.last_earned_at)
+        states.append(state)
     return states
+
+
+def _concealed(badge: Badge, shares: Shares) -> BadgeStateView:
+    return BadgeStateView(
+        badge_id=badge.id,
+        name=HIDDEN_NAME,
+        description="",
+        icon=HIDDEN_ICON,
+        category=badge.category,
+        rarity=badge.rarity,
+        points=badge.points,
+        earned=False,
+        earned_at=None,
+        current=NOTHING_SHOWN.current,
+        target=NOTHING_SHOWN.target,
+        fraction=NOTHING_SHOWN.fraction,
+        held=shares.of(badge.id),
+        hidden=True,
+    )
 
 
 def _progress(requirement: Requirement, progress: Progress, today: int) -> CriterionProgress:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import lru_cache
 from time import monotonic
 
 from msgspec import Struct
@@ -46,7 +47,13 @@ class Shares(Struct, frozen=True):
         if among < max(self.minimum, 1):
             return None
         count = self.counted.badges.get(badge_id, 0)
-        return Held(count, round(count / among, 4))
+        return _held(count, among)
+
+
+# Of each badge on each page, and the same until the holders are counted again.
+@lru_cache(maxsize=4_096)
+def _held(count: int, among: int) -> Held:
+    return Held(count, round(count / among, 4))
 
 
 NOTHING_KNOWN = Shares()

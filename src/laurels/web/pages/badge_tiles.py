@@ -52,7 +52,14 @@ def shown_badge_name(badge: BadgeStateView, spoken: Language) -> str:
 
 def day_of(instant: str, zone: ZoneInfo) -> date:
     """The day of an instant, as it is written on the wire, in `zone`."""
+    if zone.key == "UTC":
+        return _day_named(instant[:10])
     return datetime.fromisoformat(instant).astimezone(zone).date()
+
+
+@lru_cache(maxsize=4_096)
+def _day_named(name: str) -> date:
+    return date.fromisoformat(name)
 
 
 @lru_cache(maxsize=4_096)

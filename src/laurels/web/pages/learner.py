@@ -123,7 +123,7 @@ async def learner_page(
             shown,
             language,
             template=template,
-            path=request.url.path,
+            path=request.scope["path"],
             address=address,
             live=live,
             shows_goals=shows_goals,

@@ -73,6 +73,10 @@ def right_to_left(text: str) -> str:
 
 def clusters(text: str) -> Iterator[str]:
     """What a reader sees as single characters: letters with their accents, whole emoji, flags, syllables."""
+    if text.isascii():
+        # None joins another.
+        yield from text
+        return
     cluster = ""
     for character in text:
         if cluster and (len(cluster) >= _LONGEST_CLUSTER or not _joins(cluster, character)):
@@ -138,6 +142,7 @@ def _is_regional(character: str) -> bool:
     return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
+@lru_cache(maxsize=4_096)
 def _ems(cluster: str) -> float:
     first = cluster[0]
     if first in "iIl.,:;'|!jftr()[]{} ":
