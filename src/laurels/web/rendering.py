@@ -22,7 +22,7 @@ from laurels.web.languages import language as language_named
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 GIVEN = "laurels.pages"
-"""In the scope of a request that came past the framework: what `options_of` gives."""
+"""In the state of a request that came past the framework: what `options_of` gives."""
 KEPT_BYTES = 16 * 1024 * 1024
 
 
@@ -61,7 +61,8 @@ def kept_pages() -> LruCache[str]:
 def options_of(request: Request[Any, Any, Any]) -> Mapping[str, Any]:
     """What the server of `request` has given its pages."""
     # Where the framework was passed by, it has found no handler.
-    given = request.scope.get(GIVEN)
+    state: dict[str, Any] = request.scope["state"]
+    given: Mapping[str, Any] | None = state.get(GIVEN)
     return request.route_handler.opt if given is None else given
 
 

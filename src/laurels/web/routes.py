@@ -83,7 +83,7 @@ def short_learner(given: Mapping[str, Any]) -> Callable[[HTTPScope, Receive, Ser
     costs as much as a third of drawing a page."""
 
     async def answer(scope: HTTPScope, _receive: Receive, service: Service, _limits: Any) -> Short:
-        scope[GIVEN] = given
+        scope["state"][GIVEN] = given
         shown = await learner.fn(Request[Any, Any, Any](scope), service)
         headers = [(name.encode("latin-1"), str(value).encode("latin-1")) for name, value in shown.headers.items()]
         headers.append((b"content-type", b"text/html; charset=utf-8"))
