@@ -36,7 +36,7 @@ class TestVerify:
             ("UPDATE counts SET users = users + 1 WHERE board = 'all' AND level = 4", "board 'all': its counts"),
             (
                 "UPDATE holders SET users = users - 1 WHERE badge = 'first_run'",
-                "badge 'first_run': the number of its holders",
+                "badge 'first_run': its holders",
             ),
             ("DELETE FROM counts WHERE board = 'all' AND level = 6", "board 'all': its counts"),
             ("INSERT INTO counts VALUES ('nowhere', 0, 5, 1)", "board 'nowhere': its counts"),
