@@ -7,11 +7,10 @@ from statistics import median
 from time import perf_counter
 
 import apsw
-import msgspec
 
 from benchmarks.bench import HISTORY_EVENTS, Bench
 from benchmarks.figures import Figure, Ratio, in_turns
-from laurels.domain.ledger import EntryBody
+from laurels.storage.sqlite.packed_bodies import unpack_body
 
 ROUNDS = 3
 
@@ -42,13 +41,12 @@ def run(bench: Bench) -> list[Figure]:
 
 def _read_bare(database: Path, events: int) -> float:
     """Seconds to read every entry, user by user, and decode it."""
-    decode = msgspec.json.Decoder(EntryBody).decode
     connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         started = perf_counter()
         read = 0
         for (body,) in connection.execute("SELECT body FROM ledger ORDER BY user_id, seq"):
-            decode(str(body))
+            unpack_body(bytes(body))
             read += 1
         seconds = perf_counter() - started
     finally:

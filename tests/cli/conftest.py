@@ -20,6 +20,7 @@ import pytest
 from pymongo import MongoClient
 
 from tests import forks
+from tests.entry_bodies import teach_bodies
 from tests.mongod import Deployment, deploy
 
 COMMAND = (sys.executable, "-m", "laurels")
@@ -178,6 +179,7 @@ def without_ids(events: Iterable[dict[str, Any]]) -> bytes:
 def rows(database: Path, statement: str) -> list[tuple[Any, ...]]:
     """What a statement finds in, or does to, a database."""
     connection = apsw.Connection(str(database))
+    teach_bodies(connection)
     try:
         return list(connection.execute(statement))
     finally:

@@ -89,7 +89,10 @@ def test_a_database_that_is_not_there_is_said_and_not_made(run: Run) -> None:
 def test_once_keys_come_in_by_import(run: Run, store_url: str, database: Path) -> None:
     lines = [line("ada", n, NOW - timedelta(minutes=9 - n)) | {"onceKey": f"task-{n % 2}"} for n in range(6)]
     assert run("import", "-", "--store", store_url, stdin=ndjson(lines)).out.startswith("6 recorded")
-    found = rows(database, "SELECT body ->> '$.onceKey', body ->> '$.outcome.unpaid' FROM ledger ORDER BY seq")
+    found = rows(
+        database,
+        "SELECT readable(body) ->> '$.onceKey', readable(body) ->> '$.outcome.unpaid' FROM ledger ORDER BY seq",
+    )
     assert found == [("task-0", None), ("task-1", None), *[("task-0", "once"), ("task-1", "once")] * 2]
     assert run("import", "-", "--store", store_url, stdin=ndjson(lines)).out.startswith("0 recorded, 6 already there")
     changed = [one | {"onceKey": "another"} for one in lines]

@@ -93,7 +93,7 @@ class TestCommand:
 
     def test_the_zone_is_known_before_the_first_event(self, run: Run, store_url: str, database: Path) -> None:
         run(*self.ARGUMENTS, "--store", store_url)
-        first = rows(database, "SELECT DISTINCT body ->> '$.kind' FROM ledger WHERE seq = 1")
+        first = rows(database, "SELECT DISTINCT readable(body) ->> '$.kind' FROM ledger WHERE seq = 1")
         assert first == [("profile",)]
 
     def test_nothing_lies_in_the_future(self, run: Run, store_url: str) -> None:

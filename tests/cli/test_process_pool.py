@@ -34,7 +34,7 @@ def test_two_processes_rebuild_what_one_did(run: Run, store_url: str, database: 
 
 
 def test_two_processes_find_what_one_finds(run: Run, store_url: str, database: Path) -> None:
-    rows(database, "UPDATE ledger SET body = json_set(body, '$.outcome.level', 77) WHERE seq = 1")
+    rows(database, "UPDATE ledger SET body = packed(json_set(readable(body), '$.outcome.level', 77)) WHERE seq = 1")
     rows(database, "UPDATE standings SET points = points + 1 WHERE board = 'all' AND user_id = 'user-007'")
     alone, shared = (run("verify", "--store", store_url, "--processes", count) for count in (1, 2))
     assert alone.code == 1
@@ -44,7 +44,7 @@ def test_two_processes_find_what_one_finds(run: Run, store_url: str, database: P
 
 
 def test_an_entry_that_cannot_be_read_is_one_sentence(run: Run, store_url: str, database: Path) -> None:
-    rows(database, "UPDATE ledger SET body = '{broken' WHERE user_id = 'user-700' AND seq = 1")
+    rows(database, "UPDATE ledger SET body = CAST('{broken' AS BLOB) WHERE user_id = 'user-700' AND seq = 1")
     done = run("verify", "--store", store_url, *SHARED)
     assert (done.code, len(done.err.splitlines())) == (2, 1)
     assert "cannot read" in done.err

@@ -27,7 +27,8 @@ class TestVerify:
         ("tampering", "told"),
         [
             (
-                "UPDATE ledger SET body = json_set(body, '$.outcome.points', 500) WHERE user_id = 'user-3' AND seq = 9",
+                "UPDATE ledger SET body = packed(json_set(readable(body), '$.outcome.points', 500)) "
+                "WHERE user_id = 'user-3' AND seq = 9",
                 "user 'user-3', entry 9: recorded outcome",
             ),
             ("DELETE FROM ledger WHERE user_id = 'user-2' AND seq = 5", "user 'user-2', entry 6: the entry before it"),
@@ -57,14 +58,14 @@ class TestVerify:
         assert done.out.splitlines()[-1].endswith((" difference", " differences"))
 
     def test_an_entry_that_cannot_be_read_is_one_sentence(self, run: Run, store_url: str, database: Path) -> None:
-        rows(database, "UPDATE ledger SET body = '{broken' WHERE user_id = 'user-3' AND seq = 9")
+        rows(database, "UPDATE ledger SET body = CAST('{broken' AS BLOB) WHERE user_id = 'user-3' AND seq = 9")
         done = run("verify", "--store", store_url)
         assert (done.code, len(done.err.splitlines())) == (2, 1)
 
     def test_many_differences_are_counted_and_the_first_are_shown(
         self, run: Run, store_url: str, database: Path
     ) -> None:
-        rows(database, "UPDATE ledger SET body = json_set(body, '$.outcome.level', 77)")
+        rows(database, "UPDATE ledger SET body = packed(json_set(readable(body), '$.outcome.level', 77))")
         done = run("verify", "--store", store_url)
         assert done.code == 1
         assert len(done.err.splitlines()) == 51

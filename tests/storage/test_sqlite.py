@@ -8,13 +8,14 @@ from collections import Counter
 from pathlib import Path
 
 import apsw
+import msgspec
 import pytest
 
 from laurels import StoreError, StoreIncompatible, StoreUnavailable
 from laurels.application.maintenance.verification import verify
 from laurels.application.ports.boards import Holder
 from laurels.bootstrap import open_service, open_store, store_exists
-from laurels.domain.ledger import Award
+from laurels.domain.ledger import Award, EntryBody
 from laurels.domain.point_ranges import LEVELS
 from laurels.domain.progress import Progress
 from laurels.domain.ranking import Visibility
@@ -22,7 +23,7 @@ from laurels.storage.packing import pack
 from laurels.storage.sqlite import SQLiteStore
 from laurels.storage.sqlite import database as database_module
 from laurels.storage.sqlite.projections import counts, holders
-from laurels.storage.sqlite.schema import MIGRATIONS
+from laurels.storage.sqlite.schema import MIGRATIONS, teach
 from laurels.testing.builders import NOON, VERSION, event_entry, history, project
 
 # Processes that open one new file after another, each at the same moment, and append to it.
@@ -99,6 +100,18 @@ def finish(process: subprocess.Popen[str], say: str = "") -> str:
     return said
 
 
+def _make(connection: apsw.Connection, version: int) -> None:
+    """Make an empty database of an older version."""
+    teach(connection)
+    for step in MIGRATIONS[:version]:
+        connection.execute(step)
+    connection.execute(f"PRAGMA user_version = {version}")
+
+
+def _json(body: EntryBody) -> str:
+    return msgspec.json.encode(body).decode()
+
+
 class TestSchema:
     """Making the tables, and refusing what others made."""
 
@@ -125,21 +138,38 @@ class TestSchema:
         for version in range(len(MIGRATIONS) + 1):
             path = database.with_name(f"version {version}.db")
             connection = apsw.Connection(str(path))
-            for step in MIGRATIONS[:version]:
-                connection.execute(step)
-            connection.execute(f"PRAGMA user_version = {version}")
+            _make(connection, version)
             connection.close()
             assert await store_exists(f"sqlite:///{path}") is (version > 0)
             store = await SQLiteStore.open(path)
             assert await store.ledger.append(history()) == frozenset()
             await store.close()
 
+    async def test_entries_of_before_are_packed_and_stay_what_they_were(self, database: Path) -> None:
+        entries = history("ada", 3)
+        kept = [(each.user_id, each.seq, each.event_id, each.recorded_at, _json(each.body)) for each in entries]
+        connection = apsw.Connection(str(database))
+        _make(connection, 15)
+        connection.executemany(
+            "INSERT INTO ledger (user_id, seq, event_id, recorded_at, body) VALUES (?, ?, ?, ?, ?)", kept
+        )
+        connection.close()
+        store = await SQLiteStore.open(database)
+        assert await store.ledger.entries("ada") == entries
+        assert await store.ledger.append(entries) == {"ada"}
+        mark = (await store.ledger.written_since("0:0", 100)).next
+        connection = apsw.Connection(str(database))
+        assert connection.execute("SELECT DISTINCT hex(substr(body, 1, 1)) FROM ledger").fetchall() == [("01",)]
+        connection.execute("DELETE FROM ledger")
+        connection.close()
+        await store.ledger.append(history("eve", 1))
+        assert (await store.ledger.written_since(mark, 100)).users == {"eve": (1, 1)}
+        await store.close()
+
     async def test_who_stood_on_boards_before_there_were_counts_is_counted(self, database: Path) -> None:
         points = [-70, -1, 0, 5, 5, 31, 32, 4_000, 2**62]
         connection = apsw.Connection(str(database))
-        for step in MIGRATIONS[:2]:
-            connection.execute(step)
-        connection.execute("PRAGMA user_version = 2")
+        _make(connection, 2)
         connection.executemany(
             "INSERT INTO standings VALUES ('all', ?, ?, 1, 0, 1)", [(f"{n}", each) for n, each in enumerate(points)]
         )

@@ -17,6 +17,7 @@ from laurels.bootstrap import open_service
 from laurels.storage.packing import unpack
 from laurels.testing.builders import learning_event, project, small_rulebook
 from laurels.testing.clocks import SettableClock
+from tests.entry_bodies import teach_bodies
 
 
 @pytest.fixture
@@ -40,6 +41,7 @@ async def recorded(laurels: Service, clock: SettableClock) -> Service:
 def tamper(database: Path, statement: str) -> None:
     """Change the file behind the store's back."""
     connection = apsw.Connection(str(database))
+    teach_bodies(connection)
     # A snapshot as JSON, and back.
     connection.create_scalar_function("opened", lambda *given: msgspec.json.encode(unpack(given[0])).decode(), 1)  # pyright: ignore  the driver's stubs
     connection.create_scalar_function("closed", lambda *given: given[0].encode(), 1)  # pyright: ignore  the driver's stubs
@@ -73,23 +75,23 @@ class TestVerifyOfTheLedger:
     @pytest.mark.parametrize(
         "change",
         [
-            "json_set(body, '$.outcome.points', 500)",
-            "json_set(body, '$.outcome.totalPoints', 500)",
-            "json_set(body, '$.outcome.level', 9)",
-            "json_set(body, '$.outcome.leveledUp', json('true'))",
-            "json_set(body, '$.outcome.awards', json('[]'))",
-            "json_set(body, '$.outcome.awards[0].points', 11)",
-            "json_set(body, '$.outcome.awards[0].earnedAt', 0)",
-            "json_set(body, '$.eventType', 'talk')",
-            "json_set(body, '$.at', 0)",
+            "json_set(readable(body), '$.outcome.points', 500)",
+            "json_set(readable(body), '$.outcome.totalPoints', 500)",
+            "json_set(readable(body), '$.outcome.level', 9)",
+            "json_set(readable(body), '$.outcome.leveledUp', json('true'))",
+            "json_set(readable(body), '$.outcome.awards', json('[]'))",
+            "json_set(readable(body), '$.outcome.awards[0].points', 11)",
+            "json_set(readable(body), '$.outcome.awards[0].earnedAt', 0)",
+            "json_set(readable(body), '$.eventType', 'talk')",
+            "json_set(readable(body), '$.at', 0)",
         ],
     )
     async def test_a_changed_fact_is_found(self, recorded: Service, database: Path, change: str) -> None:
         # The third run brings a badge, so there is an award to tamper with.
         tamper(
             database,
-            f"UPDATE ledger SET body = {change} "
-            "WHERE user_id = 'bob' AND seq = 5 AND body ->> '$.outcome.awards' IS NOT NULL",
+            f"UPDATE ledger SET body = packed({change}) "
+            "WHERE user_id = 'bob' AND seq = 5 AND readable(body) ->> '$.outcome.awards' IS NOT NULL",
         )
         assert said_of(await verify(recorded.store, recorded.rulebook), "bob")
 
@@ -97,7 +99,7 @@ class TestVerifyOfTheLedger:
         award = '{"badgeId":"first","points":10,"earnedAt":1773489600000}'
         tamper(
             database,
-            f"UPDATE ledger SET body = json_set(body, '$.outcome.awards', json('[{award}]')) "
+            f"UPDATE ledger SET body = packed(json_set(readable(body), '$.outcome.awards', json('[{award}]'))) "
             "WHERE user_id = 'bob' AND seq = 2",
         )
         assert "'first' is awarded again" in said_of(await verify(recorded.store, recorded.rulebook), "bob")
@@ -109,7 +111,8 @@ class TestVerifyOfTheLedger:
         assert (await verify(recorded.store, generous)).is_clean
         tamper(
             database,
-            "UPDATE ledger SET body = json_set(body, '$.outcome.points', 500) WHERE user_id = 'bob' AND seq = 3",
+            "UPDATE ledger SET body = packed(json_set(readable(body), '$.outcome.points', 500)) "
+            "WHERE user_id = 'bob' AND seq = 3",
         )
         assert "sum of the ledger" in said_of(await verify(recorded.store, generous), "bob")
 

@@ -108,7 +108,11 @@ class TestAWholeDatabase:
         client[name]["learningevents"].insert_one(older.plain_event())
         client[name]["users"].insert_one(older.plain_user(totalPoints=105))
         run("import", "--from-mongo", source, "--store", store_url)
-        rows(database, f"UPDATE ledger SET body = json_set(body, {tampering}) WHERE body ->> 'kind' = 'migration'")
+        rows(
+            database,
+            f"UPDATE ledger SET body = packed(json_set(readable(body), {tampering})) "
+            "WHERE readable(body) ->> 'kind' = 'migration'",
+        )
         found = run("verify", "--store", store_url)
         assert found.code == 1
         assert told in found.err

@@ -12,21 +12,19 @@ import apsw
 import msgspec
 
 from laurels.application.ports.ledger import LATER_LIMIT, Loaded, Written
-from laurels.domain.ledger import Entry, EntryBody
+from laurels.domain.ledger import Entry
 from laurels.storage.packing import unpack
 from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
 from laurels.storage.sqlite.database import Concern, Database, data_version, reading, writing
+from laurels.storage.sqlite.packed_bodies import pack_body, unpack_body
 from laurels.storage.sqlite.tombstones import NUMBER, DeletionCache, find_tombstones
 
 # Seconds between two looks for what others wrote, while somebody watches.
 WATCH_INTERVAL = 0.2
 
-Row = tuple[str, int, str | None, int, str]
+Row = tuple[str, int, str | None, int, bytes]
 
 _BY_SEQ = attrgetter("seq")
-
-_encode_body = msgspec.json.Encoder().encode
-_decode_body = msgspec.json.Decoder(EntryBody).decode
 
 # Only if nobody was deleted since it was last known who was: in the statement itself, where nobody can come in between.
 _INSERT = MultiRowInsert("INSERT INTO ledger (user_id, seq, event_id, recorded_at, body)", 5, guard=f"{NUMBER} = ?")
@@ -172,10 +170,7 @@ def _load(
 
 
 def _append(connection: apsw.Connection, entries: Sequence[Entry], deletions: DeletionCache) -> frozenset[str]:
-    lines = [
-        (entry.user_id, entry.seq, entry.event_id, entry.recorded_at, _encode_body(entry.body).decode())
-        for entry in entries
-    ]
+    lines = [(entry.user_id, entry.seq, entry.event_id, entry.recorded_at, pack_body(entry.body)) for entry in entries]
     # Neighbours in the indexes follow each other: a batch then walks through their pages once.
     lines.sort(key=itemgetter(0))
     users = {line[0] for line in lines}
@@ -193,7 +188,7 @@ def _append(connection: apsw.Connection, entries: Sequence[Entry], deletions: De
 def entry_of(row: tuple[Any, ...]) -> Entry:
     """The entry that a row of the ledger holds."""
     user_id, seq, event_id, recorded_at, body = row
-    return Entry(user_id, seq, event_id, recorded_at, _decode_body(body))
+    return Entry(user_id, seq, event_id, recorded_at, unpack_body(body))
 
 
 def _write(connection: apsw.Connection, lines: list[Row], deletions: DeletionCache) -> bool:

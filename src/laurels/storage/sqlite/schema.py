@@ -13,6 +13,7 @@ import apsw
 from laurels.domain.point_ranges import LEVELS, WIDTH
 from laurels.errors import StoreIncompatible
 from laurels.storage.sqlite.connection import rows, transaction
+from laurels.storage.sqlite.packed_bodies import repacked
 from laurels.storage.sqlite.projections.holders import MAKE as MAKE_HOLDERS
 from laurels.storage.sqlite.projections.holders import MAKE_EARNED, fill_earned
 
@@ -35,6 +36,20 @@ _FILL_LEVELS = "".join(
     for level in range(1, LEVELS)
 )
 
+_LEDGER_INDEXES = """
+    -- A user's entries in order; two writers cannot both make a user's next entry.
+    CREATE UNIQUE INDEX ledger_user_seq ON ledger (user_id, seq);
+    -- Is this event recorded already? (Entries that are no events have no id and do not collide.)
+    CREATE UNIQUE INDEX ledger_user_event ON ledger (user_id, event_id) WHERE event_id IS NOT NULL;
+    """
+_LEDGER_ENDS = """
+    CREATE TRIGGER ledger_end_deleted AFTER DELETE ON ledger
+    WHEN old.pos > (SELECT coalesce(max(pos), 0) FROM ledger)
+    BEGIN
+        INSERT INTO ledger_ends (pos) SELECT coalesce(max(pos), 0) FROM ledger;
+    END;
+    """
+
 # Forward only: each step runs once, in one transaction, under the write lock; PRAGMA user_version counts them.
 MIGRATIONS = (
     """
@@ -47,11 +62,9 @@ MIGRATIONS = (
         recorded_at INTEGER NOT NULL,
         body        TEXT    NOT NULL
     ) STRICT;
-    -- A user's entries in order; two writers cannot both make a user's next entry.
-    CREATE UNIQUE INDEX ledger_user_seq ON ledger (user_id, seq);
-    -- Is this event recorded already? (Entries that are no events have no id and do not collide.)
-    CREATE UNIQUE INDEX ledger_user_event ON ledger (user_id, event_id) WHERE event_id IS NOT NULL;
-
+    """
+    + _LEDGER_INDEXES
+    + """
     CREATE TABLE progress (
         user_id TEXT    PRIMARY KEY,
         seq     INTEGER NOT NULL,
@@ -181,12 +194,8 @@ MIGRATIONS = (
     -- A position at the end of the ledger is given again once its entry is deleted: whoever went on from there has to
     -- know. Costs what is recorded nothing.
     CREATE TABLE ledger_ends (number INTEGER PRIMARY KEY AUTOINCREMENT, pos INTEGER NOT NULL) STRICT;
-    CREATE TRIGGER ledger_end_deleted AFTER DELETE ON ledger
-    WHEN old.pos > (SELECT coalesce(max(pos), 0) FROM ledger)
-    BEGIN
-        INSERT INTO ledger_ends (pos) SELECT coalesce(max(pos), 0) FROM ledger;
-    END;
-    """,
+    """
+    + _LEDGER_ENDS,
     """
     -- When to look whether there is something to tell an endpoint of a user because time has passed.
     CREATE TABLE webhook_reminders (
@@ -260,6 +269,22 @@ MIGRATIONS = (
     """,
     MAKE_HOLDERS,
     MAKE_EARNED,
+    """
+    -- Entry bodies are packed from now on.
+    CREATE TABLE packed (
+        pos         INTEGER PRIMARY KEY,
+        user_id     TEXT    NOT NULL,
+        seq         INTEGER NOT NULL,
+        event_id    TEXT,
+        recorded_at INTEGER NOT NULL,
+        body        BLOB    NOT NULL
+    ) STRICT;
+    INSERT INTO packed SELECT pos, user_id, seq, event_id, recorded_at, packed_body(body) FROM ledger;
+    DROP TABLE ledger;
+    ALTER TABLE packed RENAME TO ledger;
+    """
+    + _LEDGER_INDEXES
+    + _LEDGER_ENDS,
 )
 # What no statement can do, after a step, in the same transaction.
 _FILLS: Mapping[str, Callable[[apsw.Connection], None]] = MappingProxyType({MAKE_EARNED: fill_earned})
@@ -296,11 +321,22 @@ def migrate(connection: apsw.Connection) -> None:
                 f"The database has schema version {version}, this Laurels knows {len(MIGRATIONS)}. "
                 "Use the newer Laurels that wrote it."
             )
+        teach(connection)
         for step in MIGRATIONS[version:]:
             rows(connection, step)
             if fill := _FILLS.get(step):
                 fill(connection)
         rows(connection, f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def teach(connection: apsw.Connection) -> None:
+    """Let the steps of a connection use `packed_body(text)`."""
+    # The driver's stubs leave the type of buffers open on this Python.
+    connection.create_scalar_function("packed_body", _packed_body, 1, deterministic=True)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _packed_body(*given: object) -> bytes:
+    return repacked(str(given[0]))
 
 
 def _version(connection: apsw.Connection) -> int:

@@ -1,0 +1,151 @@
+"""An entry body as few bytes: what a row of the ledger holds, and nearly every row is an event.
+
+An event is a byte that names the format, then its fields in an order of their own as msgpack, without those that are
+empty at the end. A third as long as JSON, and as quick. Every other body is rare and stays JSON, which begins with a
+brace; so did the events that older versions wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from laurels.domain.amounts import NONE, Amounts
+from laurels.domain.ledger import Award, Boosted, EntryBody, EventRecorded, Outcome, Unpaid
+
+# The first byte. Another layout takes the next number; what has been written is never read in another way.
+_EVENT = b"\x01"
+
+_IMPORTED, _EXTENDS_STREAK, _LEVELED_UP = 1, 2, 4
+
+# Names that nearly every event has in its metadata. Their numbers stand in the ledger: they never change.
+_NUMBERS: Mapping[str | int, int] = MappingProxyType({"language": 0, "codeLength": 1, "sessionDuration": 2})
+_NAMES = MappingProxyType({number: str(name) for name, number in _NUMBERS.items()})
+_Number = Annotated[int, Meta(ge=0, lt=len(_NAMES))]
+
+
+class _Award(Struct, array_like=True, frozen=True, gc=False):
+    """An award of an event, earned so many milliseconds after it: nearly always 0."""
+
+    badge_id: str
+    points: int = 0
+    later: int = 0
+    currencies: Amounts = NONE
+
+
+class _Event(Struct, array_like=True, frozen=True):
+    """The layout. What is mostly empty comes last; each of these is false in Python where it is empty."""
+
+    event_type: str
+    at: int
+    points: int
+    total_points: int
+    level: int
+    rules: str
+    metadata: dict[str | _Number, Any] = {}
+    flags: int = 0
+    daily_streak: int = 0
+    awards: list[_Award] = []
+    offset: int = 0
+    once_key: str | None = None
+    unpaid: Unpaid | None = None
+    grace: int = 0
+    boost: tuple[str, int] | None = None
+    currencies: Amounts = NONE
+    returned: int = 0
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Event).decode
+_encode_json = msgspec.json.Encoder().encode
+_decode_json = msgspec.json.Decoder(EntryBody).decode
+
+
+def pack_body(body: EntryBody) -> bytes:
+    """What `unpack_body` makes the same body of."""
+    if isinstance(body, EventRecorded):
+        try:
+            return _EVENT + _encode(_values_of(body))
+        except OverflowError:
+            # An integer beyond 64 bits, in metadata or a sum without bounds: only JSON has room for it.
+            pass
+    return _encode_json(body)
+
+
+def unpack_body(packed: bytes) -> EntryBody:
+    """The body that was packed. Raises MsgspecError."""
+    if packed[:1] != _EVENT:
+        return _decode_json(packed)
+    read = _decode(memoryview(packed)[1:])
+    flags = read.flags
+    return EventRecorded(
+        event_type=read.event_type,
+        at=read.at,
+        outcome=Outcome(
+            points=read.points,
+            total_points=read.total_points,
+            level=read.level,
+            rules=read.rules,
+            offset=read.offset,
+            grace=read.grace,
+            leveled_up=flags & _LEVELED_UP > 0,
+            awards=[Award(each.badge_id, each.points, read.at + each.later, each.currencies) for each in read.awards],
+            unpaid=read.unpaid,
+            boost=None if read.boost is None else Boosted(*read.boost),
+            currencies=read.currencies,
+            returned=read.returned,
+        ),
+        metadata={_NAMES[name] if isinstance(name, int) else name: value for name, value in read.metadata.items()},
+        daily_streak=read.daily_streak,
+        extends_streak=flags & _EXTENDS_STREAK > 0,
+        once_key=read.once_key,
+        is_imported=flags & _IMPORTED > 0,
+    )
+
+
+def repacked(body: str) -> bytes:
+    """What versions kept as JSON that did not pack yet. A text that cannot be read stays, for `verify` to find."""
+    try:
+        return pack_body(_decode_json(body))
+    except msgspec.MsgspecError:
+        return body.encode()
+
+
+def _values_of(body: EventRecorded) -> list[object]:
+    outcome, at = body.outcome, body.at
+    values: list[object] = [
+        body.event_type,
+        at,
+        outcome.points,
+        outcome.total_points,
+        outcome.level,
+        outcome.rules,
+        {_NUMBERS.get(name, name): value for name, value in body.metadata.items()},
+        (_IMPORTED if body.is_imported else 0)
+        | (_EXTENDS_STREAK if body.extends_streak else 0)
+        | (_LEVELED_UP if outcome.leveled_up else 0),
+        body.daily_streak,
+        [_award_of(award, at) for award in outcome.awards],
+        outcome.offset,
+        body.once_key,
+        outcome.unpaid,
+        outcome.grace,
+        None if outcome.boost is None else (outcome.boost.boost_id, outcome.boost.points),
+        outcome.currencies,
+        outcome.returned,
+    ]
+    while not values[-1]:
+        values.pop()
+    return values
+
+
+def _award_of(award: Award, at: int) -> tuple[object, ...]:
+    if award.currencies:
+        return award.badge_id, award.points, award.earned_at - at, award.currencies
+    if award.earned_at != at:
+        return award.badge_id, award.points, award.earned_at - at
+    return award.badge_id, award.points
