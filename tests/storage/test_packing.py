@@ -39,7 +39,7 @@ def progresses(draw: st.DrawFn) -> Progress:
         visibility=draw(st.sampled_from(Visibility)),
         zones=[(0, "Europe/Vienna"), (5, "UTC")],
         gauges={3: draw(st.integers(0, 2**70))},
-        parts={1: {"739266=python": 1}},
+        parts={1: {739_266: {"python", 5}, 0: 3}},
         once=draw(st.binary(max_size=16)),
         revoked=badges[:1],
         runs=[(draw(_NUMBERS), draw(_NUMBERS)) for _ in badges],

@@ -192,7 +192,7 @@ def observe_event(
         hour = 1 << moment.hour
         if not active.hours & hour:
             active.hours |= hour
-            for update in rulebook.hourly_updates:
+            for update in rulebook.hourly_updates[24 * (moment.weekday - 1) + moment.hour]:
                 update(progress, metadata, moment, reached)
     return reached
 
@@ -250,10 +250,7 @@ def adjust(progress: Progress, points: int, rulebook: Rulebook) -> list[int]:
     """Change the total by points that belong to no day. Returns the badges that they may bring."""
     before = progress.earned_points
     progress.total_points += points
-    reached: list[int] = []
-    for measure in rulebook.points_measures:
-        reached += measure.crossed(before, before + points)
-    return reached
+    return list(rulebook.points_targets.crossed(before, before + points))
 
 
 def take_repairs(
@@ -349,5 +346,4 @@ def _earn(
     # `earned_points`, without the call.
     before = progress.total_points + progress.spent
     progress.total_points += points
-    for measure in rulebook.points_measures:
-        reached += measure.crossed(before, before + points)
+    reached += rulebook.points_targets.crossed(before, before + points)

@@ -35,6 +35,13 @@ SHAPE = 8
 ZONE_REST = 7 * MS_PER_DAY
 
 
+Label = int | str
+"""A distinct value of a measure: itself, where it is short, and else a name that no other value has."""
+
+Part = int | set[Label]
+"""What a measure holds of one day, week or month (0 where it asks for all time): an amount, or the distinct values."""
+
+
 class DayTotals(Struct, array_like=True, gc=False):
     """A day's number of events and their points (badges not included), and the hours with an event, a bit each."""
 
@@ -129,7 +136,7 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     zones: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     migrated: dict[str, int] = field(default_factory=dict[str, int])
     gauges: dict[int, int] = field(default_factory=dict[int, int])
-    parts: dict[int, dict[str, int]] = field(default_factory=dict[int, dict[str, int]])
+    parts: dict[int, dict[int, Part]] = field(default_factory=dict[int, dict[int, Part]])
     # Empty by a literal, which snapshots then leave out.
     paid: dict[str, dict[int, DayPay]] = {}
     paid_at: dict[str, list[int]] = {}
@@ -153,6 +160,13 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     goals: list[GoalChange] = []
     # By currency. The last field: packed snapshots leave it out where it is empty.
     purses: dict[str, Purse] = {}
+
+    @property
+    def part_count(self) -> int:
+        """How many values `parts` hold, and days, weeks and months."""
+        return sum(
+            1 if isinstance(held, int) else 1 + len(held) for parts in self.parts.values() for held in parts.values()
+        )
 
     @property
     def time_zone(self) -> str:

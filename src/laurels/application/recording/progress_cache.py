@@ -200,7 +200,14 @@ class ProgressCache:
 
 def _weight_of(progress: Progress) -> int:
     """Roughly how many small objects it holds."""
-    parts = sum(map(len, progress.parts.values()))
     paid = sum(map(len, progress.paid.values())) + sum(map(len, progress.paid_at.values()))
     own = len(progress.languages) + (len(_encode(progress.preferences)) // 6 if progress.preferences else 0)
-    return 16 + 2 * len(progress.days) + len(progress.awards) + parts + paid + own + len(progress.once) // 128
+    return (
+        16
+        + 2 * len(progress.days)
+        + len(progress.awards)
+        + progress.part_count
+        + paid
+        + own
+        + len(progress.once) // 128
+    )

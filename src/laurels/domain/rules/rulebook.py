@@ -37,7 +37,14 @@ from laurels.domain.rules.badges.criteria import (
     Within,
     signature,
 )
-from laurels.domain.rules.badges.measures import SUM_SCALE, EventMeasure, MeasureUpdate, StateMeasure, measure_for
+from laurels.domain.rules.badges.measures import (
+    SUM_SCALE,
+    EventMeasure,
+    MeasureUpdate,
+    StateMeasure,
+    Targets,
+    measure_for,
+)
 from laurels.domain.rules.badges.reachability import check_reachable
 from laurels.domain.rules.badges.requirements import (
     NEVER,
@@ -130,9 +137,11 @@ class Rulebook:
         check_reachable(data, placed)
 
         self.measure_updates: dict[str, list[MeasureUpdate]] = {name: [] for name in data.event_types}
-        # These ask for no more than when an event of whatever type was: the first one in an hour tells them all.
-        self.hourly_updates: list[MeasureUpdate] = []
-        self.points_measures: list[StateMeasure] = []
+        # By the hour of the week, from Monday on. These ask for no more than when an event of whatever type was: the
+        # first one in an hour tells them all.
+        self.hourly_updates: list[list[MeasureUpdate]] = [[] for _ in range(7 * 24)]
+        # What points and levels are asked for: one look tells all badges that an event's points bring near.
+        self.points_targets = Targets()
         self.streak_measures: list[StateMeasure] = []
         self.span_measures: list[StateMeasure] = []
         self._badge_measures: list[StateMeasure] = []
@@ -349,17 +358,21 @@ class Rulebook:
     def _sort_measures(self) -> None:
         for measure in self._measures.values():
             if isinstance(measure, EventMeasure):
-                update = measure.update()
                 event_types = self._event_types_of[measure.index]
                 if measure.asks_only_when and event_types == self.measure_updates.keys():
-                    self.hourly_updates.append(update)
+                    for updates, of_hour in zip(self.hourly_updates, measure.hourly_updates(), strict=True):
+                        if of_hour is not None:
+                            updates.append(of_hour)
                     continue
+                update = measure.update()
                 for event_type in event_types:
                     self.measure_updates[event_type].append(update)
                 continue
             match measure.leaf:
                 case Points() | Level():
-                    self.points_measures.append(measure)
+                    for target, badges in measure.badges_at.items():
+                        for badge in badges:
+                            self.points_targets.add_target(target, badge)
                 case Streak():
                     self.streak_measures.append(measure)
                 case Span():

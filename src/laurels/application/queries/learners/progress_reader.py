@@ -84,6 +84,6 @@ def recent_progress(limit: int = RECENT_BYTES) -> LruCache[Progress]:
 
 
 def _progress_bytes(progress: Progress) -> int:
-    parts = len(progress.awards) + len(progress.languages) + sum(map(len, progress.parts.values()))
+    parts = len(progress.awards) + len(progress.languages) + progress.part_count
     own = 25 * len(_encode(progress.preferences)) if progress.preferences else 0
     return 4_000 + 300 * len(progress.days) + 150 * parts + own + len(progress.once)

@@ -51,13 +51,22 @@ def seen_earned_at(progress: Progress) -> list[int]:
 
 def is_held(progress: Progress, badge_id: str) -> bool:
     """Whether the user holds an award of the badge, in whatever period."""
-    return badge_id in progress.awards or any(_is_of(each, badge_id) for each in progress.awards)
+    return badge_id in progress.awards or (
+        _has_periods(progress) and any(_is_of(each, badge_id) for each in progress.awards)
+    )
 
 
 def is_only_award(progress: Progress, award_id: str) -> bool:
     """Whether the user holds no other award of the same badge: however often it is earned, it is one badge."""
+    if not _has_periods(progress):
+        return True
     badge_id, _ = badge_and_period(award_id)
     return not any(each != award_id and _is_of(each, badge_id) for each in progress.awards)
+
+
+def _has_periods(progress: Progress) -> bool:
+    # Mostly none has: then each badge has one award, and this is told far sooner than by a look at each.
+    return "@" in "\n".join(progress.awards)
 
 
 def _is_of(award_id: str, badge_id: str) -> bool:

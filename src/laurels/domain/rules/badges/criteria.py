@@ -236,7 +236,7 @@ def metadata_matcher(where: Mapping[str, Condition]) -> Callable[[Metadata], boo
 
 
 def _tester(field: str, condition: Condition) -> Matcher:
-    holds = _test(condition)
+    holds = holds_for(condition)
     key = field.removeprefix("metadata.")
     if field not in TIME_FIELDS and "." not in key:
         # By far the most frequent, and the one call less is a third of it.
@@ -245,7 +245,8 @@ def _tester(field: str, condition: Condition) -> Matcher:
     return lambda metadata, moment: holds(read(metadata, moment))
 
 
-def _test(condition: Condition) -> Callable[[Any], bool]:
+def holds_for(condition: Condition) -> Callable[[Any], bool]:
+    """A function that tells whether a value meets a condition."""
     if isinstance(condition, Range):
         low = float("-inf") if condition.min is None else condition.min
         high = float("inf") if condition.max is None else condition.max

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from operator import attrgetter
 
-from laurels.domain.progress import Progress
+from laurels.domain.progress import Label, Progress
 from laurels.domain.rules.badges.criteria import (
     TIME_FIELDS,
     Badges,
@@ -30,6 +30,7 @@ from laurels.domain.rules.badges.criteria import (
     Sum,
     Window,
     Within,
+    holds_for,
     matcher,
     reader,
 )
@@ -42,20 +43,17 @@ SUM_SCALE = 1000
 _SCALARS = (str, int, float)
 # No target lies above this, and a float past it could not be scaled.
 MAX_AMOUNT = 1_000_000_000_000
+# Integers from here on are told apart by their digits: a snapshot has no room for them.
+_LARGE = 2**63
 # Characters; longer values are told apart by a digest.
 LONGEST_LABEL = 64
 
 
-class Measure:
-    """One number of a user's progress; `top` is the highest target that anything compares it with.
+class Targets:
+    """What a number is compared with; `top` is the highest. `badges_at` maps each target to the rulebook positions of
+    the badges that ask for it."""
 
-    `badges_at` maps each target to the rulebook positions of the badges that ask for it.
-    """
-
-    scale = 1
-
-    def __init__(self, index: int) -> None:
-        self.index = index
+    def __init__(self) -> None:
         self.top = 0
         self.badges_at: dict[int, list[int]] = {}
         self._targets: list[int] = []
@@ -75,6 +73,16 @@ class Measure:
         if first == len(targets) or targets[first] > after:
             return ()
         return [badge for target in targets[first : bisect_right(targets, after)] for badge in self.badges_at[target]]
+
+
+class Measure(Targets):
+    """One number of a user's progress, and what it is compared with."""
+
+    scale = 1
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self.index = index
 
     def value(self, progress: Progress) -> int:
         """The measure's present value, in units of 1 / `scale`."""
@@ -115,8 +123,20 @@ class EventMeasure(Measure):
         Every event passes through a dozen of these, so each kind is a closure over what it needs, and none does
         another's work.
         """
+        return self._update(matcher(self.leaf.where, self.within))
+
+    def hourly_updates(self) -> list[MeasureUpdate | None]:
+        """Of a measure that `asks_only_when`, the same for each hour of the week: None where its conditions leave that
+        hour out, so that they need not be asked about each event."""
+        where = self.leaf.where
+        hours = {hour for hour in range(24) if "hour" not in where or holds_for(where["hour"])(hour)}
+        weekdays = {day for day in range(1, 8) if "weekday" not in where or holds_for(where["weekday"])(day)}
+        rest = {field: condition for field, condition in where.items() if field not in ("hour", "weekday")}
+        update = self._update(matcher(rest, self.within))
+        return [update if day in weekdays and hour in hours else None for day in range(1, 8) for hour in range(24)]
+
+    def _update(self, matches: Matcher | None) -> MeasureUpdate:
         leaf = self.leaf
-        matches = matcher(leaf.where, self.within)
         if self.is_repeated and leaf.per is not None:
             if isinstance(leaf, Distinct):
                 return _each_distinct(self, leaf, leaf.per, matches)
@@ -132,7 +152,7 @@ class EventMeasure(Measure):
     def periods(self, progress: Progress) -> dict[int, int]:
         """Of a measure that is repeated, the value of each of its windows, by their first days."""
         parts = progress.parts.get(self.index, {})
-        return {int(window): value for window, value in parts.items() if "=" not in window}
+        return {window: held if isinstance(held, int) else len(held) for window, held in parts.items()}
 
     def raise_to(self, value: int, before: int, progress: Progress, reached: list[int]) -> None:
         """Set the gauge to `value`, at most to the top target; it was `before`, which is less."""
@@ -193,8 +213,10 @@ def _best(measure: EventMeasure, leaf: Count | Sum, per: Window, matches: Matche
         parts = progress.parts.get(index)
         if parts is None:
             parts = progress.parts[index] = {}
-        window = str(window_of(moment))
-        total = parts[window] = parts.get(window, 0) + amount
+        window = window_of(moment)
+        held = parts.get(window, 0)
+        assert isinstance(held, int)  # noqa: S101  only distinct values are sets
+        total = parts[window] = held + amount
         if total > before:
             raise_to(total, before, progress, reached)
 
@@ -214,8 +236,9 @@ def _each(measure: EventMeasure, leaf: Count | Sum, per: Window, matches: Matche
         if not amount:
             return
         parts = progress.parts.setdefault(index, {})
-        window = str(window_of(moment))
+        window = window_of(moment)
         before = parts.get(window, 0)
+        assert isinstance(before, int)  # noqa: S101  only distinct values are sets
         if before < top:
             after = parts[window] = min(before + amount, top)
             reached += crossed(before, after)
@@ -227,27 +250,25 @@ def _each_distinct(measure: EventMeasure, leaf: Distinct, per: Window, matches: 
     """The number of different values of a field in every day, week or month."""
     index, top, crossed = measure.index, measure.top, measure.crossed
     window_of: Callable[[Moment], int] = attrgetter(per)
-    value_of = reader(leaf.field)
+    label_of = _label_of(leaf.field)
 
     def each_distinct(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
         if matches is not None and not matches(metadata, moment):
             return
-        value = value_of(metadata, moment)
-        if not isinstance(value, _SCALARS):
+        label = label_of(metadata, moment)
+        if label is None:
             return
         parts = progress.parts.setdefault(index, {})
-        window = str(window_of(moment))
-        name = f"{window}={_label(value)}"
-        before = parts.get(window, 0)
-        if before >= top or name in parts:
+        window = window_of(moment)
+        held = parts.setdefault(window, set())
+        if isinstance(held, int) or label in held:
             return
-        parts[name] = 1
-        after = parts[window] = before + 1
+        held.add(label)
+        after = len(held)
         if after == top:
             # As many as are asked for: which they were does not matter any more.
-            for known in [known for known in parts if known.startswith(f"{window}=")]:
-                del parts[known]
-        reached += crossed(before, after)
+            parts[window] = top
+        reached += crossed(after - 1, after)
 
     return each_distinct
 
@@ -255,25 +276,28 @@ def _each_distinct(measure: EventMeasure, leaf: Distinct, per: Window, matches: 
 def _distinct(measure: EventMeasure, leaf: Distinct, matches: Matcher | None) -> MeasureUpdate:
     """The number of different values of a field, over all time or the best within one window."""
     index, top, raise_to = measure.index, measure.top, measure.raise_to
-    value_of = reader(leaf.field)
+    label_of = _label_of(leaf.field)
     window_of: Callable[[Moment], int] | None = attrgetter(leaf.per) if leaf.per else None
 
     def distinct(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
         before = progress.gauges.get(index, 0)
         if before >= top or (matches is not None and not matches(metadata, moment)):
             return
-        value = value_of(metadata, moment)
-        if not isinstance(value, _SCALARS):
+        label = label_of(metadata, moment)
+        if label is None:
             return
         parts = progress.parts.get(index)
         if parts is None:
             parts = progress.parts[index] = {}
-        window = "" if window_of is None else str(window_of(moment))
-        name = f"{window}={_label(value)}"
-        if name in parts:
+        window = 0 if window_of is None else window_of(moment)
+        held = parts.get(window)
+        if held is None:
+            held = parts[window] = {label}
+        elif isinstance(held, int) or label in held:
             return
-        parts[name] = 1
-        total = parts[window] = parts.get(window, 0) + 1
+        else:
+            held.add(label)
+        total = len(held)
         if total > before:
             raise_to(total, before, progress, reached)
 
@@ -301,19 +325,34 @@ class StateMeasure(Measure):
         self.leaf = leaf
 
     def value(self, progress: Progress) -> int:
-        match self.leaf:
-            case Points() | Level():
-                return progress.earned_points
-            case Streak():
-                return progress.longest_streak
-            case Span():
-                return progress.last_day - progress.first_day if progress.days else 0
-            case Badges():
-                return progress.gauges.get(self.index, 0)
+        leaf = self.leaf
+        if isinstance(leaf, Points | Level):
+            return progress.earned_points
+        if isinstance(leaf, Badges):
+            return progress.gauges.get(self.index, 0)
+        if isinstance(leaf, Streak):
+            return progress.longest_streak
+        return progress.last_day - progress.first_day if progress.days else 0
 
 
-def _label(value: str | float) -> str:
+def _label_of(field: str) -> Callable[[Metadata, Moment], Label | None]:
+    """A function that reads the label of an event's value; None where it has no value to be told from others."""
+    if field in TIME_FIELDS:
+        of_moment: Callable[[Moment], int] = attrgetter(field)
+        return lambda _metadata, moment: of_moment(moment)
+    read = reader(field)
+
+    def label_of(metadata: Metadata, moment: Moment) -> Label | None:
+        value = read(metadata, moment)
+        return _label(value) if isinstance(value, _SCALARS) else None
+
+    return label_of
+
+
+def _label(value: str | float) -> Label:
     """A short name for a distinct value, never the same for two values that differ in JSON."""
+    if type(value) is int and abs(value) < _LARGE:
+        return value
     if type(value) is str:
         if len(value) <= LONGEST_LABEL and ":" not in value:
             return value
