@@ -51,6 +51,10 @@ NOON = datetime(2026, 7, 15, 12, tzinfo=UTC)
 SETTINGS: dict[str, Any] = {"deadline": None, "phases": set(Phase) - {Phase.explain}, "max_examples": share_of(33)}
 
 
+def _repacked(progress: Progress) -> Progress:
+    return unpack(pack(progress), progress.user_id, progress.version)
+
+
 class Ledger:
     """A user's ledger, written as it is while a service runs; `progress` is the live one."""
 
@@ -152,11 +156,12 @@ class TestWhatIsGiven:
         for _ in range(3):
             plain.record("read")
         assert b"urrenc" not in b"".join(msgspec.json.encode(entry.body) for entry in plain.entries)
-        packed = msgspec.msgpack.decode(pack(plain.progress))
-        # Without the purses, and each award with its three parts.
-        assert len(packed) == len(Progress.__struct_fields__) - 1
-        assert [len(award) for award in packed[Progress.__struct_fields__.index("awards")]] == [3, 3]
-        assert unpack(pack(plain.progress)) == plain.progress
+        packed = msgspec.msgpack.decode(pack(plain.progress)[1:])
+        # Neither purses nor anything else that is rare, and each award with its three parts.
+        assert isinstance(packed[-1], dict)
+        awards = next(each for each in packed if isinstance(each, list) and each)
+        assert [len(award) for award in awards] == [3, 3]
+        assert _repacked(plain.progress) == plain.progress
 
 
 class TestTakingBack:
@@ -279,6 +284,6 @@ def test_the_state_is_a_fold_of_the_ledger_and_no_balance_falls_below_zero(steps
         assert all(purse.balance >= 0 for purse in book.progress.purses.values())
         assert book.lines == book.progress.left
     assert book.folded().purses == book.progress.purses
-    assert unpack(pack(book.progress)) == book.progress
+    assert _repacked(book.progress) == book.progress
     stated = [entry.body.balance for entry in book.entries if isinstance(entry.body, CurrencySpent)]
     assert all(balance >= 0 for balance in stated)

@@ -48,7 +48,7 @@ def progresses(draw: st.DrawFn) -> Progress:
 
 @given(progresses())
 def test_what_is_unpacked_is_what_was_packed(progress: Progress) -> None:
-    assert unpack(pack(progress)) == progress
+    assert unpack(pack(progress), progress.user_id, "v") == progress
 
 
 def test_it_is_much_shorter_than_json() -> None:
@@ -62,6 +62,12 @@ def test_it_is_much_shorter_than_json() -> None:
 
 
 def test_what_is_no_snapshot_is_refused() -> None:
-    for nonsense in (b"", b"\x00", b"[]", b"{", b"\xdc\x00\x01\xa1a"):
+    for nonsense in (b"", b"\x00", b"[]", b"{", b"\x02", b"\x02\x91\xa1a"):
         with pytest.raises(msgspec.MsgspecError):
-            unpack(nonsense)
+            unpack(nonsense, "ada", "v")
+
+
+def test_a_snapshot_of_an_older_layout_is_as_good_as_none() -> None:
+    # The user, the version and thirty other fields, as they were kept before there was a byte that says so.
+    older = msgspec.msgpack.encode(["ada", "v", *range(30)])
+    assert unpack(older, "ada", "v") == Progress(user_id="ada", version="")

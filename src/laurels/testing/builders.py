@@ -92,7 +92,7 @@ def progress(user_id: str = "ada", seq: int = 1, *, points: int = 5, version: st
         },
         preferences={"theme": "dark", "ratio": 0.1},
         zones=[(0, "Europe/Lisbon")],
-        parts={3: {"2026=python": 1}},
+        parts={3: {739_266: {"python", 5}, 739_267: 2}},
         purses={"coins": Purse(5, 2)},
     )
 

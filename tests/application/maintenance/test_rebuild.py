@@ -43,7 +43,7 @@ def tamper(database: Path, statement: str) -> None:
     connection = apsw.Connection(str(database))
     teach_bodies(connection)
     # A snapshot as JSON, and back.
-    connection.create_scalar_function("opened", lambda *given: msgspec.json.encode(unpack(given[0])).decode(), 1)  # pyright: ignore  the driver's stubs
+    connection.create_scalar_function("opened", lambda *given: msgspec.json.encode(unpack(*given)).decode(), 3)  # pyright: ignore  the driver's stubs
     connection.create_scalar_function("closed", lambda *given: given[0].encode(), 1)  # pyright: ignore  the driver's stubs
     connection.execute(statement)
     assert connection.changes() > 0, "nothing was tampered with"
@@ -145,12 +145,12 @@ class TestVerifyOfTheProjections:
     @pytest.mark.parametrize(
         "change",
         [
-            "state = closed(json_set(opened(state), '$.totalPoints', 500))",
-            "state = closed(json_set(opened(state), '$.awards.extra', "
+            "state = closed(json_set(opened(state, user_id, version), '$.totalPoints', 500))",
+            "state = closed(json_set(opened(state, user_id, version), '$.awards.extra', "
             """json('{"badgeId":"extra","points":0,"earnedAt":0}')))""",
-            "state = closed(json_remove(opened(state), '$.longestStreak'))",
-            "state = closed(json_remove(opened(state), '$.gauges'))",
-            "state = closed(json_set(opened(state), '$.displayName', 'Bobby'))",
+            "state = closed(json_remove(opened(state, user_id, version), '$.longestStreak'))",
+            "state = closed(json_remove(opened(state, user_id, version), '$.gauges'))",
+            "state = closed(json_set(opened(state, user_id, version), '$.displayName', 'Bobby'))",
             "card = json_set(card, '$.totalPoints', 500)",
             "card = json_set(card, '$.displayName', 'Bobby')",
             "card = json_set(card, '$.badges', json('[]'))",
@@ -223,9 +223,9 @@ class TestRebuild:
     @pytest.mark.parametrize(
         "statement",
         [
-            "UPDATE progress SET state = closed(json_set(opened(state), '$.totalPoints', 500)), "
+            "UPDATE progress SET state = closed(json_set(opened(state, user_id, version), '$.totalPoints', 500)), "
             "card = json_set(card, '$.level', 7)",
-            "UPDATE progress SET seq = 1000, state = closed(json_set(opened(state), '$.seq', 1000))",
+            "UPDATE progress SET seq = 1000, state = closed(json_set(opened(state, user_id, version), '$.seq', 1000))",
             "UPDATE progress SET state = x'00'",
             "UPDATE standings SET points = 1, seq = 1000",
             "DELETE FROM standings",

@@ -41,6 +41,7 @@ from laurels.domain.rules.rulebook import Rulebook
 # Seconds after which a deletion or a merge that was under way is looked at again.
 _UNDER_WAY = 1.0
 MEND = "`laurels rebuild` makes them again"
+_FIELDS = sorted((each.name, each.encode_name) for each in msgspec.structs.fields(Progress))
 
 
 class Difference(Struct, frozen=True):
@@ -262,12 +263,10 @@ def _projection_differences(
 ) -> list[str]:
     problems: list[str] = []
     if snapshot.version == rulebook.measures_version:
-        ours, theirs = msgspec.to_builtins(progress), msgspec.to_builtins(snapshot)
-        problems += [
-            f"snapshot: {name} is {_short(theirs.get(name))}, the ledger gives {_short(ours.get(name))}"
-            for name in sorted(ours.keys() | theirs.keys())
-            if ours.get(name) != theirs.get(name)
-        ]
+        for name, wire_name in _FIELDS:
+            ours, theirs = getattr(progress, name), getattr(snapshot, name)
+            if ours != theirs:
+                problems.append(f"snapshot: {wire_name} is {_short(theirs)}, the ledger gives {_short(ours)}")
     card = card_of(progress, rulebook)
     if card != projected.card:
         problems.append(f"card: {_short(projected.card)}, the ledger gives {_short(card)}")

@@ -96,7 +96,7 @@ def progress_of(user: Document) -> Progress:
     """The progress kept in a user's document. Raises MsgspecError where it cannot be read."""
     state = user["state"]
     # What an older version wrote is text.
-    progress = unpack(state if isinstance(state, bytes) else state.encode())
+    progress = unpack(state if isinstance(state, bytes) else state.encode(), user["userId"], user["version"])
     # It is the document's own field that says from where on readers fold.
     progress.seq = user["seq"]
     return progress

@@ -157,7 +157,7 @@ async def _fill_later(database: Database, known_seqs: Mapping[str, int | None], 
     from_seq = {user_id: seq or 0 for user_id, seq in known_seqs.items()}
     if unknown:
         async for user in database["users"].find(
-            {"userId": {"$in": unknown}, "version": version}, {"userId": 1, "seq": 1, "state": 1}
+            {"userId": {"$in": unknown}, "version": version}, {"userId": 1, "version": 1, "seq": 1, "state": 1}
         ):
             # A snapshot that cannot be read is as good as none: the ledger has it all.
             try:

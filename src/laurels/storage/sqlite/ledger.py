@@ -148,7 +148,7 @@ def _load(
             for user_id, seq, state in rows(connection, _SNAPSHOTS, (_json(unknown), version)):
                 # A snapshot that cannot be read is as good as none: the ledger has it all.
                 with suppress(msgspec.MsgspecError):
-                    loaded.snapshots[user_id] = unpack(state)
+                    loaded.snapshots[user_id] = unpack(state, user_id, version)
                     from_seq[user_id] = seq
         found = rows(connection, _LATER, (_json(sorted(from_seq.items())),))
         if found and found[0][0] is None:

@@ -95,7 +95,7 @@ class SQLiteSnapshots(Concern):
             states = rows(
                 connection,
                 """
-                SELECT p.user_id, p.seq, p.card, p.state
+                SELECT p.user_id, p.seq, p.version, p.card, p.state
                 FROM json_each(?) AS asked JOIN progress AS p ON p.user_id = asked.value
                 """,
                 (asked,),
@@ -109,8 +109,8 @@ class SQLiteSnapshots(Concern):
                 (asked,),
             )
         found: dict[str, Projected] = {}
-        for user_id, seq, card, state in states:
-            progress = unpack(state)
+        for user_id, seq, version, card, state in states:
+            progress = unpack(state, user_id, version)
             # It is the column that says from where on readers fold.
             progress.seq = seq
             found[user_id] = Projected(progress, _decode_card(card), {})
