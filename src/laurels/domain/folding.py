@@ -239,9 +239,8 @@ def hold(progress: Progress, award: Award, rulebook: Rulebook, *, is_dated: bool
     if measures and is_only_award(progress, award.badge_id):
         gauges = progress.gauges
         for measure in measures:
-            before = gauges.get(measure.index, 0)
-            gauges[measure.index] = before + 1
-            reached += measure.crossed(before, before + 1)
+            held = gauges[measure.index] = gauges.get(measure.index, 0) + 1
+            reached += measure.badges_at.get(held, ())
     reached += rulebook.dependents.get(badge.id, ())
     return reached
 

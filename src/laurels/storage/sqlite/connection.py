@@ -20,6 +20,8 @@ from laurels.errors import StoreError, StoreIncompatible, StoreUnavailable
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 10_000
+# Characters of a statement from which on the driver does not keep it prepared.
+_LONGEST_KEPT = 16_384
 
 
 def connect(
@@ -99,7 +101,9 @@ class MultiRowInsert:
             values = f"VALUES {','.join([row] * size)}"
             # As a limit it is worked out once for the statement, and not for each row.
             guarded = f"SELECT * FROM ({values}) LIMIT iif({guard}, -1, 0)"
-            self._statements[size] = f"{head} {guarded if guard else values} {tail}"
+            statement = f"{head} {guarded if guard else values} {tail}"
+            if len(statement) < _LONGEST_KEPT:
+                self._statements[size] = statement
 
     def run(
         self, connection: apsw.Connection, lines: Sequence[tuple[object, ...]], guarded_by: Sequence[object] = ()
@@ -109,7 +113,7 @@ class MultiRowInsert:
         `guarded_by` are the values of the guard. False: it did not hold, and nothing was inserted.
         """
         start = 0
-        for size in self._SIZES:
+        for size in self._statements:
             while len(lines) - start >= size:
                 values = [value for line in lines[start : start + size] for value in line]
                 rows(connection, self._statements[size], [*values, *guarded_by])

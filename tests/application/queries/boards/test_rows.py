@@ -33,7 +33,7 @@ class TestRanks:
         for number, points in enumerate(POINTS):
             await project(store, f"u{number}", points=points, boards=["2026-03"])
         every = await store.boards.standings("2026-03", limit=100)
-        rows = Rows(store, NAMES)
+        rows = Rows(store, small_rulebook(), NAMES)
         for first in range(len(POINTS)):
             for last in range(first, len(POINTS) + 1):
                 page = await rows.of_page(MARCH, every[first:last], is_top=first == 0)
@@ -45,7 +45,7 @@ class TestRanks:
             await project(store, f"u{number}", seq=1, points=points, boards=["2026-02"])
         for user in ("u7", "u2", "new"):
             await project(store, user, seq=2, points=50, boards=["2026-03"])
-        rows = Rows(store, NAMES)
+        rows = Rows(store, small_rulebook(), NAMES)
         page = await rows.of_page(MARCH, await store.boards.standings("2026-03", limit=9), is_top=True)
         assert {row.user_id: row.previous_rank for row in page} == {"u7": 7, "u2": 3, "new": None}
         all_time = AskedBoard(Timeframe.ALL_TIME, 0, None)
@@ -54,7 +54,7 @@ class TestRanks:
         assert await rows.ranks_before(not_kept, ["u7"]) == {}
 
     async def test_a_page_without_lines_has_no_rows(self, store: SQLiteStore) -> None:
-        assert await Rows(store, NAMES).of_page(MARCH, [], is_top=True) == []
+        assert await Rows(store, small_rulebook(), NAMES).of_page(MARCH, [], is_top=True) == []
 
 
 class TestRow:

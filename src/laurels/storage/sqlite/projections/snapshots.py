@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from operator import itemgetter
 
 import apsw
@@ -38,6 +39,7 @@ _MAKE_INCOMING = """
     CREATE TEMP TABLE IF NOT EXISTS incoming (
         board TEXT, user_id TEXT, points INTEGER, events INTEGER, reached_at INTEGER, seq INTEGER, shown INTEGER)"""
 _TAKE_IN = MultiRowInsert("INSERT INTO incoming", 7)
+_ANY_LINES = "SELECT 1 FROM json_each(?) AS asked JOIN standings AS s ON s.user_id = asked.value LIMIT 1"
 _KEEP_STANDINGS = """
     INSERT INTO standings (board, user_id, points, events, reached_at, seq, shown)
     SELECT board, user_id, points, events, reached_at, seq, shown FROM incoming WHERE true
@@ -72,7 +74,7 @@ class SQLiteSnapshots(Concern):
             _KEEP_PROGRESS.run(connection, states)
             holders.apply(connection, held)
             _TAKE_IN.run(connection, standings)
-            changed = counts.changes(connection)
+            changed = _changes(connection, states, standings)
             rows(connection, _KEEP_STANDINGS)
             rows(connection, "DELETE FROM incoming")
             counts.apply(connection, changed)
@@ -148,6 +150,14 @@ def _rows_of(projections: Sequence[Projection], cards: Sequence[Card]) -> tuple[
         # One line for each user and board, the newest: what the counts are told is what is written.
         lines = list({line[:2]: line for line in sorted(lines, key=_SEQ)}.values())
     return states, lines
+
+
+def _changes(connection: apsw.Connection, states: list[State], lines: list[Line]) -> Mapping[tuple[str, int], int]:
+    """See `counts.changes`. Where no user has lines yet, as in an import, there is nothing to compare them with."""
+    users = _encode([state[0] for state in states]).decode()
+    if rows(connection, _ANY_LINES, (users,)):
+        return counts.changes(connection)
+    return Counter((board, points) for board, _, points, _, _, _, is_shown in lines if is_shown)
 
 
 def _without_deleted(
