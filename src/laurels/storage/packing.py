@@ -27,7 +27,8 @@ _COMMON = (
 )
 _AWARDS = _COMMON.index("awards")
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Progress)}
-_NAMES = (*_COMMON, *(name for name in _FIELDS if name not in _COMMON and name not in _BESIDE))
+_RARE = tuple(name for name in _FIELDS if name not in _COMMON and name not in _BESIDE)
+_NAMES = (*_COMMON, *_RARE)
 
 
 class _Award(Struct, array_like=True, frozen=True, gc=False):
@@ -57,13 +58,12 @@ _encode_json = msgspec.json.Encoder().encode
 _decode_json = msgspec.json.Decoder(Progress).decode
 
 _NEW = Progress(user_id="", version="")
-_DEFAULTS = [getattr(_NEW, name) for name in _NAMES]
-_LAST_COMMON = len(_COMMON) - 1
+_RARE_OF_NEW = [getattr(_NEW, name) for name in _RARE]
 
 
 def pack(progress: Progress) -> bytes:
     """What `unpack` makes the same progress of."""
-    values = [getattr(progress, name) for name in _NAMES]
+    values = [getattr(progress, name) for name in _COMMON]
     awards: list[tuple[object, ...]] = []
     before = 0
     for award in progress.awards.values():
@@ -71,11 +71,13 @@ def pack(progress: Progress) -> bytes:
         packed = (award.badge_id, award.points, later)
         awards.append((*packed, award.currencies) if award.currencies else packed)
     values[_AWARDS] = awards
-    last = len(values) - 1
-    while last > _LAST_COMMON and values[last] == _DEFAULTS[last]:
-        last -= 1
+    rare = [getattr(progress, name) for name in _RARE]
+    if rare != _RARE_OF_NEW:
+        while rare[-1] == _RARE_OF_NEW[len(rare) - 1]:
+            rare.pop()
+        values += rare
     try:
-        return _LAYOUT + _encode(values[: last + 1])
+        return _LAYOUT + _encode(values)
     except OverflowError:
         # An integer beyond 64 bits, in somebody's preferences or a sum without bounds: only JSON has room for it.
         return _encode_json(progress)
