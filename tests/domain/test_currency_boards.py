@@ -109,7 +109,7 @@ def test_lines_are_what_was_earned_and_follow_from_the_ledger(steps: list[tuple[
         projected.look()
     folded = book.folded()
     assert folded.purses == book.progress.purses
-    assert unpack(pack(book.progress)) == book.progress
+    assert unpack(pack(book.progress), book.progress.user_id, book.progress.version) == book.progress
     lines = standings_of(folded, book.rules)
     assert projected.lines == lines
     shown = {name: line.points for name, line in lines.items() if line.is_shown and name.endswith("+coins")}

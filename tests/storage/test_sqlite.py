@@ -13,18 +13,14 @@ import pytest
 
 from laurels import StoreError, StoreIncompatible, StoreUnavailable
 from laurels.application.maintenance.verification import verify
-from laurels.application.ports.boards import Holder
 from laurels.bootstrap import open_service, open_store, store_exists
-from laurels.domain.ledger import Award, EntryBody
+from laurels.domain.ledger import EntryBody
 from laurels.domain.point_ranges import LEVELS
-from laurels.domain.progress import Progress
-from laurels.domain.ranking import Visibility
-from laurels.storage.packing import pack
 from laurels.storage.sqlite import SQLiteStore
 from laurels.storage.sqlite import database as database_module
 from laurels.storage.sqlite.projections import counts, holders
 from laurels.storage.sqlite.schema import MIGRATIONS, teach
-from laurels.testing.builders import NOON, VERSION, event_entry, history, project
+from laurels.testing.builders import VERSION, event_entry, history, project
 
 # Processes that open one new file after another, each at the same moment, and append to it.
 OPEN_AT_ONCE = """
@@ -178,25 +174,6 @@ class TestSchema:
         assert await store.boards.miscounted() == []
         for asked in {*points, 1, 100}:
             assert await store.boards.count("all", above=asked) == sum(each > asked for each in points)
-        await store.close()
-
-    async def test_the_holders_of_before_are_taken_from_the_snapshots(self, database: Path) -> None:
-        connection = apsw.Connection(str(database))
-        for step in MIGRATIONS[:-1]:
-            connection.execute(step)
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) - 1}")
-        shown = '{"userId": "x", "totalPoints": 1, "level": 1, "badges": ["third"]}'
-        award = Award("third", 10, NOON)
-        for user_id, seen in (("ada", Visibility.PUBLIC), ("bob", Visibility.ALIAS), ("cleo", Visibility.PUBLIC)):
-            kept = pack(Progress(user_id=user_id, version="", awards={"third": award}, visibility=seen))
-            state = b"\xc1" if user_id == "cleo" else kept
-            connection.execute("INSERT INTO progress VALUES (?, 1, '', ?, ?)", (user_id, shown, state))
-        connection.execute("INSERT INTO holders VALUES ('', 3), ('third', 3)")
-        connection.close()
-        store = await SQLiteStore.open(database)
-        assert await store.boards.first_holders("third", limit=5) == [Holder("ada", NOON)]
-        assert (await store.boards.cards(["ada"]))["ada"].earned_at == [NOON]
-        assert await store.boards.miscounted_badges() == []
         await store.close()
 
     async def test_the_first_and_the_latest_holders_are_one_range_of_an_index(self, database: Path) -> None:

@@ -44,7 +44,7 @@ class TestWithoutADay:
         count, nobody = count_by(**TWO_FREEZES, pauses=[{"from": "2026-03-02", "until": "2026-03-05"}]), active_on()
         assert count.current(nobody, MONDAY) == 0
         assert count.end(nobody) is None
-        assert count.gap_at(nobody, MONDAY, MONDAY + 5) is None
+        assert count.gaps(nobody, MONDAY, MONDAY) == []
         assert count.longest_of(nobody, MONDAY, MONDAY + 5) == 0
         # Nobody is expected before they have come.
         assert states_of(count, nobody, today=5) == {}
@@ -116,23 +116,28 @@ class TestWeeks:
         assert count_by().unit_around(MONDAY + day) == (MONDAY + day, MONDAY + day)
 
 
-class TestGap:
-    def test_it_says_what_was_missed_and_what_may_be_missed(self) -> None:
+class TestGaps:
+    def test_each_says_what_was_missed_and_what_may_be_missed(self) -> None:
         count, progress = count_by(**TWO_FREEZES), active_on(0, 4)
-        gap = StreakGap([MONDAY + 1, MONDAY + 2, MONDAY + 3], 2)
-        assert [count.gap_at(progress, MONDAY + day, MONDAY + 9) for day in (1, 2, 3)] == [gap] * 3
+        gap = StreakGap(MONDAY + 1, MONDAY + 3, frozenset({MONDAY + 1, MONDAY + 2, MONDAY + 3}), 0, 2)
+        assert count.gaps(progress, MONDAY, MONDAY + 4) == [gap]
 
     def test_the_last_one_goes_up_to_today_which_is_not_missed_yet(self) -> None:
-        assert count_by().gap_at(active_on(0), MONDAY + 1, MONDAY + 3) == StreakGap([MONDAY + 1, MONDAY + 2], 0)
+        gap = StreakGap(MONDAY + 1, MONDAY + 2, frozenset({MONDAY + 1, MONDAY + 2}), 0, 0)
+        assert count_by().gaps(active_on(0), MONDAY, MONDAY + 3) == [gap]
 
-    def test_no_gap_holds_a_day_that_counts_or_lies_before_all_others(self) -> None:
-        assert count_by().gap_at(active_on(1, 4), MONDAY + 4, MONDAY + 9) is None
-        assert count_by().gap_at(active_on(1, 4), MONDAY, MONDAY + 9) is None
+    def test_between_neighbours_and_before_the_first_day_there_is_none(self) -> None:
+        assert count_by().gaps(active_on(1, 2), MONDAY, MONDAY + 3) == []
+
+    def test_one_that_ends_before_is_left_out_and_of_others_what_comes_before_is_late(self) -> None:
+        count, progress = count_by(), active_on(0, 2, 6)
+        assert [gap.first - MONDAY for gap in count.gaps(progress, MONDAY, MONDAY + 6)] == [1, 3]
+        assert [(gap.first - MONDAY, gap.late) for gap in count.gaps(progress, MONDAY + 4, MONDAY + 6)] == [(3, 1)]
 
     def test_days_on_which_nothing_is_expected_are_not_missed(self) -> None:
         count = count_by(pauses=[{"from": "2026-03-03", "until": "2026-03-03"}])
         progress = active_on(0, 4, pauses=[(MONDAY + 2, MONDAY + 2)])
-        assert count.gap_at(progress, MONDAY + 1, MONDAY + 9) == StreakGap([MONDAY + 3], 0)
+        assert [gap.missed for gap in count.gaps(progress, MONDAY, MONDAY + 4)] == [frozenset({MONDAY + 3})]
 
 
 class TestStates:

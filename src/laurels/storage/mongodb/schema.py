@@ -14,15 +14,12 @@ from time import monotonic
 from typing import Any
 from uuid import uuid4
 
-from msgspec import MsgspecError
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from laurels.application.ports.boards import counted_under
-from laurels.domain.rules.badges.awards import seen_earned_at
 from laurels.errors import StoreIncompatible, StoreUnavailable
 from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, Database, Document
-from laurels.storage.mongodb.documents import earned_fields, progress_of
 from laurels.storage.mongodb.projections.boards import EARNED_INDEX, HELD_INDEX
 from laurels.storage.mongodb.projections.journal import FRESH, FRESH_INDEX
 from laurels.storage.mongodb.projections.snapshots import PENDING, PENDING_INDEX
@@ -223,15 +220,7 @@ async def _make_holders(database: Database) -> None:
 
 
 async def _make_earned(database: Database) -> None:
-    users = database["users"]
-    await users.create_indexes(INDEXES["users"])
-    # As far as the snapshots tell; where one cannot be read, the user's next projection does.
-    async for user in users.find({"earnedAt": {"$exists": False}, "badges": {"$exists": True}}):
-        earned_at: list[int] = []
-        with suppress(MsgspecError):
-            earned_at = seen_earned_at(progress_of(user)) if user["state"] else []
-        same = {"userId": user["userId"], "seq": user["seq"], "version": user["version"]}
-        await users.update_one(same, {"$set": {"earnedAt": earned_fields(user["badges"], earned_at)}})
+    await database["users"].create_indexes(INDEXES["users"])
 
 
 # Forward only. A step may be begun again by another process where one died or was slow, so each must bear that.

@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-
 import apsw
 
 from laurels.domain.point_ranges import LEVELS, WIDTH
@@ -15,7 +12,7 @@ from laurels.errors import StoreIncompatible
 from laurels.storage.sqlite.connection import rows, transaction
 from laurels.storage.sqlite.packed_bodies import repacked
 from laurels.storage.sqlite.projections.holders import MAKE as MAKE_HOLDERS
-from laurels.storage.sqlite.projections.holders import MAKE_EARNED, fill_earned
+from laurels.storage.sqlite.projections.holders import MAKE_EARNED
 
 _MAKE_COUNTS = f"""
     -- How many users of a board have points in a range: those for which points >> ({WIDTH} * level) = bucket.
@@ -286,8 +283,6 @@ MIGRATIONS = (
     + _LEDGER_INDEXES
     + _LEDGER_ENDS,
 )
-# What no statement can do, after a step, in the same transaction.
-_FILLS: Mapping[str, Callable[[apsw.Connection], None]] = MappingProxyType({MAKE_EARNED: fill_earned})
 
 
 # Tables that every version has had. No version has set SQLite's application_id.
@@ -324,8 +319,6 @@ def migrate(connection: apsw.Connection) -> None:
         teach(connection)
         for step in MIGRATIONS[version:]:
             rows(connection, step)
-            if fill := _FILLS.get(step):
-                fill(connection)
         rows(connection, f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 

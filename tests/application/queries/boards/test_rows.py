@@ -14,7 +14,7 @@ from laurels.application.queries.names import Names
 from laurels.domain.periods import Timeframe, parse_period
 from laurels.domain.ranking import Standing, ranks_of
 from laurels.storage.sqlite.store import SQLiteStore
-from laurels.testing.builders import NOON, card, project, standing
+from laurels.testing.builders import NOON, card, project, small_rulebook, standing
 
 NAMES = Names()
 MARCH = AskedBoard(Timeframe.MONTHLY, parse_period("2026-03")[1], None)

@@ -6,7 +6,7 @@ import pytest
 
 from laurels.domain.ledger import Award
 from laurels.domain.periods import parse_period
-from laurels.domain.progress import Progress
+from laurels.domain.progress import Part, Progress
 from laurels.domain.rules.badges.criteria import Count, CriterionProgress, Level, Points, Repeat, Sum
 from laurels.domain.rules.badges.measures import EventMeasure, StateMeasure
 from laurels.domain.rules.badges.requirements import (
@@ -23,10 +23,10 @@ MARCH = parse_period("2026-03")[1]
 APRIL = parse_period("2026-04")[1]
 MAY = parse_period("2026-05")[1]
 # How many events each month has.
-PARTS = {str(MAY): 3, str(MARCH): 2, str(APRIL): 1}
+PARTS: dict[int, Part] = {MAY: 3, MARCH: 2, APRIL: 1}
 
 
-def with_points(points: int, *held: str, parts: dict[str, int] | None = None) -> Progress:
+def with_points(points: int, *held: str, parts: dict[int, Part] | None = None) -> Progress:
     return Progress(
         user_id="ada",
         version="v",

@@ -5,15 +5,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 
 import apsw
 import msgspec
 from msgspec import Struct
 
 from laurels.application.ports.boards import ELIGIBLE, EVERYBODY, Holder, Holders, badge_counted, counted_under
-from laurels.domain.rules.badges.awards import seen_earned_at
-from laurels.storage.packing import unpack
 from laurels.storage.sqlite.connection import rows
 
 _BEFORE = """
@@ -60,7 +57,7 @@ MAKE = f"""
     """
 
 
-# Filled by `fill_earned`: what snapshots hold, no statement can read.
+# Filled by projections: snapshots of before have another layout.
 MAKE_EARNED = """
     -- Who earned a badge when, of those who are shown as themselves.
     CREATE TABLE earned (
@@ -70,7 +67,6 @@ MAKE_EARNED = """
         PRIMARY KEY (badge, at, user_id)
     ) STRICT, WITHOUT ROWID;
     """
-_CARDS_AT_ONCE = 1_000
 
 Line = tuple[str, int, str]
 """Of `earned`: the badge, the instant and the user."""
@@ -134,20 +130,6 @@ def apply(connection: apsw.Connection, changed: Changes) -> None:
     for statement, values in ((_APPLY, changed.counts), (_FORGET, changed.gone), (_REMEMBER, changed.come)):
         if values:
             rows(connection, statement, (_encode(values).decode(),))
-
-
-def fill_earned(connection: apsw.Connection) -> None:
-    """Put instants on the cards that were written before cards had them, from the snapshots beside them. Where a
-    snapshot cannot be read, the user's next projection puts them there."""
-    after = ""
-    asked = "SELECT user_id, card, state FROM progress WHERE user_id > ? ORDER BY user_id LIMIT ?"
-    while found := rows(connection, asked, (after, _CARDS_AT_ONCE)):
-        after = found[-1][0]
-        for user_id, card, state in found:
-            with suppress(msgspec.MsgspecError):
-                shown = {**msgspec.json.decode(card), "earnedAt": seen_earned_at(unpack(state))}
-                rows(connection, "UPDATE progress SET card = ? WHERE user_id = ?", (_encode(shown).decode(), user_id))
-    rows(connection, f"INSERT INTO earned {_EARNED}")
 
 
 def first_holders(connection: apsw.Connection, badge: str, limit: int) -> list[Holder]:
