@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from laurels.domain.goals import GoalMet
 from laurels.domain.ledger import Award, BadgesGiven, Boosted, EntryBody, EventRecorded, Outcome, ProfileChanged
 from laurels.storage.sqlite.packed_bodies import pack_body, repacked, unpack_body
 
@@ -50,7 +51,18 @@ def events(draw: st.DrawFn) -> EventRecorded:
         extends_streak=draw(st.booleans()),
         once_key=draw(st.none() | _TEXTS),
         is_imported=draw(st.booleans()),
+        goals=draw(st.just([]) | st.just([GoalMet("eventsPerDay", 739_981, 3)])),
     )
+
+
+def test_no_field_is_left_out() -> None:
+    # A field that the layout forgets is lost in every ledger, and nothing complains.
+    outcome = Outcome(1, 2, 3, "r", 4, 5, True, [Award("b", 6, 7)], "once", Boosted("x", 8), (("coins", 9),), 10)
+    body = EventRecorded("e", 11, outcome, {"n": 12}, 13, True, "once", True, [GoalMet("eventsPerDay", 14, 15)])
+    for kind, made in ((Outcome, outcome), (EventRecorded, body)):
+        for field in msgspec.structs.fields(kind):
+            assert getattr(made, field.name) not in (None, 0, False, "", [], {}, ()), f"give {field.name} a value here"
+    assert unpack_body(pack_body(body)) == body
 
 
 @settings(max_examples=33)

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from laurels.domain.amounts import NONE, Amounts
+from laurels.domain.goals import GoalMet
 from laurels.domain.ledger import Award, Boosted, EntryBody, EventRecorded, Outcome, Unpaid
 
 # The first byte. Another layout takes the next number; what has been written is never read in another way.
@@ -57,6 +58,7 @@ class _Event(Struct, array_like=True, frozen=True):
     boost: tuple[str, int] | None = None
     currencies: Amounts = NONE
     returned: int = 0
+    goals: list[GoalMet] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -104,6 +106,7 @@ def unpack_body(packed: bytes) -> EntryBody:
         extends_streak=flags & _EXTENDS_STREAK > 0,
         once_key=read.once_key,
         is_imported=flags & _IMPORTED > 0,
+        goals=read.goals,
     )
 
 
@@ -137,6 +140,7 @@ def _values_of(body: EventRecorded) -> list[object]:
         None if outcome.boost is None else (outcome.boost.boost_id, outcome.boost.points),
         outcome.currencies,
         outcome.returned,
+        body.goals,
     ]
     while not values[-1]:
         values.pop()

@@ -97,7 +97,7 @@ class TestCount:
         measure = measure_of(2, 3, kind="count", per="day")
         progress, reached = count_in(measure, ({}, 0), ({}, 24), ({}, 25))
         assert (measure.value(progress), reached) == (2, [0])
-        assert progress.parts == {7: {str(DAY): 1, str(DAY + 1): 2}}
+        assert progress.parts == {7: {DAY: 1, DAY + 1: 2}}
         progress, reached = count_in(measure, *[({}, hour) for hour in (0, 24, 25, 26, 27)])
         assert (measure.value(progress), reached, progress.parts) == (3, [0, 1], {})
 
