@@ -1,10 +1,9 @@
-"""What callers of the library hand over, checked as a decoder checks what comes as JSON.
+"""The arguments of the library's callers, checked as strictly as JSON by a decoder.
 
-Their code need not be typed: a wrong type is answered by a sentence that names the argument, not by a fault further in.
+Their code need not be typed: a wrong type gets a sentence that names the argument, not a fault further inside.
 """
 
-# The annotations say what is right; these functions find out whether it is so.
-# pyright: reportUnnecessaryIsInstance=false
+# The annotations state the right types; these functions check them at runtime.
 
 from __future__ import annotations
 
@@ -29,9 +28,9 @@ from laurels.shapes import Fault, kind_of
 def check_opening(
     *, url: object, rulebook: object, has_settings: bool, projection_interval: object, batch: object, spool: object
 ) -> None:
-    """Raise InvalidInput naming every argument of `Laurels.open` that is of another type than it says.
+    """Raise InvalidInput naming every argument of `Laurels.open` with a wrong type.
 
-    `has_settings`: the settings are None or of their type, which this room does not know.
+    `has_settings`: the settings are None or of their type, which this package does not know.
     """
     faults: list[Fault] = []
     if url is not None and not (isinstance(url, str) and url.strip()):
@@ -51,9 +50,9 @@ def check_opening(
 
 
 def check_types(event: LearningEvent, faults_of: Callable[[dict[str, Any]], list[Fault]] | None = None) -> None:
-    """Raise InvalidEvent where a field of an event that was made in Python is of another type than it says.
+    """Raise InvalidEvent if a field of an event made in Python has a wrong type.
 
-    It then names every wrong field, where `faults_of` finds those of an event as it is on the wire.
+    With `faults_of`, which finds the faults of an event in its wire form, it names every wrong field.
     """
     if not isinstance(event, LearningEvent):
         raise InvalidEvent("", "Must be an event: laurels.LearningEvent(...).")
@@ -68,7 +67,7 @@ def check_types(event: LearningEvent, faults_of: Callable[[dict[str, Any]], list
     if not has_instant:
         own.append(("timestamp", "Must be a datetime with a time zone, such as datetime.now(UTC)."))
     for name, _ in own:
-        # It says so in words of Python; on the wire other things may stand there.
+        # This field has a message in Python terms; the wire form would have another one.
         del document[name]
     if faults_of is not None:
         own = faults_of(document) + own
@@ -90,7 +89,7 @@ def event_of(
     timestamp: datetime | None,
     once_key: str | None,
 ) -> LearningEvent:
-    """The event of the arguments that every `record` and `track` takes. Raises InvalidEvent."""
+    """Make an event from the common arguments of `record` and `track`. Raises InvalidEvent."""
     typed = {"language": language, "codeLength": code_length, "sessionDuration": session_duration}
     return LearningEvent(
         user_id=user_id,
@@ -103,9 +102,9 @@ def event_of(
 
 
 def _with_typed(metadata: Mapping[str, Any] | None, typed: Mapping[str, Any]) -> Any:
-    """The metadata of an event with the fields that have arguments of their own, without those that are None.
+    """The metadata of an event together with the fields that have arguments of their own and are not None.
 
-    Whatever is no mapping comes back as it is. Raises InvalidEvent for a field that is given twice and differs.
+    A value that is no mapping is returned unchanged. Raises InvalidEvent for a field that is given twice and differs.
     """
     if metadata is not None and not isinstance(metadata, Mapping):
         return metadata
@@ -126,7 +125,7 @@ def as_text(text: str | None, name: str) -> str | None:
 
 
 def as_limit(limit: int) -> int:
-    """How many lines of a board are asked for. Raises InvalidQuery."""
+    """The requested number of lines of a board. Raises InvalidQuery."""
     if type(limit) is not int:
         raise InvalidQuery("limit", f"Must be a whole number from 1 to {MAX_LIMIT}.")
     return limit
@@ -154,7 +153,7 @@ def as_day(day: date | None, name: str) -> int | None:
 
 
 def as_pauses(pauses: Sequence[tuple[date, date]] | UnsetType) -> list[dict[str, str]] | UnsetType:
-    """Planned pauses as they are written on the wire. Raises InvalidProfile."""
+    """Planned pauses in their wire form. Raises InvalidProfile."""
     if isinstance(pauses, UnsetType):
         return UNSET
     try:
@@ -187,7 +186,7 @@ def _aware(moment: object, name: str, error: type[InvalidInput]) -> int:
 
 
 def as_moment(moment: datetime | UnsetType | None, name: str) -> str | UnsetType | None:
-    """An instant of a profile as it is written on the wire; None and UNSET are themselves. Raises InvalidProfile."""
+    """An instant of a profile in its wire form; None and UNSET are unchanged. Raises InvalidProfile."""
     if moment is None or isinstance(moment, UnsetType):
         return moment
     return iso(_aware(moment, name, InvalidProfile))

@@ -7,20 +7,20 @@ A caller can catch the root, a branch or a leaf; a surface (HTTP, CLI) maps `cod
     │   ├── InvalidEvent
     │   ├── InvalidProfile
     │   └── InvalidQuery
-    ├── EventConflict           the same event id came before with other content
-    ├── SpendingConflict        the same spending id came before with other content
-    ├── BalanceTooLow           less of a currency is left than was to be spent
+    ├── EventConflict           the same event id came before with different content
+    ├── SpendingConflict        the same spending id came before with different content
+    ├── BalanceTooLow           the balance of a currency is lower than the amount
     ├── UnknownUser             nothing is recorded for this user
     ├── UserDeleted             this user was deleted, and stays so
     ├── UserMerged              this user was merged into another one
     ├── UnknownEvent            this user has no such event
     ├── UnknownBadge            the rulebook, or the user, has no such badge
-    ├── RepairRefused           a streak cannot be repaired as was asked; says why
+    ├── RepairRefused           a streak cannot be repaired as requested; says why
     ├── UnknownKey              there is no API key with this prefix
     ├── UnknownWebhook          there is no webhook with this id
     ├── UnknownJob              there is no job with this id
     ├── RulebookError           a rulebook cannot be used; names file, line and key
-    │   └── OtherRulebook       the store runs another rulebook than the one that was given
+    │   └── OtherRulebook       the store runs a rulebook other than the given one
     ├── SettingsError           an environment setting cannot be used
     ├── InternalFault           a fault of Laurels itself; trying again does not help
     └── StoreError
@@ -78,13 +78,13 @@ class InvalidProfile(InvalidInput):
 
 
 class InvalidQuery(InvalidInput):
-    """A question (limit, period, cursor, date range) cannot be read."""
+    """A query (limit, period, cursor, date range) cannot be read."""
 
     code = "invalid-query"
 
 
 class EventConflict(LaurelsError):
-    """The event id is taken by an event with other content. Send a new id, or the first content again."""
+    """The event id belongs to an event with different content. Send a new id, or the first content again."""
 
     code = "event-conflict"
 
@@ -98,7 +98,7 @@ class EventConflict(LaurelsError):
 
 
 class SpendingConflict(LaurelsError):
-    """The spending id is taken by a spending with other content. Send a new id, or the first content again."""
+    """The spending id belongs to a spending with different content. Send a new id, or the first content again."""
 
     code = "spending-conflict"
 
@@ -110,7 +110,7 @@ class SpendingConflict(LaurelsError):
 
 
 class BalanceTooLow(LaurelsError):
-    """Less of a currency is left than was to be spent; nothing was."""
+    """The balance of a currency is lower than the amount; nothing was spent."""
 
     code = "balance-too-low"
 
@@ -170,7 +170,7 @@ class UnknownBadge(LaurelsError):
 
 
 class RepairRefused(LaurelsError):
-    """A streak cannot be repaired as was asked: it is too late, there is nothing to repair, points are missing, or the
+    """A streak cannot be repaired as requested: it is too late, there is nothing to repair, points are missing, or the
     rulebook has no repair. Nothing was changed."""
 
     code = "repair-refused"
@@ -218,12 +218,12 @@ class RulebookError(LaurelsError):
 
     @property
     def line(self) -> str:
-        """The number of the line; empty where that is not known."""
+        """The number of the line; empty if it is unknown."""
         return self.where.rpartition(":")[2]
 
 
 class OtherRulebook(RulebookError):
-    """The store runs another rulebook than the one that was given; nothing was changed."""
+    """The store runs a rulebook other than the given one; nothing was changed."""
 
     code = "other-rulebook"
 
@@ -238,22 +238,23 @@ class OtherRulebook(RulebookError):
 
 
 class SettingsError(LaurelsError):
-    """An environment setting cannot be used. The text names the variable and what it takes."""
+    """An environment setting cannot be used. The text names the variable and the values it accepts."""
 
     code = "settings-error"
 
 
 class InternalFault(LaurelsError):
-    """Laurels itself is at fault. The log has the traceback, as the cause of this; it is never taken for an outage.
+    """Laurels itself is at fault. The log has the traceback, as the cause of this error; it is never treated as an
+    outage.
 
-    What was asked for is not done, unless the fault came after it was.
+    The request was not carried out, unless the fault came afterwards.
     """
 
     code = "internal"
 
 
 class StoreError(LaurelsError):
-    """Root of what a store can report. No driver's error type crosses this line."""
+    """Root of everything that a store can report. No driver's error type crosses this line."""
 
     code = "store-error"
 
@@ -265,8 +266,8 @@ class StoreUnavailable(StoreError):
 
 
 class StoreUnreachable(StoreUnavailable):
-    """Nobody answers at the store's address, or not in time: it starts, elects, or the network is cut. Who starts
-    up, too, tells by it that waiting may help."""
+    """Nobody answers at the store's address, or not in time: it is starting, electing a primary, or the network is cut.
+    At startup this error means that waiting may help."""
 
     code = "store-unreachable"
 

@@ -1,4 +1,7 @@
-"""JSON that is kept as it comes: what it may hold, and how much of it."""
+"""JSON that is kept as received: its allowed contents, and its maximum size.
+
+Metadata and preferences have no schema, so their size and depth are limited here.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from laurels.shapes import kind_of
 MAX_BYTES = 16 * 1024
 MAX_DEPTH = 16
 
-# Types of values of which nothing has to be asked.
+# Types of values that need no check.
 _PLAIN = frozenset({str, int, bool, type(None)})
 
 _encode = msgspec.json.Encoder().encode
@@ -22,7 +25,7 @@ _encode = msgspec.json.Encoder().encode
 def check_json(value: dict[str, Any], field: str, error: type[InvalidInput]) -> None:
     """Raise `error` unless `value` is a JSON object of at most 16 KiB, no deeper than 16 levels."""
     try:
-        # Before it is walked through: that takes far longer, and what is too large may hold very many values.
+        # Checked before the walk: that takes far longer, and a large value may hold very many others.
         size = len(_encode(value))
     except RecursionError:
         raise _too_deep(field, error) from None
@@ -69,7 +72,7 @@ def _check_value(value: object, field: str, error: type[InvalidInput]) -> None:
             else:
                 _check_scalar(item, field, error)
         if len(within) > MAX_BYTES:
-            # One and the same list may stand in itself many times.
+            # One list may be contained in itself many times.
             raise _too_large(field, error)
         level = within
         depth += 1

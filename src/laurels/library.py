@@ -1,7 +1,7 @@
 """The library's front: flat verbs on one object, with Python's names and times.
 
-`Laurels` has a service, and gives its answers as `laurels.results`. `SyncLaurels` is the same object behind a thread,
-for code that is not asynchronous. Surfaces inside (HTTP, command line) use the service itself.
+`Laurels` wraps a service, and returns its answers as `laurels.results`. `SyncLaurels` is the same object behind a
+thread, for synchronous code. Inner surfaces (HTTP, command line) use the service itself.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ from laurels.shapes import Fault
 
 
 class Laurels:
-    """A running Laurels in this process; made by `Laurels.open`, or by `Laurels.open_sync` for code without `await`.
+    """A running Laurels in this process; made by `Laurels.open`, or by `Laurels.open_sync` for synchronous code.
 
-    Many tasks may use one at the same time; what they record at once shares one write. All errors are those of
+    Many tasks may use one at the same time; simultaneous records share one write. All errors are those of
     `laurels.errors`. A method that reads raises UnknownUser for a user without any entry.
     """
 
@@ -90,12 +90,12 @@ class Laurels:
         """Open the store at `url` and run until the block ends; then everything accepted is committed and projected.
 
         `rulebook` is a rulebook, a built-in name or a TOML file; default: the one published in the store, else
-        `coding`. `settings` default to those of the environment where no `url` is given, as for the commands, else
-        to the built-in ones. `projection_interval` is in seconds: by so much boards may be behind. `batch` is the most
-        events that one commit takes. With a `spool`, a folder on the local disk, the store may be away, even now:
-        events are `Queued` then. `publish` puts the rulebook in force in a store that has none. Raises StoreError,
-        RulebookError (OtherRulebook where the store runs another one), SettingsError, or InvalidInput for an argument
-        of a wrong type.
+        `coding`. Without a `url`, `settings` default to those of the environment, as for the commands, else to the
+        built-in ones. `projection_interval` is in seconds: boards may lag by that much. `batch` is the maximum number
+        of events in one commit. With a `spool`, a folder on the local disk, the store may be away, even now: events are
+        then `Queued`. `publish` publishes the rulebook in a store that has none. Raises StoreError, RulebookError
+        (OtherRulebook if the store runs a different one), SettingsError, or InvalidInput for an argument of a wrong
+        type.
         """
         check_opening(
             url=url,
@@ -130,7 +130,7 @@ class Laurels:
         spool: str | Path | None = None,
         publish: bool = False,
     ) -> SyncLaurels:
-        """The same for code that is not asynchronous, and for notebooks: open until `close`, or as a `with` block.
+        """The same for synchronous code, and for notebooks: open until `close`, or as a `with` block.
 
         The arguments are those of `open`. May be used from many threads; each process opens its own.
         """
@@ -168,9 +168,9 @@ class Laurels:
 
         `metadata` is kept with the event; `language`, `code_length` (characters) and `session_duration` (seconds) go
         into it. `event_id` is an idempotency key: the same event again is a replay. `timestamp` is when it happened
-        (with a time zone; default now). `once_key` names the thing that is done: it is paid for once. Raises
+        (with a time zone; default now). `once_key` names the task that was done: it is paid for once. Raises
         InvalidEvent, EventConflict, UserDeleted or StoreError; after StoreUnavailable it is not known whether the event
-        stands, and repeating it with its `event_id` settles that.
+        was recorded, and repeating it with its `event_id` settles that.
         """
         event = event_of(
             user_id,
@@ -187,9 +187,9 @@ class Laurels:
         return recorded_of(await self.service.accept_event(event), self.rulebook)
 
     async def record_many(self, events: Iterable[LearningEvent]) -> list[Recorded | Queued | LaurelsError]:
-        """Record events in order; one result each, an error where an event could not be recorded.
+        """Record events in order; one result each, an error if an event could not be recorded.
 
-        One that is wrong spoils no other. What `record` raises stands in the results.
+        A wrong event does not affect the others. The errors of `record` are returned in the results.
         """
         results: list[Recorded | Queued | LaurelsError | None] = []
         accepted: list[LearningEvent] = []
@@ -213,17 +213,17 @@ class Laurels:
         return event_faults(document, self.rulebook.event_types, now=service.clock(), earliest=service.earliest)
 
     async def dashboard(self, user_id: str, *, since: datetime | None = None) -> Dashboard:
-        """All that a learner's own page shows. `since`: when badges start to count as new (default 24 hours ago)."""
+        """Everything that a learner's own page shows. Badges count as new from `since` on (default: 24 hours ago)."""
         at = as_instant(since, "since")
         return result_of(await self.service.learners.dashboard(as_user_id(user_id), since=at), Dashboard)
 
     async def profile(self, user_id: str) -> Profile:
-        """A user with all that they can set."""
+        """A user with every field that they can set."""
         learners = self.service.learners
         return result_of(learners.user(await learners.progress(as_user_id(user_id))), Profile)
 
     async def badges(self, user_id: str) -> list[BadgeProgress]:
-        """Every badge of the rulebook, with how far the user has come with it."""
+        """Every badge of the rulebook, with the user's progress towards it."""
         return [result_of(each, BadgeProgress) for each in await self.service.learners.badges(as_user_id(user_id))]
 
     async def activity(self, user_id: str, *, first: date | None = None, last: date | None = None) -> Activity:
@@ -261,7 +261,7 @@ class Laurels:
         currency: str | None = None,
         users: Sequence[str] | None = None,
     ) -> Leaderboard:
-        """A page of a board: its top, what follows a `cursor`, or the surroundings of the user `around`.
+        """A page of a board: its top, the lines after a `cursor`, or the surroundings of the user `around`.
 
         `timeframe` is all-time, monthly, weekly or daily; `period` names a closed one (2026-11, 2026-W47, 2026-11-23).
         `language` asks for the board of one language, `currency` for that of what was earned of a currency, where the
@@ -308,7 +308,7 @@ class Laurels:
     async def spend(
         self, user_id: str, currency: str, amount: int, *, reason: str, spending_id: str | None = None
     ) -> Spending:
-        """Spend an amount of a currency that the user has earned; nothing where less is left (BalanceTooLow).
+        """Spend an amount of a currency that the user has earned; if the balance is too low, nothing (BalanceTooLow).
 
         `spending_id` is an idempotency key: the same spending again is a replay. Raises InvalidInput, UnknownUser,
         BalanceTooLow, SpendingConflict, UserDeleted or StoreError.
@@ -329,12 +329,12 @@ class Laurels:
         badges_seen_at: datetime | UnsetType | None = UNSET,
         pauses: Sequence[tuple[date, date]] | UnsetType = UNSET,
     ) -> Profile:
-        """Set what is named of a user's profile and return all of it; an unknown user is created.
+        """Set the given fields of a user's profile and return the whole profile; an unknown user is created.
 
-        `time_zone` is an IANA name and holds from now on: no day moves that was counted. `visibility` is public, alias
-        (with an `alias` to appear under) or hidden. Badges earned up to `badges_seen_at` are not
-        new any more. `pauses` are first and last days of what the user plans, before it begins; what has begun stays.
-        Raises InvalidProfile, UserDeleted or StoreError.
+        `time_zone` is an IANA name and applies from now on: days that were counted do not move. `visibility` is public,
+        alias (with an `alias` to appear under) or hidden. Badges earned up to `badges_seen_at` no longer count as new.
+        `pauses` are the first and last days of planned pauses, each planned before it begins; those that have begun
+        stay. Raises InvalidProfile, UserDeleted or StoreError.
         """
         given = {
             "displayName": display_name,
@@ -356,11 +356,12 @@ class Laurels:
         return result_of(await self.service.change_profile(user_id, changes), Profile)
 
     async def repair_streak(self, user_id: str, day: date, *, reason: str | None = None) -> Repaired:
-        """Pay for a day that a user missed with points, so that it does their streak no harm; of a week any day of it.
+        """Pay with points for a day that a user missed, so that it does not break their streak; for a missed week give
+        any day of it.
 
-        The rulebook says for how many points and until when (`[streak] repair`); `dashboard(...).streak.repair` which
-        days can be repaired now. Again for the same day is a replay. Raises RepairRefused, UnknownUser, UserDeleted or
-        StoreError.
+        The rulebook sets the price and the deadline (`[streak] repair`); `dashboard(...).streak.repair` has the days
+        that can be repaired now. A second call for the same day is a replay. Raises RepairRefused, UnknownUser,
+        UserDeleted or StoreError.
         """
         as_day(day, "day")
         done = await self.service.repairs.repair(as_user_id(user_id), day, reason=as_text(reason, "reason"))
@@ -378,19 +379,19 @@ class Laurels:
         )
 
     async def delete_user(self, user_id: str) -> datetime:
-        """Delete everything that is held of a user, for good, and return when they were deleted. May be repeated.
+        """Delete all data of a user, for good, and return when they were deleted. May be repeated.
 
-        From then on nothing is recorded for them. Raises UnknownUser for an id that nothing is held of.
+        From then on nothing is recorded for them. Raises UnknownUser for an id without data.
         """
         return to_datetime((await self.service.delete_user(user_id)).deleted_at)
 
     async def flush(self) -> None:
-        """Bring the boards up to date with all that was recorded; by themselves they follow within the interval."""
+        """Bring the boards up to date with everything recorded; without it they follow within the interval."""
         await self.service.projector.flush()
 
 
 class SyncLaurels:
-    """`Laurels` for code that is not asynchronous: the same methods, which return when the answer is there.
+    """`Laurels` for synchronous code: the same methods, which return when the answer is there.
 
     Made by `Laurels.open_sync`. May be used from many threads at once; `close` it at the end, or use a `with` block.
     """
@@ -427,5 +428,5 @@ class SyncLaurels:
     flush = awaited(Laurels.flush)
 
     def close(self) -> None:
-        """Commit and project all that was accepted, then close. A second call does nothing."""
+        """Commit and project everything accepted, then close. A second call does nothing."""
         self.loop_thread.close()

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, so that code without `await` can use what needs one."""
+"""An event loop in a thread of its own, so that synchronous code can use objects that need one."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ _not_closed: set[LoopThread[Any]] = set()
 
 def _close_all() -> None:
     for loop_thread in list(_not_closed):
-        # The program ends: what was acknowledged is on disk, whatever happens now.
+        # The program ends: acknowledged data is on disk, whatever happens now.
         with suppress(Exception):
             loop_thread.close()
 
 
-# What `atexit` calls comes too late: thread pools take nothing any more then, and a store needs one. This runs before
-# the pools end, since their module was imported first. Where the private function is gone, a program that forgets to
-# close leaves projections behind that the next one makes.
+# `atexit` calls come too late: thread pools accept no work any more then, and a store needs one. This runs before the
+# pools end, since their module was imported first. If the private function is gone, a program that forgets to close
+# leaves projections behind that the next one makes.
 _ = concurrent.futures.thread
 getattr(threading, "_register_atexit", atexit.register)(_close_all)
 
 
 class LoopThread(Generic[T]):
-    """Keeps what an asynchronous context manager opens, and runs its coroutines for callers of any thread.
+    """Holds the object of an asynchronous context manager, and runs its coroutines for callers of any thread.
 
     A thread does not survive a fork, so each process makes its own: any other use raises RuntimeError.
     """
 
     def __init__(self, opening: AbstractAsyncContextManager[T]) -> None:
-        """Open it. Raises what opening raises."""
+        """Open it. Raises the errors of opening."""
         self._opening = opening
         self._process = os.getpid()
         self._is_closed = False
@@ -58,7 +58,7 @@ class LoopThread(Generic[T]):
         _not_closed.add(self)
 
     def run(self, coroutine: Coroutine[Any, Any, R]) -> R:
-        """The result of a coroutine, which runs in the loop; raises what it raises."""
+        """Run a coroutine in the loop and return its result; raises its errors."""
         if self._is_closed or self._process != os.getpid():
             coroutine.close()
             if self._is_closed:
@@ -73,13 +73,13 @@ class LoopThread(Generic[T]):
             raise
 
     def iterate(self, items: AsyncIterator[R]) -> Iterator[R]:
-        """The items, each asked for when the one before was taken."""
+        """The items, each requested when the one before was taken."""
         end = object()
         while (item := self.run(_next(items, end))) is not end:
             yield item  # pyright: ignore[reportReturnType]  all but the end are items
 
     def close(self) -> None:
-        """Close what was opened, and the loop. A second call does nothing."""
+        """Close the object, and the loop. A second call does nothing."""
         with self._lock:
             if self._is_closed or self._process != os.getpid():
                 return
@@ -105,14 +105,14 @@ async def _leave(opened: AbstractAsyncContextManager[Any]) -> None:
 
 
 class _Front(Protocol[T]):
-    """What calls the methods of something that a thread keeps open."""
+    """An object whose methods run in the thread's loop."""
 
     @property
     def loop_thread(self) -> LoopThread[T]: ...
 
 
 def awaited(method: Callable[Concatenate[T, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[_Front[T], P], R]:
-    """A method of what is kept open, that waits for the result."""
+    """A method that waits for the result of the same method in the loop."""
 
     @wraps(method)
     def call(self: _Front[T], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -124,7 +124,7 @@ def awaited(method: Callable[Concatenate[T, P], Coroutine[Any, Any, R]]) -> Call
 def awaited_items(
     method: Callable[Concatenate[T, P], AsyncIterator[R]],
 ) -> Callable[Concatenate[_Front[T], P], Iterator[R]]:
-    """A method of what is kept open, whose items are waited for one by one."""
+    """A method that waits for the items of the same method in the loop, one by one."""
 
     @wraps(method)
     def call(self: _Front[T], *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:

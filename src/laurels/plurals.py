@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 def counted(count: float, one: str, many: str = "") -> str:
-    """`count` and what is counted: `one` for exactly one, else `many`, by default `one` with an s.
+    """`count` and the counted thing: `one` for exactly one, else `many`, by default `one` with an s.
 
-    What agrees with the number may go along: `counted(1, "event waits", "events wait")`.
+    Words that agree with the number may be included: `counted(1, "event waits", "events wait")`.
     """
     number = int(count) if count == int(count) else count
     return f"{number:,} {one if number == 1 else many or one + 's'}"

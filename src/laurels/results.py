@@ -1,6 +1,6 @@
-"""What the library answers with: plain values with Python's names, `datetime` and `date`.
+"""The results of the library: plain values with Python's names, `datetime` and `date`.
 
-The service answers in the words of the wire; `result_of` and `recorded_of` turn that into these.
+The service answers in the terms of the wire; `result_of` and `recorded_of` convert its answers.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ T = TypeVar("T", bound=Struct)
 
 
 class Held(Struct, frozen=True):
-    """How many learners hold a badge, and their share of all learners who are counted, from 0.0 to 1.0."""
+    """How many learners hold a badge, and their share of all counted learners, from 0.0 to 1.0."""
 
     count: int
     share: float
 
 
 class EarnedBadge(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A badge that a user holds. `earned_at` is the instant of the event that met its criterion; `held` is None where
-    there are too few learners to say, and in what an event brought.
+    """A badge that a user holds. `earned_at` is the instant of the event that met its criterion; `held` is None if
+    there are too few learners to say, and in the badges of a recorded event.
 
-    Of a badge that may be earned again, one award has its `period`, such as `2026-W48`. Where its awards are shown as
-    one, `count` says how many there are, `points` are their sum, `earned_at` is the first time and `last_earned_at` the
-    last. `currencies` is what the badge gave of each.
+    If the badge may be earned again, each award has its `period`, such as `2026-W48`. If its awards are shown as one,
+    `count` is their number, `points` are their sum, `earned_at` is the first time and `last_earned_at` the last.
+    `currencies` is the amount of each currency that the badge gave.
     """
 
     badge_id: str
@@ -58,10 +58,10 @@ class EarnedBadge(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class BadgeProgress(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A badge of the rulebook and how far one user has come with it; `earned_at` is None while it is open.
+    """A badge of the rulebook and one user's progress towards it; `earned_at` is None while it is open.
 
-    `is_hidden`: nothing of it is shown until it is earned. A badge that may be earned again in each week or month says
-    so by `repeat`, and how often it was earned by `count`; then `points` are the sum of all its awards, `earned_at` is
+    `is_hidden`: its details are secret until it is earned. For a badge that may be earned again in each week or month,
+    `repeat` says so and `count` is how often it was earned. Then `points` are the sum of all its awards, `earned_at` is
     the first time and `last_earned_at` the last, and progress is that of the present week or month.
     """
 
@@ -85,12 +85,12 @@ class BadgeProgress(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Recorded(Struct, frozen=True, kw_only=True):
-    """An event that stands in the ledger, and what it brought.
+    """An event in the ledger, and its outcome.
 
-    `points` are those of the event itself; `badges` are the ones that it earned, whose own points count in
-    `total_points`. `total_points`, `level` and `daily_streak` stood after it. `unpaid` says why the event brought fewer
-    points than its type pays, if it did; `boost` which boost multiplied them and how many it added, `currencies` what
-    the event gave of each. `is_replay`: the event stood there before, and nothing was changed.
+    `points` are those of the event itself; `badges` are those that it earned, with their own points in `total_points`.
+    `total_points`, `level` and `daily_streak` are the values after it. `unpaid` says why the event brought fewer points
+    than its type pays, if it did; `boost` which boost multiplied them and how many it added; `currencies` the amount of
+    each that the event gave. `is_replay`: the event was there before, and nothing was changed.
     """
 
     user_id: str
@@ -113,7 +113,7 @@ class Recorded(Struct, frozen=True, kw_only=True):
 class Queued(Struct, frozen=True, kw_only=True):
     """An event that is safe on this machine's disk and will be recorded, once, when the database is back.
 
-    What it brings is decided then: here its numbers are None.
+    Its outcome is decided then: here its numbers are None.
     """
 
     user_id: str
@@ -149,7 +149,7 @@ class User(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class PlannedPause(Struct, frozen=True):
-    """Days that a user has planned not to learn, both included."""
+    """Days on which a user plans not to learn, both included."""
 
     first: date = field(name="from")
     last: date = field(name="until")
@@ -168,22 +168,22 @@ class Profile(User, frozen=True, kw_only=True, rename="camel"):
 
 
 class LanguageCount(Struct, frozen=True, kw_only=True):
-    """How many events named a language."""
+    """The number of events that named a language."""
 
     language: str
     count: int
 
 
 class Repairable(Struct, frozen=True, kw_only=True):
-    """Missed days that can be repaired now, `price` points each; of a missed week its first day."""
+    """Missed days that can be repaired now, for `price` points each; a missed week is given by its first day."""
 
     price: int
     days: list[date]
 
 
 class Streak(Struct, frozen=True, kw_only=True):
-    """How streaks are counted: `per` day or week. `freezes`: how many of these the streak may still miss; None where
-    the rulebook gives none. `repair` is None where nothing can be repaired now."""
+    """How streaks are counted: `per` day or week. `freezes`: how many of these the streak may still miss; None if the
+    rulebook gives none. `repair` is None if nothing can be repaired now."""
 
     per: Literal["day", "week"]
     freezes: int | None = None
@@ -191,9 +191,9 @@ class Streak(Struct, frozen=True, kw_only=True):
 
 
 class Repaired(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A repair of a streak: the days from `first` to `last` do it no harm, for so many `points`. `badges` are those
-    that the longer streak brought; `total_points`, `level` and `daily_streak` stand after it. `is_replay`: it was done
-    before, and nothing was changed."""
+    """A repair of a streak: the days from `first` to `last` no longer break it; it cost `points`. `badges` are those
+    that the longer streak brought; `total_points`, `level` and `daily_streak` are the values after it. `is_replay`: it
+    was repaired before, and nothing was changed."""
 
     user_id: str
     first: date
@@ -207,8 +207,8 @@ class Repaired(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Currency(Struct, frozen=True, kw_only=True):
-    """What a user has of a currency. `level` is None where the currency has none; `owed` is what was taken back after
-    it had been spent: so much of what is earned next cannot be spent."""
+    """A user's balance in a currency. `level` is None if the currency has no levels; `owed` is the amount taken back
+    after it had been spent: that much of later earnings cannot be spent."""
 
     name: str
     balance: int
@@ -219,8 +219,8 @@ class Currency(Struct, frozen=True, kw_only=True):
 
 
 class Spending(Struct, frozen=True, kw_only=True, rename="camel"):
-    """An amount of a currency that was spent; `balance` was left after it. `is_replay`: it was spent before, and
-    nothing was changed."""
+    """An amount of a currency that was spent; `balance` is the amount left after it. `is_replay`: it was spent before,
+    and nothing was changed."""
 
     user_id: str
     spending_id: str
@@ -233,11 +233,11 @@ class Spending(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Dashboard(Struct, frozen=True, kw_only=True, rename="camel"):
-    """All that a learner's own page shows. Weekly and monthly: the last 7 and 30 local days, today included.
+    """Everything that a learner's own page shows. Weekly and monthly: the last 7 and 30 local days, today included.
 
-    `new_badges` were earned in the last 24 hours, or since the instant asked for. `streak` is None where the rulebook
-    says nothing of streaks; streaks per week are numbers of weeks. `is_stale`: the database is away, and
-    this is the last that was known.
+    `new_badges` were earned in the last 24 hours, or since the given instant. `streak` is None if the rulebook has no
+    rule for streaks; streaks per week are numbers of weeks. `is_stale`: the database is away, and this is the last
+    known state.
     """
 
     user: User
@@ -260,7 +260,7 @@ class Dashboard(Struct, frozen=True, kw_only=True, rename="camel"):
 
 class ActivityDay(Struct, frozen=True, kw_only=True):
     """A local day with its number of events and their points (badges not included). A day with a `state` did not count
-    for the streak and did it no harm."""
+    for the streak but did not break it."""
 
     date: date
     events: int
@@ -310,10 +310,10 @@ class Leaderboard(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Rank(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One user's place on a board. All but `of` are None for a user who does not stand on it.
+    """One user's place on a board. All but `of` are None for a user who is not on it.
 
-    `percentile` goes from 0 to 100; `points_to_next` are missing to draw level with the next higher total, None for the
-    first.
+    `percentile` ranges from 0 to 100; `points_to_next` is the number of points missing to equal the next higher total,
+    None for the first.
     """
 
     timeframe: Timeframe
@@ -354,12 +354,12 @@ class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def result_of(view: object, kind: type[T]) -> T:
-    """A view of the service as a value of the library."""
+    """Convert a view of the service into a value of the library."""
     return msgspec.convert(msgspec.to_builtins(view), kind)
 
 
 def recorded_of(result: commands.Recorded | commands.Queued, rulebook: Rulebook) -> Recorded | Queued:
-    """What became of an event, as a value of the library."""
+    """Convert the result of an event into a value of the library."""
     if isinstance(result, commands.Queued):
         event = result.event
         return Queued(
@@ -389,7 +389,7 @@ def recorded_of(result: commands.Recorded | commands.Queued, rulebook: Rulebook)
 
 
 def spending_of(done: spendings.Spending) -> Spending:
-    """A spending as a value of the library."""
+    """Convert a spending into a value of the library."""
     body = done.body
     return Spending(
         user_id=done.entry.user_id,

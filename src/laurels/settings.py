@@ -1,4 +1,7 @@
-"""The settings of a process: read from the environment once, checked, typed."""
+"""The settings of a process: read from the environment once, checked, typed.
+
+A wrong setting is reported at the start, by its variable, and not later by its effect.
+"""
 
 from __future__ import annotations
 
@@ -282,7 +285,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def data_folder(self) -> Path:
-        """The data folder, absolute. Raises SettingsError where none is named and the user has none."""
+        """The data folder, absolute. Raises SettingsError if none is named and the user has none."""
         if self.data is not None:
             return Path(self.data).absolute()
         try:
@@ -297,20 +300,21 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def store_name(self) -> str:
-        """The store URL as it may be shown: without user, password and options, with the whole path of a file."""
+        """The store URL in a form that may be shown: without user, password and options, with the whole path of a
+        file."""
         if self.database is not None:
             return f"sqlite:///{quote(str(self.database))}"
         if not self.store.startswith(("mongodb://", "mongodb+srv://")):
-            # Whatever it is, it may hold a password.
+            # It may hold a password in any place.
             return "not a store URL"
         scheme, _, rest = self.store.partition("://")
-        # A password may hold a slash or a question mark that nobody encoded.
+        # A password may hold a slash or a question mark that was not encoded.
         hosts, _, path = rest.rpartition("@")[2].partition("?")[0].partition("/")
         return f"{scheme}://{','.join(sorted(hosts.lower().split(',')))}/{path}"
 
     @property
     def spool_place(self) -> Path:
-        """Where a server's spool lies, if it keeps one."""
+        """The path for a server's spool, if it keeps one."""
         return self.data_folder / "spool" if self.spool in (None, "off") else Path(self.spool or "").absolute()
 
     @property
@@ -321,14 +325,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         return str(self.spool_place)
 
     def listed(self, name: str) -> tuple[str, ...]:
-        """The values of a setting that holds several, with commas between them; `none` is none."""
+        """The values of a comma-separated setting; empty for `none`."""
         text: str | None = getattr(self, name)
         values = tuple(value for value in map(str.strip, (text or "").split(",")) if value)
         return () if values == ("none",) else values
 
 
 def database_of(store: str) -> Path | None:
-    """The file that a store URL names, absolute; None where it names no SQLite file."""
+    """The file that a store URL names, absolute; None if it names no SQLite file."""
     if not store.startswith("sqlite:///"):
         return None
     path = unquote(urlsplit(store).path).removeprefix("/")
@@ -336,7 +340,7 @@ def database_of(store: str) -> Path | None:
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings that the environment gives. Raises SettingsError naming every variable that is wrong."""
+    """The settings in the environment. Raises SettingsError naming every variable that is wrong."""
     environment = os.environ if environment is None else environment
     names = [field.name for field in msgspec.structs.fields(Settings)]
     given: dict[str, str | None] = {}
@@ -361,7 +365,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def _faults_of_lists(settings: Settings) -> Iterator[str]:
-    """What is wrong with values that hold several, or an address."""
+    """The faults of settings that hold several values, or an address."""
     for field in settings.listed("fixed_profile_fields"):
         if field not in PROFILE_FIELDS:
             yield f"LAURELS_FIXED_PROFILE_FIELDS: {unknown_name(field, PROFILE_FIELDS)}"

@@ -1,6 +1,6 @@
-"""What keeps a document from being of a type, in plain sentences: every wrong field at once, each by its name.
+"""The faults of a document that does not fit a type, in plain sentences: every wrong field at once, each by its name.
 
-A decoder stops at the first fault and speaks of types; this is asked only when it has, so it may take its time.
+A decoder stops at the first fault and speaks of types; this runs only after it has failed, so it may take its time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from laurels.plurals import counted
 Fault = tuple[str, str]
 """The wire name of a wrong field, dotted for nested ones, and a sentence that says what is expected."""
 
-# Comparing names takes time, and a body of 64 KB holds thousands of them, or one that is as long.
+# Comparing names takes time, and a body of 64 KB holds thousands of them, or one very long one.
 MOST_UNKNOWN = 20
 _LONGEST_NAME = 100
 
@@ -48,7 +48,7 @@ _INSTANT = "Must be a date with time and offset, such as 2026-01-15T09:30:00Z."
 
 
 def kind_of(value: object) -> str:
-    """What a JSON value is, in words: text, a number, true or false, an object, a list, null."""
+    """The kind of a JSON value, in words: text, a number, true or false, an object, a list, null."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -61,13 +61,13 @@ def kind_of(value: object) -> str:
 
 
 def plain(message: str) -> str:
-    """A decoder's message about one value as a sentence for people."""
+    """Rewrite a decoder's message about one value as a sentence for people."""
     message = message.partition(" - at `")[0]
     if found := _TYPES.fullmatch(message):
         wanted = [_KINDS.get(name, "") for name in found[1].split(" | ") if name != "null"]
         got = "a number" if found[2] in ("int", "float") else _KINDS.get(found[2], "")
         if all(wanted) and got:
-            # 5.5 is a number, too: what is wrong with it is not that.
+            # 5.5 is a number, too: its type is not the mistake.
             but = "" if got in ("a number", *wanted) and wanted[0].endswith("number") else f", not {got}"
             return f"Must be {' or '.join(wanted)}{but}."
     if found := _LENGTH.fullmatch(message):
@@ -89,7 +89,7 @@ def plain(message: str) -> str:
 
 
 def unknown_name(name: str, known: Iterable[str], *, of: str = "Is not known here") -> str:
-    """The sentence about a name that is none of the `known`, with the nearest of those and all of them."""
+    """The sentence about a name that is not among the `known`, with the nearest of those and all of them."""
     names = list(known)
     hint = f' Did you mean "{found}"?' if (found := nearest(name, names)) else ""
     listed = f" Known are {', '.join(names)}." if names else " It takes none."
@@ -97,7 +97,7 @@ def unknown_name(name: str, known: Iterable[str], *, of: str = "Is not known her
 
 
 def unknown_fields(members: Iterable[str], known: Collection[str], *, of: str) -> list[Fault]:
-    """A fault for each name that is none of the `known`; beyond MOST_UNKNOWN they are counted, not named."""
+    """A fault for each name that is not among the `known`; beyond MOST_UNKNOWN they are counted, not named."""
     unknown = [name for name in members if name not in known]
     faults = [(name, unknown_name(name, known, of=of)) for name in unknown[:MOST_UNKNOWN]]
     if left := len(unknown) - MOST_UNKNOWN:
@@ -110,7 +110,7 @@ def unknown_fields(members: Iterable[str], known: Collection[str], *, of: str) -
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` most likely stands for; None where none is near."""
+    """The known name that `name` most likely means; None if none is near."""
     return None if len(name) > _LONGEST_NAME else _nearest(name, tuple(known))
 
 
@@ -123,7 +123,7 @@ def _nearest(name: str, known: tuple[str, ...]) -> str | None:
 
 
 def faults_of(*checks: Callable[[], object]) -> list[Fault]:
-    """What all of `checks` find wrong, each of which raises InvalidInput for what it looks at."""
+    """The faults that all of `checks` find; each raises InvalidInput for its part."""
     faults: list[Fault] = []
     for check in checks:
         try:
@@ -134,16 +134,16 @@ def faults_of(*checks: Callable[[], object]) -> list[Fault]:
 
 
 def shape_faults(document: object, kind: type[Struct], *, strict: bool = True) -> list[Fault]:
-    """Everything that keeps a JSON document from being a `kind`; empty where it is one.
+    """All faults of a JSON document against `kind`; empty if it fits.
 
-    Not `strict`: values may be written as text, as they are in an environment.
+    Not `strict`: values may be written as text, as in an environment.
     """
     return read_fields(document, kind, strict=strict)[1]
 
 
 def read_fields(document: object, kind: type[Struct], *, strict: bool = True) -> tuple[dict[str, Any], list[Fault]]:
-    """The values of those fields of a document that have the shape of `kind`, by wire name, and what is wrong with
-    the others."""
+    """The values of those fields of a document that have the shape of `kind`, by wire name, and the faults of the
+    others."""
     if not isinstance(document, dict):
         return {}, [("body", f"Must be an object, not {kind_of(document)}.")]
     members = cast("dict[str, Any]", document)
@@ -162,15 +162,15 @@ def read_fields(document: object, kind: type[Struct], *, strict: bool = True) ->
             values[name] = getattr(read, field.name)
         except msgspec.ValidationError as error:
             where, detail = _located(name, error, field.type)
-            # All is text where it need not be anything else.
+            # Without strictness every value is text: saying "not text" would not help.
             faults.append((where, detail if strict else detail.replace(", not text", "")))
     return values, faults
 
 
 def read_again(data: bytes | msgspec.Raw, refused: msgspec.ValidationError, error: type[InvalidInput]) -> Any:
-    """The JSON of `data`, which a decoder has `refused`, as whatever it is, so that all its faults can be named.
+    """Decode `data`, which a decoder has `refused`, without a type, so that all its faults can be named.
 
-    Raises `error` where it holds what no JSON value can be, and what the decoder raises for no JSON.
+    Raises `error` if it holds an impossible JSON value, and the decoder's error if it is not JSON.
     """
     try:
         return msgspec.json.decode(data)
@@ -179,7 +179,7 @@ def read_again(data: bytes | msgspec.Raw, refused: msgspec.ValidationError, erro
 
 
 def choices(kind: Any) -> list[str]:
-    """The values that an enumeration, or a union with one, takes; empty for any other type."""
+    """The values of an enumeration, or of a union with one; empty for any other type."""
     try:
         found: Any = msgspec.inspect.type_info(kind)
     except TypeError:
@@ -207,6 +207,6 @@ def _located(name: str, error: msgspec.ValidationError, kind: Any) -> Fault:
 
 @cache
 def _alone(kind: type[Struct], name: str) -> type[Struct]:
-    """A type with one field of `kind`, so that its fault is found whatever the others are like."""
+    """A type with one field of `kind`, so that its fault is found independently of the others."""
     [field] = [each for each in fields(kind) if each.encode_name == name]
     return msgspec.defstruct("Alone", [(field.name, field.type)], rename={field.name: name})

@@ -1,8 +1,8 @@
-"""The one loop that every endless task is, and the one way in which observers are told.
+"""The supervised loop that runs every endless task, and the one way to notify observers.
 
-A task that ends by an exception nobody awaits ends in silence: what it did is not done any more, and those who wait
-for it wait for ever. So each task is a turn of work that is repeated here, under supervision. An observer, in turn, is
-told of what happened and can stop nothing.
+If a task ends by an exception that nobody awaits, it ends in silence: its work stops, and its waiters wait for ever. So
+each task is a turn of work that is repeated here, under supervision. Observers are notified of events and cannot stop
+anything.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from laurels.errors import StoreError
 P = ParamSpec("P")
 Health = Literal["ok", "failing", "dead"]
 
-# Faults in a row after which a task is failing rather than unlucky.
+# Faults in a row after which a task counts as failing.
 FAILING_AFTER = 3
-# Seconds between two turns that end by a fault, at the most.
+# The maximum number of seconds between two turns that end by a fault.
 LONGEST_PAUSE = 10.0
-# A turn that ran for so many seconds was well for a while: what ends it begins a series of its own.
+# A turn that ran for this many seconds was healthy for a while: a fault after that starts a new series.
 LONG_TURN = 60.0
 
 logger = logging.getLogger(__name__)
 
 
 class Trouble(Struct, frozen=True):
-    """What ended a turn last: when (seconds, monotonic), and the sentence of an outage or the class of a fault."""
+    """The last error of a task: when (seconds, monotonic), and the sentence of an outage or the class of a fault."""
 
     at: float
     why: str
@@ -44,11 +44,11 @@ class BackgroundTask:
 
     `turn` does one piece of work and returns the seconds until the next one, or None when there will be none. A turn
     that raises is repeated. A StoreError is an outage: it is logged when it begins, and the next turn comes after
-    `retry` seconds. Anything else is a fault of ours: each is logged with its traceback, and the pause doubles from
+    `retry` seconds. Any other error is a fault of ours: each is logged with its traceback, and the pause doubles from
     `retry` up to ten seconds.
 
-    `is_vital`: without it no event can be recorded. `on_death` is called when the task has ended though nobody closed
-    it and its work was not done; it will not run again.
+    `is_vital`: without it no event can be recorded. `on_death` is called if the task ends although nobody closed it and
+    its work was not done; it will not run again.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class BackgroundTask:
         await self.wait()
 
     async def wait(self) -> None:
-        """Return when the task has ended, however that came about."""
+        """Return when the task has ended for any reason."""
         if self._task is not None:
             await asyncio.wait({self._task})
 
@@ -114,7 +114,7 @@ class BackgroundTask:
 
     async def _repeat(self) -> None:
         is_store_away = False
-        # Asked each time: what a turn waits for may take a cancellation for its own.
+        # Checked each time: the object that a turn waits for may mistake a cancellation for its own.
         while not self._is_closing:
             started = monotonic()
             try:
@@ -146,9 +146,9 @@ class BackgroundTask:
 
 
 async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
-    """Return when `event` is set, or after so many seconds.
+    """Return when `event` is set, or after the given seconds.
 
-    `asyncio.wait_for` would do, but on Python 3.11 it returns as if nobody had cancelled it where both happen at once.
+    `asyncio.wait_for` would do, but on Python 3.11 it returns as if nobody had cancelled it if both happen at once.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
@@ -156,8 +156,8 @@ async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
 
 
 class Observers(Generic[P]):
-    """Callbacks that are told of something, in the order of their subscription. One that raises is logged and holds up
-    nobody. False while there is none."""
+    """Callbacks that are called on some event, in the order of their subscription. An exception in one is logged and
+    does not affect the others. False while there is none."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -167,11 +167,11 @@ class Observers(Generic[P]):
         return bool(self._callbacks)
 
     def subscribe(self, callback: Callable[P, object]) -> None:
-        """Tell `callback` from now on."""
+        """Call `callback` from now on."""
         self._callbacks.append(callback)
 
     def unsubscribe(self, callback: Callable[P, object]) -> None:
-        """Tell `callback` no more. Does nothing where it is not told now."""
+        """Stop calling `callback`. Does nothing if it is not subscribed."""
         if callback in self._callbacks:
             self._callbacks.remove(callback)
 

@@ -1,7 +1,7 @@
-"""Reads that come at the same time, put to the store together.
+"""Combines simultaneous reads into one query to the store.
 
-As with writes, no caller waits for a timer: one alone asks at once, and those that come while that is under way share
-the next question. No answer is older than the call that gets it.
+As with writes, no caller waits for a timer: one caller alone queries at once, and callers that arrive while a query
+runs share the next one. No answer is older than the call that gets it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ T = TypeVar("T")
 
 
 class CoalescingReader(Generic[K, T]):
-    """Puts what callers ask to `question`, at most `size` of them in one, with at most `width` under way at once.
+    """Passes the requests of callers to `question`, at most `size` of them in one query, with at most `width` queries
+    at once.
 
-    All callers of one question get the same answer. A caller that stops waiting holds up no other one.
+    All callers of one query get the same answer. A caller that stops waiting delays no other one.
     """
 
     def __init__(
@@ -28,11 +29,12 @@ class CoalescingReader(Generic[K, T]):
         self._size = size
         self._waiting: list[tuple[K, asyncio.Future[T]]] = []
         self._under_way: set[asyncio.Task[None]] = set()
-        # Whether a task was created that has not taken its callers yet: it takes those that come meanwhile, too.
+        # Whether a task was created that has not taken its callers yet: it also takes those that arrive in the
+        # meantime.
         self._is_starting = False
 
     async def ask(self, asked: K) -> T:
-        """The answer to a question that was put after this call. Raises what the question raises."""
+        """The answer of a query that started after this call. Raises the errors of `question`."""
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, answer))
         self._start()
@@ -40,7 +42,7 @@ class CoalescingReader(Generic[K, T]):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody waits and no question is under way."""
+        """Whether no caller waits and no query runs."""
         return not (self._waiting or self._under_way)
 
     def _start(self) -> None:

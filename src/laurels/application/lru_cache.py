@@ -1,4 +1,7 @@
-"""What was used last, kept in memory within bounds."""
+"""A cache of the most recently used values, kept in memory within bounds.
+
+Processes cache the data that they read often; without a bound their memory would grow with the number of users.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ def _one(_: object) -> int:
 
 
 class LruCache(Generic[T]):
-    """Values by key, least recently used out first while the sum of their sizes is beyond `limit`.
+    """Values by key. The least recently used are dropped first while the sum of their sizes exceeds `limit`.
 
-    `size_of` says how much a value takes, in bytes or otherwise; without it the limit is a number of values.
+    `size_of` returns the size of a value, in bytes or another unit; without it the limit is a number of values.
     """
 
     def __init__(self, limit: int, size_of: Callable[[T], int] = _one) -> None:
@@ -26,7 +29,7 @@ class LruCache(Generic[T]):
         self._items: OrderedDict[Hashable, tuple[T, int]] = OrderedDict()
 
     def keep(self, key: Hashable, value: T) -> None:
-        """Keep a value, as the one used last, instead of what is kept by that key."""
+        """Store a value, as the most recently used one, replacing any value with that key."""
         self.discard(key)
         size = self._size_of(value)
         self._items[key] = (value, size)
@@ -36,17 +39,17 @@ class LruCache(Generic[T]):
             self._size -= size
 
     def discard(self, key: Hashable) -> None:
-        """Forget what is kept by a key, if anything is."""
+        """Drop the value of a key, if there is one."""
         _, size = self._items.pop(key, (None, 0))
         self._size -= size
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all values."""
         self._items.clear()
         self._size = 0
 
     def get(self, key: Hashable) -> T | None:
-        """What is kept by a key, which is the one used last from now on."""
+        """The value of a key, which becomes the most recently used one; None if there is none."""
         found = self._items.get(key)
         if found is None:
             return None
@@ -57,5 +60,5 @@ class LruCache(Generic[T]):
         return len(self._items)
 
     def values(self) -> Iterator[T]:
-        """Everything that is kept, least recently used first."""
+        """All values, least recently used first."""
         return (value for value, _ in self._items.values())

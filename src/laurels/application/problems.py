@@ -1,7 +1,7 @@
-"""What went wrong lately in this process, in few lines for an operator to read.
+"""Recent problems of this process, in a few lines for an operator to read.
 
-The log of the process has each fault with its traceback; this is what a page can show of it: when, where, and in our
-own words. What was said by callers, drivers or the database is not kept here, and so no person's id and no secret.
+The log of the process has each fault with its traceback; this is the part that a page can show: when, where, and in our
+own words. Text from callers, drivers or the database is not kept here, so it holds no person's id and no secret.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from laurels.application.background import BackgroundTask
 from laurels.errors import InternalFault, LaurelsError, StoreContended, StoreError
 
 KEPT = 50
-"""How many problems are remembered; the one that was last met longest ago is forgotten first."""
+"""The number of problems that are remembered; the one that occurred longest ago is forgotten first."""
 
 _LONGEST = 300
 _SAME_OUTAGE_MS = 60_000
 
 Kind = Literal["outage", "contention", "fault", "death", "set-aside"]
-"""`outage`: the database was not there or refused; `contention`: processes kept others from writing; `fault`: one of
-ours; `death`: a task that will not run again; `set-aside`: events that the ledger will never take."""
+"""`outage`: the database was unreachable or refused; `contention`: other processes blocked a write; `fault`: a fault of
+ours; `death`: a task that will not run again; `set-aside`: events that the ledger will never accept."""
 
 
 class Problem(Struct, frozen=True):
     """One problem. `about`: the route, the task or the type of event that met it; `detail`: a sentence of ours, or the
-    name of an exception's class. Instants are in milliseconds: when it was first and last met, of `times` in all."""
+    name of an exception's class. `times` is how often it occurred. Instants are in milliseconds: its first and last
+    time."""
 
     kind: Kind
     about: str
@@ -40,18 +41,18 @@ class Problem(Struct, frozen=True):
 
 
 class ProblemLog:
-    """Remembers problems, one line for those that are the same. `clock` says milliseconds."""
+    """Remembers problems, with one line for equal ones. `clock` returns milliseconds."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._kept: dict[tuple[Kind, str, str], Problem] = {}
 
     def note(self, kind: Kind, about: str = "", detail: str = "", *, times: int = 1) -> None:
-        """Remember a problem that was met just now. Raises nothing, and costs next to nothing."""
+        """Remember a problem that just occurred. Raises nothing, and costs next to nothing."""
         now = self._clock()
         key = (kind, about[:_LONGEST], detail[:_LONGEST])
         before = self._kept.pop(key, None)
-        # At the end, where the latest are.
+        # Moved to the end, with the latest ones.
         if before is None:
             self._kept[key] = Problem(*key, now, now, times)
         else:
@@ -60,17 +61,17 @@ class ProblemLog:
             del self._kept[next(iter(self._kept))]
 
     def note_error(self, error: BaseException, about: str = "") -> None:
-        """Remember what an error says: of the store in its own sentence, of a fault its class alone."""
+        """Remember an error: for the store its own sentence, for a fault only its class."""
         if isinstance(error, StoreContended):
             self.note("contention", detail=str(error))
         elif isinstance(error, StoreError):
             self.note("outage", detail=str(error))
         elif not isinstance(error, InternalFault):
-            # That was noted where it was met.
+            # It was noted where it occurred.
             self.note("fault", about, error.code if isinstance(error, LaurelsError) else type(error).__name__)
 
     def latest(self, tasks: Iterable[BackgroundTask] = (), *, limit: int = KEPT) -> list[Problem]:
-        """The latest problems, the last one first, with those that `tasks` met."""
+        """The latest problems, the last one first, including those of `tasks`."""
         found = dict(self._kept)
         outage_at = max((problem.at for problem in found.values() if problem.kind == "outage"), default=0)
         for task in tasks:
@@ -81,7 +82,7 @@ class ProblemLog:
                 met = Problem("death", task.name, trouble.why, at, at)
             elif trouble.is_outage:
                 if at - outage_at < _SAME_OUTAGE_MS:
-                    # One database is away, however many tasks wait for it.
+                    # It is one outage, even if many tasks wait for the database.
                     continue
                 met = Problem("outage", "", trouble.why[:_LONGEST], at, at)
             else:

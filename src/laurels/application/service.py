@@ -1,4 +1,7 @@
-"""Every use case behind one object: what a surface (HTTP, CLI, library) is given to work with."""
+"""Every use case behind one object, for the surfaces (HTTP, CLI, library) to work with.
+
+A surface need not know the ports, the tasks and the order in which they start and stop.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,8 @@ from laurels.errors import LaurelsError, StoreError
 
 
 class Fallback:
-    """What a service does while its store is away: `spool` keeps events, `availability` tells when that is so.
+    """A service's means for the time while its store is away: `spool` keeps events, `availability` knows whether it is
+    away.
 
     `drain_pause`: see `Drainer`.
     """
@@ -65,15 +69,14 @@ class Fallback:
 
 
 class Service:
-    """Records events and answers questions over one store, until `close`.
+    """Records events and answers queries over one store, until `close`.
 
-    `learners` and `leaderboards` hold the reads, `live` the streams. `cache_weight` bounds the progress kept in
-    memory, in objects of about 150 bytes; `projection_interval` and `rulebook_interval`, between
-    two looks for another rulebook, are in seconds; `batch` is the most events that one
-    commit takes. With a `fallback` the store may go away meanwhile: `accept_event` and `accept_many` then queue events,
-    and reads show the last known state. `names` calls people who gave no name;
-    `rarity_minimum`: see `Rarity`. It goes by the rulebook that is
-    published, from the one on that it `began_with`; `publishes` and `remembered`: see `RulebookFollower`.
+    `learners` and `leaderboards` hold the reads, `live` the streams. `cache_weight` bounds the progress kept in memory,
+    in objects of about 150 bytes. `projection_interval` and `rulebook_interval`, between two checks for a new rulebook,
+    are in seconds; `batch` is the maximum number of events in one commit. With a `fallback` the store may go away:
+    `accept_event` and `accept_many` then queue events, and reads show the last known state. `names` makes names for
+    people who gave none; `rarity_minimum`: see `Rarity`. The service starts with the rulebook `began_with` and switches
+    to each one published later; `publishes` and `remembered`: see `RulebookFollower`.
     """
 
     def __init__(
@@ -94,7 +97,7 @@ class Service:
         remembered: RememberedRulebook | None = None,
     ) -> None:
         self.store = store
-        # Its own, which becomes another one when another one is published.
+        # A view of its own, which is replaced when a new rulebook is published.
         self.rulebook = rulebook = began_with.rulebook.view()
         self.clock = clock
         self._max_backdate_days = max_backdate_days
@@ -172,12 +175,12 @@ class Service:
             publishes=publishes,
             remembered=remembered,
         )
-        # Begun by who serves: a command that ends soon has no time for other people's work.
+        # Started by servers only: a command that ends soon has no time for other processes' work.
         self.jobs = JobRunner(store, rulebook, clock, self.recorder, self.rules)
 
     @property
     def tasks(self) -> list[BackgroundTask]:
-        """What runs in the background now."""
+        """The tasks that run in the background now."""
         tasks = [
             self.recorder.committer.task,
             self.projector.task,
@@ -197,12 +200,12 @@ class Service:
 
     @property
     def dispatcher(self) -> Dispatcher | None:
-        """What delivers webhooks, while it does."""
+        """The dispatcher of webhooks, while it runs."""
         return self._dispatcher
 
     @asynccontextmanager
     async def delivering(self, sender: Sender, *, allow_private: bool) -> AsyncGenerator[Webhooks]:
-        """Deliver webhooks through `sender` as long as the block runs, which gets the means to make them."""
+        """Deliver webhooks through `sender` while the block runs; the block gets the object that manages them."""
         self._dispatcher = Dispatcher(self.store, self.rulebook, self.clock, sender)
         self._dispatcher.start()
         try:
@@ -251,7 +254,7 @@ class Service:
     async def record_many(
         self, events: Sequence[LearningEvent], *, earliest: int | None = None, is_imported: bool = False
     ) -> list[Recorded | LaurelsError]:
-        """Record events in order; one result each, an error where an event could not be recorded.
+        """Record events in order; one result each, an error if an event could not be recorded.
 
         `earliest` overrides, in milliseconds, how far back a timestamp may lie. `is_imported`: see `EventRecorded`.
         """
@@ -274,8 +277,8 @@ class Service:
     ) -> Sequence[Recorded | Queued | LaurelsError]:
         """Record events in order, or queue those that cannot be recorded now; one result each.
 
-        `earliest` (milliseconds) narrows how far back a timestamp of this caller may lie; it never widens what the
-        operator allows. It is asked now: an event that is queued is recorded later without being asked again.
+        `earliest` (milliseconds) narrows how far back a timestamp of this caller may lie; it never widens the
+        operator's limit. It is checked now: a queued event is recorded later without a second check.
         """
         bound = self.earliest if earliest is None else max(earliest, self.earliest)
         if self._intake is None:
@@ -285,14 +288,14 @@ class Service:
     async def change_profile(self, user_id: str, changes: Mapping[str, Any]) -> UserView:
         """Set profile fields by wire name: `displayName`, `photoURL`, `timeZone`, `preferences`, `visibility`, `alias`.
 
-        An unknown user comes into being. Who leaves the boards has left them when this returns. Raises InvalidProfile
-        or StoreError.
+        An unknown user is created. If the user leaves the boards, they have left when this returns. Raises
+        InvalidProfile or StoreError.
         """
         way = self._intake or self.recorder
         changed = self.learners.user(await way.change_profile(user_id, changes))
         if changes.keys() & {"visibility", "alias"}:
             self.leaderboards.forget_pages()
-            # Recorded it is; where the store goes away just now, the boards follow when it is back.
+            # The change is recorded; if the store goes away just now, the boards follow when it is back.
             with suppress(StoreError):
                 await self.projector.flush()
         return changed
@@ -300,12 +303,12 @@ class Service:
     async def delete_user(self, user_id: str) -> Tombstone:
         """Delete everything that is held of a user; from then on nothing is recorded for them. May be repeated.
 
-        `deletion.on_deleted` are told. Raises UnknownUser, InvalidQuery or StoreError.
+        Then calls the observers `deletion.on_deleted`. Raises UnknownUser, InvalidQuery or StoreError.
         """
         return await self.deletion.delete(user_id)
 
     async def suspend_user(self, user_id: str, *, is_suspended: bool = True) -> None:
-        """Take a user off all boards, or let them back; their events count on. They have left when this returns.
+        """Take a user off all boards, or let them back; their events still count. They have left when this returns.
 
         Raises UnknownUser, UserDeleted or StoreError.
         """
@@ -320,7 +323,7 @@ class Service:
         return await personal_data(self.store, self.learners, self.clock, spool, user_id)
 
     async def event_state(self, user_id: str, event_id: str) -> EventState:
-        """What became of an event, wherever it is. Raises UnknownUser, UnknownEvent or StoreError."""
+        """The state of an event, wherever it is. Raises UnknownUser, UnknownEvent or StoreError."""
         spool = None if self.fallback is None else self.fallback.spool
         return await event_state(self.store, self.rulebook, spool, user_id, event_id)
 
@@ -333,7 +336,7 @@ class Service:
             self.problems.note("set-aside", each.spooled.event.event_type)
 
     async def _forget(self, user_ids: Collection[str]) -> None:
-        """Drop what this process has in memory of users who were deleted, and end their streams."""
+        """Drop all data of deleted users from the memory of this process, and end their streams."""
         async with self.recorder.committer.progress_lock.settled:
             self.recorder.cache.drop(user_ids)
         self.learners.forget(user_ids)
@@ -348,7 +351,8 @@ class Service:
             self._dispatcher.forget_all()
 
     async def close(self) -> None:
-        """Commit what was accepted and bring the projections up to date. The store stays open: it is its opener's."""
+        """Commit the accepted commands and bring the projections up to date. The store stays open: its opener closes
+        it."""
         await self.jobs.task.close()
         await self.rules.task.close()
         await self.deletion.close()
@@ -362,8 +366,8 @@ class Service:
         await self._close_writers()
 
     async def _close_within(self, availability: Availability) -> None:
-        """The same with a store that may hang or go away meanwhile. What was accepted is in the ledger or in the spool
-        by then, and projections can be made again."""
+        """The same with a store that may hang or go away in the meantime. Accepted events are in the ledger or in the
+        spool by then, and projections can be made again."""
         if availability.is_available:
             closing = asyncio.create_task(self._close_writers(), name="laurels-closing")
             while not closing.done() and availability.is_available:

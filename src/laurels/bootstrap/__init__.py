@@ -56,14 +56,13 @@ async def open_service(
     """Open the store at `url` and serve it until the block ends; then everything accepted is committed and projected.
 
     `rulebook` is a rulebook, a built-in name or a TOML file; default: the one published in the store, else `coding`.
-    `settings` default to those of the environment where no `url` is given, else to the built-in ones.
-    `projection_interval` and `rulebook_interval`, between two looks for another rulebook, are in seconds, `batch` is
-    the most events that one commit takes. With a `spool`, a folder on the local disk, the store may be away, even now:
-    `accept_event` and `accept_many` then queue there. `publish` puts the rulebook in force in a store that has none.
-    `is_away`: it was found to be, and with a spool it is not waited for.
-    `waits_briefly`: a file that stays locked is given up in time for callers to be answered within the settings'
-    `store_timeout_ms`. Raises StoreError, RulebookError (OtherRulebook where the store runs another one) or
-    SettingsError.
+    Without a `url`, `settings` default to those of the environment, else to the built-in ones. `projection_interval`
+    and `rulebook_interval`, between two checks for a new rulebook, are in seconds. `batch` is the maximum number of
+    events in one commit. With a `spool`, a folder on the local disk, the store may be away, even now: `accept_event`
+    and `accept_many` then queue there. `publish` publishes the rulebook in a store that has none. `is_away`: the store
+    was found to be away, and with a spool it is not waited for. `waits_briefly`: a file that stays locked is given up
+    in time to answer callers within the settings' `store_timeout_ms`. Raises StoreError, RulebookError (OtherRulebook
+    if the store runs a different one) or SettingsError.
     """
     settings = settings or (read_settings() if url is None else Settings())
     if url is not None:
@@ -80,7 +79,7 @@ async def open_service(
         except StoreError:
             if remembered is None:
                 raise
-            # It is away, or goes away just now: as soon as it is there it is asked.
+            # The store is away, or goes away just now: it is asked as soon as it is back.
             in_force = InForce(given or await remembered.load() or load_rulebook(), 0)
         service = Service(
             store,
@@ -109,13 +108,13 @@ def _given(rulebook: Rulebook | str | Path | None, settings: Settings) -> Rulebo
 
 
 async def rulebook_of(store: Store, settings: Settings, *, publishes: bool = False) -> Rulebook:
-    """The rulebook that commands on `store` go by; see `rulebook_to_begin_with`. Raises StoreError or RulebookError."""
+    """The rulebook for commands on `store`; see `rulebook_to_begin_with`. Raises StoreError or RulebookError."""
     given = _given(None, settings)
     return (await rulebook_to_begin_with(store, given, load_rulebook, system_clock, publishes=publishes)).rulebook
 
 
 def make_data_folder(settings: Settings) -> None:
-    """Make the data folder where the store lies in it. Raises StoreUnavailable."""
+    """Make the data folder if the store is in it. Raises StoreUnavailable."""
     database = settings.database
     if database is None or database.parent.exists() or database.parent != settings.data_folder:
         return
@@ -130,10 +129,11 @@ def make_data_folder(settings: Settings) -> None:
 async def _open(
     stack: AsyncExitStack, spool: str | Path | None, settings: Settings, *, waits_briefly: bool, is_away: bool
 ) -> tuple[Store, Fallback | None]:
-    """The store, and where there is to be one the fallback; closed with the stack."""
+    """The store and, if there is a spool, the fallback; closed with the stack."""
 
     async def opening() -> Store:
-        # What comes while a commit waits for the lock waits for that one first, and then as long for its own.
+        # A command that arrives while a commit waits for the lock first waits for that commit, and then as long for its
+        # own.
         return await open_store(settings.store, busy_ms=settings.store_timeout_ms // 2 if waits_briefly else None)
 
     if spool is None:
@@ -155,9 +155,9 @@ async def _open(
 
 
 async def open_store(url: str, *, busy_ms: int | None = None) -> Store:
-    """The store that a URL names; a SQLite file waits `busy_ms` for a lock (default: 10 seconds).
+    """The store of a URL; a SQLite file waits `busy_ms` for a lock (default: 10 seconds).
 
-    Raises SettingsError for a URL that names none, StoreError if it will not open.
+    Raises SettingsError if the URL names no store, StoreError if the store will not open.
     """
     scheme = _scheme_of(url)
     if scheme == "sqlite":
@@ -173,7 +173,7 @@ async def open_store(url: str, *, busy_ms: int | None = None) -> Store:
 
         return await MongoStore.open(url)
     if not scheme:
-        # A path. Not what it says: one may hold a password by mistake.
+        # It is a path. The message does not quote it: it may hold a password by mistake.
         hint = f" Did you mean sqlite:///{url}?" if url.endswith((".db", ".sqlite", ".sqlite3")) else ""
         raise SettingsError(f"A store is named by a URL: sqlite:///PATH or mongodb://HOST/DATABASE.{hint}")
     raise SettingsError(f"No store is known for {scheme}://; use sqlite:///PATH or mongodb://HOST/DATABASE.")
@@ -191,8 +191,8 @@ def _scheme_of(url: str) -> str:
 
 
 async def store_exists(url: str) -> bool:
-    """Whether there is a database of Laurels where a URL points; opening a store makes it, also of an empty file.
-    Raises StoreError, for another program's file too, and SettingsError for a URL that names none."""
+    """Whether there is a Laurels database at a URL. Opening a store would create one, even in an empty file. Raises
+    StoreError, also for another program's file, and SettingsError if the URL names no store."""
     if (path := database_of(url)) is not None:
         from laurels.storage.sqlite import diagnostics  # noqa: PLC0415  a driver is only loaded when asked for
 
@@ -202,14 +202,14 @@ async def store_exists(url: str) -> bool:
             from laurels.storage.mongodb.diagnostics import exists  # noqa: PLC0415  a driver is only loaded when asked for
 
         return await exists(url)
-    # What cannot be opened says so itself.
+    # Opening it will report the problem itself.
     return True
 
 
 def create_app(settings: Settings, *, is_away: bool = False) -> Lifespan:
     """The ASGI application: one service per process, opened when serving starts and closed when it ends.
 
-    `is_away`: the store was found to be; where there is a spool, nobody waits for it at the start.
+    `is_away`: the store was found to be away; with a spool, startup does not wait for it.
     """
     from laurels.bootstrap.server import compose  # noqa: PLC0415  the library works without a web framework
 
@@ -217,10 +217,10 @@ def create_app(settings: Settings, *, is_away: bool = False) -> Lifespan:
 
 
 def create_app_from_environment() -> Lifespan:
-    """The ASGI application with the settings of the environment, for servers that want a factory."""
+    """The ASGI application with the settings of the environment, for servers that need a factory."""
     return create_app(read_settings())
 
 
 def create_app_while_away() -> Lifespan:
-    """The same where the store was just found to be away."""
+    """The same for a store that was just found to be away."""
     return create_app(read_settings(), is_away=True)

@@ -1,4 +1,4 @@
-"""What is said where a driver is not installed: each comes with an extra of its own."""
+"""The message for a missing driver: each driver comes with an extra of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from laurels.errors import SettingsError
 
 @contextmanager
 def needs_pymongo(what: str) -> Generator[None]:
-    """Around an import of what uses PyMongo. Raises SettingsError, which says so of `what`, where it is missing."""
+    """Surrounds an import of code that uses PyMongo. Raises SettingsError, with `what` in its text, if PyMongo is
+    missing."""
     try:
         yield
     except ModuleNotFoundError as error:

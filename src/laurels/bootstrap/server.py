@@ -1,4 +1,7 @@
-"""Joins the service and everything around it to the application that a server runs."""
+"""Joins the service and its surroundings to the application that a server runs.
+
+The order of the layers decides which requests and answers each of them sees.
+"""
 
 from __future__ import annotations
 
@@ -52,8 +55,8 @@ Layer = Callable[[ASGIApp], ASGIApp]
 def compose(settings: Settings, *, guard: Layer | None = None, is_away: bool = False) -> Lifespan:
     """The ASGI application: one service per process, opened when serving starts and closed when it ends.
 
-    `guard` stands in the place of the one that asks for keys; only what measures or describes has another one. The
-    store `is_away` where that was found just before. Raises SettingsError.
+    `guard` replaces the guard that checks keys; only measurements and the description use another one. `is_away`: the
+    store was just found to be away. Raises SettingsError.
     """
     check_server()
     configure_logs(settings.log_level)
@@ -62,7 +65,7 @@ def compose(settings: Settings, *, guard: Layer | None = None, is_away: bool = F
         ConnectionLimits(
             connections=settings.max_connections,
             per_address=settings.max_connections_per_address,
-            # Through a proxy come the connections of all.
+            # A proxy carries the connections of all clients.
             exempt=among(proxies) if proxies else None,
             head_bytes=settings.max_head_bytes,
             head_seconds=settings.head_seconds,
@@ -77,7 +80,7 @@ def compose(settings: Settings, *, guard: Layer | None = None, is_away: bool = F
 
 
 def token_rules(settings: Settings) -> TokenRules:
-    """Which tokens are taken. Raises SettingsError."""
+    """The accepted tokens. Raises SettingsError."""
     return TokenRules(
         secret=settings.jwt_secret,
         jwks_url=settings.jwt_jwks_url,
@@ -123,7 +126,7 @@ async def _serving(
 
         app: ASGIApp = SlashIds(framework)
         if settings.envelope == "flat":
-            # The fast path knows no envelope.
+            # The fast path cannot make envelopes.
             app = FastPath(app, service, running.limits)
         # Each layer knows the one inside it; a request passes them from the bottom of this list to its top.
         app = Methods(app)
@@ -159,13 +162,13 @@ def _guard(app: ASGIApp, identity: Identity, limiter: RateLimiter, service: Serv
 
 
 async def _identity(stack: AsyncExitStack, settings: Settings, service: Service, rules: TokenRules) -> Identity:
-    """How callers are known. A server that starts while its database is away reads the keys from a file."""
+    """The identification of callers. A server that starts while its database is away reads the keys from a file."""
     remembered = None if settings.spool_folder is None else KeyFile(Path(settings.spool_folder))
     keyring = Keyring(service.store.keys, service.clock, remembered=remembered)
     stack.push_async_callback(keyring.close)
     tokens = Tokens(rules)
     stack.push_async_callback(tokens.close)
-    # Where the store is away, requests say so until it is there.
+    # If the store is away, requests report that until it is back.
     with suppress(StoreError):
         await keyring.refresh()
     keyring.learn()

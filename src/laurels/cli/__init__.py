@@ -1,18 +1,18 @@
 """The command line: `laurels serve`, `import`, `verify` and the others, all of which `app.py` lists.
 
-Everything an operator does without writing code starts here; `main` is what the `laurels` script calls.
+Everything that an operator does without writing code starts here; the `laurels` script calls `main`.
 """
 
 from __future__ import annotations
 
 import sys
 
-# What the extra `cli` brings. Anything else that cannot be imported is a fault, and is shown as one.
+# The packages of the extra `cli`. Any other failed import is a fault, and is shown as one.
 _EXTRA = ("typer", "rich", "click", "shellingham")
 
 
 def main() -> None:
-    """Run the command that `sys.argv` names and exit: 0 done, 1 something was found, 2 it could not be done."""
+    """Run the command in `sys.argv` and exit: 0 done, 1 something was found, 2 it could not be done."""
     try:
         from laurels.cli.app import run  # noqa: PLC0415  a bare install is told what is missing
 

@@ -1,4 +1,4 @@
-"""`python -m laurels.cli`: the same as the `laurels` script, for where that is not on the path."""
+"""`python -m laurels.cli`: the same as the `laurels` script, for use when that is not on the path."""
 
 from laurels.cli import main
 

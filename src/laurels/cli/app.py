@@ -16,8 +16,8 @@ from typer.main import get_group
 from laurels.cli.terminal import CommandFailed, MistakesFound, complain, say
 from laurels.errors import LaurelsError, RulebookError
 
-# The module and name of each command, in the order of the help. A module is imported when its command is run: to
-# import them all takes as long as a short command.
+# The module and name of each command, in the order of the help. A module is imported when its command is run: importing
+# them all takes as long as a short command.
 _PLACES = {
     "serve": "serve:serve",
     "import": "importing.command:import_events",
@@ -40,7 +40,7 @@ _PLACES = {
 
 
 def _load(name: str) -> Any:
-    """The command, or the group of commands, that stands at the place of `name`."""
+    """The command, or the group of commands, called `name`."""
     module, _, attribute = _PLACES[name].partition(":")
     found = getattr(import_module(f"laurels.cli.{module}"), attribute)
     outer = typer.Typer()
@@ -52,7 +52,7 @@ def _load(name: str) -> Any:
 
 
 class _Commands(TyperGroup):
-    """The group of all commands, which loads each when it is asked for. `Any` stands for types that Typer hides."""
+    """The group of all commands, which loads each on demand. `Any` replaces types that Typer hides."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(_PLACES)
@@ -64,7 +64,7 @@ class _Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in _PLACES:
-            # The nearest name is looked for among those that are loaded.
+            # The nearest name is searched among the loaded commands.
             for name in _PLACES:
                 self.get_command(ctx, name)
         return super().resolve_command(ctx, args)
@@ -76,7 +76,7 @@ app = typer.Typer(
     help="Progress, points, badges, streaks and leaderboards on a ledger that can be checked.",
     no_args_is_help=True,
     add_completion=False,
-    # An error is one sentence; what is no error of ours is a fault, and plain Python shows that best.
+    # An error is one sentence; anything else is a fault, and plain Python shows that best.
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -35,7 +35,7 @@ def retract(
     reason: ReasonOption,
     store: StoreOption = None,
 ) -> None:
-    """Have an event not count: its points, its day and what it counted for become as if it had never been."""
+    """Retract an event: its points, its day and everything that it counted for become as if it had never happened."""
     done = _correct(store, lambda corrections: corrections.retract(user, event, reason=reason))
     assert isinstance(done.body, EventRetracted)  # noqa: S101  nothing else retracts
     went = [award.badge_id for award in done.body.revoked]
@@ -69,7 +69,7 @@ def grant(
 
 @app.command()
 def revoke(user: UserArgument, badge: BadgeArgument, reason: ReasonOption, store: StoreOption = None) -> None:
-    """Take a badge back, with its points; no rule awards it again, only a grant does."""
+    """Revoke a badge, with its points; no rule awards it again, only a grant does."""
     done = _correct(store, lambda corrections: corrections.revoke(user, badge, reason=reason))
     assert isinstance(done.body, BadgeRevoked)  # noqa: S101  nothing else takes a badge back
     _tell(done, f"{user} holds {badge} no more: {counted(done.body.award.points, 'point')} less")

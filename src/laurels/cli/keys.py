@@ -1,6 +1,6 @@
-"""`laurels keys`: who may call the service.
+"""`laurels keys`: manages the API keys of the service's callers.
 
-A key is shown once, when it is made; what is kept of it cannot be turned back into it.
+A key is shown once, when it is made; it cannot be recovered from the stored hash.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def create(
 
 @app.command("list")
 def list_keys(store: StoreOption = None) -> None:
-    """Show all keys, with what they may do and when they were used; never the keys themselves."""
+    """Show all keys, with their scopes and last use; never the keys themselves."""
     now = system_clock()
 
     def line(key: ApiKey) -> list[str]:
@@ -84,14 +84,14 @@ def revoke(
     prefix: Annotated[str, typer.Argument(help="The part between the underscores, as `list` shows it.")],
     store: StoreOption = None,
 ) -> None:
-    """End a key. When this returns, no server takes it any more."""
+    """Revoke a key. When this returns, no server accepts it any more."""
     _run(store_settings(store), lambda opened: keyring.revoke_key(opened.keys, system_clock, prefix))
     say(f"{prefix} is revoked")
 
 
 @app.command("rotate-cursors")
 def rotate_cursors(store: StoreOption = None) -> None:
-    """Make a new key for the cursors of pages. Those that were given out hold until the next rotation."""
+    """Make a new key for the cursors of pages. Existing cursors are valid until the next rotation."""
     _run(store_settings(store), lambda opened: opened.secrets.rotate(cursors.NAME, token_bytes(cursors.KEY_BYTES)))
     say("Cursors have a new key; servers take it within a minute")
 

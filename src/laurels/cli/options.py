@@ -1,6 +1,6 @@
-"""The options that commands share, and the settings that come of them.
+"""The options that commands share, and the settings made from them.
 
-A command takes what it is told on its line, else what the environment says, else the default.
+A value on the command line has priority over the environment, and that over the default.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def whole_number(
     metavar: str = "NUMBER",
     show_default: bool = True,
 ) -> Any:
-    """An option that takes a whole number from `least` to `most`, and says so in plain words when it is given another
-    one. The rest is as Typer takes it."""
+    """An option that takes a whole number from `least` to `most`, and explains this in plain words if the value is
+    wrong. The other arguments are Typer's."""
     accepted = f"of {least:,} or more" if most is None else f"from {least:,} to {most:,}"
 
     def parse(text: str | int) -> int:
@@ -65,20 +65,20 @@ def whole_number(
 
 
 def settings_for(store: str | None = None, rulebook: str | None = None) -> Settings:
-    """The settings of the environment with what was given on the line. Raises SettingsError."""
+    """The settings of the environment with the options of the command line. Raises SettingsError."""
     for option, given in (("--store", store), ("--rulebook", rulebook)):
         if given is not None and not given.strip():
-            # A variable of the shell that is not set, mostly: the default would be another store than the one meant.
+            # Usually a shell variable that is not set: the default would be a different store from the intended one.
             raise SettingsError(f"{option} is empty; name one, or leave the option out for the default.")
     settings = read_settings()
     return replace(settings, store=store or settings.store, rulebook=rulebook or settings.rulebook)
 
 
 def store_settings(store: str | None = None, rulebook: str | None = None) -> Settings:
-    """The settings of a command that works on the store that is there, which it names on standard error.
+    """The settings of a command for an existing store, which it names on standard error.
 
-    Raises SettingsError, StoreError, and CommandFailed where there is no database: opening one would make it, and an
-    empty new database would be found clean whatever was meant.
+    Raises SettingsError, StoreError, and CommandFailed if there is no database: opening one would create it, and an
+    empty new database would pass every check.
     """
     settings = named_store(settings_for(store, rulebook))
     if not asyncio.run(store_exists(settings.store)):
@@ -87,13 +87,13 @@ def store_settings(store: str | None = None, rulebook: str | None = None) -> Set
 
 
 def named_store(settings: Settings) -> Settings:
-    """The same settings, once their store is named on standard error."""
+    """The same settings, after naming their store on standard error."""
     note(f"store: {settings.store_name}")
     return settings
 
 
 def missing(settings: Settings) -> str:
-    """What to say where the store has no database yet."""
+    """The message for a store without a database."""
     near = Path(DATABASE).absolute()
     is_near = near.is_file() and settings.database not in (None, near)
     hint = f" There is a {DATABASE} in this folder: --store sqlite:///{DATABASE}." if is_near else ""
@@ -106,7 +106,7 @@ def missing(settings: Settings) -> str:
 
 
 async def rulebook_for(settings: Settings) -> Rulebook:
-    """The rulebook that a command goes by which changes nothing; it makes no database where there is none.
+    """The rulebook for a command that changes nothing; it does not create a missing database.
 
     Raises RulebookError or StoreError.
     """

@@ -1,7 +1,7 @@
 """`laurels serve`: the HTTP service.
 
-Whatever can be found out before serving starts (a wrong store, rulebook or port) is told in one sentence then,
-not by worker processes that die one after the other.
+Every problem that can be found before serving starts (a wrong store, rulebook or port) is reported in one sentence
+then, not by worker processes that die one after the other.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ APP_WHILE_AWAY = "laurels.bootstrap:create_app_while_away"
 
 
 class Prepared(NamedTuple):
-    """What was found out before serving starts. `is_open`: everybody who reaches the service may do everything;
+    """The results of the checks before serving starts. `is_open`: everybody who reaches the service may do everything;
     `is_away`: the store cannot be reached, and events wait in a spool."""
 
     is_open: bool
@@ -58,11 +58,11 @@ def serve(
     except ModuleNotFoundError:
         raise CommandFailed("Serving needs packages that are not installed: pip install 'laurels[server]'.") from None
     settings = named_store(settings_for(store, rulebook))
-    # Before anything is made: a server that is refused leaves nothing behind.
+    # Done first: a server that is refused leaves nothing behind.
     listener = _listen(host, port)
     prepared = asyncio.run(_prepare(settings, host))
     app = APP_WHILE_AWAY if prepared.is_away else APP
-    # The application is made in each worker from the environment: that is how a worker learns of these.
+    # Each worker makes the application from the environment, so these settings are passed there.
     os.environ["LAURELS_STORE"] = settings.store
     if settings.rulebook is not None:
         os.environ["LAURELS_RULEBOOK"] = settings.rulebook
@@ -86,13 +86,13 @@ def serve(
         "server_header": False,
     }
     Thread(target=_announce, args=(host, port), daemon=True).start()
-    # A stop that was asked for is no failure. The server takes the signal while it runs, and raises it anew once all
-    # has been put away.
+    # A requested stop is no failure. The server handles the signal while it runs, and raises it again after it has shut
+    # down.
     signal.signal(signal.SIGTERM, _leave_to_server)
     if workers == 1:
         uvicorn.Server(uvicorn.Config(app, **options)).run(sockets=[listener])
     else:
-        # The supervisor binds for its workers; it was only to be known that it can.
+        # The supervisor binds for its workers; this only checked that it can.
         listener.close()
         uvicorn.run(app, workers=workers, **options)
 
@@ -102,7 +102,7 @@ def _leave_to_server(number: int, frame: object) -> None:
 
 
 async def _prepare(settings: Settings, host: str) -> Prepared:
-    """Wait for the store and look at the rulebook."""
+    """Wait for the store and check the rulebook."""
     if settings.rulebook is not None:
         load_rulebook(settings.rulebook)
     has_tokens = settings.jwt_secret is not None or settings.jwt_jwks_url is not None
@@ -113,7 +113,7 @@ async def _prepare(settings: Settings, host: str) -> Prepared:
     make_data_folder(settings)
     store = None if may_exist is None else await _wait_for_store(settings)
     if store is None:
-        # Whoever calls is refused until the keys are known.
+        # All callers are refused until the keys are known.
         return Prepared(is_open=False, is_away=True)
     try:
         has_keys = bool(await store.keys.all())
@@ -126,8 +126,8 @@ async def _prepare(settings: Settings, host: str) -> Prepared:
 
 
 async def _may_exist(settings: Settings) -> bool | None:
-    """Whether there is a database, as far as can be known now; None where it cannot be reached within the time limit
-    of the store, and events can wait in a spool."""
+    """Whether there is a database, as far as can be known now; None if it cannot be reached within the time limit of
+    the store, and events can wait in a spool."""
     limit = None if settings.spool_folder is None else settings.store_timeout_ms / 1000
     try:
         async with asyncio.timeout(limit):
@@ -155,7 +155,7 @@ def _keyless(host: str, settings: Settings, more: str = "") -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a server that listens on `host`."""
+    """Whether only this machine can reach a server that listens on `host`."""
     if host == "localhost":
         return True
     try:
@@ -165,9 +165,9 @@ def is_loopback(host: str) -> bool:
 
 
 async def _wait_for_store(settings: Settings) -> Store | None:
-    """The store when it opens; None where it cannot be reached and events can wait in a spool. Where they cannot, it is
-    tried again, with growing pauses, for as long as the settings say: it may be starting, too. Whatever waiting
-    does not mend is raised at once."""
+    """The store when it opens; None if it cannot be reached and events can wait in a spool. Without a spool, attempts
+    are repeated with growing pauses for as long as the settings say: the store may be starting, too. Errors that
+    waiting does not solve are raised at once."""
     seconds = settings.store_wait_seconds
     give_up_at = monotonic() + seconds
     pause = FIRST_PAUSE
@@ -205,8 +205,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _announce(host: str, port: int) -> None:
-    """Say that the service is ready, once it answers."""
-    # Nobody listens before the application has started: until then a connection is refused.
+    """Report that the service is ready, once it answers."""
+    # Nothing listens before the application has started: until then a connection is refused.
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  to compare with, not to bind
     while True:
         connection = HTTPConnection(reachable, port, timeout=5)

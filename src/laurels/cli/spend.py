@@ -27,7 +27,7 @@ def spend(
     ] = None,
     store: StoreOption = None,
 ) -> None:
-    """Spend an amount of a currency that a learner has earned; nothing where less is left."""
+    """Spend an amount of a currency that a learner has earned; if the balance is too low, nothing."""
     settings = store_settings(store)
 
     async def run() -> Spending:

@@ -1,6 +1,6 @@
-"""`laurels spool`: what waits on this machine's disk for the database, and what could not be recorded.
+"""`laurels spool`: the events that wait on this machine's disk for the database, and those that could not be recorded.
 
-An event that was acknowledged and then refused must not be found out by accident.
+An event that was acknowledged and then refused must not be discovered by accident.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SpoolOption = Annotated[
 
 @app.command()
 def show(spool: SpoolOption = None) -> None:
-    """Say how much waits, since when, and what went through. Exits with 1 when events were set aside."""
+    """Show how many events wait, since when, and the totals. Exits with 1 if events were set aside."""
     stats = _run(spool, lambda opened: opened.stats())
     since = "" if stats.oldest_at is None else f", the first since {iso(stats.oldest_at)}"
     say(counted(stats.waiting, "event waits", "events wait") + since)
@@ -75,7 +75,7 @@ def list_events(
 
 @app.command()
 def retry(spool: SpoolOption = None) -> None:
-    """Put what was set aside at the end of the queue again, once what kept it out is mended."""
+    """Queue the events that were set aside again, once their problem is solved."""
     say(counted(_run(spool, lambda opened: opened.retry()), "event waits again", "events wait again"))
 
 
@@ -84,14 +84,14 @@ def discard(
     spool: SpoolOption = None,
     is_sure: Annotated[bool, typer.Option("--yes", help="Really delete them.")] = False,
 ) -> None:
-    """Delete what was set aside for good."""
+    """Delete the events that were set aside, for good."""
     if not is_sure:
         raise CommandFailed("This deletes events that were acknowledged; look at them first, then add --yes.")
     say(counted(_run(spool, lambda opened: opened.discard()), "event is deleted", "events are deleted"))
 
 
 def _line(spooled: Spooled) -> dict[str, object]:
-    """What is printed of an event that waits: when it came, its place in the order, and the event as it was sent."""
+    """The printed form of a waiting event: its arrival, its place in the order, and the event as it was sent."""
     sent = {name: value for name, value in msgspec.to_builtins(spooled.event).items() if value not in (None, {})}
     return {"arrivedAt": iso(spooled.arrived_at), "position": spooled.position, "event": sent}
 
@@ -102,7 +102,7 @@ def _print(event: dict[str, object]) -> None:
 
 def _run(folder: Path | None, work: Callable[[FileSpool], Awaitable[T]]) -> T:
     settings = read_settings()
-    # Whatever store this command would work on: events that wait belong to the server that keeps the spool.
+    # Independent of this command's store: waiting events belong to the server that keeps the spool.
     folder = settings.spool_place if folder is None else folder.absolute()
     note(f"spool: {folder}")
     if not (folder / "spool.db").is_file():

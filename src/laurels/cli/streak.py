@@ -42,7 +42,7 @@ def repair(
     ] = None,
     store: StoreOption = None,
 ) -> None:
-    """Pay for a missed day with the learner's points, so that it does the streak no harm."""
+    """Pay for a missed day with the learner's points, so that it does not break the streak."""
     settings = store_settings(store)
 
     async def run() -> tuple[Repaired, str]:

@@ -1,7 +1,7 @@
-"""What commands print: result lines, complaints, progress bars and tables.
+"""The output of commands: result lines, complaints, progress bars and tables.
 
-A terminal gets colours, bars and boxes; a pipe, a file or a log gets the plain result lines alone. What draws the
-former is imported where a terminal is: it takes a sixth of the time of a short command.
+A terminal gets colours, bars and boxes; a pipe, a file or a log gets only the plain result lines. The library that
+draws them is imported only for a terminal: it takes a sixth of the time of a short command.
 """
 
 from __future__ import annotations
@@ -18,40 +18,39 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
 
-# Control characters but for tab and line end, those that turn the direction of text around, and halves of characters.
+# Control characters except tab and line end, characters that reverse the direction of text, and lone surrogates.
 _OBEYED = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class CommandFailed(Exception):
-    """A command cannot do what it was asked. The text is one sentence for the person who asked."""
+    """A command cannot do its task. The text is one sentence for the user."""
 
 
 class MistakesFound(CommandFailed):
-    """The same for a file that was given: the text has a line for each of its mistakes."""
+    """The same for a given file: the text has a line for each of its mistakes."""
 
     def __init__(self, mistakes: Sequence[str]) -> None:
         super().__init__("\n".join(mistakes))
 
 
 def is_terminal() -> bool:
-    """Whether somebody looks at the results as they come."""
+    """Whether a person watches the results."""
     return sys.stdout.isatty()
 
 
 def inert(text: str) -> str:
-    """`text` with the characters that a terminal would obey spelled out, as JSON does it: what is printed may come from
-    strangers."""
+    """`text` with terminal control characters escaped, as in JSON: printed text may come from strangers."""
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def say(text: str = "") -> None:
-    """A result line, on standard output."""
+    """Print a result line on standard output."""
     sys.stdout.write(inert(text) + "\n")
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
-    """A line on standard error that is no complaint."""
+    """Print a line on standard error that is no complaint."""
     text = inert(text)
     if sys.stderr.isatty():
         _print_styled(text, "dim")
@@ -61,7 +60,7 @@ def note(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """One line on standard error. Line breaks inside become spaces, so that it stays one."""
+    """Print one line on standard error. Line breaks inside become spaces, so that it stays one line."""
     line = inert(" ".join(text.split()))
     if sys.stderr.isatty():
         _print_styled(line, "red")
@@ -72,7 +71,7 @@ def complain(text: str) -> None:
 
 @cache
 def _errors() -> Console:
-    """The one console on standard error: what is printed by it goes above a running bar instead of through it."""
+    """The one console on standard error: its lines appear above a running bar instead of inside it."""
     from rich.console import Console  # noqa: PLC0415  only where a terminal is
 
     return Console(stderr=True)
@@ -85,21 +84,21 @@ def _print_styled(text: str, style: str) -> None:
 
 
 class Bar:
-    """A running display of how far a command has come; does nothing where no terminal is."""
+    """A running display of a command's progress; does nothing without a terminal."""
 
     def __init__(self, progress: Progress | None, total: int | None) -> None:
         self._progress = progress
         self._task = None if progress is None else progress.add_task("", total=total, note="")
 
     def show(self, done: int, note: str) -> None:
-        """Set how much of the total is done, and the text beside the bar."""
+        """Set the finished part of the total, and the text beside the bar."""
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=done, note=note)
 
 
 @contextmanager
 def progress_bar(what: str, *, total: int | None = None, is_bytes: bool = False) -> Generator[Bar]:
-    """A bar on standard error while the block runs; a spinner where there is no `total`; nothing off a terminal."""
+    """A bar on standard error while the block runs; a spinner without a `total`; nothing without a terminal."""
     if not sys.stderr.isatty():
         yield Bar(None, total)
         return
@@ -121,7 +120,8 @@ def progress_bar(what: str, *, total: int | None = None, is_bytes: bool = False)
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int]) -> None:
-    """A table on standard output; off a terminal plain columns. `numbers` are the columns aligned to the right."""
+    """Print a table on standard output; without a terminal plain columns. `numbers` are the columns aligned to the
+    right."""
     title, rows = inert(title), [[inert(cell) for cell in row] for row in rows]
     if is_terminal():
         from rich.console import Console  # noqa: PLC0415  only where a terminal is

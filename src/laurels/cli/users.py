@@ -1,4 +1,4 @@
-"""`laurels users`: what is held of a learner, deleting them, and deleting who has not come for long."""
+"""`laurels users`: shows a learner's data, deletes learners, and deletes those who have been inactive for long."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def show(
 
 @app.command()
 def data(user: UserArgument, store: StoreOption = None) -> None:
-    """Print everything that is held of a learner, as one JSON document."""
+    """Print all data of a learner, as one JSON document."""
 
     async def work(laurels: Service, spool: Spool | None) -> None:
         async for piece in await personal_data(laurels.store, laurels.learners, system_clock, spool, user):
@@ -160,14 +160,14 @@ def delete(
     store: StoreOption = None,
     is_sure: Annotated[bool, typer.Option("--yes", help="Really delete them.")] = False,
 ) -> None:
-    """Delete a learner with everything that is held of them, for good. Servers on the same store may run."""
+    """Delete a learner with all their data, for good. Servers on the same store may run."""
     if not is_sure:
         raise CommandFailed("This deletes everything that is held of the learner, for good; add --yes if you mean it.")
 
     async def work(laurels: Service, spool: Spool | None) -> int:
         return (await laurels.deletion.delete(user, spool=spool)).deleted_at
 
-    # Not the id: what this prints may be kept.
+    # Without the id: this output may be kept.
     say(f"The user is deleted since {iso(_run(store_settings(store), work))}")
 
 
@@ -182,12 +182,12 @@ def merge(
     ],
     store: StoreOption = None,
 ) -> None:
-    """Have everything of one learner count under the id of another one: they are the same person. FROM is closed for
-    good. Where it is cut off, ask again: it does what is left."""
+    """Merge two learners who are the same person: everything of FROM then counts under the other id, and FROM is closed
+    for good. If it is interrupted, run it again: it finishes the rest."""
 
     async def work(laurels: Service, _spool: Spool | None) -> tuple[Merged, Visibility, Progress]:
         done = await laurels.merging.merge(source, into, reason=reason)
-        # The profile stays behind.
+        # The profile is not merged.
         before = (await laurels.learners.progress(source)).visibility
         return done, before, await laurels.learners.progress(into)
 
@@ -206,13 +206,13 @@ def merge(
 
 @app.command()
 def suspend(user: UserArgument, store: StoreOption = None) -> None:
-    """Take a learner off all boards, whatever their profile says. Their events count on."""
+    """Take a learner off all boards, whatever their profile says. Their events still count."""
     _suspend(user, store, is_suspended=True)
 
 
 @app.command()
 def restore(user: UserArgument, store: StoreOption = None) -> None:
-    """Let a learner who was suspended back on the boards, as their profile says."""
+    """Let a suspended learner back on the boards, as their profile says."""
     _suspend(user, store, is_suspended=False)
 
 
@@ -229,7 +229,7 @@ def expire(
     store: StoreOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print whom it would delete.")] = False,
 ) -> None:
-    """Delete learners without an event for LAURELS_RETENTION_DAYS. To be run regularly, once a day or so."""
+    """Delete learners without an event for LAURELS_RETENTION_DAYS. Run it regularly, for example once a day."""
     settings = store_settings(store)
     days = settings.retention_days
     if days is None:
@@ -265,7 +265,7 @@ def _run(settings: Settings, work: Callable[[Service, Spool | None], Awaitable[T
 
 @asynccontextmanager
 async def _spool_of(settings: Settings) -> AsyncGenerator[FileSpool | None]:
-    """The spool of a server on this machine, where there is one."""
+    """The spool of a server on this machine, if there is one."""
     folder = settings.spool_folder
     if folder is None or not (Path(folder) / "spool.db").is_file():
         yield None

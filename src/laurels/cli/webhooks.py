@@ -1,6 +1,6 @@
-"""`laurels webhooks`: who is told of badges, levels and streaks, and what did not arrive.
+"""`laurels webhooks`: manages the endpoints for messages about badges, levels and streaks, and shows failed messages.
 
-A secret is shown once, when it is made. Servers deliver; these commands only say what and where.
+A secret is shown once, when it is made. Servers deliver; these commands only set the endpoints and message types.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def add(
     ] = None,
     store: StoreOption = None,
 ) -> None:
-    """Tell an address of what is recorded from now on. Prints its secret, alone on standard output, this once."""
+    """Send messages about everything that is recorded from now on to an address. Prints its secret, alone on standard
+    output, this once."""
     endpoint = _run(store, lambda webhooks: webhooks.add(url, kinds or ()))
     say(endpoint.secret)
     complain(f"Keep the secret now: it cannot be shown again. The webhook's id is {endpoint.id}.")
@@ -52,7 +53,7 @@ def list_webhooks(store: StoreOption = None) -> None:
 
 @app.command()
 def remove(endpoint_id: EndpointId, store: StoreOption = None) -> None:
-    """End a webhook, with all that it is still owed."""
+    """Remove a webhook, with all its pending messages."""
     _run(store, lambda webhooks: webhooks.remove(endpoint_id))
     say(f"{endpoint_id} is removed")
 
@@ -63,7 +64,7 @@ def rotate(
     store: StoreOption = None,
     force: Annotated[bool, typer.Option("--force", help="Also within a day of the last rotation.")] = False,
 ) -> None:
-    """Make a new secret and print it, this once. For a day messages are signed by the old one, too."""
+    """Make a new secret and print it, this once. For a day messages are also signed by the old one."""
     endpoint = _run(store, lambda webhooks: webhooks.rotate(endpoint_id, is_forced=force))
     say(endpoint.secret)
     complain(f"The old secret of {endpoint_id} signs, too, until {iso(endpoint.previous_until or 0)}.")
@@ -71,7 +72,7 @@ def rotate(
 
 @app.command()
 def deliveries(endpoint_id: EndpointId, store: StoreOption = None) -> None:
-    """Show the last messages of a webhook, and what became of them."""
+    """Show the last messages of a webhook, and their results."""
     _show(endpoint_id, None, store)
 
 
@@ -87,7 +88,7 @@ def replay(
     message: Annotated[str | None, typer.Argument(help="The id of one message. Default: all.")] = None,
     store: StoreOption = None,
 ) -> None:
-    """Send once more what was given up."""
+    """Send messages again that were given up."""
     count = _run(store, lambda webhooks: webhooks.replay(endpoint_id, message))
     if message is not None and not count:
         raise CommandFailed(f"No message {message} of this webhook was given up; `laurels webhooks dead` shows those.")
@@ -96,7 +97,7 @@ def replay(
 
 @app.command("test")
 def send_test(endpoint_id: EndpointId, store: StoreOption = None) -> None:
-    """Send a webhook a message of the type webhook.test now, from here, and tell what came back."""
+    """Send a webhook a message of the type webhook.test now, from here, and print the response."""
     answer = _run(store, lambda webhooks: webhooks.test(endpoint_id))
     if answer.error is not None:
         raise CommandFailed(f"It did not arrive: {answer.error}.")

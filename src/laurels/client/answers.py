@@ -1,4 +1,7 @@
-"""From the service's answers to the library's results. An answer that is not the service's is no answer."""
+"""Converts the service's answers to the library's results, and rejects answers that are not the service's.
+
+A proxy or a login page may answer in the service's place.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,11 @@ from laurels.results import Dashboard, EarnedBadge, HistoryEntry, Leaderboard, Q
 T = TypeVar("T")
 
 Outcome = Recorded | Queued | LaurelsError
-"""What became of one event of many."""
+"""The result of one event of many."""
 
 
 class Answer(Struct, frozen=True):
-    """An answer as it came. The names of headers are in any case."""
+    """An answer as received. The names of headers are in any case."""
 
     status: int
     headers: Mapping[str, str]
@@ -31,7 +34,7 @@ class Answer(Struct, frozen=True):
 
 
 class ProgressAfter(Struct, frozen=True, rename="camel"):
-    """Where a user stands after an event."""
+    """A user's state after an event."""
 
     total_points: int
     level: int
@@ -124,7 +127,7 @@ _BATCH = read(_Batch)
 
 
 def strange(answer: Answer) -> ServiceUnreachable:
-    """The error for an answer of something else, such as the page that a network shows to those who must log in."""
+    """The error for an answer from something else, such as the login page of a network."""
     return ServiceUnreachable(f"What answered (with the status {answer.status}) is not the service; check the address.")
 
 
@@ -139,7 +142,7 @@ def read_picture(answer: Answer) -> str:
 
 
 def read_recorded(answer: Answer) -> Recorded | Queued:
-    """What became of a single event."""
+    """The result of a single event."""
     found = _RECORDED(answer)
     event, after = found.event, found.progress
     if after is None or event.points is None:
@@ -174,7 +177,7 @@ def read_spending(answer: Answer) -> Spending:
 
 
 def read_results(answer: Answer, count: int) -> list[Result]:
-    """The results of a batch of `count` events. Raises ServiceUnreachable where they are not as many."""
+    """The results of a batch of `count` events. Raises ServiceUnreachable if their number differs."""
     results = _BATCH(answer).results
     if len(results) != count:
         raise strange(answer)
@@ -182,7 +185,7 @@ def read_results(answer: Answer, count: int) -> list[Result]:
 
 
 def read_batch(answer: Answer, part: Sequence[LearningEvent | InvalidEvent]) -> list[Outcome]:
-    """A result for each of `part`, of which the errors were not sent."""
+    """A result for each of `part`; its errors were not sent, and are their own results."""
     results = iter(read_results(answer, sum(isinstance(each, LearningEvent) for each in part)))
     return [each if isinstance(each, InvalidEvent) else _outcome(each, next(results), answer) for each in part]
 

@@ -1,5 +1,5 @@
-"""Every verb of the client as data: what is sent, and how the answer is read. Nothing here waits, so the client with
-`await` and the one without have their verbs from here."""
+"""Every verb of the client as data: the request, and how its answer is read. Nothing here waits, so the synchronous and
+the asynchronous client share these verbs."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ HISTORY_PAGE = 100
 
 
 class Call(Struct, Generic[T], frozen=True):
-    """A request and how its answer is read. `target` is the path with its query; `body` is JSON. `read` raises
-    ServiceUnreachable for what is no answer of the service.
+    """A request, and how its answer is read. `target` is the path with its query; `body` is JSON. `read` raises
+    ServiceUnreachable if the answer is not the service's.
 
     `user_id` and `event_id` are for the errors that name them.
     """
@@ -79,8 +79,8 @@ def record(
 ) -> Call[Recorded | Queued]:
     """Record one event, and wait until the service has it on disk; see `Laurels.record` for the arguments.
 
-    Nothing is tried again: after ServiceUnreachable it is not known whether the event stands, and repeating it with its
-    `event_id` settles that. `track` does so by itself.
+    Nothing is retried: after ServiceUnreachable it is not known whether the event was recorded, and repeating it with
+    its `event_id` settles that. `track` does so by itself.
     """
     event = event_of(
         user_id,
@@ -124,19 +124,19 @@ def _batch(part: Sequence[LearningEvent | InvalidEvent], bodies: Sequence[bytes]
 
 
 def dashboard(user_id: str, *, since: datetime | None = None) -> Call[Dashboard]:
-    """All that a learner's own page shows. `since`: when badges start to count as new (default 24 hours ago)."""
+    """Everything that a learner's own page shows. Badges count as new from `since` on (default: 24 hours ago)."""
     at = as_instant(since, "since")
     query = {"since": None if at is None else iso(at), "envelope": "flat"}
     return _get("dashboard", user_id, query, DASHBOARD)
 
 
 def profile(user_id: str) -> Call[Profile]:
-    """A user with all that they can set."""
+    """A user with every field that they can set."""
     return _get("users", user_id, {}, read(Profile, "user"))
 
 
 def badges(user_id: str) -> Call[list[BadgeProgress]]:
-    """Every badge of the rulebook, with how far the user has come with it."""
+    """Every badge of the rulebook, with the user's progress towards it."""
     return _get("badges", user_id, {}, read(list[BadgeProgress], "badges"))
 
 
@@ -174,7 +174,7 @@ def leaderboard(
     currency: str | None = None,
     users: Sequence[str] | None = None,
 ) -> Call[Leaderboard]:
-    """A page of a board: its top, what follows a `cursor`, or the surroundings of the user `around`.
+    """A page of a board: its top, the lines after a `cursor`, or the surroundings of the user `around`.
 
     See `Laurels.leaderboard` for the arguments.
     """
@@ -220,7 +220,7 @@ def set_profile(
     badges_seen_at: datetime | UnsetType | None = UNSET,
     pauses: Sequence[tuple[date, date]] | UnsetType = UNSET,
 ) -> Call[Profile]:
-    """Set what is named of a user's profile and return all of it; an unknown user is created.
+    """Set the given fields of a user's profile and return the whole profile; an unknown user is created.
 
     See `Laurels.set_profile` for the arguments.
     """
@@ -263,7 +263,7 @@ def spend(user_id: str, currency: str, amount: int, *, reason: str, spending_id:
 
 
 def repair_streak(user_id: str, day: date, *, reason: str | None = None) -> Call[Repaired]:
-    """Pay for a day that a user missed with points, so that it does their streak no harm.
+    """Pay with points for a day that a user missed, so that it does not break their streak.
 
     See `Laurels.repair_streak` for the arguments.
     """
@@ -273,9 +273,9 @@ def repair_streak(user_id: str, day: date, *, reason: str | None = None) -> Call
 
 
 def delete_user(user_id: str) -> Call[datetime]:
-    """Delete everything that is held of a user, for good, and return when they were deleted. May be repeated.
+    """Delete all data of a user, for good, and return when they were deleted. May be repeated.
 
-    From then on nothing is recorded for them. Raises UnknownUser for an id that nothing is held of.
+    From then on nothing is recorded for them. Raises UnknownUser for an id without data.
     """
     return Call("DELETE", _of_user("users", user_id), read(datetime, "deletedAt"), user_id=user_id)
 

@@ -31,7 +31,7 @@ TIMEOUT = 30.0
 
 
 class _Tracking:
-    """What both clients have: their address, and the queue of tracked events."""
+    """The common part of both clients: the address, and the queue of tracked events."""
 
     def __init__(
         self,
@@ -48,17 +48,17 @@ class _Tracking:
         on_dropped: Callable[[list[LearningEvent]], object] | None = None,
         on_error: Callable[[LaurelsError, float | None], object] | None = None,
     ) -> None:
-        """`url` is where Laurels is, with its path if it has one. `token` is an API key, or a function that gets a
-        token: it is called before the first request and after each 401. `timeout` is how many seconds a request may
-        wait for an answer.
+        """`url` is the address of Laurels, with its path if it has one. `token` is an API key, or a function that
+        returns a token: it is called before the first request and after each 401. `timeout` is the number of seconds
+        that a request may wait for an answer.
 
-        The others are about `track`. `storage` is a folder on this machine's disk, which belongs to one service; None
-        keeps events in memory. `max_events` may wait; beyond that the oldest are dropped. An event waits
-        `flush_interval` seconds for others. After a failure the client waits `retry_interval` seconds, after each
-        further one twice as long, up to sixty times that. `on_accepted` gets what became of each event; `on_rejected`
-        an event that was refused for good, and why; `on_dropped` what had to be dropped; `on_error` why sending failed,
-        and in how many seconds it is tried again (None where it is the disk that failed). The last three are logged,
-        too, as laurels.client. Raises SettingsError, or StoreUnavailable where the folder cannot be used.
+        The other arguments are for `track`. `storage` is a folder on this machine's disk, for one service only; None
+        keeps events in memory. Up to `max_events` may wait; beyond that the oldest are dropped. An event waits
+        `flush_interval` seconds for others. After a failure the client waits `retry_interval` seconds, and twice as
+        long after each further one, up to sixty times that. `on_accepted` gets the result of each event; `on_rejected`
+        gets an event that was refused for good, and why; `on_dropped` gets the dropped events. `on_error` gets the
+        reason why sending failed, and the seconds until the next attempt (None if the disk failed). The last three are
+        also logged as laurels.client. Raises SettingsError, or StoreUnavailable if the folder cannot be used.
         """
         self._transport = Transport(url, token, timeout)
         listeners = Listeners(
@@ -71,12 +71,12 @@ class _Tracking:
 
     @property
     def url(self) -> str:
-        """Where Laurels is."""
+        """The address of Laurels."""
         return self._transport.url
 
     @property
     def pending(self) -> int:
-        """How many tracked events wait to be recorded."""
+        """The number of tracked events that wait to be recorded."""
         return self._tracker.pending
 
     def track(
@@ -94,8 +94,8 @@ class _Tracking:
     ) -> str:
         """Record that something happened. Returns the event's id at once; the event is sent soon, together with others.
 
-        With a `storage` it survives the end of this process from here on. The arguments are those of `record`; it
-        happened now, unless `timestamp` says otherwise. Raises InvalidEvent.
+        With a `storage` it survives the end of this process from here on. The arguments are those of `record`;
+        `timestamp` defaults to now. Raises InvalidEvent.
         """
         event = event_of(
             user_id,
@@ -112,7 +112,7 @@ class _Tracking:
 
 
 def _sync(build: Callable[P, Call[R]]) -> Callable[Concatenate[Client, P], R]:
-    """The verb that sends a call and waits for its answer."""
+    """Make the verb that sends a call and waits for its answer."""
 
     @wraps(build)
     def verb(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -132,8 +132,8 @@ def _async(build: Callable[P, Call[R]]) -> Callable[Concatenate[AsyncClient, P],
 class Client(_Tracking):
     """Laurels over HTTP, for code without `await`. May be used from many threads; each process makes its own.
 
-    Answers and errors are those of the library; RequestRefused and ServiceUnreachable are about what lies between. A
-    `with` block closes it.
+    Answers and errors are those of the library; RequestRefused and ServiceUnreachable concern the connection. A `with`
+    block closes it.
     """
 
     def __enter__(self) -> Self:
@@ -147,7 +147,7 @@ class Client(_Tracking):
         return self._transport.open()
 
     def send(self, call: Call[R]) -> R:
-        """The value of a call's answer; for what has no verb of its own. Raises LaurelsError."""
+        """Send a call and return its value; for calls without a verb of their own. Raises LaurelsError."""
         return self._connections.send(call)
 
     record = _sync(calls.record)
@@ -166,10 +166,10 @@ class Client(_Tracking):
     delete_user = _sync(calls.delete_user)
 
     def record_many(self, events: Iterable[LearningEvent]) -> list[Outcome]:
-        """Record events in order, in requests of a thousand; one result each, an error where an event is refused.
+        """Record events in order, in requests of a thousand; one result each, an error if an event is refused.
 
-        One that is wrong spoils no other. Where a request fails its error is raised, and what was sent before stands:
-        give each event an `event_id`, and all can be sent again.
+        A wrong event does not affect the others. If a request fails, its error is raised, and events sent before it
+        stay recorded: give each event an `event_id`, and all can be sent again.
         """
         return [outcome for call in calls.record_many(events) for outcome in self.send(call)]
 
@@ -184,17 +184,18 @@ class Client(_Tracking):
                 return
 
     def flush(self, timeout: float | None = None) -> int:
-        """Send what was tracked now, and return how many events still wait.
+        """Send the tracked events now, and return how many still wait.
 
-        Without a `timeout` (seconds) it returns when nothing waits any more, or after the first failure; with one,
-        failures are tried again until it is over.
+        Without a `timeout` (seconds) it returns when none waits any more, or after the first failure; with one,
+        failures are retried until the time is over.
         """
         return self._tracker.flush(timeout)
 
     def close(self, timeout: float | None = None) -> int:
-        """Send what was tracked, as `flush` does, then stop. What still waits is in the storage, for the next process.
+        """Send the tracked events, as `flush` does, then stop. Events that still wait are in the storage, for the next
+        process.
 
-        Returns how many events that are.
+        Returns the number of events that still wait.
         """
         left = self._tracker.close(timeout)
         if "_connections" in self.__dict__:
@@ -205,7 +206,7 @@ class Client(_Tracking):
 class AsyncClient(_Tracking):
     """Laurels over HTTP, for code with `await`; the verbs are those of `Client`. Belongs to one event loop.
 
-    `track` does not wait, so it is no coroutine; callbacks come from the thread that sends.
+    `track` does not wait, so it is not a coroutine; callbacks come from the thread that sends.
     """
 
     async def __aenter__(self) -> Self:
@@ -219,7 +220,7 @@ class AsyncClient(_Tracking):
         return self._transport.open_async()
 
     async def send(self, call: Call[R]) -> R:
-        """The value of a call's answer; for what has no verb of its own. Raises LaurelsError."""
+        """Send a call and return its value; for calls without a verb of their own. Raises LaurelsError."""
         return await self._connections.send(call)
 
     record = _async(calls.record)

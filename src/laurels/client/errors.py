@@ -1,4 +1,4 @@
-"""What fails between a client and the service, beside the errors of the library, and which error a refusal is.
+"""Errors between a client and the service, beside those of the library, and the mapping from refusals to errors.
 
 LaurelsError
 ├── ...                      those of `laurels.errors`, by the code of the refusal
@@ -58,8 +58,8 @@ class RequestRefused(LaurelsError):
     """The service refused the request as a whole. `code` is one of the refusals of docs/http.md, such as unauthorized,
     forbidden or too-many-requests.
 
-    `status` is that of the answer; `retry_after` the seconds that the service asks to wait, None where it asks for
-    nothing.
+    `status` is that of the answer; `retry_after` is the number of seconds that the service asks to wait, None if it
+    does not ask.
     """
 
     code = "request-refused"
@@ -72,7 +72,7 @@ class RequestRefused(LaurelsError):
 
 
 class ServiceUnreachable(StoreUnavailable):
-    """No answer of the service came. Whether it has carried out the request is not known; repeat it with its ids."""
+    """No answer of the service came. It is not known whether the request was carried out; repeat it with its ids."""
 
     code = "service-unreachable"
 
@@ -102,7 +102,7 @@ class _Refusal(Struct, frozen=True):
 def error_of(
     status: int, headers: Mapping[str, str], body: bytes, *, user_id: str = "", event_id: str = ""
 ) -> LaurelsError:
-    """The error for an answer that refuses. Its body may be anything, since proxies answer, too."""
+    """The error for a refusal. The body may be anything, since proxies answer, too."""
     try:
         refusal = msgspec.json.decode(body, type=_Refusal)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -118,7 +118,7 @@ def error_of(
 def error_by_code(
     code: str, detail: str, faults: Sequence[WrongField], *, user_id: str, event_id: str
 ) -> LaurelsError | None:
-    """The error of the library that has this code; None for a code that it has not."""
+    """The library's error with this code; None for an unknown code."""
     if code in _INVALID:
         first, *others = [(fault.field, fault.message) for fault in faults] or [("", detail)]
         return _INVALID[code](*first, *others)
@@ -138,17 +138,17 @@ def error_by_code(
 
 
 def retry_after_of(headers: Mapping[str, str]) -> float | None:
-    """The seconds that an answer asks to wait; None where it asks for nothing."""
+    """The seconds that an answer asks to wait; None if it does not ask."""
     value = headers.get("retry-after", "").strip()
     if value.isdecimal():
         return float(value)
     at = instant_of(value)
-    # A date counts from the server's clock, since ours may be wrong.
+    # A date is relative to the server's clock, since ours may be wrong.
     return None if at is None else max(0.0, at - (instant_of(headers.get("date", "")) or time()))
 
 
 def instant_of(date: str) -> float | None:
-    """The instant (seconds) that a header names as a date; None where it names none."""
+    """The instant (seconds) of a date in a header; None if it is not a date."""
     try:
         return parsedate_to_datetime(date).timestamp()
     except ValueError:

@@ -1,4 +1,4 @@
-"""Events on their way out: checked as the library checks them, so that a wrong one is found where it is made."""
+"""Outgoing events: checked as the library checks them, so that a wrong one is found where it is made."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 def encoded(event: LearningEvent) -> bytes:
-    """An event as JSON, on one line. Raises InvalidEvent for what no service takes.
+    """An event as JSON, on one line. Raises InvalidEvent for an event that no service accepts.
 
-    Which event types there are, and how far back a timestamp may lie, the service alone knows.
+    Only the service knows the valid event types, and how far back a timestamp may lie.
     """
     check_types(event)
     if not event.event_type:

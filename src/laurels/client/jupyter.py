@@ -1,7 +1,7 @@
 """A learner's card in a notebook: `%load_ext laurels.client.jupyter`, and then `%laurels ada`.
 
-The first use says where the service is, and in which environment variable its key is kept, so that no notebook holds
-one: `%laurels ada --url https://laurels.example --key PLATFORM_LAURELS_KEY`.
+The first use gives the address of the service, and the environment variable with its key, so that no notebook holds a
+key: `%laurels ada --url https://laurels.example --key PLATFORM_LAURELS_KEY`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from laurels.plurals import counted
 
 
 class Card(Struct, frozen=True):
-    """A picture as notebooks show it; where nothing can be drawn, `text` stands for it."""
+    """A picture as notebooks show it; `text` replaces it if pictures cannot be drawn."""
 
     svg: str
     text: str
@@ -37,7 +37,7 @@ class _Arguments(argparse.ArgumentParser):
 
 
 class Magic:
-    """`%laurels`: remembers from one use to the next where the service is."""
+    """`%laurels`: remembers the address of the service between uses."""
 
     def __init__(self) -> None:
         self._client: Client | None = None
@@ -47,11 +47,11 @@ class Magic:
         self._arguments.add_argument("--key")
 
     def __call__(self, line: str) -> Card:
-        """The card of the learner who is named. Raises UsageError, which a notebook shows as one line."""
+        """The card of the named learner. Raises UsageError, which a notebook shows as one line."""
         try:
             return self._card(line)
         except LaurelsError as error:
-            from IPython.core.error import UsageError  # noqa: PLC0415  whoever calls this has it
+            from IPython.core.error import UsageError  # noqa: PLC0415  only IPython calls this
 
             raise UsageError(str(error)) from None
 
@@ -77,17 +77,17 @@ class Magic:
         self._client = Client(url, token=token)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         if self._client is not None:
             self._client.close()
             self._client = None
 
 
 def load_ipython_extension(ipython: Any) -> None:
-    """What `%load_ext` calls."""
+    """Called by `%load_ext`."""
     ipython.register_magic_function(Magic(), "line", "laurels")
 
 
 def unload_ipython_extension(ipython: Any) -> None:
-    """What `%unload_ext` calls."""
+    """Called by `%unload_ext`."""
     ipython.magics_manager.magics["line"].pop("laurels").close()

@@ -1,4 +1,7 @@
-"""Requests: the address, the token and its renewal, the time limit, and what failed as one kind of error."""
+"""Requests: the address, the token and its renewal, the time limit, and one kind of error for all failures.
+
+Both clients use it, so that they fail and retry authentication in the same way.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from laurels.errors import SettingsError
 
 T = TypeVar("T")
 Token = str | Callable[[], str] | None
-"""An API key, or a function that gets a token; it is called before the first request and after each 401."""
+"""An API key, or a function that returns a token; it is called before the first request and after each 401."""
 UNAUTHORIZED = 401
 
 
@@ -30,22 +33,22 @@ class Credentials:
         self._asking = threading.Lock()
 
     def current(self) -> str | None:
-        """The token to send, asked for where there is none yet. May block."""
+        """The token to send; the function is called if there is none yet. May block."""
         return self._held if self._held is not None or self._ask is None else self.renewed(None)
 
     def renewed(self, refused: str | None) -> str | None:
-        """Another token than the one that was refused; None where there is no way to get one. May block."""
+        """A token other than the refused one; None if there is no way to get one. May block."""
         if self._ask is None:
             return None
         with self._asking:
-            # Another thread may have asked meanwhile.
+            # Another thread may have renewed it in the meantime.
             if self._held == refused:
                 self._held = _checked(self._ask())
             return self._held
 
 
 def _checked(token: str) -> str:
-    """The token without the line end of a file that it may come from. Raises SettingsError for what is none."""
+    """The token without the line end of the file that it may come from. Raises SettingsError if it is invalid."""
     token = token.strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise SettingsError("The token must be an API key or a signed token; leave it out for a service without keys.")
@@ -53,7 +56,7 @@ def _checked(token: str) -> str:
 
 
 class Transport:
-    """What the requests of a client have in common. Holds no connection of its own until one is needed."""
+    """The common part of a client's requests. Opens no connection until one is needed."""
 
     def __init__(self, url: str, token: Token, timeout: float) -> None:
         self.url = url.rstrip("/")
@@ -90,7 +93,7 @@ class Connections:
         return value_of(call, self.answer(call))
 
     def answer(self, call: Call[T]) -> Answer:
-        """The answer as it came, a refusal, too. Raises ServiceUnreachable."""
+        """The answer as received, including refusals. Raises ServiceUnreachable."""
         credentials = self._transport.credentials
         token = credentials.current()
         answer = self._once(call, token)
@@ -105,7 +108,7 @@ class Connections:
             raise _unreachable(error) from error
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._http.close()
 
 
@@ -119,7 +122,7 @@ class AsyncConnections:
     async def send(self, call: Call[T]) -> T:
         """The value of a call's answer. Raises LaurelsError."""
         credentials = self._transport.credentials
-        # A function that gets a token may block.
+        # A function that returns a token may block.
         token = await asyncio.to_thread(credentials.current)
         answer = await self._once(call, token)
         if answer.status == UNAUTHORIZED:
@@ -135,12 +138,13 @@ class AsyncConnections:
             raise _unreachable(error) from error
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._http.aclose()
 
 
 def value_of(call: Call[T], answer: Answer) -> T:
-    """What a call's answer says. Raises the error that it refuses with, or ServiceUnreachable where it is no answer."""
+    """The value of an answer. Raises the error that it refuses with, or ServiceUnreachable if it is not the
+    service's."""
     if not httpx2.codes.is_success(answer.status):
         raise error_of(answer.status, answer.headers, answer.body, user_id=call.user_id, event_id=call.event_id)
     return call.read(answer)

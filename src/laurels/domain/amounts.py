@@ -1,11 +1,11 @@
-"""Amounts of currencies, the points that a rulebook defines beside experience: what an entry gives or takes of each."""
+"""Amounts of currencies, the points that a rulebook defines beside experience: an entry's change to each currency."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 Amounts = tuple[tuple[str, int], ...]
-"""Currencies with an amount of each, by name; none of them 0. Empty, as it is without currencies, it costs nothing."""
+"""The amounts of currencies by name, none of them 0. Without currencies it is empty and costs nothing."""
 
 NONE: Amounts = ()
 
@@ -16,12 +16,12 @@ def amounts_of(given: Mapping[str, int]) -> Amounts:
 
 
 def sum_of(parts: Iterable[Amounts]) -> Amounts:
-    """What several come to."""
+    """The sums of several amounts."""
     return difference(parts, ())
 
 
 def difference(after: Iterable[Amounts], before: Iterable[Amounts]) -> Amounts:
-    """What the first come to more than the others; less is negative."""
+    """The first amounts minus the others; a negative amount means less."""
     total: dict[str, int] = {}
     for sign, parts in ((1, after), (-1, before)):
         for part in parts:

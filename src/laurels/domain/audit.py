@@ -1,7 +1,7 @@
-"""What a person hardly does: rules that look at recorded activity and say what stands out, with the numbers.
+"""Rules that find activity that is hardly human, and report the numbers.
 
-Nothing is decided here and nobody is accused: a finding is a reason to look. `UserAudit` sees the events of one user,
-one after the other; `PopulationAudit` knows what is common among all, and takes in each user who has been seen.
+Nothing is decided here and nobody is accused: a finding is a reason to look. `UserAudit` reads the events of one user
+in order; `PopulationAudit` knows the normal values of all users, and adds each user whose events were read.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ RULES: tuple[Rule, ...] = ("pace", "round-the-clock", "repetition", "points", "b
 MS_PER_MINUTE = 60_000
 MS_PER_HOUR = 3_600_000
 
-# More than this many events in a minute, or in an hour, are hardly made by hand.
+# A person hardly makes more events than this in a minute, or in an hour.
 PER_MINUTE = 30
 PER_HOUR = 400
-# Active in more than so many hours of a local day, on at least so many days.
+# Active in more than this many hours of a local day, on at least this many days.
 HOURS = 20
 LONG_DAYS = 3
-# The same type and numbers so often, and in such a share of the user's events that carry numbers.
+# The same type and numbers at least this often, and in at least this share of the user's events that carry numbers.
 SAME = 100
 SAME_SHARE = 0.8
-# A day's points so many robust deviations above the normal. Users with fewer days than OWN_DAYS have no normal yet.
+# A day's points this many robust deviations above the normal. Users with fewer days than OWN_DAYS have no normal yet.
 DEVIATIONS = 8.0
 OWN_DAYS = 5
-# Fewer users than this, or fewer days of all of them together, say nothing about what is common.
+# With fewer users than this, or fewer days of all of them together, there is no normal value.
 POPULATION_USERS = 10
 POPULATION_DAYS = 20
-# Events told more than a day late, but for those that the operator imported: so many in one minute, that lie on so
-# many days.
+# Events sent more than a day late, except for imports by the operator: this many in one minute, spread over this many
+# days.
 LATE_MS = MS_PER_DAY
 LATE_EVENTS = 20
 LATE_DAYS = 3
-# Users whose first events lie apart by the same seconds: so many gaps, not all alike, of so many users.
+# Users whose first events are the same seconds apart: this many gaps, not all alike, of this many users.
 GAPS = 12
 DIFFERENT_GAPS = 6
 TWINS = 3
 
-# Bounds of memory: of one user, and of all.
+# Bounds of memory: for one user, and for all.
 _KEPT = 20_000
 _CANDIDATES = 1_000
 _TIMINGS = 100_000
@@ -63,7 +63,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Finding(Struct, frozen=True, rename="camel"):
-    """Something that stands out about a user. `score` is from 1 (just beyond the rule's bound) to 100; `evidence` the
+    """A striking fact about a user. `score` ranges from 1 (just beyond the rule's bound) to 100; `evidence` has the
     numbers, and `days` the local days on which to look (the first ten)."""
 
     user_id: str
@@ -75,7 +75,7 @@ class Finding(Struct, frozen=True, rename="camel"):
 
 
 class UserAudit:
-    """Sees the events of one user in the order of recording. What it keeps is bounded but for the days active."""
+    """Reads the events of one user in the order of recording. Its memory is bounded except for the active days."""
 
     def __init__(self, user_id: str) -> None:
         self.user_id = user_id
@@ -90,7 +90,7 @@ class UserAudit:
         self._first: list[int] = []
 
     def see(self, body: EventRecorded, recorded_at: int) -> None:
-        """Take in an event that was recorded at the instant `recorded_at`."""
+        """Read an event that was recorded at the instant `recorded_at`."""
         day = body.day
         self.points[day] = self.points.get(day, 0) + _earned(body)
         self._hours[day] = self._hours.get(day, 0) | 1 << hour_of(body.at, body.outcome.offset)
@@ -111,15 +111,15 @@ class UserAudit:
 
     @property
     def timing(self) -> int | None:
-        """Stands for the seconds between the user's first events, where these are irregular enough to tell users
-        apart."""
+        """A fingerprint of the seconds between the user's first events, if these are irregular enough to distinguish
+        users."""
         if len(self._first) <= GAPS:
             return None
         gaps = tuple((later - earlier) // 1_000 for earlier, later in pairwise(self._first))
         return hash(gaps) if len(set(gaps)) >= DIFFERENT_GAPS else None
 
     def findings(self) -> Iterable[Finding]:
-        """What stands out about this user by themselves."""
+        """The findings about this user alone."""
         yield from self._pace()
         yield from self._round_the_clock()
         yield from self._repetition()
@@ -188,7 +188,7 @@ class UserAudit:
 
 
 class _Candidate(Struct, frozen=True, order=True):
-    """A user's best day, with what is normal for them."""
+    """A user's best day, with their normal value."""
 
     points: int
     user_id: str
@@ -199,7 +199,7 @@ class _Candidate(Struct, frozen=True, order=True):
 
 
 class PopulationAudit:
-    """What is common among all users, from what each brings in turn. Memory does not grow with their number."""
+    """The normal values of all users, collected one user at a time. Memory does not grow with their number."""
 
     def __init__(self) -> None:
         self.users = 0
@@ -211,7 +211,7 @@ class PopulationAudit:
         self._named: dict[int, tuple[str, ...]] = {}
 
     def take(self, user: UserAudit) -> None:
-        """Take a user in of whom everything was seen."""
+        """Add a user whose events were all read."""
         self.users += 1
         if user.points:
             self._take_points(user)
@@ -234,7 +234,7 @@ class PopulationAudit:
             heappushpop(self._candidates, best)
 
     def findings(self) -> Iterable[Finding]:
-        """What stands out beside all the others."""
+        """The findings from the comparison with all other users."""
         yield from self._points()
         for timing, count in self._alike.items():
             if count >= TWINS:
@@ -254,7 +254,7 @@ class PopulationAudit:
         for best in self._candidates:
             above = (best.points - middle) / spread
             own = (best.points - best.middle) / best.spread
-            # Who has been here for a few days only has no normal of their own to be measured by.
+            # Users with only a few days have no normal of their own to be measured by.
             least = above if best.days < OWN_DAYS else min(above, own)
             if least > DEVIATIONS:
                 yield Finding(
@@ -276,10 +276,10 @@ class PopulationAudit:
 
 
 def normal_of(counts: Mapping[int, int]) -> tuple[float, float]:
-    """The median of values with their numbers, and how far values normally lie from it (in standard deviations).
+    """The median of values with their counts, and the normal distance of values from it (in standard deviations).
 
-    A spread is never less than a tenth of the median, nor than 1: where all are alike the first who is not would
-    else be infinitely far.
+    A spread is never less than a tenth of the median, nor than 1: otherwise, if all values were equal, the first
+    different one would be infinitely far away.
     """
     middle = _median(counts)
     apart: Counter[float] = Counter()
@@ -289,7 +289,7 @@ def normal_of(counts: Mapping[int, int]) -> tuple[float, float]:
 
 
 def score_of(times: float) -> int:
-    """The score of so many times a bound: 1 at the bound, 50 at twice as much, 100 only in the end."""
+    """The score of a value that is `times` its bound: 1 at the bound, 50 at twice as much, approaching 100."""
     return max(1, min(100, round(100 * (1 - 1 / max(times, 1.0)))))
 
 
@@ -307,13 +307,13 @@ def _median(counts: Mapping[Any, int]) -> float:
 
 
 def _rounded(points: int) -> int:
-    """Points to three digits, so that the number of different ones is bounded."""
+    """Points to three digits, so that the number of different values is bounded."""
     size = 10 ** max(0, len(str(points)) - 3)
     return points // size * size
 
 
 def _earned(body: EventRecorded) -> int:
-    """An event's points without those that a boost added: on days of a boost everyone has more."""
+    """An event's points without those that a boost added: during a boost everyone has more."""
     boost = body.outcome.boost
     return body.outcome.points - (0 if boost is None else boost.points)
 

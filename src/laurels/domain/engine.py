@@ -1,7 +1,7 @@
-"""The engine: what one event brings.
+"""The engine: decides the outcome of one event.
 
-Pure in what it decides: the outcome follows from the progress, the event and the rulebook alone. It moves the
-progress forward in place, since a copy per event would cost more than all the rest.
+Its decisions are pure: the outcome depends only on the progress, the event and the rulebook. It advances the progress
+in place, since a copy per event would cost more than all the rest.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from laurels.domain.rules.rulebook import Rulebook
 def advance(
     progress: Progress, event: LearningEvent, at: int, rulebook: Rulebook, *, offset: int | None = None
 ) -> Outcome:
-    """Count `event`, which happened at the instant `at`, into `progress` and tell what it brought.
+    """Count `event`, which happened at the instant `at`, into `progress` and return its outcome.
 
     `event` has passed `check_event`. `offset` (seconds ahead of UTC) is only given to replay a recorded event;
-    otherwise it follows from the zone that the user had at `at`. Badges are awarded until none is new: one
-    badge's points may bring the next. The caller stamps `seq` with the entry that it makes of the outcome.
+    otherwise it follows from the zone that the user had at `at`. Badges are awarded until there are no new ones,
+    because one badge's points may bring the next. The caller stamps `seq` with the entry that it makes of the outcome.
     """
     rule = rulebook.event_types[event.event_type]
     points = rule.points_for(event.metadata)
@@ -80,9 +80,9 @@ def pay_on(
     day: int,
     once_key: str | None,
 ) -> tuple[int, Unpaid | None, Boosted | None, Amounts]:
-    """What an event of a declared type brings whose type and metadata say `points`: boosts multiply these, then limits
-    leave what they leave. Also what took the rest, what a boost added, and what is left of `currencies`: all of them,
-    or none where a limit takes all points."""
+    """The pay of an event of a declared type with base pay `points`: boosts multiply the points, then limits reduce
+    them. Also returns the limit that reduced them, the points that a boost added, and the remaining `currencies`: all
+    of them, or none if a limit takes all points."""
     boost = boost_on(rulebook.boosts, event_type, metadata, day)
     full = points if boost is None else boost.multiplied(points)
     rule = rulebook.event_types[event_type]
@@ -107,7 +107,7 @@ def count(
     currencies: Amounts = NONE,
     pays: BadgePay | None = None,
 ) -> Outcome:
-    """Count an event in that brings `points` and `currencies`, as `rules` decided. `pays`: see `award`."""
+    """Count an event with its `points` and `currencies`, as `rules` decided. `pays`: see `award`."""
     level, spent = rulebook.levels.level_at(progress.total_points), progress.spent
     candidates = observe_event(
         progress,
@@ -148,9 +148,9 @@ def award(
     pays: BadgePay | None = None,
     is_dated: bool = True,
 ) -> list[Award]:
-    """Award those badges at the positions `candidates` that are met and not held, and what they bring in turn.
+    """Award the badges at the positions `candidates` that are met and not held, and the badges that follow from these.
 
-    `pays`: what they bring, in the place of what the rulebook says. `is_dated`: see `hold`.
+    `pays` replaces the rulebook's pay for badges. `is_dated`: see `hold`.
     """
     pays = rulebook.badge_pay if pays is None else pays
     awards: list[Award] = []
@@ -168,12 +168,12 @@ def award(
 
 
 def _due(progress: Progress, badge_id: str, requirement: Requirement) -> Sequence[str]:
-    """The ids of the awards of a badge that are met, not held, and not taken back by hand."""
+    """The ids of a badge's awards that are met, not held, and not revoked by hand."""
     if isinstance(requirement, RepeatRequirement):
         return [
             each for each in requirement.met(progress) if each not in progress.awards and each not in progress.revoked
         ]
     if badge_id in progress.awards or badge_id in progress.revoked or not requirement.is_met(progress):
         return ()
-    # It may have been earned while it could be earned again.
+    # The badge may have been earned while it was repeatable.
     return () if is_held(progress, badge_id) else (badge_id,)

@@ -1,6 +1,6 @@
-"""A learning event as a caller hands it in, and the rules that its fields keep.
+"""A learning event as a caller submits it, and the rules for its fields.
 
-Every surface (HTTP, import, library) passes through `check_event`, so none can let in what another refuses.
+Every surface (HTTP, import, library) uses `check_event`, so all accept and refuse the same events.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 _MEASURES = ("codeLength", "sessionDuration")
 _MOST_NAMED = 30
 _NUMERAL = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,3})?")
-# Printable to Unicode, and nothing to the eye: fillers of Hangul and Khmer, the joiner of graphemes, blank Braille,
-# variation selectors.
+# Printable to Unicode, but invisible: fillers of Hangul and Khmer, the joiner of graphemes, blank Braille, variation
+# selectors.
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -40,12 +40,12 @@ _encode_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 class LearningEvent(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What a learner did.
+    """An activity of a learner.
 
-    `timestamp` is when it happened (aware; None means now, cut to milliseconds). `event_id` is the caller's
-    idempotency key, unique per user (None means: make one). In `metadata`, `language`, `codeLength`
-    (characters, >= 0) and `sessionDuration` (seconds, >= 0) are typed; the rest is kept as it is. `once_key` names
-    the thing that is done (a task, say): of all events of a user with one key, whatever their types, one is paid.
+    `timestamp` is when it happened (aware; None means now, cut to milliseconds). `event_id` is the caller's idempotency
+    key, unique per user (None: one is made). In `metadata`, `language`, `codeLength` (characters, >= 0) and
+    `sessionDuration` (seconds, >= 0) are typed; other fields are kept unchanged. `once_key` names the thing that was
+    done (for example a task): of all events of a user with the same key, whatever their types, only one is paid.
     """
 
     user_id: Id
@@ -61,7 +61,7 @@ _decode = msgspec.json.Decoder(LearningEvent).decode
 
 
 def check_id(value: object, field: str, error: type[InvalidInput] = InvalidEvent) -> str:
-    """`value` if it can be an id: 1 to 100 characters that can be seen. Raises `error` naming `field`.
+    """`value` if it can be an id: 1 to 100 visible characters. Raises `error` naming `field`.
 
     Two ids that look the same to a person must not be two users.
     """
@@ -80,12 +80,12 @@ def check_id(value: object, field: str, error: type[InvalidInput] = InvalidEvent
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing of a text can be seen."""
+    """Whether a text has no visible character."""
     return not _UNSEEN.sub("", text).strip()
 
 
 def check_event(event: LearningEvent, event_types: Collection[str], *, now: int, earliest: int) -> int:
-    """The instant at which the event happened, once every field is found to be in order.
+    """Check every field of the event, and return the instant at which it happened.
 
     `now` and `earliest` are in milliseconds. Raises InvalidEvent naming every wrong field.
     """
@@ -100,7 +100,7 @@ def check_event(event: LearningEvent, event_types: Collection[str], *, now: int,
                 _check_metadata(event.metadata)
             return _check_instant(event.timestamp, now, earliest)
         except InvalidEvent:
-            # What else is wrong is named, too.
+            # Other faults are named, too.
             pass
     document = {each.encode_name: getattr(event, each.name) for each in msgspec.structs.fields(LearningEvent)}
     first, *others = event_faults(document, event_types, now=now, earliest=earliest)
@@ -108,7 +108,7 @@ def check_event(event: LearningEvent, event_types: Collection[str], *, now: int,
 
 
 def event_faults(document: object, event_types: Collection[str], *, now: int, earliest: int) -> list[Fault]:
-    """Every wrong field of an event as it is on the wire; empty where it is in order. See `check_event`."""
+    """Every wrong field of an event in its wire form; empty if there is none. See `check_event`."""
     if not isinstance(document, dict):
         return [("body", f"Must be an object with userId and eventType, not {kind_of(document)}.")]
     members = cast("dict[str, Any]", document)
@@ -140,8 +140,8 @@ def event_faults(document: object, event_types: Collection[str], *, now: int, ea
 def decode_event(data: bytes | msgspec.Raw, event_types: Collection[str], *, now: int, earliest: int) -> LearningEvent:
     """An event from its JSON, without the checks of `check_event`.
 
-    Raises InvalidEvent naming every wrong field, those that `check_event` would find, too; msgspec.DecodeError,
-    UnicodeDecodeError or RecursionError for what is no JSON.
+    Raises InvalidEvent naming every wrong field, including those that `check_event` would find; msgspec.DecodeError,
+    UnicodeDecodeError or RecursionError if it is not JSON.
     """
     try:
         return _decode(data)
@@ -156,7 +156,7 @@ def decode_event(data: bytes | msgspec.Raw, event_types: Collection[str], *, now
 
 
 def _without_null(document: Any) -> object:
-    """The document of an event without a `metadata` that is null: for its type that would be one more case."""
+    """The document of an event without a null `metadata`: for the event's type null would be one more case."""
     if not isinstance(document, dict):
         return document
     members = cast("dict[str, Any]", document)
@@ -164,7 +164,7 @@ def _without_null(document: Any) -> object:
 
 
 def normal_event(event: LearningEvent) -> LearningEvent:
-    """The event with the typed fields of its metadata as they are kept; see `normal_metadata`."""
+    """The event with the typed fields of its metadata normalised; see `normal_metadata`."""
     metadata = event.metadata
     if not metadata or not isinstance(metadata, dict):  # pyright: ignore[reportUnnecessaryIsInstance]  callers of the library
         return event
@@ -173,8 +173,8 @@ def normal_event(event: LearningEvent) -> LearningEvent:
 
 
 def normal_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Metadata as it is kept: an empty `language` left out, a whole number of `codeLength` and `sessionDuration` as an
-    integer, also where it came as `5.0` or as text. The same object where nothing of that is in it."""
+    """Normalised metadata: without an empty `language`, and with whole numbers in `codeLength` and `sessionDuration` as
+    integers, even if they were sent as `5.0` or as text. Returns the same object if nothing changes."""
     changes: dict[str, int | float] = {}
     for name in _MEASURES:
         value = metadata.get(name)
@@ -187,7 +187,7 @@ def normal_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: object) -> int | float | None:
-    """The number that `value` is, or that it spells in decimal digits; None where that is not exact."""
+    """The number that `value` is, or that its decimal digits represent; None if that is not exact."""
     if isinstance(value, str) and _NUMERAL.fullmatch(value):
         value = float(value) if "." in value else int(value)
     if type(value) is int:
@@ -273,7 +273,7 @@ def _check_metadata(metadata: dict[str, Any]) -> None:
 
 
 class EventContent(Protocol):
-    """What an event says, before it is recorded and after."""
+    """The content of an event, before and after it is recorded."""
 
     @property
     def event_type(self) -> str: ...
@@ -285,11 +285,11 @@ class EventContent(Protocol):
 
 def is_same_content(event: LearningEvent, first: EventContent, *, at: int) -> bool:
     """Whether `event` repeats the `first` one, which happened at the instant `at`. A repetition may leave out the
-    timestamp, never change it."""
+    timestamp, but never change it."""
     return (
         event.event_type == first.event_type
         and event.once_key == first.once_key
         and (event.timestamp is None or to_ms(event.timestamp) == at)
-        # Through JSON, since to Python 1, 1.0 and True are equal and to a caller they are not.
+        # Compared as JSON: in Python 1, 1.0 and True are equal, but to a caller they are not.
         and _encode_canonical(event.metadata) == _encode_canonical(first.metadata)
     )

@@ -1,8 +1,8 @@
-"""How entries and events move a progress.
+"""How entries and events change a progress.
 
-Live recording and replay are one function, `observe_event`: what the engine decides on and what a rebuild folds
-cannot drift apart. With a table `[streak]` in the rulebook it counts streaks by `rules/streak_count.py`, else by
-`_run_with` and `runs.py`. What later entries took back or counted anew is in `revised.py`.
+Live recording and replay share one function, `observe_event`, so the engine's decisions and a rebuild cannot drift
+apart. With a table `[streak]` in the rulebook it counts streaks by `rules/streak_count.py`, else by `_run_with` and
+`runs.py`. Changes by later entries are in `revised.py`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ from laurels.domain.rules.caps import remember_payment
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.runs import run_through
 
-# Languages that are counted for one user. Nobody uses as many; more would slow down each read and write of that user.
+# The maximum number of languages counted for one user. Nobody uses as many; more would slow down each read and write of
+# that user.
 MOST_LANGUAGES = 1_000
 # Languages in which one user stands on boards, where all languages have some: the first that they used. Each is a line
 # for each day, week and month, and all of them are written at once when the user leaves the boards.
@@ -46,18 +47,18 @@ MOST_BOARD_LANGUAGES = 100
 
 
 def _count(languages: dict[str, int], language: str) -> None:
-    """Count an event in a language. Of more than MOST_LANGUAGES the first ones by name are kept: it is the same ones
-    whatever the order of events, and of each of them every event was counted."""
+    """Count an event in a language. Beyond MOST_LANGUAGES only the first ones by name are kept: these are the same in
+    any order of events, and each of them has a complete count."""
     languages[language] = languages.get(language, 0) + 1
     if len(languages) > MOST_LANGUAGES:
         del languages[max(languages)]
 
 
 def fold(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisions = NO_REVISIONS) -> None:
-    """Take in one entry of the ledger: what it says happened, whatever the present rules would make of it.
+    """Fold one entry of the ledger: its recorded facts, whatever the present rules would decide.
 
-    The entry must be the next one of this user (`seq` + 1). What `revisions` hold of it goes before; to fold a
-    revision (`is_revision`) they must hold what it takes back, from the first entry on.
+    The entry must be the next one of this user (`seq` + 1). Values in `revisions` replace those of the entry; to fold a
+    revision (`is_revision`) they must hold everything that it takes back, from the first entry on.
     """
     body = entry.body
     progress.stamp(entry.seq, entry.recorded_at, body)
@@ -90,7 +91,7 @@ def fold(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisi
         case Repointed():
             keep_days_until(progress, body, rulebook)
         case EventRetracted():
-            # All that it says is in `revisions`.
+            # All of its content is in `revisions`.
             pass
 
 
@@ -131,8 +132,8 @@ def _take_awards(progress: Progress, entry: Entry, rulebook: Rulebook, revisions
 
 
 def _leave_out(progress: Progress, body: EventRecorded, rulebook: Rulebook) -> None:
-    """An event that was taken back leaves nothing but empty days of the boards: their lines, which may have been
-    written, are then written anew as lines that nobody sees."""
+    """A retracted event leaves only empty days of the boards: their lines, which may have been written, are then
+    overwritten by lines that nobody sees."""
     _board_day(progress, body.at, rulebook)
     language = body.metadata.get("language")
     if language is not None and _has_boards(progress, language, rulebook):
@@ -152,8 +153,8 @@ def observe_event(
     once_key: str | None = None,
     currencies: Amounts = NONE,
 ) -> list[int]:
-    """Count one event in, without its awards. Returns the rulebook positions of the badges that it may bring:
-    those one of whose measures passed a target."""
+    """Count one event, without its awards. Returns the rulebook positions of the badges that it may bring: those with a
+    measure that passed a target."""
     progress.events += 1
     before = progress.last_active_at
     progress.last_active_at = at if before is None or at > before else before
@@ -216,9 +217,9 @@ def _count_day(progress: Progress, day: int, points: int, rulebook: Rulebook, re
 
 
 def hold(progress: Progress, award: Award, rulebook: Rulebook, *, is_dated: bool = True) -> list[int]:
-    """Take an award and what it brings in. Returns the badges that its points may bring in turn.
+    """Fold an award, with its points and currencies. Returns the badges that its points may bring.
 
-    The points of one that is not dated count in no period of the boards but all time.
+    The points of an undated award count only in the all-time period of the boards.
     """
     progress.awards[award.badge_id] = award
     if award.currencies:
@@ -255,7 +256,7 @@ def adjust(progress: Progress, points: int, rulebook: Rulebook) -> list[int]:
 def take_repairs(
     progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisions = NO_REVISIONS
 ) -> list[int]:
-    """Take in the repairs of an entry. Returns the badges that the longer streak may bring."""
+    """Fold the repairs of an entry. Returns the badges that the longer streak may bring."""
     reached: list[int] = []
     for repair in repairs_of(entry):
         if repair.id not in revisions.undone:
@@ -264,8 +265,8 @@ def take_repairs(
 
 
 def take_repair(progress: Progress, repair: Repair, rulebook: Rulebook) -> list[int]:
-    """Take a repair in, unless it cannot be paid for: its entry was written when it could be, so something that had
-    brought points before it was taken back since. Returns the badges that the longer streak may bring."""
+    """Fold a repair, unless its price cannot be paid any more, because an event that had brought points was retracted
+    since. Returns the badges that the longer streak may bring."""
     if progress.total_points < repair.price and not progress.fills(repair):
         return []
     progress.repairs = [*progress.repairs, repair]
@@ -300,8 +301,8 @@ def _open_day(progress: Progress, day: int, rulebook: Rulebook, reached: list[in
 
 
 def _run_with(progress: Progress, day: int) -> int:
-    """Length of the run that a newly active `day` belongs to, where the rulebook has no table `[streak]`. Days mostly
-    follow each other: then nothing is walked."""
+    """Length of the run that a newly active `day` belongs to, for rulebooks without a table `[streak]`. Days usually
+    follow each other: then no walk is needed."""
     if not progress.days or day > progress.last_day:
         if not progress.days or day != progress.last_day + 1:
             progress.run_first = day
@@ -342,7 +343,7 @@ def _earn(
 ) -> None:
     board_day.points += points
     board_day.reached_at = max(board_day.reached_at, at)
-    # `earned_points`, without the call.
+    # Equals `earned_points`, without the call.
     before = progress.total_points + progress.spent
     progress.total_points += points
     reached += rulebook.points_targets.crossed(before, before + points)

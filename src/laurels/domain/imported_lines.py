@@ -1,8 +1,8 @@
-"""Which lines of an input were recorded, for events that are known by their line alone.
+"""The recorded lines of an input, for events that are identified by their line alone.
 
-Such an event's id is unique for its learner only, so where the lines of a file move, the ledger cannot tell: each would
-be a new event of another learner. A bit for each line can. Whole histories are recorded learner by learner, so while an
-import is under way the lines that stand are scattered; bits stay as small as they are then, and pack well afterwards.
+The id of such an event is unique only for its learner. If the lines of a file move, the ledger cannot notice: each
+would be a new event of another learner. One bit per line can. Histories are recorded learner by learner, so during an
+import the recorded lines are scattered; bits stay small even then, and compress well afterwards.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from hashlib import blake2b
 import msgspec
 from msgspec import Struct
 
-# Lines in a block: 8 KiB of bits, which a commit may take.
+# Lines in a block: 8 KiB of bits, which fits a commit.
 BLOCK = 1 << 16
 
 
 class Block(Struct, array_like=True):
-    """`BLOCK` lines, a bit for each, set for those that were recorded; the number of the last of them, and a digest of
-    what it says."""
+    """`BLOCK` lines, with a bit set for each recorded one; the number of the last recorded line, and a digest of its
+    text."""
 
     bits: bytearray
     last: int
@@ -34,7 +34,7 @@ class Block(Struct, array_like=True):
 
 
 class ImportedLines:
-    """The lines of one input that were recorded, by number, in blocks: block `n` begins with line `n * BLOCK`."""
+    """The recorded lines of one input, by number, in blocks: block `n` begins with line `n * BLOCK`."""
 
     def __init__(self, blocks: Iterable[tuple[int, Block]] = ()) -> None:
         self.blocks: dict[int, Block] = dict(blocks)
@@ -47,7 +47,7 @@ class ImportedLines:
         return block is not None and bool(block.bits[number % BLOCK // 8] >> number % 8 & 1)
 
     def add(self, number: int, line: bytes) -> None:
-        """Note that line `number`, which says `line`, was recorded."""
+        """Note that line `number`, with the text `line`, was recorded."""
         block = self.blocks.get(number // BLOCK)
         if block is None:
             block = self.blocks[number // BLOCK] = Block(bytearray(BLOCK // 8), 0, b"")
@@ -57,7 +57,7 @@ class ImportedLines:
 
     @property
     def end(self) -> tuple[int, bytes] | None:
-        """The number of the last line that was recorded, and the digest of what it says."""
+        """The number of the last recorded line, and the digest of its text."""
         if not self.blocks:
             return None
         last = self.blocks[max(self.blocks)]
@@ -65,7 +65,7 @@ class ImportedLines:
 
 
 def digest_of(line: bytes) -> bytes:
-    """A digest of what a line says, without its end."""
+    """A digest of the text of a line, without its end."""
     return blake2b(line.strip(), digest_size=10).digest()
 
 
@@ -74,10 +74,10 @@ _decode = msgspec.msgpack.Decoder(Block).decode
 
 
 def pack(block: Block) -> bytes:
-    """What `unpack` makes the same block of; a full one takes some forty bytes."""
+    """The packed form of a block for `unpack`; a full one takes about forty bytes."""
     return zlib.compress(_encode(block), level=1)
 
 
 def unpack(packed: bytes) -> Block:
-    """The block that `pack` was given."""
+    """The block in a packed form."""
     return _decode(zlib.decompress(packed))

@@ -1,7 +1,7 @@
-"""API keys: what they look like, what they allow, and when one counts.
+"""API keys: their form, their scopes, and when one is valid.
 
-A key reads `lrl_<prefix>_<secret>`. The prefix names it, in lists and logs; of the secret only the SHA-256 of the whole
-key is kept. That is no password: with 238 random bits a slow hash would protect nothing more.
+A key reads `lrl_<prefix>_<secret>`. The prefix names it in lists and logs; of the secret only the SHA-256 of the whole
+key is stored. A key is not a password: with 238 random bits a slow hash would protect no better.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SCOPES = {
     USERS_WRITE: "change profiles",
     ADMIN: "all of it",
 }
-"""What a key can be allowed, and what that means. `admin` stands for every other one, too."""
+"""The scopes of keys, and their meanings. `admin` includes every other one."""
 
 PREFIX_LENGTH = 12
 SECRET_LENGTH = 40
@@ -35,9 +35,9 @@ _KEY = re.compile(r"lrl_([0-9A-Za-z]{12})_([0-9A-Za-z]{40})", re.ASCII)
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):
-    """A key as it is kept. `digest` is the SHA-256 of the whole key in hex; instants are in milliseconds.
+    """A key as it is stored. `digest` is the SHA-256 of the whole key in hex; instants are in milliseconds.
 
-    `last_used_at` is written now and then, so it may be some minutes behind.
+    `last_used_at` is written only now and then, so it may be some minutes behind.
     """
 
     prefix: str
@@ -55,23 +55,23 @@ class ApiKey(Struct, frozen=True, kw_only=True):
 
 
 def assemble(prefix: str, secret: str) -> str:
-    """The whole key as its holder keeps it."""
+    """The whole key, as its holder keeps it."""
     return f"lrl_{prefix}_{secret}"
 
 
 def prefix_of(text: str) -> str | None:
-    """The prefix of what has the form of a key, else None."""
+    """The prefix of a text in the form of a key, else None."""
     found = _KEY.fullmatch(text)
     return None if found is None else found[1]
 
 
 def digest_of(key: str) -> str:
-    """What is kept in place of a key."""
+    """The stored digest of a key."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def fits(key: str, digest: str) -> bool:
-    """Whether `digest` was made of `key`, in a time that tells nothing of how much of it fits."""
+    """Whether `digest` belongs to `key`, compared in constant time."""
     return compare_digest(digest_of(key), digest)
 
 

@@ -1,7 +1,7 @@
 """The lines of the ledger.
 
-An entry is one body about one user and everything that it brought, written in one atomic write at
-(`user_id`, `seq`). Entries are never changed; whatever is shown can be folded from them again.
+An entry is one body about one user, with everything that it brought, written in one atomic write at (`user_id`, `seq`).
+Entries are never changed; all shown data can be folded from them again.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from laurels.domain.periods import day_of
 from laurels.domain.repairs import Repair, RepairId
 
 Unpaid = Literal["once", "cooldown", "daily-cap"]
-"""Why an event brought fewer points than its type pays: its thing was paid for before, it came too soon after another,
-or its day had had enough."""
+"""Why an event brought fewer points than its type pays: its once key was paid for before, it came too soon after
+another event, or its day had reached a cap."""
 
 
 class Award(Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
-    """A badge held. `earned_at` is the instant of the event at whose arrival the criterion was met, `currencies` what
-    it gives of each."""
+    """A held badge. `earned_at` is the instant of the event at whose arrival the criterion was met, `currencies` the
+    amount of each that it gives."""
 
     badge_id: str
     points: int
@@ -40,14 +40,14 @@ class Boosted(Struct, frozen=True, rename="camel", gc=False):
 
 
 class Outcome(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What one event brought.
+    """The outcome of one event.
 
     `offset` is the user's UTC offset in seconds when it happened, which with `grace` fixes its local day for ever.
-    `grace` are the hours after midnight that belonged to the day before. `total_points` and `level` stand after it.
-    `rules` is the fingerprint of the rules that decided. `unpaid` says what took the points, or some of them, that the
-    event would have brought, and `boost` which boost multiplied them and how many of `points` are due to it.
-    `currencies` is what the event gave of each, without its awards.
-    `returned` are points that had been paid for a repair of the day, which counts now by itself.
+    `grace` is the number of hours after midnight that belonged to the day before. `total_points` and `level` are the
+    values after it. `rules` is the fingerprint of the rules that decided. `unpaid` says which limit took some or all of
+    the event's points, and `boost` which boost multiplied them and how many of `points` it added. `currencies` is the
+    amount of each that the event gave, without its awards. `returned` are points refunded for a repair of the day,
+    which now counts by itself.
     """
 
     points: int
@@ -99,14 +99,13 @@ class ProfileChanged(Struct, frozen=True, rename="camel", omit_defaults=True, ta
 
 
 class UserMigrated(Struct, frozen=True, rename="camel", omit_defaults=True, tag="migration", tag_field="kind"):
-    """A user was taken over from another system, after the events that it held of them.
+    """A user was taken over from another system, after their events there.
 
-    `origin` names the user there; `at` is their last activity there. `stored_total` is the total that it stored (None:
-    it had none that can be used), `event_points` the points of its events. `awards` are badges held there whose
-    criterion the events did not meet, and badges that all this brings in turn. `adjustment` is what was added to the
-    total so that it comes to `stored_total`; it and the awards count on the all-time board only, since nobody knows
-    when they were earned. `total_points` and `level` stand after it. A later migration from the same origin corrects
-    the earlier one.
+    `origin` names the user there; `at` is their last activity there. `stored_total` is the total stored there (None: no
+    usable one), `event_points` the points of its events. `awards` are badges held there whose criterion the events did
+    not meet, and badges that follow from all this. `adjustment` is the amount added so that the total equals
+    `stored_total`; it and the awards count on the all-time board only, since nobody knows when they were earned.
+    `total_points` and `level` are the values after it. A later migration from the same origin corrects the earlier one.
     """
 
     origin: str
@@ -123,15 +122,15 @@ class UserMigrated(Struct, frozen=True, rename="camel", omit_defaults=True, tag=
 
 Cause = Literal["backfill", "grant"]
 Notify = Literal["none", "digest", "each"]
-"""What webhooks and streams tell of awards made later: nothing, one message for all of them, one for each."""
+"""The messages of webhooks and streams about awards made later: none, one for all of them, or one for each."""
 
 
 class BadgesGiven(Struct, frozen=True, rename="camel", omit_defaults=True, tag="award", tag_field="kind"):
     """Badges were awarded without a new event: after a change of the rules (backfill), or by hand (grant).
 
-    The `earned_at` of each award of a backfill is the instant of the event that met the criterion; `crossings` holds
+    In a backfill, the `earned_at` of each award is the instant of the event that met the criterion; `crossings` holds
     the ids of these events by badge. `rules` is the fingerprint of the rules that decided. `total_points` and `level`
-    stand after it.
+    are the values after it.
     """
 
     cause: Cause
@@ -146,10 +145,10 @@ class BadgesGiven(Struct, frozen=True, rename="camel", omit_defaults=True, tag="
 
 
 class StreakRepaired(Struct, frozen=True, rename="camel", omit_defaults=True, tag="repair", tag_field="kind"):
-    """A missed day, or week, was paid for: it does the streak no harm.
+    """A missed day, or week, was paid for, so that it does not break the streak.
 
     `awards` are badges that the longer streak brought. `daily_streak` is the streak shown in the answer; `total_points`
-    and `level` stand after it. `rules` is the fingerprint of the rules that decided.
+    and `level` are the values after it. `rules` is the fingerprint of the rules that decided.
     """
 
     repair: Repair
@@ -163,9 +162,10 @@ class StreakRepaired(Struct, frozen=True, rename="camel", omit_defaults=True, ta
 
 
 class BadgeRevoked(Struct, frozen=True, rename="camel", omit_defaults=True, tag="revocation", tag_field="kind"):
-    """A badge was taken back by hand, with its points; no rule awards it again, only a grant does.
+    """A badge was revoked by hand, with its points; no rule awards it again, only a grant does.
 
-    `award` is what was held. `total_points` and `level` stand after it. `undone` and `settled`: see `EventRetracted`.
+    `award` is the revoked award. `total_points` and `level` are the values after it. `undone` and `settled`: see
+    `EventRetracted`.
     """
 
     award: Award
@@ -178,12 +178,14 @@ class BadgeRevoked(Struct, frozen=True, rename="camel", omit_defaults=True, tag=
 
 
 class EventRetracted(Struct, frozen=True, rename="camel", omit_defaults=True, tag="retraction", tag_field="kind"):
-    """The event of the entry `event_seq` does not count any more: from here on all is as if it had never been.
+    """The event of the entry `event_seq` does not count any more: from here on everything is as if it had never
+    happened.
 
-    `points` and `currencies` are what it had brought, `revoked` are the revocable badges that do not hold without it.
-    Other badges stay, even those that came with it. `total_points` and `level` stand after it. `undone` are the repairs
-    of streaks that could not have been paid for then; `settled` is what all this moves at the prices of repairs: those
-    of `undone` come back, and one whose day does not count any more by itself is due again.
+    `points` and `currencies` are the amounts that it had brought, `revoked` are the revocable badges that are not met
+    without it. Other badges stay, even those that came with it. `total_points` and `level` are the values after it.
+    `undone` are the repairs of streaks that could not have been paid for then. `settled` is the resulting change in the
+    prices of repairs: those of `undone` are refunded, and a repair whose day does not count any more by itself must be
+    paid for again.
     """
 
     event_id: str
@@ -200,8 +202,8 @@ class EventRetracted(Struct, frozen=True, rename="camel", omit_defaults=True, ta
 
 
 class CurrencySpent(Struct, frozen=True, rename="camel", omit_defaults=True, tag="spending", tag_field="kind"):
-    """The user spent `amount` of a currency, of which `balance` was left. `total_points` and `level`, which it does not
-    change, stand after it."""
+    """The user spent `amount` of a currency and has `balance` left. `total_points` and `level`, which it does not
+    change, are the values after it."""
 
     currency: str
     amount: int
@@ -213,13 +215,13 @@ class CurrencySpent(Struct, frozen=True, rename="camel", omit_defaults=True, tag
 
 
 class Repointed(Struct, frozen=True, rename="camel", omit_defaults=True, tag="repoint", tag_field="kind"):
-    """Events and badges of the past count with other points from here on: those that the rules of `rules` pay.
+    """From here on, events and badges of the past count with the points that the rules `rules` pay.
 
-    `events` are pairs of an event's `seq` and its points, `badges` points by badge of those that are held. `difference`
-    is what all this adds to the total; `total_points` and `level` stand after it. Who must be told of a retraction is
-    told nothing of this: no badge and no event came or went. `event_currencies` and `badge_currencies` are what they
-    give of currencies from here on, and `currencies` is what that adds to each. `undone` and `settled`: see
-    `EventRetracted`; they come beside `difference`.
+    `events` are pairs of an event's `seq` and its points; `badges` has the points of held badges. `difference` is the
+    change to the total; `total_points` and `level` are the values after it. Endpoints for retractions get no message
+    about this: no badge and no event was added or removed. `event_currencies` and `badge_currencies` are the currencies
+    that they give from here on, and `currencies` is the change to each. `undone` and `settled`: see `EventRetracted`;
+    they come in addition to `difference`.
     """
 
     events: list[tuple[int, int]]
@@ -240,8 +242,8 @@ class MergedInto(Struct, frozen=True, rename="camel", omit_defaults=True, tag="m
     """This user is the same person as the user `into`, under whom everything counts from here on. It closes the ledger:
     no entry follows it.
 
-    `points` is the total that it took away, `currencies` what was left of each; `total_points` (0) and `level` stand
-    after it.
+    `points` is the total that it took away, `currencies` the balance of each; `total_points` (0) and `level` are the
+    values after it.
     """
 
     into: str
@@ -254,11 +256,11 @@ class MergedInto(Struct, frozen=True, rename="camel", omit_defaults=True, tag="m
 
 
 MergeStage = Literal["begun", "done", "withdrawn"]
-"""How far a merge has come: nothing is moved yet; everything is; nothing ever will be."""
+"""The state of a merge: nothing is moved yet; everything is; nothing ever will be."""
 
 
 class MergedFrom(Struct, frozen=True, rename="camel", omit_defaults=True, tag="merged-from", tag_field="kind"):
-    """The user `source` is merged into this one. Between the entries that say "begun" and "done" stand its events.
+    """The user `source` is merged into this one. Its events are between the entries with "begun" and "done".
 
     With "begun" come the badges that were taken back by hand under `source` (`revoked`), and whether the operator had
     suspended it. With "done" come the badges that it held and the events did not bring (`awards`), the number of its
@@ -321,7 +323,7 @@ def awards_of(body: EntryBody) -> list[Award]:
 
 
 def currencies_of(body: EntryBody) -> Amounts:
-    """What an entry added to each currency, or took from it: of one user they add up to what is left."""
+    """An entry's change to each currency: for one user the changes add up to the balance."""
     brought = [award.currencies for award in awards_of(body)]
     match body:
         case EventRecorded():

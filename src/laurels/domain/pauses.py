@@ -1,6 +1,6 @@
-"""Pauses that a learner has planned: days on which nothing is expected of them alone.
+"""Pauses planned by a learner: days on which this learner need not be active.
 
-They are announced before they begin, so that no missed day is explained away; what has begun stays.
+They are announced before they begin, so that no missed day is explained away; pauses that have begun stay.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FIELD = "pauses"
 MOST_PAUSES = 200
 LONGEST_PAUSE = 366
 FARTHEST = 731
-"""Days from today until which a pause may be planned: each day is looked at when streaks are counted."""
+"""Days from today until which a pause may be planned: each day is examined when streaks are counted."""
 
 Pause = tuple[int, int]
 """Its first and its last day."""
@@ -30,7 +30,7 @@ def days_of(pauses: Iterable[Pause]) -> frozenset[int]:
 
 
 def pauses_of(documents: object) -> list[Pause]:
-    """Pauses as clients write them: `{"from": "2026-12-21", "until": "2027-01-06"}`, both included. Raises
+    """Pauses from their wire form: `{"from": "2026-12-21", "until": "2027-01-06"}`, both included. Raises
     InvalidProfile."""
     if not isinstance(documents, list) or len(cast("list[object]", documents)) > MOST_PAUSES:
         raise InvalidProfile(FIELD, f"Must be a list of at most {MOST_PAUSES} pauses.")
@@ -54,13 +54,13 @@ def _pause_of(document: object) -> Pause:
 
 
 def as_documents(pauses: Sequence[Pause]) -> list[dict[str, str]]:
-    """The other way."""
+    """Pauses in their wire form."""
     return [{"from": day_name(first), "until": day_name(last)} for first, last in pauses]
 
 
 def planned(held: Sequence[Pause], asked: Sequence[Pause], today: int, most: int) -> list[Pause]:
-    """The pauses after a change to `asked` on the day `today`: of those that are held the ones that have begun stay.
-    `most` days of a calendar year may be paused. Raises InvalidProfile."""
+    """The pauses after a change to `asked` on the day `today`: held pauses that have begun stay. `most` days of a
+    calendar year may be paused. Raises InvalidProfile."""
     begun = [each for each in held if each[0] <= today]
     ahead = [each for each in asked if each not in begun]
     for first, _ in ahead:

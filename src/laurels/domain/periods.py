@@ -1,8 +1,8 @@
-"""Instants, local days and the periods that are made of them.
+"""Instants, local days and the periods made of them.
 
-Streak, heat map, badge and board must never disagree on what day it is, so this module alone decides.
-Instants are whole milliseconds since 1970-01-01T00:00Z. A day is a proleptic Gregorian ordinal
-(`datetime.date.toordinal`); a week is named by the ordinal of its Monday, a month by that of its first.
+Streak, heat map, badge and board must never disagree on the present day, so this module alone decides. Instants are
+whole milliseconds since 1970-01-01T00:00Z. A day is a proleptic Gregorian ordinal (`datetime.date.toordinal`); a week
+is named by the ordinal of its Monday, a month by that of its first day.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Timeframe(StrEnum):
 
 
 def to_ms(moment: datetime) -> int:
-    """Milliseconds since the epoch of an aware `moment`; what is finer is cut off, not rounded."""
+    """Milliseconds since the epoch of an aware `moment`; finer fractions are cut off, not rounded."""
     return (moment - _EPOCH) // _MILLISECOND
 
 
@@ -58,7 +58,7 @@ def _day_at(day: int) -> str:
 
 @lru_cache(maxsize=1)
 def _zone_names() -> frozenset[str]:
-    # A system's zone folder also holds files that are no zones of the IANA list.
+    # A system's zone folder also holds files that are not zones of the IANA list.
     return frozenset(available_timezones() - {"localtime", "posixrules", "Factory"})
 
 
@@ -81,7 +81,8 @@ def utc_offset(at: int, zone: str) -> int:
 
 
 def day_of(at: int, offset: int = 0, grace: int = 0) -> int:
-    """The calendar day of an instant, `offset` seconds ahead of UTC; its first `grace` hours are of the day before."""
+    """The calendar day of an instant, `offset` seconds ahead of UTC; its first `grace` hours belong to the day
+    before."""
     return (at + offset * 1000 - grace * MS_PER_HOUR) // MS_PER_DAY + EPOCH_DAY
 
 
@@ -92,7 +93,7 @@ def day_in_zone(at: int, zone: str) -> int:
 
 def day_start(day: int, zone: str) -> int:
     """The instant at which a calendar day begins in an IANA zone."""
-    # Where there is no such midnight this is the instant at which the clocks jump over it.
+    # If there is no such midnight, this is the instant at which the clocks jump over it.
     return to_ms(datetime.combine(date.fromordinal(day), time(), _zone(zone)))
 
 
@@ -117,11 +118,11 @@ def month_of(day: int) -> int:
 
 
 def month_length(first: int) -> int:
-    """How many days the month that starts at `first` has."""
+    """The number of days in the month that starts at `first`."""
     return month_of(first + 31) - first
 
 
-# The same few thousand days stand in all activities.
+# The same few thousand days appear in all activities.
 @lru_cache(maxsize=16_384)
 def day_name(day: int) -> str:
     """`2026-11-23`."""
@@ -158,7 +159,7 @@ def periods_ending(day: int) -> list[tuple[Timeframe, str]]:
 
 
 def period_length(timeframe: Timeframe, start: int) -> int:
-    """How many days the period from `start` has. Not defined for all-time."""
+    """The number of days in the period from `start`. Not defined for all-time."""
     return {Timeframe.DAILY: 1, Timeframe.WEEKLY: 7}.get(timeframe) or month_length(start)
 
 
@@ -200,7 +201,7 @@ def previous_period(timeframe: Timeframe, start: int) -> str | None:
 
 
 def parse_period(name: str) -> tuple[Timeframe, int]:
-    """The timeframe and first day that a period's name stands for. Raises InvalidQuery."""
+    """The timeframe and first day of a period with this name. Raises InvalidQuery."""
     try:
         if name == "all":
             return Timeframe.ALL_TIME, 0

@@ -1,8 +1,8 @@
-"""How many users have which points on a board, counted in ranges of points, so that a rank is a short sum.
+"""Counts of users by ranges of points on a board, so that a rank is a short sum.
 
-A range of level 0 is one value of points; 32 neighbouring ranges of a level make one of the next. Those who have more
-than `n` points are then found in a few counts: on each level the ranges above the one that holds `n`, as far as their
-common parent goes. Their number depends on the points, not on the people.
+A range of level 0 is one value of points; 32 neighbouring ranges of a level make one of the next. The users with more
+than `n` points are then found in a few counts: on each level the ranges above the one that holds `n`, up to the end of
+their common parent. The number of counts depends on the points, not on the number of users.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-# Measured on a million Pareto-distributed totals: 2 to the 4, 5, 6 and 8 ranges a parent read in 33, 27, 32 and 39 us
-# and wrote 509, 466, 436 and 412 counts for 1,000 users. Databases hold what follows from it: it cannot change.
+# Measured on a million Pareto-distributed totals: 2 to the 4, 5, 6 and 8 ranges per parent read in 33, 27, 32 and 39 us
+# and wrote 509, 466, 436 and 412 counts for 1,000 users. Databases hold counts made with this value: it cannot change.
 WIDTH = 5
 LEVELS = 7
-"""As many as bring a thousand million points under one range, since each level costs every line a count. Who hands out
-far more has more ranges on the last level, one for every thousand million."""
+"""Enough to bring a thousand million points under one range; each level costs every line a count. Services with far
+more points have more ranges on the last level, one for every thousand million."""
 TOP = LEVELS - 1
 LARGEST = 2**63 - 1
 
 
 class Range(NamedTuple):
-    """Those points `p` of a board for which `p >> (WIDTH * level) == bucket`."""
+    """The points `p` of a board with `p >> (WIDTH * level) == bucket`."""
 
     board: str
     level: int
@@ -29,10 +29,10 @@ class Range(NamedTuple):
 
 
 def roll_up(changes: Mapping[tuple[str, int], int]) -> dict[Range, int]:
-    """What changes in which range, where the number of users with some points on a board changes.
+    """The changes of each range, when the numbers of users with certain points on a board change.
 
-    `changes`: by board and points. Ranges in which nothing changes are left out, so a user who gains a few points
-    touches a few levels.
+    `changes`: by board and points. Ranges without a change are left out, so a user who gains a few points affects only
+    a few levels.
     """
     changed: dict[Range, int] = {}
     level = 0
@@ -50,9 +50,9 @@ def roll_up(changes: Mapping[tuple[str, int], int]) -> dict[Range, int]:
 
 
 def ranges_above(points: int) -> Iterable[tuple[int, int, int]]:
-    """Where those are counted who have more points: level, and first and last bucket, on each level.
+    """The ranges that count users with more points: level, and first and last bucket, on each level.
 
-    `points` is an integer of 64 bits.
+    `points` is a 64-bit integer.
     """
     for level in range(LEVELS):
         bucket = points >> (WIDTH * level)

@@ -1,4 +1,7 @@
-"""The rules that the fields of a profile keep."""
+"""The rules for the fields of a profile.
+
+All surfaces use the same checks, so they accept and refuse the same values.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,8 @@ MAX_NAME_LENGTH = 100
 MAX_URL_LENGTH = 2_048
 WRONG_ZONE = "Must be the name of an IANA time zone, such as Europe/Lisbon."
 MOST_ZONE_CHANGES = 10
-"""How often the time zone may be changed in 24 hours: all changes are kept, and each is looked at when a streak is."""
+"""How often the time zone may be changed in 24 hours: all changes are kept, and each is examined when a streak is
+counted."""
 
 
 def check_profile(user_id: str, changes: Mapping[str, Any]) -> None:
@@ -44,7 +48,7 @@ def check_profile(user_id: str, changes: Mapping[str, Any]) -> None:
 
 
 def profile_faults(changes: Mapping[str, Any]) -> list[Fault]:
-    """Everything that is wrong with the fields of a change, by wire name."""
+    """All faults in the fields of a change, by wire name."""
     faults: list[Fault] = []
     if changes.get("visibility") == Visibility.ALIAS and "alias" not in changes:
         faults.append(("alias", "Name the alias to appear under in the same request."))
@@ -79,14 +83,14 @@ def _check_field(name: str, value: object) -> None:
         case "badgesSeenAt":
             seen = instant_of(value, name)
             if seen is not None and seen < 0:
-                # No badge is as old, and what an offset puts before the year 1 cannot be shown.
+                # No badge is that old, and an offset could move the instant before the year 1, which cannot be shown.
                 raise InvalidProfile(name, "Must not lie before 1970.")
         case _:
             raise InvalidProfile(name, unknown_name(name, FIELDS, of="Is not a field of a profile"))
 
 
 def instant_of(value: object, name: str) -> int | None:
-    """The milliseconds of a time as clients write it, None for null. Raises InvalidProfile."""
+    """The milliseconds of a time in its wire form, None for null. Raises InvalidProfile."""
     if value is None:
         return None
     moment = None
@@ -118,7 +122,7 @@ def _check_photo_url(value: object) -> None:
             parts = urlsplit(value)
         except ValueError:
             parts = None
-        # Pages put it into an <img>: nothing but the web's own schemes.
+        # Pages put it into an <img>: only the web's own schemes.
         if parts is not None and parts.scheme in ("http", "https") and parts.hostname:
             return
     raise InvalidProfile("photoURL", f"Must be an http or https URL of at most {MAX_URL_LENGTH} characters, or null.")

@@ -1,7 +1,7 @@
 """One user's state: a fold of their ledger entries, and nothing else.
 
-`Progress` changes in place, since it is folded (`domain/folding.py`) thousands of times a second; who needs to
-keep one copies it.
+`Progress` changes in place, since it is folded (`domain/folding.py`) thousands of times a second; a caller that needs
+to keep one copies it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from laurels.domain.repairs import Repair
 from laurels.domain.runs import streak_around
 
 SHAPE = 8
-"""Counts the changes of what the fields of `Progress` mean: a snapshot of another shape is as good as none."""
+"""Increased when the meaning of the fields of `Progress` changes: a snapshot of another shape is ignored."""
 
 ZONE_REST = 7 * MS_PER_DAY
 
@@ -51,8 +51,8 @@ class DayTotals(Struct, array_like=True, gc=False):
 
 
 class BoardDay(Struct, array_like=True, gc=False):
-    """What one day of the boards' calendar holds: all points earned in it, its events, and when its total
-    was reached (the latest instant that brought points; 0 if none did)."""
+    """One day of the boards' calendar: all points earned in it, its events, and when its total was reached (the latest
+    instant that brought points; 0 if none did)."""
 
     points: int = 0
     events: int = 0
@@ -67,7 +67,7 @@ class TypeTotals(Struct, array_like=True, gc=False):
 
 
 class DayPay(Struct, array_like=True, gc=False):
-    """How many events of one type were paid on one day, and with how many points."""
+    """The number of events of one type that were paid on one day, and their points."""
 
     events: int = 0
     points: int = 0
@@ -84,29 +84,27 @@ class Purse(Struct, array_like=True, gc=False):
 
     @property
     def balance(self) -> int:
-        """What can be spent."""
+        """The amount that can be spent."""
         return max(0, self.earned - self.spent)
 
     @property
     def owed(self) -> int:
-        """What is earned next and cannot be spent, since it was before."""
+        """The amount of later earnings that cannot be spent, because it was spent before."""
         return max(0, self.spent - self.earned)
 
 
 class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
-    """Where a user stands after `seq` entries. Days are ordinals, instants milliseconds since the epoch.
+    """A user's state after `seq` entries. Days are ordinals, instants milliseconds since the epoch.
 
-    `pseudonym` stands on the boards in the place of the user id while `visibility` is an alias. Who `is_suspended` by
-    the operator stands on none, whatever their visibility.
-    `run_first` is where the run of consecutive active days that ends on `last_day` begins. Where the rulebook has rules
-    of its own for streaks it stays 0, and `runs` are those that hold after the latest day or week that counts,
-    `runs_until`; empty while they are not known.
-    `zones` is the history of time zones: (from, name), the first from the beginning of time. `migrated` holds, by
-    origin, the sum of the adjustments that came with it. `language_days` holds, of the languages that have boards of
-    their own, what `board_days` holds of all, without badges. `gauges` and `parts` belong to the measures of the
-    rulebook whose `measures_version` is `version`; so do, of the types that it limits, `paid` (by type and day) and
-    `paid_at` (the latest instants of paid events, ascending). `once` are the digests of all once keys that were paid
-    for, ascending, 8 bytes each.
+    `pseudonym` replaces the user id on the boards while `visibility` is an alias. A user whom the operator suspended
+    (`is_suspended`) is on no board, whatever their visibility. `run_first` is the start of the run of consecutive
+    active days that ends on `last_day`. If the rulebook has its own rules for streaks it stays 0, and `runs` are those
+    that hold after the latest day or week that counts, `runs_until`; empty while they are not known. `zones` is the
+    history of time zones: (from, name), the first from the beginning of time. `migrated` holds, by origin, the sum of
+    the adjustments that came with it. `language_days` is like `board_days`, but for each language with boards of its
+    own, and without badges. `gauges` and `parts` belong to the measures of the rulebook whose `measures_version` is
+    `version`. So do `paid` (by type and day) and `paid_at` (the latest instants of paid events, ascending) of the types
+    that it limits. `once` are the digests of all once keys that were paid for, ascending, 8 bytes each.
     """
 
     user_id: str
@@ -137,28 +135,28 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     migrated: dict[str, int] = field(default_factory=dict[str, int])
     gauges: dict[int, int] = field(default_factory=dict[int, int])
     parts: dict[int, dict[int, Part]] = field(default_factory=dict[int, dict[int, Part]])
-    # Empty by a literal, which snapshots then leave out.
+    # Literals for the empty values: snapshots then leave them out.
     paid: dict[str, dict[int, DayPay]] = {}
     paid_at: dict[str, list[int]] = {}
     once: bytes = b""
-    # Badges that were taken back by hand: no rule awards them again.
+    # Badges that were revoked by hand: no rule awards them again.
     revoked: list[str] = []
     runs: list[tuple[int, int]] = []
     runs_until: int = 0
-    # The user whom this one was merged into; the users who were merged into this one; and those whose merge has begun.
+    # The user into whom this one was merged; the users who were merged into this one; and those whose merge has begun.
     merged_into: str | None = None
     merged: list[str] = []
     merging: list[str] = []
-    # Until when the user has seen which badges they earned.
+    # The instant up to which the user has seen their earned badges.
     badges_seen_at: int | None = None
-    # Missed days that were paid for, and with how many points; `total_points` is what is left.
+    # Missed days that were paid for, with their prices; `total_points` is the rest.
     repairs: list[Repair] = []
     spent: int = 0
-    # Pauses that the learner planned, as their first and last days.
+    # The learner's planned pauses, as first and last days.
     pauses: list[Pause] = []
     # What they set themselves as goals, and from which day on, in the order of goals and days.
     goals: list[GoalChange] = []
-    # By currency. The last field: packed snapshots leave it out where it is empty.
+    # By currency. The last field: packed snapshots leave it out if it is empty.
     purses: dict[str, Purse] = {}
 
     @property
@@ -170,7 +168,7 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
 
     @property
     def time_zone(self) -> str:
-        """The zone that holds now."""
+        """The present time zone."""
         return self.zones[-1][1] if self.zones else "UTC"
 
     def offset_at(self, at: int) -> int:
@@ -184,34 +182,34 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
         return utc_offset(at, zones[0][1])
 
     def today(self, now: int, grace: int = 0) -> int:
-        """The user's calendar day at the instant `now`; its first `grace` hours are of the day before."""
+        """The user's calendar day at the instant `now`; its first `grace` hours belong to the day before."""
         return day_of(now, self.offset_at(now), grace)
 
     def lost_days(self, grace: int = 0) -> frozenset[int]:
-        """The days that changes of zone cut short or left out: from the day on which the user was to the one on which
-        they then were. Of changes within `ZONE_REST` only the first excuses days: else one could set the clock to and
-        fro every day and never learn."""
+        """The days that changes of zone cut short or skipped: from the user's day before the change to the day after
+        it. Of changes within `ZONE_REST` only the first excuses days: otherwise a user could change the clock back and
+        forth every day and never learn."""
         return _lost_days(tuple(self.zones), grace)
 
     @property
     def earned_points(self) -> int:
-        """All points that were ever brought, spent or not: what badges ask for."""
+        """All points ever earned, spent or not: badges are measured by these."""
         return self.total_points + self.spent
 
     def fills(self, repair: Repair) -> bool:
-        """Whether the days of a repair count by themselves."""
+        """Whether the repaired days count without the repair."""
         days = [self.days[day] for day in range(repair.first, repair.last + 1) if day in self.days]
         return sum(day.events >= repair.events and day.points >= repair.points for day in days) >= repair.days
 
     def settle_repairs(self) -> None:
-        """Give back what repairs cost whose days count by themselves now."""
+        """Refund repairs whose days count without them now."""
         spent = sum(each.price for each in self.repairs if not self.fills(each))
         self.total_points += self.spent - spent
         self.spent = spent
 
     def daily_streak(self, now: int) -> int:
-        """Length of the run of active days that ends today or yesterday, else 0: the streak, unless the rulebook has a
-        table `[streak]` (`rules/streak_count.py`)."""
+        """Length of the run of active days that ends today or yesterday, else 0. This is the streak, unless the
+        rulebook has a table `[streak]` (`rules/streak_count.py`)."""
         today = self.today(now)
         last = self.last_day
         if not self.days or last < today - 1:
@@ -221,29 +219,28 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
         return streak_around(self.days, today)
 
     def stamp(self, seq: int, recorded_at: int, body: EntryBody) -> None:
-        """Advance to entry `seq`. A user exists since what their first entry tells of; nothing recorded later moves
-        that."""
+        """Advance to entry `seq`. A user's creation is the time of their first entry; no later entry changes it."""
         self.seq = seq
         if not self.created_at:
             self.created_at = min(recorded_at, body.at) if isinstance(body, EventRecorded) else recorded_at
 
     def earn(self, given: Amounts) -> None:
-        """Take in what was given of currencies."""
+        """Add earned amounts of currencies."""
         for currency, amount in given:
             self.purses.setdefault(currency, Purse()).earned += amount
 
     def spend(self, given: Amounts) -> None:
-        """Take in what was spent of currencies."""
+        """Add spent amounts of currencies."""
         for currency, amount in given:
             self.purses.setdefault(currency, Purse()).spent += amount
 
     @property
     def left(self) -> Amounts:
-        """What is left of each currency; negative where more was spent than is earned."""
+        """The balance of each currency; negative if more was spent than is earned."""
         return amounts_of({currency: purse.earned - purse.spent for currency, purse in self.purses.items()})
 
     def migrate(self, body: UserMigrated) -> None:
-        """Take in what a migration says of the user; its points and badges are folded in elsewhere."""
+        """Fold the user's data from a migration; its points and badges are folded elsewhere."""
         self.migrated[body.origin] = self.migrated.get(body.origin, 0) + body.adjustment
         if body.created_at is not None:
             self.created_at = body.created_at
@@ -251,7 +248,7 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
             self.set_profile(ProfileChanged(body.profile))
 
     def merge(self, body: MergedFrom) -> None:
-        """Take in how far a merge into this user has come; its badges are folded in elsewhere."""
+        """Fold the state of a merge into this user; its badges are folded elsewhere."""
         self.merging = [each for each in self.merging if each != body.source]
         if body.stage == "begun":
             self.merging = [*self.merging, body.source]
@@ -269,8 +266,8 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
             self.goals = sorted([*self.goals, *body.goals])
 
     def close(self, body: MergedInto) -> None:
-        """Hold nothing any more: it all counts under another user. Empty days of the boards stay, so that their lines,
-        which may have been written, are written anew as lines that nobody sees."""
+        """Drop all contents, which count under another user from now on. Empty days of the boards are kept: their
+        lines, which may have been written, are then overwritten by lines that nobody sees."""
         closed = Progress(
             user_id=self.user_id,
             version=self.version,
@@ -290,12 +287,12 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
         self.become(closed)
 
     def become(self, other: Progress) -> None:
-        """Take over everything from another progress of the same user."""
+        """Copy everything from another progress of the same user."""
         for name in self.__struct_fields__:
             setattr(self, name, getattr(other, name))
 
     def set_profile(self, body: ProfileChanged) -> None:
-        """Take in the fields that a profile change sets."""
+        """Fold the fields of a profile change."""
         changes = body.changes
         if "displayName" in changes:
             self.display_name = changes["displayName"]
@@ -323,11 +320,11 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
                 self.zones = [(0, changes["timeZone"])]
             else:
                 self.zones = [*(self.zones or [(0, "UTC")]), (body.zone_from, changes["timeZone"])]
-            # Days may have been lost by it.
+            # The change may have excused days.
             self.runs = []
 
 
-# Asked several times for one answer, and the same from one change of zone to the next.
+# Called several times for one answer, with the same result until the next change of zone.
 @lru_cache(maxsize=1_024)
 def _lost_days(zones: tuple[tuple[int, str], ...], grace: int) -> frozenset[int]:
     lost: set[int] = set()

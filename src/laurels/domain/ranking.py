@@ -1,7 +1,7 @@
-"""The order of a board, and what one place on it says.
+"""The order of a board, and the meaning of one place on it.
 
-More points first; equal points: who reached them earlier; then the user id. Who appears under an alias comes behind
-those with equal points who do not. Every store must list in this order.
+More points come first; with equal points the user who reached them earlier; then the user id. Users under an alias come
+after all others with equal points. Every store must list in this order.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Visibility(StrEnum):
 
 
 class Standing(Struct, frozen=True, gc=False):
-    """One user's line on one board. `reached_at` is the instant that brought the last of the points; of a user under an
-    alias it is what `alias_order` gives.
+    """One user's line on one board. `reached_at` is the instant that brought the last of the points; for a user under
+    an alias it is the value of `alias_order`.
 
-    One that is not shown has no place on the board: it is only kept so that nothing older takes its place.
+    A hidden standing has no place on the board; it is kept only so that no older one can replace it.
     """
 
     user_id: str
@@ -39,13 +39,13 @@ class Standing(Struct, frozen=True, gc=False):
 
     @property
     def place(self) -> Place:
-        """Where this standing comes in the order."""
+        """The position of this standing in the order."""
         return Place(self.points, self.reached_at, self.user_id)
 
 
 class Ranking(Struct, frozen=True, gc=False):
-    """A user's standing among all `of` a board: how many have more points, and how many points the next of them has,
-    None where there is none."""
+    """A user's standing among all `of` a board: how many users have more points, and the points of the next one above,
+    None if there is none."""
 
     standing: Standing
     above: int
@@ -54,7 +54,7 @@ class Ranking(Struct, frozen=True, gc=False):
 
 
 class Place(Struct, frozen=True, gc=False):
-    """A point in a board's order, held by someone or not; what a cursor remembers."""
+    """A point in a board's order, whether or not a user holds it; cursors store it."""
 
     points: int
     reached_at: int
@@ -67,19 +67,18 @@ class Place(Struct, frozen=True, gc=False):
 
 
 def alias_order(pseudonym: str) -> int:
-    """Where a user under an alias comes among those with equal points: behind the others, in the order of numbers
-    that follow from the pseudonym. When they reached their points, and their id, decide nothing then: from the order
-    of a board nothing can be learned of either."""
+    """The position of a user under an alias among those with equal points: after the others, in an order derived from
+    the pseudonym. Neither the time of the points nor the id affects it, so the order of a board reveals neither."""
     return _ALIASES + int.from_bytes(blake2b(pseudonym.encode(), digest_size=5).digest())
 
 
 def is_alias_order(reached_at: int) -> bool:
-    """Whether this is no instant, but what `alias_order` gives."""
+    """Whether this is a value of `alias_order` instead of an instant."""
     return reached_at >= _ALIASES
 
 
 def ranks_of(points: Sequence[int]) -> list[int]:
-    """The ranks (1, 2, 2, 4) of lines with these points, which are all of a board, in its order."""
+    """The ranks (1, 2, 2, 4) of lines with these points, which are a whole board in its order."""
     ranks: list[int] = []
     for position, held in enumerate(points):
         ranks.append(ranks[-1] if position and held == points[position - 1] else position + 1)
@@ -87,5 +86,5 @@ def ranks_of(points: Sequence[int]) -> list[int]:
 
 
 def percentile(rank: int, of: int) -> float:
-    """Share of the board, in percent, that stands at this rank or below: 100.0 for the first of it."""
+    """Share of the board, in percent, at this rank or below: 100.0 for the first."""
     return round(100.0 * (of - rank + 1) / of, 2) if of else 0.0

@@ -8,6 +8,6 @@ MAX_REASON_LENGTH = 500
 
 
 def check_reason(reason: object) -> None:
-    """Raise InvalidInput for what is no reason."""
+    """Raise InvalidInput if it is not a valid reason."""
     if not isinstance(reason, str) or not reason.strip() or len(reason) > MAX_REASON_LENGTH:
         raise InvalidInput("reason", f"Must say why, in 1 to {MAX_REASON_LENGTH} characters.")

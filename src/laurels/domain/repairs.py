@@ -1,7 +1,7 @@
-"""Missed days that were paid for: they do a streak no harm.
+"""Missed days that were paid for, so that they do not break a streak.
 
-A repair says by itself what would have made its days count, so that whether an event that came late filled them, and
-the price comes back, hangs on no rulebook of later.
+A repair itself states when its days would have counted. If late events fill the days, the price is refunded, and that
+decision does not depend on any later rulebook.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ RepairId = tuple[int, int]
 
 
 class Repair(Struct, array_like=True, frozen=True, gc=False):
-    """The days from `first` to `last` (one, or a week) do no harm, for `price` points.
+    """The days from `first` to `last` (one, or a week) do not break the streak, for `price` points.
 
-    They would have counted with `days` of them that have `events` and `points`; then nothing is to be paid. `seq` is
-    the entry that made it; an entry itself holds 0.
+    The days count by themselves once `days` of them have `events` and `points`; then the price is refunded. `seq` is
+    the entry that made the repair; in the entry itself it is 0.
     """
 
     first: int
@@ -29,5 +29,5 @@ class Repair(Struct, array_like=True, frozen=True, gc=False):
 
     @property
     def id(self) -> RepairId:
-        """What tells it from a later repair of the same days."""
+        """Distinguishes it from a later repair of the same days."""
         return self.seq, self.first

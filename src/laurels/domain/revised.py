@@ -1,4 +1,7 @@
-"""What later entries of a user took back of earlier ones, or counted anew."""
+"""The changes that later entries of a user made to earlier ones: retractions, revocations and changed points.
+
+All code that folds a ledger uses this record, and so agrees on which entries still count.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +24,16 @@ from laurels.domain.repairs import Repair, RepairId
 
 
 def is_revision(entry: Entry) -> bool:
-    """Whether the entry changes something of earlier ones, so that the state after it is folded from the start."""
+    """Whether the entry changes earlier ones, so that the state after it must be folded from the start."""
     return isinstance(entry.body, EventRetracted | BadgeRevoked | Repointed)
 
 
 class Revisions:
-    """What later entries of one user changed of earlier ones: taken back are events by `seq` and awards by `seq` and
-    badge, and repairs; others count with other points.
+    """Changes of one user's earlier entries by later ones. Taken back are events by `seq`, awards by `seq` and badge,
+    and repairs; others count with changed points.
 
-    A state after such an entry is that of all entries up to it, folded from the start without what is in here. So
-    nothing has to be undone: what was taken back has never been folded in.
+    The state after such an entry is folded from the start over all entries up to it, without the entries that are taken
+    back. So nothing has to be undone: they have never been folded.
     """
 
     __slots__ = (
@@ -50,23 +53,23 @@ class Revisions:
     def __init__(self) -> None:
         self.events: set[int] = set()
         self.awards: set[tuple[int, str]] = set()
-        # Of events and awards that count with other points than they were recorded with, these points.
+        # The changed points of events and awards.
         self.points: dict[int, int] = {}
         self.award_points: dict[tuple[int, str], int] = {}
-        # The same of what they give of currencies.
+        # The same for their currencies.
         self.currencies: dict[int, Amounts] = {}
         self.award_currencies: dict[tuple[int, str], Amounts] = {}
-        # Of each badge the entry that awarded it last, and of those that are held now the award.
+        # The last entry that awarded each badge, and the awards that are held now.
         self.given: dict[str, int] = {}
         self.held: dict[str, Award] = {}
-        # Taken back by hand, and not granted since.
+        # Revoked by hand, and not granted since.
         self.banned: set[str] = set()
         # All repairs that were made, and those that could not be paid for any more.
         self.repairs: list[Repair] = []
         self.undone: set[RepairId] = set()
 
     def see(self, entry: Entry) -> None:
-        """Take in the next entry of the user."""
+        """Read the next entry of the user."""
         body = entry.body
         for award in awards_of(body):
             self.given[award.badge_id] = entry.seq
@@ -99,15 +102,15 @@ class Revisions:
             self.repairs.clear()
 
     def points_of(self, seq: int, body: EventRecorded) -> int:
-        """What the event of entry `seq` counts with."""
+        """The points with which the event of entry `seq` counts."""
         return self.points.get(seq, body.outcome.points)
 
     def currencies_of(self, seq: int, body: EventRecorded) -> Amounts:
-        """What the event of entry `seq` gives of currencies."""
+        """The currencies that the event of entry `seq` gives."""
         return self.currencies.get(seq, body.outcome.currencies)
 
     def award_of(self, seq: int, award: Award) -> Award:
-        """An award of entry `seq` with the points that it counts with, and what it gives of currencies."""
+        """An award of entry `seq` with the points and currencies with which it counts."""
         key = (seq, award.badge_id)
         points, currencies = self.award_points.get(key), self.award_currencies.get(key)
         if points is not None:

@@ -1,10 +1,10 @@
-"""Runs of consecutive active days, and of days that freezes hold together.
+"""Runs of consecutive active days, and of days joined by freezes.
 
-A streak is read from the set of days, never counted up by a timer, so late events and a silent
-midnight need no repair: the set says it all.
+A streak is read from the set of days, never counted up by a timer. So late events and a midnight without events need no
+repair: the set contains everything.
 
-This is arithmetic alone. Without the table `[streak]` in the rulebook, `progress.py` (`daily_streak`) and `folding.py`
-(`_run_with`) use it; with that table, `rules/streak_count.py` does.
+This module is pure arithmetic. Without the table `[streak]` in the rulebook, `progress.py` (`daily_streak`) and
+`folding.py` (`_run_with`) use it; with that table, `rules/streak_count.py` does.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def run_through(days: Container[int], day: int) -> int:
 
 
 def streak_around(days: Container[int], today: int) -> int:
-    """Length of the run that ends today, else of the one that ended yesterday, else 0, where days lie ahead of today.
+    """Length of the run that ends today, else of the one that ended yesterday, else 0, when there are days ahead of
+    today.
 
     A day ahead of `today` (an event dated minutes ahead over midnight) belongs to the run that it continues.
     """
@@ -40,12 +41,12 @@ def streak_around(days: Container[int], today: int) -> int:
 
 
 class MissBudget(Struct, frozen=True):
-    """What a run may miss. It begins with `start`, each active unit adds `gain` up to `most`, a missed one takes
-    `price`; where that is not there the run has ended.
+    """How much a run may miss. It begins with `start`, each active unit adds `gain` up to `most`, and a missed one
+    takes `price`; if that much is not left, the run has ended.
 
-    Any active unit may begin a run, so there are as many runs as active units. One that is shorter than another and has
-    no more left never becomes the longer one: only the others are kept, which are at most `start` / `price` + 2. So
-    which runs there are hangs on the active units alone, and one more of these never makes the longest run shorter.
+    Any active unit may begin a run, so there are as many runs as active units. A run that is shorter than another and
+    has no more left never becomes the longer one. Only the others are kept, at most `start` / `price` + 2. So the set
+    of runs depends on the active units alone, and an additional unit never makes the longest run shorter.
     """
 
     start: int
@@ -64,7 +65,7 @@ class MissBudget(Struct, frozen=True):
         return longer
 
     def miss(self, runs: Runs, missed: int) -> Runs:
-        """The runs that still hold after so many units were missed."""
+        """The runs that still hold after this many missed units."""
         due = missed * self.price
         return [(left - due, length) for left, length in runs if left >= due] if due else runs
 

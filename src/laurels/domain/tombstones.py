@@ -1,4 +1,4 @@
-"""What is left of a user who was deleted: that there was one with this id, and when they were deleted."""
+"""The remains of a deleted user: that there was one with this id, and when they were deleted."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from hashlib import sha256
 
 from msgspec import Struct
 
-# Other systems hash the same ids: their lists must not be comparable with this one at a glance.
+# Other systems hash the same ids: it must not be possible to compare their lists directly with this one.
 _PREFIX = b"laurels deleted user\0"
 
 
 class Tombstone(Struct, frozen=True):
     """A user was deleted at the instant `deleted_at` (milliseconds).
 
-    `is_open`: the id itself is still kept beside its hash, until nothing can come of it any more.
+    `is_open`: the id itself is still kept beside its hash, until no pending write can affect it any more.
     """
 
     deleted_at: int
@@ -21,5 +21,5 @@ class Tombstone(Struct, frozen=True):
 
 
 def digest_of(user_id: str) -> str:
-    """The hash under which a tombstone stands: 64 hexadecimal digits."""
+    """The hash that identifies a tombstone: 64 hexadecimal digits."""
     return sha256(_PREFIX + user_id.encode("utf-8", "surrogatepass")).hexdigest()

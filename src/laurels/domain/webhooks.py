@@ -1,7 +1,7 @@
-"""Webhooks: endpoints that are told of what happened, how messages are signed, and which addresses may be called.
+"""Webhooks: endpoints for messages about events, the signatures of messages, and the permitted addresses.
 
 Signed as Standard Webhooks: the HMAC-SHA256 of `id.timestamp.body` with the endpoint's secret. A secret that is being
-replaced goes on to sign beside the new one, so that receivers can change over without losing a message.
+replaced still signs beside the new one, so that receivers can change over without losing a message.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ TYPES = (
     USER_DELETED,
     USER_MERGED,
 )
-"""What an endpoint can ask for. `TEST` is only sent when somebody asks for it by hand."""
+"""The message types for endpoints. `TEST` is only sent on request."""
 
 DELAYS = (5, 30, 120, 600, 3_600, 3 * 3_600, 8 * 3_600, 20 * 3_600, 40 * 3_600)
 """Seconds between the attempts to deliver a message: three days in all."""
@@ -59,20 +59,20 @@ DELAYS = (5, 30, 120, 600, 3_600, 3 * 3_600, 8 * 3_600, 20 * 3_600, 40 * 3_600)
 ATTEMPTS = len(DELAYS) + 1
 
 ROTATION = 24 * 3_600 * 1_000
-"""Milliseconds for which a secret that was replaced goes on to sign."""
+"""Milliseconds for which a replaced secret still signs."""
 
 _SECRET = "whsec_"  # noqa: S105  the mark of one, not one
 _LONGEST_URL = 2_000
-# What a gateway to IPv4 translates.
+# IPv4 addresses behind a NAT64 gateway.
 _TRANSLATED = IPv6Network("64:ff9b::/32")
 
 State = Literal["pending", "dead", "done"]
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """Where messages go. `types` are those it asked for; instants are in milliseconds.
+    """The destination of messages. `types` are the subscribed ones; instants are in milliseconds.
 
-    `previous_secret` signs, too, until `previous_until`.
+    `previous_secret` also signs, until `previous_until`.
     """
 
     id: str
@@ -92,11 +92,11 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """A message for an endpoint, and what became of it so far.
+    """A message for an endpoint, and its result so far.
 
-    It is part `part` of what entry `seq` of the user tells; `seq` is 0 for what stands in no ledger. `state`: it is
-    tried again at `next_at`, or it was given up, or it arrived; then `body` is empty. `status` is that of the last
-    answer, `error` why there was none or it did not count, `at` when that was.
+    It is part `part` of the messages about entry `seq` of the user; `seq` is 0 for a message without an entry. `state`:
+    it is retried at `next_at`, or it was given up, or it arrived; then `body` is empty. `status` is that of the last
+    response, `error` why there was none or it did not count, `at` when that was.
     """
 
     endpoint: str
@@ -115,12 +115,12 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 
 def new_secret() -> str:
-    """A secret that nobody else has."""
+    """A new random secret."""
     return _SECRET + b64encode(secrets.token_bytes(32)).decode()
 
 
 def headers_of(message_id: str, body: str, signing: Sequence[str], now: int) -> dict[str, str]:
-    """The headers of a message that is sent at the instant `now`, signed by each of some secrets."""
+    """The headers of a message that is sent at the instant `now`, signed by each of the given secrets."""
     at = now // 1_000
     content = f"{message_id}.{at}.{body}".encode()
     signed = [hmac.digest(b64decode(secret.removeprefix(_SECRET)), content, "sha256") for secret in signing]
@@ -133,20 +133,20 @@ def headers_of(message_id: str, body: str, signing: Sequence[str], now: int) -> 
 
 
 def message_id_of(*parts: str | int) -> str:
-    """The same for the same parts, in every process: by it receivers find out what they have already."""
+    """The same for the same parts, in every process: receivers recognise repeated messages by it."""
     named = "".join(f"{len(str(part))}:{part}" for part in parts)
     return "msg_" + sha256(named.encode()).hexdigest()[:32]
 
 
 def check_types(types: Collection[str]) -> frozenset[str]:
-    """The types that an endpoint asks for; all where none is named. Raises InvalidInput."""
+    """The subscribed types of an endpoint; all if none are given. Raises InvalidInput."""
     if unknown := set(types) - set(TYPES):
         raise InvalidInput("types", f"{min(unknown)[:100]} is not one of {', '.join(TYPES)}.")
     return frozenset(types or TYPES)
 
 
 def check_url(url: str, *, allow_private: bool) -> None:
-    """Raise InvalidInput for what cannot be an endpoint. Where its name leads to is only known when it is called."""
+    """Raise InvalidInput if it cannot be an endpoint. The address of its name is only known at the time of a call."""
     if len(url) > _LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
         raise InvalidInput("url", f"Must be an address of at most {_LONGEST_URL} printable ASCII characters.")
     try:
@@ -172,7 +172,7 @@ def _may_be_public(host: str) -> bool:
 def is_public(address: str) -> bool:
     """Whether an IP address belongs to the open internet. Raises ValueError.
 
-    IPv6 addresses that stand for an IPv4 one do not: what they lead to depends on who sends there.
+    IPv6 addresses that embed an IPv4 one do not: their destination depends on the sender's network.
     """
     parsed = ip_address(address.partition("%")[0])
     if isinstance(parsed, IPv6Address) and (
@@ -194,5 +194,5 @@ def is_public(address: str) -> bool:
 
 
 def is_delivered(status: int | None) -> bool:
-    """Whether an answer says that a message arrived. A redirect does not: where it leads was never checked."""
+    """Whether a status says that a message arrived. A redirect does not: its target was never checked."""
     return status is not None and 200 <= status < 300

@@ -1,1 +1,1 @@
-"""The service over HTTP: routes, their shapes, and how errors look on the wire."""
+"""The service over HTTP: routes, their shapes, and the form of errors on the wire."""

@@ -1,4 +1,4 @@
-"""The framework's application: every route with its rule, errors and description, around a service that runs."""
+"""The framework's application: every route with its rule, errors and description, around a running service."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ ROUTES = (
 
 
 class Running(Struct):
-    """What the routes work with while the process serves. `callers_known` says whether keys were read yet; `envelope`
-    is the form of the answers that can come in one, where a request does not say which."""
+    """The objects that the routes use while the process serves. `callers_known` tells whether keys were read yet;
+    `envelope` is the form of answers that can come in an envelope, if a request does not choose."""
 
     service: Service
     webhooks: Webhooks
@@ -90,7 +90,7 @@ def build_app(
     pages: Sequence[ControllerRouterHandler] = (),
     routes: Sequence[ControllerRouterHandler] = ROUTES,
 ) -> Litestar:
-    """The application around what runs; around nothing it can be described, and answers no request."""
+    """The application around running objects; without them it can be described, but answers no request."""
     state = State({"is_stopping": False})
     state["documents"] = ConcurrencyLimit("document", in_all=40, of_key=20, of_user=2)
     state["downloads"] = ConcurrencyLimit("download", in_all=1_000, of_key=200, of_user=4)
@@ -140,8 +140,8 @@ def build_app(
 
 
 class SlashIds:
-    """Keeps user ids of slashes alone addressable: the framework's router drops empty segments, and with them a user id
-    such as "/". The id itself is read from the raw path, so any name in its place finds the route."""
+    """Makes user ids that consist of slashes addressable: the framework's router drops empty segments, and with them a
+    user id such as "/". The id itself is read from the raw path, so any name in its place finds the route."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

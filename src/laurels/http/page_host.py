@@ -1,4 +1,4 @@
-"""The server as the pages see it: what a request may see, what a path names, how a stream is sent."""
+"""The server as the pages see it: the rights of a request, the ids in a path, forms, sessions and streams."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from laurels.http.routes.streams import streams_of
 from laurels.http.wire.bodies import read_body, user_id_in
 from laurels.http.wire.streams import EventStream
 
-# A key and a token. Anybody may send a form, and to decode half a megabyte takes a third of a second.
+# A key and a token. Anybody may send a form, and decoding half a megabyte takes a third of a second.
 FORM_BYTES = 4 * 1024
-# A rulebook, with each of its characters escaped at the worst.
+# A rulebook, in the worst case with each of its characters escaped.
 LONG_FORM_BYTES = 1024 * 1024
 MOST_FIELDS = 50
 
 
 class PageHost:
-    """Gives the pages what they need of this server."""
+    """Gives the pages access to this server."""
 
     def viewer(self, request: Request[Any, Any, Any]) -> Viewer:
-        """What the sender of `request` may see."""
+        """The rights of the sender of `request`."""
         caller = caller_of(request.scope)
         return Viewer(PROGRESS_READ in caller.scopes, ADMIN in caller.scopes, caller.user_id, caller.shown)
 
@@ -50,14 +50,14 @@ class PageHost:
         *,
         is_still_shown: Callable[[], Awaitable[bool]] | None = None,
     ) -> Response[bytes]:
-        """What `follow` gives as server-sent events."""
+        """The feed of `follow` as server-sent events."""
         streams = streams_of(request)
         caller_counts = caller_of(request.scope).is_still_valid
 
         async def is_still_valid() -> bool:
             if caller_counts is not None and not await caller_counts():
                 return False
-            # While the store is away nothing is told that could have been hidden since.
+            # While the store is away the stream continues: it then sends nothing that could have been hidden since.
             with suppress(StoreError):
                 return is_still_shown is None or await is_still_shown()
             return True
@@ -66,23 +66,23 @@ class PageHost:
             return EventStream(await follow(), leave, heartbeat=streams.limits.heartbeat, is_still_valid=is_still_valid)
 
     async def sign_in(self, request: Request[Any, Any, Any], service: Service, key: str) -> str | None:
-        """The header that sets a session, for a caller with this admin key; None where it is no such key."""
+        """The header that sets a session, for a caller with this admin key; None if it is no such key."""
         session = await sessions.sign_in(service.store.keys, service.clock, key)
         if session is None:
-            # The form is one more place to guess keys at.
+            # The form is one more way to guess keys.
             await count_failure(request.scope)
             return None
         return sessions.cookie_of(session, is_secure=request.scope["scheme"] == "https")
 
     async def sign_out(self, request: Request[Any, Any, Any], service: Service) -> str:
-        """End the session of a request; the header that takes its cookie away."""
+        """End the session of a request; returns the header that deletes its cookie."""
         session = sessions.session_in(request.scope)
         if session is not None:
             await sessions.sign_out(service.store.keys, service.clock, session)
         return sessions.cookie_of("", is_secure=request.scope["scheme"] == "https")
 
     def form_token(self, request: Request[Any, Any, Any]) -> str:
-        """What forms of this session carry: a page of another origin cannot know it."""
+        """The token that forms of this session carry: a page of another origin cannot know it."""
         session = sessions.session_in(request.scope) or ""
         return hmac.new(session.encode(), b"form", hashlib.sha256).hexdigest()
 
@@ -95,7 +95,7 @@ class PageHost:
             return None
         origin = request.headers.get("origin", "")
         is_own = bool(origin) and origin.partition("://")[2] == request.headers.get("host")
-        # As bytes: of texts it compares ASCII alone.
+        # As bytes: for strings, the comparison accepts ASCII only.
         token = fields.get("token", "").encode("utf-8", "replace")
         if not is_own or not hmac.compare_digest(token, self.form_token(request).encode()):
             return None
@@ -106,10 +106,10 @@ class PageHost:
         return caller_of(request.scope).fixed_fields
 
     def caller_name(self, request: Request[Any, Any, Any]) -> str | None:
-        """What the sender of `request` is called in the ledger, where that is known."""
+        """The name of the sender of `request` in the ledger, if known."""
         return caller_of(request.scope).name
 
 
 def _fields_of(body: bytes) -> dict[str, str]:
-    """The last field of each name. Raises ValueError where there are too many."""
+    """The last field of each name. Raises ValueError if there are too many."""
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS))

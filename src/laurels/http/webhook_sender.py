@@ -1,10 +1,10 @@
-"""Sending to addresses that somebody else chose: only to the open internet, with limits on everything.
+"""Sends messages to addresses that other people chose: only to the open internet, with limits on everything.
 
-A name is resolved once, every address that it has is checked, and the connection goes to one of these: a name that
-leads elsewhere a moment later leads nowhere. TLS is verified against the name all the same. Redirects are not followed.
+A name is resolved once, each of its addresses is checked, and the connection goes to one of these: a name that changes
+a moment later has no effect. TLS is still verified against the name. Redirects are not followed.
 
-Of an answer its status is read and nothing else, here and not by a library: one that reads all there can be would be
-kept busy by an answer of a hundred thousand small parts, and everybody would wait.
+Only the status of an answer is read, and by our own code. A library that reads the whole answer could be kept busy by a
+hundred thousand small parts, and everybody would wait.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from laurels.domain.webhooks import check_url, is_delivered, is_public
 from laurels.errors import InvalidInput
 from laurels.http.webhook_tls import SecuredStream
 
-# Seconds for a connection, for all of it, and for what follows the head of an answer.
+# Seconds for a connection, for the whole exchange, and for the body after the head of an answer.
 CONNECT = 5.0
 IN_ALL = 15.0
 REST = 1.0
-# Bytes of an answer that are read, what comes before its status included.
+# Bytes of an answer that are read, including everything before its status.
 ANSWER_BYTES = 16 * 1024
 # Addresses of one name that are tried.
 _ADDRESSES = 3
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})[ \r]").match
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*+([0-9]{1,9})[ \t]*+\r", re.IGNORECASE).search
-# What stands for itself in the target of a request; the rest is escaped.
+# Characters that are not escaped in the target of a request.
 _PLAIN = "%/:=&?~#+!$,;'@()*[]"
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
 class _Reader(Protocol):
-    """What is read of a connection, as `asyncio.StreamReader` has it."""
+    """The reading side of a connection, like `asyncio.StreamReader`."""
 
     async def readuntil(self, separator: bytes, /) -> bytes: ...
 
@@ -58,19 +58,19 @@ class NotPublic(Exception):
 
 
 class Unreachable(Exception):
-    """No address of a name takes a connection; what to tell of it."""
+    """No address of a name accepts a connection; the text says why."""
 
 
 class Unreadable(Exception):
-    """What came is no answer, or too much of one."""
+    """The response is not HTTP, or too long."""
 
 
 class Resolver:
-    """Looks names up, each in a thread of its own: a name server that hangs takes half a minute for each look, and the
-    threads that the event loop has for it are those by which the database is found again."""
+    """Looks names up, each in a thread of its own. A name server that hangs takes half a minute per lookup, and the
+    event loop's own threads are needed to find the database again."""
 
     def __init__(self) -> None:
-        # Those who ask for the same name meanwhile get the same answer; None: it has none.
+        # Simultaneous lookups of a name share the result; None: it has no address.
         self._under_way: dict[tuple[str, int], asyncio.Future[list[str] | None]] = {}
 
     async def __call__(self, host: str, port: int) -> list[str]:
@@ -85,7 +85,7 @@ class Resolver:
 
             def look_up() -> None:
                 addresses = _addresses_of(host, port)
-                # Nobody waits any more where the loop has ended.
+                # If the loop has ended, nobody waits any more.
                 with suppress(RuntimeError):
                     loop.call_soon_threadsafe(tell, addresses)
 
@@ -93,7 +93,7 @@ class Resolver:
                 # The end of the process does not wait for it.
                 Thread(target=look_up, name="laurels-webhook-name", daemon=True).start()
             except RuntimeError:
-                # There are as many threads as this process may have.
+                # This process has reached its limit of threads.
                 tell(None)
         addresses = await asyncio.shield(asked)
         if addresses is None:
@@ -126,7 +126,7 @@ class WebhookSender:
         self._tls = tls or ssl.create_default_context()
 
     async def send(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
-        """Post `body`; see `Sender`. What is told of an error names no address."""
+        """Post `body`; see `Sender`. The text of an error names no address."""
         try:
             async with asyncio.timeout(self._in_all):
                 status = await self._post(url, headers, body)
@@ -159,7 +159,7 @@ class WebhookSender:
     async def _connect(
         self, parts: SplitResult, addresses: list[str], stack: AsyncExitStack
     ) -> tuple[_Reader, _Writer]:
-        """A connection to the first address that takes one, which `stack` ends."""
+        """A connection to the first address that accepts one; `stack` closes it."""
         is_secure = parts.scheme == "https"
         reason = "cannot be reached"
         for address in addresses:
@@ -201,7 +201,7 @@ def _request(parts: SplitResult, headers: dict[str, str], body: bytes) -> bytes:
 
 
 async def _status_in(reader: _Reader) -> int:
-    """The status of the answer, past those that only say that one will come. Raises Unreadable, EOFError or OSError."""
+    """The status of the answer, skipping interim ones (1xx). Raises Unreadable, EOFError or OSError."""
     taken, status = 0, 100
     head = b""
     while 100 <= status < 200 and status != 101:
@@ -219,7 +219,7 @@ async def _status_in(reader: _Reader) -> int:
 
 
 async def _take_rest(reader: _Reader, head: bytes, status: int) -> None:
-    """Read a short body, so that its sender is not cut off in it. The answer counts without it."""
+    """Read a short body, so that its sender is not cut off in the middle. The answer counts without it."""
     length = _LENGTH(head)
     left = ANSWER_BYTES if length is None else min(int(length[1]), ANSWER_BYTES)
     if status in (101, 204, 304):

@@ -1,7 +1,7 @@
-"""TLS towards a receiver that may be hostile: of what it sends no more than so many bytes are looked at, in pieces.
+"""TLS towards a receiver that may be hostile: its data is read in pieces, up to a fixed total.
 
-The event loop's own TLS reads whatever comes until the handshake is done, and a handshake may hold messages that mean
-nothing without end: everybody would wait while tens of thousands of them are passed over.
+The event loop's own TLS reads all data until the handshake is done, and a handshake may hold endless meaningless
+messages: everybody would wait while tens of thousands of them are skipped.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable
 from typing import TypeVar
 
-# Bytes in all: the certificates of a server take a few thousand, and an answer is read to 16 KiB.
+# Bytes in total: the certificates of a server take a few thousand, and an answer is read up to 16 KiB.
 IN_ALL = 64 * 1024
 _PIECE = 4 * 1024
 
@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 
 class SecuredStream:
-    """A connection by TLS, over a plain one that is open. Each call may raise ssl.SSLError or another OSError."""
+    """A connection by TLS, over an open plain one. Each call may raise ssl.SSLError or another OSError."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, context: ssl.SSLContext, name: str | None
@@ -29,20 +29,20 @@ class SecuredStream:
         self._came, self._goes = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._came, self._goes, server_hostname=name)
         self._left = IN_ALL
-        # What was deciphered and not taken yet.
+        # Data that was decrypted but not consumed yet.
         self._read = b""
 
     async def shake_hands(self) -> None:
-        """Begin, and find out whether the other side is who it should be."""
+        """Perform the handshake, and verify the identity of the other side."""
         await self._carried_out(self._tls.do_handshake)
 
     def write(self, data: bytes) -> None:
-        """Send it."""
+        """Send data."""
         self._tls.write(data)
         self._send()
 
     async def readuntil(self, end: bytes) -> bytes:
-        """What comes up to `end`, and that. Raises EOFError where it does not come."""
+        """The data up to `end`, and `end` itself. Raises EOFError if `end` does not come."""
         while (at := self._read.find(end)) < 0:
             piece = await self._more()
             if not piece:
@@ -53,7 +53,7 @@ class SecuredStream:
         return found
 
     async def read(self, most: int) -> bytes:
-        """Some of what comes; nothing at its end."""
+        """Some of the data; empty at its end."""
         piece = self._read or await self._more()
         self._read = piece[most:]
         return piece[:most]
@@ -65,16 +65,16 @@ class SecuredStream:
             return b""
 
     async def _carried_out(self, work: Callable[[], _T]) -> _T:
-        """What `work` gives when all that it waits for has come."""
+        """The result of `work` once all the data that it needs has arrived."""
         while True:
             try:
                 return work()
             except ssl.SSLWantReadError:
                 pass
             finally:
-                # Also why it failed, for the other side.
+                # Also sends the alert that tells the other side why it failed.
                 self._send()
-            # Others get their turn, also where more is here already.
+            # Other tasks get their turn, even if more data is here already.
             await asyncio.sleep(0)
             piece = await self._reader.read(_PIECE)
             self._left -= len(piece)

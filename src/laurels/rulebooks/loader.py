@@ -36,7 +36,7 @@ def load_rulebook(source: str | Path = "coding") -> Rulebook:
 
 
 def parse_rulebook(text: str, name: str = "<rulebook>") -> Rulebook:
-    """The rulebook that the TOML `text` holds; `name` stands for it in errors."""
+    """The rulebook in the TOML `text`; `name` identifies it in errors."""
     try:
         raw = document_of(text)
     except NotToml as error:

@@ -1,6 +1,6 @@
-"""All that is wrong with a rulebook at once, not only what is met with first.
+"""Finds all mistakes of a rulebook at once, not only the first one.
 
-What a mistake stands in (a badge, an event type, a table) is set aside, and the rest is looked at again.
+The part with a mistake (a badge, an event type, a table) is set aside, and the rest is checked again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from laurels.errors import RulebookError
 from laurels.rulebooks.shape import Mistake, shape_mistakes
 
 MOST = 50
-# What stands in the place of a part that is wrong and cannot be left out.
+# Replacements for wrong parts that cannot be left out.
 _STAND_INS: dict[str, Any] = {
     "name": "stand-in",
     "levels": {"kind": "quadratic", "step": 50},
@@ -27,17 +27,17 @@ _STAND_INS: dict[str, Any] = {
 
 
 def mistakes(raw: dict[str, Any]) -> list[Mistake]:
-    """What is wrong with the document of a rulebook, at most `MOST`; empty where nothing is.
+    """The mistakes in the document of a rulebook, at most `MOST`; empty if there are none.
 
-    First all mistakes of shape, then of sense, one for each badge, boost, currency and table. Of what has a wrong shape
-    the sense is not looked at, nor of badges that ask for others where some are wrong.
+    First all mistakes of shape, then of consistency, one for each badge, boost, currency and table. Parts with a wrong
+    shape are not checked for consistency, nor are badges that refer to others if some badges are wrong.
     """
-    # Each costs a look for the nearest known name.
+    # Each costs a search for the nearest known name.
     found = list(islice(shape_mistakes(raw), MOST))
     if len(found) == MOST:
         return found
     rest = _Rest(raw)
-    # From the last badge to the first: the places of those that are left to take out stay as they are.
+    # From the last badge to the first, so that the positions of the remaining ones to remove stay valid.
     for key in sorted({part_of(mistake.key) for mistake in found}, key=_number, reverse=True):
         rest.set_aside(key)
     return [*found, *_of_sense(rest)][:MOST]
@@ -49,10 +49,10 @@ def _of_sense(rest: _Rest) -> list[Mistake]:
         try:
             Rulebook(msgspec.convert(rest.document, RulebookData))
         except msgspec.ValidationError:
-            # What is left is no rulebook: event types whose names are wrong.
+            # The rest is not a rulebook: event types with wrong names.
             break
         except RulebookError as error:
-            # Among fewer badges than there are it may be met with for that alone.
+            # With fewer badges than in the file, this mistake may be due only to the missing ones.
             if not (rest.is_partial and rest.counts_badges(error.key)):
                 found.append(Mistake(rest.original(error.key), error.detail))
             if rest.set_aside(part_of(error.key)):
@@ -62,29 +62,28 @@ def _of_sense(rest: _Rest) -> list[Mistake]:
 
 
 class _Rest:
-    """What is left of a rulebook's document when parts were set aside."""
+    """The rest of a rulebook's document after parts were set aside."""
 
     def __init__(self, raw: dict[str, Any]) -> None:
         badges = raw.get("badges")
         self.document: dict[str, Any] = {
             **raw,
             **({"badges": list(badges)} if isinstance(badges, list) else {}),  # pyright: ignore[reportUnknownArgumentType]  TOML
-            # Of each a copy, from which parts can be taken out.
+            # Copies, from which parts can be removed.
             **{name: dict(raw[name]) for name in _NAMED if isinstance(raw.get(name), dict)},
         }
-        # The original place of each badge that is left.
+        # The original position of each remaining badge.
         self._places = list(range(len(badges))) if isinstance(badges, list) else []  # pyright: ignore[reportUnknownArgumentType]  TOML
         self.is_partial = False
         self._lacks_badges = False
 
     def original(self, key: str) -> str:
-        """A key as it is in the whole document."""
+        """A key in the form that it has in the whole document."""
         found = _BADGE.match(key)
         return key if found is None else f"badges[{self._places[int(found[1])]}]{key[found.end() :]}"
 
     def counts_badges(self, key: str) -> bool:
-        """Whether `key` is of a badge that asks for other badges, or where badges are lacking of a currency that they
-        give."""
+        """Whether `key` belongs to a badge that refers to other badges, or to a currency that set-aside badges give."""
         found = _BADGE.match(key)
         if found is None:
             return self._lacks_badges and _GIVEN_BY_BADGES.match(key) is not None
@@ -92,7 +91,8 @@ class _Rest:
         return bool(badge.get("requires")) or '"kind": "badges"' in json.dumps(badge, default=str)
 
     def set_aside(self, part: str) -> bool:
-        """Leave out a badge, an event type, a boost, a currency or a table; whether anything is left to look at."""
+        """Remove a badge, an event type, a boost, a currency or a table. Returns whether there is still something to
+        check."""
         self.is_partial = True
         self._lacks_badges |= part.startswith("badges")
         if found := _BADGE.match(part):
@@ -101,14 +101,14 @@ class _Rest:
         if found := _EVENT_TYPE.match(part):
             types = cast("dict[str, Any]", self.document["event_types"])
             name = _name_of(found)
-            # Badges, boosts and currencies may go on asking for it.
+            # Badges, boosts and currencies may still refer to it.
             is_new = types.get(name) != {"points": 0}
             types[name] = {"points": 0}
             return is_new
         if found := _BOOST.match(part) or _CURRENCY.match(part):
             return self.document[part.partition(".")[0]].pop(_name_of(found), None) is not None
         if part == "event_types":
-            # None of those that boosts and currencies name is left.
+            # No event type named by boosts and currencies is left.
             self.document.pop("boosts", None)
             self.document.pop("currencies", None)
         if part not in _STAND_INS:
@@ -128,13 +128,13 @@ _GIVEN_BY_BADGES = re.compile(rf"currencies\.{_NAME}\.badges")
 
 
 def part_of(key: str) -> str:
-    """The badge, the event type, the boost, the currency or the table that a key is in."""
+    """The badge, the event type, the boost, the currency or the table of a key."""
     found = _BADGE.match(key) or _EVENT_TYPE.match(key) or _BOOST.match(key) or _CURRENCY.match(key)
     return found[0] if found else re.split(r"[.[]", key, maxsplit=1)[0]
 
 
 def _name_of(found: re.Match[str]) -> str:
-    """The name that a matched event type, boost or currency has in the document."""
+    """The name of a matched event type, boost or currency in the document."""
     return json.loads(found[1]) if found[1].startswith('"') else found[1]
 
 

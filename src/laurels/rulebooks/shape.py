@@ -1,7 +1,7 @@
-"""All that keeps a document of TOML, such as a rulebook, from having its shape.
+"""Finds all mistakes of shape in a TOML document, such as a rulebook.
 
-A decoder stops at the first fault. This goes through the document and the declared types side by side and meets them
-all; it is asked only where the decoder has found one.
+A decoder stops at the first fault. This module compares the document with the declared types and finds them all; it
+runs only after the decoder has failed.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _TAG = "kind"
 
 
 class Mistake(NamedTuple):
-    """A key of the file, dotted, and what is wrong there."""
+    """A key of the file, dotted, and its mistake."""
 
     key: str
     detail: str
 
 
 def shape_mistakes(document: object, kind: type[Struct] = RulebookData) -> Iterator[Mistake]:
-    """Every mistake of shape, in the order of the keys that `kind` declares; none where the decoder would take the
+    """Every mistake of shape, in the order of the keys that `kind` declares; none if the decoder would accept the
     document."""
     return _faults("", document, kind)
 
 
 def _faults(key: str, value: object, kind: Any) -> Iterator[Mistake]:
-    """What keeps the value at `key` from being of a type."""
+    """The faults of the value at `key` against a type."""
     bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     structs = _structs(bare)
     if structs and isinstance(value, dict):
@@ -62,7 +62,7 @@ def _faults(key: str, value: object, kind: Any) -> Iterator[Mistake]:
 
 
 def _of_table(key: str, table: dict[str, object], structs: list[type[Struct]]) -> Iterator[Mistake]:
-    """What keeps a table from being one of some structs, which its `kind` tells apart where they are several."""
+    """The faults of a table against some structs; if there are several, its `kind` chooses one."""
     tags = {str(each.__struct_config__.tag): each for each in structs if each.__struct_config__.tag is not None}
     chosen = structs[0]
     if tags:
@@ -78,7 +78,7 @@ def _of_table(key: str, table: dict[str, object], structs: list[type[Struct]]) -
     unknown = [name for name in table if name not in known and not (tags and name == _TAG)]
     for name in unknown:
         yield Mistake(dotted(key, name), unknown_name(name, known, of="Is not a key that is known here"))
-    # What is there under another spelling is not lacking.
+    # A key under a different spelling does not count as missing.
     meant = {nearest(name, known) for name in unknown}
     for name, declared in known.items():
         if name in table:
@@ -88,7 +88,7 @@ def _of_table(key: str, table: dict[str, object], structs: list[type[Struct]]) -
 
 
 def _of_value(key: str, value: object, kind: Any) -> Iterator[Mistake]:
-    """What the decoder says of one value."""
+    """The decoder's message about one value."""
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -96,7 +96,7 @@ def _of_value(key: str, value: object, kind: Any) -> Iterator[Mistake]:
 
 
 def _sentence(message: str, value: object, kind: Any) -> str:
-    """What a decoder says of a value, for people."""
+    """A decoder's message about a value, rewritten for people."""
     parts = _parts(kind)
     choices = [str(choice) for part in parts if get_origin(part) is Literal for choice in get_args(part)]
     if choices:
@@ -114,22 +114,22 @@ def _sentence(message: str, value: object, kind: Any) -> str:
 
 
 def _structs(kind: Any) -> list[type[Struct]]:
-    """The structs that a table may be."""
+    """The possible structs of a table."""
     return [part for part in _parts(kind) if isinstance(part, type) and issubclass(part, Struct)]
 
 
 def _parts(kind: Any) -> list[Any]:
-    """The members of a union; a type that is none, alone."""
+    """The members of a union; for any other type, that type alone."""
     bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     return list(get_args(bare)) if get_origin(bare) in (Union, UnionType) else [bare]
 
 
 def _loosened(kind: Any, container: Any) -> Any:
-    """A container of anything, with the bounds on length of a declared one."""
+    """A container of anything, with the length bounds of a declared one."""
     return Annotated[(container, *get_args(kind)[1:])] if get_origin(kind) is Annotated else container
 
 
 def dotted(key: str, name: str) -> str:
-    """The key of what stands under `name` in the table at `key`."""
+    """The key of `name` in the table at `key`."""
     spelled = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
     return f"{key}.{spelled}" if key else spelled

@@ -1,6 +1,6 @@
-"""A TOML file of ours as a document, and on which line of it each key stands.
+"""Parses our TOML files, and finds the line of each key.
 
-What a parser says of a fault is told in plain sentences with its line, and what would keep it busy for minutes is
+A parser's faults are reported in plain sentences with their line, and text that would keep it busy for minutes is
 refused before.
 """
 
@@ -11,7 +11,8 @@ import re
 import tomllib
 from typing import Any
 
-# A key of thousands of parts takes the parser minutes. Each match begins where a part does: else it would take as long.
+# A key of thousands of parts takes the parser minutes. Each match begins at the start of a part: otherwise it would
+# take as long.
 _MOST_PARTS = 30
 _DEEP_KEY = re.compile(
     r"""(?<![\w-])(?:(?:"[^"\n]*"|'[^'\n]*'|[\w-]++)[ \t]*+\.[ \t]*+){%d}""" % _MOST_PARTS,  # noqa: UP031  braces
@@ -22,7 +23,7 @@ _ROOT: KeyPath = ()
 
 
 class NotToml(ValueError):
-    """A text that is no TOML as it is taken here: the line (from 1) and a sentence."""
+    """A text that is not valid TOML for our files: the line (from 1) and a sentence."""
 
     def __init__(self, line: int, detail: str) -> None:
         super().__init__(detail)
@@ -31,7 +32,7 @@ class NotToml(ValueError):
 
 
 def document_of(text: str) -> dict[str, Any]:
-    """The document that a TOML text holds. Raises NotToml."""
+    """The document in a TOML text. Raises NotToml."""
     if (deep := _DEEP_KEY.search(text)) is not None:
         raise NotToml(1 + text.count("\n", 0, deep.start()), f"A key may have at most {_MOST_PARTS} parts.")
     try:
@@ -52,7 +53,7 @@ def lines_of(text: str) -> dict[KeyPath, int]:
 
 
 def line_of(lines: dict[KeyPath, int], key: str) -> int:
-    """The line (from 1) on which `key` stands, or else what encloses it."""
+    """The line (from 1) of `key`, or of the part that encloses it."""
     path = tuple(
         json.loads(quoted) if quoted else int(index) if index else bare for quoted, index, bare in _PART.findall(key)
     )

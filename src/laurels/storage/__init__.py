@@ -1,1 +1,1 @@
-"""Adapters behind `laurels.application.ports.store.Store`, unaware of each other."""
+"""Adapters behind `laurels.application.ports.store.Store`, independent of each other."""

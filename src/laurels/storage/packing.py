@@ -1,4 +1,4 @@
-"""A progress as few bytes: how both databases keep snapshots, of which there is one for each user.
+"""Packs a progress into few bytes: the form of snapshots in both databases, one for each user.
 
 A byte that names the layout, then the fields in an order of their own as msgpack, without those at the end that are as
 in a new progress. Less than half as long as JSON, and as quick. What it means hangs on the fields of `Progress`:
@@ -62,7 +62,7 @@ _RARE_OF_NEW = [getattr(_NEW, name) for name in _RARE]
 
 
 def pack(progress: Progress) -> bytes:
-    """What `unpack` makes the same progress of."""
+    """The packed form of a progress for `unpack`."""
     values = [getattr(progress, name) for name in _COMMON]
     awards: list[tuple[object, ...]] = []
     before = 0
@@ -79,7 +79,7 @@ def pack(progress: Progress) -> bytes:
     try:
         return _LAYOUT + _encode(values)
     except OverflowError:
-        # An integer beyond 64 bits, in somebody's preferences or a sum without bounds: only JSON has room for it.
+        # Only JSON can hold an integer beyond 64 bits, which may be in preferences or in a sum without bounds.
         return _encode_json(progress)
 
 

@@ -1,6 +1,6 @@
-"""Small builders of the domain's values: a test names what matters to it and leaves out the rest.
+"""Small builders of the domain's values: a test names only the values that matter to it.
 
-Entries and projections made here are well formed but need not add up: a store keeps what it is given.
+Entries and projections made here are well formed but need not add up: a store keeps any values.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData
 
 NOON = to_ms(datetime(2026, 3, 14, 12, 0, 0, 123_000, tzinfo=UTC))
-"""A Saturday noon with milliseconds to lose."""
+"""A Saturday noon, with milliseconds that a careless store would lose."""
 
 VERSION = "v1"
 """The `version` of every progress built here."""
@@ -40,7 +40,7 @@ def learning_event(
     at: datetime | None = None,
     **metadata: Any,
 ) -> LearningEvent:
-    """An event as a caller hands it in; further keywords become its metadata."""
+    """An event as a caller submits it; further keywords become its metadata."""
     return LearningEvent(user_id=user_id, event_type=event_type, event_id=event_id, timestamp=at, metadata=metadata)
 
 
@@ -77,7 +77,7 @@ def history(user_id: str = "ada", length: int = 3, *, first: int = 1) -> list[En
 
 
 def progress(user_id: str = "ada", seq: int = 1, *, points: int = 5, version: str = VERSION) -> Progress:
-    """A user's progress that stands at entry `seq`."""
+    """A user's progress at entry `seq`."""
     return Progress(
         user_id=user_id,
         version=version,
@@ -103,7 +103,7 @@ def standing(user_id: str = "ada", points: int = 5, *, events: int = 1, reached_
 
 
 def card(user_id: str = "ada", points: int = 5, **fields: Any) -> Card:
-    """What boards show of a user."""
+    """A user as boards show them."""
     return Card(user_id=user_id, total_points=points, level=1, badges=["first"], last_active_at=NOON, **fields)
 
 
@@ -118,17 +118,17 @@ async def project(
     version: str = VERSION,
     is_shown: bool = True,
 ) -> None:
-    """Keep one user's snapshot and card, and the same standing on each of the boards."""
+    """Store one user's snapshot and card, and the same standing on each of the boards."""
     line = Standing(user_id, points, 1, reached_at, is_shown)
     kept = Projection(progress(user_id, seq, points=points, version=version), dict.fromkeys(boards, line))
     await store.snapshots.project([kept], cards=[card(user_id, points)])
 
 
 def small_rulebook(**changes: Any) -> Rulebook:
-    """A rulebook of two event types and five badges, quick to reason about; `changes` replace its top-level keys.
+    """A rulebook of two event types and five badges, easy to reason about; `changes` replace its top-level keys.
 
-    A `run` pays 5, a `talk` 10. Badges chain: the third run brings `third` (10), whose points bring `century`
-    at 100 in turn.
+    A `run` pays 5, a `talk` 10. Badges chain: the third run brings `third` (10), whose points then bring `century` at
+    100.
     """
     data: dict[str, Any] = {
         "name": "small",
@@ -178,5 +178,5 @@ def published_rulebook(version: int = 1, *, by: str | None = None) -> PublishedR
 
 
 def job(job_id: str = "job", *, created_at: int = NOON) -> Job:
-    """A job that nobody has begun."""
+    """A job that no process has begun."""
     return Job(id=job_id, version=1, notify="none", created_at=created_at)

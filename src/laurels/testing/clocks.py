@@ -1,4 +1,4 @@
-"""Clocks that stand still until they are told to move, so that a test decides what time it is."""
+"""Clocks that only move when told to, so that a test decides the time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from laurels.domain.periods import to_datetime, to_ms
 
 
 class SettableClock:
-    """A `Clock` that a test sets. Shows the present instant when called, in milliseconds since the epoch."""
+    """A `Clock` that a test sets. Returns the present instant when called, in milliseconds since the epoch."""
 
     def __init__(self, now: int | datetime) -> None:
         self.now = now if isinstance(now, int) else to_ms(now)
@@ -22,7 +22,7 @@ class SettableClock:
         return to_datetime(self.now)
 
     def set(self, now: int | datetime) -> None:
-        """Show `now` (milliseconds, or an aware datetime) from here on; earlier than before is allowed."""
+        """Return `now` (milliseconds, or an aware datetime) from here on; earlier than before is allowed."""
         self.now = now if isinstance(now, int) else to_ms(now)
 
     def advance(self, by: timedelta) -> None:

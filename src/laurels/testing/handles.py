@@ -1,4 +1,4 @@
-"""What the contract tests are given: a way to open handles, and ids that a careless store trips over."""
+"""The types of the contract tests' fixtures: a way to open handles, and ids that a careless store confuses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from laurels.application.ports.store import Store
 
 OpenStore = Callable[[], Awaitable[Store]]
-"""Opens one more handle on the one database of this test, as another process would."""
+"""Opens another handle on this test's database, as another process would."""
 
 AWKWARD_IDS = (
     "ada",
@@ -18,7 +18,7 @@ AWKWARD_IDS = (
     "\N{EARTH GLOBE EUROPE-AFRICA}" * 100,
     "stra\N{LATIN SMALL LETTER SHARP S}e",
     "strasse",
-    # The same to the eye, written with one code point and with two.
+    # They look the same, but one is written with one code point and one with two.
     "\N{LATIN SMALL LETTER E WITH ACUTE}",
     "e\N{COMBINING ACUTE ACCENT}",
     "\N{FULLWIDTH TILDE}",
@@ -39,4 +39,4 @@ AWKWARD_IDS = (
     "true",
     "__proto__",
 )
-"""Ids that are all different, code point by code point, and all nothing but data."""
+"""Ids that all differ, code point by code point, and that are never anything but data."""

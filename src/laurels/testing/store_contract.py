@@ -17,8 +17,8 @@ A store's own test file subclasses each class and provides one fixture, `open_st
     class TestTombstones(TombstoneContract): ...
     class TestWebhooks(WebhookContract): ...
 
-Each test starts on an empty database. Handles that a test leaves open are the fixture's to close. No test
-asks which store it runs on, and none looks behind the port.
+Each test starts on an empty database. The fixture closes the handles that a test leaves open. No test asks which store
+it runs on, and none looks behind the port.
 """
 
 from laurels.testing.contracts.boards import BoardContract

@@ -1,1 +1,1 @@
-"""Pages and static files, served from the package itself: a browser needs nothing from elsewhere."""
+"""Pages and static files, served from the package itself: a browser loads nothing from other sites."""

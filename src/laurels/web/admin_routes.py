@@ -1,4 +1,4 @@
-"""The addresses of the operator's pages. What they change asks for a session and for a form of our own."""
+"""The addresses of the operator's pages. Changes need a session and a form of our own."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def sign_out(request: Request[Any, Any, Any], service: NamedDependency[Ser
 
 
 async def _form_of_admin(request: Request[Any, Any, Any], *, is_long: bool = False) -> dict[str, str] | Response[Any]:
-    """The fields of a form that an administrator sent; what anybody else gets instead."""
+    """The fields of a form from an administrator; anybody else gets the returned response instead."""
     if not host_of(request).viewer(request).is_admin:
         return sign_in_page(request)
     fields = await host_of(request).form(request, is_long=is_long)

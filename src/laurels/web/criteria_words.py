@@ -1,4 +1,4 @@
-"""A criterion in words: data of the rulebook, said so that a learner knows what to do.
+"""A criterion in words: tells a learner what to do, from the data of the rulebook.
 
 The words for an operator in a terminal are in `cli/rulebook/words.py`: a new kind of criterion needs both.
 """
@@ -26,8 +26,7 @@ from laurels.web.languages import Language
 
 
 def words_of(criterion: Criterion, language: Language, unit: Unit = "day") -> list[str]:
-    """One sentence for each part that has to be met; alternatives share a sentence. `unit` is what streaks are counted
-    in."""
+    """One sentence for each part that must be met; alternatives share a sentence. `unit` is the unit of streaks."""
     if isinstance(criterion, AllOf):
         return [line for part in criterion.of for line in words_of(part, language, unit)]
     if isinstance(criterion, AnyOf):

@@ -1,6 +1,6 @@
-"""From what the queries answer to the pictures, in the words of a language.
+"""Draws the pictures from the results of queries, in the words of a language.
 
-The pictures know no queries and no translations; this is where the three meet. One `Pen` draws all of one page.
+The pictures know no queries and no translations; this module joins the three. One `Pen` draws all pictures of one page.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ PRINT_FONT = "Noto Sans"
 
 
 class Pen:
-    """Draws in one language. `theme` is `page` inside a page; else a picture is a document of its own, on a panel."""
+    """Draws in one language. `theme` is `page` inside a page; otherwise a picture is a document of its own, on a
+    panel."""
 
     def __init__(self, spoken: Language, theme: Theme = "page", *, is_print: bool = False) -> None:
         self.language = spoken
@@ -70,7 +71,7 @@ class Pen:
         return self._days[1]
 
     def level(self, dashboard: Dashboard, width: float | None = None) -> Markup:
-        """The level as a ring, with the points that are missing to the next one."""
+        """The level as a ring, with the points missing to the next one."""
         levels = dashboard.level_progress
         return draw_level(
             level=levels.level,
@@ -145,17 +146,18 @@ class Pen:
         )
 
     def _streak_options(self, dashboard: Dashboard) -> PictureOptions:
-        """With the words for weeks, where streaks are counted in weeks."""
+        """With the words for weeks, if streaks are counted in weeks."""
         if unit_of(dashboard) == "day":
             return self.options
         return replace(self.options, labels=_weekly_labels(self.language.code))
 
     def medal(self, badge: BadgeStateView, size: int = MEDAL) -> Markup:
-        """A learner's medal, by the sprite of the page: whole when it is earned, with its progress while it is open."""
+        """A learner's medal, drawn with the page's sprite: whole if it is earned, with its progress while it is
+        open."""
         return self._of_sprite(kind_of(badge), badge.name, None if badge.earned else hundredths(badge.fraction), size)
 
     def catalogue_medal(self, badge: BadgeDefinitionView) -> Markup:
-        """The medal of a badge, by the sprite of the page."""
+        """The medal of a badge, drawn with the page's sprite."""
         return self._of_sprite(kind_of(badge), badge.name, None, MEDAL)
 
     def _of_sprite(self, kind: MedalKind, name: str, fraction: float | None, size: float) -> Markup:
@@ -168,7 +170,7 @@ class Pen:
         return draw_medal(kind_of(badge), name=badge.name, size=size, options=self.options)
 
     def sprite(self, badges: list[BadgeStateView] | list[BadgeDefinitionView]) -> Markup:
-        """What the medals of a page are drawn from; stands in it once."""
+        """The shared drawings for the medals of a page; included once."""
         return _sprite(frozenset(map(kind_of, badges)), self.options.lang)
 
 
@@ -189,12 +191,12 @@ def _kind(category: str, rarity: Any, state: Literal["earned", "open", "hidden"]
 
 
 def last_earned(badge: BadgeStateView) -> str:
-    """When a badge was earned, or last earned where it may be earned again; empty while it is open."""
+    """When a badge was earned, or last earned if it is repeatable; empty while it is open."""
     return badge.last_earned_at or badge.earned_at or ""
 
 
 def unit_of(dashboard: Dashboard) -> Unit:
-    """What the streaks of a dashboard are counted in."""
+    """The unit of a dashboard's streaks."""
     return "day" if dashboard.streak is UNSET else dashboard.streak.per
 
 
@@ -216,7 +218,7 @@ def _day_named(name: str) -> date:
 
 
 def hundredths(fraction: float) -> float:
-    """`fraction` cut to what a picture shows of it; never nothing of something, nor all of less."""
+    """`fraction` in hundredths for a picture; never 0 for more than nothing, never 1 for less than all."""
     return min(max(int(fraction * 100) / 100, 0.01), 0.99) if 0 < fraction < 1 else fraction
 
 
@@ -240,7 +242,7 @@ def labels_of(code: str) -> Labels:
     _, plural = spoken.text, spoken.plural
     monday = date(2024, 1, 1)
 
-    # Asked for every day of every heatmap.
+    # Called for every day of every heatmap.
     @lru_cache(maxsize=4_096)
     def points(count: int) -> str:
         return plural("{count} point", "{count} points", count)
@@ -316,11 +318,11 @@ def _weekly_labels(code: str) -> Labels:
         labels_of(code),
         days=partial(length_of, unit="week", language=spoken),
         day_streak=in_a_row,
-        # A week that has its days by now needs no other one.
+        # A week that has enough days needs no other one.
         keep_going="",
     )
 
 
 def _kept(*names: str) -> dict[str, str]:
-    """Values for places that the pictures fill: each stays as it is."""
+    """Placeholders for values that the pictures fill in: each stays unchanged."""
     return {name: f"{{{name}}}" for name in names}

@@ -1,4 +1,4 @@
-"""The addresses of what is embedded elsewhere."""
+"""The addresses of pictures and pages that are embedded elsewhere."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What pages need of the server that shows them: which requests may see what, and how a stream is sent.
+"""The pages' needs from the server that shows them: the rights of requests, sessions, forms and streams.
 
-Pages and the HTTP interface do not know each other; whoever joins them hands a `Host` over.
+Pages and the HTTP interface do not know each other; the code that joins them passes a `Host`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Host(Protocol):
     """The server around the pages."""
 
     def viewer(self, request: Request[Any, Any, Any]) -> Viewer:
-        """What the sender of `request` may see."""
+        """The rights of the sender of `request`."""
         ...
 
     def user_id(self, request: Request[Any, Any, Any], prefix: str, *, tail: str = "") -> str:
@@ -33,25 +33,25 @@ class Host(Protocol):
         *,
         is_still_shown: Callable[[], Awaitable[bool]] | None = None,
     ) -> Response[bytes]:
-        """What `follow` gives as server-sent events, within the server's limits on streams, as long as the sender of
-        `request` counts and `is_still_shown` says so. Where that raises StoreError, it goes on."""
+        """The feed of `follow` as server-sent events, within the server's limits on streams. It continues while the
+        sender of `request` is valid and `is_still_shown` returns true, and also if that raises StoreError."""
         ...
 
     async def sign_in(self, request: Request[Any, Any, Any], service: Service, key: str) -> str | None:
-        """The header that sets a session, for a caller with this admin key; None where it is no such key."""
+        """The header that sets a session, for a caller with this admin key; None if it is no such key."""
         ...
 
     async def sign_out(self, request: Request[Any, Any, Any], service: Service) -> str:
-        """End the session of a request; the header that takes its cookie away."""
+        """End the session of a request; returns the header that deletes its cookie."""
         ...
 
     def form_token(self, request: Request[Any, Any, Any]) -> str:
-        """What the forms of a page carry in the field `token`."""
+        """The value for the field `token` in the forms of a page."""
         ...
 
     async def form(self, request: Request[Any, Any, Any], *, is_long: bool = False) -> dict[str, str] | None:
-        """The fields of a form that one of our own pages sent; None for any other. A form with a document in it
-        `is_long`: ask for one of administrators alone."""
+        """The fields of a form from one of our own pages; None for any other. `is_long` permits a form with a document
+        in it: use it for administrators only."""
         ...
 
     def fixed_fields(self, request: Request[Any, Any, Any]) -> frozenset[str]:
@@ -59,5 +59,5 @@ class Host(Protocol):
         ...
 
     def caller_name(self, request: Request[Any, Any, Any]) -> str | None:
-        """What the sender of `request` is called in the ledger, where that is known."""
+        """The name of the sender of `request` in the ledger, if known."""
         ...

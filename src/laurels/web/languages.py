@@ -1,6 +1,7 @@
-"""Languages of the pages: which one a request asks for, and its words, dates and numbers.
+"""Languages of the pages: the choice for a request, and the words, dates and numbers of each.
 
-Catalogues are `locales/<language>.po`, read as text: translators edit what runs, and nothing has to be compiled.
+Catalogues are `locales/<language>.po`, read as text: translators edit the files that run, and nothing has to be
+compiled.
 """
 
 from __future__ import annotations
@@ -49,12 +50,12 @@ class Catalogue(NullTranslations):
         return self._texts.get((message, None), message)
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
-        # English and the languages that are here have two forms, the first for exactly one thing.
+        # English and the present languages have two forms, the first for exactly one thing.
         return self._texts.get((msgid1, int(n != 1)), msgid1 if n == 1 else msgid2)
 
 
 class Language:
-    """One language: its words by `text` and `plural`, its ways to write dates and numbers."""
+    """One language: its words by `text` and `plural`, its formats of dates and numbers."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -72,16 +73,16 @@ class Language:
         return text.format_map(_Texts(values)) if values else text
 
     def plural(self, one: str, many: str, /, count: float, **values: object) -> str:
-        """The form for `count` things; `{count}` stands for the number as it is written here."""
+        """The form for `count` things; `{count}` is replaced by the number in this language's format."""
         text = self.catalogue.ngettext(one, many, int(count) if count == int(count) else 2)
         return text.format_map(_Texts({"count": self.number(count), **values}))
 
     def number(self, value: float) -> str:
-        """A number as it is written here, with at most one decimal."""
+        """A number in this language's format, with at most one decimal."""
         return _number(value, self.code)
 
     def percent(self, fraction: float) -> str:
-        """A fraction from 0 to 1 as a percentage; never 0 % for what is more than nothing, never 100 % for less."""
+        """A fraction from 0 to 1 as a percentage; never 0 % for more than nothing, never 100 % for less than all."""
         shown = fraction
         if 0 < fraction < 0.01:
             shown = 0.01
@@ -116,7 +117,7 @@ class Language:
         return format_timedelta(-int(max(1, seconds)), add_direction=True, locale=self.locale)
 
 
-# A year of days stands on each page, and writing a date costs as much as all that is drawn around it.
+# Each page has a year of days, and formatting a date costs as much as drawing everything around it.
 @lru_cache(maxsize=16_384)
 def _date(value: date, pattern: str, code: str) -> str:
     return format_date(value, pattern, locale=code)
@@ -154,7 +155,7 @@ def _percent(fraction: float, code: str) -> str:
 
 
 class _Texts(dict[str, object]):
-    """A name that a translation uses and nobody gave stays visible, rather than breaking the page."""
+    """A name that a translation uses without a value stays visible, rather than breaking the page."""
 
     def __init__(self, values: Mapping[str, object]) -> None:
         super().__init__(values)
@@ -165,18 +166,18 @@ class _Texts(dict[str, object]):
 
 @lru_cache(maxsize=1)
 def available() -> tuple[str, ...]:
-    """The languages that there are, the default one first."""
+    """The available languages, the default one first."""
     return (DEFAULT, *sorted(path.stem for path in LOCALES.glob("*.po") if path.stem != DEFAULT))
 
 
 @lru_cache(maxsize=64)
 def language(code: str) -> Language:
-    """A language that is available, else the default one."""
+    """The language with this code if it is available, else the default one."""
     return Language(code if code in available() else DEFAULT)
 
 
 def negotiate(asked: str | None, accepted: str) -> Language:
-    """The language of `?lang=` where it is available, else the best of an Accept-Language header."""
+    """The language of `?lang=` if it is available, else the best of an Accept-Language header."""
     if asked in available():
         return language(asked or DEFAULT)
     ranked: list[tuple[float, int, str]] = []

@@ -19,7 +19,7 @@ class Named(Protocol):
 
     @property
     def display_name(self) -> str:
-        """The name that the person gave, or the one that was made for them."""
+        """The name that the person gave, or a generated one."""
         ...
 
     @property
@@ -41,7 +41,7 @@ def shown_name(person: Named, language: Language) -> str:
     """The name to show, cut to a length that no page breaks on."""
     name = person.display_name.strip()
     if not person.has_name:
-        # The word is translated where it is the usual one; what the operator chose stays as it is.
+        # The word is translated if it is the default one; an operator's own word is not.
         word, _, code = name.rpartition(" ")
         name = f"{language.text(word)} {code}"
     return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
@@ -58,7 +58,7 @@ def person(listed: Listed, *, viewer: Viewer, language: Language) -> Markup:
     inner = Markup('<span class="avatar small" aria-hidden="true">{}</span><span dir="auto">{}</span>').format(
         initial_of(listed, language), shown_name(listed, language)
     )
-    # An alias leads nowhere: its page would tell who it is.
+    # An alias has no link: its page would reveal the person.
     if listed.user_id.startswith("~") or not viewer.sees("profiles"):
         return Markup('<span class="person">{}</span>').format(inner)
     return Markup('<a class="person" href="/u/{}">{}</a>').format(quote(listed.user_id, safe=""), inner)

@@ -1,7 +1,7 @@
-"""What the open page of a learner is told: that something came, and which badges.
+"""The feed of a learner's open page: notices of new entries, and of new badges.
 
-A page may be public. The learner's own feed holds every event with its id and metadata, from any place in the ledger
-that is asked for; that is for keys and for the learner. A page asks again for what it shows, so a notice is enough.
+A page may be public. The learner's own feed holds every event with its id and metadata, from any requested place in the
+ledger; that is for keys and for the learner. A page reloads its contents itself, so a notice is enough.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class _Badge(Struct):
 
 
 class PageFeed:
-    """Notices of what `feed` tells, which begins at the present. A client that has seen the message with the id
-    `last_id` is not told of it again."""
+    """Notices of the messages of `feed`, which begins at the present. A client that has seen the message with the id
+    `last_id` does not get it again."""
 
     def __init__(self, feed: Feed, *, last_id: str | None) -> None:
         self._feed = feed
@@ -28,7 +28,7 @@ class PageFeed:
 
     @property
     def is_ended(self) -> bool:
-        """As that of the feed behind it."""
+        """The state of the feed behind it."""
         return self._feed.is_ended
 
     async def take(self, within: float) -> list[Message]:

@@ -1,7 +1,7 @@
-"""From a template and values to a page.
+"""Renders a page from a template and values.
 
-Autoescape is on for every template; only the pictures' own `Markup` passes as it is. Pages carry no inline script or
-style, since the content security policy forbids both.
+Autoescape is on for every template; only the pictures' own `Markup` is inserted unchanged. Pages have no inline script
+or style, since the content security policy forbids both.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def environment() -> Environment:
 
 @lru_cache(maxsize=64)
 def asset(name: str) -> str:
-    """The address of a static file; it changes with the file, so that browsers may keep it."""
+    """The address of a static file; it changes with the file, so that browsers may cache it."""
     digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:10]
     return f"/static/{name}?v={digest}"
 
@@ -54,7 +54,8 @@ def language_of(request: Request[Any, Any, Any]) -> Language:
 
 
 def kept_pages() -> LruCache[str]:
-    """Pages by all that they show: the same is asked for again and again, and drawing it costs more than all else."""
+    """A cache of pages by everything that they show: the same pages are requested often, and drawing them costs the
+    most."""
     return LruCache(KEPT_BYTES, lambda html: 2 * len(html))
 
 
@@ -67,12 +68,12 @@ def options_of(request: Request[Any, Any, Any]) -> Mapping[str, Any]:
 
 
 def kept_of(request: Request[Any, Any, Any]) -> LruCache[str]:
-    """The pages that the server of `request` keeps."""
+    """The page cache of the server of `request`."""
     return options_of(request)["kept"]
 
 
 def render(template: str, *, language: Language, path: str, **values: Any) -> str:
-    """The text of a page. The language is at hand in the template as `L`, its words as `_` and `_n`."""
+    """The text of a page. In the template the language is `L`, its words are `_` and `_n`."""
     found = environment().get_template(template)
     return found.render(L=language, _=language.text, _n=language.plural, path=path, **values)
 
@@ -86,7 +87,7 @@ def macros_of(template: str, code: str) -> Any:
 
 
 def page_of(html: str, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[str]:
-    """A page as an answer."""
+    """A page as a response."""
     headers = {"cache-control": "private, no-cache", "vary": "accept-language", **(headers or {})}
     return Response(html, media_type=MediaType.HTML, status_code=status, headers=headers)
 

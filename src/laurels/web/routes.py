@@ -1,4 +1,4 @@
-"""The addresses of the pages that a person opens."""
+"""The addresses of the pages for people."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ Short = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 @get("/", include_in_schema=False, sync_to_thread=False)
 def root() -> Redirect:
-    """The first thing to see."""
+    """The start page."""
     return Redirect("/leaderboard")
 
 
 @get("/docs", media_type=MediaType.HTML, include_in_schema=False, sync_to_thread=False)
 def docs() -> bytes:
-    """The API's description as a page, with all its assets from here."""
+    """The API's description as a page, with all its assets from this server."""
     return (STATIC / "docs.html").read_bytes()
 
 
@@ -145,7 +145,8 @@ async def badge(
 
 
 def page_routes(host: Host, *, frame_ancestors: Sequence[str] = ()) -> Router:
-    """What a server adds to show the pages. `frame_ancestors`: origins whose pages may hold /embed in a frame."""
+    """The routes that a server adds to show the pages. `frame_ancestors`: origins whose pages may embed /embed in a
+    frame."""
     shared = {"host": host, "frame_ancestors": tuple(frame_ancestors), "kept": kept_pages()}
     pages = (
         root,

@@ -1,6 +1,6 @@
-"""The files of the pages, held in memory: a path is looked up among those that there are and never reaches the disk.
+"""The files of the pages, held in memory: a path is looked up among the known files and never reaches the disk.
 
-All answers share the bytes of a file, so clients that do not read hold no memory.
+All answers share the bytes of a file, so clients that do not read cost no memory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class _File(Struct, frozen=True):
 
 
 def static_route(folder: Path) -> HTTPRouteHandler:
-    """The route that answers every file below `folder`, as it is now."""
+    """The route for every file below `folder`, as it is now."""
     files = {path.relative_to(folder).as_posix(): _read(path) for path in folder.rglob("*") if path.is_file()}
 
     @get("/static/{file_path:path}", include_in_schema=False, sync_to_thread=False)

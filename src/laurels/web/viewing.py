@@ -1,7 +1,7 @@
-"""Which pages a request may see, and what it gets instead of those that it may not.
+"""The pages that a request may see, and the answer for those that it may not.
 
-A page of a person is shown where the operator shows profiles or the person allows it; anybody else gets the same answer
-as for a person who does not exist.
+A person's page is shown if the operator shows profiles or the person allows it; anybody else gets the same answer as
+for a person who does not exist.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ async def may_see(request: Request[Any, Any, Any], service: Service, user_id: st
 
 
 async def known_to(request: Request[Any, Any, Any], service: Service, user_id: str) -> Known | None:
-    """What is known of a learner whom the viewer may see; None for anybody else. To be used before the next await."""
+    """The known progress of a learner whom the viewer may see; None otherwise. Use it before the next await."""
     viewer = host_of(request).viewer(request)
     try:
         known = await service.learners.known(user_id)
@@ -43,15 +43,15 @@ async def known_to(request: Request[Any, Any, Any], service: Service, user_id: s
 
 def is_shown_to_all(request: Request[Any, Any, Any], progress: Progress) -> bool:
     """Whether everybody may see this learner."""
-    # Someone under an alias or off the boards has said that they do not want to be seen under their id.
+    # A user under an alias or off the boards does not want to be seen under their id.
     if progress.visibility is not Visibility.PUBLIC or progress.is_suspended:
         return False
     return "profiles" in host_of(request).viewer(request).shown or progress.preferences.get("publicPage") is True
 
 
 def query_of(request: Request[Any, Any, Any]) -> str:
-    """The query of a page that is the same one: its language, where there is that. A page is kept by its address, and
-    made-up languages would have each request drawn anew."""
+    """The part of a page's query that matters: its language, if there is that language. Pages are cached by address,
+    and invented languages would cause each request to be drawn again."""
     lang = request.query_params.get("lang")
     return f"?lang={lang}" if lang in available() else ""
 
@@ -83,7 +83,7 @@ def not_done(request: Request[Any, Any, Any], reason: str) -> Response[str]:
 
 
 def refused_form(request: Request[Any, Any, Any]) -> Response[str]:
-    """What a form gets that none of our own pages sent."""
+    """The answer to a form that did not come from one of our own pages."""
     _ = language_of(request).text
     text = _("The form is too old, or another page sent it. Open the page again.")
     return _problem(request, 403, _("Not sent from here"), text)

@@ -1,1 +1,1 @@
-"""API keys and rate limits."""
+"""API keys and rate limits: which callers the service accepts, and how often."""

@@ -1,7 +1,7 @@
-"""Names of buckets that tell nobody whose they are: the database need not learn who came from where.
+"""Hashed names for rate limit buckets: the database need not learn which caller came from which address.
 
-An unsalted hash would: there are few enough addresses, and known enough ids, to try them all. So they are hashed with a
-key of the store (`SecretStore`), which all processes share.
+An unsalted hash would not hide them: there are few addresses, and the ids are known, so all of them can be tried. The
+names are therefore hashed with a key from the store (`SecretStore`), which all processes share.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from laurels.errors import StoreError
 
 NAME = "buckets"
 KEY_BYTES = 32
-# Seconds between two questions for the key while the store is away.
+# Seconds between two attempts to read the key while the store is away.
 _ASK_AGAIN = 1.0
 
 
 class BucketNames:
-    """Hashes with the key of one store; until that is known with one of this process, which then counts for itself."""
+    """Hashes with the key of one store. Until that key is known, a random key of this process is used, so this process
+    counts separately."""
 
     def __init__(self, secrets: SecretStore) -> None:
         self._secrets = secrets
@@ -29,7 +30,7 @@ class BucketNames:
         self._asked_at = float("-inf")
 
     async def of(self, kind: str, name: str) -> str:
-        """The bucket that `name` has among those of a kind. Raises nothing."""
+        """The bucket name for `name` within its kind. Raises nothing."""
         if not self._is_known and monotonic() - self._asked_at >= _ASK_AGAIN:
             self._asked_at = monotonic()
             try:

@@ -1,9 +1,8 @@
 """The API keys as one process knows them: never older than `FRESH` seconds.
 
-A request must not pay for a question to the store, and a revoked key must not be used. So what is known counts for a
-fifth of a second, and whoever revokes waits that long (`wait_for_key_refresh`) before saying that it is done: from
-then on no process takes the key. One question for a number tells whether anything changed, so an invented key costs no
-question.
+A request must not pay for a query to the store, and a revoked key must not be accepted. So the keys are read at most
+every fifth of a second. A revocation waits that long (`wait_for_key_refresh`) before it returns: from then on no
+process accepts the key. A query for one number shows whether anything changed, so an invented key costs no query.
 """
 
 from __future__ import annotations
@@ -31,25 +30,25 @@ from laurels.domain.keys import (
 from laurels.errors import InvalidInput, StoreError, UnknownKey
 
 FRESH = 0.2
-# Seconds before that at which a request has them asked for.
+# A request starts a refresh in the background this many seconds before the keys grow too old.
 AHEAD = 0.1
-# Milliseconds between two notes of a key's use: nobody needs them closer, and each is a write.
+# Milliseconds between two records of a key's use: nobody needs more detail, and each is a write.
 TOUCH_INTERVAL = 60_000
-# Seconds after which all keys are read again though no change was told.
+# Seconds after which all keys are read again even if no change was reported.
 REREAD = 60.0
-# Seconds that a request waits for a store that does not answer, before what was known last has to do.
+# Seconds that a request waits for a store that does not answer; after that the last known keys are used.
 PATIENCE = 0.5
 
 
 class RememberedKeys(Protocol):
-    """Keeps the keys on the local disk: a server that starts while its database is away goes by them."""
+    """Keeps the keys on the local disk, so that a server can start with them while its database is away."""
 
     async def load(self) -> list[ApiKey] | None:
-        """What was saved last; None where nothing was, or it cannot be read. Raises nothing."""
+        """The keys saved last; None if none were saved or they cannot be read. Raises nothing."""
         ...
 
     async def save(self, keys: Sequence[ApiKey]) -> None:
-        """Keep these. Raises nothing: where the disk does not play along, the database still has them."""
+        """Save these keys. Raises nothing: if the disk fails, the database still has them."""
         ...
 
 
@@ -72,19 +71,19 @@ class Keyring:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no key was ever made, revoked ones included."""
+        """Whether no key was ever made, revoked keys included."""
         return not self._by_prefix
 
     def stay_fresh(self) -> bool:
-        """Whether what is known is young enough to be used without asking. Where it soon will not be, it is asked for
-        now, so that no request has to wait for that."""
+        """Whether the known keys are fresh enough to be used without a query. If they soon will not be, a refresh
+        starts now, so that no request has to wait for it."""
         left = self._fresh_until - monotonic()
         if 0 < left < AHEAD and (self._reading is None or self._reading.done()):
             self._reading = asyncio.create_task(self._read(), name="laurels-keys")
         return left > 0
 
     def learn(self) -> None:
-        """Go on asking for the keys, in a task, until they are known once."""
+        """Keep asking for the keys, in a task, until they have been read once."""
         if not self.is_known:
             self.learning.start()
 
@@ -92,8 +91,8 @@ class Keyring:
         await self.refresh()
 
     async def refresh(self) -> None:
-        """Make what is known young enough. While the store is away or hangs, what was known last goes on to count:
-        events are accepted then, too. Raises StoreError where nothing was ever known."""
+        """Bring the known keys up to date. While the store is away or hangs, the last known keys stay valid, because
+        events are accepted then, too. Raises StoreError if no keys were ever known."""
         while monotonic() >= self._fresh_until:
             reading, began = self._reading, False
             if reading is None or reading.done():
@@ -104,14 +103,14 @@ class Keyring:
             else:
                 await asyncio.shield(reading)
             if began or not reading.done():
-                # Begun after this call, so good enough for it, however long it took.
+                # This read began after the call, so its result is fresh enough, however long it took.
                 if reading.done():
-                    # A fault is not taken for an outage, in which the keys that were known last would count.
+                    # A fault of ours must not be taken for an outage, in which the last known keys would stay valid.
                     reading.result()
                 return
 
     async def _read(self) -> None:
-        # Counted from before the question: what changes after that may be missed by it.
+        # The age counts from before the query: the query may miss later changes.
         asked_at = monotonic()
         try:
             version = await self._store.version()
@@ -126,14 +125,15 @@ class Keyring:
             if not self.is_known:
                 keys = None if self._remembered is None else await self._remembered.load()
                 if not keys:
-                    # That there was none is no proof that there is none: the first one opens nothing, it closes.
+                    # An empty list from before does not prove that there are still no keys: the first key closes the
+                    # service, it opens nothing.
                     raise
                 self._by_prefix = {key.prefix: key for key in keys}
                 self.is_known = True
         self._fresh_until = asked_at + FRESH
 
     def check(self, text: str) -> ApiKey | None:
-        """The key that `text` is, if it counts now; else None. What is known must be fresh."""
+        """The key that `text` is, if it is valid now; else None. The known keys must be fresh."""
         prefix = prefix_of(text)
         if prefix is None:
             return None
@@ -148,7 +148,7 @@ class Keyring:
         return key
 
     def is_still_valid(self, prefix: str) -> bool:
-        """The same for a key that was checked before. What is known must be fresh."""
+        """The same for a key that was checked before. The known keys must be fresh."""
         key = self._by_prefix.get(prefix)
         return key is not None and key.is_valid(self._clock())
 
@@ -157,7 +157,7 @@ class Keyring:
         if self._touching is None or self._touching.done():
             self._touching = asyncio.create_task(self._note_use({prefix: now}), name="laurels-keys-used")
         else:
-            # Noted with the next use.
+            # Its next use records it.
             del self._touched[prefix]
 
     async def _note_use(self, used: Mapping[str, int]) -> None:
@@ -168,7 +168,7 @@ class Keyring:
                 self._touched.pop(prefix, None)
 
     async def close(self) -> None:
-        """Finish what is under way."""
+        """Finish pending work."""
         await self.learning.close()
         pending = [task for task in (self._reading, self._touching) if task is not None]
         await asyncio.gather(*pending, return_exceptions=True)
@@ -177,9 +177,9 @@ class Keyring:
 async def create_key(
     store: KeyStore, clock: Clock, *, name: str, scopes: Iterable[str], expires_at: int | None = None
 ) -> tuple[str, ApiKey]:
-    """Make a key: the key itself, which nobody can tell again, and what is kept of it.
+    """Make a key. Returns the key itself, which cannot be shown again, and its stored record.
 
-    Every process takes it at the return. Raises InvalidInput or StoreError.
+    Every process accepts it as soon as this returns. Raises InvalidInput or StoreError.
     """
     wanted = frozenset(scopes)
     if not 1 <= len(name) <= 100 or not name.isprintable():
@@ -201,14 +201,14 @@ async def create_key(
 
 
 async def revoke_key(store: KeyStore, clock: Clock, prefix: str) -> None:
-    """End a key; at the return no process takes it any more. Raises UnknownKey or StoreError."""
+    """Revoke a key; when this returns, no process accepts it any more. Raises UnknownKey or StoreError."""
     if not await store.revoke(prefix, clock()):
         raise UnknownKey(prefix)
     await wait_for_key_refresh()
 
 
 async def wait_for_key_refresh() -> None:
-    """Wait until every process has had to look at the keys again."""
+    """Wait until every process has had to read the keys again."""
     await asyncio.sleep(1.25 * FRESH)
 
 

@@ -1,8 +1,8 @@
-"""How much callers may ask for, counted in the store so that all processes together keep to it.
+"""Rate limits for callers, counted in the store so that they hold across all processes.
 
-A question to the store for each request would cost more than most requests. So a process takes tokens out of a bucket
-some at a time and spends them itself; what it has not spent after a moment is forgone, never given twice. Who was
-refused is refused again without a question until a token can have come in.
+A query to the store for each request would cost more than most requests. So a process takes several tokens out of a
+bucket at a time and spends them itself; tokens not spent soon are lost, never granted twice. A refused caller is
+refused again without a query until a new token can have arrived.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.limits import Bucket, Grant, LimitStore
 from laurels.errors import StoreError
 
-# Tokens taken at once: this part of a bucket, within these bounds.
+# Tokens taken at once: this fraction of a bucket, within these bounds.
 _PART = 50
 _MOST = 500
-# Seconds after which tokens that were taken and not spent are forgone.
+# Seconds after which tokens that were taken but not spent expire.
 _KEEP = 1.0
-# Names that a process remembers; beyond it forgets those it has not seen for longest.
+# Names that a process remembers; beyond that it forgets the least recently seen.
 _NAMES = 20_000
 
 
 class Left(Struct, frozen=True):
-    """What a caller may still ask for. `retry_after` (seconds) is 0 where this request was granted; `reset` is how long
-    until the bucket is full again."""
+    """The state of a caller's limit. `retry_after` (seconds) is 0 if this request was granted; `reset` is the number of
+    seconds until the bucket is full again."""
 
     limit: int
     remaining: int
@@ -38,7 +38,7 @@ class Left(Struct, frozen=True):
 
 
 class _Purse:
-    """What this process holds of one bucket."""
+    """The tokens that this process holds from one bucket."""
 
     __slots__ = ("asking", "kept_until", "left", "refused_until", "tokens")
 
@@ -51,7 +51,7 @@ class _Purse:
 
 
 class RateLimiter:
-    """The buckets of one store. While it is away each process counts for itself."""
+    """The buckets of one store. While the store is away, each process counts for itself."""
 
     def __init__(self, store: LimitStore, clock: Clock) -> None:
         self._store = store
@@ -79,11 +79,11 @@ class RateLimiter:
             await asyncio.shield(purse.asking)
 
     async def take_all(self, name: str, bucket: Bucket, count: int) -> Left:
-        """Take `count` tokens, at most as many as the bucket holds when it is full, or none. Raises nothing."""
+        """Take `count` tokens, at most as many as a full bucket holds, or none. Raises nothing."""
         purse = self._purses.get(name)
         at_hand = 0
         if purse is not None and monotonic() < purse.kept_until:
-            # Taken out of the purse at once: others may take from it before the store has answered.
+            # Taken out of the purse before the query: other requests may take from it before the store answers.
             at_hand = min(purse.tokens, count)
             purse.tokens -= at_hand
         wanted = count - at_hand
@@ -122,7 +122,7 @@ class RateLimiter:
         return Grant(taken, tokens - taken)
 
     async def close(self) -> None:
-        """Finish what is under way."""
+        """Finish pending work."""
         asking = [purse.asking for purse in self._purses.values() if purse.asking is not None]
         await asyncio.gather(*asking, return_exceptions=True)
 

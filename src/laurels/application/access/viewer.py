@@ -1,4 +1,4 @@
-"""What the sender of a request may see of pages."""
+"""The rights of a request's sender on the pages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from msgspec import Struct
 
 
 class Viewer(Struct, frozen=True):
-    """`is_reader` may see every learner, `is_admin` may also change things. `user_id` is set for an end user with a
-    token of the platform. `shown` is what the operator shows to everybody: `boards`, `badges`, `profiles`."""
+    """`is_reader` may see every learner; `is_admin` may also change things. `user_id` is set for an end user with a
+    token of the platform. `shown` lists the parts that the operator shows to everybody: `boards`, `badges`,
+    `profiles`."""
 
     is_reader: bool
     is_admin: bool

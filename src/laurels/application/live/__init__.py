@@ -1,1 +1,1 @@
-"""Streams of what happens."""
+"""Live streams: messages to clients about events as they are recorded."""

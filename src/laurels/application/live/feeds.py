@@ -1,8 +1,8 @@
-"""What one client of a live stream is given, piece by piece.
+"""The feed of one client of a live stream: its messages, page by page.
 
-A client has no queue, it has a place: in the ledger, or at the last state of a board that it was shown. Who takes
-slowly is given the rest from the ledger page by page, or the present state of the board, whenever they take again;
-nobody waits for them, and they hold no memory.
+A client has no queue. It has a place: in the ledger, or at the last state of a board that it received. A slow client
+gets the rest from the ledger page by page, or the present state of the board, whenever it reads again. Nobody waits for
+slow clients, and they hold no memory.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ from laurels.domain.ledger import Entry
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError, StoreUnavailable, UnknownUser
 
-# Entries per read of who is behind, of up to 16 KiB of metadata each: who takes slowly has a page of them held.
+# Entries per read for a client that is behind, each with up to 16 KiB of metadata: one page stays in memory per slow
+# client.
 PAGE = 8
-# Entries of a watched user that are kept for all who follow closely.
+# Entries of a watched user that are kept for all clients that are up to date.
 KEPT = 16
 # Seconds until a store that is away is asked again.
 AWAY_PAUSE = 0.5
-# Pages that are read at once for all who are behind: a hundred streams that begin anew would hold up everybody else's
-# reads. And seconds that one waits for its turn.
+# Pages that are read at once for all clients that are behind: a hundred streams that start together would delay all
+# other reads. And the seconds that one client waits for its turn.
 READS = 4
 TURN_PATIENCE = 2.0
 
 
 class Signal:
-    """Wakes all who wait for it, as often as it is given."""
+    """Wakes all its waiters, each time it is given."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Event] = set()
@@ -46,8 +47,8 @@ class Signal:
         self._waiting.clear()
 
     async def wait(self, woken: asyncio.Event, until: float) -> bool:
-        """Whether it was given before the instant `until` (monotonic seconds), or somebody else set `woken`: it belongs
-        to the one who waits, so that they can be woken without all the others."""
+        """Whether it was given, or `woken` was set, before the instant `until` (monotonic seconds). `woken` belongs to
+        this waiter, so that it can be woken alone."""
         woken.clear()
         self._waiting.add(woken)
         try:
@@ -58,28 +59,29 @@ class Signal:
 
 
 class Feed(Protocol):
-    """What one client is given."""
+    """The messages for one client."""
 
     @property
     def is_ended(self) -> bool:
-        """Whether there will be nothing more."""
+        """Whether there will be no more messages."""
         ...
 
     async def take(self, within: float) -> list[Message]:
-        """The next messages, as soon as there are some; none where there are none within that many seconds, or at the
-        end. Taken is told: they are not given again. Raises no StoreError: it waits for a store that is away."""
+        """The next messages, as soon as there are some; an empty list if none come within that many seconds, or at the
+        end. Messages that were taken are not returned again. Raises no StoreError: it waits for a store that is
+        away."""
         ...
 
     def close(self) -> None:
-        """End it, also for who waits in `take`."""
+        """End it, also for a waiter in `take`."""
         ...
 
 
 class UserChannel:
-    """What is known of a watched user, for all who follow them.
+    """The known state of a watched user, shared by all their followers.
 
-    `head` is the last `seq` that is known to be in the ledger. `doubts` counts how often somebody may have written of
-    whom nobody could say what: then followers look for themselves.
+    `head` is the last `seq` known to be in the ledger. `doubts` counts writes whose users are unknown: after each,
+    followers read the ledger themselves.
     """
 
     def __init__(self) -> None:
@@ -90,7 +92,7 @@ class UserChannel:
         self._recent: deque[Entry] = deque(maxlen=KEPT)
 
     def note(self, entry: Entry) -> None:
-        """An entry that was written."""
+        """Note an entry that was written."""
         if self.head is not None and entry.seq <= self.head:
             return
         if self._recent and self._recent[-1].seq != entry.seq - 1:
@@ -100,23 +102,23 @@ class UserChannel:
         self.signal.give()
 
     def reach(self, seq: int) -> None:
-        """The ledger was read up to entry `seq`."""
+        """Note that the ledger was read up to entry `seq`."""
         self.head = max(self.head or 0, seq)
 
     def doubt(self) -> None:
-        """Have every follower look into the ledger."""
+        """Make every follower read the ledger."""
         self.doubts += 1
         self.signal.give()
 
     def after(self, seq: int) -> list[Entry]:
-        """The entries after `seq`, if they are kept; none otherwise."""
+        """The entries after `seq`, if they are kept; else an empty list."""
         if not self._recent or self._recent[0].seq > seq + 1:
             return []
         return [entry for entry in self._recent if entry.seq > seq]
 
 
 class Backlog:
-    """Reads the ledger for streams that are behind, a few at once. A read waits up to `patience` seconds for its
+    """Reads the ledger for clients that are behind, a few at once. A read waits up to `patience` seconds for its
     turn."""
 
     def __init__(self, store: Store, *, patience: float = TURN_PATIENCE) -> None:
@@ -125,8 +127,8 @@ class Backlog:
         self._places = asyncio.Semaphore(READS)
 
     async def entries(self, user_id: str, *, after: int, limit: int) -> list[Entry]:
-        """See the ledger. Raises StoreError, also where it is not its turn for too long: there is time for a heartbeat
-        then."""
+        """See `LedgerStore.entries`. Raises StoreError, also if its turn does not come in time: the client can then get
+        a heartbeat."""
         try:
             async with asyncio.timeout(self._patience):
                 await self._places.acquire()
@@ -139,7 +141,7 @@ class Backlog:
 
 
 class UserFeed:
-    """The messages of one user after a place, or from now on where there is none."""
+    """The messages of one user after a place, or from now on without a place."""
 
     def __init__(
         self,
@@ -181,7 +183,7 @@ class UserFeed:
                 break
             if messages:
                 return messages
-            # The end may have come while the ledger was read: its signal was given before anybody waited for it.
+            # The feed may have ended while the ledger was read: that signal was given before anybody waited for it.
             if self.is_ended or self._is_behind():
                 continue
             if not await self._channel.signal.wait(self._woken, until):
@@ -201,14 +203,14 @@ class UserFeed:
         return channel.head is not None and channel.head > self._place.seq
 
     async def _begin(self) -> list[Message]:
-        """Find the place: given, if the ledger reaches so far, else at its end."""
+        """Find the place: the given one if the ledger reaches that far, else its end."""
         place = self._place
         if place is not None and (
             place.seq == 0 or await self._backlog.entries(self._user_id, after=place.seq - 1, limit=1)
         ):
             self._is_checked = True
             return []
-        # Before reading: what is written meanwhile is then looked for.
+        # Noted before the read: later writes then cause another read.
         self._doubts_seen = self._channel.doubts
         try:
             progress = await self._learners.progress(self._user_id)
@@ -221,7 +223,7 @@ class UserFeed:
         return [progress_message(progress, self._rulebook, now=self._clock())]
 
     async def _next(self) -> list[Message]:
-        """The messages of the next entries, if there are any that have some."""
+        """The messages of the next entries that have any."""
         assert self._place is not None  # noqa: S101  set by _begin
         while self._is_behind():
             channel, place = self._channel, self._place
@@ -233,7 +235,7 @@ class UserFeed:
                     self._doubts_seen = doubts
                     channel.reach(entries[-1].seq if entries else place.seq)
                 if not entries and channel.head == head and head is not None and head > place.seq:
-                    # Not there, whoever said so; never ask without end.
+                    # The entry is not there, although it was announced; never ask without end.
                     channel.head = place.seq
             messages = [message for entry in entries for message in messages_of(entry, self._rulebook)]
             if entries:
@@ -244,7 +246,7 @@ class UserFeed:
 
 
 class BoardChannel:
-    """The visible top of one board, for all who follow it."""
+    """The visible top of one board, shared by all its followers."""
 
     def __init__(self) -> None:
         self.signal = Signal()
@@ -252,14 +254,14 @@ class BoardChannel:
         self.message: Message | None = None
 
     def show(self, message: Message) -> None:
-        """The board as it stands now."""
+        """Set the present state of the board."""
         if self.message is None or self.message.id != message.id:
             self.message = message
             self.signal.give()
 
 
 class BoardFeed:
-    """The states of a board, each one as it is when it is taken: who is slow misses those in between."""
+    """The states of a board, each as it is when it is taken: a slow client misses the states in between."""
 
     def __init__(self, last_id: str, channel: BoardChannel, *, on_close: Callable[[], None]) -> None:
         self.is_ended = False

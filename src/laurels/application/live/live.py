@@ -1,8 +1,8 @@
-"""Live streams: who follows which user or board, and how they learn that something was written.
+"""Live streams: the followers of users and boards, and how they learn of new entries.
 
-What this process commits is told at once, by the recorder. What other processes write the store tells of (`watch`).
-Both only say that there is something: followers read from their own place in the ledger, so nothing depends on a
-notice that came twice, late or not in order. While nobody follows, nothing of this costs anything.
+The recorder reports the commits of this process at once. The store reports the writes of other processes (`watch`).
+Both only say that there is something new: followers read from their own place in the ledger, so a notice may come
+twice, late or out of order. Without followers none of this costs anything.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from laurels.errors import InvalidQuery, StoreError
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two looks at the boards that are followed, while anything is being written.
+# Seconds between two reads of the followed boards, while anything is being written.
 BOARD_INTERVAL = 0.25
-# Boards follow the ledger a little later: for so long after the last notice they are looked at as often.
+# Boards lag behind the ledger: for this many seconds after the last notice they are still read that often.
 BOARD_SETTLES = 3.0
-# Seconds between two looks otherwise. A day may have begun, and with it another board.
+# Seconds between two reads otherwise. A new day may have begun, and with it another board.
 BOARD_IDLE = 2.0
 
 _Board = tuple[Timeframe | None, str | None, int]
@@ -71,16 +71,17 @@ class Live:
 
     @property
     def followers(self) -> int:
-        """How many feeds are open."""
+        """The number of open feeds."""
         return len(self._feeds)
 
     @property
     def tasks(self) -> list[BackgroundTask]:
-        """What runs now."""
+        """The tasks that run now."""
         return [task for task in (self._watching, self._showing) if task is not None]
 
     def follow_user(self, user_id: str, *, last_id: str | None = None) -> Feed:
-        """The messages of a user after the one with the id `last_id`; without one where they stand and what comes then.
+        """The messages of a user after the one with the id `last_id`; without an id, the user's present state and then
+        all new messages.
 
         The user need not be known yet. Raises InvalidQuery.
         """
@@ -116,14 +117,15 @@ class Live:
         limit: int = 10,
         last_id: str | None = None,
     ) -> Feed:
-        """The top of a board whenever it is another than the one with the id `last_id`, and then than the last one.
+        """The top of a board, each time it differs from the last one sent, or at first from the one with the id
+        `last_id`.
 
         See `Leaderboards.page` for the arguments and for InvalidQuery.
         """
         key: _Board = (timeframe, period, limit)
         message = None
         if key not in self._boards:
-            # Refuses what cannot be asked; a store that is away is waited for.
+            # Rejects invalid arguments at once; a store that is away is waited for.
             with suppress(StoreError):
                 message = board_message(await self._leaderboards.page(timeframe, period=period, limit=limit))
         channel = self._boards.setdefault(key, BoardChannel())
@@ -145,13 +147,13 @@ class Live:
         return feed
 
     def end_users(self, user_ids: Container[str]) -> None:
-        """End the feeds of users who were deleted."""
+        """End the feeds of deleted users."""
         for feed in list(self._feeds):
             if isinstance(feed, UserFeed) and feed.user_id in user_ids:
                 feed.close()
 
     def end(self) -> None:
-        """End all feeds, and each that is opened from now on."""
+        """End all feeds, and every feed that is opened later."""
         self._is_ended = True
         for feed in list(self._feeds):
             feed.close()
@@ -201,7 +203,7 @@ class Live:
         self._stirred.set()
 
     async def _watch(self) -> float:
-        """Follow what the store tells, for as long as it does."""
+        """Follow the store's notices for as long as it sends them."""
         async with aclosing(self._store.ledger.watch()) as changes:
             async for reached in changes:
                 self._stir()
@@ -209,7 +211,7 @@ class Live:
         return 0
 
     async def _look(self, reached: Mapping[str, int] | None) -> None:
-        """Find out what was written of those who are followed: by one question for all of them."""
+        """Find new entries of followed users, with one query for all of them."""
         known_seqs: dict[str, int | None] = {}
         for user_id in self._users if reached is None else reached.keys() & self._users.keys():
             channel = self._users[user_id]
@@ -237,7 +239,7 @@ class Live:
                 channel.doubt()
 
     async def _show_boards(self) -> float:
-        """Look at every followed board, and wait until they are to be looked at again."""
+        """Send every followed board, and wait until the next round."""
         started = monotonic()
         for (timeframe, period, limit), channel in list(self._boards.items()):
             try:
@@ -245,11 +247,11 @@ class Live:
             except StoreError:
                 continue
             except Exception:
-                # The others are shown all the same.
+                # The others are still sent.
                 logger.exception("a followed board cannot be shown")
                 continue
             channel.show(board_message(page))
-        # Where many boards are followed, most of the time is for others all the same.
+        # Even with many followed boards, most of the time is left for other work.
         await asyncio.sleep(max(BOARD_INTERVAL, 3 * (monotonic() - started)))
         if monotonic() - self._stirred_at > BOARD_SETTLES:
             self._stirred.clear()

@@ -1,7 +1,7 @@
-"""What live streams tell: from an entry of the ledger, or a board as it stands, to messages with ids.
+"""The messages of live streams, made from a ledger entry or from a board, each with an id.
 
-The id of a message says what a client has got with it, so that a stream goes on from there in any process and however
-much later.
+The id of a message says how much a client has received, so that the stream can continue from there in any process and
+at any later time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MessageKind = Literal["event", "badge", "goal", "progress", "profile", "leaderbo
 
 _encode = msgspec.json.Encoder().encode
 _PLACE = re.compile(r"(\d{1,15})(?:\.(\d{1,4}))?")
-# What is shown of a profile elsewhere, too. Preferences are the learner's own.
+# The profile fields that are also shown elsewhere. Preferences are private to the learner.
 _SHOWN = ("displayName", "photoURL", "timeZone")
 
 
@@ -40,8 +40,8 @@ class Message(Struct, frozen=True):
 
 
 class LiveProgress(Struct, frozen=True, rename="camel", kw_only=True):
-    """Where the user stands after an entry, or at the beginning of a stream. `daily_streak` is left out where the
-    entry does not tell."""
+    """The user's state after an entry, or at the beginning of a stream. `daily_streak` is left out if the entry does
+    not give it."""
 
     total_points: int
     level: int
@@ -50,14 +50,15 @@ class LiveProgress(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Place(Struct, frozen=True):
-    """How far a client has come: it has the messages of all entries up to `seq`, and `told` ones of the next."""
+    """How far a client has come: it has the messages of all entries up to `seq`, and `told` messages of the next
+    entry."""
 
     seq: int
     told: int = 0
 
 
 def place_of(last_id: str) -> Place:
-    """The place that the id of a user's message stands for. Raises InvalidQuery."""
+    """The place that the id of a user's message encodes. Raises InvalidQuery."""
     found = _PLACE.fullmatch(last_id)
     if found is None or not last_id.isascii():
         raise InvalidQuery("lastEventId", "Must be an id that this stream gave out; leave it out to begin anew.")
@@ -65,8 +66,8 @@ def place_of(last_id: str) -> Place:
 
 
 def messages_of(entry: Entry, rulebook: Rulebook) -> list[Message]:
-    """What an entry tells. Its last message carries the id of the whole of it; the ones before count up from the id of
-    the entry before, so that a client that lost its connection in between misses and repeats none."""
+    """The messages about an entry. The last one carries the id of the whole entry; the ones before it count up from the
+    id of the entry before. A client that lost its connection in between therefore misses and repeats none."""
     parts = list(_parts(entry, rulebook))
     return [
         Message(
@@ -79,7 +80,7 @@ def messages_of(entry: Entry, rulebook: Rulebook) -> list[Message]:
 
 
 def progress_message(progress: Progress | None, rulebook: Rulebook, *, now: int) -> Message:
-    """Where a user stands, for a client that has just come; None: nothing is recorded yet."""
+    """A user's state, for a client that has just connected; None if nothing is recorded yet."""
     seq = 0 if progress is None else progress.seq
     points = 0 if progress is None else progress.total_points
     data = LiveProgress(
@@ -91,7 +92,8 @@ def progress_message(progress: Progress | None, rulebook: Rulebook, *, now: int)
 
 
 def board_message(board: Leaderboard) -> Message:
-    """The visible top of a board. The id stands for its lines: the same lines have the same one in every process."""
+    """The visible top of a board. The id is derived from its lines: the same lines have the same id in every
+    process."""
     shown = _encode((board.timeframe, board.period, board.leaderboard, board.stale is True))
     return Message(sha256(shown).hexdigest()[:24], "leaderboard", _encode(board))
 

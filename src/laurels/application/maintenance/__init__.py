@@ -1,1 +1,1 @@
-"""Proving, rebuilding, auditing and diagnosing a store."""
+"""Maintenance of a store: publishing, backfills, corrections, verifying, rebuilding, auditing and diagnosing."""

@@ -16,7 +16,8 @@ from laurels.domain.revisions.migration import RULES as MIGRATED
 
 
 class Audit(Struct):
-    """What an audit saw and found. `findings` are the highest scores, highest first; `found` counts all by rule."""
+    """The results of an audit. `findings` are the highest scores, highest first; `found` counts all findings by
+    rule."""
 
     users: int = 0
     events: int = 0
@@ -27,9 +28,9 @@ class Audit(Struct):
 async def audit(
     store: Store, *, since: int | None = None, limit: int = 1_000, on_users: Callable[[int], None] | None = None
 ) -> Audit:
-    """Look at all events that were recorded at the instant `since` or later, and keep the `limit` highest findings.
+    """Examine all events that were recorded at the instant `since` or later, and keep the `limit` highest findings.
 
-    Events taken over from another system are passed over: when they were told says nothing about anybody.
+    Events imported from another system are skipped: the time at which they were sent says nothing about anybody.
     """
     made = Audit()
     population = PopulationAudit()
@@ -38,7 +39,7 @@ async def audit(
     def keep(findings: Iterable[Finding]) -> None:
         for finding in findings:
             made.found[finding.rule] += 1
-            # Of equal scores the first found stays.
+            # Among equal scores the first found stays.
             item = (finding.score, -made.found.total(), finding)
             if len(kept) < limit:
                 heappush(kept, item)

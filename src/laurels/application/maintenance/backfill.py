@@ -1,6 +1,6 @@
 """Badges and points for the past: every ledger under the present rules, shown (`preview`) or awarded (`backfill`).
 
-Both replay the same ledgers by the same function, so what is shown is what is then awarded. Memory is bounded by one
+Both replay the same ledgers with the same function, so a backfill awards exactly the preview. Memory is bounded by one
 page of a ledger and the samples.
 """
 
@@ -33,7 +33,7 @@ from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreContended, UserDeleted, UserMerged
 
 SAMPLES = 20
-# Learners who are awarded in one commit.
+# Learners whose awards share one commit.
 _AT_ONCE = 50
 
 
@@ -46,8 +46,8 @@ class Sample(Struct, frozen=True, rename="camel"):
 
 
 class BadgePreview(Struct, rename="camel"):
-    """How many learners hold a badge, and how often a backfill would award it: once to a learner, unless it may be
-    earned again. `months` counts these awards by the month of earning."""
+    """How many learners hold a badge, and how often a backfill would award it: once per learner, unless it may be
+    earned again. `months` counts these awards by the month in which they were earned."""
 
     badge_id: str
     holders: int = 0
@@ -57,10 +57,10 @@ class BadgePreview(Struct, rename="camel"):
 
 
 class Preview(Struct, rename="camel"):
-    """What a backfill would award. `points` is what it would add to all totals together, `levels_changed` the number of
-    learners whose level would change; `estimated_seconds` is how long it would take. Of these points `repointed_points`
-    come from counting anew what `repointed` learners have; both are 0 where that is not asked for. `currencies` is what
-    all this would add to the balances together, where it changes any."""
+    """The effect that a backfill would have. `points` is its addition to all totals together, `levels_changed` the
+    number of learners whose level would change, `estimated_seconds` its duration. Of these points, `repointed_points`
+    come from counting the points of `repointed` learners again; both are 0 if that was not requested. `currencies` is
+    the addition to all balances together, if any."""
 
     badges: list[BadgePreview]
     learners: int = 0
@@ -74,8 +74,8 @@ class Preview(Struct, rename="camel"):
 
 
 class Backfilled(Struct):
-    """What a backfill did: learners and events looked at, learners whose points it changed, and the awards that it made
-    by badge."""
+    """The result of a backfill: learners and events examined, learners whose points it changed, and its awards by
+    badge."""
 
     learners: int = 0
     events: int = 0
@@ -84,15 +84,15 @@ class Backfilled(Struct):
 
 
 class _Replayed(Struct):
-    """A user's replay: what is missing, what is held, and the entries that it rests on. With `repointing` that badge is
-    missing which is so after the points have changed."""
+    """A user's replay: missing awards, held awards, and the entries behind them. With `repointing`, a badge counts as
+    missing if it is missing after the points have changed."""
 
     user_id: str
     seq: int
     events: int
     missing: list[Crossing]
     seen: Revisions
-    # The total as it is recorded: the replay's without what is missing and what is counted anew.
+    # The total as recorded: the replay's total without the missing awards and the recounted points.
     total_points: int
     repointing: Repointing | None = None
 
@@ -104,9 +104,10 @@ async def preview(
     repoint: bool = False,
     on_progress: Callable[[int, int], object] = lambda learners, events: None,
 ) -> Preview:
-    """What a backfill under `rulebook` would award now; with `repoint` after points are counted anew. Reads only.
+    """The awards that a backfill under `rulebook` would make now; with `repoint` after points are counted again. Reads
+    only.
 
-    `on_progress` is told how many learners and events were looked at, after each learner.
+    After each learner, `on_progress` is called with the number of learners and events examined.
     """
     started = monotonic()
     badges = {badge.id: BadgePreview(badge.id) for badge in rulebook.badges}
@@ -146,11 +147,11 @@ async def preview(
 
 
 class Backfill:
-    """Awards to learners the badges of `rulebook` that they meet and do not hold, as of the true crossings; with
-    `repoint` after their points are counted anew, which `caller` asked for.
+    """Awards to learners the badges of `rulebook` that they have earned but do not hold, dated to the event that earned
+    them; with `repoint` after their points are counted again, as `caller` requested.
 
-    `recorder` decides by the same rulebook. May be repeated: what was awarded stands and is not awarded again.
-    `most_repointed`: events whose points change in one entry.
+    `recorder` decides by the same rulebook. May be repeated: existing awards are kept and never made twice.
+    `most_repointed`: the maximum number of events whose points change in one entry.
     """
 
     def __init__(
@@ -174,7 +175,7 @@ class Backfill:
         self._selection = ReplaySelection(store, rulebook)
 
     async def of(self, users: Sequence[str]) -> Backfilled:
-        """Award to some learners, who may record meanwhile. Raises StoreError."""
+        """Make the awards of some learners, who may record events at the same time. Raises StoreError."""
         done = Backfilled()
         for start in range(0, len(users), _AT_ONCE):
             waiting: list[_Replayed] = []
@@ -185,13 +186,13 @@ class Backfill:
                 found = await self._repoint(replayed, done) if self._repoints else replayed
                 if found is not None and found.missing:
                     waiting.append(found)
-                # One ledger after the other: events that come meanwhile are not to wait for all of them.
+                # One ledger after the other: new events must not wait for all of them.
                 await asyncio.sleep(0)
             await self._award(waiting, done)
         return done
 
     async def _repoint(self, replayed: _Replayed, done: Backfilled) -> _Replayed | None:
-        """Write the points that change, and replay anew; None where the user is deleted meanwhile."""
+        """Write the points that change, and replay again; None if the user was deleted in the meantime."""
         attempts, has_written = replayed.events // self._most_repointed + 1 + ATTEMPTS, False
         while replayed.repointing is not None and (
             body := replayed.repointing.body(replayed.total_points, caller=self._caller, most=self._most_repointed)
@@ -211,7 +212,7 @@ class Backfill:
     async def _amendment(self, replayed: _Replayed, body: Repointed) -> Amendment:
         user_id, seq = replayed.user_id, replayed.seq
         seen = await revisions_of(self._store, user_id, seq)
-        # What repairs of streaks cost is known of the ledger as it is, not of a replay by other rules.
+        # The price of streak repairs follows from the ledger as it is, not from a replay by other rules.
         before = await refold(self._store, self._rulebook, user_id, seq, revisions=seen) if seen.repairs else None
         if before is not None:
             total = before.total_points + body.difference
@@ -237,7 +238,7 @@ class Backfill:
                 if result is True:
                     done.awards.update(badge_and_period(crossing.award.badge_id)[0] for crossing in replayed.missing)
                 elif result is False:
-                    # The ledger has gone on: what is missing may be held by now, or more may be.
+                    # The ledger has new entries: missing awards may be held by now, or more may be missing.
                     again.append(replayed.user_id)
                 elif not isinstance(result, UserDeleted | UserMerged):
                     raise result
@@ -264,8 +265,8 @@ async def _replays_of(
 async def _replay(
     store: Store, selection: ReplaySelection, user_id: str, first: list[Entry], *, repoint: bool
 ) -> _Replayed:
-    """Replay a ledger of which the `first` entries up to `LATER_LIMIT` have been read; the rest of a longer one is read
-    again for each time that it is gone through."""
+    """Replay a ledger whose `first` entries up to `LATER_LIMIT` were already read; the rest of a longer one is read
+    again on each pass."""
     decisions = Decisions(Revisions(), set())
     async for entry in entries_of(store, user_id, first):
         decisions.see(entry)
@@ -276,7 +277,7 @@ async def _replay(
         repointing = Repointing(user_id, rulebook, seen)
         async for entry in _entries_until(last, store, user_id, first):
             repointing.take(entry)
-        # The total does not matter to what comes: points are looked up by their entries.
+        # The total does not matter from here on: points are looked up by their entries.
         if body := repointing.body(0, most=last):
             seen.see(Entry(user_id, last + 1, None, 0, body))
     replay = Replay(user_id, rulebook, seen)
@@ -290,7 +291,7 @@ async def _replay(
 
 
 async def _entries_until(last: int, store: Store, user_id: str, first: list[Entry]) -> AsyncIterator[Entry]:
-    """The same entries again, whatever was recorded meanwhile."""
+    """The same entries again, even if more were recorded in the meantime."""
     async for entry in entries_of(store, user_id, first):
         if entry.seq > last:
             return

@@ -1,8 +1,8 @@
-"""By which badges a ledger need be replayed: what every version that decided its events says alike, its learner has.
+"""Selects the badges that a ledger's replay must check: only those that its learner may lack.
 
-A criterion that is met stays met, so a badge of an unchanged criterion was awarded when it was crossed. What is left
-are the badges that are new or say something else than one of those versions, and those that hang on points and on
-other badges, which any award may bring.
+A criterion that is met stays met, so a badge with an unchanged criterion was awarded at the event that met it. The
+others must be checked. These are badges that are new or that differ from a version that decided some of the ledger's
+events. They are also badges that depend on points or on other badges, because any award may bring these.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from laurels.domain.rules.rulebook_data import Badge
 from laurels.domain.rules.streak_rules import StreakRules
 from laurels.errors import RulebookError
 
-# Versions that are asked for: older ones are not known, and then all badges are replayed.
+# Versions that are read: older ones are unknown, and then all badges are replayed.
 _VERSIONS = 1_000
 
 
 BadgeRules = Mapping[
     str, tuple[Criterion, Repeat | None, date | None, date | None, tuple[str, ...], StreakRules | None]
 ]
-"""By badge its criterion, the periods in which it may be earned again, the first and the last day that counts for it,
-what must be held before, and how the streaks are counted that it asks for."""
+"""By badge: its criterion, the periods in which it may be earned again, the first and the last day that counts for it,
+the badges it requires, and the rules for the streaks in its criterion."""
 
 
 class Decisions(Struct):
-    """What is known of a ledger before it is replayed. `rules` are the fingerprints that its events carry; empty where
-    no more than that was decided by rules alone."""
+    """Facts about a ledger from before its replay. `rules` are the fingerprints of the rules that decided its events
+    and repairs. `is_amended`: other systems or revisions decided part of it."""
 
     seen: Revisions
     rules: set[str]
@@ -43,7 +43,7 @@ class Decisions(Struct):
     is_amended: bool = False
 
     def see(self, entry: Entry) -> None:
-        """Take in the next entry."""
+        """Read the next entry."""
         body = entry.body
         self.seq = entry.seq
         self.seen.see(entry)
@@ -57,20 +57,20 @@ class Decisions(Struct):
 
 
 class ReplaySelection:
-    """Chooses what a learner's ledger is replayed by, to find the badges of `rulebook` that they lack."""
+    """Selects the rules for the replay of a learner's ledger, to find the badges of `rulebook` that they lack."""
 
     def __init__(self, store: Store, rulebook: Rulebook) -> None:
         self._store = store
         self.rulebook = rulebook
-        # By fingerprint, what a version says; None where it is not known.
+        # The rules of a version by fingerprint; None if the version is unknown.
         self._rules: dict[str, BadgeRules | None] = {}
         self._versions: dict[str, int] | None = None
         self._focused: dict[frozenset[str], Rulebook] = {}
 
     async def on(self, decisions: Decisions) -> Rulebook:
-        """The rules by which a ledger is replayed. Raises StoreError."""
+        """The rules for the replay of a ledger. Raises StoreError."""
         if decisions.is_amended:
-            # What another system decided, and what was taken back, may hold badges back at other events.
+            # Decisions of another system, and retractions, may prevent badges at other events.
             return self.rulebook
         rules = frozenset(decisions.rules)
         if rules not in self._focused:
@@ -108,7 +108,7 @@ class ReplaySelection:
 
 
 def rules_of(rulebook: Rulebook) -> BadgeRules:
-    """What a rulebook says of when a badge is met, by badge."""
+    """A rulebook's rules for when a badge is met, by badge."""
     return {
         badge.id: (
             badge.criterion,
@@ -123,7 +123,7 @@ def rules_of(rulebook: Rulebook) -> BadgeRules:
 
 
 def badges_to_replay(rulebook: Rulebook, before: Collection[BadgeRules]) -> frozenset[str]:
-    """The badges of a rulebook that a learner may lack whose events were decided by others."""
+    """The badges of a rulebook that a learner may lack if other rules decided their events."""
     rules = rules_of(rulebook)
     return frozenset(
         badge.id

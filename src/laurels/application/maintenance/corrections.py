@@ -1,8 +1,8 @@
-"""Corrections by people with the right to make them: a badge granted or taken back, an event that does not count.
+"""Corrections by authorised people: a badge granted or revoked, an event retracted.
 
-Each is an entry with its reason and its caller, decided on the whole ledger of the learner. Asked for again, it
-changes nothing and says that it stands. Which badges are revoked with an event is decided in
-`domain/revisions/amendments.py`.
+Each is an entry with its reason and its caller, decided on the whole ledger of the learner. A repeated request changes
+nothing and returns the existing correction. `domain/revisions/amendments.py` decides which badges are revoked together
+with an event.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from laurels.shapes import Fault, faults_of, nearest
 
 
 class Corrected(Struct, frozen=True):
-    """A correction that stands, with the progress after it. `is_replay`: it stood before, and nothing was changed."""
+    """A correction in the ledger, with the progress after it. `is_replay`: it was there before, and nothing was
+    changed."""
 
     body: EntryBody
     progress: Progress
@@ -43,7 +44,7 @@ _Decide = Callable[[Progress, Rulebook], Awaitable[Amendment | EntryBody]]
 
 
 class Corrections:
-    """Makes corrections through one recorder. `caller` names who asked, where that is known."""
+    """Makes corrections through one recorder. `caller` names the requester, if known."""
 
     def __init__(self, store: Store, rulebook: Rulebook, clock: Clock, recorder: Recorder) -> None:
         self._store = store
@@ -52,7 +53,7 @@ class Corrections:
         self._recorder = recorder
 
     async def retract(self, user_id: str, event_id: str, *, reason: str, caller: str | None = None) -> Corrected:
-        """Have an event not count. Raises InvalidInput, UnknownUser, UnknownEvent or StoreError."""
+        """Make an event not count. Raises InvalidInput, UnknownUser, UnknownEvent or StoreError."""
         self._check({"userId": user_id, "eventId": event_id, "reason": reason})
 
         async def decide(progress: Progress, rules: Rulebook) -> Amendment | EntryBody:
@@ -75,8 +76,8 @@ class Corrections:
     async def grant(
         self, user_id: str, badge_id: str, *, reason: str, caller: str | None = None, earned_at: int | None = None
     ) -> Corrected:
-        """Award a badge by hand, as of `earned_at` (milliseconds, default now); one that may be earned again is awarded
-        in the week or month of that instant. Raises InvalidInput, UnknownUser, UnknownBadge or StoreError."""
+        """Award a badge by hand, as of `earned_at` (milliseconds, default now). A badge that may be earned again is
+        awarded for the week or month of that instant. Raises InvalidInput, UnknownUser, UnknownBadge or StoreError."""
         at = self._clock() if earned_at is None else earned_at
         faults = self.faults_of({"userId": user_id, "badgeId": badge_id, "reason": reason, "earnedAt": at})
         if [name for name, _ in faults] == ["badgeId"]:
@@ -93,8 +94,8 @@ class Corrections:
         return await self._write(user_id, decide)
 
     async def revoke(self, user_id: str, badge_id: str, *, reason: str, caller: str | None = None) -> Corrected:
-        """Take a badge back, with its points. Of one that may be earned again `badge_id` names the period, too, as
-        `busy_week@2026-W48` does. Raises InvalidInput, UnknownUser, UnknownBadge or StoreError."""
+        """Revoke a badge, with its points. If the badge may be earned again, `badge_id` also names the period, such as
+        `busy_week@2026-W48`. Raises InvalidInput, UnknownUser, UnknownBadge or StoreError."""
         self._check({"userId": user_id, "reason": reason})
 
         async def decide(progress: Progress, rules: Rulebook) -> Amendment | EntryBody:
@@ -119,8 +120,8 @@ class Corrections:
         return await self._write(user_id, decide)
 
     def faults_of(self, values: Mapping[str, Any]) -> list[Fault]:
-        """What is wrong with what was asked for, by wire name: `userId`, `eventId`, `reason`, and of a grant also
-        `badgeId` and `earnedAt`, a time with offset or in milliseconds."""
+        """The faults of a request, by wire name: `userId`, `eventId`, `reason`, and for a grant also `badgeId` and
+        `earnedAt`, a time with offset or in milliseconds."""
         now = self._clock()
         checks: dict[str, Callable[[Any], object]] = {
             "userId": lambda user_id: check_id(user_id, "userId", InvalidInput),
@@ -156,14 +157,14 @@ class Corrections:
         raise StoreContended("Other writers kept recording for this user at the same moment; try again.")
 
     async def _without(self, made: Amendment, body: EventRetracted, progress: Progress, rules: Rulebook) -> Amendment:
-        """The amendment with the progress that its own entry will be folded to."""
+        """The amendment with the progress to which its own entry will be folded."""
         seen = await revisions_of(self._store, made.user_id, made.seq)
         seen.see(Entry(made.user_id, made.seq + 1, None, self._clock(), made.body))
         after = await refold(self._store, rules, made.user_id, made.seq, revisions=seen)
         return Amendment(made.user_id, made.seq, settle(body, progress, after, rules), after)
 
     async def _progress(self, user_id: str, rules: Rulebook) -> Progress:
-        """A progress of its own, from the ledger: it is moved on by what is decided."""
+        """A separate copy of the progress, from the ledger: deciding a correction changes it."""
         found = await self._store.ledger.load({user_id: None}, (), rules.measures_version)
         known = found.snapshots.get(user_id)
         later = found.later.get(user_id, [])
@@ -180,7 +181,7 @@ class Corrections:
         async for entry in ledger_of(self._store, user_id, until):
             if is_it(entry.body):
                 found = entry.body
-        assert found is not None  # noqa: S101  what was taken back was so by an entry
+        assert found is not None  # noqa: S101  an entry took it back
         return found
 
 

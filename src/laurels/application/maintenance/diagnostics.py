@@ -1,4 +1,4 @@
-"""What somebody who looks after a service is told of one thing that it needs."""
+"""The result of one check of a service and its store, for the person who operates it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Level = Literal["ok", "warn", "fail"]
 
 
 class Check(Struct, frozen=True):
-    """One thing that was looked at: what was found, and where there is anything to do about it, what."""
+    """One check: its finding, and the remedy if there is one."""
 
     name: str
     level: Level

@@ -1,7 +1,7 @@
-"""Having a process go by the rulebook that is published, without a restart.
+"""Makes a process use the published rulebook, without a restart.
 
-A process asks the store for the number of the version every second, and goes by another one as soon as it sees it.
-One that it cannot read changes nothing: the last good one stays in force, and readiness says so.
+Every second a process reads the number of the version from the store, and switches to a new version as soon as it sees
+one. An unreadable version changes nothing: the last good one stays in force, and readiness reports it.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from laurels.errors import RulebookError
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two looks at the version.
+# Seconds between two checks of the version.
 INTERVAL = 1.0
 
 
 class RememberedRulebook(Protocol):
-    """A copy of the rulebook in force where it can be read while the store is away."""
+    """A copy of the rulebook in force, readable while the store is away."""
 
     async def load(self) -> Rulebook | None:
-        """The copy; None where there is none that can be read."""
+        """The copy; None if there is none or it cannot be read."""
         ...
 
     async def save(self, rulebook: Rulebook) -> None:
-        """Put a copy in the place of the one before. One that cannot be written is not kept; nothing is raised."""
+        """Replace the copy. If it cannot be written, it is not kept; raises nothing."""
         ...
 
 
 class RulebookFollower:
-    """Has a process go by the published rulebook: `switch` makes its `rulebook`, of a `version`, another one.
+    """Makes a process use the published rulebook: `switch` replaces its `rulebook`, with number `version`.
 
-    `interval` is in seconds. After `everywhere_after` seconds every process that reaches the store goes by another
-    version. `unreadable` is the version that cannot be read, None where all is well. With `publishes` a store that has
-    none yet, because it was away at the start, gets the rulebook that the process has.
+    `interval` is in seconds. After `everywhere_after` seconds every process that reaches the store uses a new version.
+    `unreadable` is the version that cannot be read, None if all is well. With `publishes`, a store without a rulebook,
+    because it was away at the start, gets the rulebook of this process.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class RulebookFollower:
         return 0
 
     async def look(self) -> None:
-        """Go by the version that is in force now. Raises StoreError."""
+        """Switch to the version that is in force now. Raises StoreError."""
         version = await self._store.rulebook.version()
         if version == 0 and self._publishes:
             version = (await publish(self._store, self._rulebook, self._clock)).version

@@ -1,7 +1,7 @@
-"""Doing what follows a publication: one page of learners after the other, in whatever process, to the end.
+"""Runs the jobs that follow a publication: page by page of learners, in any process, until all are done.
 
-A job belongs to one process for a while and is saved after each page; where that process dies, another one goes on.
-What stands is never done again, so a page that was not saved may be repeated.
+A job belongs to one process for a while and is saved after each page; if that process dies, another one continues.
+Existing awards are never made again, so a page that was not saved may be repeated.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _LOOKED_AT = 20
 
 
 class JobRunner:
-    """Carries jobs out through one recorder, under the rulebook that `follower` keeps in force.
+    """Runs jobs through one recorder, under the rulebook that `follower` keeps in force.
 
-    `users`: in a page, after which the job is saved. `most_repointed`: see `Backfill`.
+    `users`: the size of a page, after which the job is saved. `most_repointed`: see `Backfill`.
     """
 
     def __init__(
@@ -64,14 +64,14 @@ class JobRunner:
         self.task = BackgroundTask("laurels-jobs", self._turn)
 
     async def _turn(self) -> float:
-        # Claiming writes: only where there is something to claim.
+        # A claim is a write: only made if there is something to claim.
         if any(job.is_open for job in await self._store.jobs.last(limit=_LOOKED_AT)):
             await self.work()
         return INTERVAL
 
     async def work(self, job_id: str | None = None, *, on_page: Callable[[Job], object] = lambda _: None) -> Job | None:
-        """Carry out the oldest job that nobody works on, or the one with an id, to its end; what became of it, None
-        where there is none. Raises StoreError: another turn, or another process, goes on then."""
+        """Run the oldest job that no process works on, or the one with the given id, to its end. Returns its final
+        state; None if there is none. Raises StoreError: a later turn, or another process, then continues."""
         now = self._clock()
         job = await self._store.jobs.claim(self._owner, now=now, until=now + LEASE_MS, job_id=job_id)
         if job is None:
@@ -87,7 +87,8 @@ class JobRunner:
 
     async def _carry_out(self, job: Job, on_page: Callable[[Job], object]) -> Job | None:
         if job.state == "waiting":
-            # Until then another process may decide by the rules before, and the learners who are done would miss it.
+            # Until then another process may decide by the earlier rules, and its decisions for finished learners would
+            # be missed.
             await asyncio.sleep(self._follower.everywhere_after)
             job = replace(job, state="running", started_at=self._clock())
         await self._follower.look()

@@ -1,4 +1,4 @@
-"""Going through whole ledgers: all users of a store in portions, and the ledgers of many users in one read."""
+"""Iterates over whole ledgers: all users of a store in portions, and the ledgers of many users in one read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.store import Store
 from laurels.domain.ledger import Entry
 
-# Users per portion of work, and of those whose ledgers are read together: at worst `LATER_LIMIT` entries of each.
+# Users per portion of work, and per read of ledgers: in the worst case `LATER_LIMIT` entries of each.
 _USERS = 200
 _TOGETHER = 50
 
@@ -22,20 +22,20 @@ async def pages_of_users(store: Store) -> AsyncGenerator[list[str]]:
 
 
 async def first_entries(store: Store, users: Sequence[str]) -> AsyncGenerator[tuple[str, list[Entry]]]:
-    """Each user with the first entries of their ledger, up to `LATER_LIMIT`; none of a user who is deleted.
+    """Each user with the first entries of their ledger, up to `LATER_LIMIT`; an empty list for a deleted user.
 
-    Most ledgers are short: those of many users come in one read.
+    Most ledgers are short, so one read returns those of many users.
     """
     for start in range(0, len(users), _TOGETHER):
         some = users[start : start + _TOGETHER]
         found = await store.ledger.read(dict.fromkeys(some, 0), "")
         for user_id in some:
-            # Let go of as it is gone through: long ledgers of many users are much at once.
+            # Released along the way: the long ledgers of many users take much memory together.
             yield user_id, found.later.pop(user_id, [])
 
 
 async def entries_of(store: Store, user_id: str, first: Sequence[Entry]) -> AsyncIterator[Entry]:
-    """The entries of a user, of which the `first` up to `LATER_LIMIT` have been read; page by page from there."""
+    """The entries of a user whose `first` ones up to `LATER_LIMIT` were already read; page by page from there."""
     page = first
     while page:
         for entry in page:

@@ -1,10 +1,11 @@
-"""Merging two users who are one person: the ledger of one is closed, and what counted there is moved to the other's.
+"""Merges two users who are one person: the ledger of one is closed, and its events and points move to the other's.
 
-In this order, so that it may be cut off anywhere and asked for again: the merge is announced in the ledger that it goes
-to; the other one is closed, at the entry up to which it was read, so that nothing slips in after that; its events are
-recorded, each under its id; and the last entry says that all is moved. What stands is found again by what it says.
+The order makes it safe to interrupt and to repeat. The merge is announced in the target ledger. The source ledger is
+closed at the entry up to which it was read, so that nothing can be added after that. Its events are recorded in the
+target, each under its id. The last entry says that everything was moved. Existing entries are recognised by their
+content.
 
-What moves, and with how many points, is decided in `domain/revisions/merging.py`; the commands that write the entries
+`domain/revisions/merging.py` decides which events move, and with how many points; the commands that write the entries
 are in `recording/merge_commands.py`.
 """
 
@@ -49,8 +50,8 @@ PAGE = 500
 
 
 class Merged(Struct, frozen=True):
-    """A merge that is done: the number of events that counted under the first user, and how many of them got another
-    id. `is_replay`: it was done before, and nothing was changed."""
+    """A finished merge: the number of events that counted under the first user, and how many of them got a different
+    id. `is_replay`: it was finished before, and nothing was changed."""
 
     events: int
     renamed: int
@@ -58,7 +59,7 @@ class Merged(Struct, frozen=True):
 
 
 class Merging:
-    """Merges users through one recorder, `page` entries at a time. `caller` names who asked, where that is known."""
+    """Merges users through one recorder, `page` entries at a time. `caller` names the requester, if known."""
 
     def __init__(self, store: Store, recorder: Recorder, *, page: int = PAGE) -> None:
         self._store = store
@@ -66,10 +67,10 @@ class Merging:
         self._page = page
 
     async def merge(self, source: str, into: str, *, reason: str, caller: str | None = None) -> Merged:
-        """Have everything that counts under `source` count under `into`, and close `source` for good.
+        """Make everything that counts under `source` count under `into`, and close `source` for good.
 
-        May be asked for again: it then does what is left of it. Raises InvalidInput, UnknownUser, UserDeleted,
-        UserMerged (where one of them was merged into somebody else) or StoreError.
+        May be repeated: it then finishes the rest. Raises InvalidInput, UnknownUser, UserDeleted, UserMerged (if one of
+        them was merged into a different user) or StoreError.
         """
         faults = faults_of(
             lambda: check_id(source, "from", InvalidInput),
@@ -105,7 +106,7 @@ class Merging:
 
 
 class _Merge:
-    """One merge, while it is done."""
+    """One merge while it runs."""
 
     def __init__(
         self, store: Store, recorder: Recorder, into: str, *, page: int = PAGE, reason: str, caller: str | None
@@ -118,7 +119,7 @@ class _Merge:
         self._caller = caller
 
     async def close(self, account: Account) -> Account:
-        """Close a ledger; what stood in it then.
+        """Close a ledger. Returns its state at that time.
 
         A user whom somebody is being merged into stays open until that is done. Since each merge is announced before it
         closes anything, no two of them can close each other's destination.
@@ -144,16 +145,16 @@ class _Merge:
                 if error.into != self._into:
                     await self.withdraw(source)
                     raise
-                # Who asks for the same at the same time was faster.
+                # A simultaneous request for the same merge was faster.
                 return await account_of(self._store, source)
         raise StoreContended("Other writers kept recording for this user at the same moment; try again.")
 
     async def withdraw(self, source: str) -> None:
-        """Say that nothing comes of the merge of a user that was announced."""
+        """Record that an announced merge will not take place."""
         await self._write(self._step(WithdrawMerge, Account(source)))
 
     async def move(self, account: Account) -> Merged:
-        """Record what counted in a ledger that is closed."""
+        """Record the events of a closed ledger in the target."""
         pays = account.awards
         renamed = 0
         page: list[MergeEvent] = []
@@ -183,7 +184,7 @@ class _Merge:
         return MergeEvent(event, body.at, **day, points=points, currencies=currencies, rules=rules, pays=pays)
 
     async def _record(self, account: Account, page: Sequence[MergeEvent]) -> int:
-        """Record events; how many of them got another id, since theirs stands for another event."""
+        """Record events. Returns how many of them got a different id because theirs belongs to another event."""
         again: list[MergeEvent] = []
         for command, result in zip(page, await self._recorder.carry_out(page), strict=True):
             if isinstance(result, EventConflict):
@@ -206,7 +207,7 @@ class _Merge:
 
 
 async def account_of(store: Store, user_id: str) -> Account:
-    """What the ledger of a user says that matters to a merge. Raises UserDeleted, UnknownUser or StoreError."""
+    """The part of a user's ledger that matters to a merge. Raises UserDeleted, UnknownUser or StoreError."""
     if await store.tombstones.find((user_id,)):
         raise UserDeleted(f"The user {user_id} was deleted; nothing of them is there that can be merged.")
     account = await _read(store, user_id)
@@ -216,14 +217,14 @@ async def account_of(store: Store, user_id: str) -> Account:
 
 
 async def absorbed_by(store: Store, user_id: str) -> list[str]:
-    """The users whose ledgers were closed for good since they were merged into this one. Raises StoreError."""
+    """The users who were merged into this one and whose ledgers are closed for good. Raises StoreError."""
     account = await _read(store, user_id)
     found = [(each, await _read(store, each)) for each in (*account.merged, *account.merging)]
     return [each for each, other in found if other.closing is not None and other.closing.into == user_id]
 
 
 async def left_of_merge(store: Store, source: str, into: str) -> str | None:
-    """What is left to do of a merge that has closed the ledger of `source`; None where all is done."""
+    """The unfinished part of a merge that has closed the ledger of `source`; None if it is finished."""
     if await store.tombstones.find((into,)):
         return f"was merged into the user {into!r}, who is deleted; delete them as well"
     if source not in (await _read(store, into)).merged:

@@ -1,4 +1,4 @@
-"""The rulebook in force: published in the store with its versions, and the same for every process."""
+"""The rulebook in force: published in the store with its versions, so that it is the same for every process."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _ATTEMPTS = 20
 
 
 class InForce(Struct, frozen=True):
-    """A rulebook and its version in the store; 0 where the store has none, or was not asked."""
+    """A rulebook and its version in the store; 0 if the store has none, or was not asked."""
 
     rulebook: Rulebook
     version: int
 
 
 async def publish(store: Store, rulebook: Rulebook, clock: Clock, *, by: str | None = None) -> PublishedRulebook:
-    """Put `rulebook` in force for every process, as the next version; the version in force where it says the same.
+    """Put `rulebook` in force for every process, as the next version; if the version in force is the same, return that.
 
-    `by` names who asked for it, where that is known. Raises StoreError.
+    `by` names the requester, if known. Raises StoreError.
     """
     digest = rulebook.digest
     for _ in range(_ATTEMPTS):
@@ -54,7 +54,7 @@ async def publish(store: Store, rulebook: Rulebook, clock: Clock, *, by: str | N
 
 
 def says_the_same(published: PublishedRulebook, rulebook: Rulebook) -> bool:
-    """Whether a published version says what `rulebook` says; also where an older Laurels wrote it down otherwise."""
+    """Whether a published version equals `rulebook`, even if an older Laurels wrote it in a different form."""
     if published.digest == rulebook.digest:
         return True
     try:
@@ -66,10 +66,10 @@ def says_the_same(published: PublishedRulebook, rulebook: Rulebook) -> bool:
 async def rulebook_to_begin_with(
     store: Store, given: Rulebook | None, default: Callable[[], Rulebook], clock: Clock, *, publishes: bool
 ) -> InForce:
-    """The rulebook to begin with: the published one, else the one that is given, else the default.
+    """The rulebook to start with: the published one, else the given one, else the default.
 
-    With `publishes` a store that has none yet gets it. Raises OtherRulebook where another one than the given is in
-    force, RulebookError where the published one cannot be read, and StoreError.
+    With `publishes`, a store without a rulebook gets it. Raises OtherRulebook if a rulebook other than the given one is
+    in force, RulebookError if the published one cannot be read, and StoreError.
     """
     newest = await store.rulebook.newest()
     if newest is None:
@@ -85,9 +85,9 @@ async def rulebook_to_begin_with(
 
 
 class Publications:
-    """What administrators do with rulebooks as text: show them, try them on the ledger, and put them in force.
+    """The work of administrators with rulebooks as text: show them, try them on the ledger, and put them in force.
 
-    `read` makes a rulebook of text, or raises RulebookError.
+    `read` parses text into a rulebook, or raises RulebookError.
     """
 
     def __init__(self, store: Store, clock: Clock, read: Callable[[str], Rulebook]) -> None:
@@ -97,16 +97,16 @@ class Publications:
         self._previewing = asyncio.Lock()
 
     async def read(self, text: str) -> Rulebook:
-        """The rulebook that a text says. Raises RulebookError."""
+        """Parse a rulebook. Raises RulebookError."""
         return await asyncio.to_thread(self._read, text)
 
     async def publish(
         self, rulebook: Rulebook, *, by: str | None, backfill: bool, notify: Notify, repoint: bool = False
     ) -> tuple[PublishedRulebook, Job | None]:
-        """Put a rulebook in force; with `backfill` also a job that awards what learners meet by it already, with
-        `repoint` one that counts their points anew before it does so.
+        """Put a rulebook in force. With `backfill`, also add a job that awards the badges that learners have already
+        earned; with `repoint` that job first counts their points again.
 
-        Of what is in force already, the version stays. Raises StoreError.
+        If it is already in force, its version stays. Raises StoreError.
         """
         published = await publish(self._store, rulebook, self._clock, by=by)
         if not backfill and not repoint:
@@ -129,13 +129,14 @@ class Publications:
         repoint: bool = False,
         on_progress: Callable[[int, int], object] = lambda learners, events: None,
     ) -> Preview:
-        """What a backfill under a rulebook would award, with `repoint` after points are counted anew. One at a time,
-        because each reads the whole ledger. `on_progress` is told of learners and events. Raises StoreError."""
+        """The awards that a backfill under a rulebook would make, with `repoint` after points are counted again.
+        Previews run one at a time, because each reads the whole ledger. `on_progress` gets the numbers of learners and
+        events. Raises StoreError."""
         async with self._previewing:
             return await preview(self._store, rulebook, repoint=repoint, on_progress=on_progress)
 
     async def job(self, job_id: str) -> Job:
-        """A job as it was saved last. Raises UnknownJob or StoreError."""
+        """A job in its last saved state. Raises UnknownJob or StoreError."""
         found = await self._store.jobs.get(job_id)
         if found is None:
             raise UnknownJob("There is no job with this id; GET /api/rulebook lists the last ones.")

@@ -1,4 +1,4 @@
-"""Repair: `rebuild` makes the projections again from the ledger. `verification.py` finds what differs."""
+"""Repair: `rebuild` makes the projections again from the ledger. `verification.py` finds the differences."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from laurels.domain.rules.rulebook import Rulebook
 async def set_board_horizon(
     store: Store, rulebook: Rulebook, now: int, *, everywhere_after: float = EVERYWHERE_AFTER
 ) -> None:
-    """Have the boards begin where the rulebook says it at the instant `now`; then they are to be made anew. Where that
-    is earlier than before, it takes `everywhere_after` seconds until every process writes there, too."""
+    """Set the first periods whose boards are kept, as the rulebook says at the instant `now`; they must then be
+    rebuilt. If that is earlier than before, wait `everywhere_after` seconds until every process writes those boards,
+    too."""
     known, horizon = await store.boards.horizon(), rulebook.board_horizon(now)
     if horizon != known:
         await store.boards.set_horizon(horizon)
@@ -32,7 +33,8 @@ async def set_board_horizon(
 
 
 async def rebuild(store: Store, rulebook: Rulebook) -> int:
-    """Drop all projections and make them again from the ledger; the number of users. Boards fill as it goes."""
+    """Drop all projections and make them again from the ledger. Returns the number of users. Boards fill up
+    gradually."""
     await store.snapshots.clear()
     done = 0
     async for users in pages_of_users(store):
@@ -41,14 +43,14 @@ async def rebuild(store: Store, rulebook: Rulebook) -> int:
 
 
 class Rebuilt(Struct, frozen=True):
-    """How many users were projected anew, and how many entries they have."""
+    """The number of users projected again, and of their entries."""
 
     users: int
     entries: int
 
 
 async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -> Rebuilt:
-    """The part of `rebuild` that is about some users. What was projected of them must have been dropped before."""
+    """The part of `rebuild` for some users. Their projections must have been dropped before."""
     batch: list[Progress] = []
     async for user_id, first in first_entries(store, users):
         progress = Progress(user_id=user_id, version=rulebook.measures_version)

@@ -1,6 +1,6 @@
-"""Repairs of streaks: a missed day that a learner pays for with points, as far as the rulebook allows it.
+"""Repairs of streaks: a missed day that a learner pays for with points, within the rulebook's limits.
 
-What may be repaired is decided in `domain/rules/streak_repairs.py`, by the command that writes the entry.
+The command that writes the entry decides whether a day may be repaired, by `domain/rules/streak_repairs.py`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Repairs:
     async def repair(
         self, user_id: str, day: date, *, reason: str | None = None, caller: str | None = None
     ) -> Repaired:
-        """Repair a day that a learner missed, or its week where the rulebook counts weeks; asked for again, it changes
-        nothing and says that it stands. `caller` names who asked, where that is known.
+        """Repair a day that a learner missed, or its week if the rulebook counts weeks. A repeated request changes
+        nothing and returns the existing repair. `caller` names the requester, if known.
 
         Raises InvalidInput, UnknownUser, RepairRefused, UserDeleted, UserMerged or StoreError.
         """
@@ -42,7 +42,7 @@ class Repairs:
 
 
 def repair_faults(values: Mapping[str, Any]) -> list[Fault]:
-    """What is wrong with what was asked for, by wire name."""
+    """The faults of a request, by wire name."""
     user_id, reason = values.get("userId"), values.get("reason")
     return faults_of(
         *([] if user_id is None else [partial(check_id, user_id, "userId", InvalidInput)]),

@@ -1,6 +1,6 @@
-"""Proof: `verify` replays every event through the engine, and compares what is recorded and projected.
+"""Proof: `verify` replays every event through the engine, and compares the records and projections with the result.
 
-`rebuild.py` makes again what differs.
+`rebuild.py` repairs the differences.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from laurels.domain.revised import is_revision
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook import Rulebook
 
-# Seconds after which a deletion or a merge that was under way is looked at again.
+# Seconds after which a running deletion or merge is checked again.
 _UNDER_WAY = 1.0
 MEND = "`laurels rebuild` makes them again"
 _FIELDS = sorted((each.name, each.encode_name) for each in msgspec.structs.fields(Progress))
 
 
 class Difference(Struct, frozen=True):
-    """Something that does not follow from the ledger. `seq` is the entry concerned, 0 for a projection.
+    """A record that does not follow from the ledger. `seq` is the entry concerned, 0 for a projection.
 
-    `counted` names the board or the badge where no single user is concerned; `user_id` is empty then.
+    If no single user is concerned, `counted` names the board or the badge, and `user_id` is empty.
     """
 
     user_id: str
@@ -57,7 +57,7 @@ class Difference(Struct, frozen=True):
 
 
 class Verification(Struct):
-    """What `verify` found. `behind` counts users whose projection was on its way; that is no difference."""
+    """The result of `verify`. `behind` counts users whose projection was still pending; that is no difference."""
 
     users: int = 0
     entries: int = 0
@@ -73,7 +73,7 @@ class Verification(Struct):
         return not self.differences
 
     def add(self, part: Verification) -> None:
-        """Take in what was found of other users."""
+        """Add the results of other users."""
         self.users += part.users
         self.entries += part.entries
         self.events += part.events
@@ -84,7 +84,7 @@ class Verification(Struct):
 
 
 async def verify(store: Store, rulebook: Rulebook) -> Verification:
-    """Recompute every user from the ledger and compare with what is recorded and projected. Changes nothing."""
+    """Recompute every user from the ledger and compare with the records and projections. Changes nothing."""
     found = Verification()
     async for users in pages_of_users(store):
         found.add(await verify_users(store, rulebook, users))
@@ -94,10 +94,10 @@ async def verify(store: Store, rulebook: Rulebook) -> Verification:
 
 
 async def verify_boards(store: Store) -> list[Difference]:
-    """The part of `verify` that is about no single user."""
+    """The part of `verify` that concerns no single user."""
     what = f"its counts do not agree with its lines; {MEND}"
     wrong = await store.boards.miscounted()
-    # One that is being dropped is not right any more, and nobody sees it.
+    # A board that is being dropped is incomplete by now, and nobody sees it.
     horizon = await store.boards.horizon()
     found = [Difference("", 0, what, f"board {board!r}") for board in wrong if horizon.keeps_board(board)]
     holders = f"its holders do not agree with the cards; {MEND}"
@@ -108,9 +108,9 @@ async def verify_boards(store: Store) -> list[Difference]:
 
 
 async def verify_deletions(store: Store) -> list[Difference]:
-    """The part of `verify` that is about users who were deleted: nothing is left of them anywhere.
+    """The part of `verify` for deleted users: no data of them is left anywhere.
 
-    What is just being deleted is no difference.
+    A deletion in progress is no difference.
     """
     found = await store.tombstones.leftovers()
     if found:
@@ -124,10 +124,10 @@ async def verify_deletions(store: Store) -> list[Difference]:
 
 
 async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -> Verification:
-    """The part of `verify` that is about some users."""
+    """The part of `verify` for some users."""
     found = Verification(users=len(users))
     projections = await store.snapshots.projected(users)
-    # After the lines: what was dropped until they were read is not kept by then.
+    # Read after the lines: boards that were dropped until then are then outside the horizon.
     horizon = await store.boards.horizon()
     closed: dict[str, str] = {}
     async for user_id, first in first_entries(store, users):
@@ -137,7 +137,7 @@ async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -
             closed[user_id] = progress.merged_into
     found.differences += await _unfinished_merges(store, closed)
     if found.differences:
-        # A user who is deleted meanwhile has lost a part by now; `verify_deletions` asks whether anything stays.
+        # A user who is being deleted has already lost a part; `verify_deletions` checks whether anything stays.
         deleted = await store.tombstones.find([difference.user_id for difference in found.differences])
         found.differences = [each for each in found.differences if each.user_id not in deleted]
     return found
@@ -152,7 +152,7 @@ async def _verify_user(
     horizon: Horizon,
     found: Verification,
 ) -> Progress:
-    """Verify one user; their progress at the end of the ledger."""
+    """Verify one user. Returns their progress at the end of the ledger."""
 
     def differs(seq: int, what: str) -> None:
         found.differences.append(Difference(user_id, seq, what))
@@ -184,7 +184,7 @@ async def _verify_user(
                 differs(0, what)
     found.points += progress.total_points
     if projected and not snapshot:
-        # A user's projection is written whole: what is there without its snapshot came some other way.
+        # A user's projection is written whole: data without a snapshot got there in some other way.
         differs(0, f"there is no snapshot, but the boards {', '.join(sorted(projected.standings))} have a line")
     elif progress.seq > snapshot_seq:
         found.behind += 1
@@ -194,8 +194,8 @@ async def _verify_user(
 
 
 async def _unfinished_merges(store: Store, closed: Mapping[str, str]) -> list[Difference]:
-    """Users whose ledger is closed while what counted there does not stand in the other one. A merge that is going on
-    just now is no difference."""
+    """Users whose ledger is closed although its events are not all in the target ledger. A merge in progress is no
+    difference."""
     left = {user_id: into for user_id, into in closed.items() if await left_of_merge(store, user_id, into)}
     if not left:
         return []
@@ -205,7 +205,7 @@ async def _unfinished_merges(store: Store, closed: Mapping[str, str]) -> list[Di
 
 
 def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
-    """Take the entry in, and tell in what its recorded outcome differs from what its event brings."""
+    """Fold the entry, and return how its recorded outcome differs from the outcome of its event."""
     body = entry.body
     if isinstance(body, MergedInto):
         before, left = progress.total_points, progress.left
@@ -218,7 +218,7 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
         left = purse.earned - purse.spent
         return [] if left == body.balance else [f"recorded balance {body.balance}, sum of the ledger {left}"]
     if isinstance(body, UserMigrated | BadgesGiven | MergedFrom | StreakRepaired):
-        # What another system had stored, or a person or a change of the rules decided, is not ours to decide again.
+        # Decisions of another system, a person or a change of the rules are not ours to repeat.
         problems = _awarded_again(progress, body.awards)
         fold(progress, entry, rulebook)
         return problems + _sum_differs(progress, body)
@@ -229,7 +229,7 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
     problems: list[str] = []
     problems += _awarded_again(progress, recorded.awards)
     if recorded.rules == rulebook.fingerprint:
-        # The same rules as now: the engine must come to the same outcome.
+        # The same rules as now: the engine must reach the same outcome.
         event = LearningEvent(
             user_id=entry.user_id, event_type=body.event_type, metadata=body.metadata, once_key=body.once_key
         )
@@ -238,7 +238,7 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
         if outcome != recorded:
             problems.append(f"recorded outcome {_short(recorded)}, recomputed {_short(outcome)}")
     else:
-        # Other rules decided then; what they decided stands, and must add up.
+        # Other rules decided then; their decisions are kept, and must add up.
         fold(progress, entry, rulebook)
         if progress.total_points != recorded.total_points:
             problems.append(f"recorded total {recorded.total_points}, sum of the ledger {progress.total_points}")
@@ -246,7 +246,7 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
 
 
 def _sum_differs(progress: Progress, body: EntryBody) -> list[str]:
-    """Whether the total that an entry states is the sum of the ledger."""
+    """Whether the total that an entry states differs from the sum of the ledger."""
     stated = getattr(body, "total_points", progress.total_points)
     if progress.total_points != stated:
         return [f"recorded total {stated}, sum of the ledger {progress.total_points}"]
@@ -271,7 +271,7 @@ def _projection_differences(
     if card != projected.card:
         problems.append(f"card: {_short(projected.card)}, the ledger gives {_short(card)}")
     expected = standings_of(progress, rulebook, horizon=horizon)
-    # What is not kept may not be dropped yet.
+    # Boards outside the horizon may not have been dropped yet.
     for board in sorted(expected.keys() | set(filter(horizon.keeps_board, projected.standings))):
         ours, theirs = expected.get(board), projected.standings.get(board)
         if ours != theirs:

@@ -1,1 +1,1 @@
-"""What a service does while its store is away."""
+"""The service's behaviour while its store is away: fail reads fast, spool events, drain them later."""

@@ -1,7 +1,7 @@
-"""Whether the store can be used now, found out by asking it regularly rather than by a caller's bad luck.
+"""Whether the store can be used now, found out by regular heartbeats rather than by failing requests.
 
-While the store is away nobody waits for it. Two things besides the heartbeat end the trust in it at once, a commit
-that failed and a commit that hangs; only a heartbeat brings it back.
+While the store is away, no request waits for it. Besides a failed heartbeat, a failed commit and a hanging commit mark
+the store as away at once. Only a heartbeat marks it as available again.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ logger = logging.getLogger(__name__)
 
 
 class Availability:
-    """`is_available` is the present belief. `interval` (seconds) lies between two heartbeats; one that takes longer
-    than `limit` seconds counts as none."""
+    """`is_available` is the present belief. `interval` (seconds) is the pause between two heartbeats; a heartbeat that
+    takes longer than `limit` seconds counts as failed."""
 
     def __init__(self, *, interval: float, limit: float) -> None:
         self.limit = limit
         self.is_available = False
-        # Told why when the store goes away, before anything else happens.
+        # Called with the reason when the store goes away, before anything else happens.
         self.on_away: Observers[[str]] = Observers("outages")
         self._interval = interval
         self._check: Callable[[], Awaitable[None]] | None = None
@@ -39,10 +39,10 @@ class Availability:
         ]
 
     async def start(self, check: Callable[[], Awaitable[None]], *, is_away: bool = False) -> None:
-        """Have `check` called regularly from now on, the first time before this returns.
+        """Call `check` regularly from now on, the first time before this returns.
 
-        The first one, which opens the store, gets twice the time; it is not waited for where the store `is_away`, as
-        somebody has just found. Raises what it raised, unless that is that the store is away.
+        The first check opens the store and gets twice the time. With `is_away`, because the store was just found to be
+        away, it is not waited for. Raises the error of the first check, except that the store is away.
         """
         self._check = check
         if is_away:
@@ -59,11 +59,11 @@ class Availability:
             task.start()
 
     def watch(self, asked_at: Callable[[], float | None]) -> None:
-        """Watch commits too: `asked_at` tells when the one under way began (seconds, monotonic), None for none."""
+        """Watch commits too: `asked_at` returns when the running commit began (seconds, monotonic), or None."""
         self._asked_at = asked_at
 
     def mark_down(self, why: str) -> None:
-        """Take the store for away until a heartbeat tells otherwise, which is asked for at once."""
+        """Treat the store as away until a heartbeat succeeds; one is started at once."""
         self._check_requested.set()
         if self.is_available:
             logger.warning("the store is away: %s", why)
@@ -72,7 +72,7 @@ class Availability:
             self.on_away.tell(why)
 
     def request_check(self) -> None:
-        """Have the next heartbeat now: a reader has met with an error."""
+        """Start the next heartbeat now: a read has failed."""
         self._check_requested.set()
 
     async def wait(self) -> None:
@@ -80,11 +80,11 @@ class Availability:
         await self._back.wait()
 
     async def close(self) -> None:
-        """Stop asking."""
+        """Stop the heartbeats."""
         for task in self.tasks:
             await task.close()
         if self._pending is not None:
-            # Not waited for: it may hang. Nobody else takes its error.
+            # Not awaited: it may hang. Nobody else reads its error.
             self._pending.cancel()
             self._pending.add_done_callback(lambda done: done.cancelled() or done.exception())
 
@@ -93,14 +93,14 @@ class Availability:
         self._back.set()
 
     async def _turn(self) -> float:
-        """Wait for the next heartbeat, and go by what it tells."""
+        """Wait for the next heartbeat, and act on its result."""
         await wait_at_most(self._check_requested, self._interval)
         self._check_requested.clear()
         error = await self._beat(self.limit)
         if error is not None:
             self.mark_down(str(error))
             self._check_requested.clear()
-            # A refusal comes at once: not to ask again in the same instant is what the interval is for.
+            # A refusal comes at once: the interval keeps us from asking again in the same instant.
             return min(self._interval, 0.1)
         if not self.is_available and not self._hangs():
             logger.warning("the store is back")
@@ -108,8 +108,8 @@ class Availability:
         return 0
 
     async def _beat(self, limit: float) -> Exception | None:
-        """What the check raised; None when it succeeded. One check at a time, however long it takes: they must not
-        queue up in a store that hangs."""
+        """The error that the check raised; None if it succeeded. Only one check runs at a time, however long it takes:
+        checks must not queue up in a store that hangs."""
         assert self._check is not None  # noqa: S101  set by start
         if self._pending is None:
             self._pending = asyncio.create_task(_call(self._check), name="laurels-check")

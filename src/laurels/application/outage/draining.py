@@ -1,7 +1,7 @@
-"""Takes the spool to the ledger when the store is back: in order of arrival, while new events keep arriving.
+"""Moves the spool into the ledger when the store is back: in order of arrival, while new events keep arriving.
 
-An event leaves the spool when the ledger has acknowledged it, or when its user was deleted, and never before. Killed
-anywhere in between, the next process records it again and gets the first entry.
+An event leaves the spool when the ledger has acknowledged it, or when its user was deleted, and never before. If the
+process is killed in between, the next one records the event again and gets the first entry.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from laurels.errors import LaurelsError, StoreError, UserDeleted, UserMerged
 logger = logging.getLogger(__name__)
 
 BATCH = 1_000
-# Seconds between looks into an empty spool, or one that another process drains.
+# Seconds between looks into a spool that is empty, or that another process drains.
 LOOK_EVERY = 0.1
-# Seconds before an event is tried again that the store, though it is there, did not take.
+# Seconds before an event is retried that the store refused although it is available.
 PAUSE = 0.5
-# How often that may happen to one event alone before it is set aside, provided that the store takes one of another
-# user: else it is the store that is not well, and it gets MOST_STRIKES.
+# How often that may happen to one event alone before it is set aside, if the store accepts an event of another user.
+# Otherwise the store itself is at fault, and the event gets MOST_STRIKES.
 STRIKES = 5
 MOST_STRIKES = 50
 
 
 class Drainer:
-    """Drains while the store is available and no other process does. `pause`: seconds, see PAUSE.
+    """Drains while the store is available and no other process drains. `pause`: seconds, see PAUSE.
 
-    `on_set_aside` is called with events just before they are set aside. It may be called with the same events twice:
-    when the process is killed in between, or when it has raised StoreError.
+    `on_set_aside` is called with events just before they are set aside. It may get the same events twice: if the
+    process is killed in between, or if it raised StoreError.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Drainer:
         self._on_set_aside = on_set_aside
         self._pause = pause
         self._size = BATCH
-        # The event on trial, how often it was refused, and whether the store has taken one of another user since.
+        # The suspected event, how often it was refused, and whether the store has since accepted one of another user.
         self._suspect = 0
         self._strikes = 0
         self._is_compared = False
@@ -60,7 +60,7 @@ class Drainer:
         self.task.start()
 
     async def close(self) -> None:
-        """Stop. What is not drained stays in the spool."""
+        """Stop. Events that are not drained stay in the spool."""
         await self.task.close()
 
     async def _turn(self) -> float:
@@ -74,7 +74,7 @@ class Drainer:
         return 0
 
     async def _drain(self) -> None:
-        """Until the spool is empty or the store is away."""
+        """Drain until the spool is empty or the store is away."""
         count = 0
         while self._availability.is_available and (waiting := await self._spool.first(self._size)):
             results = await self._recorder.record_spooled(waiting)
@@ -83,12 +83,12 @@ class Drainer:
             left: list[tuple[Spooled, StoreError | None]] = []
             for spooled, result in zip(waiting, results, strict=True):
                 if isinstance(result, Recorded | UserDeleted):
-                    # Of a deleted user nothing is to be kept anywhere.
+                    # Nothing of a deleted user may be kept anywhere.
                     drained.append(spooled)
                 elif result is None or isinstance(result, StoreError):
                     left.append((spooled, result))
                 else:
-                    # It will never be taken: a conflict, a rulebook that changed, a fault of ours.
+                    # It will never be accepted: a conflict, a rulebook that changed, a fault of ours.
                     refused.append(SetAside(spooled, str(result)))
                     # The log holds no user ids.
                     why = type(result).code if isinstance(result, UserMerged) else str(result)
@@ -103,7 +103,7 @@ class Drainer:
                     await self._on_set_aside(refused)
                 await self._spool.complete(drained, refused)
             except StoreError:
-                # They are recorded again, which changes nothing. Fewer at a time need less of a disk that is full.
+                # They are recorded again, which changes nothing. Smaller batches need less space on a full disk.
                 self._size = max(1, self._size // 4)
                 raise
             count += len(drained)
@@ -113,11 +113,12 @@ class Drainer:
     async def _isolate_poison_event(
         self, left: list[tuple[Spooled, StoreError | None]], *, is_alone: bool
     ) -> SetAside | None:
-        """Find out whether the store was away or refuses one of these events; the one that it will never take."""
+        """Find out whether the store was away or refuses one of these events. Returns the event that it will never
+        accept."""
         await asyncio.sleep(self._pause)
         if not self._availability.is_available:
             return None
-        # The store is there. Smaller and smaller batches lead to the event that it refuses.
+        # The store is available. Ever smaller batches lead to the event that it refuses.
         self._size = max(1, self._size // 4)
         spooled, error = left[0]
         if not is_alone or error is None:
@@ -128,7 +129,8 @@ class Drainer:
         if self._strikes < STRIKES:
             return None
         if self._strikes < MOST_STRIKES and not self._is_compared:
-            # The store may have been mended since: what it takes now counts if it refuses this one after that.
+            # The store may have been repaired since: events that it accepts from now on count if it refuses this one
+            # afterwards.
             self._is_compared = await self._takes_another_than(spooled)
             return None
         return SetAside(spooled, f"The store does not take it: {_text_of(error)}")

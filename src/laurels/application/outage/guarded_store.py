@@ -1,7 +1,7 @@
-"""A store that may be away: opened when it can be, with reads that take a limited time.
+"""A store that may be away: opened as soon as possible, with a time limit on reads.
 
-No caller waits for a store that is known to be away, at the start of a process or later. What runs in the background
-(appending, projecting, watching, delivering) has its own way to wait, so those calls pass through as they are.
+No caller waits for a store that is known to be away, neither at the start of a process nor later. Background work
+(appending, projecting, watching, delivering) has its own way to wait, so those calls pass through unchanged.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from laurels.application.ports.tombstones import TombstoneStore
 from laurels.application.ports.webhooks import WebhookStore
 from laurels.errors import StoreUnavailable
 
-# By concern, the calls that somebody waits for. `purge` is not among them: it takes as long as it takes, and a caller
-# that gives up is deleted all the same.
+# The calls that a request waits for, by concern. `purge` is not among them: it may take long, and the deletion
+# continues even if the caller gives up.
 LIMITED: dict[str, frozenset[str]] = {
     "ledger": frozenset({"read", "entries"}),
     "snapshots": frozenset(),
@@ -58,9 +58,9 @@ LIMITED: dict[str, frozenset[str]] = {
 
 
 class GuardedStore:
-    """`Store` over the one that `open_store` opens, which is closed with this one.
+    """`Store` over the one that `open_store` opens; closing this one closes that one.
 
-    `check` opens it where it is not open yet. Calls in `LIMITED` take `availability.limit` seconds at the most.
+    `check` opens the store if it is not open yet. Calls in `LIMITED` take `availability.limit` seconds at most.
     """
 
     def __init__(self, open_store: Callable[[], Awaitable[Store]], availability: Availability) -> None:
@@ -90,7 +90,7 @@ class GuardedStore:
             await self._opened.check()
 
     async def close(self) -> None:
-        """Close the store. One that hangs is not waited for longer than a reader would."""
+        """Close the store. A store that hangs gets no more time than a reader would give it."""
         if self._opened is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._availability.limit):
@@ -98,7 +98,7 @@ class GuardedStore:
 
     @property
     def opened(self) -> Store:
-        """The store behind this one. Raises StoreUnavailable before it is open."""
+        """The wrapped store. Raises StoreUnavailable before it is open."""
         if self._opened is None:
             raise StoreUnavailable(
                 "The database could not be reached yet; try again when it is there. The server's log has the cause."
@@ -106,7 +106,7 @@ class GuardedStore:
         return self._opened
 
     async def limit(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        """The result of a call, in limited time. Raises StoreUnavailable at once while the store is away."""
+        """The result of a call, within the time limit. Raises StoreUnavailable at once while the store is away."""
         if not self._availability.is_available:
             raise StoreUnavailable("The database is away; try again in a moment.")
         try:
@@ -121,7 +121,7 @@ class GuardedStore:
 
 
 class _GuardedConcern:
-    """One concern of the store behind: each of its calls finds the store open, or raises StoreUnavailable."""
+    """One concern of the wrapped store: each of its calls finds the store open, or raises StoreUnavailable."""
 
     def __init__(self, guard: GuardedStore, concern: str) -> None:
         self._guard = guard
@@ -135,6 +135,6 @@ class _GuardedConcern:
             return await self._guard.limit(lambda: call(*args, **kwargs))
 
         chosen = limited if name in LIMITED[self._concern] else call
-        # The next time there is nothing to look up.
+        # The next access then needs no lookup.
         setattr(self, name, chosen)
         return chosen

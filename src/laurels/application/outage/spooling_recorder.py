@@ -1,7 +1,7 @@
-"""The way in that stays open while the store is away: into the ledger where possible, else into the spool.
+"""Records events even while the store is away: into the ledger if possible, else into the spool.
 
-Every event has its id and its instant before the first attempt to record it. So an event of which it is not known
-whether the ledger has it goes into the spool, and what comes of both is one entry.
+Every event gets its id and its instant before the first attempt to record it. So an event with an unknown outcome can
+go into the spool too: both attempts make one entry.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Accepted = Recorded | Queued | LaurelsError
 
 
 class SpoolingRecorder:
-    """Takes events in over one recorder.
+    """Accepts events on behalf of one recorder.
 
-    When the store goes away, the committer gives up all that waits for it, and each caller puts its events into the
-    spool instead.
+    When the store goes away, the committer fails all waiting commands, and each caller puts its events into the spool
+    instead.
     """
 
     def __init__(self, recorder: Recorder, spool: Spool, availability: Availability, clock: Clock) -> None:
@@ -36,20 +36,20 @@ class SpoolingRecorder:
         self._spool = spool
         self._availability = availability
         self._clock = clock
-        # What everybody is told who waits when the store goes away.
+        # The error that all waiting callers get when the store goes away.
         self._away = StoreUnavailable("The store is away; try again in a moment.")
         availability.on_away.subscribe(lambda _: recorder.committer.give_up(self._away))
 
     async def accept_many(self, events: Sequence[LearningEvent], *, earliest: int) -> list[Accepted]:
         """Record events, or queue those that cannot be recorded now; one result each, in order.
 
-        The result of an event that could be neither is the StoreError that kept it out of the spool. `earliest`
+        If an event could be neither recorded nor queued, its result is the StoreError of the spool. `earliest`
         (milliseconds) is how far back a timestamp may lie.
         """
         now = self._clock()
         results: dict[int, Accepted] = {}
         commands: dict[int, RecordEvent] = {}
-        # The same instant for what the recorder makes of an event and for its copy in the spool.
+        # One instant for both: the recorder's command and the copy in the spool.
         prepared = await self._recorder.prepare_many(events, earliest=earliest, arrived_at=now)
         for index, each in enumerate(prepared):
             if isinstance(each, RecordEvent):
@@ -57,7 +57,7 @@ class SpoolingRecorder:
             else:
                 results[index] = each
         if commands and self._availability.is_available and not self._spool.is_empty:
-            # Events of users who have some in the spool go in line behind them: order per user is kept.
+            # Events of users with events in the spool queue behind them: order per user is kept.
             in_line = await self._spool.waiting_of({each.user_id for each in commands.values()})
             behind = {index: each for index, each in commands.items() if each.user_id in in_line}
             results |= await self._queue(behind, now)
@@ -66,28 +66,28 @@ class SpoolingRecorder:
         return [results[index] for index in range(len(events))]
 
     async def record_spooled(self, spooled: Sequence[Spooled]) -> list[Recorded | LaurelsError | None]:
-        """Record what waits in the spool; one result each, None where the store went away before it answered."""
+        """Record events from the spool; one result each, None if the store went away before it answered."""
         if not self._availability.is_available:
             return [None] * len(spooled)
-        # How far back a timestamp may lie was asked when the event was accepted.
+        # The age of the timestamp was checked when the event was accepted.
         prepared = self._recorder.prepare(
             [each.event for each in spooled], earliest=0, arrivals=[each.arrived_at for each in spooled]
         )
         results = await self._recorder.carry_out(prepared)
         if self._recorder.committer.task.is_dead:
-            # Whatever the results say: another process is to record these.
+            # Ignores the results: another process must record these.
             raise InternalFault("The recorder of this process has ended; another one has to drain the spool.")
         return [None if result is self._away else result for result in results]
 
     async def change_profile(self, user_id: str, changes: Mapping[str, Any]) -> Progress:
-        """Set profile fields, see `Recorder.change_profile`. Not queued: raises StoreUnavailable while the store is
-        away, or when it goes away before it has answered."""
+        """Set profile fields, see `Recorder.change_profile`. Never queued: raises StoreUnavailable while the store is
+        away, or if it goes away before it answers."""
         if not self._availability.is_available:
             raise StoreUnavailable("The store is away and profiles are not queued; try again in a moment.")
         try:
             return await self._recorder.change_profile(user_id, changes)
         except StoreUnavailable as error:
-            # One that many may get is not raised any further: it would collect the frames of them all.
+            # Many callers may get this same error object. Raising it again would collect the frames of them all.
             if error is self._away:
                 raise StoreUnavailable(
                     "The store did not answer in time; what was asked for may have been done. Try again in a moment."
@@ -95,7 +95,7 @@ class SpoolingRecorder:
             raise
 
     async def _record(self, commands: Mapping[int, RecordEvent]) -> dict[int, Recorded | LaurelsError]:
-        """Have events committed where the store is there; the results of those of which something is known."""
+        """Commit events if the store is available; the results that are known."""
         if not commands or not self._availability.is_available:
             return {}
         results = await self._recorder.carry_out(list(commands.values()))
@@ -105,8 +105,8 @@ class SpoolingRecorder:
     async def _queue(
         self, commands: Mapping[int, RecordEvent], arrived_at: int
     ) -> dict[int, Queued | EventConflict | StoreError]:
-        """Put events into the spool, all or none; what to tell of each. One whose id lies there already is not put
-        there again: with the same content it is queued, with other content a conflict."""
+        """Put events into the spool, all or none; one result each. An event whose id is already in the spool is not
+        added again: with the same content it is queued, with other content it is a conflict."""
         if not commands:
             return {}
         queued = {index: Queued(_with_id(each), each.at) for index, each in commands.items()}
@@ -120,7 +120,7 @@ class SpoolingRecorder:
 
 
 def _repeated(event: LearningEvent, earlier: Spooled) -> Queued | EventConflict:
-    """What to tell of an event whose id lies in the spool."""
+    """The result for an event whose id is already in the spool."""
     first = earlier.event
     at = earlier.arrived_at if first.timestamp is None else to_ms(first.timestamp)
     if is_same_content(event, first, at=at):

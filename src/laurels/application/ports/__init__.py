@@ -1,1 +1,1 @@
-"""What the use cases need from outside, one small protocol per concern."""
+"""The needs of the use cases from outside, one small protocol per concern."""

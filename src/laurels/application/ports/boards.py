@@ -1,6 +1,6 @@
-"""Boards: standings in their order, how many there are, and the cards that a page shows beside them.
+"""Boards: standings in their order, their counts, and the cards that a page shows beside them.
 
-Each sentence here is held by a test of `laurels.testing.contracts.boards` or `contracts.counts`.
+Each sentence here is checked by a test of `laurels.testing.contracts.boards` or `contracts.counts`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from laurels.domain.rules.kept_boards import Horizon
 
 
 class Card(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What a board shows of a user."""
+    """A user as boards show them."""
 
     user_id: str
     total_points: int
@@ -24,10 +24,10 @@ class Card(Struct, frozen=True, rename="camel", omit_defaults=True):
     last_active_at: int | None = None
     display_name: str | None = None
     photo_url: str | None = field(default=None, name="photoURL")
-    # Both of a user who appears under an alias: `pseudonym` stands for the user id then.
+    # Both are set for a user who appears under an alias: `pseudonym` then replaces the user id.
     alias: str | None = None
     pseudonym: str | None = None
-    # Whether the rarity of badges is reckoned with this user.
+    # Whether the rarity of badges counts this user.
     is_counted: bool = True
     # Of the badges that are earned between two days, those that the user could have earned.
     eligible: list[str] = []
@@ -80,7 +80,7 @@ class Holder(Struct, frozen=True):
 
 
 class BoardStore(Protocol):
-    """Questions about boards. `SnapshotStore.project` writes what they answer from."""
+    """Queries about boards. `SnapshotStore.project` writes the data behind them."""
 
     async def cards(self, user_ids: Collection[str]) -> dict[str, Card]:
         """The cards of those users who have one."""
@@ -89,15 +89,15 @@ class BoardStore(Protocol):
     async def standings(
         self, board: str, *, limit: int, after: Place | None = None, before: Place | None = None
     ) -> list[Standing]:
-        """Standings that are shown on a board, in its order: the first ones, the ones after a place, or the last ones
-        before it.
+        """Visible standings of a board, in its order: the first ones, the ones after a place, or the last ones before
+        it.
 
-        A place is excluded from what follows or precedes it, even where another user holds it now.
+        A place is excluded from the standings after or before it, even if another user holds it now.
         """
         ...
 
     async def standings_of(self, board: str, user_ids: Collection[str]) -> list[Standing]:
-        """The standings of those users who stand on a board, in its order, each once."""
+        """The standings of the given users who are on a board, in its order, each once."""
         ...
 
     async def standing(self, board: str, user_id: str) -> Standing | None:
@@ -105,19 +105,19 @@ class BoardStore(Protocol):
         ...
 
     async def ranking(self, board: str, user_id: str) -> Ranking | None:
-        """What `standing`, `count` and `standings` say about one user's rank, at once; None without a standing."""
+        """One user's rank, as `standing`, `count` and `standings` would give it, in one query; None without a
+        standing."""
         ...
 
     async def count(self, board: str, *, above: int | None = None) -> int:
-        """How many users stand on a board, or how many of them have more than `above` points.
+        """The number of users on a board, or of those with more than `above` points.
 
-        Exact with respect to what `standings` lists, in time that grows neither with their number nor with how many
-        are above.
+        Exact with respect to `standings`. The time depends neither on the number of users nor on how many are above.
         """
         ...
 
     async def counts_above(self, board: str, points: Collection[int]) -> dict[int, int]:
-        """`count` above each of some numbers of points, all from one view of the board."""
+        """`count` above each of the given points, all from one view of the board."""
         ...
 
     async def holders(self) -> Holders:
@@ -135,30 +135,30 @@ class BoardStore(Protocol):
         ...
 
     async def version(self) -> int:
-        """A number that changes whenever anything that boards show changes; cheap to read.
+        """A number that changes whenever any shown data of boards changes; cheap to read.
 
-        Read it first and the board after it: the answer holds for as long as the number is the same. A process that
-        dies while it writes may leave the number unchanged.
+        Read it first and the board after it: the board holds for as long as the number is the same. A process that dies
+        while it writes may leave the number unchanged.
         """
         ...
 
     async def horizon(self) -> Horizon:
-        """From where on boards are kept, as `set_horizon` last said it; at first all are."""
+        """The horizon that `set_horizon` last set: the first periods whose boards are kept. At first all are kept."""
         ...
 
     async def set_horizon(self, horizon: Horizon) -> None:
-        """Have everybody know from where on boards are kept. Their lines stay."""
+        """Set the first periods whose boards are kept, for all processes. Their lines stay."""
         ...
 
     async def drop(self, horizon: Horizon, *, limit: int) -> int:
-        """Drop lines that are shown on boards that `horizon` does not keep, and what is counted of them: about `limit`
-        at the most. Returns how many; 0 where none is left."""
+        """Delete lines that boards before `horizon` show, and their counts: about `limit` at most. Returns the number
+        deleted; 0 if none are left."""
         ...
 
     async def miscounted(self) -> list[str]:
         """Boards whose `count` differs from their standings, in order of their names. For `verify`.
 
-        Looks at every standing. While others write it reports none that is merely being written.
+        Reads every standing. Standings that are just being written are not reported.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The clock: the only way in which the use cases learn what time it is, so that a test can set it."""
+"""The clock: the only way in which the use cases learn the time, so that a test can set it."""
 
 from __future__ import annotations
 

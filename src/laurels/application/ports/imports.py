@@ -1,6 +1,6 @@
-"""Imports: which lines of which inputs were recorded, for events that are known by their line.
+"""Imports: the recorded lines of each input, for events that are identified by their line.
 
-Each sentence here is held by a test of `laurels.testing.contracts.imports`.
+Each sentence here is checked by a test of `laurels.testing.contracts.imports`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from laurels.domain.imported_lines import ImportedLines
 
 
 class ImportStore(Protocol):
-    """Lines that were recorded, by the name of their source."""
+    """Recorded lines, by the name of their source."""
 
     async def lines(self, source: str) -> ImportedLines:
-        """The lines of a source, as `add` was given them by all handles; none of a source that is not known."""
+        """The lines of a source that any handle passed to `add`; empty for an unknown source."""
         ...
 
     async def add(self, source: str, lines: ImportedLines) -> None:
-        """Note lines beside those that were noted before, however many do so at once. May be repeated."""
+        """Add lines to those noted before; several callers may do so at once. May be repeated."""
         ...

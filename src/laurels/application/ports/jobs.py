@@ -1,6 +1,6 @@
-"""Long work on the whole ledger: asked for in one process, done in any, and gone on with where one died.
+"""Long work on the whole ledger: requested in one process, run in any, and continued if one dies.
 
-Each sentence here is held by a test of `laurels.testing.contracts.jobs`.
+Each sentence here is checked by a test of `laurels.testing.contracts.jobs`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from msgspec import Struct, field
 from laurels.domain.ledger import Notify
 
 JobState = Literal["waiting", "running", "done", "failed", "replaced"]
-"""`replaced`: another rulebook was published before it was done."""
+"""`replaced`: another rulebook was published before the job was done."""
 
 
 class Job(Struct, kw_only=True, rename="camel"):
-    """What follows the publication of a rulebook, and how far it has come. Instants are in milliseconds.
+    """The work that follows the publication of a rulebook, and its progress. Instants are in milliseconds.
 
-    With `repoint` the points of the past are counted anew before badges are awarded; `repointed` are the learners whose
-    points it changed. `after` is the last user of those who are done. `learners` and `events` count what was looked at,
-    `awards` by badge what was awarded, as far as they were noted: what a process did just before it died is not in
-    them.
+    With `repoint` the points of the past are counted again before badges are awarded; `repointed` is the number of
+    learners whose points it changed. `after` is the last user that is done. `learners` and `events` count the users and
+    events examined, `awards` the awards by badge. These numbers are as of the last save: the last work of a process
+    before it died is not included.
     """
 
     id: str
@@ -42,7 +42,7 @@ class Job(Struct, kw_only=True, rename="camel"):
 
     @property
     def is_open(self) -> bool:
-        """Whether there is something left to do."""
+        """Whether there is work left."""
         return self.state in ("waiting", "running")
 
 
@@ -50,11 +50,11 @@ class JobStore(Protocol):
     """Jobs by their ids, in the order in which they were added."""
 
     async def add(self, job: Job) -> None:
-        """Add a job that nobody works on yet."""
+        """Add a job that no process works on yet."""
         ...
 
     async def get(self, job_id: str) -> Job | None:
-        """A job as it was saved last."""
+        """A job in its last saved state."""
         ...
 
     async def last(self, *, limit: int) -> list[Job]:
@@ -62,11 +62,11 @@ class JobStore(Protocol):
         ...
 
     async def claim(self, owner: str, *, now: int, until: int, job_id: str | None = None) -> Job | None:
-        """The oldest open job that nobody else works on, or the one with an id if so; it belongs to `owner` until an
-        instant. None where there is none. Of several who claim at once, one gets it."""
+        """Claim the oldest open job that nobody else works on, or the open job with the given id, for `owner` until an
+        instant. None if there is no such job. If several claim at once, one gets it."""
         ...
 
     async def save(self, job: Job, owner: str, *, until: int) -> bool:
-        """Save how far a job has come, which stays with `owner` until an instant. False, and nothing is written, where
-        it belongs to another by now."""
+        """Save the progress of a job and extend the claim of `owner` until an instant. Returns False and writes nothing
+        if the job belongs to another owner by now."""
         ...

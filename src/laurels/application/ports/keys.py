@@ -1,6 +1,6 @@
 """API keys: their hashes, scopes and dates, never the keys themselves.
 
-Each sentence here is held by a test of `laurels.testing.contracts.keys`.
+Each sentence here is checked by a test of `laurels.testing.contracts.keys`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ class KeyStore(Protocol):
     """Keys that every process on the database sees."""
 
     async def add(self, key: ApiKey) -> bool:
-        """Keep a key; False, and nothing changed, where its prefix is taken."""
+        """Store a key; returns False and changes nothing if its prefix is taken."""
         ...
 
     async def revoke(self, prefix: str, at: int) -> bool:
-        """Note that a key no longer counts from the instant `at` on. The first instant stays. False: no such key."""
+        """Record that a key is invalid from the instant `at` on. The first such instant stays. False if there is no
+        such key."""
         ...
 
     async def all(self) -> list[ApiKey]:
-        """Every key, revoked and expired ones too, in the order in which they were made, then by prefix."""
+        """Every key, revoked and expired ones too, by time of creation, then by prefix."""
         ...
 
     async def version(self) -> int:
@@ -32,6 +33,6 @@ class KeyStore(Protocol):
         ...
 
     async def touch(self, used: Mapping[str, int]) -> None:
-        """Note for prefixes that their keys were used at an instant, where that is later than what is noted. Leaves
+        """Record for prefixes the instants at which their keys were used, if later than the recorded ones. Leaves
         `version` as it is."""
         ...

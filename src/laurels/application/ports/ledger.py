@@ -1,6 +1,6 @@
 """The ledger: the record of everything that happened, and the only part of a store that is not a projection.
 
-Each sentence here is held by a test of `laurels.testing.contracts.ledger` or `contracts.watching`.
+Each sentence here is checked by a test of `laurels.testing.contracts.ledger` or `contracts.watching`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from laurels.domain.ledger import Entry
 from laurels.domain.progress import Progress
 
 LATER_LIMIT = 2_000
-"""How many entries of one user `load` and `read` return at the most."""
+"""The maximum number of entries per user that `load` and `read` return."""
 
 
 class Loaded(Struct):
-    """What a store knew when it was asked.
+    """The store's knowledge at the time of a query.
 
     `snapshots`: the stored progress of users whose last `seq` was unknown to the caller. `later`: per user, entries
-    after the known `seq` (or after the snapshot, or from the start), in order of `seq`, at most `LATER_LIMIT`.
-    `known`: the entries behind the (user id, event id) pairs, where there are any. `deleted`: those of the users who
-    are deleted; nothing else is returned about them.
+    after the known `seq` (or after the snapshot, or from the start), in order of `seq`, at most `LATER_LIMIT`. `known`:
+    the entries of the given (user id, event id) pairs that exist. `deleted`: the given users who are deleted; nothing
+    else is returned about them.
     """
 
     snapshots: dict[str, Progress] = field(default_factory=dict[str, Progress])
@@ -33,10 +33,11 @@ class Loaded(Struct):
 
 
 class Written(Struct, frozen=True):
-    """The users who got entries after a mark: by user id, the first and the last `seq` among what was found.
+    """The users with entries after a mark: by user id, the first and the last `seq` found.
 
-    `next`: the mark to continue from. `safe`: the mark to continue from after a restart. Where the database shows
-    entries in another order than it takes them, one may still appear before `next`, but none before `safe`.
+    `next`: the mark to continue from. `safe`: the mark to continue from after a restart. If the database shows entries
+    in a different order from the one in which it accepts them, an entry may still appear before `next`, but none before
+    `safe`.
     """
 
     users: dict[str, tuple[int, int]]
@@ -51,25 +52,24 @@ class LedgerStore(Protocol):
     async def load(
         self, known_seqs: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
     ) -> Loaded:
-        """What the ledger holds beyond `known_seqs` (user id -> last `seq` known, or None) and behind event ids.
+        """The ledger's entries beyond `known_seqs` (user id -> last `seq` known, or None) and those of the event ids.
 
-        Sees every append that any store on this database acknowledged before the call. Only snapshots whose
-        `version` is the one given count; others are left out, as if they were not there.
+        Sees every append that any store on this database acknowledged before the call. Only snapshots with the given
+        `version` count; others are ignored.
         """
         ...
 
     async def read(self, known_seqs: Mapping[str, int | None], version: str) -> Loaded:
-        """The same for readers, without event ids: what lies beyond `known_seqs`, from one consistent view."""
+        """The same for readers, without event ids: the entries beyond `known_seqs`, from one consistent view."""
         ...
 
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
         """Write entries; return the users whose entries were refused. Nothing of a refused user is written.
 
-        The entries of one user come in order of `seq`. A user is refused when another entry holds the same `seq` or
-        event id as one of theirs, and when the store knows that they are deleted. The other users' entries are
-        written all the same. What was written survives the end of the process and of the machine's power at the
-        moment of return. Raises StoreUnavailable when it is not known whether the entries stand; asking again by
-        event id settles it.
+        The entries of one user come in order of `seq`. A user is refused if another entry holds the same `seq` or event
+        id as one of theirs, or if the store knows that they are deleted. The entries of the other users are still
+        written. When this returns, the written entries survive the end of the process and a power failure. Raises
+        StoreUnavailable if it is not known whether the entries were written; a lookup by event id settles it.
         """
         ...
 
@@ -82,17 +82,17 @@ class LedgerStore(Protocol):
         ...
 
     def watch(self) -> AsyncGenerator[Mapping[str, int] | None]:
-        """Reports appends by any store on this database: user ids with a `seq` that they have reached, or None where
-        the store cannot tell whose entries were written.
+        """Reports appends by any store on this database: user ids with a `seq` that they have reached, or None if the
+        store cannot tell whose entries were written.
 
-        The first item, None, comes when watching has begun: an append that is acknowledged after it is reported
-        within a second as long as the store is not away, and can be read by then. May report nothing new.
-        Raises StoreUnavailable when it cannot continue, and at the latest a second after the store was closed; the
-        next `watch` does not report what was written meanwhile.
+        The first item, None, comes when watching has begun. An append that is acknowledged after it can be read when it
+        is reported, and is reported within a second while the store is available. May report nothing new. Raises
+        StoreUnavailable when it cannot continue, and at the latest a second after the store was closed; the next
+        `watch` does not report writes made in between.
         """
         ...
 
     async def written_since(self, mark: str, limit: int) -> Written:
-        """The users who got entries after a mark, from about `limit` of them, in the order of writing. A user may
-        come again."""
+        """The users with entries after a mark, from about `limit` of them, in order of writing. A user may appear
+        again."""
         ...

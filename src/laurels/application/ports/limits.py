@@ -1,6 +1,6 @@
 """Request limits: token buckets that all processes on a database share.
 
-Each sentence here is held by a test of `laurels.testing.contracts.limits`.
+Each sentence here is checked by a test of `laurels.testing.contracts.limits`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from msgspec import Struct
 
 
 class Bucket(Struct, frozen=True):
-    """A limit: `rate` tokens come in a second, until there are `size` of them. One request takes one, a batch one for
-    each of its events."""
+    """A limit: `rate` tokens arrive per second, until there are `size` of them. A request takes one token, a batch one
+    for each of its events."""
 
     size: int
     rate: float
 
 
 class Grant(Struct, frozen=True):
-    """Tokens that were taken out of a bucket, and how many were left in it."""
+    """Tokens taken out of a bucket, and the number left in it."""
 
     taken: int
     left: float
@@ -31,8 +31,8 @@ class LimitStore(Protocol):
     async def take(self, name: str, bucket: Bucket, wanted: int, now: int, *, least: int = 1) -> Grant:
         """Take up to `wanted` whole tokens out of the bucket `name`, as it is at the instant `now` (milliseconds).
 
-        Takes none where the bucket has fewer than `least`.
-        A new bucket is full. No token is given twice, however many ask at the same moment. A clock that goes back
-        fills nothing. A bucket may be forgotten, and so be full again, after an hour without a request.
+        Takes none if the bucket has fewer than `least`. A new bucket is full. No token is granted twice, even to
+        simultaneous callers. A clock that goes back adds no tokens. A bucket may be forgotten, and so be full again,
+        after an hour without a request.
         """
         ...

@@ -1,6 +1,6 @@
-"""The rulebook that a store runs, with its versions, and the badges of it for people who look into the database.
+"""The published rulebook of a store, with its versions, and its badges for people who read the database.
 
-Each sentence here is held by a test of `laurels.testing.contracts.rulebook`.
+Each sentence here is checked by a test of `laurels.testing.contracts.rulebook`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from laurels.domain.rules.rulebook_data import Badge
 
 
 class PublishedRulebook(Struct, frozen=True):
-    """A version of the rulebook. `content` is its data as JSON, `digest` tells it from every other one, `fingerprint`
-    is what entries that it decides carry. `published_at` is in milliseconds, `published_by` names a key or a user."""
+    """A version of the rulebook. `content` is its data as JSON, `digest` distinguishes it from every other version, and
+    `fingerprint` is written into the entries that it decides. `published_at` is in milliseconds, `published_by` names a
+    key or a user."""
 
     version: int
     name: str
@@ -30,16 +31,16 @@ class RulebookStore(Protocol):
     """The versions of the rulebook, from 1."""
 
     async def newest(self) -> PublishedRulebook | None:
-        """The version in force; None where nothing was published yet."""
+        """The version in force; None if nothing was published yet."""
         ...
 
     async def version(self) -> int:
-        """The number of the version in force, 0 where nothing was published yet: a cheap question."""
+        """The number of the version in force, 0 if nothing was published yet: cheap to query."""
         ...
 
     async def add(self, rulebook: PublishedRulebook) -> bool:
-        """Put a version in force. False, and nothing is written, where the one before it is not in force: of several
-        who publish the same version at once, one succeeds."""
+        """Put a version in force. Returns False and writes nothing if the version before it is not in force: if several
+        processes publish the same version at once, one succeeds."""
         ...
 
     async def versions(self, *, limit: int) -> list[PublishedRulebook]:
@@ -47,13 +48,13 @@ class RulebookStore(Protocol):
         ...
 
     async def get(self, version: int) -> PublishedRulebook | None:
-        """One version with its content; None where it was never published."""
+        """One version with its content; None if it was never published."""
         ...
 
     async def describe(self, badges: Sequence[Badge]) -> bool:
-        """Write the definitions of badges down, in their order, for people who look into the database; return whether
-        they stood there otherwise, or not at all.
+        """Write the definitions of badges, in their order, for people who read the database. Returns whether this
+        changed anything.
 
-        Replaces those that were written before. Nothing is read back from there.
+        Replaces the definitions written before. Nothing is read back from there.
         """
         ...

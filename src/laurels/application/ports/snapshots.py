@@ -1,6 +1,6 @@
 """Snapshots: each user's progress as of an entry, written behind the ledger together with their card and standings.
 
-Each sentence here is held by a test of `laurels.testing.contracts.snapshots`.
+Each sentence here is checked by a test of `laurels.testing.contracts.snapshots`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from laurels.domain.ranking import Standing
 
 
 class Projection(Struct, frozen=True):
-    """A user's progress to be kept as a snapshot, with their standings on the boards that changed, by board name."""
+    """A user's progress for a snapshot, with their standings on the boards that changed, by board name."""
 
     progress: Progress
     standings: dict[str, Standing]
 
 
 class Projected(Struct, frozen=True):
-    """Everything that a store's projections hold of one user; None where there is no snapshot or no card."""
+    """Everything that a store's projections hold of one user; None for a missing snapshot or card."""
 
     progress: Progress | None
     card: Card | None
@@ -31,15 +31,14 @@ class Projected(Struct, frozen=True):
 
 
 class SnapshotStore(Protocol):
-    """Writing projections, and finding what they lack."""
+    """Writing projections, and finding missing ones."""
 
     def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
-        """Keep snapshots, their cards and standings; each only where what is kept has a smaller `seq`.
+        """Store snapshots, their cards and standings; each only if the stored one has a smaller `seq`.
 
-        A snapshot and its card also replace those of the same `seq` and another `version`.
-        Takes all that it needs before it returns its awaitable: the progress may change afterwards. Each user's
-        part is written whole or not at all. Nothing stays of deleted users. Survives a clean end of the
-        process; after a crash it may be gone.
+        A snapshot and its card also replace those of the same `seq` and a different `version`. All input is read before
+        the awaitable is returned: the progress may change afterwards. Each user's part is written whole or not at all.
+        Nothing of deleted users is kept. Survives a clean end of the process; after a crash it may be gone.
         """
         ...
 
@@ -48,10 +47,10 @@ class SnapshotStore(Protocol):
         ...
 
     async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
-        """What the projections hold of users, whatever its version. A user of whom they hold nothing is left out."""
+        """The projections of users, of any version. A user without projections is left out."""
         ...
 
     async def clear(self) -> None:
-        """Drop every snapshot, card and standing, and what is counted of them. The ledger and the horizon of the boards
+        """Drop every snapshot, card and standing, and all counts of them. The ledger and the horizon of the boards
         stay."""
         ...

@@ -1,4 +1,7 @@
-"""The spool: a journal on the local disk for events that the store cannot take now."""
+"""The spool: a journal on the local disk for events that the store cannot take now.
+
+With it an event can be acknowledged although the database is away.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ from laurels.domain.events import LearningEvent
 class Spooled(Struct, frozen=True):
     """An event that was accepted while the store could not take it.
 
-    Its `event_id` is always set, so recording it twice makes one entry. `arrived_at` (milliseconds) is when it
-    happened where the event has no timestamp. `position` counts the arrivals in the spool; 0 before it is in it.
+    Its `event_id` is always set, so recording it twice makes one entry. `arrived_at` (milliseconds) is when it happened
+    if the event has no timestamp. `position` counts the arrivals in the spool; 0 before it is in it.
     """
 
     event: LearningEvent
@@ -30,10 +33,10 @@ class SetAside(Struct, frozen=True):
 
 
 class SpoolStats(Struct, frozen=True, rename="camel"):
-    """What a spool holds now, and what went through it since it was made.
+    """The present contents of a spool, and the totals since it was made.
 
-    `bytes` is what the waiting events and those set aside take, of `limit` at the most; `oldest_at` (milliseconds)
-    is when the first of the waiting events arrived. `queued` and `drained` only grow.
+    `bytes` is the size of the waiting events and those set aside, at most `limit`; `oldest_at` (milliseconds) is when
+    the first of the waiting events arrived. `queued` and `drained` only grow.
     """
 
     waiting: int
@@ -51,37 +54,38 @@ SpoolCheck = Literal["ok", "full", "unavailable"]
 class Spool(Protocol):
     """A journal on the local disk for events that the store cannot take now, shared by the processes of a machine.
 
-    A call raises StoreUnavailable when the disk does not play along.
+    A call raises StoreUnavailable if the disk fails.
     """
 
     @property
     def is_empty(self) -> bool:
-        """Whether no event of any process waits here. Costs nothing; what a process was told is queued is seen."""
+        """Whether no event of any process waits here. Costs nothing; events that this process queued are always
+        seen."""
         ...
 
     async def append(self, events: Sequence[Spooled]) -> list[Spooled | None]:
-        """Keep events, in order, all or none. At the return they survive the end of the process and of the power.
+        """Store events, in order, all or none. When this returns they survive the end of the process and a power
+        failure.
 
-        An event is not kept where one of the same user and id is here already, waiting or set aside: the result has
-        that one in its place, and None for an event that was kept. Raises StoreUnavailable when they do not fit within
-        the limit.
+        An event is not stored if one of the same user and id is here already, waiting or set aside. The result then has
+        that one in its place, and None for an event that was stored. Raises StoreUnavailable if they exceed the limit.
         """
         ...
 
     async def events_of(self, user_id: str) -> tuple[list[Spooled], list[SetAside]]:
-        """A user's events that wait, and those that were set aside, in order of arrival."""
+        """A user's waiting events and those set aside, in order of arrival."""
         ...
 
     async def set_aside_users(self) -> list[str]:
-        """Whose events were set aside, each once."""
+        """The users with events set aside, each once."""
         ...
 
     async def forget(self, user_ids: Collection[str]) -> int:
-        """Delete what is held of users, waiting or set aside; how many events that were."""
+        """Delete all events of users, waiting or set aside. Returns the number deleted."""
         ...
 
     async def waiting_of(self, user_ids: Collection[str]) -> frozenset[str]:
-        """Those of the users who have events waiting."""
+        """The given users with waiting events."""
         ...
 
     async def first(self, limit: int) -> list[Spooled]:
@@ -89,11 +93,11 @@ class Spool(Protocol):
         ...
 
     async def complete(self, drained: Sequence[Spooled], set_aside: Sequence[SetAside]) -> None:
-        """Take out what the ledger has acknowledged, and move what it never will to one side."""
+        """Remove the events that the ledger has acknowledged, and set aside those that it never will."""
         ...
 
     def take_turn(self) -> bool:
-        """Become the one that drains, unless another process is; a process that dies gives its turn back."""
+        """Become the process that drains, unless another one is; a process that dies releases its turn."""
         ...
 
     def end_turn(self) -> None:
@@ -101,13 +105,13 @@ class Spool(Protocol):
         ...
 
     async def stats(self) -> SpoolStats:
-        """What it holds and what went through it."""
+        """The contents and the totals of the spool."""
         ...
 
     async def check(self) -> SpoolCheck:
-        """Whether it would take an event now. Raises nothing."""
+        """Whether it would accept an event now. Raises nothing."""
         ...
 
     async def close(self) -> None:
-        """Finish what was asked for and give the files back. What waits stays on disk."""
+        """Finish pending calls and release the files. Waiting events stay on disk."""
         ...

@@ -1,6 +1,6 @@
-"""The store: a ledger and what is made from it, one small port for each concern.
+"""The store: a ledger and its projections, one small port for each concern.
 
-The docstrings of these ports are the contract. Each sentence is held by a test of `laurels.testing.store_contract`,
+The docstrings of these ports are the contract. Each sentence is checked by a test of `laurels.testing.store_contract`,
 which every store must pass. The ports speak in domain values; no driver's type or error crosses them (errors are
 `laurels.errors.StoreError`).
 """
@@ -54,10 +54,10 @@ class Store(Protocol):
 
     @property
     def mark(self) -> object | None:
-        """Changes when this store has seen that another one wrote to the database; None: ask every time.
+        """Changes when this store has seen that another one wrote to the database; None: always ask.
 
-        Two equal marks do not promise that nobody wrote in between, only that this store has not seen it;
-        `append` refuses what rests on a stale `seq`.
+        Two equal marks do not promise that nobody wrote in between, only that this store has not seen it; `append`
+        refuses entries that are based on a stale `seq`.
         """
         ...
 
@@ -66,5 +66,5 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give everything back. What was asked for before is finished first; a second call does nothing."""
+        """Release everything. Pending calls are finished first; a second call does nothing."""
         ...

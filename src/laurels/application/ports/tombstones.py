@@ -1,6 +1,6 @@
-"""Deleting users: the marks that say who is deleted, and removing what is held of them.
+"""Deleting users: the marks that say which users are deleted, and the removal of their data.
 
-Each sentence here is held by a test of `laurels.testing.contracts.tombstones`.
+Each sentence here is checked by a test of `laurels.testing.contracts.tombstones`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ class TombstoneStore(Protocol):
     """Deleted users."""
 
     async def mark_deleted(self, user_id: str, at: int) -> Tombstone:
-        """Write a tombstone, unless there is one, and return the one that stands.
+        """Write a tombstone, unless there is one, and return the valid one.
 
-        From then on every handle names the user as `deleted` in `load` and `read`, and none begins to record
-        for them. Survives the end of the process and of the machine's power.
+        From then on every handle names the user as `deleted` in `load` and `read`, and none begins to record for them.
+        Survives the end of the process and a power failure.
         """
         ...
 
     async def purge(self, user_ids: Collection[str]) -> frozenset[str]:
         """Remove entries, snapshots, cards and standings of deleted users; users who are not deleted keep theirs.
 
-        `count` stays exact all the while. May be begun again at any point. Returns the users of whom something is
-        left, which the next call removes.
+        `count` stays exact throughout. May be started again at any point. Returns the users with data left, which the
+        next call removes.
         """
         ...
 
@@ -39,12 +39,12 @@ class TombstoneStore(Protocol):
         ...
 
     async def close(self, user_ids: Collection[str]) -> None:
-        """Keep the ids of deleted users no longer, but for their hash."""
+        """Replace the ids of deleted users by their hashes."""
         ...
 
     async def leftovers(self) -> dict[str, list[str]]:
-        """Where something is left of deleted users: in `ledger`, `snapshots` or `boards`. For `verify`.
+        """Remaining data of deleted users: in `ledger`, `snapshots` or `boards`. For `verify`.
 
-        Looks at every user of whom anything is held.
+        Reads every user with any data.
         """
         ...

@@ -1,7 +1,7 @@
-"""Webhooks: their endpoints, how far each endpoint has been told, and which messages did not arrive yet.
+"""Webhooks: the endpoints, how far each one has come in the ledger, and the messages that did not arrive yet.
 
-What a user is owed stands in the ledger; only what failed is kept beside it, so that nothing is written while an event
-is recorded. Each sentence here is held by a test of `laurels.testing.contracts.webhooks`.
+Pending messages are read from the ledger; only failed ones are stored beside it, so that recording an event writes
+nothing here. Each sentence here is checked by a test of `laurels.testing.contracts.webhooks`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from msgspec import Struct
 from laurels.domain.webhooks import Delivery, Endpoint, State
 
 LOG = 100
-"""How many delivered messages are remembered of each endpoint."""
+"""The number of delivered messages that are remembered for each endpoint."""
 
 
 class Cursor(Struct, frozen=True):
-    """How far an endpoint has been told of a user: part `part` of entry `seq`, and all before. `is_blocked`: a message
-    waits to be tried again, and later ones behind it."""
+    """How far an endpoint has come with a user: part `part` of entry `seq`, and everything before. `is_blocked`: a
+    message waits for a retry, and later ones behind it."""
 
     seq: int = 0
     part: int = 0
@@ -27,8 +27,8 @@ class Cursor(Struct, frozen=True):
 
 
 class FailedAttempt(Struct, frozen=True):
-    """The last attempt to deliver a message that did not arrive: when it was, the attempts by then, the status of the
-    answer where there was one, and why it failed. `is_given_up`: it is not tried again."""
+    """The last attempt to deliver a message that did not arrive: its time, the number of attempts so far, the status of
+    the response if there was one, and why it failed. `is_given_up`: it is not retried."""
 
     at: int
     type: str
@@ -39,8 +39,8 @@ class FailedAttempt(Struct, frozen=True):
 
 
 class Backlog(Struct, frozen=True):
-    """What did not arrive at an endpoint: how many messages wait to be tried again and how many were given up, and of
-    each of these the one that was tried last, the later first."""
+    """The messages that did not arrive at an endpoint: how many wait for a retry, how many were given up, and the
+    latest attempt of each kind."""
 
     waiting: int = 0
     given_up: int = 0
@@ -51,19 +51,19 @@ class WebhookStore(Protocol):
     """Endpoints, their places in the ledger and their deliveries."""
 
     async def add(self, endpoint: Endpoint) -> None:
-        """Keep an endpoint. Its place is the present end of the ledger, or a little before."""
+        """Store an endpoint. Its place is the present end of the ledger, or a little before."""
         ...
 
     async def replace(self, endpoint: Endpoint) -> bool:
-        """Keep an endpoint instead of the one with its id, whose place stays. False: there is none."""
+        """Replace the endpoint with the same id; its place stays. False if there is none."""
         ...
 
     async def remove(self, endpoint_id: str) -> bool:
-        """Forget an endpoint and all that is kept for it. False: there is none."""
+        """Delete an endpoint and all its data. False if there is none."""
         ...
 
     async def all(self) -> list[Endpoint]:
-        """Every endpoint, in the order in which they were made, then by id."""
+        """Every endpoint, in order of creation, then by id."""
         ...
 
     async def version(self) -> int:
@@ -72,58 +72,59 @@ class WebhookStore(Protocol):
         ...
 
     async def claim(self, endpoint_id: str, owner: str, *, now: int, until: int) -> str | None:
-        """Become, or stay, the one owner who delivers for an endpoint until the instant `until`; its place, which is
-        a mark for `LedgerStore.written_since`.
+        """Become, or stay, the only owner who delivers for an endpoint until the instant `until`. Returns its place, a
+        mark for `LedgerStore.written_since`.
 
-        None where another owner's claim has not ended at `now`, or there is no such endpoint. An `until` that is not
-        after `now` gives the claim back.
+        None if another owner's claim has not ended at `now`, or there is no such endpoint. An `until` that is not after
+        `now` releases the claim.
         """
         ...
 
     async def keep_place(self, endpoint_id: str, mark: str) -> None:
-        """Keep up to where an endpoint has been told, or what it is owed is kept as deliveries."""
+        """Store the place of an endpoint: messages before it were delivered, or are stored as deliveries."""
         ...
 
     async def cursors(self, endpoint_id: str, user_ids: Collection[str]) -> dict[str, Cursor]:
-        """How far an endpoint has been told of users. A user of whom nothing is kept is left out."""
+        """How far an endpoint has come with users. A user without a cursor is left out."""
         ...
 
     async def record_attempts(self, deliveries: Sequence[Delivery]) -> None:
-        """Keep what became of messages for one endpoint, in order. Those that arrived or were given up move the
-        cursors of their users forward, never back. Bodies of those that arrived are removed, and all but the last
-        `LOG` of them. Nothing is kept for an endpoint that is gone."""
+        """Store the results of messages for one endpoint, in order. Those that arrived or were given up move the
+        cursors of their users forward, never back. Bodies of those that arrived are deleted, and so are all but the
+        last `LOG` of them. Nothing is stored for a removed endpoint."""
         ...
 
     async def due(self, endpoint_id: str, *, now: int, limit: int) -> list[Delivery]:
-        """Messages to be tried again by now, the longest due first."""
+        """Messages due for a retry, the longest due first."""
         ...
 
     async def hasten(self, endpoint_id: str, *, now: int) -> None:
-        """Make due now what waits to be tried again later."""
+        """Make messages due now that wait for a later retry."""
         ...
 
     async def deliveries(self, endpoint_id: str, *, state: State | None = None, limit: int = 100) -> list[Delivery]:
-        """What became of messages, the last attempt first."""
+        """Messages with their results, the last attempt first."""
         ...
 
     async def backlogs(self) -> dict[str, Backlog]:
-        """What did not arrive at each endpoint, by its id, all from one read; an endpoint to which everything arrived
-        is left out. Takes time by the number of such messages, but reads none of their bodies."""
+        """The messages that did not arrive, by endpoint id, all from one read; an endpoint without such messages is
+        left out. The time grows with the number of such messages, but none of their bodies are read."""
         ...
 
     async def revive(self, endpoint_id: str, message_id: str | None, *, now: int) -> int:
-        """Make one message that was given up due again, or all of them, with all attempts before them; how many."""
+        """Make one message that was given up due again, or all of them, with their earlier attempts. Returns their
+        number."""
         ...
 
     async def remind(self, endpoint_id: str, reminders: Mapping[str, int | None]) -> None:
-        """Keep for an endpoint the instant at which each of some users is to be looked at, instead of what was kept;
-        None: not any more. Nothing is kept for an endpoint that is gone."""
+        """Store for an endpoint the instant at which each user is to be looked at, replacing the stored one; None
+        deletes it. Nothing is stored for a removed endpoint."""
         ...
 
     async def due_reminders(self, endpoint_id: str, *, now: int, limit: int) -> dict[str, int]:
-        """The users to be looked at by now, each with the instant since when, the longest due first."""
+        """The users that are due now, each with the instant since when, the longest due first."""
         ...
 
     async def forget(self, user_id: str) -> None:
-        """Forget everything that is kept for all endpoints about a user, except that they were deleted."""
+        """Delete all data that endpoints hold about a user, except the message that they were deleted."""
         ...

@@ -1,9 +1,9 @@
 """Deleting a learner: everything that is held of them, everywhere, for good.
 
-The tombstone comes first: from then on nothing is recorded for them. Then what is held is removed, by who was asked and
-a minute later once more, whatever had been on its way at that moment. Until then the tombstone keeps the id itself, by
-which every process of the service learns whom to forget; after that only its hash. So a deletion that was cut off
-anywhere is carried on by whoever runs.
+The tombstone comes first: from then on nothing is recorded for the learner. The process that got the request then
+removes all data, and does so again a minute later, to catch writes that were under way. Until then the tombstone keeps
+the id itself, so that every process of the service learns which user to forget; after that it keeps only the hash. An
+interrupted deletion is therefore finished by any running process.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from laurels.domain.events import check_id
 from laurels.domain.tombstones import Tombstone
 from laurels.errors import InvalidQuery, UnknownUser
 
-# Seconds between two looks for whom others have deleted.
+# Seconds between two looks for users that other processes have deleted.
 LOOK_EVERY = 1.0
-# Seconds for which an id is kept: longer than what had begun before its tombstone stood can take to come in.
+# Seconds for which an id is kept: longer than any write that began before the tombstone can take.
 GRACE = 60.0
 
 Forget = Callable[[Collection[str]], Awaitable[None]]
@@ -30,9 +30,9 @@ Deleted = Callable[[str, int], Awaitable[None]]
 
 
 async def delete_user(store: Store, clock: Clock, spool: Spool | None, user_id: str) -> Tombstone:
-    """Delete a user. Deleting them again does what is left of it, and answers the same.
+    """Delete a user. A second call finishes any remaining work and returns the same tombstone.
 
-    Raises UnknownUser for an id of whom nothing is held and nobody was deleted: a mistyped id would be closed for ever.
+    Raises UnknownUser for an id without any data and without a tombstone: a mistyped id would be blocked for ever.
     """
     check_id(user_id, "userId", InvalidQuery)
     found = (await store.tombstones.find((user_id,))).get(user_id)
@@ -53,10 +53,10 @@ async def _is_held(store: Store, spool: Spool | None, user_id: str) -> bool:
 
 
 class Deletion:
-    """Deletes users for one process, and follows what others delete.
+    """Deletes users for one process, and follows the deletions of others.
 
-    `forget` drops what this process has in memory of users. `on_deleted` are called with the id and the instant, in
-    order, when this process has deleted somebody; at least once, also where a deletion is asked for again.
+    `forget` drops everything that this process has in memory of users. Each of `on_deleted` is called with the id and
+    the instant, in order, when this process has deleted a user; at least once, also if a deletion is requested again.
     """
 
     def __init__(
@@ -68,16 +68,16 @@ class Deletion:
         self._forget = forget
         self._grace = grace
         self.on_deleted: list[Deleted] = []
-        # When an open tombstone was first seen (seconds, monotonic): of no clock but our own.
+        # When an open tombstone was first seen (seconds, monotonic): by our own clock only.
         self._seen: dict[str, float] = {}
         self._is_begun = False
         self.task = BackgroundTask("laurels-deletion", self._turn)
         self.task.start()
 
     async def delete(self, user_id: str, *, spool: Spool | None = None) -> Tombstone:
-        """See `delete_user`; `spool` is for a process that keeps none, beside servers that do.
+        """See `delete_user`; `spool` is for a process that has no spool of its own beside servers that have one.
 
-        Users who were merged into this one are deleted before, so that one who asks again finds those that are left.
+        Users who were merged into this one are deleted first, so that a repeated request finds those that are left.
         When this returns, nothing of the user is shown any more. Raises UnknownUser, InvalidQuery or StoreError.
         """
         check_id(user_id, "userId", InvalidQuery)
@@ -91,7 +91,8 @@ class Deletion:
         return found
 
     async def sweep(self) -> None:
-        """Forget whom others have deleted, carry on what was cut off, and close what nothing can come of any more.
+        """Forget users that others have deleted, continue interrupted deletions, and close tombstones that no pending
+        write can affect any more.
 
         Raises StoreError.
         """
@@ -103,7 +104,7 @@ class Deletion:
             if self._spool is not None:
                 await self._spool.forget(new)
         if not self._is_begun:
-            # Somebody may have been killed in the middle of it.
+            # A process may have been killed in the middle of it.
             await self._store.tombstones.purge(new)
             await self._clear_set_aside()
             self._is_begun = True
@@ -112,16 +113,17 @@ class Deletion:
         if due:
             left = await self._store.tombstones.purge(due)
             for user_id in due:
-                # A message of theirs may have been on its way when they were deleted.
+                # One of their messages may have been in transit when they were deleted.
                 await self._store.webhooks.forget(user_id)
             await self._store.tombstones.close([user_id for user_id in due if user_id not in left])
 
     async def close(self) -> None:
-        """Stop. What is not done is done by the next process."""
+        """Stop. The next process finishes the rest."""
         await self.task.close()
 
     async def _clear_set_aside(self) -> None:
-        """Who was deleted while this machine was away: what waits is refused when its turn comes, the rest is here."""
+        """Remove events of users who were deleted while this machine was away. Waiting events are refused when their
+        turn comes; the events set aside are removed here."""
         if self._spool is not None and (users := await self._spool.set_aside_users()):
             await self._spool.forget(list(await self._store.tombstones.find(users)))
 

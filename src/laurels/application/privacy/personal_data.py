@@ -1,4 +1,4 @@
-"""Everything that is held of one learner, as a document to hand over."""
+"""Everything that is held of one learner, as one document: the answer to a request for personal data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from laurels.domain.periods import iso
 from laurels.domain.ranking import is_alias_order
 from laurels.errors import UnknownUser
 
-# Entries per page, of up to 16 KiB of metadata, and bytes of a piece: for a client that reads slowly both are held.
+# Entries per page, with up to 16 KiB of metadata each, and bytes of a piece: both stay in memory for a slow client.
 PAGE = 50
 PIECE = 64 * 1024
 _encode = msgspec.json.Encoder().encode
@@ -55,7 +55,7 @@ async def personal_data(
             "board": board,
             "points": line.points,
             "events": line.events,
-            # Under an alias it is no instant, but a place among equals.
+            # Under an alias this is no instant, but an order among equals.
             "reachedAt": None if is_alias_order(line.reached_at) else iso(line.reached_at),
             "shown": line.is_shown,
         }

@@ -1,4 +1,4 @@
-"""Who has not been active for so long that they are to be deleted."""
+"""Users who have been inactive for so long that they are to be deleted."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from laurels.errors import UnknownUser
 
 
 async def inactive_users(store: Store, learners: Learners, *, before: int) -> AsyncIterator[str]:
-    """Users whose last event happened before the instant `before`, and who came into being before it.
+    """Users whose last event happened before the instant `before`, and whose first entry was recorded before it.
 
-    For one without an event the latter alone counts. An event counts by when it happened, not by when it was recorded.
+    For a user without an event only the first entry counts. The time of an event is when it happened, not when it was
+    recorded.
     """
     async for users in pages_of_users(store):
         cards = await store.boards.cards(users)
@@ -27,13 +28,13 @@ async def inactive_users(store: Store, learners: Learners, *, before: int) -> As
 
 
 async def _is_inactive(learners: Learners, user_id: str, before: int) -> bool:
-    """By the ledger itself, up to this moment."""
+    """Decided by the ledger itself, up to this moment."""
     try:
         progress = await learners.progress(user_id)
     except UnknownUser:
         return False
     if progress.merged_into is not None:
-        # Goes with the user who holds their events; part of these may still have to be moved.
+        # Deleted together with the user who holds their events; some of these may still have to be moved.
         return False
     last = progress.created_at if progress.last_active_at is None else progress.last_active_at
     return max(last, progress.created_at) < before

@@ -1,1 +1,1 @@
-"""What is read: learners, boards, badges."""
+"""Everything that is read: learners, boards, badges."""

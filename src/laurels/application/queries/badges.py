@@ -1,4 +1,7 @@
-"""The badges of a rulebook and of a user, as views."""
+"""The badges of a rulebook and of a user, as views.
+
+Every surface shows badges in this shape, and hidden badges are hidden in this one place.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +24,16 @@ from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import Badge
 
 NEAREST = 5
-# What is shown of a hidden badge, until it is earned.
+# Shown for a hidden badge until it is earned.
 HIDDEN_NAME = "???"
 HIDDEN_ICON = "?"
 NOTHING_SHOWN = CriterionProgress(0, 1)
 
 
-# An award never changes: whoever holds many is shown the same again and again.
+# An award never changes: a learner with many awards sees the same ones on each read.
 @lru_cache(maxsize=16_384)
 def badge_view(award: Award, rulebook: Rulebook) -> BadgeView:
-    """An award with its badge's definition; of a badge that the rulebook no longer has, what the ledger knows."""
+    """An award with its badge's definition; for a badge that the rulebook no longer has, the data of the ledger."""
     badge = rulebook.badge(award.badge_id)
     badge_id, period = badge_and_period(award.badge_id)
     return BadgeView(
@@ -72,12 +75,13 @@ def _joined(awards: list[Award], rulebook: Rulebook) -> BadgeView:
 
 
 def with_share(badge: BadgeView, shares: Shares) -> BadgeView:
-    """The same with how rare the badge is now."""
+    """The same view with how rare the badge is now."""
     return replace(badge, held=shares.of(badge.badge_id))
 
 
 def catalogue(rulebook: Rulebook, shares: Shares) -> list[BadgeDefinitionView]:
-    """Every badge that can be earned, in the order of the rulebook; of hidden ones little more than that they exist."""
+    """Every badge that can be earned, in the order of the rulebook; hidden badges show little more than that they
+    exist."""
     return [
         _hidden(badge, shares) if badge.hidden else _definition(badge, rulebook, shares) for badge in rulebook.badges
     ]
@@ -94,7 +98,7 @@ def _definition(badge: Badge, rulebook: Rulebook, shares: Shares) -> BadgeDefini
         points=badge.points,
         criterion=badge.criterion,
         held=shares.of(badge.id),
-        # A hidden badge is not named by another one either.
+        # No other badge names a hidden badge either.
         requires=[each for each in badge.requires if not _is_hidden(each, rulebook)] or UNSET,
         from_day=UNSET if badge.from_day is None else badge.from_day.isoformat(),
         until_day=UNSET if badge.until_day is None else badge.until_day.isoformat(),
@@ -124,10 +128,10 @@ def _is_hidden(badge_id: str, rulebook: Rulebook) -> bool:
 
 
 def badge_states(progress: Progress, rulebook: Rulebook, shares: Shares, today: int) -> list[BadgeStateView]:
-    """Every badge of the rulebook, held or open, with the user's progress towards it; of one that may be earned again
-    that in the period of the user's day `today`.
+    """Every badge of the rulebook, held or open, with the user's progress towards it. For a badge that may be earned
+    again this is the progress in the period of the user's day `today`.
 
-    A badge that was awarded by hand may be held while its criterion is not met: `earned` and `current` say so.
+    A badge that was awarded by hand may be held without its criterion being met: `earned` and `current` show this.
     """
     earned = {view.badge_id: view for view in held_badges(progress.awards.values(), rulebook)}
     states: list[BadgeStateView] = []
@@ -198,9 +202,9 @@ def _is_complete(requirement: Requirement, progress: Progress, today: int, *, is
 
 
 def next_badges(progress: Progress, rulebook: Rulebook, today: int) -> list[NextBadge]:
-    """The open badges that are nearest, the nearest first; of equally near ones, rulebook order. One that may be earned
-    again is open in each period anew. Hidden badges are left out, and those whose last day is over on the user's day
-    `today`."""
+    """The open badges that are nearest, the nearest first; equally near ones in rulebook order. A badge that may be
+    earned again is open again in each period. Hidden badges are left out, and so are those whose last day is before the
+    user's day `today`."""
     held = set(badges_of(progress.awards))
     nearest: list[NextBadge] = []
     for badge, requirement in zip(rulebook.badges, rulebook.requirements, strict=True):

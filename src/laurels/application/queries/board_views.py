@@ -1,4 +1,4 @@
-"""What reads of boards return, in the shape of `laurels.application.queries.views`."""
+"""The results of board reads, in the shape of `laurels.application.queries.views`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LeaderboardRow(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Leaderboard(Document, frozen=True, rename="camel", kw_only=True):
-    """A page of a board. `total` counts who stands on it; `next` is the cursor of the next page, None at the end.
+    """A page of a board. `total` counts the users on it; `next` is the cursor of the next page, None at the end.
 
     `language` is there on a board of one language only, `currency` on that of a currency.
     """
@@ -45,9 +45,9 @@ class Leaderboard(Document, frozen=True, rename="camel", kw_only=True):
 
 
 class Rank(Document, frozen=True, rename="camel", kw_only=True):
-    """One user's place on a board. All but `of` are None for a user who does not stand on it.
+    """One user's place on a board. All but `of` are None for a user who is not on it.
 
-    `points_to_next` is what is missing to draw level with the next higher total; None for the first.
+    `points_to_next` is the number of points missing to equal the next higher total; None for the first.
     """
 
     timeframe: str

@@ -1,9 +1,9 @@
-"""Cursors: places that a caller is given and gives back, and can neither read nor make.
+"""Cursors: places that a caller gets and sends back, but can neither read nor make.
 
-A cursor is encrypted and authenticated by a key of the store (`SecretStore`), so that every process takes those of the
-others: nobody learns from one who stands at the place or since when, or asks for a place of their own making. The
-construction is SIV (RFC 5297) with keyed BLAKE2b: the authentication of the text is the nonce of its encryption. What
-the cursor is for is authenticated with it, and its length tells nothing of the text.
+A cursor is encrypted and authenticated by a key of the store (`SecretStore`), so that every process accepts the cursors
+of the others. So nobody can learn from a cursor which user is at its place or since when, or invent a place. The
+construction is SIV (RFC 5297) with keyed BLAKE2b: the authentication tag of the text is the nonce of its encryption.
+The purpose of the cursor is authenticated with it, and its length reveals nothing about the text.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from laurels.errors import InvalidQuery
 NAME = "cursors"
 KEY_BYTES = 32
 _TAG = 16
-# Most texts fit the first; the longest ids that there may be need the second.
+# Most texts fit the first size; the longest possible ids need the second.
 _SIZES = (160, 480)
 _MOST_CHARACTERS = 4 * (_TAG + _SIZES[-1]) // 3 + 4
-# How long a process goes on with the keys that it has seen: a rotation is known to all after that.
+# How long a process uses the keys that it has read: after that it knows of a rotation.
 _FRESH = 60.0
-# A cursor that does not fit may be of a newer key; those that are made up must not make us ask each time.
+# A cursor that does not fit may have a newer key; invented cursors must not cause a query each time.
 _ASK_AGAIN = 1.0
 
 
 class Cursors:
-    """Seals and opens cursors with the keys of one store. `ask_again`: seconds between two questions for newer keys."""
+    """Seals and opens cursors with the keys of one store. `ask_again`: seconds between two queries for newer keys."""
 
     def __init__(self, secrets: SecretStore, *, ask_again: float = _ASK_AGAIN) -> None:
         self._secrets = secrets
@@ -45,7 +45,8 @@ class Cursors:
         return _seal(self._keys[0], purpose, text)
 
     async def open(self, purpose: str, cursor: str) -> bytes:
-        """What a cursor holds. Raises InvalidQuery for one that was not given out for this purpose, or StoreError."""
+        """The text in a cursor. Raises InvalidQuery for a cursor that was not issued for this purpose, or
+        StoreError."""
         sealed = check_cursor(cursor)
         await self._refresh(_FRESH)
         text = self._try(sealed, purpose)
@@ -62,7 +63,7 @@ class Cursors:
         return None
 
     async def _refresh(self, after: float) -> bool:
-        """Ask for the keys where those that are known are older than `after` seconds; whether others came."""
+        """Read the keys if the known ones are older than `after` seconds. Returns whether they changed."""
         if self._keys and monotonic() - self._asked_at < after:
             return False
         before = self._keys
@@ -84,11 +85,11 @@ def _not_ours() -> InvalidQuery:
 
 
 def _decode(cursor: str) -> bytes:
-    """The bytes of a cursor. Raises ValueError for what is none."""
+    """The bytes of a cursor. Raises ValueError if it is not a cursor."""
     if len(cursor) > _MOST_CHARACTERS or not cursor.isascii():
         raise ValueError
     sealed = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    # One spelling for each: the decoder passes over what it does not know.
+    # Only one spelling for each: the decoder skips characters that it does not know.
     if len(sealed) - _TAG not in _SIZES or _encode(sealed) != cursor:
         raise binascii.Error
     return sealed
@@ -118,7 +119,7 @@ def _tag(key: bytes, purpose: str, padded: bytes) -> bytes:
 
 
 def _mask(key: bytes, tag: bytes, text: bytes) -> bytes:
-    """`text` with the stream of bytes that key and tag make laid over it: once hides it, twice shows it again."""
+    """`text` combined with the key stream of `key` and `tag`: applied once it encrypts, applied twice it decrypts."""
     blocks = (
         blake2b(tag + number.to_bytes(4), key=key, digest_size=64, person=b"laurels stream").digest()
         for number in range(-(-len(text) // 64))

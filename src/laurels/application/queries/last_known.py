@@ -1,4 +1,4 @@
-"""What was last shown, kept in memory within bounds, to be shown again as stale while the store is away."""
+"""The last answers, kept in memory within bounds, to be shown as stale while the store is away."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BOARDS_BYTES = 8 * 1024 * 1024
 
 
 class LastKnown:
-    """The progress of users who were read or who wrote in this process, and the boards that were asked for."""
+    """The progress of users who were read or who wrote in this process, and the requested boards."""
 
     def __init__(self, recorder: Recorder, users: LruCache[Progress]) -> None:
         self._recorder = recorder
@@ -20,14 +20,14 @@ class LastKnown:
         self.ranks: LruCache[Rank] = LruCache(BOARDS_BYTES, lambda _: 400)
 
     def forget(self) -> None:
-        """Show nothing again that was shown before now: somebody was deleted, and may stand in any of it."""
+        """Drop everything: a deleted user may appear in any of it."""
         self.boards.clear()
         self.ranks.clear()
 
     def progress(self, user_id: str) -> Progress | None:
         """The newest progress known of a user, to be used before the next await."""
         read = self._users.get(user_id)
-        # What a commit under way has folded is not acknowledged yet.
+        # Changes that a running commit has folded are not acknowledged yet.
         written = None if user_id in self._recorder.committer.uncommitted else self._recorder.cache.peek(user_id)
         if read is None or (written is not None and written.seq > read.seq):
             return written

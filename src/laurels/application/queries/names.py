@@ -1,18 +1,18 @@
-"""How people are called who gave no name: never by their id, which may be an address."""
+"""Names for people who gave none: never their id, which may be an address."""
 
 from __future__ import annotations
 
 from hashlib import blake2b
 
 UNNAMED = "Learner"
-# Nothing that can be taken for another: no 0 and O, no 1 and I.
+# No characters that look alike: no 0 and O, no 1 and I.
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
 class Names:
-    """Makes names of `unnamed` and four characters, the same for an id everywhere.
+    """Makes names of `unnamed` and four characters; an id always gets the same name.
 
-    Twenty bits of a hash: an id cannot be made out of them.
+    They hold twenty bits of a hash: the id cannot be recovered from them.
     """
 
     def __init__(self, unnamed: str = UNNAMED) -> None:

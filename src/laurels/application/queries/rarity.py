@@ -1,4 +1,4 @@
-"""How rare badges are: what share of the learners holds each.
+"""How rare badges are: the share of the learners who hold each badge.
 
 Learners with an event are counted, unless they test, or are suspended or deleted. A learner who hides from the boards
 is counted, too: a share of many learners names nobody. Of a badge that is earned between two days those learners are
@@ -21,11 +21,11 @@ from laurels.application.queries.views import Held
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError
 
-# Seconds for which what was counted is shown, at the least.
+# The minimum number of seconds for which a count is shown.
 INTERVAL = 10.0
-# How much longer than counting took it is shown: where there are millions the database has other things to do.
+# A count is shown this many times longer than counting took: with millions of users the database has other work.
 _LEISURE = 20
-# Seconds that somebody waits for the first count.
+# Seconds that a reader waits for the first count.
 _PATIENCE = 0.5
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Shares(Struct, frozen=True):
     minimum: int = 1
 
     def of(self, badge_id: str) -> Held | None:
-        """How many hold a badge; None where nothing is known."""
+        """How many learners hold a badge; None if unknown."""
         if self.counted is None:
             return None
         among = self.counted.eligible.get(badge_id, 0) if badge_id in self.windowed else self.counted.users
@@ -60,8 +60,8 @@ NOTHING_KNOWN = Shares()
 
 
 class Rarity:
-    """Counts when somebody asks, and not more often than is good for the store. `minimum`: the number of learners from
-    which on shares mean something, and give nobody away. `interval`: see `INTERVAL`."""
+    """Counts on demand, but not more often than is good for the store. `minimum`: the number of learners from which
+    shares are meaningful and identify nobody. `interval`: see `INTERVAL`."""
 
     def __init__(self, store: Store, rulebook: Rulebook, *, minimum: int, interval: float = INTERVAL) -> None:
         self._store = store
@@ -73,7 +73,7 @@ class Rarity:
         self.counting: asyncio.Task[None] | None = None
 
     async def shares(self) -> Shares:
-        """What is known. The first one who asks waits a moment for it; nobody waits for what has changed since."""
+        """The known shares. The first reader waits briefly for them; no reader waits for newer ones."""
         if self.counting is None and monotonic() >= self._due:
             self.counting = asyncio.create_task(self._count(), name="laurels-rarity")
             if not self._due:
@@ -87,10 +87,10 @@ class Rarity:
             known = counted if counted.users >= self._minimum else None
             shares = Shares(known, frozenset(self._rulebook.windows), self._minimum)
             if shares != self.known:
-                # The very one as long as it says the same: what was made with it goes on.
+                # The same object while the values are the same, so that results cached with it stay valid.
                 self.known = shares
         except StoreError:
-            # What was known before is still nearly right.
+            # The earlier shares are still nearly right.
             pass
         except Exception:
             logger.exception("the holders of badges cannot be counted")
@@ -99,7 +99,7 @@ class Rarity:
         self.counting = None
 
     async def close(self) -> None:
-        """Count no more."""
+        """Stop counting."""
         if self.counting is not None:
             self.counting.cancel()
             await asyncio.wait({self.counting})

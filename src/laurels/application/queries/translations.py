@@ -1,4 +1,7 @@
-"""What is shown of badges and currencies in another language: their texts, wherever in an answer they stand."""
+"""The texts of badges and currencies in another language, replaced wherever they appear in an answer.
+
+Queries build their answers once, in the rulebook's own language.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ T = TypeVar("T", bound=Struct)
 
 
 def translated(shown: T, rulebook: Rulebook, language: str | None) -> T:
-    """`shown` with the texts of its badges in a language of the rulebook; None: in the rulebook's own, as it is."""
+    """`shown` with the texts of its badges in a language of the rulebook; None leaves it unchanged, in the rulebook's
+    own."""
     return shown if language is None else cast("T", _translated(shown, rulebook, language))
 
 
@@ -26,7 +30,7 @@ def _translated(value: Any, rulebook: Rulebook, language: str) -> Any:
         return value
     if isinstance(value, BadgeView | BadgeStateView | BadgeDefinitionView | NextBadge):
         return _badge(value, rulebook, language)
-    # What holds no struct is passed over: criteria, settings and metadata have nothing to translate.
+    # Values without a struct are skipped: criteria, settings and metadata have nothing to translate.
     changed: dict[str, Any] = {}
     for each in fields(value):
         before: Any = getattr(value, each.name)

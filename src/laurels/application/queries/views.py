@@ -1,4 +1,4 @@
-"""What reads return: documents in the shape that every surface shows, with the field names of the wire.
+"""The results of reads: documents in the shape that every surface shows, with the field names of the wire.
 
 Instants are ISO 8601 in UTC with milliseconds and `Z`, days `YYYY-MM-DD`, fractions from 0.0 to 1.0.
 """
@@ -17,8 +17,8 @@ from laurels.domain.rules.streak_rules import Unit
 
 
 class Document(Struct, frozen=True, rename="camel", kw_only=True):
-    """A whole answer. Clients read `success` before anything else. `stale`: the database is away, and this is the
-    last that was known."""
+    """A whole answer. Clients read `success` before anything else. `stale`: the database is away, and this is the last
+    known answer."""
 
     success: Literal[True] = True
     stale: Literal[True] | UnsetType = UNSET
@@ -34,12 +34,11 @@ class Held(Struct, frozen=True):
 class BadgeView(Struct, frozen=True, rename="camel", kw_only=True):
     """A badge that a user holds.
 
-    Of a badge that may be earned again, one award has its `period`, such as `2026-W48`. Where its awards are shown as
-    one, `count` says how many there are, `points` are their sum, `earned_at` is the first time and `last_earned_at` the
-    last.
+    If the badge may be earned again, each award has its `period`, such as `2026-W48`. If its awards are shown as one,
+    `count` is their number, `points` are their sum, `earned_at` is the first time and `last_earned_at` the last.
 
-    `held` is there where the answer is about the present, and None while there are too few learners to say. What an
-    event or an award brought is told as it was, without it. `currencies` is there where the badge gave any.
+    `held` is set if the answer is about the present; it is None while there are too few learners to say. The awards of
+    an event are shown as they were, without it. `currencies` is set if the badge gave any.
     """
 
     badge_id: str
@@ -58,10 +57,10 @@ class BadgeView(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class BadgeStateView(Struct, frozen=True, rename="camel", kw_only=True):
-    """A badge of the rulebook and how far one user has come with it. `earned_at` is None while it is open.
+    """A badge of the rulebook and one user's progress towards it. `earned_at` is None while it is open.
 
-    `hidden` is there while nothing of it is shown: name, text and progress are then those of any hidden badge. A badge
-    that may be earned again in each week or month says so by `repeat`, and how often it was earned by `count`; then
+    `hidden` is set while the badge is secret: name, text and progress are then those of any hidden badge. For a badge
+    that may be earned again in each week or month, `repeat` says so and `count` is how often it was earned. Then
     `points` are the sum of all its awards, `earned_at` is the first time and `last_earned_at` the last, and progress is
     that of the present week or month.
     """
@@ -90,8 +89,8 @@ class BadgeDefinitionView(Struct, frozen=True, rename="camel", kw_only=True):
 
     `requires` are the badges that must be held first; `from` and `until` the first and the last local day whose events
     count; `tiers` the ids of all tiers of its rule, the lowest first; `repeat` says that it may be earned again, once
-    in each week or month. Each is there where the rulebook says it. Of a `hidden` badge neither name nor text is shown,
-    and its criterion is null.
+    in each week or month. Each is set only if the rulebook defines it. For a `hidden` badge neither name nor text is
+    shown, and its criterion is null.
     """
 
     badge_id: str
@@ -112,10 +111,10 @@ class BadgeDefinitionView(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class EventView(Struct, frozen=True, rename="camel", kw_only=True):
-    """A recorded event. The typed fields repeat what `metadata` holds, None where it holds none.
+    """A recorded event. The typed fields repeat the values in `metadata`, and are None without them.
 
-    `unpaid` is there where the event brought fewer points than its type pays, and says why; `boost` where a boost
-    multiplied its points, and says how many of them it added; `currencies` where it gave any, and how much of each.
+    `unpaid` is set if the event brought fewer points than its type pays, and says why; `boost` is set if a boost
+    multiplied its points, and says how many it added; `currencies` is set if it gave any, with the amount of each.
     """
 
     event_id: str
@@ -134,7 +133,7 @@ class EventView(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class ProgressView(Struct, frozen=True, rename="camel"):
-    """Where the user stood right after an event."""
+    """The user's state right after an event."""
 
     total_points: int
     level: int
@@ -143,7 +142,7 @@ class ProgressView(Struct, frozen=True, rename="camel"):
 
 
 class RecordedView(Document, frozen=True, rename="camel", kw_only=True):
-    """The answer to a recorded event; a replay gives the same answer as the first time."""
+    """The answer to a recorded event; a replay gets the same answer as the first time."""
 
     event: EventView
     new_badges: list[BadgeView]
@@ -151,7 +150,7 @@ class RecordedView(Document, frozen=True, rename="camel", kw_only=True):
 
 
 class QueuedEventView(Struct, frozen=True, rename="camel", kw_only=True):
-    """An event that waits to be recorded. Its points are decided then."""
+    """An event that waits to be recorded. Its points are decided when it is recorded."""
 
     event_id: str
     user_id: str
@@ -166,8 +165,7 @@ class QueuedEventView(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class KnownEventView(Struct, frozen=True, rename="camel", kw_only=True):
-    """An event wherever it is: in the ledger, or waiting to be recorded. `points` are None while they are not
-    decided."""
+    """An event wherever it is: in the ledger, or waiting to be recorded. `points` are None until they are decided."""
 
     event_id: str
     user_id: str
@@ -194,7 +192,7 @@ QUEUED = (
 class QueuedView(Struct, frozen=True, rename="camel", kw_only=True):
     """The answer to an event that is safe on the server's disk and will be recorded when the database is back.
 
-    `reason` says why it shows no points, also of an event that may have been recorded before.
+    `reason` says why it shows no points; it is also set for an event that may have been recorded before.
     """
 
     success: Literal[True] = True
@@ -242,7 +240,7 @@ class TypeStats(Struct, frozen=True):
 
 
 class LanguageCount(Struct, frozen=True):
-    """How many events named a language. `_id` repeats it for pages that key on it."""
+    """The number of events that named a language. `_id` repeats the language for pages that key on it."""
 
     id: str = field(name="_id")
     language: str
@@ -250,7 +248,7 @@ class LanguageCount(Struct, frozen=True):
 
 
 class NextBadge(Struct, frozen=True, rename="camel"):
-    """An open badge that is near."""
+    """An open badge that is nearly earned."""
 
     badge_id: str
     name: str
@@ -260,15 +258,15 @@ class NextBadge(Struct, frozen=True, rename="camel"):
 
 
 class RepairableView(Struct, frozen=True, rename="camel", kw_only=True):
-    """Missed days that the learner may repair now, `price` points each; of a missed week its first day."""
+    """Missed days that the learner may repair now, for `price` points each; a missed week is given by its first day."""
 
     price: int
     days: list[str]
 
 
 class StreakView(Struct, frozen=True, rename="camel", kw_only=True):
-    """How streaks are counted: `per` day or week. `freezes`: how many of these the learner's streak may still miss;
-    there where the rulebook gives any. `repair` is there while something can be repaired."""
+    """How streaks are counted: `per` day or week. `freezes`: how many of these the learner's streak may still miss; set
+    if the rulebook gives any. `repair` is set while something can be repaired."""
 
     per: Unit
     freezes: int | UnsetType = UNSET
@@ -276,8 +274,8 @@ class StreakView(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class CurrencyView(Struct, frozen=True, rename="camel", kw_only=True):
-    """What a user has of a currency. `level` is there where the currency has levels, which go by what was earned;
-    `owed` where something was taken back that had been spent: so much of what is earned next cannot be spent."""
+    """A user's balance in a currency. `level` is set if the currency has levels, which depend on the amount earned;
+    `owed` is set if amounts were taken back that had been spent: that much of later earnings cannot be spent."""
 
     name: str
     balance: int
@@ -317,7 +315,8 @@ class Goals(Document, frozen=True, kw_only=True):
 
 class ActivityDay(Struct, frozen=True):
     """A local day with its number of events and their points (badges not included). A day with a `state` did not count
-    for the streak and did it no harm: a freeze was used for it, a pause was planned, or it was repaired for points."""
+    for the streak but did not break it: a freeze was used for it, a pause was planned, or it was repaired for
+    points."""
 
     date: str
     events: int
@@ -333,7 +332,7 @@ class Activity(Document, frozen=True, rename="camel", kw_only=True):
 
     @property
     def active_days(self) -> int:
-        """How many of the days have events."""
+        """The number of days with events."""
         return sum(day.events > 0 for day in self.days)
 
 

@@ -1,1 +1,1 @@
-"""The way into the ledger and from there into the projections."""
+"""The way of events into the ledger and from there into the projections."""

@@ -1,6 +1,7 @@
-"""Drops the boards of days and weeks that are over for longer than the rulebook keeps them.
+"""Drops the boards of past days and weeks once the rulebook no longer keeps them.
 
-First everybody has to know that a board is not kept: nobody reads or writes it any more. Then its lines go.
+First all processes must know that a board is no longer kept, so that none reads or writes it any more. Then its lines
+are dropped.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from laurels.application.ports.store import Store
 from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook import Rulebook
 
-# Seconds for which a process goes by what it knows of the horizon.
+# Seconds for which a process relies on its copy of the horizon.
 FRESH = 5.0
-# Seconds after which every process goes by another horizon, with what it was doing when it came to know of it.
+# Seconds after which every process uses a new horizon and has finished the work that it began under the old one.
 EVERYWHERE_AFTER = 15.0
-# Seconds between two looks for boards that are to go.
+# Seconds between two looks for boards to drop.
 INTERVAL = 3600.0
-# Lines that one write drops, and seconds between two: others want to write, too.
+# Lines that one write drops, and seconds between two: other writers need their turn.
 LINES = 500
 PAUSE = 0.1
 
 
 class BoardKeeper:
-    """Moves the horizon of the boards on with the calendar, and drops the boards that it leaves behind."""
+    """Moves the horizon of the boards forward with the calendar, and drops the boards behind it."""
 
     def __init__(
         self, store: Store, rulebook: Rulebook, clock: Clock, *, everywhere_after: float = EVERYWHERE_AFTER
@@ -36,13 +37,13 @@ class BoardKeeper:
         self._everywhere_after = everywhere_after
         self._horizon = Horizon()
         self._asked_at = float("-inf")
-        # What boards are dropped by, while they are.
+        # The horizon of the boards that are being dropped, or None.
         self._dropping: Horizon | None = None
         self.task = BackgroundTask("laurels-old-boards", self._turn)
         self.task.start()
 
     async def horizon(self) -> Horizon:
-        """From where on boards are kept, as the store had it a few seconds ago. Raises StoreError."""
+        """The horizon of the kept boards, as of at most a few seconds ago. Raises StoreError."""
         if monotonic() - self._asked_at > FRESH:
             asked_at = monotonic()
             self._horizon = await self._moved_on()
@@ -52,7 +53,7 @@ class BoardKeeper:
     async def _moved_on(self) -> Horizon:
         known = await self._store.boards.horizon()
         asked = self._rulebook.board_horizon(self._clock())
-        # Never back: what was dropped is not there again because it would be kept now.
+        # Never moves back: dropped boards do not return when the rulebook would keep them again.
         horizon = Horizon(max(known.day, asked.day), max(known.week, asked.week))
         if horizon != known:
             await self._store.boards.set_horizon(horizon)

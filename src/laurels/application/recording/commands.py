@@ -1,4 +1,4 @@
-"""What callers ask of the ledger: each command decides what entry it makes of a progress that is up to date.
+"""Commands to the ledger: each decides its entry from a progress that is up to date.
 
 Each has a future of its own for the answer.
 """
@@ -35,14 +35,14 @@ T = TypeVar("T")
 
 
 class Recorded(Struct, frozen=True):
-    """An event that stands in the ledger. `is_replay`: it stood there before, and nothing was changed."""
+    """An event in the ledger. `is_replay`: it was there before, and nothing was changed."""
 
     entry: Entry
     is_replay: bool
 
     @property
     def body(self) -> EventRecorded:
-        """What was recorded, with its outcome."""
+        """The recorded event, with its outcome."""
         assert isinstance(self.entry.body, EventRecorded)  # noqa: S101  only events make a Recorded
         return self.entry.body
 
@@ -50,7 +50,7 @@ class Recorded(Struct, frozen=True):
 class Queued(Struct, frozen=True):
     """An event that is safe on the local disk and will be recorded when the store is back.
 
-    `event` carries the id under which that happens; `at` (milliseconds) is when it happened.
+    `event` carries the id under which it will be recorded; `at` (milliseconds) is when it happened.
     """
 
     event: LearningEvent
@@ -58,10 +58,10 @@ class Queued(Struct, frozen=True):
 
 
 class Command(ABC, Generic[T]):
-    """One thing to be written at the end of one user's ledger.
+    """One entry to be written at the end of one user's ledger.
 
-    `answer` gets its result once, a T or the error that stood in the way; whoever comes second is ignored. `key` is the
-    user id and event id by which it is found in the ledger; None where there is nothing to look for.
+    `answer` gets its result once, a T or an error; later results are ignored. `key` is the user id and event id by
+    which it is found in the ledger; None if it cannot be there yet.
     """
 
     __slots__ = ("answer", "key", "user_id")
@@ -73,24 +73,24 @@ class Command(ABC, Generic[T]):
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody still waits for its result."""
+        """Whether a caller still waits for its result."""
         return not self.answer.done()
 
     def resolve(self, result: T | LaurelsError) -> None:
-        """Answer the caller, unless that has been done or the caller has gone away."""
+        """Answer the caller, unless it was answered before or has gone away."""
         if not self.answer.done():
             self.answer.set_result(result)
 
     def look_up(self) -> None:
-        """Have an event looked up before it is recorded: another copy of it may stand already."""
+        """Request a lookup of the event before it is recorded: it may be in the ledger already."""
 
     @abstractmethod
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
-        """Advance the progress and return the entry that says so; None where there is nothing to write."""
+        """Advance the progress and return the entry for it; None if there is nothing to write."""
 
     @abstractmethod
     def result(self, entry: Entry | None, *, is_new: bool) -> T | LaurelsError:
-        """The answer when `entry` stands in the ledger: written for this command (`is_new`), or found there."""
+        """The answer once `entry` is in the ledger: written for this command (`is_new`), or found there."""
 
 
 class EventCommand(Command[T], ABC):
@@ -99,7 +99,7 @@ class EventCommand(Command[T], ABC):
     __slots__ = ("at", "event", "event_id", "is_imported")
 
     def __init__(self, event: LearningEvent, at: int, *, is_imported: bool = False) -> None:
-        # An id made here is new by construction: there is nothing to look up.
+        # An id made here is new by construction: no lookup is needed.
         super().__init__(event.user_id, (event.user_id, event.event_id) if event.event_id else None)
         self.event = event
         self.at = at
@@ -129,10 +129,10 @@ class EventCommand(Command[T], ABC):
 
     @abstractmethod
     def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
-        """What the event brings; the progress has moved on then."""
+        """The outcome of the event; this advances the progress."""
 
     def repeat(self, entry: Entry) -> Recorded | EventConflict:
-        """The answer when the event id stands in the ledger already."""
+        """The answer if the event id is already in the ledger."""
         body = entry.body
         if isinstance(body, EventRecorded) and is_same_content(self.event, body, at=body.at):
             return Recorded(entry, is_replay=True)
@@ -175,7 +175,7 @@ class ChangeProfile(Command[Progress]):
             return None
         seen = None if body is None else body.changes.get("badgesSeenAt")
         if seen is not None and seen > now + FUTURE_TOLERANCE_MS:
-            # What is earned until then would never be new.
+            # Badges earned until then would never be new.
             self._refused = InvalidProfile("badgesSeenAt", f"Lies in the future; here it is {iso(now)}.")
             return None
         entry = None
@@ -190,8 +190,8 @@ class ChangeProfile(Command[Progress]):
         return self._after if self._refused is None else self._refused
 
     def _differing(self, progress: Progress, rulebook: Rulebook, now: int) -> ProfileChanged | None:
-        """The fields that differ; None where there is nothing to write. A user without an entry comes into being.
-        Raises InvalidProfile for pauses that cannot be planned."""
+        """The fields that differ; None if there is nothing to write. A user without an entry is created. Raises
+        InvalidProfile for pauses that cannot be planned."""
         held = {
             "displayName": progress.display_name,
             "photoURL": progress.photo_url,
@@ -221,11 +221,11 @@ class ChangeProfile(Command[Progress]):
             return None
         zone_from = None
         if "timeZone" in changes and progress.events:
-            # Changing the zone moves no day that was counted, and clocks of two machines may differ a little.
+            # A change of zone moves no day that was counted, and clocks of two machines may differ slightly.
             zone_from = max(now, progress.zones[-1][0] if progress.zones else 0)
         visibility = changes.get("visibility", progress.visibility)
         if visibility == Visibility.ALIAS and changes.keys() & {"visibility", "alias"}:
-            # New with each alias: nobody can tell that it is the one who was there under another.
+            # New with each alias, so that nobody can recognise a user who appeared under a different alias before.
             changes["pseudonym"] = f"~{token_hex(8)}"
         return ProfileChanged(changes, zone_from, _today(progress, rulebook, changes, now) if "goals" in changes else 0)
 
@@ -237,7 +237,7 @@ def _today(progress: Progress, rulebook: Rulebook, changes: Mapping[str, Any], n
 
 
 class AmendLedger(Command[bool], ABC):
-    """Write an entry that was decided on the whole ledger of a user; the result is whether it stands."""
+    """Write an entry that was decided on the whole ledger of a user; the result is whether it was written."""
 
     __slots__ = ()
 
@@ -248,7 +248,7 @@ class AmendLedger(Command[bool], ABC):
 class Amend(AmendLedger):
     """Write an entry together with the progress after it.
 
-    Only where nothing was recorded for the user since: what was decided may not follow from the ledger any more then.
+    Only if nothing was recorded for the user since: otherwise the decision may no longer follow from the ledger.
     """
 
     __slots__ = ("amendment",)
@@ -260,12 +260,12 @@ class Amend(AmendLedger):
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
         amendment = self.amendment
         if progress.seq != amendment.seq or amendment.progress.version != rulebook.measures_version:
-            # The ledger has gone on.
+            # The ledger has new entries.
             return None
         entry = Entry(self.user_id, amendment.seq + 1, None, now, amendment.body)
         after = copy_of(amendment.progress)
         after.stamp(entry.seq, now, amendment.body)
-        # Days that are empty now stay, so that their lines on the boards are written anew.
+        # Days that are empty now are kept, so that their lines on the boards are written again.
         for day in progress.board_days.keys() - after.board_days.keys():
             after.board_days[day] = BoardDay()
         if isinstance(amendment.body, Repointed):
@@ -275,10 +275,10 @@ class Amend(AmendLedger):
 
 
 class AwardMissing(AmendLedger):
-    """Award what a replay of the whole ledger up to entry `seq` found missing.
+    """Make the awards that a replay of the whole ledger up to entry `seq` found missing.
 
-    Only where nothing was recorded for the user since, and the same rules are in force: what is missing may be held,
-    or be another thing, then.
+    Only if nothing was recorded for the user since and the same rules are in force: otherwise the missing awards may be
+    held by now, or differ.
     """
 
     __slots__ = ("fingerprint", "missing", "notify", "seq")
@@ -297,12 +297,12 @@ class AwardMissing(AmendLedger):
 
 
 def next_entry(progress: Progress, body: EntryBody, now: int, event_id: str | None = None) -> Entry:
-    """The entry after the last one of a progress, which is stamped with it."""
+    """The entry after the last one of a progress; the progress gets its `seq`."""
     entry = Entry(progress.user_id, progress.seq + 1, event_id, now, body)
     progress.stamp(entry.seq, now, body)
     return entry
 
 
 def copy_of(progress: Progress) -> Progress:
-    """A progress of the same values, which changes of the other one do not reach."""
+    """An independent copy of a progress: changes of the original do not reach it."""
     return msgspec.json.decode(msgspec.json.encode(progress), type=Progress)

@@ -1,8 +1,8 @@
-"""The one writer of a process: makes entries of whatever has queued while the last commit ran.
+"""The one writer of a process: makes entries of all commands that queued while the last commit ran.
 
-Nobody waits for a timer: one command alone goes at once, a thousand at a time share one durable write. Each command is
-decided on its user's progress in memory, and the append decides whether that was the truth: who was refused is loaded
-and decided again.
+Nobody waits for a timer: one command alone is written at once, and a thousand simultaneous ones share one durable
+write. Each command is decided on its user's progress in memory, and the append checks that this was up to date: refused
+users are loaded and decided again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from laurels.errors import (
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 50
-# Seconds that a batch waits for projections while memory is full of users who need one.
+# Seconds that a batch waits for projections while memory is full of users with pending ones.
 LONGEST_WAIT = 1.0
 
 _DEAD = "This process can record nothing any more because of a fault of its own; its log has the cause. Restart it."
@@ -77,17 +77,17 @@ class Committer:
         self._expects_replays = False
         self.progress_lock = ProjectionSignals()
         self.stats = RecorderStats()
-        # When the store was asked for what is under way (seconds, monotonic); None between batches.
+        # When the running batch was sent to the store (seconds, monotonic); None between batches.
         self.asked_at: float | None = None
-        # Told of the entries that a commit has written.
+        # Called with the entries that a commit has written.
         self.on_commit: Observers[[Sequence[Entry]]] = Observers("entries")
         self.task = BackgroundTask("laurels-committer", self._turn, is_vital=True, on_death=self._die)
         self.task.start()
 
     def submit(self, commands: Iterable[Command[Any]]) -> None:
-        """Have commands carried out, in order.
+        """Queue commands to be carried out, in order.
 
-        Raises StoreUnavailable after `close`, and InternalFault when nothing will ever be committed again.
+        Raises StoreUnavailable after `close`, and InternalFault if nothing will ever be committed again.
         """
         if self.task.is_dead:
             raise InternalFault(_DEAD)
@@ -97,30 +97,30 @@ class Committer:
         self._arrived.set()
 
     def give_up(self, error: LaurelsError) -> None:
-        """Answer whoever waits with `error`. Of what a commit is busy with it is not known whether it will stand."""
+        """Answer all waiting callers with `error`. It is not known whether entries of the running commit will be
+        written."""
         commands, self._queue = self._queue, deque()
         for command in (*self._under_way, *commands):
             command.resolve(error)
 
     @property
     def queue_length(self) -> int:
-        """How many commands wait for the next commit."""
+        """The number of commands that wait for the next commit."""
         return len(self._queue)
 
     @property
     def uncommitted(self) -> set[str]:
-        """Users whose progress in memory is ahead of what the store has acknowledged."""
+        """Users whose progress in memory is ahead of the acknowledged state of the store."""
         return {command.user_id for command in self._under_way}
 
     async def close(self) -> None:
-        """Commit what was accepted, then stop. Later calls are refused."""
+        """Commit the accepted commands, then stop. Later calls are refused."""
         self._is_closing = True
         self._arrived.set()
         await self.task.wait()
 
     async def switch(self, rulebook: Rulebook) -> None:
-        """Go by what another rulebook says, from the next batch on. Events that wait and are of a type that it does
-        not have are refused."""
+        """Use another rulebook from the next batch on. Waiting events whose type it does not have are refused."""
         async with self.progress_lock.settled:
             is_folded_otherwise = rulebook.measures_version != self._rulebook.measures_version
             self._rulebook.become(rulebook)
@@ -142,7 +142,7 @@ class Committer:
                     self._cache.mark_pending(user_id)
 
     async def _turn(self) -> float | None:
-        """Commit one batch of what has queued; wait for the first command where nothing has."""
+        """Commit one batch of queued commands; wait for the first command if there are none."""
         if not self._queue:
             if self._is_closing:
                 return None
@@ -158,7 +158,7 @@ class Committer:
             try:
                 await self._commit_or_fail(batch)
             except BaseException:
-                # The task is at its end.
+                # The task has ended.
                 self._fail(batch, InternalFault(_DEAD))
                 raise
             finally:
@@ -172,16 +172,16 @@ class Committer:
         self.give_up(InternalFault(_DEAD))
 
     async def _wait_for_projections(self) -> None:
-        """Let the projector catch up a little, so that memory stays bounded; but go on without it if it cannot."""
+        """Let the projector catch up a little, so that memory stays bounded; but continue without it if it cannot."""
         self.progress_lock.projected.clear()
         self.progress_lock.crowded.set()
         await wait_at_most(self.progress_lock.projected, LONGEST_WAIT)
         self._cache.trim()
 
     async def _commit_or_fail(self, batch: list[Command[Any]]) -> None:
-        """Commit, or give each command of the batch the error that kept it out. Raises no Exception.
+        """Commit, or give each command of the batch its error. Raises no Exception.
 
-        A fault of ours is narrowed down by halves to the commands that cause it, so that the others are recorded.
+        A fault of ours is narrowed down by halving to the commands that cause it, so that the others are recorded.
         """
         try:
             await self._commit(batch)
@@ -197,7 +197,7 @@ class Committer:
             self._cache.drop({command.user_id for command in batch})
             left = [command for command in batch if command.is_open]
             if len(left) > 1:
-                # It may have come when the entries stood already: then they are found, and answered as they are.
+                # The fault may have come after the entries were written: then they are found, and answered as they are.
                 for command in left:
                     command.look_up()
                 await self._commit_or_fail(left[: len(left) // 2])
@@ -220,14 +220,14 @@ class Committer:
             command.resolve(error)
 
     async def _commit(self, batch: list[Command[Any]]) -> None:
-        # Users who are merged into others, by what is in memory. The next attempt asks the ledger again: no append
+        # Users merged into others, according to memory. The next attempt reads the ledger again, because no append
         # would find out that memory is wrong.
         closed: set[str] = set()
         for _ in range(ATTEMPTS):
             self.asked_at = monotonic()
             users = {command.user_id: None for command in batch}
-            # These may find that there is nothing to write, and then no append corrects it; nor may their ids be looked
-            # up too late: what was spent before need not be left.
+            # These may find that there is nothing to write, and then no append corrects it. Their ids must be looked up
+            # in time, too: a repeated spending would find its balance already spent.
             others = [command for command in batch if not isinstance(command, EventCommand)]
             doubted = {command.user_id for command in others}
             keys = {each.key for each in (batch if self._expects_replays or closed else others) if each.key}
@@ -240,8 +240,8 @@ class Committer:
             decided, merged = self._decide(batch, known, closed)
             entries = [entry for _, entry, is_new in decided if is_new and entry is not None]
             refused = await self._store.ledger.append(entries) if entries else frozenset[str]()
-            # Whatever an append refuses, or a look finds, says that events are being repeated: then looking first is
-            # cheaper. Where nothing is repeated there is nothing to look for, and an append would notice.
+            # A refused append or a successful lookup shows that events are being repeated: then looking first is
+            # cheaper. Without repetitions a lookup finds nothing, and an append would notice a repetition.
             self._expects_replays = found or bool(refused)
             self._cache.drop(refused)
             self._cache.weigh(users)
@@ -261,11 +261,11 @@ class Committer:
     def _decide(
         self, batch: list[Command[Any]], known: dict[tuple[str, str], Entry], closed: set[str]
     ) -> tuple[list[Decided], list[Command[Any]]]:
-        """Find or make the entry of each command; beside that, commands for users who were merged into others.
+        """Find or make the entry of each command. Also returns commands for users who were merged into others.
 
-        Even a replay is only answered after the append: what it repeats may stand in this same batch. For who was
-        merged nothing is recorded any more, but what is repeated is answered as it was; so it is looked up before
-        those who are `closed` are refused.
+        Even a replay is only answered after the append: the entry that it repeats may be in this same batch. Nothing is
+        recorded for merged users any more, but a repeated command gets its earlier answer; so it is looked up before
+        the commands of `closed` users are refused.
         """
         decided: list[Decided] = []
         merged: list[Command[Any]] = []
@@ -292,7 +292,7 @@ class Committer:
 
 
 def _refuse_deleted(batch: Iterable[Command[Any]], deleted: Collection[str]) -> list[Command[Any]]:
-    """Answer the commands of users who were deleted; the others."""
+    """Answer the commands of deleted users; return the others."""
     living: list[Command[Any]] = []
     for command in batch:
         if command.user_id in deleted:

@@ -1,6 +1,6 @@
-"""Commands that merge one user into another: each an entry at the end of one of the two ledgers.
+"""Commands that merge one user into another: each writes an entry at the end of one of the two ledgers.
 
-Their order is in `maintenance/merging.py`, what each entry holds in `domain/revisions/merging.py`.
+`maintenance/merging.py` has their order, `domain/revisions/merging.py` the contents of each entry.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from laurels.errors import LaurelsError
 
 
 class MergeEvent(EventCommand[Recorded]):
-    """Record an event of another user as one of this one. `offset` and `grace` say on which local day it happened;
-    for `points`, `currencies`, `rules` and `pays` see `merge_event`."""
+    """Record an event of another user as one of this one. `offset` and `grace` determine its local day; for `points`,
+    `currencies`, `rules` and `pays` see `merge_event`."""
 
     __slots__ = ("currencies", "grace", "offset", "pays", "points", "rules")
 
@@ -87,7 +87,7 @@ class MergeEvent(EventCommand[Recorded]):
 
 
 class CloseLedger(AmendLedger):
-    """Write the last entry of a user's ledger, where nothing was recorded for them since entry `seq`."""
+    """Write the last entry of a user's ledger, if nothing was recorded for them since entry `seq`."""
 
     __slots__ = ("caller", "into", "reason", "seq")
 
@@ -106,7 +106,7 @@ class CloseLedger(AmendLedger):
 
 
 class MergeStep(AmendLedger, ABC):
-    """Write an entry of a merge into the user `into`, unless it stands."""
+    """Write an entry of a merge into the user `into`, unless it is there already."""
 
     __slots__ = ("account", "caller", "reason")
 
@@ -122,11 +122,11 @@ class MergeStep(AmendLedger, ABC):
 
     @abstractmethod
     def body(self, progress: Progress, rulebook: Rulebook) -> EntryBody | None:
-        """What is to be written; the progress has moved on then."""
+        """The body to write; this advances the progress."""
 
 
 class BeginMerge(MergeStep):
-    """Announce a merge, with what holds before its first event."""
+    """Announce a merge, with the state that holds before its first event."""
 
     __slots__ = ()
 
@@ -135,7 +135,7 @@ class BeginMerge(MergeStep):
 
 
 class WithdrawMerge(MergeStep):
-    """Say of a merge that was announced that nothing comes of it."""
+    """Record that an announced merge will not take place."""
 
     __slots__ = ()
 
@@ -144,7 +144,7 @@ class WithdrawMerge(MergeStep):
 
 
 class MergeMigration(MergeStep):
-    """Take over what another system had stored of the user who is merged, under its `origin`."""
+    """Take over the stored data of another system about the merged user, under its `origin`."""
 
     __slots__ = ("origin",)
 
@@ -159,7 +159,7 @@ class MergeMigration(MergeStep):
 
 
 class FinishMerge(MergeStep):
-    """Say that all is moved, with the badges that no event brought."""
+    """Record that everything was moved, with the badges that no event brought."""
 
     __slots__ = ()
 

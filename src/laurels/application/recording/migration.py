@@ -1,6 +1,6 @@
-"""Taking over what another system recorded, through the same committer as everything else.
+"""Takes over the records of another system, through the same committer as everything else.
 
-Events come first, a user's own entry after all of theirs; both may be handed in again and are written once.
+Events come first, then the user's own entry. Both may be submitted again and are written once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from laurels.errors import LaurelsError
 async def migrate_events(recorder: Recorder, given: Sequence[GivenEvent]) -> list[Recorded | Differing | LaurelsError]:
     """Record events with their dates and points, in order; one result each.
 
-    As `Recorder.record_many` gives them, but for Differing: what stands under the id of an event that has changed.
+    Results are those of `Recorder.record_many`, and Differing: the existing entry of an event whose content has
+    changed.
     """
     now = recorder.clock()
     prepared: list[MigrateEvent | LaurelsError] = []
@@ -39,7 +40,7 @@ async def migrate_events(recorder: Recorder, given: Sequence[GivenEvent]) -> lis
 
 
 async def migrate_users(recorder: Recorder, given: Sequence[GivenUser]) -> list[Migrated | LaurelsError]:
-    """Take users over after their events; one result each."""
+    """Take over users after their events; one result each."""
     prepared: list[MigrateUser | LaurelsError] = []
     for one in given:
         try:

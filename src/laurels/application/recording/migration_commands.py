@@ -1,4 +1,4 @@
-"""Commands that take over what another system recorded: its events with their points, then what it stored of a user."""
+"""Commands that take over the records of another system: its events with their points, then its data of a user."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from laurels.errors import EventConflict, LaurelsError
 
 
 class Differing(Struct, frozen=True):
-    """An event of another system that stands in the ledger with other content, and stays so."""
+    """An event of another system that is in the ledger with different content, and stays so."""
 
     body: EventRecorded
 
 
 class GivenEvent(Struct, frozen=True):
-    """An event of another system: the points that it paid, and the badges it holds of the user with their points."""
+    """An event of another system: its points there, and the user's badges that it brought, with their points."""
 
     event: LearningEvent
     points: int
@@ -31,7 +31,7 @@ class GivenEvent(Struct, frozen=True):
 
 
 class GivenUser(Struct, frozen=True, kw_only=True):
-    """What another system stored of a user; see `UserMigrated` and `domain.migration.migrate_user`."""
+    """The data of a user in another system; see `UserMigrated` and `domain.migration.migrate_user`."""
 
     user_id: str
     origin: str
@@ -45,9 +45,9 @@ class GivenUser(Struct, frozen=True, kw_only=True):
 
 
 class Migrated(Struct, frozen=True):
-    """A user who is taken over. `entry` is None where there was nothing to write; `is_first`: they were not before.
+    """A user who was taken over. `entry` is None if there was nothing to write; `is_first`: this is the first time.
 
-    `difference`: what the stored total has more than its events and badges, kept or not.
+    `difference`: how much the stored total exceeds its events and badges, whether or not it was kept.
     """
 
     entry: Entry | None
@@ -56,7 +56,7 @@ class Migrated(Struct, frozen=True):
 
 
 class MigrateEvent(EventCommand[Recorded | Differing]):
-    """Record an event of another system with the points that it paid there."""
+    """Record an event of another system with its points there."""
 
     __slots__ = ("given",)
 
@@ -81,19 +81,19 @@ class MigrateEvent(EventCommand[Recorded | Differing]):
 
 
 class MigrateUser(Command[Migrated]):
-    """Take over what another system stored of a user, after their events."""
+    """Take over the data of a user in another system, after their events."""
 
     __slots__ = ("_difference", "_is_first", "given")
 
     def __init__(self, given: GivenUser) -> None:
-        # What is decided follows from the progress alone, which knows what was taken over.
+        # The decision depends on the progress alone, which knows what was taken over.
         super().__init__(given.user_id, None)
         self.given = given
         self._is_first = True
         self._difference = 0
 
     def decide(self, progress: Progress, rulebook: Rulebook, now: int) -> Entry | None:
-        """The entry of what is not taken over yet; None where all of it is."""
+        """The entry for the data that was not taken over yet; None if all of it was."""
         given = self.given
         self._is_first = given.origin not in progress.migrated
         self._difference = difference_of(progress, given.stored_total, given.event_points, given.pays)
@@ -111,7 +111,8 @@ class MigrateUser(Command[Migrated]):
         )
         if body is None:
             return None
-        # The origin is an event id, so that no two processes take a user over; corrections are told apart by place.
+        # The origin is an event id, so that no two processes take over the same user; corrections are distinguished by
+        # place.
         event_id = given.origin if self._is_first else f"{given.origin}:{progress.seq + 1}"
         entry = next_entry(progress, body, now, event_id)
         progress.migrate(body)

@@ -1,4 +1,7 @@
-"""Users whose changes are not projected yet, and which days of their boards these changes touched."""
+"""Users with changes that are not projected yet, and the days of their boards that these changes touched.
+
+A user who changes often is projected once per interval, not once per event.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,11 @@ from laurels.domain.rules.rulebook import Rulebook
 
 
 class PendingProjections:
-    """Board days by user id, in the order in which the users came to wait."""
+    """Board days by user id, in the order in which the users were added."""
 
     def __init__(self) -> None:
         self._days: dict[str, set[int]] = {}
-        # When the first of those who wait began to (seconds, monotonic).
+        # When the longest waiting user was added (seconds, monotonic).
         self.since: float | None = None
 
     def __contains__(self, user_id: object) -> bool:
@@ -36,11 +39,11 @@ class PendingProjections:
         return len(self._days)
 
     def users(self) -> list[str]:
-        """Those who wait."""
+        """The waiting users."""
         return list(self._days)
 
     def add(self, user_id: str, days: Iterable[int]) -> None:
-        """Have a user wait, whose boards of some days are to be written."""
+        """Add a user, whose boards of some days must be written."""
         if self.since is None or not self._days:
             self.since = monotonic()
         touched = self._days.get(user_id)
@@ -50,18 +53,18 @@ class PendingProjections:
             touched.update(days)
 
     def discard(self, user_id: str) -> None:
-        """Have a user wait no more."""
+        """Remove a user."""
         self._days.pop(user_id, None)
 
     def take(self, limit: int) -> list[tuple[str, set[int]]]:
-        """Up to `limit` users who waited longest; they wait no more."""
+        """Remove and return up to `limit` users who waited longest."""
         taken = list(islice(self._days.items(), limit))
         for user_id, _ in taken:
             del self._days[user_id]
         return taken
 
     def take_since(self) -> float | None:
-        """`since`, which is of those from now on who come to wait later."""
+        """Return `since`, and from now on let it apply to users who are added later."""
         since, self.since = self.since, None
         return since
 
@@ -79,5 +82,5 @@ def days_touched(progress: Progress, entry: Entry, rulebook: Rulebook) -> Iterab
         return ()
     if is_revision(entry) or isinstance(body, MergedFrom | MergedInto):
         return progress.board_days
-    # Changes the all-time board alone, and that one goes with any day.
+    # Changes the all-time board alone, and that one is written with any day.
     return islice(progress.board_days, 1)

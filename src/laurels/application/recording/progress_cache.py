@@ -1,7 +1,7 @@
 """The progress of the users who are writing now, each folded up to the end of the ledger.
 
-A cached progress is stale whenever another process wrote; `refresh` brings what was missed in, so that a
-fold starts from the truth far more often than `append` has to refuse it.
+A cached progress is stale once another process wrote. `refresh` reads the missed entries, so that a fold usually starts
+from the true state and `append` rarely has to refuse it.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 
 _encode = msgspec.json.Encoder().encode
-# How many users that wait for their projection one `trim` looks at, before it leaves the rest to the next one.
+# How many users with pending projections one `trim` examines before it leaves the rest to the next one.
 PASSED_OVER = 1_000
 
 
 class Refreshed(NamedTuple):
-    """The entries behind known event ids, and those of the users who are deleted and so not in the cache."""
+    """The entries behind known event ids, and the given users who are deleted and therefore not in the cache."""
 
     known: dict[tuple[str, str], Entry]
     deleted: Collection[str]
 
 
 class _Cached:
-    """A progress, the store's mark when it was last known complete, and what was last found that it weighs."""
+    """A progress, the store's mark when it was last known to be complete, and its last measured weight."""
 
     __slots__ = ("mark", "progress", "weight")
 
@@ -56,7 +56,7 @@ class ProgressCache:
         self._rulebook = rulebook
         self._limit = limit
         self._items: OrderedDict[str, _Cached] = OrderedDict()
-        # What is held now, in objects.
+        # The present weight, in objects.
         self.weight = 0
         self.pending = PendingProjections()
 
@@ -65,8 +65,8 @@ class ProgressCache:
     ) -> Refreshed:
         """Bring users' progress to the end of the ledger.
 
-        Of users in `doubted` the ledger is asked even where the mark gives no reason to: what is decided on
-        their progress is not put to the test by an append.
+        For users in `doubted` the ledger is read even if the mark gives no reason to: decisions on their progress are
+        not checked by an append.
         """
         mark = self._store.mark
         known_seqs: dict[str, int | None] = {}
@@ -91,8 +91,8 @@ class ProgressCache:
         return Refreshed(known, deleted)
 
     async def _refold(self, found: Loaded) -> None:
-        """Where later entries take something back, have the progress up to the last of them in the place of what is
-        known, and only what comes after it as later."""
+        """If later entries take something back, replace the known progress by one up to the last of them, and keep only
+        the entries after it as later."""
         for user_id, entries in found.later.items():
             last = last_revision(entries)
             if last:
@@ -133,11 +133,11 @@ class ProgressCache:
         return cached.progress if cached is not None and cached.progress.seq else None
 
     def touch(self, progress: Progress, entry: Entry) -> None:
-        """Note that an entry was folded in and waits to be projected."""
+        """Note that an entry was folded and waits to be projected."""
         self.pending.add(entry.user_id, days_touched(progress, entry, self._rulebook))
 
     def mark_pending(self, user_id: str) -> None:
-        """Have a user projected again whose projection may lack what another process wrote."""
+        """Project a user again whose projection may lack entries of another process."""
         self.pending.add(user_id, self._items[user_id].progress.board_days)
 
     def take_pending(self, limit: int) -> list[tuple[Progress, set[int]]]:
@@ -146,14 +146,14 @@ class ProgressCache:
         return [(self._items[user_id].progress, days) for user_id, days in self.pending.take(limit)]
 
     def give_back(self, taken: Iterable[tuple[Progress, set[int]]]) -> None:
-        """Have users wait again whose projection failed, unless they were dropped meanwhile."""
+        """Mark users as pending again after their projection failed, unless they were dropped in the meantime."""
         for progress, days in taken:
             cached = self._items.get(progress.user_id)
             if cached is not None and cached.progress is progress:
                 self.pending.add(progress.user_id, days)
 
     def drop(self, user_ids: Iterable[str]) -> None:
-        """Forget users: what was folded for them was not written, or is not known to be."""
+        """Forget users: their folded entries were not written, or are not known to be."""
         for user_id in user_ids:
             cached = self._items.pop(user_id, None)
             if cached is not None:
@@ -161,7 +161,7 @@ class ProgressCache:
                 self.pending.discard(user_id)
 
     def clear(self) -> list[str]:
-        """Forget everybody; those of them who wait for their projection."""
+        """Forget all users; return those with a pending projection."""
         waiting = self.pending.users()
         self.drop(list(self._items))
         return waiting
@@ -178,7 +178,7 @@ class ProgressCache:
                 self.drop((user_id,))
 
     def weigh(self, user_ids: Iterable[str]) -> None:
-        """Take the present weight of users into account."""
+        """Update the weights of users."""
         for user_id in user_ids:
             cached = self._items.get(user_id)
             if cached is not None:
@@ -194,12 +194,12 @@ class ProgressCache:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether users who wait for their projection, and so cannot be forgotten, have gone well past the bound."""
+        """Whether users with pending projections, who cannot be forgotten, exceed the bound by far."""
         return self.weight > self._limit + self._limit // 4
 
 
 def _weight_of(progress: Progress) -> int:
-    """Roughly how many small objects it holds."""
+    """The approximate number of small objects that it holds."""
     paid = sum(map(len, progress.paid.values())) + sum(map(len, progress.paid_at.values()))
     own = len(progress.languages) + (len(_encode(progress.preferences)) // 6 if progress.preferences else 0)
     return (

@@ -1,4 +1,4 @@
-"""What the recorder and the projector of one process tell each other."""
+"""Signals between the recorder and the projector of one process."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 
 
 class ProjectionSignals:
-    """`settled` is held while progress in memory is ahead of the ledger: who takes it sees committed progress only.
+    """`settled` is held while progress in memory is ahead of the ledger: its holder sees committed progress only.
 
-    The recorder sets `committed` after each commit, and `crowded` when memory is full of users who wait for their
-    projection; the projector sets `projected` when some of them can be forgotten again.
+    The recorder sets `committed` after each commit, and `crowded` when memory is full of users with pending
+    projections; the projector sets `projected` when some of them can be forgotten again.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """Keeps the projections close behind the ledger: snapshots, cards and boards.
 
-Works behind the acknowledgement. Changes of one user within an interval are written once; whatever a process
-left behind when it died is found again in the ledger.
+It works behind the acknowledgement. Several changes of one user within an interval are written once; changes that a
+dead process left behind are found again in the ledger.
 """
 
 from __future__ import annotations
@@ -28,19 +28,21 @@ from laurels.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
-# Users per write: small enough that the committer never waits long for its turn. Where very many wait, more at a
-# time: users share the pages of tables and indexes, and each write puts down every page that it touches.
+# Users per write: small enough that the committer never waits long for its turn. If very many users wait, a write takes
+# more: users share the pages of tables and indexes, and each write saves every page that it touches.
 CHUNK = 100
 # Seconds between looks for users that another process left behind.
 CATCH_UP_EVERY = 30.0
-# How old, in milliseconds, an entry must be before another process's projection of it is not waited for.
+# Milliseconds that another process has to project its own entry; after that this one does it.
 GRACE_MS = 20_000
 
 
 class Projector:
-    """Projects what the recorder commits every `interval` seconds, and what others left behind now and then.
+    """Projects the recorder's commits every `interval` seconds, and now and then those that other processes left
+    behind.
 
-    `progress_lock` are those of the recorder that fills the same cache, `batch` the most users that one write takes.
+    `progress_lock` is that of the recorder that fills the same cache; `batch` is the maximum number of users in one
+    write.
     """
 
     def __init__(
@@ -89,15 +91,15 @@ class Projector:
 
     @property
     def behind_seconds(self) -> float:
-        """How long the oldest change that this process committed has waited for its projection; 0 where none does."""
+        """How long the oldest commit of this process has waited for its projection, in seconds; 0 if none waits."""
         since = self._flushing_since
         if since is None and self._cache.pending:
             since = self._cache.pending.since
         return 0.0 if since is None else max(0.0, monotonic() - since)
 
     async def _flush(self) -> None:
-        # Those who wait now, and no more: under load others come as fast as these go, and a flush that never
-        # ends projects a user again for each of their events.
+        # Only the users who wait now: under load new ones arrive as fast as these leave, and an endless flush would
+        # project a user again for each of their events.
         waiting = len(self._cache.pending)
         chunk = min(max(CHUNK, waiting * self._batch // 10_000), self._batch)
         horizon = await self._keeper.horizon()
@@ -115,8 +117,8 @@ class Projector:
             self._progress_lock.projected.set()
 
     def _write(self, taken: list[tuple[Progress, set[int]]], horizon: Horizon) -> Awaitable[None]:
-        """Begin to write what was taken. A user whose projection cannot be made is left out: the ledger shows that they
-        are behind, so each `catch_up` tries them again."""
+        """Begin to write the given users. A user whose projection cannot be made is left out: the ledger shows that
+        they are behind, so each `catch_up` tries them again."""
         projections: list[Projection] = []
         cards: list[Card] = []
         for progress, touched in taken:
@@ -131,21 +133,21 @@ class Projector:
         return self._store.snapshots.project(projections, cards=cards)
 
     async def catch_up(self, *, before: int) -> None:
-        """Project users of whom entries recorded before an instant are not projected, whoever wrote them.
+        """Project users with unprojected entries that any process recorded before an instant.
 
         Raises StoreError.
         """
         await self.flush()
         while users := await self._store.snapshots.behind(CHUNK, before=before):
             async with self._progress_lock.settled:
-                # All of what was left behind may be more than memory holds.
+                # All users left behind together may exceed memory.
                 self._cache.trim()
                 deleted = (await self._cache.refresh(users, (), doubted=users)).deleted
                 for user_id in users:
                     if user_id not in deleted:
                         self._cache.mark_pending(user_id)
             if deleted:
-                # Written at the instant of their deletion by a process that did not live to notice.
+                # Written at the instant of their deletion by a process that died before it noticed.
                 await self._store.tombstones.purge(deleted)
             await self.flush()
 
@@ -163,20 +165,21 @@ class Projector:
             logger.warning("projections could not be brought up to date: %s", error)
 
     async def _turn(self) -> float:
-        """Wait until there is something to project, or another process may have left something behind; project it."""
+        """Wait until there is something to project, or another process may have left something behind; then project
+        it."""
         if not self._is_due and not self._cache.pending:
             self._progress_lock.committed.clear()
             # The first commit after a quiet time is projected at once.
             await self._wait_for_work()
         self._progress_lock.crowded.clear()
         if self._is_due:
-            # At the start everything that was left behind; later what others should long have projected.
+            # At the start everything left behind; later only changes that others should have projected long ago.
             grace = 0 if self._caught_up_at == float("-inf") else GRACE_MS
             await self.catch_up(before=self._clock() - grace)
             self._caught_up_at = monotonic()
         started = monotonic()
         await self.flush()
-        # Under a load that dirties thousands of users an interval, leave most of the time to the committer.
+        # Under a load that changes thousands of users per interval, leave most of the time to the committer.
         await self._rest(max(self._interval, 3 * (monotonic() - started)))
         return 0
 

@@ -1,4 +1,7 @@
-"""The way into the ledger for callers: checks what they ask for, has it committed, and waits for the answer."""
+"""The way into the ledger for callers: checks their requests, commits them, and waits for the results.
+
+Invalid requests are refused here, before they reach the committer.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from laurels.errors import LaurelsError
 T = TypeVar("T")
 
 BATCH = 1_000
-# Seconds that events are checked before others get their turn, and how many between two looks at the clock.
+# Seconds of checking events before other tasks get their turn, and the number of events between two looks at the clock.
 _TURN = 0.005
 _STEP = 16
 
@@ -30,8 +33,8 @@ _STEP = 16
 class Recorder:
     """Records events and profile changes through one store.
 
-    `batch` is the most that one commit takes: a larger one costs the store less for each entry, and those who wait for
-    it more. `on_outage`: see `Committer`.
+    `batch` is the maximum size of a commit: larger commits cost the store less per entry, but callers wait longer.
+    `on_outage`: see `Committer`.
     """
 
     def __init__(
@@ -53,14 +56,14 @@ class Recorder:
     async def record_many(
         self, events: Sequence[LearningEvent], *, earliest: int, is_imported: bool = False
     ) -> list[Recorded | LaurelsError]:
-        """Record events in order; one result each, an error where an event could not be recorded.
+        """Record events in order; one result each, an error if an event could not be recorded.
 
-        An event whose result is a Recorded survives the death of this process. After StoreUnavailable it is not
-        known whether it does: repeating it with its id settles that. `earliest` (milliseconds) is how far back
-        a timestamp may lie. `is_imported`: see `EventRecorded`.
+        A Recorded event survives the death of this process. After StoreUnavailable it is not known whether the event
+        was recorded: repeating it with its id settles that. `earliest` (milliseconds) is how far back a timestamp may
+        lie. `is_imported`: see `EventRecorded`.
         """
         if is_imported:
-            # Without a pause in between: the events of two calls are then recorded in the order of the calls.
+            # No pause in between: so the events of two calls are recorded in the order of the calls.
             return await self.carry_out(self.prepare(events, earliest=earliest, is_imported=True))
         return await self.carry_out(await self.prepare_many(events, earliest=earliest))
 
@@ -72,9 +75,9 @@ class Recorder:
         arrivals: Sequence[int] | None = None,
         is_imported: bool = False,
     ) -> list[RecordEvent | LaurelsError]:
-        """Check events, and make a command of each that passes, which `carry_out` or the committer then takes.
+        """Check events, and make a command of each valid one, for `carry_out` or the committer.
 
-        `arrivals` (milliseconds) tells of each event when it arrived, where that was not just now.
+        `arrivals` (milliseconds) are the arrival times of the events, if that is not now.
         """
         prepared: list[RecordEvent | LaurelsError] = []
         now = self.clock()
@@ -94,7 +97,7 @@ class Recorder:
     async def prepare_many(
         self, events: Sequence[LearningEvent], *, earliest: int, arrived_at: int | None = None
     ) -> list[RecordEvent | LaurelsError]:
-        """The same for events that all arrived at one instant; others get their turn meanwhile."""
+        """The same for events that all arrived at one instant; other tasks get their turn in between."""
         prepared: list[RecordEvent | LaurelsError] = []
         until = monotonic() + _TURN
         for start in range(0, len(events), _STEP):
@@ -107,25 +110,25 @@ class Recorder:
         return prepared
 
     async def carry_out(self, prepared: Sequence[Command[T] | LaurelsError]) -> list[T | LaurelsError]:
-        """Carry out commands in order; one result each, in the place of an error the error itself."""
+        """Carry out commands in order; one result each, for an error the error itself."""
         self.committer.submit([each for each in prepared if isinstance(each, Command)])
         return [await each.answer if isinstance(each, Command) else each for each in prepared]
 
     async def change_profile(self, user_id: str, changes: Mapping[str, Any]) -> Progress:
-        """Set profile fields by wire name (`displayName`, `photoURL`, `timeZone`, `preferences`) and return the
-        user's progress after it. An unknown user comes into being. Raises InvalidProfile or StoreError."""
+        """Set profile fields by wire name (`displayName`, `photoURL`, `timeZone`, `preferences`) and return the user's
+        progress after it. An unknown user is created. Raises InvalidProfile or StoreError."""
         check_profile(user_id, changes)
         return await self._change(user_id, changes)
 
     async def suspend(self, user_id: str, *, is_suspended: bool) -> Progress:
-        """Take a user off all boards, or let them back; their profile has no say in it.
+        """Take a user off all boards, or let them back; the user's profile cannot override it.
 
         Raises UserDeleted or StoreError.
         """
         return await self._change(user_id, {"suspended": is_suspended})
 
     async def amend(self, amendment: Amendment) -> bool:
-        """Write an entry that was decided on a whole ledger; False where that has gone on since, and nothing is
+        """Write an entry that was decided on a whole ledger; False if the ledger has new entries, and then nothing is
         written. Raises UserDeleted or StoreError."""
         [result] = await self.carry_out([Amend(amendment)])
         if isinstance(result, LaurelsError):
@@ -139,5 +142,5 @@ class Recorder:
         return result
 
     async def close(self) -> None:
-        """Commit what was accepted, then stop. Later calls are refused."""
+        """Commit the accepted commands, then stop. Later calls are refused."""
         await self.committer.close()

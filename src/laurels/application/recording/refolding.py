@@ -1,6 +1,6 @@
-"""A progress folded from the start, which a revision asks for: what it takes back has never been folded in then.
+"""A progress folded from the start, as a revision requires: entries that it takes back are never folded in.
 
-Reads the ledger page by page, twice: what is taken back is known at the end of it only.
+Reads the ledger page by page, twice: only its end says which entries are taken back.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from laurels.domain.rules.rulebook import Rulebook
 
 
 def last_revision(entries: Sequence[Entry]) -> int:
-    """The `seq` of the last entry that takes something back; 0 where none does."""
+    """The `seq` of the last entry that takes something back; 0 if there is none."""
     return next((entry.seq for entry in reversed(entries) if is_revision(entry)), 0)
 
 
@@ -35,7 +35,7 @@ async def ledger_of(store: Store, user_id: str, until: int | None = None) -> Asy
 
 
 async def revisions_of(store: Store, user_id: str, until: int) -> Revisions:
-    """What the entries up to `until` have taken back."""
+    """The revisions made by the entries up to `until`."""
     seen = Revisions()
     async for entry in ledger_of(store, user_id, until):
         seen.see(entry)
@@ -45,7 +45,7 @@ async def revisions_of(store: Store, user_id: str, until: int) -> Revisions:
 async def refold(
     store: Store, rulebook: Rulebook, user_id: str, until: int, *, revisions: Revisions | None = None
 ) -> Progress:
-    """The progress after entry `until`, from the first entry on. `revisions`: what is taken back, where it is known."""
+    """The progress after entry `until`, folded from the first entry. `revisions`: those up to `until`, if known."""
     if revisions is None:
         revisions = await revisions_of(store, user_id, until)
     rulebook = rulebook.view()

@@ -14,8 +14,8 @@ from laurels.errors import LaurelsError, RepairRefused, UnknownUser
 
 
 class Repaired(Struct, frozen=True):
-    """A repair that stands, what its longer streak brought, and a copy of the progress after it. `is_replay`: it stood
-    before, and nothing was changed."""
+    """A repair in the ledger, the rewards of its longer streak, and a copy of the progress after it. `is_replay`: it
+    was there before, and nothing was changed."""
 
     repair: Repair
     awards: list[Award]
@@ -24,7 +24,7 @@ class Repaired(Struct, frozen=True):
 
 
 class RepairStreak(Command[Repaired]):
-    """Repair the missed day `day` of a user, unless that is done."""
+    """Repair the missed day `day` of a user, unless it is repaired already."""
 
     __slots__ = ("_done", "_refused", "caller", "day", "reason")
 

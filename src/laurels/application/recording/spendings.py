@@ -1,7 +1,7 @@
-"""Spending of currencies: an entry at the end of a user's ledger, where enough is left.
+"""Spending of currencies: an entry at the end of a user's ledger, if the balance is large enough.
 
-Decided on the user's progress at the end of the ledger, and written by the append that refuses whatever another writer
-came before: so two at once never spend the same. An id of the caller's makes it safe to ask again.
+It is decided on the user's progress at the end of the ledger. The append refuses it if another writer wrote first, so
+two simultaneous spendings never use the same amount. With an id from the caller a repetition is safe.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from laurels.errors import BalanceTooLow, InvalidInput, LaurelsError, SpendingCo
 from laurels.shapes import Fault, faults_of, unknown_name
 
 MOST = 1_000_000_000
-"""The largest amount that is spent at once."""
+"""The maximum amount of one spending."""
 
 # Spendings are found by their ids in the ledger, as events are. No id of a caller begins with a space (`check_id`): so
 # nobody records an event under the id of a spending to come, which would then be refused for ever.
@@ -32,7 +32,8 @@ _MARK = " spending:"
 
 
 class Spending(Struct, frozen=True):
-    """A spending that stands, and the progress after it. `is_replay`: it stood before, and nothing was changed."""
+    """A spending in the ledger, and the progress after it. `is_replay`: it was there before, and nothing was
+    changed."""
 
     entry: Entry
     progress: Progress
@@ -40,7 +41,7 @@ class Spending(Struct, frozen=True):
 
     @property
     def body(self) -> CurrencySpent:
-        """What was spent."""
+        """The spent amount, with its details."""
         assert isinstance(self.entry.body, CurrencySpent)  # noqa: S101  only spendings make one
         return self.entry.body
 
@@ -107,7 +108,7 @@ class Spend(Command[tuple[Entry, bool]]):
 
 
 class Spendings:
-    """Spends through one recorder. `caller` names who asked, where that is known."""
+    """Spends through one recorder. `caller` names the requester, if known."""
 
     def __init__(
         self, rulebook: Rulebook, recorder: Recorder, progress_of: Callable[[str], Awaitable[Progress]]
@@ -133,7 +134,7 @@ class Spendings:
         faults = self.faults_of(
             {"userId": user_id, "currency": currency, "amount": amount, "reason": reason, "spendingId": spending_id}
         )
-        # Of a currency that the rulebook no longer has a spending may stand, and be asked for again.
+        # A currency that the rulebook no longer has may have an earlier spending, and its repetition must be answered.
         if any(name != "currency" for name, _ in faults):
             raise InvalidInput.of(faults)
         wanted = Spend(user_id, currency, amount, reason=reason, spending_id=spending_id, caller=caller)
@@ -144,8 +145,7 @@ class Spendings:
         return Spending(entry, await self._progress_of(user_id), is_replay=not is_new)
 
     def faults_of(self, values: Mapping[str, Any]) -> list[Fault]:
-        """What is wrong with what was asked for, by wire name: `userId`, `currency`, `amount`, `reason` and
-        `spendingId`."""
+        """The faults of a request, by wire name: `userId`, `currency`, `amount`, `reason` and `spendingId`."""
         checks: dict[str, Callable[[Any], object]] = {
             "userId": lambda user_id: check_id(user_id, "userId", InvalidInput),
             "currency": self._check_currency,

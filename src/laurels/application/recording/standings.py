@@ -1,4 +1,4 @@
-"""From a user's progress to their lines on the boards.
+"""Computes a user's lines on the boards from their progress.
 
 A standing is computed whole from the progress, never added to: writing it twice, late or again after a crash
 leaves the same line.
@@ -23,13 +23,13 @@ from laurels.domain.rules.rulebook import Rulebook
 
 _ALL_KEPT = Horizon()
 _ALL_TIME = period_name(Timeframe.ALL_TIME, 1)
-# Days held for each one that is asked for, up to which walking along all of them is the shorter way: a month has
-# about that many.
+# The number of stored days per requested day up to which it is quicker to go through all of them: a month has about
+# that many.
 _FEW_DAYS = 8
 
 
 class _Period(NamedTuple):
-    """A board's name, its first day, and the days that it covers; None for all of them."""
+    """A board's name, its first day, and the days that it covers; None for all days."""
 
     name: str
     timeframe: Timeframe
@@ -69,7 +69,7 @@ def _standings_of(
     found: dict[str, Standing] = {}
     for name, (points, events, reached_at) in _sums(board_days, touched, horizon).items():
         if name == _ALL_TIME:
-            # Some of it may belong to no day.
+            # Some points may belong to no day.
             found[name] = _line(progress, progress.total_points, progress.events, reached_at, is_shown=True)
         else:
             found[name] = _sum_line(progress, points, events, reached_at)
@@ -104,7 +104,7 @@ _Sum = tuple[int, int, int]
 
 
 def _sums(held: Mapping[int, BoardDay], touched: Collection[int], horizon: Horizon) -> Mapping[str, _Sum]:
-    """What the days hold together in each of the kept periods that some of them touch, by its name."""
+    """The sums of the days in each kept period that some of them touch, by its name."""
     if touched == held.keys():
         # All of them, as in an import: one walk finds the periods and sums them up.
         whole: dict[str, _Sum] = {}
@@ -130,7 +130,7 @@ def _sums(held: Mapping[int, BoardDay], touched: Collection[int], horizon: Horiz
     }
     if len(held) > _FEW_DAYS * len(touched):
         return {name: _sum(held, held if days is None else days) for name, days in periods.items()}
-    # Most of the days are asked for: one walk along them finds all their periods.
+    # Most of the days are requested: one pass over them finds all their periods.
     sums = {name: [0, 0, 0] for name in periods}
     for day, each in held.items():
         points, events, reached_at = each.points, each.events, each.reached_at
@@ -155,7 +155,7 @@ def _sum(held: Mapping[int, BoardDay], days: Iterable[int]) -> _Sum:
 
 
 def _sum_line(progress: Progress, points: int, events: int, reached_at: int) -> Standing:
-    # Without points and events there is nothing to show: what stood on these days was taken back.
+    # Without points and events there is nothing to show: the entries of these days were taken back.
     is_shown = bool(points or events or reached_at)
     if progress.visibility is Visibility.PUBLIC and not progress.is_suspended:
         # Nearly always, and there are many lines.

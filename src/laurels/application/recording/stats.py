@@ -1,4 +1,4 @@
-"""What a process has done so far, in plain numbers: cheap to keep, read by whoever shows them."""
+"""The counters of a process since its start, in plain numbers: cheap to keep, and read by metrics and pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MINUTE = 60
 
 
 class Histogram:
-    """How often a value fell between two bounds. `counts` has one more number than `bounds`, for what lies beyond the
+    """How often a value fell between two bounds. `counts` has one more number than `bounds`, for values beyond the
     last; a value equal to a bound counts below it."""
 
     __slots__ = ("bounds", "counts", "total")
@@ -29,14 +29,14 @@ class Histogram:
         self.total = 0.0
 
     def observe(self, value: float) -> None:
-        """Count a value in."""
+        """Count a value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
 
 class RecorderStats:
-    """What one recorder has done. The events only grow; those that were queued are recorded later, and count then,
-    too. `is_store_away`: the last commit found the store unavailable."""
+    """The counters of one recorder. The event counters only grow; queued events are recorded later, and count again
+    then. `is_store_away`: the last commit found the store unavailable."""
 
     __slots__ = (
         "_by_second",
@@ -65,15 +65,16 @@ class RecorderStats:
         self.commit_seconds = Histogram(SECONDS)
         self.commits_failed = 0
         self.is_store_away = False
-        # What was recorded up to the end of each of the last seconds with a commit: full, it reaches beyond a minute.
+        # The total of recorded events at the end of each of the last seconds with a commit: when full, it covers over a
+        # minute.
         self._by_second: deque[tuple[int, int]] = deque(maxlen=_MINUTE + 2)
-        # Told of the size and the seconds of each commit.
+        # Called with the size and the seconds of each commit.
         self.on_committed: Observers[[int, float]] = Observers("commits")
-        # Told what a commit failed by, and of a fault the name of the command that met it.
+        # Called with the error of a failed commit and, for a fault, the name of the command that met it.
         self.on_failed: Observers[[Exception, str]] = Observers("failed commits")
 
     def answered(self, result: object) -> None:
-        """Count in what became of an event; other results count for nothing."""
+        """Count the result of an event; other results are ignored."""
         if isinstance(result, Recorded):
             if result.is_replay:
                 self.replayed += 1
@@ -91,7 +92,7 @@ class RecorderStats:
         return self.recorded - max((recorded for second, recorded in self._by_second if second < begin), default=0)
 
     def committed(self, size: int, seconds: float) -> None:
-        """Count a commit in that took so many commands and so long."""
+        """Count a commit of this many commands and seconds."""
         self.commit_size.observe(size)
         self.commit_seconds.observe(seconds)
         second = int(monotonic())

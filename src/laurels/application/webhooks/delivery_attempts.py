@@ -1,4 +1,7 @@
-"""Attempts to deliver messages to one endpoint: signed, counted, and tried again ever more seldom."""
+"""Attempts to deliver messages to one endpoint: signed, counted, and retried at growing intervals.
+
+The number of failures in a row decides when an endpoint counts as away.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +18,21 @@ from laurels.domain.webhooks import ATTEMPTS, DELAYS, Delivery, Endpoint, header
 
 logger = logging.getLogger(__name__)
 
-# After so many failures in a row an endpoint is taken to be away.
+# After this many failures in a row an endpoint counts as away.
 AWAY_AFTER = 5
-# Milliseconds between two questions whether it is back.
+# Milliseconds between two probes of an endpoint that is away.
 PROBE_INTERVAL = 60_000
 
 
 class Answer(Struct, frozen=True):
-    """What came back: the status of an answer, or why there was none that counts."""
+    """The response: its status, or why there was no valid one."""
 
     status: int | None = None
     error: str | None = None
 
 
 class Sender(Protocol):
-    """Sends messages to addresses of strangers."""
+    """Sends messages to addresses that other people chose."""
 
     async def send(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
         """Post `body`. Raises nothing."""
@@ -45,7 +48,7 @@ class DeliveryCounts(Struct):
 
 
 class DeliveryAttempts:
-    """Sends to one endpoint, and knows whether it takes messages."""
+    """Sends to one endpoint, and tracks whether it accepts messages."""
 
     def __init__(self, store: WebhookStore, clock: Clock, sender: Sender, counts: DeliveryCounts) -> None:
         self._store = store
@@ -58,16 +61,16 @@ class DeliveryAttempts:
 
     @property
     def is_away(self) -> bool:
-        """Whether the endpoint took none of the last messages."""
+        """Whether the endpoint accepted none of the last messages."""
         return self.failures >= AWAY_AFTER
 
     @property
     def may_probe(self) -> bool:
-        """Whether it is time to ask an endpoint that is away whether it is back."""
+        """Whether it is time to probe an endpoint that is away."""
         return not 0 <= self._clock() - self._probed_at < PROBE_INTERVAL
 
     async def attempt(self, endpoint: Endpoint, delivery: Delivery) -> Delivery:
-        """Send a message; what has become of it, which is kept nowhere yet. Raises StoreError."""
+        """Send a message. Returns the delivery with the result of the attempt, not yet stored. Raises StoreError."""
         now = self._clock()
         headers = headers_of(delivery.id, delivery.body, endpoint.secrets_at(now), now)
         answer = await self._sender.send(endpoint.url, headers, delivery.body.encode())
@@ -90,6 +93,6 @@ class DeliveryAttempts:
             self._counts.given_up += 1
             return replace(tried, state="dead")
         pause = DELAYS[attempts - 1] * 1_000
-        # Not all at the same moment.
+        # Spread out, so that retries do not come at the same moment.
         jitter = random.uniform(0.9, 1.1)  # noqa: S311  no secret depends on it
         return replace(tried, state="pending", next_at=now + int(pause * jitter))

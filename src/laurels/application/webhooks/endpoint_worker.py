@@ -1,8 +1,8 @@
-"""Delivering to one endpoint what it asked for: at least once, and in order for each user.
+"""Delivers to one endpoint the messages it subscribed to: at least once, and in order for each user.
 
-The ledger is the queue: an endpoint has a place in it (`lease`), and nothing is kept of what is still ahead (`outbox`).
-A message that did not arrive is kept, holds up later ones of the same user, and is tried again (`delivery_attempts`).
-Where an endpoint fails altogether, its place stays where it is, and it is asked now and then whether it is back.
+The ledger is the queue: an endpoint has a place in it (`lease`), and nothing is stored for entries after that place
+(`outbox`). A message that did not arrive is stored, blocks later messages of the same user, and is retried
+(`delivery_attempts`). If an endpoint fails altogether, its place stays, and it is probed from time to time.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from laurels.domain.webhooks import Delivery, Endpoint
 
 T = TypeVar("T")
 
-# Messages that are on their way to one endpoint at once, each about another user.
+# Messages in transit to one endpoint at once, each about a different user.
 WIDTH = 16
-# Messages to be tried again that one look takes.
+# Due retries that one round takes.
 DUE = 100
 
 
 class EndpointWorker:
-    """Delivers for one endpoint, as long as this process holds the lease to do so."""
+    """Delivers for one endpoint, as long as this process holds its lease."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class EndpointWorker:
         owner: str,
         counts: DeliveryCounts,
     ) -> None:
-        # Replaced when its secret is.
+        # Replaced when its secret changes.
         self.endpoint = endpoint
         self._store = store.webhooks
         self._clock = clock
@@ -59,11 +59,11 @@ class EndpointWorker:
 
     @property
     def is_away(self) -> bool:
-        """Whether the endpoint took none of the last messages."""
+        """Whether the endpoint accepted none of the last messages."""
         return self._attempts.is_away
 
     async def work(self) -> bool:
-        """Deliver what there is to be delivered, up to a page; whether there may be more at once. Raises StoreError."""
+        """Deliver the pending messages, up to a page. Returns whether there may be more at once. Raises StoreError."""
         return await self._lease.hold(self._round)
 
     async def give_back(self) -> None:
@@ -88,18 +88,18 @@ class EndpointWorker:
             return False
         await self._side_by_side(waiting, self._deliver, stops=True)
         if waiting:
-            # The page is taken again when the endpoint is back; cursors keep out what was delivered of it.
+            # The page is read again when the endpoint is back; cursors prevent messages from being delivered again.
             return False
         await self._lease.move(written)
         if not written.is_all:
             return True
         if self.is_away:
-            # The ledger held no message to probe with: one reminder that is due will do.
+            # The ledger held no message to probe with: one due reminder will do.
             return is_probe and await self._reminders.ring(self.endpoint, limit=1)
         return await self._reminders.ring(self.endpoint)
 
     async def _probe(self, waiting: deque[Owed]) -> bool:
-        """Find out with one message whether the endpoint is back; False where it does not take that."""
+        """Probe with one message whether the endpoint is back; False if it does not accept it."""
         failures = self._attempts.failures
         while waiting and self.is_away:
             await self._deliver(waiting.popleft())
@@ -108,7 +108,7 @@ class EndpointWorker:
         return True
 
     async def _side_by_side(self, waiting: deque[T], work: Callable[[T], Awaitable[None]], *, stops: bool) -> None:
-        """Take what waits and work on it, some at a time. Where it `stops`, the rest is left when the endpoint is
+        """Take items from `waiting` and work on them, some at a time. With `stops`, the rest is left if the endpoint is
         away."""
 
         async def run() -> None:
@@ -132,7 +132,7 @@ class EndpointWorker:
                     return
 
     async def _retry(self, pending: list[Delivery]) -> None:
-        """Try a user's messages again; where they arrive or are given up, go on with what came after them."""
+        """Retry a user's messages; once they arrive or are given up, continue with the later ones."""
         for delivery in pending:
             tried = await self._attempts.attempt(self.endpoint, delivery)
             if tried.state == "pending":
@@ -141,9 +141,9 @@ class EndpointWorker:
             await self._resume(tried)
 
     async def _resume(self, tried: Delivery) -> None:
-        """Settle a message that held up its user, and deliver what came after it.
+        """Store the result of a message that blocked its user, and deliver the later ones.
 
-        The user stays blocked until all is delivered: should this process end, the next one knows of the user by that.
+        The user stays blocked until all are delivered: if this process ends, the next one finds the user by that.
         """
         owed = await self._outbox.owed_after(self.endpoint, tried)
         async with aclosing(self._outbox.messages(self.endpoint, owed)) as messages:

@@ -1,4 +1,7 @@
-"""The claim of one process to deliver for an endpoint, and with it the endpoint's place in the ledger."""
+"""The claim of one process to deliver for an endpoint, together with the endpoint's place in the ledger.
+
+Several processes may deliver webhooks; the claim keeps two of them from delivering for the same endpoint.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,15 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.ledger import Written
 from laurels.application.ports.webhooks import WebhookStore
 
-# Milliseconds for which a process claims an endpoint; it claims again when a third has passed.
+# Milliseconds for which a process claims an endpoint; it renews the claim after a third of that.
 LEASE = 15_000
-# Milliseconds until what may have come into sight late is looked for.
+# Milliseconds until the ledger is searched for entries that became visible late.
 LOOK_BACK = 60_000
 
 
 class Lease:
-    """Of the processes that deliver, one holds an endpoint at a time. A process that stops without a word holds it
-    for `LEASE` milliseconds more."""
+    """Only one process at a time holds an endpoint. A process that ends without releasing it holds it for up to `LEASE`
+    milliseconds more."""
 
     def __init__(self, endpoint_id: str, store: WebhookStore, clock: Clock, owner: str) -> None:
         self._endpoint_id = endpoint_id
@@ -28,13 +31,14 @@ class Lease:
         self._claimed_at: int | None = None
         self._stored = ""
         self._looked_back_at = 0
-        # The mark in the ledger from which this process looks for what is new.
+        # The mark in the ledger after which this process looks for new entries.
         self.place = ""
 
     async def hold(self, work: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
-        """Do `work` while the endpoint is this process's, and stop it when it is not; what it returned, or False.
+        """Run `work` while this process holds the endpoint, and stop it when it does not. Returns the result of `work`,
+        or False.
 
-        Raises what `work` raises, and StoreError.
+        Raises the errors of `work`, and StoreError.
         """
         if not await self._claim():
             return False
@@ -56,7 +60,8 @@ class Lease:
             self._claimed_at = None
 
     async def move(self, done: Written) -> None:
-        """Go on after what was found at `place`: all of it was delivered, or is kept as deliveries."""
+        """Move the place past a page that was found there: its messages were all delivered, or are stored as
+        deliveries."""
         if done.safe != self._stored:
             await self._store.keep_place(self._endpoint_id, done.safe)
         self.place, self._stored = done.next, done.safe
@@ -67,7 +72,7 @@ class Lease:
             return True
         stored = await self._store.claim(self._endpoint_id, self._owner, now=now, until=now + LEASE)
         if stored is None:
-            # The process that has it moves the place on.
+            # The process that holds the endpoint moves the place.
             self._claimed_at = None
             return False
         is_new = self._claimed_at is None or now - self._claimed_at >= LEASE

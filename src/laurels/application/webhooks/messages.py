@@ -1,6 +1,6 @@
-"""What webhooks tell: from an entry of the ledger to signed JSON documents.
+"""The messages of webhooks: signed JSON documents made from ledger entries.
 
-The id of a message follows from what it tells, so that whoever sends it again, in any process, sends the same one.
+The id of a message is derived from its content, so that every process that sends it again uses the same id.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from laurels.domain.webhooks import (
 )
 
 NOBODY = ""
-"""The user id of messages that are about no user: nobody can have it."""
+"""The user id of messages about no user: no user can have it."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -65,14 +65,14 @@ class Envelope(Struct, frozen=True):
 
 
 def body_of(message_type: str, at: int, data: dict[str, Any]) -> str:
-    """The body of a message about something of the instant `at`."""
+    """The body of a message about the instant `at`."""
     return _encode(Envelope(message_type, iso(at), data)).decode()
 
 
 def messages_of(endpoint: Endpoint, entry: Entry, rulebook: Rulebook) -> list[Delivery]:
-    """What an entry tells an endpoint, in order.
+    """The messages about an entry for an endpoint, in order.
 
-    Parts are counted whether or not the endpoint asked for their type.
+    Parts are counted even if the endpoint did not subscribe to their type.
     """
     return [
         Delivery(
@@ -90,13 +90,13 @@ def messages_of(endpoint: Endpoint, entry: Entry, rulebook: Rulebook) -> list[De
 
 
 def deletion_of(endpoint: Endpoint, user_id: str, at: int) -> Delivery:
-    """The message that everything of a user was deleted at the instant `at`."""
+    """The message that a user was deleted at the instant `at`."""
     named = (user_id, at)
     return _due_now(endpoint, USER_DELETED, user_id, {"userId": user_id}, named=named, at=at, now=at)
 
 
 def setting_aside_of(endpoint: Endpoint, refused: SetAside, at: int) -> Delivery:
-    """The message that an event which had been accepted could not be recorded, as was found at the instant `at`."""
+    """The message that an accepted event could not be recorded, as found at the instant `at`."""
     event, arrived_at = refused.spooled.event, refused.spooled.arrived_at
     told = {"userId": event.user_id, "eventId": event.event_id, "reason": refused.reason}
     named = (event.user_id, str(event.event_id), arrived_at)
@@ -105,14 +105,14 @@ def setting_aside_of(endpoint: Endpoint, refused: SetAside, at: int) -> Delivery
 
 def loss_of(endpoint: Endpoint, user_id: str, end: StreakEnd, lost_at: int, now: int, *, repaired: int = 0) -> Delivery:
     """The message that a streak was lost at `lost_at`. `repaired` is the last day that was ever repaired: if a streak
-    is lost, repaired and lost again without an event in between, there is a message again."""
+    is lost, repaired and lost again without an event in between, another message is sent."""
     told = {"userId": user_id, "dailyStreak": end.length, "lastDay": day_name(end.last_day)}
     named = (user_id, max(end.last_day, repaired))
     return _due_now(endpoint, STREAK_LOST, user_id, told, named=named, at=lost_at, now=now)
 
 
 def closing_of(endpoint: Endpoint, timeframe: Timeframe, period: str, total: int, closed_at: int, now: int) -> Delivery:
-    """The message that at `closed_at` a period ended, on whose board `total` people stand."""
+    """The message that a period ended at `closed_at`, with `total` people on its board."""
     told = {"timeframe": timeframe.value, "period": period, "total": total}
     return _due_now(endpoint, BOARD_CLOSED, NOBODY, told, named=(period,), at=closed_at, now=now)
 
@@ -127,8 +127,8 @@ def _due_now(
     at: int,
     now: int,
 ) -> Delivery:
-    """A message that no entry tells, to be sent from the instant `now` on. With its type, `named` makes its id; what it
-    tells is of the instant `at`."""
+    """A message without an entry, to be sent from the instant `now` on. Its id is made from its type and `named`; its
+    content is about the instant `at`."""
     return Delivery(
         endpoint=endpoint.id,
         id=message_id_of(endpoint.id, *named, message_type),

@@ -1,4 +1,7 @@
-"""What an endpoint is owed: read from the ledger, entry by entry, and kept nowhere else."""
+"""The messages that an endpoint has not received yet: read from the ledger, entry by entry, and stored nowhere else.
+
+So recording an event writes nothing for webhooks.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ from laurels.application.webhooks.reminders import Reminders
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.webhooks import Delivery, Endpoint
 
-# Entries of all users that one look takes.
+# Entries of all users that one round takes.
 PAGE = 200
 # Entries of one user that are read at once.
 _READ = 200
 
 
 class Owed(Struct, frozen=True):
-    """A user's messages after part `part` of entry `seq`, up to entry `last`, or all that there are."""
+    """A user's messages after part `part` of entry `seq`, up to entry `last`, or all later ones."""
 
     user_id: str
     seq: int
@@ -38,9 +41,9 @@ class Outbox:
         self._reminders = reminders
 
     async def written_since(self, endpoint: Endpoint, place: str) -> tuple[Written, list[Owed]]:
-        """A page of the ledger after `place`, and what of it may be delivered now.
+        """A page of the ledger after `place`, and the messages of it that may be delivered now.
 
-        Blocked users are left out: they go on when their pending message has arrived, or is given up.
+        Blocked users are left out: they continue when their pending message has arrived, or is given up.
         """
         written = await self._store.ledger.written_since(place, PAGE)
         cursors: dict[str, Cursor] = {}
@@ -56,13 +59,13 @@ class Outbox:
         return written, owed
 
     async def owed_after(self, endpoint: Endpoint, delivery: Delivery) -> Owed:
-        """What a user is owed after a message that held the user up."""
+        """The messages of a user after one that blocked the user."""
         cursors = await self._store.webhooks.cursors(endpoint.id, [delivery.user_id])
         cursor = cursors.get(delivery.user_id, Cursor())
         return Owed(delivery.user_id, *max((cursor.seq, cursor.part), (delivery.seq, delivery.part)))
 
     async def messages(self, endpoint: Endpoint, owed: Owed) -> AsyncGenerator[Delivery]:
-        """The messages themselves, in order; and on the way the reminders of what time may bring the user."""
+        """The messages themselves, in order. On the way, reminders are stored for changes that only time brings."""
         start = (owed.seq, owed.part)
         after = max(0, owed.seq - 1)
         while owed.last is None or after < owed.last:

@@ -1,8 +1,8 @@
-"""What webhooks tell because time has passed: that a streak was lost, that a period of the boards has ended.
+"""The messages of webhooks that only time brings: that a streak was lost, that a period of the boards has ended.
 
-No entry of the ledger says so. A reminder says when to look at a user instead: kept when a streak grows, moved when it
-grows on, and thrown away unless the days show at that instant that the streak has ended. The boards have one of their
-own, under the user id that nobody has.
+No entry of the ledger says so. Instead a reminder says when to look at a user. It is stored when a streak grows, moved
+when it grows again, and discarded unless the days show at that instant that the streak has ended. The boards have one
+reminder of their own, under the user id that no user can have.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from laurels.domain.rules.streak_count import StreakEnd
 from laurels.domain.webhooks import BOARD_CLOSED, STREAK_LOST, Delivery, Endpoint
 from laurels.errors import UnknownUser
 
-# Milliseconds after its end until a period is told of: what was recorded in time stands on its boards by then.
+# Milliseconds from the end of a period until its message: by then its boards show all events that were recorded in
+# time.
 SETTLES = 60_000
-# Milliseconds until a user is looked at again to whom an earlier message is still on its way.
+# Milliseconds until a user is looked at again if an earlier message to them is still pending.
 AGAIN = 300_000
-# Users that one look takes.
+# Users that one round takes.
 PAGE = 100
-# Users of whom is remembered up to which day they are looked after.
+# Users whose last reminder day is remembered.
 _DAYS = 50_000
 
 
 class Reminders:
-    """Keeps the reminders of one endpoint, and finds out what has come of them. All methods raise StoreError."""
+    """Stores the reminders of one endpoint, and finds out their results. All methods raise StoreError."""
 
     def __init__(self, store: Store, rulebook: Rulebook, clock: Clock, reader: ProgressReader) -> None:
         self._store = store
@@ -41,7 +42,7 @@ class Reminders:
         self._days: LruCache[int] = LruCache(_DAYS)
 
     async def note(self, endpoint: Endpoint, entry: Entry) -> None:
-        """Remember to look at the user of an entry when the streak that it extended, or began, would be lost."""
+        """Store a reminder for the instant at which the streak that an entry extended or began would be lost."""
         if STREAK_LOST not in endpoint.types:
             return
         body, user_id = entry.body, entry.user_id
@@ -55,15 +56,16 @@ class Reminders:
         if progress is None or end is None or end.length < 2:
             return
         lost_at = self._lost_at(progress, end)
-        # In another zone a day ends at another time; what was lost before stays so.
+        # In another zone a day ends at another time; a streak that was lost before stays lost.
         if isinstance(body, EventRecorded) or lost_at > self._clock():
             await self._store.webhooks.remind(endpoint.id, {user_id: lost_at})
         self._days.keep(user_id, progress.last_day)
 
     async def ring(self, endpoint: Endpoint, *, limit: int = PAGE) -> bool:
-        """Look at those whose time has come, at most `limit`; what there is to tell of them is to be sent from then on.
+        """Look at the users whose reminders are due, at most `limit`; their messages are to be sent from then on.
 
-        Whether there may be more to do at once. To be called when all that is in the ledger has been told.
+        Returns whether there may be more to do at once. Call it once all messages about the ledger's entries have been
+        sent.
         """
         if not endpoint.types & {BOARD_CLOSED, STREAK_LOST}:
             return False
@@ -77,7 +79,7 @@ class Reminders:
         for user_id, at in due.items():
             is_blocked = user_id in told and told[user_id].is_blocked
             if user_id == NOBODY:
-                # Its reminder says which periods are still to be told of, so it stays until they are.
+                # Its reminder says which periods are still to be reported, so it stays until they are.
                 if is_blocked:
                     continue
                 messages += await self._closings(endpoint, at, now)
@@ -87,7 +89,7 @@ class Reminders:
             else:
                 loss, following[user_id] = await self._look(endpoint, user_id, now)
                 messages += loss
-        # In this order: what is cut off here is done again, and the messages are the same ones.
+        # In this order: if it is interrupted here, it is repeated, and the messages are the same.
         if messages:
             await self._store.webhooks.record_attempts(messages)
         await self._store.webhooks.remind(endpoint.id, following)
@@ -105,7 +107,7 @@ class Reminders:
         return [loss_of(endpoint, user_id, end, lost_at, now, repaired=repaired)], None
 
     async def _closings(self, endpoint: Endpoint, since: int, now: int) -> list[Delivery]:
-        """What to tell of all periods that have ended since a reminder was due, the earliest first."""
+        """The messages about all periods that have ended since a reminder was due, the earliest first."""
         return [
             closing_of(
                 endpoint,
@@ -121,7 +123,7 @@ class Reminders:
         ]
 
     def _today(self, now: int) -> int:
-        """The boards' day of which the day before is to be told of by `now`."""
+        """The boards' day; the day before it is to be reported by `now`."""
         return self._rulebook.board_day(now - SETTLES)
 
     def _day_start(self, day: int) -> int:

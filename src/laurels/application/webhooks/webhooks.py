@@ -1,6 +1,6 @@
-"""Webhooks as use cases, and the task of a server that delivers them.
+"""Webhooks as use cases, and the task of a server that delivers their messages.
 
-Nothing of this runs where an event is recorded. While there is no endpoint, a server asks for one number a second.
+None of this runs while an event is recorded. Without endpoints, a server queries one number per second.
 """
 
 from __future__ import annotations
@@ -45,22 +45,22 @@ from laurels.errors import InvalidInput, StoreError, UnknownWebhook
 from laurels.shapes import Fault, faults_of
 
 LIMIT = 50
-"""How many endpoints there may be."""
+"""The maximum number of endpoints."""
 
-# Seconds between two looks for what is to be delivered.
+# Seconds between two looks for messages to deliver.
 INTERVAL = 0.5
-# Seconds between two questions whether endpoints changed.
+# Seconds between two queries whether endpoints changed.
 FRESH = 1.0
 # Seconds after which every process has seen a change.
 SETTLED = 2.25 * FRESH
-# Seconds after which they are read again though no change was told.
+# Seconds after which endpoints are read again even if no change was reported.
 _REREAD = 60.0
 _GIVE_BACK = 2.0
 
 
 class Webhooks:
-    """Makes, shows and ends endpoints. `allow_private`: also ones on this machine and in private networks. `rotation`:
-    milliseconds for which a secret that was replaced still signs."""
+    """Makes, shows and removes endpoints. `allow_private` also permits endpoints on this machine and in private
+    networks. `rotation`: milliseconds for which a replaced secret still signs."""
 
     def __init__(
         self,
@@ -78,8 +78,8 @@ class Webhooks:
         self._rotation = rotation
 
     async def add(self, url: str, types: Collection[str] = ()) -> Endpoint:
-        """Make an endpoint that is told of what is recorded from now on: its id, and its secret, which is shown here
-        and by `rotate` alone. No types are all. Raises InvalidInput or StoreError."""
+        """Make an endpoint for everything that is recorded from now on. Returns it with its id and its secret, which
+        only this method and `rotate` show. An empty `types` means all types. Raises InvalidInput or StoreError."""
         if faults := self.faults_of({"url": url, "types": types}):
             raise InvalidInput.of(faults)
         wanted = check_types(types)
@@ -94,7 +94,7 @@ class Webhooks:
         return endpoint
 
     def faults_of(self, values: Mapping[str, Any]) -> list[Fault]:
-        """What is wrong with an endpoint that is asked for, by wire name: `url` and `types`."""
+        """The faults of a requested endpoint, by wire name: `url` and `types`."""
         checks: dict[str, Callable[[Any], object]] = {
             "url": partial(check_url, allow_private=self._allow_private),
             "types": check_types,
@@ -102,7 +102,7 @@ class Webhooks:
         return faults_of(*(partial(check, values[name]) for name, check in checks.items() if name in values))
 
     async def all(self) -> list[Endpoint]:
-        """Every endpoint, in the order of their making."""
+        """Every endpoint, in order of creation."""
         return await self._store.all()
 
     async def get(self, endpoint_id: str) -> Endpoint:
@@ -113,15 +113,15 @@ class Webhooks:
         raise UnknownWebhook(endpoint_id)
 
     async def remove(self, endpoint_id: str) -> None:
-        """End an endpoint and forget what it is owed. Raises UnknownWebhook."""
+        """Remove an endpoint and its pending messages. Raises UnknownWebhook."""
         if not await self._store.remove(endpoint_id):
             raise UnknownWebhook(endpoint_id)
 
     async def rotate(self, endpoint_id: str, *, is_forced: bool = False) -> Endpoint:
-        """Give an endpoint a new secret; the present one goes on to sign beside it for a day (`rotation`).
+        """Give an endpoint a new secret; the present one still signs beside it for a day (`rotation`).
 
-        At the return every process signs with both. Raises UnknownWebhook; InvalidInput where the secret before the
-        present one still signs, which would end, unless that `is_forced`.
+        When this returns, every process signs with both. Raises UnknownWebhook. Raises InvalidInput if the secret
+        before the present one still signs, because it would end at once; `is_forced` ends it.
         """
         known = await self.get(endpoint_id)
         now = self._clock()
@@ -138,21 +138,21 @@ class Webhooks:
         return rotated
 
     async def deliveries(self, endpoint_id: str, *, state: State | None = None, limit: int = 100) -> list[Delivery]:
-        """What became of an endpoint's messages, the last attempt first. Raises UnknownWebhook."""
+        """An endpoint's messages and their results, the last attempt first. Raises UnknownWebhook."""
         await self.get(endpoint_id)
         return await self._store.deliveries(endpoint_id, state=state, limit=limit)
 
     async def backlogs(self) -> dict[str, Backlog]:
-        """What did not arrive, by the id of its endpoint."""
+        """The messages that did not arrive, by the id of their endpoint."""
         return await self._store.backlogs()
 
     async def replay(self, endpoint_id: str, message_id: str | None = None) -> int:
-        """Send once more what was given up, one message or all; how many. Raises UnknownWebhook."""
+        """Send messages again that were given up, one or all. Returns their number. Raises UnknownWebhook."""
         await self.get(endpoint_id)
         return await self._store.revive(endpoint_id, message_id, now=self._clock())
 
     async def test(self, endpoint_id: str) -> Answer:
-        """Send an endpoint a message that tells nothing, now and once. Raises UnknownWebhook."""
+        """Send an endpoint one test message now, without retries. Raises UnknownWebhook."""
         endpoint = await self.get(endpoint_id)
         now = self._clock()
         body = body_of(TEST, now, {"endpoint": endpoint.id})
@@ -161,11 +161,11 @@ class Webhooks:
 
 
 async def enqueue_user_deleted(store: WebhookStore, user_id: str, at: int) -> None:
-    """Forget what is kept of a user for webhooks, and tell the endpoints that asked for it that the user was deleted at
+    """Forget the data that webhooks store of a user, and notify the subscribed endpoints that the user was deleted at
     the instant `at`.
 
-    To be called when the user's entries are gone, and again where that was cut off: the messages are the same ones. At
-    the return they survive the end of the process.
+    Call it when the user's entries are gone, and again if that was interrupted: the messages are the same. When it
+    returns, they survive the end of the process.
     """
     await store.forget(user_id)
     for endpoint in await store.all():
@@ -174,9 +174,9 @@ async def enqueue_user_deleted(store: WebhookStore, user_id: str, at: int) -> No
 
 
 async def enqueue_set_aside(store: WebhookStore, refused: Sequence[SetAside], at: int) -> None:
-    """Tell the endpoints that asked for it of events that could not be recorded, as was found at the instant `at`.
+    """Notify the subscribed endpoints of events that could not be recorded, as found at the instant `at`.
 
-    To be called before they are set aside, and again where that was cut off: the messages are the same ones.
+    Call it before the events are set aside, and again if that was interrupted: the messages are the same.
     """
     for endpoint in await store.all():
         if EVENT_SET_ASIDE in endpoint.types:
@@ -184,10 +184,10 @@ async def enqueue_set_aside(store: WebhookStore, refused: Sequence[SetAside], at
 
 
 class Dispatcher:
-    """Delivers for the endpoints of a store, from `start` to `close`; of several processes one for each endpoint.
+    """Delivers for the endpoints of a store, from `start` to `close`; each endpoint is served by one process at a time.
 
-    In seconds: `interval` is between two looks for what is to be delivered, `fresh` between two questions whether
-    endpoints changed.
+    In seconds: `interval` is between two looks for messages to deliver, `fresh` between two queries whether endpoints
+    changed.
     """
 
     def __init__(
@@ -206,7 +206,7 @@ class Dispatcher:
         self._sender = sender
         self._interval = interval
         self._fresh = fresh
-        # One for all workers: what it remembers of users is bounded.
+        # One for all workers, so that the users it remembers are bounded.
         self._reader = ProgressReader(store, rulebook, recent_progress())
         self._owner = uuid4().hex
         self._version: int | None = None
@@ -218,16 +218,16 @@ class Dispatcher:
 
     @property
     def tasks(self) -> list[BackgroundTask]:
-        """What runs now."""
+        """The tasks that run now."""
         return [self._following, *self._tasks.values()]
 
     @property
     def endpoints(self) -> tuple[int, int]:
-        """How many endpoints there are, and how many of those that this process delivers for take nothing now."""
+        """The number of endpoints, and of those that this process serves and that accept nothing now."""
         return len(self._workers), sum(worker.is_away for worker in self._workers.values())
 
     def forget_all(self) -> None:
-        """Keep nothing that was read before now: the rulebook has changed."""
+        """Drop everything that was read before now: the rulebook has changed."""
         self._reader.forget_all()
 
     def start(self) -> None:
@@ -235,34 +235,34 @@ class Dispatcher:
         self._following.start()
 
     async def close(self) -> None:
-        """Stop; another process may go on at once. What was on its way is sent again."""
+        """Stop; another process may continue at once. Messages in transit are sent again."""
         tasks = self.tasks
         for task in tasks:
             task.cancel()
         for task in tasks:
             await task.wait()
-        # A store that hangs is not waited for: claims end by themselves.
+        # A store that hangs is not waited for: claims expire by themselves.
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(_GIVE_BACK):
                 for worker in self._workers.values():
                     await worker.give_back()
 
     async def work(self) -> None:
-        """Deliver once what there is to be delivered now, for each endpoint in turn. Raises StoreError."""
+        """Deliver the pending messages once, for each endpoint in turn. Raises StoreError."""
         await self._refresh()
         for worker in list(self._workers.values()):
             while await worker.work():
                 pass
 
     async def _follow(self) -> float:
-        """Look whether endpoints came, went or changed."""
+        """Check whether endpoints were added, removed or changed."""
         if monotonic() - self._asked_at >= self._fresh:
             await self._refresh()
             self._sync_tasks()
         return self._fresh
 
     def _sync_tasks(self) -> None:
-        """One task for each worker: a slow endpoint holds up no other one."""
+        """Run one task per worker: a slow endpoint delays no other."""
         for endpoint_id in self._tasks.keys() - self._workers.keys():
             self._tasks.pop(endpoint_id).cancel()
         for endpoint_id in self._workers.keys() - self._tasks.keys():

@@ -1,1 +1,1 @@
-"""Filling a store with invented learners."""
+"""Fills a store with invented learners."""

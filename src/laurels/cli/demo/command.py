@@ -1,6 +1,6 @@
-"""`laurels demo`: fill a store with invented learners, to look around in.
+"""`laurels demo`: fill a store with invented learners, for a first look.
 
-An empty service shows nothing; this takes seconds and brings streaks that live, boards with ties and badges.
+An empty service shows nothing; this takes seconds and brings running streaks, boards with ties, and badges.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PROJECTION_INTERVAL = 3_600.0
 
 
 class Loaded:
-    """What became of the demo's events."""
+    """The results of the demo's events."""
 
     def __init__(self) -> None:
         self.recorded = 0
@@ -54,10 +54,10 @@ def demo(
         typer.Option(metavar="DATE", help="The last day, such as 2026-11-23. Default: today, up to now."),
     ] = None,
 ) -> None:
-    """Fill the store with invented learners and half a year of what they did.
+    """Fill the store with invented learners and half a year of their activity.
 
-    The same options make the same events, so running it again records nothing twice; on another day it adds
-    what happened since.
+    The same options make the same events, so running it again records nothing twice; on another day it adds the events
+    since then.
     """
     settings = named_store(settings_for(store, rulebook))
     end = _end(until)
@@ -93,7 +93,7 @@ def _end(until: str | None) -> datetime:
 async def _load(everyone: list[Learner], end: datetime, settings: Settings) -> Loaded:
     loaded = Loaded()
     async with open_service(settings=settings, publish=True, projection_interval=PROJECTION_INTERVAL) as laurels:
-        # Before their first event: it decides on which day that one counts.
+        # Set before their first event, because the zone decides on which day that one counts.
         await asyncio.gather(
             *(
                 laurels.recorder.change_profile(

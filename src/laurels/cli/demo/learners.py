@@ -1,7 +1,7 @@
-"""Half a year of invented learners, for looking at Laurels with something in it.
+"""Half a year of invented learners, to show Laurels with data in it.
 
-Pure and steady: an event follows from the seed, its learner and its day alone. So the same call makes the same
-events, ids included, and a call on the next day makes those again and adds a day.
+Pure and repeatable: an event depends only on the seed, its learner and its day. So the same call makes the same events,
+ids included, and a call on the next day makes those again and adds a day.
 """
 
 from __future__ import annotations
@@ -43,17 +43,18 @@ _BIRDS = (
     *("Heron", "Wren", "Kestrel", "Plover", "Finch", "Osprey", "Lapwing", "Siskin", "Curlew", "Dunlin", "Egret"),
     *("Fulmar", "Godwit", "Hoopoe", "Ibis", "Jackdaw", "Kite", "Linnet", "Merlin", "Nuthatch", "Oriole", "Petrel"),
 )
-# Every so many learners, one does exactly what the one before does: boards have ties.
+# One learner in this many does exactly the same as the one before: boards have ties.
 TWIN_EVERY = 20
-# How seldom somebody cannot stop: a few do in half a year, for an audit to have something to find.
+# The chance of an endless session: a few happen in half a year, so that an audit has something to find.
 ONE_SITTING = 0.0004
 
 
 class Habit(Struct, frozen=True):
-    """How somebody learns.
+    """A learner's habits.
 
-    `odds`: the chance of being active, for each weekday from Monday. `hour`: when a session begins, around.
-    `size`: events in a session, on average. `active` of every `cycle` days; the rest is a break.
+    `odds`: the chance of being active, for each weekday from Monday. `hour`: the approximate start of a session.
+    `size`: events in a session, on average. The learner is active on `active` of every `cycle` days; the rest is a
+    break.
     """
 
     name: str
@@ -82,7 +83,7 @@ _HABIT_WEIGHTS = (6, 12, 14, 8, 12, 8, 6, 8, 8, 10, 10, 6)
 
 
 class Learner(Struct, frozen=True):
-    """An invented learner. `key` decides all that they do; twins share it. Active from `first` to `last`."""
+    """An invented learner. `key` decides all their events; twins share it. Active from `first` to `last`."""
 
     user_id: str
     display_name: str
@@ -96,7 +97,7 @@ class Learner(Struct, frozen=True):
 
 
 def learners(count: int, *, days: int, seed: int, until: date) -> list[Learner]:
-    """`count` learners whose time ends on `until` and began at most `days` days before."""
+    """`count` learners whose activity ends on `until` and began at most `days` days before."""
     made: list[Learner] = []
     for number in range(1, count + 1):
         is_twin = number % TWIN_EVERY == 0 and bool(made)
@@ -124,7 +125,7 @@ def learners(count: int, *, days: int, seed: int, until: date) -> list[Learner]:
 
 
 def events_of(everyone: list[Learner], *, until: datetime) -> Iterator[LearningEvent]:
-    """What they did up to the instant `until`, day after day, ordered by time within each."""
+    """The learners' events up to the instant `until`, day after day, ordered by time within each."""
     if not everyone:
         return
     day = min(learner.first for learner in everyone)
@@ -140,7 +141,7 @@ def _when(event: LearningEvent) -> tuple[datetime, str, str]:
 
 
 def _display_name(number: int) -> str:
-    # A step that shares no factor with the number of pairs: names repeat as late as they can.
+    # A step without a common factor with the number of pairs: names repeat as late as possible.
     position = number * 97 % (len(_ADJECTIVES) * len(_BIRDS))
     return f"{_ADJECTIVES[position % len(_ADJECTIVES)]} {_BIRDS[position // len(_ADJECTIVES)]} {number}"
 
@@ -153,7 +154,7 @@ def _is_active(learner: Learner, day: date) -> bool:
         return True
     if (day.toordinal() + _number(learner.key)) % habit.cycle >= habit.active:
         return False
-    # A hash and not a generator: this is asked for every learner and every day.
+    # A hash and not a generator: this is called for every learner and every day.
     return _number(f"{learner.key}:{day.toordinal()}") % 1000 < habit.odds[day.weekday()] * 1000
 
 
@@ -183,13 +184,13 @@ def _day_of(learner: Learner, day: date) -> Iterator[tuple[datetime, LearningEve
 
 
 def _session(learner: Learner, dice: Random) -> Iterator[tuple[str, dict[str, object]]]:
-    """The events of one sitting: mostly running code, now and then a tutorial, a session with others, a challenge."""
+    """The events of one sitting: mostly running code, sometimes a tutorial, a session with others, a challenge."""
     weights = range(len(learner.languages), 0, -1)
     language = dice.choices(learner.languages, weights)[0]
     if dice.random() < 0.12:
         yield from _tutorial(language, dice)
     count = max(1, round(dice.expovariate(1 / learner.habit.size)))
-    # Now and then somebody cannot stop.
+    # Sometimes a session is endless.
     for _ in range(count + 40 if dice.random() < ONE_SITTING else count):
         if dice.random() < 0.1:
             language = dice.choices(learner.languages, weights)[0]

@@ -1,1 +1,1 @@
-"""Looking at everything that a service needs."""
+"""Checks everything that a service needs."""

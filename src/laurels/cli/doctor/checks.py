@@ -1,4 +1,4 @@
-"""What `laurels doctor` looks at beside the database: this machine, the rulebook, the spool, keys, a running server."""
+"""The checks of `laurels doctor` beside the database: this machine, the rulebook, the spool, keys, a running server."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from laurels.settings import Settings
 from laurels.storage.remembered.keys import KeyFile
 from laurels.storage.remembered.owner import owner_of, refuse_other
 
-# Days before its end that a key is worth a word.
+# A key that expires within this many days is mentioned.
 EXPIRING_DAYS = 14
-# How long, in milliseconds, a projection may take before it counts as behind.
+# Milliseconds that a projection may take before it counts as behind.
 BEHIND_MS = 60_000
-# Users that are counted at the most.
+# The maximum number of users that are counted.
 MOST_BEHIND = 1_000
 # Files that a process has open beside its connections.
 SPARE_FILES = 200
@@ -39,7 +39,7 @@ _SECONDS = 5
 
 
 def examine_rulebook(settings: Settings) -> Check:
-    """Whether the rulebook that the settings name loads."""
+    """Check that the configured rulebook loads."""
     if settings.rulebook is None:
         return Check("rulebook", "ok", "The settings name none: the one that the store runs counts.")
     try:
@@ -50,7 +50,7 @@ def examine_rulebook(settings: Settings) -> Check:
 
 
 async def examine_published(store: Store, settings: Settings) -> Check:
-    """Whether the published rulebook can be read, and is the one that the settings name. Raises StoreError."""
+    """Check that the published rulebook can be read, and is the configured one. Raises StoreError."""
     newest = await store.rulebook.newest()
     if newest is None:
         return Check("published", "ok", "No rulebook yet; a server publishes the first one.")
@@ -67,7 +67,7 @@ async def examine_published(store: Store, settings: Settings) -> Check:
 
 
 def examine_machine(settings: Settings) -> Iterable[Check]:
-    """Time zones and open files."""
+    """Check time zones and open files."""
     try:
         ZoneInfo("Pacific/Chatham")
         yield Check("tzdata", "ok", f"Time zones of {version('tzdata')}.")
@@ -88,7 +88,7 @@ def examine_machine(settings: Settings) -> Iterable[Check]:
 
 
 def examine_serving(settings: Settings) -> Check:
-    """Whether a server would take these settings, and the packages that it needs."""
+    """Check that a server would accept these settings, and that its packages are installed."""
     try:
         from laurels.bootstrap.server import check_server, token_rules  # noqa: PLC0415  needs the server's packages
     except ModuleNotFoundError as error:
@@ -102,7 +102,7 @@ def examine_serving(settings: Settings) -> Check:
 
 
 async def examine_spool(settings: Settings) -> Check:
-    """Whether events can wait here, and whether any were set aside."""
+    """Check that events can wait here, and that none were set aside."""
     if settings.spool_folder is None:
         return Check("spool", "ok", "No spool is kept.")
     folder = Path(settings.spool_folder)
@@ -132,7 +132,7 @@ async def examine_spool(settings: Settings) -> Check:
 
 
 def _examine_folder(folder: Path) -> Check | None:
-    """What there is to say of a spool's folder before what waits in it."""
+    """The problem of a spool's folder, apart from its events; None if there is none."""
     folder = folder.absolute()
     existing = next(each for each in (folder, *folder.parents) if each.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
@@ -143,7 +143,7 @@ def _examine_folder(folder: Path) -> Check | None:
 
 
 def _examine_readers(folder: Path) -> Check | None:
-    """What there is to say of who may read a spool."""
+    """The problem of a spool's permissions; None if there is none."""
     folder = folder.absolute()
     if open_to_others := [each for each in (folder, *folder.iterdir()) if each.stat().st_mode & 0o077]:
         named = ", ".join(sorted(str(each) for each in open_to_others))
@@ -153,11 +153,11 @@ def _examine_readers(folder: Path) -> Check | None:
 
 
 async def while_away(settings: Settings) -> str | None:
-    """What a server does that starts while its database is away; None where it does not start."""
+    """The behaviour of a server that starts while its database is away; None if it does not start."""
     if settings.spool_folder is None:
         return None
     folder = Path(settings.spool_folder)
-    # A server forgets those of another store.
+    # A server discards keys and rulebooks of another store.
     is_its_own = await asyncio.to_thread(owner_of, folder) in (None, settings.store_name)
     if is_its_own and await KeyFile(folder).load():
         return "laurels serve starts all the same: events wait in its spool."
@@ -168,7 +168,7 @@ async def while_away(settings: Settings) -> str | None:
 
 
 async def examine_store(store: Store, settings: Settings, host: str) -> AsyncGenerator[Check]:
-    """Users whose projections are behind, the published rulebook, and the keys. Raises StoreError."""
+    """Check for users whose projections are behind, the published rulebook, and the keys. Raises StoreError."""
     now = system_clock()
     behind = await store.snapshots.behind(MOST_BEHIND, before=now - BEHIND_MS)
     if behind:
@@ -186,7 +186,7 @@ async def examine_store(store: Store, settings: Settings, host: str) -> AsyncGen
 
 
 async def _waiting(store: Store, user_id: str, now: int) -> int:
-    """For how many milliseconds the first entry of a user waits for its projection; 0 where none does by now."""
+    """The milliseconds for which the first entry of a user has waited for its projection; 0 if none waits by now."""
     found = (await store.snapshots.projected([user_id])).get(user_id)
     progress = None if found is None else found.progress
     entries = await store.ledger.entries(user_id, after=0 if progress is None else progress.seq, limit=1)
@@ -194,7 +194,7 @@ async def _waiting(store: Store, user_id: str, now: int) -> int:
 
 
 def examine_keys(keys: Iterable[ApiKey], settings: Settings, now: int, host: str) -> Iterable[Check]:
-    """Whether anybody may call a server that listens on `host`, and for how long."""
+    """Check whether anybody may call a server that listens on `host`, and for how long."""
     keys = list(keys)
     has_tokens = settings.jwt_secret is not None or settings.jwt_jwks_url is not None
     active = [key for key in keys if key.is_valid(now)]
@@ -220,7 +220,7 @@ def examine_keys(keys: Iterable[ApiKey], settings: Settings, now: int, host: str
 
 
 def examine_server(url: str, *, is_expected: bool) -> Check:
-    """Whether a server answers at `url`, can do its work, and has this version."""
+    """Check that a server answers at `url`, can do its work, and has this version."""
     try:
         live, _ = _get(url, "/health/live")
         ready, found = _get(url, "/health/ready")

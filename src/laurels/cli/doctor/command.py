@@ -1,6 +1,6 @@
-"""`laurels doctor`: everything that a service needs, looked at once, with what to do where something is missing.
+"""`laurels doctor`: checks everything that a service needs, and says how to repair anything that is missing.
 
-Changes nothing in the database: one that a server would bring up to date stays as it is.
+It changes nothing in the database, not even the schema that a server would upgrade.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from laurels.cli.terminal import say
 from laurels.errors import LaurelsError, SettingsError, StoreError
 from laurels.settings import Settings
 
-# Checks without which no server starts.
+# Checks that must pass before a server starts.
 STOPPING = frozenset({"settings", "serving", "rulebook", "published", "store", "schema", "spool", "keys"})
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -47,9 +47,9 @@ def doctor(
     host: Annotated[str, typer.Option(help="The address that laurels serve is to listen on.")] = "127.0.0.1",
     is_json: Annotated[bool, typer.Option("--json", help="One JSON array instead of lines.")] = False,
 ) -> None:
-    """Look at settings, store, spool, rulebook, keys, machine and server.
+    """Check settings, store, spool, rulebook, keys, machine and server.
 
-    Exits with 2 where laurels serve would refuse to start, with 1 where anything else fails.
+    Exits with 2 if laurels serve would refuse to start, with 1 if anything else fails.
     """
     checks = asyncio.run(_all(store, url, host, is_silent=is_json))
     if is_json:
@@ -83,7 +83,7 @@ async def _examine(store: str | None, url: str | None, host: str) -> AsyncGenera
     yield await examine_spool(settings)
     async for check in _examine_store(settings, host):
         yield check
-    # Asked in a thread of its own: the server may be one that this process waits for.
+    # Run in a thread: the server may be one that this process waits for.
     yield await asyncio.to_thread(examine_server, url or DEFAULT_URL, is_expected=url is not None)
 
 
@@ -97,7 +97,7 @@ async def _examine_store(settings: Settings, host: str) -> AsyncGenerator[Check]
         yield check
     opening = [check for check in found if check.name in ("store", "schema") and check.level != "ok"]
     if opening or any(check.level == "fail" for check in found):
-        # Opening it would fail, make it, or bring it up to date. A server that is away need not be asked again.
+        # Opening it would fail, create it, or upgrade it. A server that is away need not be asked again.
         if settings.database is None and not any(check.name == "schema" for check in found):
             return
         with suppress(StoreError):
@@ -128,6 +128,6 @@ async def _inspect(settings: Settings) -> list[Check]:
             from laurels.storage.mongodb.diagnostics import inspect as inspect_mongodb  # noqa: PLC0415  likewise
 
         return await inspect_mongodb(settings.store, while_away=await while_away(settings))
-    # What cannot be named says so itself.
+    # A store that cannot be named reports that itself.
     await (await open_store(settings.store)).close()
     return []

@@ -1,6 +1,7 @@
 """`laurels import`: record the events of a file, one JSON object a line.
 
-How a platform brings its history. It can be stopped, or die, at any point: run again, it goes on.
+This is how a platform brings its history. The import can be stopped, or die, at any point: when it is run again, it
+continues.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ from laurels.plurals import counted
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
 
-# Bytes of input, below which starting another process takes longer than what it saves.
+# Bytes of input below which starting another process takes longer than it saves.
 WORTH_STARTING = 4 << 20
-# A store has one log to write; beyond this many they mostly wait for it, and for each other.
+# A store has one log to write; more processes than this mostly wait for it, and for each other.
 MOST = 4
-# Names of what a process was given open, which say nothing about what it is.
+# Names of open streams, which do not identify their contents.
 _STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/")
 
 
@@ -115,12 +116,12 @@ def import_events(  # noqa: PLR0917  options of a command, each by its name
         typer.Option(help="With --from-mongo: keep or drop what a stored total has more than its events and badges."),
     ] = Differences.KEEP,
 ) -> None:
-    """Record the events of a file: one JSON object a line, as POST /api/progress/event takes it.
+    """Record the events of a file: one JSON object a line, as POST /api/progress/event accepts it.
 
-    With --from, the rows of another platform's file become events by a mapping: see laurels mappings.
-    With --from-mongo, take over users, events and badges of an older database, which is only read.
-    Running it again records nothing twice: an event without an eventId gets one made of the input's name and its line.
-    Exits with 0 when all lines are recorded, 1 when some were rejected, 2 when it had to stop.
+    With --from, a mapping converts the rows of another platform's file to events: see laurels mappings. With
+    --from-mongo, take over users, events and badges of an older database, which is only read. Running it again records
+    nothing twice: an event without an eventId gets one made of the input's name and its line. Exits with 0 if all lines
+    are recorded, 1 if some were rejected, 2 if it had to stop.
     """
     settings = named_store(settings_for(store, rulebook))
     if (file is None) == (from_mongo is None):
@@ -152,16 +153,17 @@ def _take_over(url: str, settings: Settings, differences: Differences, rejects: 
 
 
 def name_of(file: str) -> str | None:
-    """What a file is called; None for what comes through a pipe or a device, even where that is a file."""
+    """The name of a file; None for input from a pipe or a device, even if that is a file."""
     path = Path(file)
     if file == STANDARD_INPUT or str(path.absolute()).startswith(_STREAMS) or not path.is_file():
         return None
-    # Packed it is the same file.
+    # The compressed file has the same name.
     return path.name.removesuffix(".gz")
 
 
 class _Options(NamedTuple):
-    """How a file is imported: what it is called, what it holds, whether it is only checked, by how many processes."""
+    """The options of an import: the input's name and contents, whether it is only checked, and the number of
+    processes."""
 
     source: str | None
     form: Format
@@ -228,7 +230,7 @@ async def _import(lines: InputLines, rejects: Rejects, settings: Settings, optio
             rulebook = worker.rulebook
             source = await SourceLines.of(options.source, worker.store.imports)
         else:
-            # Whatever is wrong with the store or the rulebook is said here, once.
+            # Any problem with the store or the rulebook is reported here, once.
             store = await open_store(settings.store)
             workers.push_async_callback(store.close)
             rulebook = await rulebook_of(store, settings, publishes=True)
@@ -239,14 +241,14 @@ async def _import(lines: InputLines, rejects: Rejects, settings: Settings, optio
         with progress_bar("Importing", total=lines.size, is_bytes=True) as bar:
 
             def on_progress(intake: ImportPipeline) -> None:
-                # Half of the way is to read it.
+                # Reading is half of the work.
                 share = intake.settled / intake.read if intake.read else 0.0
                 done = intake.recorded + intake.replayed
                 bar.show(
                     int(lines.position * (1 + share)) // 2, f"{counted(done, 'event')}, {rejects.count:,} rejected"
                 )
 
-            # What only is checked need not hurry.
+            # A mere check need not hurry.
             pause = None if options.is_dry else PAUSE
             intake = ImportPipeline(recording, rejects, source=source, on_progress=on_progress, pause=pause)
             await intake.take_in(lines)
@@ -256,7 +258,7 @@ async def _import(lines: InputLines, rejects: Rejects, settings: Settings, optio
 
 
 async def _check(lines: InputLines, settings: Settings, options: _Options) -> None:
-    """Refuse what can be refused before a database is made, which the next try would find with a rulebook in it."""
+    """Refuse bad input before a database is made, which the next attempt would find with a rulebook in it."""
     if options.mapping is not None and not await store_exists(settings.store):
         options.mapping.check_types(load_rulebook(settings.rulebook or "coding").event_types)
     try:
@@ -266,7 +268,7 @@ async def _check(lines: InputLines, settings: Settings, options: _Options) -> No
 
 
 def _worth(size: int | None) -> int:
-    """How many processes an input of `size` bytes is worth; None where its size is not known."""
+    """The number of processes for an input of `size` bytes (None: unknown)."""
     if size is None or size < WORTH_STARTING:
         return 1
     return min(os.cpu_count() or 1, MOST)

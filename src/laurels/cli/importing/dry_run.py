@@ -1,4 +1,7 @@
-"""What an import would do with each line, found out without recording anything."""
+"""The effect that an import would have on each line, determined without recording anything.
+
+A platform can then correct its file before anything is recorded.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,14 @@ from laurels.settings import Settings
 
 
 class DryWorker:
-    """Checks lines by a rulebook, by what stands in the store, if there is one, and by the learner's lines before:
-    what would be recorded counts as `recorded`."""
+    """Checks lines against a rulebook, the store, if there is one, and the learner's earlier lines: an event that would
+    be recorded counts as `recorded`."""
 
     def __init__(self, rulebook: Rulebook, store: Store | None) -> None:
         self.store = store
         self.rulebook = rulebook
         self._user_id: str | None = None
-        # By event id, what the lines of the learner would have recorded, and when it happened.
+        # By event id, the events that the learner's lines would have recorded, and when they happened.
         self._seen: dict[str, tuple[LearningEvent, int]] = {}
 
     async def take(self, share: Share) -> Taken:
@@ -55,9 +58,9 @@ class DryWorker:
         return taken
 
     def _is_new(self, event: LearningEvent, at: int, known: dict[tuple[str, str], Entry]) -> bool:
-        """Whether an event would be recorded, and not replayed. Raises EventConflict."""
+        """Whether an event would be recorded, rather than replayed. Raises EventConflict."""
         if event.user_id != self._user_id:
-            # A learner's lines come together.
+            # The lines of a learner come together.
             self._user_id, self._seen = event.user_id, {}
         event_id = event.event_id or ""
         entry = known.get((event.user_id, event_id))
@@ -76,7 +79,7 @@ class DryWorker:
 
 @asynccontextmanager
 async def dry_worker(settings: Settings) -> AsyncGenerator[DryWorker]:
-    """A worker that makes no database where there is none. Raises RulebookError or StoreError."""
+    """A worker that does not create a missing database. Raises RulebookError or StoreError."""
     if not await store_exists(settings.store):
         yield DryWorker(load_rulebook(settings.rulebook or "coding"), None)
         return

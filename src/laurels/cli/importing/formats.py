@@ -1,7 +1,7 @@
-"""What an input holds, as lines of JSON: one object a line, a JSON array, or a table with named columns.
+"""Converts an input to lines of JSON: one object a line, a JSON array, or a table with named columns.
 
-A CSV row becomes JSON here (`lines_of_table`) or by a mapping (`mapping/`), and an event in `worker_tasks.py`
-(`read_share`).
+A CSV row is converted to JSON here (`lines_of_table`) or by a mapping (`mapping/`), and then to an event in
+`worker_tasks.py` (`read_share`).
 """
 
 from __future__ import annotations
@@ -20,43 +20,44 @@ from laurels.shapes import nearest
 
 Format = Literal["ndjson", "csv"]
 
-# What a row or an element of an array may have, with what is read ahead.
+# The maximum size of a row or an element of an array, including data read ahead.
 MOST_ROW = 2 << 20
 _PIECE = 1 << 18
 FIELDS = ("userId", "eventType", "eventId", "timestamp", "onceKey")
 METADATA = ("language", "codeLength", "sessionDuration")
 _PREFIX = "metadata."
-# What some programs put between columns in the place of commas.
+# Separators that some programs use instead of commas.
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _CELLS = re.compile(rb"[^{\[]*[,;\t|][^{\[]*+$")
-# What stands between brackets and commas: texts, and what is none.
+# The contents between brackets and commas: strings and other characters.
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _plain = rb'(?:[^"\[\]{}]++|' + _TEXT + rb")"
-# Up to the next bracket; between the elements of an array up to the next comma, past objects as events are.
+# Up to the next bracket; between the elements of an array up to the next comma, past objects of the usual form of
+# events.
 _WITHIN = re.compile(_plain + rb"*+[\[\]{}]", re.DOTALL)
 _nested = rb"[\[{](?:" + _plain + rb"|[\[{](?:" + _plain + rb"|[\[{]" + _plain + rb"*+[\]}])*+[\]}])*+[\]}]"
 _BETWEEN = re.compile(rb'(?:[^"\[\]{},]++|' + _TEXT + rb"|" + _nested + rb")*+[\[\]{},]", re.DOTALL)
 _encode = msgspec.json.Encoder().encode
 
 
-# What a JSON document is made of: a text, a sign, or anything else.
+# The parts of a JSON document: a string, a sign, or anything else.
 _PART = re.compile(rb"\s*+(" + _TEXT + rb'|[\[\]{}:,]|[^\s"\[\]{}:,]++)', re.DOTALL)
 
 
 class Refused(NamedTuple):
-    """A line that is no event, as far as it could be read, and why."""
+    """A line that is not an event, as far as it could be read, and why."""
 
     line: bytes
     reason: str
 
 
 class NotEvents(CommandFailed):
-    """The input is of a kind that holds no events as they are taken here."""
+    """The input is of a kind that cannot hold events."""
 
 
 def check_text(start: bytes, *, encoding: str = "utf-8", remedy: str = "save it as UTF-8") -> None:
-    """Raise NotEvents where `start`, the first bytes of an input, says that it is no text as it is taken here; `remedy`
-    is what to do about another encoding."""
+    """Raise NotEvents if `start`, the first bytes of an input, shows that it is not text of the expected form; `remedy`
+    is the advice for a different encoding."""
     if start[:4] == b"PK\x03\x04":
         raise NotEvents(
             "is a spreadsheet or an archive; save the table as CSV in UTF-8 and import that with --format csv."
@@ -79,7 +80,7 @@ def check_objects(start: bytes) -> None:
     if b"userid" in first.lower() and b"{" not in first:
         raise NotEvents("looks like CSV; import it with --format csv.")
     second = rest.partition(b"\n")[0]
-    # One line without an object may be a slip. Two lines of cells are a table.
+    # One line without an object may be a mistake. Two lines of cells are a table.
     if all(_CELLS.match(line) for line in (first, second)):
         raise NotEvents("looks like a table and not like JSON; import it with --from, by a mapping of its columns.")
 
@@ -92,11 +93,11 @@ def is_array(start: bytes) -> bool:
 def lines_of_array(
     stream: io.BufferedReader, begun: bytes | None = None, *, piece_size: int = _PIECE
 ) -> Iterator[bytes]:
-    """The elements of a JSON array, a line each, piece by piece: read as a whole, a small packed file could be more of
-    them than fit in memory. Raises NotEvents, after the elements before what is wrong.
+    """The elements of a JSON array, a line each, piece by piece: all elements of a small compressed file may exceed
+    memory. Raises NotEvents, after the elements before the fault.
 
-    `begun` is what was read after the first bracket of an array within a document; what follows it is not looked at.
-    A piece has `piece_size` bytes.
+    `begun` is the data read after the first bracket of an array within a document; data after that array is not read. A
+    piece has `piece_size` bytes.
     """
     text = stream.read(piece_size).lstrip().removeprefix(b"[") if begun is None else begun
     begin = at = count = 0
@@ -117,7 +118,7 @@ def lines_of_array(
         if not depth or (depth == 1 and sign == b","):
             element, begin = text[begin : at - 1].strip(), at
             if element:
-                # A line end stands between parts only: within text JSON writes it otherwise.
+                # A line end can only be between parts: within a string JSON escapes it.
                 yield element.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"
             elif count or depth:
                 raise NotEvents("begins like a JSON array but lacks an element beside a comma.")
@@ -129,21 +130,21 @@ def lines_of_array(
 
 
 def lines_within(stream: io.BufferedReader, rows: str) -> Iterator[bytes]:
-    """The elements of the array that stands under `rows`, a path of keys, in a JSON document. Raises NotEvents."""
+    """The elements of the array under `rows`, a path of keys, in a JSON document. Raises NotEvents."""
     return lines_of_array(stream, _after_bracket(stream, rows.split(".")))
 
 
 def _after_bracket(stream: io.BufferedReader, path: list[str]) -> bytes:
-    """What was read of a document behind the first bracket of the array at a path of keys."""
+    """The data read after the first bracket of the array at a path of keys."""
     text, at = stream.read(_PIECE), 0
-    # The key under which each open bracket stands; of an array it is none of those that are looked for.
+    # The key of each open bracket; for an array, a value that no path contains.
     within: list[str | None] = []
     key: str | None = None
     before = b""
     while True:
         found = _PART.match(text, at)
         if found is None or found.end() == len(text):
-            # A text, or a word, may go on.
+            # A string or a word may continue.
             piece = stream.read(_PIECE) if len(text) <= MOST_ROW else b""
             if piece:
                 text += piece
@@ -175,7 +176,8 @@ def _name(text: bytes) -> str | None:
 
 
 def lines_of_table(stream: io.BufferedReader) -> Iterator[bytes]:
-    """The rows of a CSV table as JSON, each on the line where it begins, between empty ones. Raises NotEvents."""
+    """The rows of a CSV table as JSON, each on the line where it begins, with empty lines in between. Raises
+    NotEvents."""
     names: list[str] | None = None
     for row in rows_of_table(stream):
         if row is None:
@@ -198,9 +200,9 @@ def rows_of_table(
     remedy: str = "save it as CSV in UTF-8",
 ) -> Iterator[list[str] | None]:
     """The lines of a CSV table: its rows, each at the line where it begins, and None for every other line. Raises
-    NotEvents, with the `remedy` where the encoding is another one."""
+    NotEvents, with the `remedy` if the encoding is different."""
     bounded = _RowByRow(stream)
-    # All that it takes of a stream is `read1`.
+    # It only needs `read1` of a stream.
     text = io.TextIOWrapper(cast("io.BufferedReader", bounded), encoding, newline="")
     rows = csv.reader(text, strict=True, delimiter=delimiter)
     read = 0
@@ -208,7 +210,7 @@ def rows_of_table(
         for row in rows:
             bounded.row_is_read()
             yield row or None
-            # A row goes by the line where it begins.
+            # A row has the number of the line where it begins.
             for _ in range(read + 1, rows.line_num):
                 yield None
             read = rows.line_num
@@ -218,13 +220,13 @@ def rows_of_table(
         name = encoding.removesuffix("-sig").upper()
         raise NotEvents(f"is not {name} text; {remedy}.") from None
     finally:
-        # The stream is not its own to close.
+        # The caller closes the stream.
         text.detach()
 
 
 class _RowByRow(io.BufferedIOBase):
-    """A stream that ends with NotEvents where a row has no end: the reader of rows would put all of it together, and a
-    small packed file may hold many gigabytes of it."""
+    """A stream that ends with NotEvents if a row has no end: the row reader would otherwise assemble it in memory, and
+    a small compressed file may hold many gigabytes of it."""
 
     def __init__(self, stream: io.BufferedReader) -> None:
         self._stream = stream
@@ -264,8 +266,8 @@ def _check_names(names: Sequence[str]) -> None:
 
 
 def _event(names: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
-    """A row as an event on the wire; an empty cell says nothing. Cells too many or too few, as of a file that was cut
-    off, and metadata that two cells give, have a name that no event has."""
+    """A row as an event on the wire; an empty cell is left out. Surplus or missing cells, as in a truncated file, and
+    metadata given by two cells get a name that no event has."""
     event: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     for name, cell in zip(names, row, strict=False):

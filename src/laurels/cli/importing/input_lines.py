@@ -1,8 +1,7 @@
 """A file or standard input as lines, plain or gzip, in chunks that a thread reads ahead.
 
-Reading is bounded: a line without an end, or a file larger than memory, is handled like any other. And it never
-holds up the event loop: where a pipe brings nothing more, what came is recorded all the same. What a line says is read
-in `worker_tasks.py`.
+Reading is bounded: a line without an end, or a file larger than memory, is handled like any other. It never blocks the
+event loop: if a pipe brings nothing more, the data so far is still recorded. `worker_tasks.py` interprets the lines.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ CHUNK_BYTES = 8 << 20
 
 _BUFFER = 1 << 18
 _READ_AHEAD = 2
-# Bytes that tell what an input holds.
+# The number of first bytes that identify the contents of an input.
 _BEGINNING = 4_096
 _GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -56,7 +55,7 @@ class InputFailed(CommandFailed):
 
 
 class Part(Enum):
-    """What the lines of a chunk are."""
+    """The kind of the lines in a chunk."""
 
     WHOLE_LINES = "whole lines"
     BEGINNING = "the beginning of a line that is too long"
@@ -65,7 +64,7 @@ class Part(Enum):
 
 class Chunk(NamedTuple):
     """Lines with their ends, at most `CHUNK_LINES` or about `CHUNK_BYTES`; or one piece of a line longer than
-    `MAX_LINE`. `refused`: by their place among the lines, why those of which a mapping makes no event are refused."""
+    `MAX_LINE`. `refused`: by position among the lines, why a mapping could not make events of them."""
 
     part: Part
     lines: list[bytes]
@@ -73,9 +72,9 @@ class Chunk(NamedTuple):
 
 
 class _Inflated(io.RawIOBase):
-    """Gzip data as a raw stream, for a buffer that splits lines in C, which GzipFile does in Python.
+    """Gzip data as a raw stream, for a buffer that splits lines in C (GzipFile does this in Python).
 
-    Gives what there is, step by step: where the data end too early, all that came before has been given.
+    Returns the data step by step: if it ends too early, everything before that has been returned.
     """
 
     def __init__(self, stream: io.BufferedReader) -> None:
@@ -92,8 +91,8 @@ class _Inflated(io.RawIOBase):
 
 
 class InputLines:
-    """The lines of an input. `size` is that of the file, None where it is not known. With a `mapping` they are made by
-    it of the rows of another platform, and `tally` counts what became of those."""
+    """The lines of an input. `size` is that of the file, None if it is unknown. With a `mapping` they are made from the
+    rows of another platform, and `tally` counts the results."""
 
     def __init__(
         self,
@@ -111,7 +110,7 @@ class InputLines:
         self._raw = raw
         self._arrived: asyncio.Queue[Chunk | Exception | None] | None = None
         self._room = Semaphore(_READ_AHEAD)
-        # What `begin` has read and `chunks` has not given yet.
+        # Chunks that `begin` has read and `chunks` has not returned yet.
         self._begun: list[Chunk | Exception | None] = []
         self._stream: io.BufferedReader = io.BufferedReader(raw, _BUFFER)
         with self._failures():
@@ -120,12 +119,12 @@ class InputLines:
 
     @property
     def position(self) -> int:
-        """How many bytes of the file have been read; 0 where the size is not known."""
+        """The number of bytes of the file read so far; 0 if the size is unknown."""
         return self._raw.tell() if self.size is not None else 0
 
     async def begin(self) -> None:
-        """Read the beginning of a file; of a pipe nothing, since it may come much later. Raises InputFailed where it is
-        not what it should be."""
+        """Read the beginning of a file, but nothing of a pipe, whose data may come much later. Raises InputFailed if
+        its form is wrong."""
         if self.size is not None:
             first = await self._read_ahead().get()
             if isinstance(first, Exception):
@@ -133,7 +132,7 @@ class InputLines:
             self._begun.append(first)
 
     async def chunks(self) -> AsyncIterator[Chunk]:
-        """Everything, in order. Raises InputFailed after what could be read."""
+        """Everything, in order. Raises InputFailed after the readable part."""
         arrived = self._read_ahead()
         chunk = self._begun.pop() if self._begun else await arrived.get()
         while isinstance(chunk, Chunk):
@@ -144,7 +143,7 @@ class InputLines:
             raise chunk
 
     def _read_ahead(self) -> asyncio.Queue[Chunk | Exception | None]:
-        """Where chunks arrive, None after the last one. Reading begins with the first call."""
+        """The queue in which chunks arrive, None after the last one. The first call starts the reading."""
         if self._arrived is not None:
             return self._arrived
         loop = asyncio.get_running_loop()
@@ -158,7 +157,7 @@ class InputLines:
                     loop.call_soon_threadsafe(arrived.put_nowait, chunk)
             except Exception as error:
                 end = error
-            # Where the import was stopped meanwhile, nobody waits any more.
+            # If the import was stopped in the meantime, nobody waits any more.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(arrived.put_nowait, end)
 
@@ -184,7 +183,7 @@ class InputLines:
                 yield from self._mapped(self._objects(start, rows=self._mapping.input.rows), self._mapping)
 
     def _mapped(self, chunks: Iterator[Chunk], mapping: MappingDocument) -> Iterator[Chunk]:
-        """The same lines, which hold objects of another platform, as events."""
+        """The same lines, with objects of another platform, as events."""
         mapper = ObjectMapper(mapping, self.tally)
         number = 1
         for chunk in chunks:
@@ -198,7 +197,7 @@ class InputLines:
                 yield chunk
 
     def _objects(self, start: bytes, rows: str = "") -> Iterator[Chunk]:
-        """What should hold an object a line, or an array of them, which stands under `rows` where that is named."""
+        """The lines of an input with an object per line, or with an array of them, under `rows` if that is given."""
         lines: list[bytes] = []
         size = 0
         check_objects(start)
@@ -222,7 +221,7 @@ class InputLines:
                         yield Chunk(Part.WHOLE_LINES, lines)
                         lines, size = [], 0
             except (EOFError, zlib.error, OSError):
-                # What came before is good.
+                # The data before the fault is good.
                 yield Chunk(Part.WHOLE_LINES, lines)
                 raise
             yield Chunk(Part.WHOLE_LINES, lines)
@@ -263,7 +262,7 @@ def _chunks_of(lines: Iterable[bytes | Refused]) -> Iterator[Chunk]:
                 yield Chunk(Part.WHOLE_LINES, some, refused)
                 some, refused, size = [], {}, 0
     except (NotEvents, EOFError, zlib.error, OSError):
-        # What came before is good.
+        # The data before the fault is good.
         if some:
             yield Chunk(Part.WHOLE_LINES, some, refused)
         raise

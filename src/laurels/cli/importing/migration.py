@@ -1,7 +1,7 @@
-"""Users of an older database with their events, walked through side by side, into the ledger.
+"""Moves users of an older database with their events into the ledger, reading both side by side.
 
-Both come sorted by user. A user's events are recorded in order of time; their own entry, with badges and difference,
-follows when the last of them stands, since only then it is known what was taken.
+Both come sorted by user. A user's events are recorded in order of time. Their own entry, with badges and difference,
+follows after the last event was recorded, since only then the accepted events are known.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ BATCH = 1_000
 
 
 class Tally(Struct):
-    """What was taken of one user: the points of their events and the instant of the last. `user` is None for one who
-    has events and no document."""
+    """The accepted data of one user: the points of their events and the instant of the last. `user` is None for a user
+    with events but no document."""
 
     user_id: str
     user: OlderUser | None = None
@@ -44,7 +44,7 @@ class Tally(Struct):
 
 
 class Batch:
-    """Events with their documents and tallies, and the users whose last event is among them or came before."""
+    """Events with their documents and tallies, and the users whose last event is in this batch or an earlier one."""
 
     def __init__(self) -> None:
         self.events: list[tuple[OlderEvent, Document, Tally]] = []
@@ -56,7 +56,7 @@ class Batch:
 
 
 class Migration:
-    """Takes an older database over and counts what became of it in `report`."""
+    """Takes an older database over and counts the results in `report`."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Migration:
         self._writing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Take everything over. Raises CommandFailed, with how far it got, where source or store fails."""
+        """Take everything over. Raises CommandFailed, with the progress so far, if source or store fails."""
         try:
             await self._compare_badges()
             await self._walk()
@@ -95,7 +95,8 @@ class Migration:
                 await asyncio.gather(self._writing, return_exceptions=True)
 
     async def _compare_badges(self) -> None:
-        """Badges that the rulebook does not know pay what their definition says; of the others it is only told."""
+        """Badges that the rulebook does not know pay the points of their definition; differences of the others are only
+        reported."""
         for badge_id, points in sorted((await self._source.badge_points()).items()):
             whole = int(points) if isinstance(points, int | float) and 0 <= points <= 1_000_000 else 0
             badge = self._laurels.rulebook.badge(badge_id)
@@ -105,7 +106,7 @@ class Migration:
                 self.report.other_pay.append((badge_id, whole, badge.points))
 
     async def _walk(self) -> None:
-        """Events and users side by side, in the order of user ids."""
+        """Read events and users side by side, in the order of user ids."""
         users = self._users()
         user = await anext(users, None)
         tally = Tally("")
@@ -150,7 +151,7 @@ class Migration:
         return Tally(user.user_id, user, pays)
 
     async def _users(self) -> AsyncIterator[OlderUser]:
-        """Every user once: documents of one user are merged."""
+        """Every user once: documents of the same user are merged."""
         last: OlderUser | None = None
         async for document in self._source.users():
             try:
@@ -181,11 +182,11 @@ class Migration:
             yield event, document
 
     async def _hand_over(self) -> None:
-        """Have the batch written while the next one is read."""
+        """Write the batch while the next one is read."""
         await self._settle()
         batch, self._batch = self._batch, Batch()
         self._writing = asyncio.create_task(self._write(batch))
-        # Lets it queue its events before the next ones are read.
+        # Lets the batch queue its events before the next ones are read.
         await asyncio.sleep(0)
 
     async def _settle(self) -> None:
@@ -205,7 +206,7 @@ class Migration:
             elif isinstance(result, LaurelsError):
                 self._reject(EVENTS, document, str(result))
             elif isinstance(result, Differing):
-                # What stands counts, with the points that it has.
+                # The existing entry counts, with its points.
                 tally.event_points += result.body.outcome.points
                 tally.last_at = max(tally.last_at or 0, result.body.at)
                 self._reject(EVENTS, document, "Was taken over before with other content, which stays.")
@@ -277,7 +278,7 @@ class Migration:
 
 def _name_of(document: Document) -> str:
     name = str(document.get("_id"))[:80]
-    # Of a text from outside a terminal gets nothing that it would obey.
+    # A terminal must not interpret text from outside.
     return name if name.isprintable() else repr(name)
 
 

@@ -1,4 +1,7 @@
-"""What became of an older database: counted as it goes, told at the end."""
+"""The results of taking over an older database: counted on the way, printed at the end.
+
+It shows whether the totals of the older database were reproduced, and where they differ.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ REMARKS = 20
 
 
 class Difference(NamedTuple):
-    """One user's stored total against what their events and badges come to; `size` puts the largest first."""
+    """One user's stored total and the sum of their events and badges; `size` sorts the largest first."""
 
     size: int
     user_id: str
@@ -44,7 +47,7 @@ class Report:
         self._largest: list[Difference] = []
 
     def count_user(self, result: Migrated, held: Container[str]) -> None:
-        """Count a user who is taken over; `held` are the badges that the older database had of them."""
+        """Count a user who was taken over; `held` are their badges in the older database."""
         if result.entry is None:
             self.unchanged += 1
             return
@@ -57,7 +60,7 @@ class Report:
             self.new_badges += len(body.awards) - undated
 
     def count_difference(self, difference: Difference) -> None:
-        """Count a difference, and keep it where it is among the largest."""
+        """Count a difference, and keep it if it is among the largest."""
         self.differences += 1
         if difference.points > 0:
             self.sum_above += difference.points
@@ -69,7 +72,7 @@ class Report:
             heapq.heappushpop(self._largest, difference)
 
     def show(self, differences: Differences, seconds: float) -> None:
-        """Tell it all on standard output."""
+        """Print the whole report on standard output."""
         taken = self.recorded + self.replayed
         say(
             f"events: {self.recorded:,} recorded, {self.replayed:,} already there, {self.rejected_events:,} rejected "

@@ -1,6 +1,6 @@
 """`laurels import --from-mongo`: take over a database of the older schema.
 
-How a platform moves in with its learners: events, totals and badges as they were. The older database is only read.
+This is how a platform moves its learners: events, totals and badges as they were. The older database is only read.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from laurels.plurals import counted
 from laurels.settings import Settings
 from laurels.storage.older_mongodb.database import OlderDatabase
 
-# Seconds between projections: at the end, or when memory is full.
+# Seconds between projections: effectively at the end, or when memory is full.
 PROJECTION_INTERVAL = 3_600.0
 
 
 def import_mongodb(url: str, settings: Settings, *, differences: Differences, rejects: Path | None) -> None:
-    """Take over the database at `url` into the store of the settings, and report. Exits with 1 for rejects."""
+    """Take over the database at `url` into the configured store, and report. Exits with 1 if there are rejects."""
     started = monotonic()
     with open_rejects(rejects, source=STANDARD_INPUT, database=settings.database) as rejected:
         rejected.kind = "documents"
@@ -46,7 +46,7 @@ def import_mongodb(url: str, settings: Settings, *, differences: Differences, re
 async def _take_over(url: str, settings: Settings, differences: Differences, rejects: Rejects) -> Report:
     source = await OlderDatabase.open(url)
     try:
-        # Before the store is opened, which would make its collections there.
+        # Checked before the store is opened, which would create its collections there.
         if await source.is_store(settings.store):
             raise CommandFailed("--from-mongo and --store name the same database; let Laurels have one of its own.")
         total = await source.count_events()

@@ -1,7 +1,7 @@
-"""Lines to workers, learner by learner, and what became of them back.
+"""Passes lines to workers, learner by learner, and collects the results.
 
-The whole input is gathered first, because an import that follows the order of time comes back to each learner again
-and again. Where a pipe brings nothing for a while, what has come so far is recorded.
+The whole input is gathered first, because an import in order of time would return to each learner again and again. If a
+pipe brings nothing for a while, the lines so far are recorded.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from laurels.cli.terminal import CommandFailed
 from laurels.errors import StoreError
 from laurels.plurals import counted
 
-# Portions on their way to a worker: enough of them that a commit finds as many events waiting as it may take.
+# Portions in transit to a worker: enough to fill each commit with events.
 IN_FLIGHT = 6
-# Seconds without input, after which nothing more is waited for before what came is recorded.
+# Seconds without input after which the lines so far are recorded.
 PAUSE = 0.5
-# Bytes of refused lines that are sorted by their numbers before they are told of.
+# Bytes of refused lines that are sorted by number before they are reported.
 REFUSED_TOGETHER = 16 << 20
-# What each takes beside its own.
+# The overhead of each in bytes.
 _REFUSED = 256
 
 
 class _Owner(Struct, rename="camel"):
-    """As much of a line as tells whose it is."""
+    """The part of a line that identifies its learner."""
 
     user_id: str
 
@@ -43,17 +43,16 @@ _decode = msgspec.json.Decoder(_Owner).decode
 
 
 class _HandedOver(Struct):
-    """A portion that a worker has been given."""
+    """A portion that a worker has received."""
 
     worker: int
     portion: Portion
 
 
 class ImportPipeline:
-    """Has the lines of an input recorded by workers and counts what became of them. After `pause` seconds without input
-    it records what came so far; None: it waits for the end. Refused lines are told of when that is done, or as soon as
-    they take more than `refused_together` bytes. `read` lines were read so far, of which `settled` have met their
-    fate."""
+    """Lets workers record the lines of an input, and counts the results. After `pause` seconds without input it records
+    the lines so far; None: it waits for the end. Refused lines are reported after that, or as soon as they take more
+    than `refused_together` bytes. `read` is the number of lines read so far, `settled` the number with a result."""
 
     def __init__(
         self,
@@ -84,11 +83,11 @@ class ImportPipeline:
         self._refused_size = 0
 
     async def take_in(self, lines: InputLines) -> None:
-        """Record every line. Raises CommandFailed, with how far it got, where reading or the store fails."""
+        """Record every line. Raises CommandFailed, with the progress so far, if reading or the store fails."""
         try:
             await self._take_in(lines)
         finally:
-            # Where it had to stop, the fate of what is still on its way has been told already.
+            # If it had to stop, the result of lines in transit was reported already.
             await asyncio.gather(*self._in_flight, return_exceptions=True)
 
     async def _take_in(self, lines: InputLines) -> None:
@@ -139,12 +138,12 @@ class ImportPipeline:
             try:
                 user_id = _decode(line).user_id
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                # This is no event; the worker that gets it says what is wrong.
+                # This is no event; its worker reports the fault.
                 user_id = ""
             yield user_id, self.read, line
 
     async def _record_gathered(self) -> None:
-        """Have all that was gathered recorded, and wait for it. Raises CommandFailed where that fails."""
+        """Record all gathered lines, and wait for the results. Raises CommandFailed on failure."""
         try:
             for portion in self._gathered.take():
                 if self._failure is not None:
@@ -154,7 +153,7 @@ class ImportPipeline:
                 await self._settle()
             await self._source.save(is_end=True)
         except BaseException:
-            # What stands is noted, if that is possible yet.
+            # Recorded lines are noted, if that is still possible.
             with suppress(StoreError):
                 await self._source.save(is_end=True)
             raise
@@ -179,11 +178,11 @@ class ImportPipeline:
         share = Share(source.name, portion.numbers, portion.lines, known, source.moved_after)
         taking = asyncio.create_task(self._workers[self._last_worker].take(share))
         self._in_flight[taking] = _HandedOver(self._last_worker, portion)
-        # Lets it check and queue its events before this one goes on.
+        # Lets the worker check and queue its events before this task continues.
         await asyncio.sleep(0)
 
     async def _settle(self) -> None:
-        """Wait for a portion, and count in what became of it."""
+        """Wait for a portion, and count its results."""
         done, _ = await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             portion = self._in_flight.pop(task).portion
@@ -214,7 +213,7 @@ class ImportPipeline:
             self.rejects.add(number, line, reason)
 
     def _left_off(self) -> str:
-        """Where an input ended that cannot be read on as it is."""
+        """The place at which an unreadable input ends."""
         if not self.read:
             return "Nothing was recorded."
         return (

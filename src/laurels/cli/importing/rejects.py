@@ -1,6 +1,6 @@
-"""The lines that an import refused: counted, told of, and kept for whoever mends them.
+"""The lines that an import refused: counted, reported, and kept for correction.
 
-A line that is wrong must not stop the others, and must not be lost among them either.
+A wrong line must not stop the others, and must not be lost among them either.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from laurels.cli.importing.input_lines import STANDARD_INPUT
 from laurels.cli.terminal import CommandFailed, complain, inert
 
 SHOWN = 20
-# SQLite's files are the database and, beside it, those that end like this.
+# SQLite's files are the database and files with these endings beside it.
 _OF_DATABASE = ("", "-wal", "-shm", "-journal")
 
 
 class Rejects:
-    """Tells of the first `SHOWN` lines and keeps all of them in `file`, if any, and why in `reasons`. `kind`: what they
-    are called."""
+    """Reports the first `SHOWN` lines and keeps all of them in `file`, if any, and the reasons in `reasons`. `kind`:
+    their name in messages."""
 
     def __init__(self, file: IO[bytes] | None, reasons: IO[bytes] | None = None) -> None:
         self.count = 0
@@ -31,13 +31,13 @@ class Rejects:
         self._reasons = reasons
 
     def add(self, number: int, line: bytes, reason: str) -> None:
-        """Note that line `number` was refused. It is kept as it came. Raises CommandFailed."""
+        """Note that line `number` was refused. It is kept unchanged. Raises CommandFailed."""
         self.add_named(f"line {number}", line, reason)
 
     def add_named(self, name: str, line: bytes, reason: str) -> None:
-        """The same for what has a name instead of a number."""
+        """The same for a reject with a name instead of a number."""
         self._tell(name, reason)
-        # The last line of a file may lack its end, and more may follow it here.
+        # The last line of a file may lack its end, and more lines may follow it here.
         self._keep(line if line.endswith(b"\n") else line + b"\n")
 
     def add_beginning(self, number: int, piece: bytes, reason: str) -> None:
@@ -46,7 +46,7 @@ class Rejects:
         self._keep(piece)
 
     def go_on(self, piece: bytes) -> None:
-        """The next piece of the line of which `add_beginning` had the first."""
+        """The next piece of the line that `add_beginning` started."""
         self._keep(piece)
 
     def _tell(self, name: str, reason: str) -> None:
@@ -58,12 +58,12 @@ class Rejects:
                 self._reasons.write(f"{self.count} ({name}): {inert(' '.join(reason.split()))}\n".encode())
 
     def finish(self) -> None:
-        """Tell how many more there were than were shown."""
+        """Report how many more there were than were shown."""
         if self.count > SHOWN:
             complain(f"and {self.count - SHOWN:,} more rejected {self.kind}")
 
     def keep(self, line: bytes) -> None:
-        """Keep a line that was not refused but is to be looked at. Raises CommandFailed."""
+        """Keep a line that was not refused but should be reviewed. Raises CommandFailed."""
         self._keep(line)
 
     def _keep(self, piece: bytes) -> None:
@@ -82,15 +82,15 @@ def _failures() -> Generator[None]:
 
 @contextmanager
 def open_rejects(path: Path | None, *, source: str, database: Path | None) -> Generator[Rejects]:
-    """Rejects that are in the file at `path`, and why in another one beside it, once the block has come to its end.
+    """Rejects with a file at `path`, and the reasons in another file beside it, both written once the block has ended.
 
-    Until then both are empty: whatever stops the block, it may be begun again with the same path. Raises CommandFailed
-    where one of them is the input `source` or the store's `database`, or holds anything.
+    Until then both are empty, so that an interrupted block can be repeated with the same path. Raises CommandFailed if
+    one of them is the input `source` or the store's `database`, or is not empty.
     """
     if path is None:
         yield Rejects(None)
         return
-    # A device or a pipe is written as it is, and has no place beside it.
+    # A device or a pipe is written directly, and has no file beside it.
     is_special = path.exists() and not path.is_file()
     files = [path] if is_special else [path, path.with_name(f"{path.name}.reasons")]
     for file in files:
@@ -127,7 +127,7 @@ def _copy(lines: IO[bytes], target: IO[bytes]) -> None:
         copyfileobj(lines, target)
         target.flush()
     except OSError:
-        # It is all told again when the command is run again.
+        # Everything is reported again when the command is run again.
         with suppress(OSError):
             target.truncate(0)
         raise

@@ -1,7 +1,7 @@
-"""Lines of an input by learner, however many there are.
+"""Sorts the lines of an input by learner, whatever their number.
 
-What a learner did is recorded in one go then: their progress is read once, their rows in the store lie side by side,
-and they are projected once. What memory cannot hold waits in temporary files, sorted by parts, and is merged.
+All events of a learner are then recorded together: their progress is read once, their rows are adjacent in the store,
+and they are projected once. Lines that exceed memory wait in temporary files, sorted in parts, and are merged.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import msgspec
 from laurels.cli.terminal import CommandFailed
 
 Line = tuple[str, int, bytes]
-"""Whose it is, its number in the input, and what it says."""
+"""The learner, the number in the input, and the text of a line."""
 
-# Bytes of lines that are held in memory, before they are written to a file.
+# Bytes of lines that are held in memory before they are written to a file.
 MEMORY = 64 << 20
-# As how many a line counts at the least: that is what one takes in memory, however little it says.
+# The minimum number of bytes that a line counts: even a short line takes that much memory.
 LEAST = 192
-# Lines that are handed over together: more, where they are one learner's.
+# Lines that are handed over together: more if they belong to one learner.
 PORTION = 2_000
 PORTION_BYTES = 4 << 20
 # Lines that are written, and read back, together.
@@ -34,8 +34,8 @@ _decode = msgspec.msgpack.Decoder(list[Line]).decode
 
 
 class Portion(NamedTuple):
-    """Lines of some learners, each one's in the order of the input. `goes_on`: the first learner is the last one of the
-    portion before."""
+    """Lines of some learners, each learner's in the order of the input. `goes_on`: the first learner is the last one of
+    the portion before."""
 
     numbers: list[int]
     lines: list[bytes]
@@ -43,7 +43,7 @@ class Portion(NamedTuple):
 
 
 class LinesByLearner:
-    """Gathers lines in any order and gives them back by learner, once."""
+    """Gathers lines in any order and returns them by learner, once."""
 
     def __init__(self, *, memory: int = MEMORY) -> None:
         self._memory = memory
@@ -53,11 +53,11 @@ class LinesByLearner:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to be taken."""
+        """Whether there are no lines."""
         return not (self._held or self._files)
 
     def add(self, lines: Iterable[Line]) -> None:
-        """Gather lines, with numbers that have not been there before. Raises CommandFailed."""
+        """Gather lines, with numbers that were not added before. Raises CommandFailed."""
         for line in lines:
             self._held.append(line)
             self._size += max(len(line[2]), LEAST)
@@ -65,7 +65,7 @@ class LinesByLearner:
             self._put_aside()
 
     def take(self) -> Iterator[Portion]:
-        """All that was gathered; from then on there is nothing. Raises CommandFailed."""
+        """All gathered lines; afterwards it is empty. Raises CommandFailed."""
         self._held.sort()
         held, files = self._held, self._files
         self._held, self._files, self._size = [], [], 0
@@ -78,7 +78,7 @@ class LinesByLearner:
     def _put_aside(self) -> None:
         self._held.sort()
         try:
-            # Without a name: nothing of it is left, whatever ends this process.
+            # Without a name: nothing of it remains, however this process ends.
             file = TemporaryFile(prefix="laurels-import-")  # noqa: SIM115  `take` closes it
             self._files.append(file)
             lines = iter(self._held)
@@ -106,7 +106,7 @@ def _portions(lines: Iterator[Line]) -> Iterator[Portion]:
     for user_id, number, line in lines:
         if len(portion.lines) >= PORTION or size >= PORTION_BYTES:
             is_same = user_id == learner
-            # A learner's lines stay together, unless they are too many.
+            # A learner's lines stay together, unless there are too many.
             if not is_same or len(portion.lines) >= 2 * PORTION or size >= 2 * PORTION_BYTES:
                 yield portion
                 portion, size = Portion([], [], goes_on=is_same), 0

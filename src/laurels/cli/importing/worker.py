@@ -1,8 +1,8 @@
-"""Who records the lines of an import: this process, or several others that share the users among them.
+"""The workers that record the lines of an import: in this process, or in several others that share the users.
 
-Deciding what an event brings takes far longer than reading its line, so a large file is worth every core. Nobody
-shares a user with anybody, so each worker goes on from what it knows. A worker is told of lines and answers with what
-became of them, both as msgpack behind four bytes of length; it ends when its input does, whatever ended that.
+Deciding the outcome of an event takes far longer than reading its line, so a large file is worth every core. No two
+workers share a user, so each continues from its own memory. A worker gets lines and answers with their results, both as
+msgpack behind a length of four bytes. It ends when its input ends for any reason.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from laurels.cli.terminal import CommandFailed, complain
 from laurels.errors import EventConflict, LaurelsError, StoreError
 from laurels.settings import Settings
 
-# Seconds between projections: at the end, or when memory is full. A snapshot is far larger than an event, and one
-# written every few seconds for each of many users costs more than all else.
+# Seconds between projections: effectively at the end, or when memory is full. A snapshot is far larger than an event,
+# and writing one every few seconds for each of many users would cost more than all else.
 PROJECTION_INTERVAL = 3_600.0
-# All processes together, at about 150 bytes each: under half a gigabyte where a file's users are many.
+# For all processes together, at about 150 bytes each: under half a gigabyte for a file with many users.
 CACHE_WEIGHT = 3_000_000
 # Commits of an import are large: thousands of entries share the pages of the ledger's indexes that each touches.
 BATCH = 8_192
@@ -42,7 +42,7 @@ class Worker(Protocol):
     """Records shares one after the other."""
 
     async def take(self, share: Share) -> Taken:
-        """Record a share. Raises CommandFailed where the worker is gone."""
+        """Record a share. Raises CommandFailed if the worker is gone."""
         ...
 
 
@@ -53,7 +53,7 @@ class LocalWorker:
         self._laurels = laurels
         self.store = laurels.store
         self.rulebook = laurels.rulebook
-        # Events are recorded in the order of the shares, whatever had to be looked up before.
+        # Events are recorded in the order of the shares, even if some needed a lookup before.
         self._turn = asyncio.Lock()
 
     async def take(self, share: Share) -> Taken:
@@ -101,12 +101,12 @@ class RemoteWorker:
         return await answer
 
     def send(self, message: object) -> None:
-        """Hand a message over; the process reads it when it gets there."""
+        """Send a message; the process reads it when it is ready."""
         assert self._process.stdin is not None  # noqa: S101  it was asked for
         self._process.stdin.write(_framed(message))
 
     async def finish(self) -> None:
-        """Have the worker bring the boards up to date and end. Raises CommandFailed where it cannot."""
+        """Bring the worker's boards up to date and end it. Raises CommandFailed if that fails."""
         assert self._process.stdin is not None  # noqa: S101  it was asked for
         self._process.stdin.close()
         if await self._process.wait():
@@ -115,7 +115,7 @@ class RemoteWorker:
             )
 
     async def end(self) -> None:
-        """End the process, however far it has come."""
+        """End the process, whatever its progress."""
         self._reader.cancel()
         if self._process.returncode is None:
             self._process.kill()
@@ -142,7 +142,7 @@ class RemoteWorker:
 
 @asynccontextmanager
 async def local_worker(settings: Settings) -> AsyncGenerator[LocalWorker]:
-    """A worker in this process; at the end of the block it has brought the boards up to date."""
+    """A worker in this process; at the end of the block its boards are up to date."""
     tune_collector()
     async with open_service(
         settings=settings, publish=True, projection_interval=PROJECTION_INTERVAL, batch=BATCH
@@ -153,7 +153,7 @@ async def local_worker(settings: Settings) -> AsyncGenerator[LocalWorker]:
 
 @asynccontextmanager
 async def remote_workers(settings: Settings, count: int) -> AsyncGenerator[Sequence[RemoteWorker]]:
-    """`count` workers in processes of their own; at the end of the block they have brought the boards up to date."""
+    """`count` workers in processes of their own; at the end of the block their boards are up to date."""
     workers: list[RemoteWorker] = []
     try:
         for _ in range(count):
@@ -176,7 +176,7 @@ async def remote_workers(settings: Settings, count: int) -> AsyncGenerator[Seque
 
 def main() -> None:
     """The process of a remote worker."""
-    # An interrupt from the keyboard goes to the parent as well, and what it has handed over is still recorded.
+    # An interrupt from the keyboard also goes to the parent, and lines that it has sent are still recorded.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         asyncio.run(_serve())
@@ -212,7 +212,7 @@ async def _answer(answers: asyncio.Queue[asyncio.Task[Taken] | None]) -> None:
             sys.stdout.buffer.write(frame)
             sys.stdout.buffer.flush()
         except BrokenPipeError:
-            # Nobody waits any more. What was handed over is recorded all the same.
+            # Nobody waits any more. Lines that were sent are still recorded.
             continue
 
 
@@ -222,7 +222,7 @@ def _framed(message: object) -> bytes:
 
 
 async def _frame(reader: asyncio.StreamReader) -> bytes | None:
-    """The next message; None where there is no more."""
+    """The next message; None at the end."""
     try:
         return await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
     except (asyncio.IncompleteReadError, ConnectionResetError):
@@ -230,14 +230,14 @@ async def _frame(reader: asyncio.StreamReader) -> bytes | None:
 
 
 def for_import(settings: Settings, processes: int = 1) -> Settings:
-    """The settings of each of the processes that an import has to itself."""
+    """The settings of each of the processes of an import."""
     return replace(settings, cache_weight=max(settings.cache_weight, CACHE_WEIGHT // processes))
 
 
 def tune_collector() -> None:
-    """Make the garbage collector look less often."""
-    # The progress of many users is millions of objects, none of them garbage: looking through them again and
-    # again takes a quarter of the time. Reference counts free all that an import lets go of.
+    """Make the garbage collector run less often."""
+    # The progress of many users is millions of objects, none of them garbage: scanning them again and again takes a
+    # quarter of the time. Reference counts free everything that an import drops.
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)
 

@@ -1,6 +1,6 @@
-"""The share of lines that one worker gets, the events in them, and what became of them.
+"""The share of lines that one worker gets, the events in them, and their results.
 
-Here a line of JSON becomes an event (`read_share`). If it was a CSV row, `formats.py` has made JSON of it before.
+A line of JSON becomes an event here (`read_share`). A CSV row was converted to JSON before by `formats.py`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CHANGED = (
 
 
 class Share(Struct, array_like=True):
-    """Lines for one worker, with their numbers in the input, whose name is `source`; None where it has none.
+    """Lines for one worker, with their numbers in the input; `source` is its name, None if it has none.
 
     The lines `known` were recorded before. `moved_after`: see `SourceLines`.
     """
@@ -51,9 +51,9 @@ class Share(Struct, array_like=True):
 
 
 class Taken(Struct, array_like=True):
-    """What became of a share: how many were recorded or there already; number and reason of each refused line, of which
-    `conflicts` stand there with other content; why it had to stop. `by_line`: the lines that were found to
-    stand, have no other id, and were not known to be recorded."""
+    """The results of a share: how many lines were recorded or there already; number and reason of each refused line,
+    with `conflicts` as the number of those that exist with different content; why it had to stop. `by_line`: the lines
+    that are recorded, have no other id, and were not known to be recorded."""
 
     recorded: int = 0
     replayed: int = 0
@@ -63,7 +63,7 @@ class Taken(Struct, array_like=True):
     by_line: list[int] = []
 
     def conflict(self, number: int, reason: str) -> None:
-        """Refuse a line because of what stands there."""
+        """Refuse a line because of an existing entry."""
         self.conflicts += 1
         self.refused.append((number, reason))
 
@@ -77,10 +77,10 @@ class Events(NamedTuple):
 
 
 def read_share(share: Share, taken: Taken, rulebook: Rulebook, now: int) -> Events:
-    """The events of a share. What is no event is noted in `taken`.
+    """The events of a share. Other lines are noted in `taken`.
 
-    An event without an id is named by the input and its line: so two files may hold the same line, and a file may be
-    imported again when it has grown. `now` is in milliseconds.
+    The id of an event without one is made of the input and its line: so two files may hold the same line, and a file
+    that has grown may be imported again. `now` is in milliseconds.
     """
     read = Events([], [], set())
     for number, line in zip(share.numbers, share.lines, strict=True):
@@ -105,8 +105,8 @@ def read_share(share: Share, taken: Taken, rulebook: Rulebook, now: int) -> Even
 
 
 async def settle_known(share: Share, read: Events, taken: Taken, store: Store) -> Events:
-    """The events of a share that are still to be recorded. What became of lines that were recorded before is noted in
-    `taken`: they stand, or have moved to another user. Raises StoreError."""
+    """The events of a share that must still be recorded. The results of lines that were recorded before are noted in
+    `taken`: they are recorded, or have moved to another user. Raises StoreError."""
     known = read.by_line.intersection(share.known)
     if not known:
         return read
@@ -133,7 +133,7 @@ async def settle_known(share: Share, read: Events, taken: Taken, store: Store) -
 
 
 def is_repeated(event: LearningEvent, entry: Entry) -> bool:
-    """Whether an event says what stands under its id."""
+    """Whether an event equals the entry under its id."""
     body = entry.body
     return isinstance(body, EventRecorded) and is_same_content(normal_event(event), body, at=body.at)
 

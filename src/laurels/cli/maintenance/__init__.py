@@ -1,1 +1,1 @@
-"""Proving, rebuilding and auditing what a store holds."""
+"""Commands that verify, rebuild and audit the contents of a store."""

@@ -1,4 +1,4 @@
-"""`laurels audit`: activity that a person hardly makes, to be looked at by one. Changes nothing."""
+"""`laurels audit`: lists activity that is hardly human, for a person to review. Changes nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def audit(
 ) -> None:
     """Report implausible activity: too fast, round the clock, always the same, far above normal, backdated, in step.
 
-    A finding is a reason to look, not a verdict. Works while a server runs. Exits with 0 whatever it finds.
+    A finding is a reason to look, not a verdict. Works while a server runs. Always exits with 0.
     """
     url = store_settings(store).store
     found = asyncio.run(_audit(url, since, limit))

@@ -1,6 +1,6 @@
 """Work on all users of a store, shared among processes.
 
-Recomputing a ledger is work for the processor, and no user's depends on another's.
+Recomputing a ledger needs the processor, and no user's ledger depends on another's.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from laurels.errors import LaurelsError, StoreUnavailable
 T = TypeVar("T")
 
 Work = Callable[[Store, Rulebook, Sequence[str]], Coroutine[Any, Any, T]]
-"""What is done with a portion of the users. A function of a module, so that another process can be told of it."""
+"""The work on a portion of the users. It must be a function of a module, so that another process can import it."""
 
 ProcessesOption = Annotated[
     int | None,
@@ -40,7 +40,7 @@ ProcessesOption = Annotated[
     ),
 ]
 
-# Users from which on it is worth starting other processes, and how many those are at the most.
+# The number of users from which other processes are worth starting, and the maximum number of processes.
 _MANY = 2_000
 _MOST = 4
 
@@ -50,7 +50,7 @@ async def over_users(
 ) -> AsyncGenerator[T]:
     """The results of `work` for every portion of the users of `store` (there are about `users`), which is at `url`.
 
-    They come in any order. Raises StoreError, and CommandFailed where a process ends before its work is done.
+    They come in any order. Raises StoreError, and CommandFailed if a process ends before its work is done.
     """
     if processes is None:
         processes = min(os.cpu_count() or 1, _MOST) if users >= _MANY else 1
@@ -77,7 +77,7 @@ async def over_users(
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-            # What the others found no longer matters, their errors included.
+            # The results of the others no longer matter, their errors included.
             await asyncio.gather(*under_way, return_exceptions=True)
 
 
@@ -99,7 +99,7 @@ async def _first_of(under_way: set[asyncio.Future[T | _Failure]]) -> T:
 
 
 class _Place:
-    """What a process that shares the work has opened."""
+    """The open resources of a process that shares the work."""
 
     runner: asyncio.Runner
     store: Store
@@ -107,7 +107,7 @@ class _Place:
 
 
 def _begin(url: str, rulebook: bytes) -> None:
-    # An interrupt from the keyboard goes to the parent as well, which ends this process.
+    # An interrupt from the keyboard also goes to the parent, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tune_collector()
     _Place.runner = asyncio.Runner()

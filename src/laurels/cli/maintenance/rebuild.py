@@ -1,6 +1,6 @@
 """`laurels rebuild`: make snapshots, cards and boards again from the ledger.
 
-Projections may be thrown away at any time; this is how they come back.
+Projections may be dropped at any time; this command restores them.
 """
 
 from __future__ import annotations

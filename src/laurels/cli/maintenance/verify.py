@@ -1,4 +1,4 @@
-"""`laurels verify`: recompute everything from the ledger and tell what differs.
+"""`laurels verify`: recompute everything from the ledger and report the differences.
 
 The promise that totals can be proven is only worth something with a command that proves them.
 """
@@ -68,7 +68,7 @@ async def _verify(settings: Settings, processes: int | None) -> proof.Verificati
                     )
         found.differences += await proof.verify_boards(store)
         found.differences += await proof.verify_deletions(store)
-        # The processes that share the work are not done in the order of the users.
+        # The processes that share the work do not finish in the order of the users.
         found.differences.sort(key=lambda difference: (difference.user_id, difference.seq))
         return found
     finally:
@@ -76,7 +76,7 @@ async def _verify(settings: Settings, processes: int | None) -> proof.Verificati
 
 
 async def count_users(store: Store) -> int:
-    """How many users a store knows."""
+    """The number of users in a store."""
     count = 0
     after = ""
     while users := await store.ledger.users(after=after):

@@ -1,1 +1,1 @@
-"""`laurels rulebook`: what a rulebook says, what another one would bring, and putting that one in force."""
+"""`laurels rulebook`: shows rulebooks, previews the effect of a new one, and publishes it."""

@@ -26,9 +26,9 @@ from laurels.plurals import counted
 from laurels.rulebooks.loader import load_rulebook, parse_rulebook
 from laurels.settings import Settings
 
-# Characters of a value that are shown of it in a line.
+# The maximum number of characters shown of a value in a line.
 _WIDTH = 60
-# Seconds between two looks at a job that another process does.
+# Seconds between two looks at a job that another process runs.
 _LOOK = 1.0
 
 RepointOption = Annotated[
@@ -42,7 +42,7 @@ def diff(
     store: StoreOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
 ) -> None:
-    """Show what a rulebook says otherwise than the one that the store runs."""
+    """Show how a rulebook differs from the one in force."""
     rulebook = load_rulebook(file)
     settings = msgspec.structs.replace(store_settings(store), rulebook=None)
     before = asyncio.run(rulebook_for(settings))
@@ -117,10 +117,10 @@ def publish(
     repoint: RepointOption = False,
     notify: Annotated[Notify, typer.Option(help="What webhooks and streams tell of these awards.")] = "none",
 ) -> None:
-    """Put a rulebook in force: every process that runs on the store goes by it within about two seconds.
+    """Put a rulebook in force: every process on the store uses it within about two seconds.
 
-    With --backfill or --repoint it is safe to stop this command: a running server goes on, and so does the same
-    command.
+    With --backfill or --repoint it is safe to stop this command: a running server continues the work, and so does the
+    same command.
     """
     rulebook = load_rulebook(file)
     settings = msgspec.structs.replace(store_settings(store), rulebook=None)
@@ -167,7 +167,7 @@ async def _publish(
 
 
 async def _done(laurels: Service, job: Job, on_page: Callable[[Job], object]) -> Job:
-    """The job once it has ended. This process does it unless another one already does."""
+    """Wait for the job to end. This process runs it unless another one already does."""
     while job.is_open:
         done = await laurels.jobs.work(job.id, on_page=on_page)
         if done is None:

@@ -1,6 +1,6 @@
-"""`laurels rulebook check` and `show`: is a rulebook sound, and what does it say.
+"""`laurels rulebook check` and `show`: validate a rulebook, and print its rules.
 
-Points and badges are data that people edit by hand; they should see what a file means before a server does.
+Points and badges are data that people edit by hand; they should see the meaning of a file before a server uses it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ app.command()(publish)
 def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A TOML file, or the name of a built-in rulebook.")],
 ) -> None:
-    """Tell whether a rulebook can be used, or which line of it cannot."""
+    """Check whether a rulebook can be used, and name the lines that cannot."""
     rulebook = load_rulebook(file)
     found = [counted(len(rulebook.event_types), "event type"), counted(len(rulebook.badges), "badge")]
     if rulebook.data.boosts:
@@ -46,7 +46,7 @@ def check(
 
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema of rulebooks, by which an editor completes and checks them."""
+    """Print the JSON Schema of rulebooks, for completion and checks in an editor."""
     document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(RulebookData)}
     say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
 

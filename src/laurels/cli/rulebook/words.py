@@ -1,4 +1,4 @@
-"""Rules in words, as people read them in a terminal.
+"""Rules in words, for people at a terminal.
 
 The words for learners, on pages, are in `web/criteria_words.py`: a new kind of criterion needs both.
 """
@@ -57,7 +57,7 @@ def currency_words(currency: Currency) -> tuple[str, str, str, str]:
 
 
 def streak_words(rules: StreakRules) -> list[tuple[str, str]]:
-    """What a rulebook says of streaks: the keys, and what each means."""
+    """A rulebook's rules for streaks: the keys, and the meaning of each."""
     minimum, freezes = rules.minimum, rules.freezes
     days = f", of {counted(rules.days, 'day')}" if rules.per == "week" else ""
     found = [("per", f"{rules.per}{days}")]
@@ -77,7 +77,7 @@ def streak_words(rules: StreakRules) -> list[tuple[str, str]]:
 
 
 def earned_by(badge: Badge, unit: Unit) -> str:
-    """What a badge asks for, in words; `unit` is what streaks are counted in."""
+    """The criterion of a badge in words; `unit` is the unit of streaks."""
     words = [_describe(badge.criterion, unit)]
     if badge.from_day is not None:
         words.append(f"from {badge.from_day}")

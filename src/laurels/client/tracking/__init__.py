@@ -1,1 +1,1 @@
-"""`track`: events that wait in a file until the service has them."""
+"""The queue behind `track`: events wait in a file until the service has them."""

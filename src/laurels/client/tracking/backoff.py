@@ -1,4 +1,4 @@
-"""How long to wait after a failure."""
+"""The waiting time after a failure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Backoff(Struct, frozen=True):
     first: float
 
     def seconds(self, failures: int, retry_after: float | None) -> float:
-        """How long to wait after the failure number `failures`, from 0; or as long as the service asks for and a
-        little more, so that clients that failed together do not come back together."""
+        """Seconds to wait after the failure number `failures`, from 0. If the service asks for a delay, that delay and
+        a little more, so that clients that failed together do not come back together."""
         jitter = random.random()  # noqa: S311  nothing is secret in it
         if retry_after is not None:
             return min(retry_after, DAY) + jitter * self.first

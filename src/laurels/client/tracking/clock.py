@@ -1,4 +1,4 @@
-"""How far this machine's clock is off."""
+"""Measures the error of this machine's clock, so that events get the right time."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from laurels.client.errors import instant_of
 
-# Below this an answer's delay and the header's whole seconds count for more than the clock's error.
+# Below this, an answer's delay and the header's whole seconds matter more than the clock's error.
 _TOLERANCE = 60.0
 
 
 class ServerClock:
-    """By how much this machine's clock is behind the service's, as the `Date` header of answers shows it."""
+    """How far this machine's clock is behind the service's, according to the `Date` header of answers."""
 
     def __init__(self) -> None:
         self.is_known = False
@@ -23,7 +23,7 @@ class ServerClock:
         server = instant_of(headers.get("date", ""))
         if server is None:
             return
-        # The header is cut to seconds; the service looked at its clock somewhere between sending and answer.
+        # The header is cut to seconds; the service read its clock at some time between sending and answer.
         difference = server + 0.5 - (sent_at + time.time()) / 2
         self.correction = round(1_000 * difference) if abs(difference) > _TOLERANCE else 0
         self.is_known = True

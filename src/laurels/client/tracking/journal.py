@@ -1,9 +1,9 @@
-"""The file behind the queue: events are appended, and how far they were sent is written at its head.
+"""The file behind the queue: events are appended, and its head says how far they were sent.
 
 The spool of the server keeps events through a power failure and syncs each of its commits; a page view cannot wait that
-long for the event that it tracks. What was handed to the operating system survives the end of this process, `kill -9`
-included. A folder holds *segments*, each written by one process, which has it locked; the segments of a process that
-ended are taken over by the next one that looks.
+long for a tracked event. Data handed to the operating system survives the end of this process, `kill -9` included. A
+folder holds *segments*, each written by one process, which holds a lock on it. When a process ends, the next process
+that looks takes over its segments.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from laurels.domain.events import LearningEvent
 
 SEGMENT_BYTES = 1024 * 1024
 SUFFIX = ".events"
-# How far it was sent, and the correction of its times: see `Segment`.
+# The offset up to which it was sent, and the correction of its times: see `Segment`.
 _HEAD = re.compile(rb"(\d{20}) ([+-]\d{20}|\?{21})\n")
 _HEAD_BYTES = 43
 _NOT_FIXED = b"?" * 21
 # Milliseconds: no clock is wrong by more than a hundred years.
 _MOST_CORRECTED = 100 * 366 * 86_400_000
-# Gone, or a link, a folder, a socket.
+# The file is gone, or is a link, a folder or a socket.
 _NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENXIO})
 
 OWN_TIME, GIVEN_TIME = b"=", b"+"
-"""The first byte of a line: its time is of this machine's clock, or the caller gave it. The event follows as JSON."""
+"""The first byte of a line: whether its time is from this machine's clock or from the caller. The event follows as
+JSON."""
 
 _decode = msgspec.json.Decoder(LearningEvent).decode
 
@@ -42,10 +43,10 @@ _decode = msgspec.json.Decoder(LearningEvent).decode
 class Segment:
     """One file of events, a line each. Not safe for threads: the queue locks.
 
-    `waiting` is how many of its events wait or are on their way; the queue counts. `sent` is the offset up to which the
-    service has what stands in it. `correction` (milliseconds) is added to the times that this machine's clock gave; it
-    is fixed before the first event is sent, since a repetition must say the same. None: not fixed yet. `path` is None
-    for one in memory, which keeps nothing.
+    `waiting` is the number of its events that wait or are in transit; the queue counts them. `sent` is the offset up to
+    which the service has the events. `correction` (milliseconds) is added to the times from this machine's clock. It is
+    fixed before the first event is sent, since a repetition must have the same content; None: not fixed yet. `path` is
+    None for a segment in memory, which keeps nothing.
     """
 
     def __init__(self, path: Path | None, descriptor: int) -> None:
@@ -59,10 +60,10 @@ class Segment:
 
     @classmethod
     def create(cls, folder: Path | None) -> Segment:
-        """A new one in a folder. Raises OSError."""
+        """Make a new segment in a folder. Raises OSError."""
         if folder is None:
             return cls(None, -1)
-        # By their names segments stand in the order in which they were made.
+        # Sorted by name, segments are in the order in which they were made.
         path = folder / f"{time.time_ns():020d}-{os.getpid()}{SUFFIX}"
         segment = cls(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
@@ -75,8 +76,8 @@ class Segment:
 
     @classmethod
     def take_over(cls, path: Path) -> Segment | None:
-        """One that another process left; None where that process still runs, or it is gone, or is none of ours. Raises
-        OSError."""
+        """Take over a segment of another process; None if that process still runs, the file is gone, or it is not ours.
+        Raises OSError."""
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
@@ -104,19 +105,20 @@ class Segment:
         return segment
 
     def append(self, line: bytes) -> int:
-        """Write a line, and return the offset behind it. Raises OSError; then nothing was kept."""
+        """Write a line, and return the offset after it. Raises OSError; then nothing was kept."""
         if self.path is not None:
             written = os.pwrite(self._descriptor, line, self.size)
             if written < len(line):
-                # What is behind the size is overwritten, or cut off by who takes over since it does not end.
+                # Data beyond the size is overwritten, or cut off by the process that takes over, since it is
+                # incomplete.
                 raise OSError("The disk is full.")
             self._is_synced = False
         self.size += len(line)
         return self.size
 
     def lines(self) -> Iterator[tuple[bytes, int]]:
-        """What was not sent, each line with the offset behind it. One that was cut off was never acknowledged; after a
-        power failure there may be others that are no events."""
+        """The unsent lines, each with the offset after it. A line that was cut off was never acknowledged; after a
+        power failure there may be other lines that are no events."""
         content = os.pread(self._descriptor, self.size - self.sent, self.sent)
         end = self.sent
         for line in content.split(b"\n")[:-1]:
@@ -125,25 +127,25 @@ class Segment:
                 yield line + b"\n", end
 
     def fix_correction(self, correction: int) -> None:
-        """Decide by how much the times of its events are corrected. Raises OSError."""
+        """Set the correction for the times of its events. Raises OSError."""
         if self.correction is None:
             self.correction = correction
             self._write_head()
 
     def mark(self, sent: int) -> None:
-        """Write down how far the service has it. Where that fails it is sent again, and the service replays it."""
+        """Save how far the service has the events. If that fails, they are sent again, and the service replays them."""
         self.sent = sent
         with suppress(OSError):
             self._write_head()
 
     def sync(self) -> None:
-        """Have the disk hold what was appended. Raises OSError."""
+        """Sync the appended lines to the disk. Raises OSError."""
         if self.path is not None and not self._is_synced:
             self._is_synced = True
             os.fsync(self._descriptor)
 
     def remove(self) -> None:
-        """It is done: remove the file."""
+        """Remove the file when all its events are settled."""
         if self.path is not None:
             with suppress(OSError):
                 self.path.unlink()
@@ -162,8 +164,8 @@ class Segment:
 
 
 def _is_own(status: os.stat_result) -> bool:
-    """Whether it is a file that this user has made, and not another one under a name of ours: who may write into the
-    folder could have us write into any file else."""
+    """Whether this user made the file, and it is no other file under one of our names: a user with write access to the
+    folder could otherwise make us write into any file."""
     return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_nlink <= 1
 
 

@@ -1,4 +1,7 @@
-"""Events that wait to be sent, in memory and in the journal, in the order in which they were tracked."""
+"""Unsent events, in memory and in the journal, in the order in which they were tracked.
+
+`track` returns at once, so events must be kept until a thread has sent them.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,15 @@ from laurels.client.tracking.journal import SEGMENT_BYTES, Segment, left_in
 from laurels.errors import StoreUnavailable
 
 Entry = tuple[bytes, Segment, int]
-"""A line, the segment that it stands in, and the offset behind it there; 0 where it could not be written."""
+"""A line, its segment, and the offset after it there; 0 if it could not be written."""
 
 
 class Queue:
-    """At most `most` events; beyond that the oldest are dropped, none that is on its way. Safe for threads."""
+    """At most `most` events; beyond that the oldest are dropped, but none in transit. Safe for threads."""
 
     def __init__(self, folder: Path | None, most: int, on_unstored: Callable[[OSError], None]) -> None:
-        """Opens the folder, or keeps all in memory. `on_unstored` is called when an event cannot be written, and again
-        only after one could. Raises StoreUnavailable."""
+        """Opens the folder, or keeps everything in memory. `on_unstored` is called when an event cannot be written, and
+        again only after one could. Raises StoreUnavailable."""
         self._lock = threading.Lock()
         self._folder = folder
         self._most = most
@@ -32,7 +35,7 @@ class Queue:
         self._writing: Segment | None = None
         if folder is not None:
             try:
-                # What learners did is for nobody else on the machine to read.
+                # Nobody else on the machine may read learners' data.
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self.take_over()
             except OSError as error:
@@ -40,11 +43,12 @@ class Queue:
 
     @property
     def size(self) -> int:
-        """How many events wait or are on their way."""
+        """The number of events that wait or are in transit."""
         return len(self._waiting) + len(self._in_flight)
 
     def add(self, line: bytes) -> list[bytes]:
-        """Keep an event; what had to be dropped for it. When this returns it survives the end of this process."""
+        """Keep an event. Returns the events that were dropped for it. When this returns, the event survives the end of
+        this process."""
         unstored = None
         with self._lock:
             segment = self._writing
@@ -65,10 +69,10 @@ class Queue:
         return dropped
 
     def take(self, count: int, size: int, correction: int) -> list[Entry]:
-        """The oldest events, at most `count` and `size` bytes, one at least where there is one. They are on their way
+        """The oldest events, at most `count` and `size` bytes, but at least one if there is one. They are in transit
         until `settle` or `put_back`.
 
-        `correction` is by how much this machine's clock is behind now: it holds for segments of which nothing was sent.
+        `correction` is how far this machine's clock is behind now: it applies to segments without sent events.
         """
         with self._lock:
             taken = self._in_flight
@@ -78,17 +82,17 @@ class Queue:
                     break
                 taken.append(self._waiting.popleft())
             for segment in {segment for _, segment, _ in taken}:
-                # Held in memory where it cannot be written; after a restart a repetition might say another time then.
+                # Kept in memory if it cannot be written; after a restart a repetition might then have another time.
                 with suppress(OSError):
                     segment.fix_correction(correction)
             writing = self._writing
             if writing is not None and writing.correction not in (None, correction):
-                # What comes now gets the other correction.
+                # Later events get the other correction.
                 self._writing = None
             return list(taken)
 
     def settle(self) -> None:
-        """The service has what is on its way, or will never take it."""
+        """The service has the events in transit, or will never accept them."""
         with self._lock:
             sent: dict[Segment, int] = {}
             for _, segment, end in self._in_flight:
@@ -100,18 +104,18 @@ class Queue:
             self._tidy()
 
     def put_back(self) -> list[bytes]:
-        """What is on its way was not taken: it waits again, on the disk itself. Returns what had to be dropped."""
+        """The events in transit were not accepted: they wait again, on the disk itself. Returns the dropped events."""
         with self._lock:
             self._waiting.extendleft(reversed(self._in_flight))
             self._in_flight.clear()
             for segment in self._segments:
-                # If the disk refuses, the operating system still holds what was written.
+                # If the disk refuses, the operating system still holds the written data.
                 with suppress(OSError):
                     segment.sync()
             return self._bound()
 
     def take_over(self) -> None:
-        """Take in what processes that have ended left in the folder. Raises OSError."""
+        """Take over the events that ended processes left in the folder. Raises OSError."""
         if self._folder is None:
             return
         with self._lock:
@@ -127,7 +131,7 @@ class Queue:
             self._tidy()
 
     def close(self) -> None:
-        """Give the files back; what waits stays in them."""
+        """Close the files; waiting events stay in them."""
         with self._lock:
             self._writing = None
             self._tidy()
@@ -151,7 +155,7 @@ class Queue:
         return dropped
 
     def _tidy(self) -> None:
-        """Remove the segments of which nothing is left, but for the one that is written."""
+        """Remove the empty segments, except for the one that is being written."""
         done = [segment for segment in self._segments if not segment.waiting and segment is not self._writing]
         for segment in done:
             self._segments.remove(segment)

@@ -1,5 +1,5 @@
-"""Sends what waits in the queue from a thread of its own: in batches, in order, again after a failure. An event leaves
-the queue when the service has taken it or refused it for good, and never otherwise."""
+"""Sends the queued events from a thread of its own: in batches, in order, again after a failure. An event leaves the
+queue when the service has accepted it or refused it for good, and never otherwise."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from laurels.results import Queued, Recorded
 
 BATCH = 500
 BATCH_BYTES = 256 * 1024
-# Seconds after which a client that has nothing to do looks whether another process has ended with events unsent.
+# Seconds after which an idle client checks whether another process has ended with unsent events.
 LOOK_ROUND = 30.0
 # Statuses of a batch that no repetition would change: an event in it is at fault.
 _FINAL = frozenset({400, 409, 410, 413, 422})
@@ -39,8 +39,7 @@ _logger = logging.getLogger("laurels.client")
 
 
 class Listeners(Struct, frozen=True, kw_only=True):
-    """What a caller wants to hear of. They are called in the thread that sends, `on_dropped` also in one that
-    tracks."""
+    """The callbacks of a caller. They are called in the thread that sends, `on_dropped` also in one that tracks."""
 
     on_accepted: Callable[[Recorded | Queued], object] | None = None
     on_rejected: Callable[[LearningEvent, LaurelsError], object] | None = None
@@ -53,7 +52,7 @@ def _as_it_is(answer: Answer) -> Answer:
 
 
 def _as_sent(entry: Entry) -> bytes:
-    """The JSON of an event, with its time as the service's clock would have had it."""
+    """The JSON of an event, with its time corrected to the service's clock."""
     line, segment, _ = entry
     if not segment.correction or line[:1] != OWN_TIME:
         return line[1:-1]
@@ -68,7 +67,7 @@ def _as_sent(entry: Entry) -> bytes:
 
 
 class _Refused(Exception):
-    """A batch is refused as a whole; where that is final, for what one of its events says."""
+    """A batch was refused as a whole; if that is final, one of its events is at fault."""
 
     def __init__(self, error: LaurelsError, *, is_final: bool, retry_after: float | None) -> None:
         super().__init__(str(error))
@@ -78,7 +77,7 @@ class _Refused(Exception):
 
 
 class Sender:
-    """The thread that sends. It begins with the first event, and ends with `stop`. `look_round`: see LOOK_ROUND."""
+    """The thread that sends. It starts with the first event, and ends with `stop`. `look_round`: see LOOK_ROUND."""
 
     def __init__(
         self,
@@ -100,12 +99,12 @@ class Sender:
         self._has_asked_time = False
         self._batch = BATCH
         self._failures = 0
-        # By the monotonic clock: when it is due to send, and until when the service asked to be left alone.
+        # By the monotonic clock: the next time to send, and the time until which the service asked to wait.
         self._due: float | None = None
         self._waits_until = 0.0
         self._is_stopping = False
         self._wake = threading.Event()
-        # Guards what `flush` waits for.
+        # Guards the state that `flush` waits for.
         self._changed = threading.Condition()
         self._failed_rounds = 0
         self._thread: threading.Thread | None = None
@@ -115,7 +114,7 @@ class Sender:
         return self._transport.open()
 
     def wake(self) -> None:
-        """Have everything sent soon, and together."""
+        """Send everything soon, and together."""
         if self._due is None:
             self._due = time.monotonic() + self._flush_interval
             self._start()
@@ -143,7 +142,7 @@ class Sender:
         return self._queue.size
 
     def stop(self, timeout: float | None) -> None:
-        """End the thread; waits up to `timeout` seconds for a request that is under way."""
+        """End the thread; waits up to `timeout` seconds for a running request."""
         self._is_stopping = True
         self._wake.set()
         with self._changed:
@@ -171,7 +170,7 @@ class Sender:
             self._round()
 
     def _round(self) -> None:
-        """Send all that waits, or up to the first failure; then it is tried again by itself."""
+        """Send all waiting events, or up to the first failure; sending then resumes by itself."""
         is_failed = True
         try:
             self._queue.take_over()
@@ -183,7 +182,7 @@ class Sender:
         except LaurelsError as error:
             self._failed(error, None)
         except Exception as error:
-            # A fault of ours, or of a function that gets the token: the events must not wait for a restart.
+            # A fault of ours, or of a function that returns the token: the events must not wait for a restart.
             _logger.exception("sending events failed")
             self._failed(ServiceUnreachable(f"The request could not be made: {error}."), None)
         with self._changed:
@@ -203,7 +202,7 @@ class Sender:
             if not refused.is_final:
                 raise
             if len(entries) > 1:
-                # The one that is at fault is found by halves.
+                # The event at fault is found by halving.
                 self._batch = ceil(len(entries) / 2)
                 return
             self._queue.settle()
@@ -216,7 +215,7 @@ class Sender:
 
     def _exchange(self, entries: Sequence[Entry]) -> Answer:
         body = b"[" + b",".join([_as_sent(entry) for entry in entries]) + b"]"
-        # In full it says what each event brought, or why it was refused; without a listener that would be for nobody.
+        # Full results have the outcome of each event, or why it was refused; without a listener nobody would read them.
         is_heard = self._listeners.on_accepted is not None or self._listeners.on_rejected is not None
         target = "/api/progress/events" + ("?outcomes=full" if is_heard else "")
         answer = self._send(Call("POST", target, _as_it_is, body))
@@ -241,7 +240,8 @@ class Sender:
                 self._tell(self._listeners.on_accepted, outcome)
 
     def _ask_time(self) -> None:
-        """Before the first events go: a clock that is behind would put them on a wrong day, and nobody would notice."""
+        """Called before the first events are sent: a slow clock would put them on a wrong day, and nobody would
+        notice."""
         if not self._has_asked_time:
             self._send(Call("GET", "/health/live", _as_it_is))
             self._has_asked_time = True
@@ -270,13 +270,13 @@ class Sender:
         self._tell(self._listeners.on_rejected, event, error)
 
     def dropped(self, lines: Sequence[bytes]) -> None:
-        """Tell of events that had to be dropped."""
+        """Report events that had to be dropped."""
         if lines:
             _logger.warning("too many events wait: the oldest %s dropped", counted(len(lines), "event"))
             self._tell(self._listeners.on_dropped, [event_in(line) for line in lines])
 
     def unstored(self, error: OSError) -> None:
-        """Tell that events wait in memory alone."""
+        """Report that events wait in memory alone."""
         reason = error.strerror or str(error)
         _logger.warning("events wait in memory alone: %s", reason)
         self._tell(
@@ -284,7 +284,7 @@ class Sender:
         )
 
     def _tell(self, listener: Callable[..., object] | None, *what: object) -> None:
-        """A listener that fails must not stop what sends."""
+        """Call a listener; if it fails, the sender must continue."""
         try:
             if listener is not None:
                 listener(*what)

@@ -1,4 +1,4 @@
-"""What `track` does: an event gets its id and its time, is written down, and is sent by a thread."""
+"""The work of `track`: an event gets its id and its time, is saved, and is sent by a thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from laurels.client.transport import Transport
 from laurels.domain.events import LearningEvent
 from laurels.errors import StoreUnavailable
 
-# Seconds that closing waits for a request under way beyond what was asked for.
+# Seconds that `close` waits for a running request beyond its timeout.
 _LAST = 1.0
 
 
@@ -41,13 +41,13 @@ class Tracker:
         self._sender = Sender(self._queue, transport, listeners, flush_interval, backoff=backoff, look_round=look_round)
         self._process = os.getpid()
         self._is_closed = False
-        # What an earlier process left.
+        # Events of an earlier process.
         if self._queue.size:
             self._sender.wake()
 
     @property
     def pending(self) -> int:
-        """How many events wait or are on their way."""
+        """The number of events that wait or are in transit."""
         return self._queue.size
 
     def track(self, event: LearningEvent) -> str:

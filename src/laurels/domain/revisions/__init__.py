@@ -1,1 +1,1 @@
-"""What changes afterwards what a user has: corrections, other rules, new prices, merged accounts, migration."""
+"""Later changes to a user's past: corrections, changed rules and points, merged accounts, migration."""

@@ -1,8 +1,8 @@
 """Entries that follow from the ledger instead of an event: awards after a change of the rules, grants, revocations,
 retractions.
 
-Each is decided on a whole ledger: `Replay` runs it through the present rules once more, and what it brings that the
-learner does not hold is what a backfill awards.
+Each is decided on a whole ledger: `Replay` runs it through the present rules, and a backfill awards the resulting
+badges that the learner does not hold.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from laurels.domain.rules.rulebook import Rulebook
 
 
 class Crossing(Struct, frozen=True):
-    """A badge that the rules bring at an event of the past, and the id of that event."""
+    """A badge that the rules award at a past event, and the id of that event."""
 
     award: Award
     event_id: str
@@ -45,7 +45,7 @@ class Crossing(Struct, frozen=True):
 class Amendment(Struct, frozen=True):
     """An entry to be written after entry `seq` of a user, and the progress after it.
 
-    `event_id` keeps a second one out where it is given.
+    If given, `event_id` prevents a second such entry.
     """
 
     user_id: str
@@ -55,11 +55,11 @@ class Amendment(Struct, frozen=True):
 
 
 class Replay:
-    """One user's ledger under the present rules, as if these had held from the start.
+    """One user's ledger under the present rules, as if these had been in force from the start.
 
-    Events keep the points that they brought, and badges that the user holds stay held, from the instant at which they
-    were recorded or from an earlier one at which the rules bring them. With monotone criteria a badge of the present
-    rules that is met at the end has been crossed somewhere on the way. `seen` has taken in the whole ledger before.
+    Events keep their points. Held badges stay held from the instant at which they were recorded, or from an earlier one
+    at which the rules award them. Criteria are monotone, so a badge that is met at the end was met at some event on the
+    way. `seen` has read the whole ledger before.
     """
 
     def __init__(self, user_id: str, rulebook: Rulebook, seen: Revisions) -> None:
@@ -67,14 +67,14 @@ class Replay:
         self._rulebook = rulebook
         self._seen = seen
         self.crossings: dict[str, Crossing] = {}
-        # A badge that is held keeps what it brings wherever the rules would have brought it.
+        # A held badge keeps its points and currencies, wherever the rules would have awarded it.
         held = seen.held
         self._pays = rulebook.badge_pay_with(held)
-        # Badges that are not awarded: taken back by hand, or earned while they could be earned again.
+        # Badges that are not awarded: revoked by hand, or earned while they were repeatable.
         self._barred = sorted(seen.banned | (set(badges_of(held)) - held.keys() - rulebook.repeated))
 
     def take(self, entry: Entry) -> None:
-        """Take in the next entry."""
+        """Fold the next entry."""
         progress, body, rulebook = self.progress, entry.body, self._rulebook
         if isinstance(body, BadgesGiven | UserMigrated | MergedFrom | StreakRepaired):
             self._take_awards(entry, body)
@@ -82,7 +82,7 @@ class Replay:
         if isinstance(body, MergedInto):
             self.crossings.clear()
         if not isinstance(body, EventRecorded) or entry.seq in self._seen.events:
-            # A badge that came with an event that was taken back is held from the next one on that brings it, or stays.
+            # A badge that came with a retracted event is held from the next event that brings it, or stays.
             fold(progress, entry, rulebook, self._seen)
             return
         progress.stamp(entry.seq, entry.recorded_at, body)
@@ -117,7 +117,7 @@ class Replay:
             candidates += self._hold(entry.seq, given, is_dated=is_dated)
         candidates += take_repairs(progress, entry, self._rulebook, self._seen)
         if candidates:
-            # Without an award of its own it is a repair.
+            # Without a time of its own it is a repair.
             at = body.at if isinstance(body, UserMigrated) else entry.recorded_at
             if not isinstance(body, UserMigrated) and body.awards:
                 at = body.awards[-1].earned_at
@@ -135,13 +135,13 @@ class Replay:
 
     @property
     def missing(self) -> list[Crossing]:
-        """Badges that the rules bring and the user does not hold, in the order in which they are crossed."""
+        """Badges that the rules award and the user does not hold, in the order of their events."""
         held = self._seen.held
         return [each for badge_id, each in self.crossings.items() if badge_id not in held]
 
 
 def backfill(progress: Progress, missing: list[Crossing], rulebook: Rulebook, notify: Notify) -> BadgesGiven:
-    """Award what a replay brings and the user does not hold; moves the progress on."""
+    """Award the missing badges of a replay; advances the progress."""
     for each in missing:
         hold(progress, each.award, rulebook)
     total = progress.total_points
@@ -159,7 +159,7 @@ def backfill(progress: Progress, missing: list[Crossing], rulebook: Rulebook, no
 def grant(
     progress: Progress, award_id: str, at: int, rulebook: Rulebook, *, reason: str, caller: str | None
 ) -> Amendment:
-    """Make an award of a badge of the rulebook that the user does not hold, and what its points bring in turn."""
+    """Award a badge of the rulebook that the user does not hold, and the badges that its points bring."""
     seq = progress.seq
     progress.revoked = [each for each in progress.revoked if each != award_id]
     granted = rulebook.badge_pay.award(award_id, badge_and_period(award_id)[0], at)
@@ -172,7 +172,7 @@ def grant(
 
 
 def revoke(progress: Progress, badge_id: str, rulebook: Rulebook, *, reason: str, caller: str | None) -> BadgeRevoked:
-    """Take a badge back that the user holds. The progress after it is to be folded from the start."""
+    """Revoke a held badge. The progress after it is to be folded from the start."""
     held = progress.awards[badge_id]
     total = progress.total_points - held.points
     return BadgeRevoked(held, total, rulebook.levels.level_at(total), reason, caller)
@@ -189,8 +189,8 @@ def retract(
     reason: str,
     caller: str | None,
 ) -> Amendment:
-    """Take an event back that counted `points` and gave `currencies`. `without` is the progress without it; the badges
-    that are revocable and do not hold on it go, one after the other, since the points of one may have brought the next.
+    """Retract an event that counted `points` and gave `currencies`. `without` is the progress without it. Revocable
+    badges that are not met there are revoked one by one, since the points of one may have brought the next.
     """
     revoked: list[Award] = []
     found = True
@@ -221,8 +221,8 @@ def retract(
 def settle(
     body: EventRetracted | BadgeRevoked | Repointed, before: Progress, after: Progress, rulebook: Rulebook
 ) -> EventRetracted | BadgeRevoked | Repointed:
-    """The entry of a revision with what it makes of repairs. `before` and `after` are the progress before it and the
-    one folded from the start with it."""
+    """Add the effect on repairs to the entry of a revision. `before` and `after` are the progress before it and the one
+    folded from the start with it."""
     if not before.repairs:
         return body
     total = after.total_points
@@ -236,7 +236,7 @@ def settle(
 
 
 def _without_ground(progress: Progress, badge_id: str, requirement: Requirement) -> list[Award]:
-    """The awards of a badge that are held and not met."""
+    """The held awards of a badge that are not met."""
     if isinstance(requirement, RepeatRequirement):
         met = set(requirement.met(progress))
         return [held for each, held in progress.awards.items() if each not in met and requirement.decides(each)]
@@ -245,7 +245,7 @@ def _without_ground(progress: Progress, badge_id: str, requirement: Requirement)
 
 
 def _let_go(progress: Progress, held: Award, rulebook: Rulebook) -> None:
-    """Take a badge out as far as criteria ask for: the points and the numbers of badges."""
+    """Remove a badge from the values that criteria depend on: the points and the numbers of badges."""
     del progress.awards[held.badge_id]
     progress.total_points -= held.points
     badge = rulebook.badge(held.badge_id)

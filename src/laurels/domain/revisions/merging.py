@@ -1,8 +1,8 @@
-"""Two users who are one person: what there is to be moved from one ledger to the end of the other.
+"""Merging two users who are one person: the data to be moved from one ledger to the end of the other.
 
-Events move with their ids and times and are decided anew, by the rules in force, as the other user's. What no rule of
-today decided stays as it was: points of events that were recorded under other rules, badges given by hand, what another
-system had stored.
+Events move with their ids and times, and the rules in force decide them again as the other user's. Decisions that
+today's rules did not make stay unchanged: points of events recorded under other rules, badges given by hand, and data
+from another system.
 
 `application/maintenance/merging.py` has the order of the steps, `application/recording/merge_commands.py` the commands.
 """
@@ -43,22 +43,23 @@ from laurels.domain.rules.points import EventType
 from laurels.domain.rules.rulebook import Rulebook
 
 RULES = "merged"
-"""Stands in an outcome for the fingerprint of the rules: its points are those that the event had before it moved."""
+"""Replaces the fingerprint of the rules in an outcome: the event keeps the points that it had before it moved."""
 
 _UNLIMITED = EventType(points=0)
-# How much of an id is kept of an event that gets a new one, and of the hash behind it.
+# The number of characters kept of an id that is replaced, and of the hash after it.
 _KEPT, _HASH = 80, 16
 
 
 class MigratedTotal(Struct):
-    """What was added to a total that another system had stored, in all, and when its user was last active there."""
+    """The sum of the additions to a total stored by another system, and the user's last activity there."""
 
     at: int
     adjustment: int
 
 
 class Account:
-    """What a merge asks of a ledger. `seq` and all the rest are of the entries before the one that closes it."""
+    """The facts about a ledger that a merge needs. `seq` and all other fields are from the entries before the one that
+    closes it."""
 
     def __init__(self, user_id: str) -> None:
         self.user_id = user_id
@@ -73,11 +74,11 @@ class Account:
         self.migrated: dict[str, MigratedTotal] = {}
         self.spent: Amounts = NONE
         self._seen = Revisions()
-        # Of badges that another system had awarded, which system's user brought them.
+        # For badges awarded by another system: the user of that system who had them.
         self._undated: dict[str, str] = {}
 
     def see(self, entry: Entry) -> None:
-        """Take in the next entry."""
+        """Read the next entry."""
         body = entry.body
         if isinstance(body, MergedInto):
             self.closing = body
@@ -117,16 +118,16 @@ class Account:
 
     @property
     def events(self) -> int:
-        """How many events count."""
+        """The number of events that count."""
         return self._recorded - len(self._seen.events)
 
     def counts(self, entry: Entry) -> bool:
-        """Whether the entry is an event that was not taken back."""
+        """Whether the entry is an event that was not retracted."""
         return isinstance(entry.body, EventRecorded) and entry.seq not in self._seen.events
 
     def kept(self, seq: int, body: EventRecorded) -> tuple[int, Amounts, str]:
-        """The points that an event counts with, what it gives of currencies, and by which rules: those that decided it,
-        unless it was counted anew later."""
+        """The points and currencies with which an event counts, and the fingerprint of the rules that decided them: the
+        original rules, or those of a later recount."""
         points = self._seen.points_of(seq, body)
         currencies = self._seen.currencies_of(seq, body)
         is_unchanged = (points, currencies) == (body.outcome.points, body.outcome.currencies)
@@ -134,21 +135,21 @@ class Account:
 
     @property
     def revoked(self) -> set[str]:
-        """Badges that were taken back by hand, and not granted since."""
+        """Badges that were revoked by hand, and not granted since."""
         return set(self._seen.banned)
 
     @property
     def repairs(self) -> list[Repair]:
-        """The repairs of streaks that stand."""
+        """The valid repairs of streaks."""
         return [each for each in self._seen.repairs if each.id not in self._seen.undone]
 
     @property
     def awards(self) -> dict[str, Award]:
-        """The badges that are held."""
+        """The held badges."""
         return dict(self._seen.held)
 
     def held(self, origin: str | None) -> list[Award]:
-        """The badges that are held which a user of another system had brought along, or (None) all others."""
+        """The held badges that a user of another system had brought along, or (None) all others."""
         return sorted(
             (each for each in self._seen.held.values() if self._origin_of(each) == origin),
             key=lambda each: (each.earned_at, each.badge_id),
@@ -159,8 +160,8 @@ class Account:
 
 
 def other_id(source: str, event_id: str) -> str:
-    """The id of an event of `source` whose own id stands for another event of the user whom it moves to: always the
-    same one, at most 100 characters long."""
+    """The new id of an event of `source` whose own id belongs to another event of the target user: always the same one,
+    at most 100 characters long."""
     digest = sha256(f"{source}\0{event_id}".encode("utf-8", "surrogatepass")).hexdigest()
     return f"{event_id[:_KEPT]}~{digest[:_HASH]}"
 
@@ -178,12 +179,12 @@ def merge_event(
     rules: str,
     pays: Mapping[str, Award],
 ) -> Outcome:
-    """Count an event in that moves from another user, where it counted `points` and gave `currencies` by `rules`, on
-    the local day that `offset` and `grace` say.
+    """Count an event that moves from another user, where it counted `points` and gave `currencies` by `rules`, on the
+    local day given by `offset` and `grace`.
 
-    What the rules in force decided they decide again, limits included. An event of other rules keeps what it brought,
-    as far as the limits in force leave it; the badges that it brings count as those of `pays`, which were held before,
-    or as the rulebook says.
+    Events decided by the rules in force are decided again, limits included. An event of other rules keeps its points,
+    as far as the limits in force allow; its badges count with the points of `pays`, which were held before, or with
+    those of the rulebook.
     """
     rule = rulebook.event_types.get(event.event_type)
     if rules == rulebook.fingerprint and rule is not None:
@@ -220,7 +221,7 @@ def merge_event(
 
 
 def merge_migration(progress: Progress, account: Account, origin: str, rulebook: Rulebook) -> UserMigrated:
-    """Take over what another system had stored of the user of `account`, after their events; moves the progress on."""
+    """Take over the data of another system about the user of `account`, after their events; advances the progress."""
     total = account.migrated[origin]
     awards = _missing(progress, account.held(origin))
     candidates: list[int] = []
@@ -244,7 +245,7 @@ def merge_migration(progress: Progress, account: Account, origin: str, rulebook:
 def begin_merge(
     progress: Progress, account: Account, rulebook: Rulebook, *, reason: str, caller: str | None
 ) -> MergedFrom | None:
-    """Announce a merge in the ledger that it goes to, unless that has been done; moves the progress on."""
+    """Announce a merge in its target ledger, unless that has been done; advances the progress."""
     source = account.user_id
     known = progress.awards.keys() | set(progress.revoked)
     revoked = sorted(account.revoked - known)
@@ -268,7 +269,7 @@ def begin_merge(
 def withdraw_merge(
     progress: Progress, source: str, rulebook: Rulebook, *, reason: str, caller: str | None
 ) -> MergedFrom | None:
-    """Say of a merge that was announced that nothing comes of it; moves the progress on."""
+    """Record that an announced merge will not take place; advances the progress."""
     if source not in progress.merging:
         return None
     return _stage(progress, source, "withdrawn", rulebook, reason=reason, caller=caller)
@@ -309,15 +310,15 @@ def finish_merge(
 
 
 def close_ledger(progress: Progress, into: str, rulebook: Rulebook, *, reason: str, caller: str | None) -> MergedInto:
-    """Have nothing count under this user any more; moves the progress on."""
+    """Close the ledger of this user, under whom nothing counts any more; advances the progress."""
     body = MergedInto(into, progress.total_points, 0, rulebook.levels.level_at(0), reason, caller, progress.left)
     progress.close(body)
     return body
 
 
 def _move_repairs(progress: Progress, repairs: list[Repair], rulebook: Rulebook) -> tuple[list[Repair], list[int]]:
-    """Take over the repairs of days that are not repaired here, as far as the points pay for them; they, and the
-    badges that they may bring."""
+    """Take over the repairs of days that are not repaired here, as far as the points pay for them. Returns these
+    repairs, and the badges that they may bring."""
     moved: list[Repair] = []
     reached: list[int] = []
     for each in repairs:

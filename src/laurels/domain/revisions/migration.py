@@ -1,7 +1,7 @@
-"""Taking users over from another system: what it paid stays paid, what it awarded stays awarded.
+"""Takes users over from another system: its points and awards are kept.
 
-The rulebook does not decide about points that were given long ago. It only tells which badges the events meet, so
-that none is left open whose criterion is met; those that the other system had not awarded bring no points.
+The rulebook does not decide about points that were given long ago. It only finds the badges that the events earn, so
+that every badge with a met criterion is held; badges that the other system had not awarded bring no points.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from laurels.domain.rules.currencies import BadgePay
 from laurels.domain.rules.rulebook import Rulebook
 
 RULES = "migrated"
-"""Stands in an outcome for the fingerprint of the rules: none of ours decided its points."""
+"""Replaces the fingerprint of the rules in an outcome: none of our rules decided its points."""
 
 
 class Differences(StrEnum):
-    """What becomes of the difference between a stored total and what its events and badges come to."""
+    """The treatment of the difference between a stored total and the sum of its events and badges."""
 
     KEEP = "keep"
     DROP = "drop"
@@ -31,14 +31,14 @@ class Differences(StrEnum):
 def migrate_event(
     progress: Progress, event: LearningEvent, at: int, points: int, pays: Mapping[str, int], rulebook: Rulebook
 ) -> Outcome:
-    """Count an event in that another system paid `points` for. `pays` are the badges held there, with their points.
+    """Count an event for which another system paid `points`. `pays` are the badges held there, with their points.
 
-    Like `engine.advance`, but for the points; of currencies it gives nothing. A badge whose criterion is met is awarded
+    Like `engine.advance`, but with the given points and without currencies. A badge whose criterion is met is awarded
     at this event.
     """
     if rulebook.repeated:
-        # One that may be earned again was held there once: that award comes with the user, and those of its periods
-        # bring no points.
+        # A repeatable badge was held there once: that award comes with the user, and the awards of its periods bring no
+        # points.
         pays = {badge_id: points for badge_id, points in pays.items() if badge_id not in rulebook.repeated}
     return count(
         progress,
@@ -54,7 +54,7 @@ def migrate_event(
 
 
 def difference_of(progress: Progress, stored_total: int | None, event_points: int, pays: Mapping[str, int]) -> int:
-    """What `stored_total` has more than its events and badges: the points that each badge counts with, held or not."""
+    """How much `stored_total` exceeds its events and badges: the points with which each badge counts, held or not."""
     if stored_total is None:
         return 0
     held = progress.awards
@@ -78,11 +78,11 @@ def migrate_user(
     created_at: int | None = None,
     profile: Mapping[str, object] | None = None,
 ) -> UserMigrated | None:
-    """Take over what another system stored of a user, after their events; None where all of it is taken over.
+    """Take over the data of a user in another system, after their events; None if all of it was taken over.
 
-    `pays` are the badges held there, with their points. Where the user was taken over from this origin before, only
-    what is new is corrected; `created_at` and `profile` were taken then. The caller stamps the progress with the
-    entry that it makes of the body, and then has it `migrate` the body.
+    `pays` are the badges held there, with their points. If the user was taken over from this origin before, only new
+    data is added; `created_at` and `profile` were taken then. The caller stamps the progress with the entry that it
+    makes of the body, and then calls `migrate` with the body.
     """
     is_first = origin not in progress.migrated
     wanted = difference_of(progress, stored_total, event_points, pays) if differences is Differences.KEEP else 0

@@ -1,4 +1,4 @@
-"""A missed day of a streak repaired for points: the entry, and how the progress moves."""
+"""Repairs a missed day of a streak for points: the entry, and the change of the progress."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from laurels.domain.rules.streak_repairs import repair_at
 
 
 def repair_of(progress: Progress, day: int) -> Repair | None:
-    """The repair that stands of a day, if there is one."""
+    """The valid repair of a day, if there is one."""
     return next((each for each in progress.repairs if each.first <= day <= each.last), None)
 
 
 def repair_streak(
     progress: Progress, day: int, now: int, rulebook: Rulebook, *, reason: str | None, caller: str | None
 ) -> StreakRepaired:
-    """Repair a missed day at the instant `now`; moves the progress on. Raises RepairRefused.
+    """Repair a missed day at the instant `now`; advances the progress. Raises RepairRefused.
 
-    The longer streak may bring a badge, for the first time: then it is earned at `now`. The caller stamps the progress
+    The longer streak may bring a badge for the first time: then it is earned at `now`. The caller stamps the progress
     with the entry that it makes of this.
     """
     repair = repair_at(rulebook.streak, progress, day, rulebook.today(progress, now))

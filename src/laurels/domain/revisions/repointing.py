@@ -1,9 +1,8 @@
-"""Points of the past under the present rules: what each event would have been paid, had these held from the start, and
-what it would have given of currencies.
+"""Points of the past under the present rules: the pay of each event, in points and currencies, if these rules had been
+in force from the start.
 
-Events are priced in the order in which they were recorded, since limits of a day and seconds between two go by it.
-Events of types that the rules no longer have keep their points, and so do badges that the rules no longer have or that
-were brought along from another system.
+Events are priced in the order in which they were recorded, since daily limits and cooldowns depend on it. Events and
+badges that the rules no longer have keep their points, and so do badges taken over from another system.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from laurels.domain.rules.caps import remember_payment
 from laurels.domain.rules.rulebook import Rulebook
 
 MOST = 20_000
-"""Events in one entry. Those of a longer history are written in several."""
+"""The maximum number of events in one entry. Longer histories need several entries."""
 
 
 class Repointing:
-    """The points that change in one user's ledger. `seen` has taken in the whole ledger before."""
+    """The changed points in one user's ledger. `seen` has read the whole ledger before."""
 
     def __init__(self, user_id: str, rulebook: Rulebook, seen: Revisions) -> None:
-        # Holds nothing but what limits ask for.
+        # Holds only the data that limits need.
         self._progress = Progress(user_id=user_id, version=rulebook.measures_version)
         self._rulebook = rulebook
         self._seen = seen
@@ -32,24 +31,24 @@ class Repointing:
         self._before: dict[int, int] = {}
         self.badges: dict[str, int] = {}
         self.difference = 0
-        # What changes of currencies: what events and badges give, and gave before.
+        # Changes of currencies: the amounts that events and badges give now, and gave before.
         self.event_currencies: dict[int, Amounts] = {}
         self.badge_currencies: dict[str, Amounts] = {}
         self._given_before: dict[int | str, Amounts] = {}
 
     @property
     def changes_anything(self) -> bool:
-        """Whether an event or a badge counts with other points, or gives something else."""
+        """Whether an event or a badge counts with other points or currencies."""
         return bool(self.events or self.badges or self.event_currencies or self.badge_currencies)
 
     @property
     def currencies(self) -> Amounts:
-        """What all this adds to each currency."""
+        """The total change to each currency."""
         gives = [*self.event_currencies.values(), *self.badge_currencies.values()]
         return difference(gives, self._given_before.values())
 
     def take(self, entry: Entry) -> None:
-        """Take in the next entry."""
+        """Read the next entry."""
         body = entry.body
         if isinstance(body, EventRecorded):
             if entry.seq not in self._seen.events:
@@ -109,7 +108,7 @@ class Repointing:
             self._given_before[seq] = gave
 
     def body(self, total_points: int, *, caller: str | None = None, most: int | None = None) -> Repointed | None:
-        """What is to be written of it next, where the total is `total_points`; None where nothing changes."""
+        """The next entry body, for a total of `total_points`; None if nothing changes."""
         if not self.changes_anything:
             return None
         all_changed = sorted({*self.events, *self.event_currencies})

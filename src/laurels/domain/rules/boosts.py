@@ -1,4 +1,4 @@
-"""Days on which events pay more: the `[boosts]` tables of a rulebook, and which of them counts for an event.
+"""Days on which events pay more: the `[boosts]` tables of a rulebook, and the boost that applies to an event.
 
 A boost goes by the local day on which an event happened, as `from` and `until` of a badge do, and by what the event
 itself says. So it does not matter when the event arrives, nor what becomes of its learner later.
@@ -18,9 +18,9 @@ from laurels.errors import RulebookError
 from laurels.shapes import unknown_name
 
 MOST_BOOSTS = 100
-"""Boosts in one rulebook."""
+"""The maximum number of boosts in one rulebook."""
 
-# Factors are whole thousandths: then points are a matter of whole numbers, and the same on every machine.
+# Factors are whole thousandths: points are then computed in whole numbers, with the same result on every machine.
 _SCALE = 1_000
 
 
@@ -36,7 +36,7 @@ class Boost(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     description: str = ""
 
     def event_types(self, declared: Collection[str]) -> list[str]:
-        """The types that pay more, of those that the rulebook has."""
+        """The types that pay more, among those of the rulebook."""
         if self.event is None:
             return sorted(declared)
         return [self.event] if isinstance(self.event, str) else sorted({*self.event})
@@ -70,7 +70,7 @@ class ActiveBoost(Struct, frozen=True):
         return (points * self.thousandths + _SCALE // 2) // _SCALE
 
     def brought(self, points: int, paid: int) -> Boosted | None:
-        """What it added to an event of `points`, of which `paid` are left by limits; None where that is nothing."""
+        """The points that it added to an event with `points`, of which limits left `paid`; None if it added nothing."""
         return Boosted(self.boost_id, paid - points) if paid > points else None
 
 
@@ -98,7 +98,7 @@ def boost_on(boosts: Boosts, event_type: str, metadata: Metadata, day: int) -> A
 
 
 def check_boosts(boosts: Mapping[str, Boost], declared: Collection[str]) -> None:
-    """Raise RulebookError for the first thing that cannot stand."""
+    """Raise RulebookError for the first mistake."""
     for boost_id, boost in boosts.items():
         key = f"boosts.{boost_id}"
         if round(boost.factor * _SCALE) / _SCALE != boost.factor:

@@ -1,7 +1,7 @@
-"""What keeps an event from being paid: its thing was paid before, it comes too soon, or its day has had enough.
+"""Limits on the pay of events: once per key, a cooldown, and daily caps.
 
-What is decided is written down with the entry; what is kept here follows from entries alone. So a replay comes to the
-state that recording came to, whatever the rules were when an entry was made.
+Decisions are recorded with the entry, and the state kept here follows from entries alone. So a replay reaches the same
+state as recording did, whatever the rules were when an entry was made.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from laurels.domain.progress import DayPay, Progress
 from laurels.domain.rules.points import EventType
 
 RECENT = 100
-"""How many instants of paid events are kept of a type with a cooldown."""
+"""The number of instants of paid events that are kept for a type with a cooldown."""
 
 _KEY = 8
 _MS = 1_000
@@ -33,8 +33,8 @@ def pay(
     once_key: str | None,
     gives: bool = False,
 ) -> tuple[int, Unpaid | None]:
-    """What is left of `points` that an event at the instant `at` on the local `day` would bring, and what took the
-    rest. An event that brings none, and `gives` nothing else, is kept from nothing."""
+    """The rest of the `points` of an event at the instant `at` on the local `day`, and the limit that took the others.
+    An event without points and with empty `gives` is not limited."""
     if not points and not gives:
         return 0, None
     if once_key is not None and is_used(progress.once, key_of(once_key)):
@@ -49,7 +49,7 @@ def pay(
     if rule.max_per_day is not UNSET and paid.events >= rule.max_per_day:
         return 0, "daily-cap"
     if rule.max_points_per_day is not UNSET and paid.points + points > rule.max_points_per_day:
-        # The rest of the day's points is paid: then a day comes to the same whatever the order of its events.
+        # The rest of the day's points is paid: so a day has the same sum in any order of its events.
         return max(0, rule.max_points_per_day - paid.points), "daily-cap"
     return points, None
 
@@ -64,8 +64,8 @@ def remember_payment(
     day: int,
     once_key: str | None,
 ) -> None:
-    """Keep what later events are asked about of an event that was paid. `rule` is that of its type, where it has
-    limits. (An event held back by a cap or a cooldown is none: its thing may be paid for yet.)"""
+    """Keep the data of a paid event that limits on later events need. `rule` is that of its type, if it has limits. (An
+    event held back by a cap or a cooldown is not paid: its once key may still be paid for.)"""
     if once_key is not None:
         progress.once = _with_key(progress.once, key_of(once_key))
     if rule is None:
@@ -81,12 +81,12 @@ def remember_payment(
 
 
 def key_of(once_key: str) -> bytes:
-    """What is kept of a once key."""
+    """The stored form of a once key."""
     return blake2b(once_key.encode(), digest_size=_KEY).digest()
 
 
 def is_used(keys: bytes, key: bytes) -> bool:
-    """Whether `key` is one of `keys`, which stand in ascending order without anything between."""
+    """Whether `key` is one of `keys`, which are concatenated in ascending order."""
     place = _place(keys, key)
     return keys[place : place + _KEY] == key
 
@@ -108,6 +108,6 @@ def _is_too_soon(instants: list[int] | None, at: int, cooldown: int) -> bool:
     if place < len(instants) and instants[place] - at < cooldown:
         return True
     if place == 0:
-        # Earlier than all that is known of: whether it came too soon cannot be told any more.
+        # Earlier than all kept instants: it cannot be known any more whether it came too soon.
         return len(instants) == RECENT
     return at - instants[place - 1] < cooldown

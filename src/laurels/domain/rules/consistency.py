@@ -1,4 +1,4 @@
-"""What the shape of a rulebook cannot say: ids used twice, zones that are none, targets that do not rise."""
+"""Checks that the shape of a rulebook cannot express: duplicate ids, unknown zones, targets that do not rise."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from laurels.domain.rules.streak_rules import check_streak
 from laurels.errors import RulebookError
 from laurels.shapes import unknown_name
 
-# What a double-precision float holds exactly.
+# The largest range of whole numbers that a double-precision float holds exactly.
 MAX_NUMBER = 2**53
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}").fullmatch
 
 
 def check_consistency(data: RulebookData, badges: Sequence[Placed]) -> None:
-    """Raise RulebookError for the first thing that cannot stand. `badges` are those that the data expand to."""
+    """Raise RulebookError for the first inconsistency. `badges` are the expanded badges of the data."""
     if not is_zone(data.boards.zone):
         raise RulebookError(
             "boards.zone", f"{data.boards.zone!r} is not the name of an IANA time zone, such as Europe/Lisbon."
@@ -83,7 +83,7 @@ def _check_condition(key: str, condition: Condition) -> None:
 
 
 def _check_number(key: str, value: object) -> None:
-    """A rulebook is kept as JSON, which has no infinity; and no reader of it takes a larger whole number."""
+    """A rulebook is stored as JSON, which has no infinity, and its readers accept no larger whole number."""
     if isinstance(value, float) and not isfinite(value):
         raise RulebookError(key, "Must be a finite number; leave a bound out where there is none.")
     if isinstance(value, int) and abs(value) > MAX_NUMBER:
@@ -117,8 +117,8 @@ def _check_window(badge: Badge, key: str) -> None:
         raise RulebookError(f"{key}.until", "Must not be before from.")
     for at, leaf in leaves(badge.criterion, f"{key}.criterion"):
         if not isinstance(leaf, Count | Distinct | Sum):
-            # Points, levels and streaks are those of all time. To ask for them as they stood on a day would hang on
-            # which events had arrived by then.
+            # Points, levels and streaks are those of all time. Their value on a day would depend on which events had
+            # arrived by then.
             raise RulebookError(
                 f"{at}.kind", "Cannot be measured between from and until; count, distinct and sum of events can."
             )

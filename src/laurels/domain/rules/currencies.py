@@ -1,7 +1,8 @@
-"""Points of other kinds than experience: the `[currencies]` tables of a rulebook, and what events and badges give.
+"""Points of other kinds than experience: the `[currencies]` tables of a rulebook, and the amounts that events and
+badges give.
 
-What is given stands in the entry of the event or award, as its points do; so nothing here is asked again when a ledger
-is folded.
+The amounts given are recorded in the entry of the event or award, like its points; so folding a ledger does not read
+these rules.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from laurels.errors import RulebookError
 from laurels.shapes import unknown_name
 
 MOST_CURRENCIES = 20
-"""Currencies in one rulebook."""
+"""The maximum number of currencies in one rulebook."""
 
 Amount = Annotated[int, Meta(ge=1, le=1_000_000)]
 
@@ -39,16 +40,16 @@ class Currency(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     names: dict[LanguageTag, Name] = {}
 
     def name_in(self, language: str | None) -> str:
-        """Its name in a language; in the rulebook's own where it has no other, and for None."""
+        """Its name in a language; in the rulebook's own if there is no translation, and for None."""
         return self.name if language is None else self.names.get(language, self.name)
 
     def level_of(self, purse: Purse) -> int | None:
-        """The level that was reached in this currency; None where it has none."""
+        """The level reached in this currency; None if it has no levels."""
         return None if self.levels is None else self.levels.level_at(purse.earned)
 
 
 class BadgePay(Struct, frozen=True):
-    """What awards bring: points and currencies by the id of the award or else of its badge, nothing for others."""
+    """The pay of awards: points and currencies by the id of the award or else of its badge, nothing for others."""
 
     points: Mapping[str, int]
     currencies: Mapping[str, Amounts] = {}
@@ -63,8 +64,8 @@ class BadgePay(Struct, frozen=True):
         )
 
     def with_held(self, held: Mapping[str, Award], repeated: Collection[str]) -> BadgePay:
-        """The same, but of badges in `held` what they are held with. Of those that may be earned again (`repeated`)
-        that says nothing of other periods."""
+        """The same, but badges in `held` keep the pay that they are held with. For repeatable badges (`repeated`) that
+        does not apply to other periods."""
         kept = {each: award for each, award in held.items() if each not in repeated}
         return BadgePay(
             {**self.points, **{each: award.points for each, award in kept.items()}},
@@ -73,7 +74,7 @@ class BadgePay(Struct, frozen=True):
 
 
 def given_by(tables: Iterable[tuple[str, Mapping[str, int]]]) -> dict[str, Amounts]:
-    """By event type or badge what it gives, of tables that say how much of a currency each gives."""
+    """The amounts given by each event type or badge, from tables of the amounts of each currency."""
     found: dict[str, dict[str, int]] = {}
     for currency, table in tables:
         for name, amount in table.items():
@@ -84,7 +85,7 @@ def given_by(tables: Iterable[tuple[str, Mapping[str, int]]]) -> dict[str, Amoun
 def check_currencies(
     currencies: Mapping[str, Currency], event_types: Collection[str], badge_ids: Collection[str]
 ) -> None:
-    """Raise RulebookError for the first thing that cannot stand."""
+    """Raise RulebookError for the first mistake."""
     for currency_id, currency in currencies.items():
         key = f"currencies.{currency_id}"
         for name in currency.events:

@@ -1,4 +1,4 @@
-"""What two rulebooks say differently, key by key."""
+"""The differences between two rulebooks, key by key."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from laurels.domain.rules.rulebook_data import RulebookData
 
 
 class Difference(Struct, frozen=True, rename="camel"):
-    """A key that two rulebooks say differently; None where one of them does not have it. Keys are dotted, as in the
-    file; badges, tiers and event types go by their ids."""
+    """A key that differs between two rulebooks; None if one of them does not have it. Keys are dotted, as in the file;
+    badges, tiers and event types are named by their ids."""
 
     key: str
     was: Any
@@ -21,7 +21,7 @@ class Difference(Struct, frozen=True, rename="camel"):
 
 
 def differences(before: RulebookData, after: RulebookData) -> list[Difference]:
-    """All that `after` says differently, in the order of the rulebook; an order of badges counts for nothing."""
+    """All differences of `after`, in the order of the rulebook; the order of badges is ignored."""
     return list(_between("", _named(before), _named(after)))
 
 

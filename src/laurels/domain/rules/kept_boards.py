@@ -1,4 +1,4 @@
-"""How long the boards of days and weeks stay after these are over. Those of months and of all time stay for ever."""
+"""How long the boards of past days and weeks are kept. Boards of months and of all time are kept for ever."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Length = Annotated[int, Meta(ge=1, le=100_000)] | Literal["forever"]
 
 
 class Horizon(Struct, frozen=True):
-    """The first day and the first week (by its Monday) whose boards are kept; 0 where all of them are."""
+    """The first day and the first week (by its Monday) whose boards are kept; 0 if all of them are."""
 
     day: int = 0
     week: int = 0
@@ -25,7 +25,8 @@ class Horizon(Struct, frozen=True):
         return timeframe is not Timeframe.WEEKLY or start >= self.week
 
     def keeps_board(self, board: str) -> bool:
-        """The same by the board's name (`board_name`). What has no such name is not dropped: `verify` shows it."""
+        """The same by the board's name (`board_name`). A board without a valid name is not dropped: `verify` reports
+        it."""
         try:
             timeframe, start = parse_period(period_of_board(board))
         except InvalidQuery:
@@ -34,13 +35,13 @@ class Horizon(Struct, frozen=True):
 
 
 class KeptBoards(Struct, frozen=True, forbid_unknown_fields=True):
-    """The number of `days` and `weeks` that are over and whose boards stay, or `"forever"`."""
+    """The number of past `days` and `weeks` whose boards are kept, or `"forever"`."""
 
     days: Length = 90
     weeks: Length = 104
 
     def horizon(self, today: int) -> Horizon:
-        """From where on boards are kept on the day `today` of their calendar."""
+        """The horizon of kept boards on the day `today` of their calendar."""
         return Horizon(
             0 if self.days == "forever" else max(0, today - self.days),
             0 if self.weeks == "forever" else max(0, week_of(today) - 7 * self.weeks),

@@ -1,4 +1,7 @@
-"""Names and descriptions of badges in the language of those who read them."""
+"""Names and descriptions of badges in the reader's language.
+
+A rulebook may carry translations, and each reader gets the best match.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,17 @@ from functools import lru_cache
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import Badge
 
-# Characters of an Accept-Language header that are looked at.
+# Characters of an Accept-Language header that are examined.
 _LONGEST = 500
 
 
 def texts_of(badge: Badge, language: str) -> tuple[str, str]:
-    """The badge's name and description in `language`; each in the rulebook's own where it has none."""
+    """The badge's name and description in `language`; each in the rulebook's own language if it has no translation."""
     return badge.names.get(language, badge.name), badge.descriptions.get(language, badge.description)
 
 
 def language_for(rulebook: Rulebook, accepted: str) -> str | None:
-    """The language of the rulebook's texts that suits an Accept-Language header best; None for the rulebook's own."""
+    """The language of the rulebook's texts that best matches an Accept-Language header; None for the rulebook's own."""
     if not rulebook.languages or not accepted:
         return None
     return _negotiated(accepted[:_LONGEST], rulebook.language, rulebook.languages)
@@ -36,7 +39,7 @@ def _negotiated(accepted: str, own: str, others: AbstractSet[str]) -> str | None
             continue
         if weight > 0:
             wanted.append((-weight, position, name.strip().lower()))
-    # The rulebook's own goes before others that suit as well.
+    # The rulebook's own language comes before others that match equally well.
     known = [own, *sorted(others - {own})]
     for _, _, name in sorted(wanted):
         for fits in (_is_same, _is_wider, _is_narrower):

@@ -1,6 +1,6 @@
 """From total points to a level and back.
 
-The curve is data of the rulebook; both forms answer the same two questions.
+The curve is data of the rulebook; both forms implement the same two methods.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from laurels.errors import RulebookError
 
 
 class QuadraticLevels(Struct, frozen=True, tag="quadratic", tag_field="kind", forbid_unknown_fields=True):
-    """Level n starts at `step` * n * (n - 1) total points, without an end."""
+    """Level n starts at `step` * n * (n - 1) total points; there is no last level."""
 
     step: Annotated[int, Meta(ge=1, le=1_000_000)]
 
@@ -50,13 +50,13 @@ Levels = QuadraticLevels | TableLevels
 
 
 def check_levels(levels: Levels, key: str) -> None:
-    """Raise RulebookError where levels do not rise; `key` is where they stand."""
+    """Raise RulebookError if levels do not rise; `key` is their place in the rulebook."""
     if isinstance(levels, TableLevels) and (levels.starts[0] != 0 or any(a >= b for a, b in pairwise(levels.starts))):
         raise RulebookError(f"{key}.starts", "Must begin with 0 and rise from level to level.")
 
 
 class LevelProgress(Struct, frozen=True, rename="camel"):
-    """How far into its level a total stands. `next_level_at` is None and `fraction` 1.0 on the last level."""
+    """A total's place within its level. `next_level_at` is None and `fraction` 1.0 on the last level."""
 
     level: int
     points: int
@@ -65,7 +65,7 @@ class LevelProgress(Struct, frozen=True, rename="camel"):
 
 
 def level_progress(levels: Levels, points: int) -> LevelProgress:
-    """Where `points` total points stand between the start of their level and that of the next."""
+    """The place of `points` total points between the start of their level and that of the next."""
     level = levels.level_at(points)
     start = levels.start_of(level) or 0
     following = levels.start_of(level + 1)

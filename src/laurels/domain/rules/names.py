@@ -1,4 +1,4 @@
-"""What names and texts of a rulebook may be."""
+"""The allowed names and texts of a rulebook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What one event of a type pays."""
+"""The pay of one event by its type.
+
+It depends only on the type and the metadata, so a replay reaches the same number.
+"""
 
 from __future__ import annotations
 
@@ -21,26 +24,26 @@ class Bonus(Struct, frozen=True, forbid_unknown_fields=True):
 class EventType(Struct, frozen=True, forbid_unknown_fields=True):
     """A kind of event that the rulebook declares, and its pay.
 
-    In a local day at most `max_per_day` events are paid, and at most `max_points_per_day` points; between two paid
-    events lie at least `cooldown` seconds.
+    In a local day at most `max_per_day` events are paid, and at most `max_points_per_day` points; two paid events must
+    be at least `cooldown` seconds apart.
     """
 
     points: Points
     bonuses: list[Bonus] = []
     description: str = ""
-    # Unset rather than None: a rulebook without limits keeps the fingerprint that it had before there were any.
+    # Unset rather than None: a rulebook without limits keeps the fingerprint from before limits existed.
     max_per_day: Annotated[int, Meta(ge=1, le=100_000)] | UnsetType = UNSET
     max_points_per_day: Annotated[int, Meta(ge=1, le=100_000_000)] | UnsetType = UNSET
     cooldown: Annotated[int, Meta(ge=1, le=86_400)] | UnsetType = UNSET
 
     @property
     def is_limited(self) -> bool:
-        """Whether an event of this type may bring less than `points_for` says."""
+        """Whether an event of this type may bring less than `points_for` returns."""
         return self.has_daily_cap or self.cooldown is not UNSET
 
     @property
     def has_daily_cap(self) -> bool:
-        """Whether a local day has an end of its events or points."""
+        """Whether a local day has a cap on its events or points."""
         return self.max_per_day is not UNSET or self.max_points_per_day is not UNSET
 
     def points_for(self, metadata: Mapping[str, Any]) -> int:

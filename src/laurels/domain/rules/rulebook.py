@@ -1,4 +1,4 @@
-"""The rulebook, compiled for the engine: checked for sense, with every badge's criterion tied to measures.
+"""The rulebook, compiled for the engine: checked for consistency, with every badge's criterion tied to measures.
 
 Adding a badge is adding data: nothing here or elsewhere knows a badge by name.
 """
@@ -67,32 +67,32 @@ from laurels.errors import RulebookError
 
 
 class Rulebook:
-    """A checked rulebook, ready for the engine. Raises RulebookError with the key of what cannot stand.
+    """A checked rulebook, ready for the engine. Raises RulebookError with the key of the first mistake.
 
-    `only`: ids of the badges to be awarded, of which alone anything is measured; None for all.
+    `only`: ids of the badges to be awarded, which are the only ones measured; None for all.
     """
 
     def __init__(self, data: RulebookData, *, only: Collection[str] | None = None) -> None:
         placed = expand(data)
         check_consistency(data, placed)
-        # What two are told apart by, where something was made of one of them.
+        # Identifies this compiled form in caches that depend on it.
         self._mark = object()
         self.data = data
         self.name = data.name
         self.language = data.language
         self.event_types = data.event_types
-        # Types of which not every event is paid.
+        # Types with limits on the pay of events.
         self.limited = {name: rule for name, rule in data.event_types.items() if rule.is_limited}
         self.boosts = boosts_of(data.boosts, data.event_types)
-        # Types whose pay depends on the day. A type without limits and boosts is not asked about either.
+        # Types whose pay depends on the day. A type without limits and boosts needs no check.
         self.paid_by_day = self.limited.keys() | self.boosts.keys()
         self.levels = data.levels
-        # None where the rulebook says nothing of streaks: then each day costs no more than a look at the day before.
+        # None if the rulebook has no rules for streaks: then each day costs no more than a look at the day before.
         self.streak = None if data.streak is None else StreakCount(data.streak)
         # Hours after midnight that belong to the day before.
         self.grace = 0 if data.streak is None else data.streak.grace
         self.board_zone = data.boards.zone
-        # The day of the boards' calendar on which an instant lies. Asked for every event; most boards are in UTC.
+        # The day of an instant in the boards' calendar. Called for every event; most boards are in UTC.
         self.board_day: Callable[[int], int] = (
             day_of if self.board_zone == "UTC" else partial(day_in_zone, zone=self.board_zone)
         )
@@ -109,7 +109,7 @@ class Rulebook:
         self.windows = {
             badge.id: within for badge in self.badges if (within := Within.of(badge.from_day, badge.until_day))
         }
-        # What events and badges give beside points, by event type and badge; without currencies nothing.
+        # The currencies that events and badges give, by event type and badge; empty without currencies.
         self.currencies = data.currencies
         self.event_currencies = given_by((name, each.events) for name, each in data.currencies.items())
         self.badge_pay = BadgePay(
@@ -117,16 +117,16 @@ class Rulebook:
         )
         # Those with boards of their own.
         self.board_currencies = frozenset(name for name, each in data.currencies.items() if each.board)
-        # The ids of those that may be earned again.
+        # The ids of the repeatable badges.
         self.repeated = frozenset(badge.id for badge in self.badges if badge.repeat is not None)
-        # Of a badge that is one tier of several the ids of all, the lowest first.
+        # For a badge with tiers, the ids of all its tiers, the lowest first.
         self.families = {each.badge.id: each.family for each in placed if each.family}
-        # The languages in which badges and currencies have names or descriptions, apart from the rulebook's own.
+        # The languages of translated names and descriptions of badges and currencies.
         self.languages = frozenset(
             language for badge in self.badges for texts in (badge.names, badge.descriptions) for language in texts
         ).union(*(currency.names for currency in data.currencies.values()))
         self._positions = {badge.id: position for position, badge in enumerate(self.badges)}
-        # The positions of the badges that ask for a badge to be held first.
+        # The positions of the badges that require another badge.
         self.dependents: dict[str, list[int]] = {}
         self._measures: dict[str, EventMeasure | StateMeasure] = {}
         self._event_types_of: dict[int, frozenset[str]] = {}
@@ -159,10 +159,10 @@ class Rulebook:
             *self._boost_rules(),
             *self._currency_rules(),
         )
-        # What decides an event's outcome, and what decides how entries are folded. The first may change while
-        # the second stays: then no state need be folded again.
+        # First the rules that decide an event's outcome, then those that decide how entries are folded. If only the
+        # first change, no state need be folded again.
         self.fingerprint = _digest(msgspec.json.encode(decisive, order="deterministic"))
-        # Measures of badges held keep numbers that hang on what the badges were when they were folded.
+        # Measures of badges held keep numbers that depend on the badges' definitions when they were folded.
         counted = [(badge.id, badge.category, badge.rarity) for badge in self.badges] if self._badge_measures else []
         self.measures_version = _digest(
             msgspec.json.encode(
@@ -188,25 +188,26 @@ class Rulebook:
             raise RulebookError("", "This version of Laurels cannot read it; use the one that published it.") from error
 
     def focused_on(self, badge_ids: Collection[str]) -> Rulebook:
-        """The same rules, by which no other badges than these are awarded: quicker where only these are asked for."""
+        """The same rules, limited to awarding these badges: quicker if only these are needed."""
         return Rulebook(self.data, only=badge_ids)
 
     @property
     def as_json(self) -> bytes:
-        """All that the rulebook says, as JSON."""
+        """The whole rulebook as JSON."""
         return msgspec.json.encode(self.data, order="deterministic")
 
     @property
     def digest(self) -> str:
-        """Tells this rulebook from every other one, texts included."""
+        """Distinguishes this rulebook from every other one, texts included."""
         return _digest(self.as_json)
 
     def become(self, other: Rulebook) -> None:
-        """Take over everything that `other` says, at once for all who hold this object."""
+        """Copy all rules of `other`, at once for all holders of this object."""
         self.__dict__ = dict(other.__dict__)
 
     def view(self) -> Rulebook:
-        """What this rulebook says now, and goes on to say when it has become another one: for work that pauses."""
+        """A copy of the present rules that stays the same when this object becomes another one: for work that
+        pauses."""
         made = object.__new__(type(self))
         made.__dict__ = self.__dict__
         return made
@@ -226,22 +227,22 @@ class Rulebook:
         return self._is_test is not None and self._is_test(user_id) is not None
 
     def board_horizon(self, now: int) -> Horizon:
-        """From where on boards are to be kept at the instant `now`."""
+        """The horizon of kept boards at the instant `now`."""
         return self.data.boards.keep.horizon(self.board_day(now))
 
     def today(self, progress: Progress, now: int) -> int:
-        """The user's day at the instant `now`, as streaks, activity and badges have it."""
+        """The user's day at the instant `now`, for streaks, activity and badges."""
         return progress.today(now, self.grace)
 
     def daily_streak(self, progress: Progress, now: int) -> int:
-        """The streak that holds at the instant `now`: days, or weeks where the rulebook counts those."""
+        """The streak at the instant `now`: days, or weeks if the rulebook counts those."""
         if self.streak is None:
             return progress.daily_streak(now)
         return self.streak.current(progress, self.today(progress, now))
 
     @property
     def streak_unit(self) -> Unit:
-        """What streaks are counted in."""
+        """The unit of streaks."""
         return "day" if self.streak is None else self.streak.rules.per
 
     def paused_days(self, progress: Progress) -> frozenset[int]:
@@ -250,46 +251,45 @@ class Rulebook:
 
     @property
     def own_pause_days(self) -> int:
-        """How many days of a year a learner may pause by a plan of their own."""
+        """How many days of a year a learner may pause by their own plan."""
         allowed = None if self.data.streak is None else self.data.streak.own_pauses
         return 0 if allowed is None else allowed.days
 
     def _streak_rules(self) -> list[object]:
-        # Nothing where there are none: see `_kept_languages`.
+        # Empty if there are none: see `_kept_languages`.
         return [] if self.data.streak is None else ["streak", self.data.streak]
 
     def _boost_rules(self) -> list[object]:
-        # Nothing where there are none: see `_kept_languages`.
+        # Empty if there are none: see `_kept_languages`.
         decisive = [(name, [each.rule for each in boosts]) for name, boosts in sorted(self.boosts.items())]
         return ["boosts", decisive] if decisive else []
 
     def _currency_rules(self) -> list[object]:
-        # Nothing where there are none: see `_kept_languages`. Their levels decide nothing.
+        # Empty if there are none: see `_kept_languages`. Their levels decide nothing.
         given = sorted(self.event_currencies.items()), sorted(self.badge_pay.currencies.items())
         return ["currencies", *given] if any(given) else []
 
     def _kept_languages(self) -> list[object]:
-        # Nothing where there are none: asking for none must not make the snapshots of older rulebooks anew.
+        # Empty if there are none: otherwise the snapshots of older rulebooks would have to be made again.
         languages = self.board_languages
         return ["languages", None if languages is None else sorted(languages)] if languages != frozenset() else []
 
     def _kept_pay(self) -> list[object]:
-        # Not how much a limit is: what is kept of a type is the same for any.
+        # Without the values of limits: the kept data of a type is the same for any value.
         kept = [(name, rule.has_daily_cap, rule.cooldown is not UNSET) for name, rule in sorted(self.limited.items())]
         return ["pay", kept] if kept else []
 
     def _kept_currencies(self) -> list[object]:
-        # Nothing where there are none: see `_kept_languages`.
+        # Empty if there are none: see `_kept_languages`.
         return ["currency boards", sorted(self.board_currencies)] if self.board_currencies else []
 
     def badge(self, badge_id: str) -> Badge | None:
-        """The definition of a badge, or of the one that an award in a period is of; None where the rulebook no longer
-        has it."""
+        """The definition of a badge, or of the badge of an award in a period; None if the rulebook no longer has it."""
         position = self._positions.get(badge_and_period(badge_id)[0])
         return None if position is None else self.badges[position]
 
     def badge_pay_with(self, held: Mapping[str, Award]) -> BadgePay:
-        """What each award brings: those of `held` what they are held with, all others what the rulebook says."""
+        """The pay of each award: for those of `held` the pay that they are held with, for others the rulebook's."""
         return self.badge_pay.with_held(held, self.repeated) if held else self.badge_pay
 
     def award_id_at(self, badge_id: str, progress: Progress, at: int) -> str:
@@ -312,7 +312,7 @@ class Rulebook:
         requirement = self._tie(badge.criterion, position, within)
         if not badge.requires:
             return requirement
-        # Shown like `all`: a criterion that is met is not yet the badge.
+        # Shown like `all`: a badge needs more than its criterion.
         parts = requirement.parts if isinstance(requirement, AllRequirement) else [requirement]
         return AllRequirement([*parts, *(HeldRequirement(required) for required in badge.requires)])
 
@@ -390,7 +390,7 @@ class Rulebook:
 
 
 def _conditions(badge: Badge) -> list[object]:
-    # Nothing where there are none: see `_kept_languages`.
+    # Empty if there are none: see `_kept_languages`.
     asked = [badge.requires, badge.from_day, badge.until_day]
     return [*([asked] if any(asked) else []), *(["repeat"] if badge.repeat is not None else [])]
 

@@ -1,6 +1,6 @@
-"""A rulebook as its file says it: event types, points, levels and badges, all of them data.
+"""A rulebook as its file states it: event types, points, levels and badges, all of them data.
 
-Kept apart from what the engine makes of it (`domain/rules/rulebook.py`), so that the shape of the file is one short
+Kept separate from the engine's compiled form (`domain/rules/rulebook.py`), so that the shape of the file is one short
 read.
 """
 
@@ -25,8 +25,8 @@ MOST_TEST_USERS = 50
 
 
 class Tier(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A higher tier of a badge: the same rule with a higher target. What it leaves out is as the badge says it; the
-    badge that it makes has the id `<id of the badge>_<id>`."""
+    """A higher tier of a badge: the same rule with a higher target. Omitted fields are those of the badge; the
+    resulting badge has the id `<id of the badge>_<id>`."""
 
     id: Identifier
     name: Name
@@ -43,8 +43,8 @@ class Badge(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     """A badge as the rulebook defines it.
 
     `from_day` and `until_day` (`from` and `until` in the file) are the first and the last local day whose events count
-    for it; `requires` are the badges that must be held first. A `hidden` badge shows nothing of itself until it is
-    earned. `names` and `descriptions` are those in other languages than the rulebook's.
+    for it; `requires` are the badges that must be held first. The details of a `hidden` badge are secret until it is
+    earned. `names` and `descriptions` are the translations into other languages.
     """
 
     id: Identifier
@@ -55,9 +55,9 @@ class Badge(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     rarity: Rarity
     points: Points
     criterion: Criterion
-    # Whether it goes when an event is retracted without which its criterion is not met.
+    # Whether it is revoked when an event is retracted and its criterion is not met without that event.
     revocable: bool = False
-    # Whether it may be earned again, once in each of these; its events count within each.
+    # Whether it may be earned again, once in each of these periods; its events count within each.
     repeat: Repeat | None = None
     hidden: bool = False
     from_day: date | None = field(default=None, name="from")
@@ -83,7 +83,7 @@ class Boards(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RulebookData(Struct, frozen=True, forbid_unknown_fields=True):
-    """A rulebook as its file says it. `language` is that of its names and descriptions; without `streak` every active
+    """A rulebook as its file states it. `language` is that of its names and descriptions; without `streak` every active
     day counts and a missed one ends the streak. `boosts` and `currencies` are by their names."""
 
     name: Identifier

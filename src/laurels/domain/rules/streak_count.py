@@ -1,7 +1,7 @@
-"""Streaks as the `[streak]` table of a rulebook counts them.
+"""Counts streaks by the `[streak]` table of a rulebook.
 
-All of it is read from the days of a progress, by one walk over those that count. `Progress.runs` remembers where the
-walk has come to, so that a day after all others costs one step; a day between others makes it walk anew.
+Everything is computed from the days of a progress, in one walk over those that count. `Progress.runs` remembers the
+state of the walk, so that a day after all others costs one step; a day between others starts the walk again.
 
 The table is in `streak_rules.py`, the arithmetic of freezes in `domain/runs.py`. Without the table streaks are
 counted in `domain/progress.py` (`daily_streak`) and `domain/folding.py` (`_run_with`); `Rulebook.daily_streak` and
@@ -28,7 +28,7 @@ _WEEK = 7
 
 
 class StreakEnd(Struct, frozen=True):
-    """A streak of `length` whose last day was `last_day`; it reads 0 from the day `over_on` unless it goes on."""
+    """A streak of `length` whose last day was `last_day`; it reads 0 from the day `over_on` unless it continues."""
 
     length: int
     last_day: int
@@ -56,7 +56,7 @@ class StreakCount:
         self._days = rules.days
         self._events, self._points = rules.minimum.events, rules.minimum.points
         freezes = rules.freezes
-        # Kept in parts of a freeze, of which each active unit earns one.
+        # Kept in fractions of a freeze; each active unit earns one fraction.
         price, cap = (1, freezes.initial) if freezes.every is UNSET else (freezes.every, freezes.cap or 0)
         self.allowance = MissBudget(
             start=freezes.initial * price, gain=int(freezes.every is not UNSET), most=int(cap) * price, price=price
@@ -72,7 +72,7 @@ class StreakCount:
         return day.events == self._events or day.points - points < self._points
 
     def take(self, progress: Progress, day: int) -> int:
-        """Count a day in that counts only now; the length of the longest streak then."""
+        """Count a day that counts only now. Returns the length of the longest streak then."""
         unit = self._unit(day)
         if self.is_weekly and self._days_of(progress, unit) != self._days:
             return progress.longest_streak
@@ -88,7 +88,7 @@ class StreakCount:
         return max(progress.longest_streak, longest)
 
     def current(self, progress: Progress, today: int) -> int:
-        """The streak that holds on the day `today`, which itself is not missed before it is over."""
+        """The streak on the day `today`, which is not missed before it is over."""
         unit = self._unit(today)
         runs, until = self._standing(progress)
         if until > unit:
@@ -97,14 +97,14 @@ class StreakCount:
         return runs[0][1] if runs else 0
 
     def freezes_left(self, progress: Progress, today: int) -> int:
-        """How many units the streak that holds on the day `today` may still miss."""
+        """How many units the streak on the day `today` may still miss."""
         unit = self._unit(today)
         runs, until = self._standing(progress)
         runs = self.allowance.miss(runs, self._missed(self._excused(progress), until, unit))
         return runs[0][0] // self.allowance.price if runs else self.rules.freezes.initial
 
     def end(self, progress: Progress) -> StreakEnd | None:
-        """The latest streak, held still or not; None where no day counts."""
+        """The latest streak, still running or not; None if no day counts."""
         runs, until = self._standing(progress)
         if not runs:
             return None
@@ -121,10 +121,10 @@ class StreakCount:
         return self._walk(progress, units)[1]
 
     def states(self, progress: Progress, first: int, last: int, *, today: int) -> dict[int, DayState]:
-        """`frozen`, `paused` or `repaired` for each day from `first` to `last` that does not count and did no harm for
-        that.
+        """`frozen`, `paused` or `repaired` for each day from `first` to `last` that does not count but did not break
+        the streak.
 
-        Frozen are the units that were missed between two active ones, or since the latest one, where a run went across.
+        Frozen are the missed units between two active ones, or since the latest one, that a run bridged.
         """
         paused = self.paused_days(progress)
         found: dict[int, DayState] = {}
@@ -133,7 +133,7 @@ class StreakCount:
             for day in range(max(start, first), min(self._first_day(unit + 1) - 1, last) + 1):
                 found[day] = "frozen"
         if progress.days:
-            # Nobody is expected before they have come.
+            # Days before the learner's first one are not missed.
             for day in range(max(first, progress.first_day), last + 1):
                 if day in paused:
                     found[day] = "paused"
@@ -169,7 +169,7 @@ class StreakCount:
         return found
 
     def _bridged(self, progress: Progress, today: int) -> list[int]:
-        """The missed units that a run went across."""
+        """The missed units that a run bridged."""
         units = self._units(progress)
         excused = self._excused(progress)
         runs: Runs = []
@@ -183,7 +183,7 @@ class StreakCount:
         return found
 
     def _current_with_units_ahead(self, progress: Progress, today: int) -> int:
-        """As `streak_around`: units ahead belong to the streak that they continue."""
+        """Like `streak_around`: units ahead belong to the streak that they continue."""
         units = self._units(progress)
         ahead = today
         while ahead + 1 in units:
@@ -199,7 +199,7 @@ class StreakCount:
         return int(ahead > today)
 
     def _standing(self, progress: Progress) -> tuple[Runs, int]:
-        """The runs after the latest active unit, and that unit; no runs and 0 where there is none."""
+        """The runs after the latest active unit, and that unit; no runs and 0 if there is none."""
         if progress.runs:
             return progress.runs, progress.runs_until
         units = self._units(progress)
@@ -219,7 +219,7 @@ class StreakCount:
         return runs, longest
 
     def _missed(self, excused: frozenset[int], after: int, before: int) -> int:
-        """How many units between two were missed; beyond what any run bears they are not counted on."""
+        """How many units between two were missed; beyond the maximum that any run survives, counting stops."""
         most = self.allowance.most // self.allowance.price
         missed = 0
         for unit in range(after + 1, before):
@@ -229,7 +229,7 @@ class StreakCount:
         return missed
 
     def _is_paused(self, unit: int, excused: frozenset[int]) -> bool:
-        """Whether nothing is expected in a unit, where the learner is excused on some days."""
+        """Whether the learner need not be active in a unit, given the days on which they are excused."""
         if not self.is_weekly:
             return unit in self._pauses or unit in excused
         start = self._first_day(unit)
@@ -237,7 +237,7 @@ class StreakCount:
         return days < self._days
 
     def _excused(self, progress: Progress) -> frozenset[int]:
-        """The days on which nothing is expected of this learner, beside the pauses for all."""
+        """The days on which this learner need not be active, beside the pauses for all."""
         lost = self._lost(progress)
         if progress.pauses:
             lost |= days_of(progress.pauses)

@@ -1,7 +1,7 @@
-"""Which missed days a learner may repair: `repair` in the table `[streak]` of a rulebook.
+"""The missed days that a learner may repair: `repair` in the table `[streak]` of a rulebook.
 
-A repair must be able to save a streak: nobody pays for a day that changes nothing. What a repair does to a streak is in
-`streak_count.py`, which takes its days for paused ones.
+A repair must be able to save a streak: nobody pays for a day that changes nothing. `streak_count.py` has the effect of
+a repair on a streak: its days are treated as paused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NOTHING = "There is nothing to repair"
 
 
 def repair_at(streak: StreakCount | None, progress: Progress, day: int, today: int) -> Repair:
-    """The repair of the missed day `day`, or of its week. Raises RepairRefused, also where the learner has too few
+    """The repair of the missed day `day`, or of its week. Raises RepairRefused, also if the learner has too few
     points."""
     if streak is None or streak.rules.repair is None:
         raise RepairRefused(
@@ -39,7 +39,7 @@ def repair_at(streak: StreakCount | None, progress: Progress, day: int, today: i
 
 
 def repairable(streak: StreakCount, progress: Progress, today: int) -> list[Repair]:
-    """What may be repaired on the day `today`, the earliest first, whether or not there are points enough for it."""
+    """The possible repairs on the day `today`, the earliest first, whether or not there are enough points."""
     rules = streak.rules.repair
     if rules is None or not progress.days:
         return []

@@ -1,4 +1,4 @@
-"""What a rulebook says of streaks: the `[streak]` table. How days are counted by it is in `streak_count.py`."""
+"""A rulebook's rules for streaks: the `[streak]` table. `streak_count.py` counts days by it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _LONGEST_PAUSE = 365
 
 
 class Minimum(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What makes a day count: so many events, and so many points of events."""
+    """The minimum for a day to count: this many events, and this many points of events."""
 
     events: Annotated[int, Meta(ge=1, le=10_000)] = 1
     points: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 
 
 class Freezes(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a streak survives: `initial` missed days (or weeks) from its start, and one more for `every` that count in
-    it, but never more than `cap` in store."""
+    """The missed days that a streak survives: `initial` missed days (or weeks) from its start, and one more for `every`
+    that count in it, but never more than `cap` in store."""
 
     initial: Annotated[int, Meta(ge=0, le=100)] = 0
     every: Annotated[int, Meta(ge=1, le=1_000)] | UnsetType = UNSET
@@ -31,7 +31,7 @@ class Freezes(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
 
 
 class Pause(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Days on which nothing is expected of anybody; `from` and `until` in the file, both included."""
+    """Days on which nobody need be active; `from` and `until` in the file, both included."""
 
     from_day: date = field(name="from")
     until_day: date = field(name="until")
@@ -46,14 +46,14 @@ class RepairRules(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
 
 class OwnPauses(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How many `days` of a calendar year a learner may pause by a plan of their own."""
+    """How many `days` of a calendar year a learner may pause by their own plan."""
 
     days: Annotated[int, Meta(ge=1, le=366)]
 
 
 class StreakRules(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How streaks are counted. `days` are those that a week needs where streaks are counted `per` week; `grace` the
-    hours after midnight that still belong to the day before."""
+    """How streaks are counted. `days` is the number of days that a week needs if streaks are counted `per` week;
+    `grace` is the number of hours after midnight that still belong to the day before."""
 
     per: Unit = "day"
     days: Annotated[int, Meta(ge=1, le=7)] = 1
@@ -66,7 +66,7 @@ class StreakRules(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
 
 def check_streak(rules: StreakRules) -> None:
-    """Raise RulebookError for the first thing that cannot stand."""
+    """Raise RulebookError for the first mistake."""
     if rules.per == "day" and rules.days != 1:
         raise RulebookError("streak.days", 'Counts the days that a week needs; write per = "week" with it.')
     freezes = rules.freezes

@@ -1,1 +1,1 @@
-"""Finds out which caller sent a request and what that caller may do."""
+"""Authentication and authorisation: which caller sent a request, and what that caller may do."""

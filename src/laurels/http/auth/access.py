@@ -1,6 +1,6 @@
-"""Who may call what: a rule on each route, and the one place where it is decided.
+"""Access rules: one rule on each route, and the one place that enforces them.
 
-A route states its rule in `access=...`; the application refuses to start with one that states none.
+A route states its rule in `access=...`; the application refuses to start with a route that states none.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ MS_PER_HOUR = 3_600_000
 
 
 class Access(Struct, frozen=True):
-    """What a caller needs: `scope` of a key; or to be the user whose id stands between `own` and `tail` in the path; or
-    nothing, where the operator shows `shown` to everybody. `is_open`: anybody may. `keys_only`: no end user may, for
-    themselves either. `own_in_body`: every end user may, of themselves; the handler holds the body to that.
+    """The rights that a caller needs. `scope` is a key's scope. `own` and `tail` surround the user id in the path: that
+    user may call. `shown` needs no rights if the operator shows it to everybody. `is_open`: anybody may call.
+    `keys_only`: end users may not call, not even for themselves. `own_in_body`: every end user may call for themselves;
+    the handler checks this against the body.
     """
 
     scope: str = ADMIN
@@ -49,21 +50,21 @@ BADGES = Access(PROGRESS_READ, shown="badges")
 
 
 def own(path: str, *, tail: str = "", is_tail_optional: bool = False) -> Access:
-    """Keys that read progress, and the user themselves whose id stands between `path` and `tail`."""
+    """Keys that read progress, and the user whose id is between `path` and `tail`."""
     return Access(PROGRESS_READ, own=path, tail=tail, is_tail_optional=is_tail_optional)
 
 
 def change_own(path: str) -> Access:
-    """Keys that change profiles, and the user themselves whose id follows `path`."""
+    """Keys that change profiles, and the user whose id follows `path`."""
     return Access(USERS_WRITE, own=path)
 
 
 class Caller(Struct, frozen=True):
-    """Who sent a request. `user_id`: an end user with a token of the platform; `key`: the prefix of a key, which for a
-    session is one of its own, made from that of the prefix `parent`.
+    """The sender of a request. `user_id`: an end user with a token of the platform. `key`: the prefix of a key; a
+    session has a key of its own, made from the one with the prefix `parent`.
 
-    `earliest_hours`: how far back its events may lie beside the scope that lifts this. `is_still_valid` tells whether
-    they would be let in again; `fixed_fields` are those of their profile that they cannot change.
+    `earliest_hours`: how far back its events may lie without the scope that lifts this limit. `is_still_valid` tells
+    whether they would be let in again; `fixed_fields` are the fields of their profile that they cannot change.
     """
 
     scopes: frozenset[str] = frozenset()
@@ -78,41 +79,41 @@ class Caller(Struct, frozen=True):
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether nothing is known of them."""
+        """Whether the caller is unknown."""
         return self.key is None and self.user_id is None and not self.scopes
 
     @property
     def name(self) -> str | None:
-        """What the record keeps of them: the prefix of the key that an operator made, or the user's id of the token."""
+        """The name for the record: the prefix of the key that an operator made, or the user id of the token."""
         return self.parent or self.key or self.user_id
 
 
 EVERYTHING = Caller(scopes=frozenset(SCOPES))
-"""Whoever calls a service that has no keys from its own machine."""
+"""Any caller from the service's own machine while there are no keys."""
 
 
 class Unauthenticated(Refusal):
-    """It is not known who calls, and that matters here."""
+    """The caller is unknown, and this route needs to know."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(401, detail, headers={"WWW-Authenticate": 'Bearer realm="laurels"'})
 
 
 class Forbidden(Refusal):
-    """It is known who calls, and they may not do this."""
+    """The caller is known, but may not do this."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(403, detail)
 
 
 def caller_of(scope: HTTPScope) -> Caller:
-    """Who sent the request."""
+    """The sender of the request."""
     state: dict[str, Any] = scope["state"]
     return state["caller"]
 
 
 def check(access: Access, scope: HTTPScope) -> Caller:
-    """The caller, who may do this. Raises Unauthenticated or Forbidden, whatever is stored or not."""
+    """The caller, if they may do this. Raises Unauthenticated or Forbidden, independent of the stored data."""
     caller = caller_of(scope)
     if access.is_open or access.scope in caller.scopes:
         return caller
@@ -127,53 +128,53 @@ def check(access: Access, scope: HTTPScope) -> Caller:
 
 
 def check_about(scope: HTTPScope, user_id: str) -> None:
-    """Refuse who may not ask about this user by their id: where they stand would give an alias away."""
+    """Refuse callers who may not query this user by id: their place on a board would reveal an alias."""
     caller = caller_of(scope)
     if PROGRESS_READ not in caller.scopes and caller.user_id != user_id:
         raise _refusal(caller, PROGRESS_READ)
 
 
 def check_friends(scope: HTTPScope) -> None:
-    """Refuse who may not rank people by their ids: that takes a key, or a token of an end user. The answer never
-    contains people under an alias."""
+    """Refuse callers who may not rank users by their ids: that takes a key, or a token of an end user. The answer never
+    contains users under an alias."""
     caller = caller_of(scope)
     if PROGRESS_READ not in caller.scopes and caller.user_id is None:
         raise _refusal(caller, PROGRESS_READ)
 
 
 def records_all(caller: Caller) -> bool:
-    """Whether the caller may record events of everybody."""
+    """Whether the caller may record events of all users."""
     return EVENTS_WRITE in caller.scopes
 
 
 def check_recording(caller: Caller, user_id: str) -> None:
-    """Refuse an end user's event of somebody else."""
+    """Refuse an end user's event for a different user."""
     if not records_all(caller) and caller.user_id != user_id:
         raise Forbidden("With this token only events of its own user can be recorded.")
 
 
 def check_own(caller: Caller, user_id: str) -> None:
-    """Refuse an end user's request about somebody else."""
+    """Refuse an end user's request about a different user."""
     if not records_all(caller) and caller.user_id != user_id:
         raise Forbidden("With this token only streaks of its own user can be repaired.")
 
 
 def earliest_for(caller: Caller, service: Service) -> int | None:
-    """The earliest instant that the caller's events may carry, in milliseconds; None: as it is set for all."""
+    """The earliest instant that the caller's events may carry, in milliseconds; None: the general setting."""
     if caller.earliest_hours is None or EVENTS_BACKDATE in caller.scopes:
         return None
     return max(service.earliest, service.clock() - caller.earliest_hours * MS_PER_HOUR)
 
 
 def allow(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """The framework's guard: hold a request to the rule of its route."""
+    """The framework's guard: enforce the access rule of the route."""
     scope: Any = connection.scope
     if not _is_of_framework(handler):
         check(handler.opt["access"], scope)
 
 
 def _is_of_framework(handler: Any) -> bool:
-    # Answers to OPTIONS, which tell what methods there are.
+    # Answers to OPTIONS, which list the allowed methods.
     return getattr(handler, "http_methods", None) == {"OPTIONS"}
 
 

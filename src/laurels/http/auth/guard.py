@@ -1,4 +1,7 @@
-"""The guard in front of the routes: who sends a request, and whether they have sent too many."""
+"""The guard in front of the routes: identifies the caller of a request and enforces the rate limits.
+
+It runs before the routes, so that a refused request costs as little as possible.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ class Rates(Struct, frozen=True):
 
 
 class _Meter:
-    """What a request is counted by."""
+    """The bucket that counts a request."""
 
     __slots__ = ("bucket", "left", "limiter", "name")
 
@@ -66,7 +69,7 @@ class Guard:
         assert scope["type"] == "http"  # noqa: S101  nothing else comes here
         route = route_of(scope)
         if route is not None and route.is_probe:
-            # Anybody may ask whether it lives, also while no keys are known.
+            # Liveness is open to everybody, even while no keys are known.
             scope["state"]["caller"] = _NOBODY
             await self._app(scope, receive, send)
             return
@@ -103,7 +106,7 @@ class Guard:
             raise
 
     async def _count_failure(self, scope: HTTPScope) -> None:
-        """Count a wrong key or token of an address. Raises Refusal where there were too many."""
+        """Count a wrong key or token of an address. Raises Refusal if there were too many."""
         bucket = self._rates.failures
         if bucket is not None:
             left = await self._limiter.take(await self._of_address("failures", scope), bucket)
@@ -122,7 +125,7 @@ class Guard:
             raise Refusal(429, detail, headers={"Retry-After": str(left.retry_after)})
 
     async def _bucket_of(self, scope: HTTPScope, caller: Caller) -> tuple[str, Bucket | None]:
-        """The name of the bucket of a caller without a key, and what it holds; None for one without a limit."""
+        """The bucket of a caller without a key: its name and its limit; None for a caller without a limit."""
         rates = self._rates
         if caller.user_id is not None:
             return ("", None) if rates.user is None else (await self._names.of("user", caller.user_id), rates.user)
@@ -136,7 +139,7 @@ class Guard:
 
 
 async def count_failure(scope: HTTPScope) -> None:
-    """Count a wrong key that came otherwise than as the caller's own. Raises Refusal where there were too many."""
+    """Count a wrong key that was not sent as the caller's own. Raises Refusal if there were too many."""
     counting = scope["state"].get("count_failure")
     if counting is not None:
         await counting(scope)
@@ -151,10 +154,10 @@ async def count_written(scope: HTTPScope, sizes: Iterable[int]) -> None:
 
 
 class Charge:
-    """What a batch counts as: one request for each event, or for each `event_bytes` of it where that is more. One was
-    counted when it came."""
+    """The charge for a batch: one request per event, or per `event_bytes` of it if that is more. One request was
+    counted on arrival."""
 
-    # Requests that are counted together while a batch comes.
+    # Requests that are counted together while a batch arrives.
     _STEP = 32
 
     def __init__(self, scope: HTTPScope, event_bytes: int) -> None:
@@ -164,14 +167,14 @@ class Charge:
         self._counted = 1
 
     async def take(self, size: int) -> None:
-        """So many bytes have come: what is read takes time, also where it holds no event. Raises Refusal."""
+        """Charge for bytes that have arrived: reading takes time even if they hold no event. Raises Refusal."""
         self._bytes += size
         count = self._bytes // self._event_bytes
         if count >= self._counted + self._STEP:
             await self.events(count)
 
     async def events(self, count: int) -> None:
-        """There are so many. Raises Refusal where the caller has not so many left; then these are not counted."""
+        """Charge for events. Raises Refusal if the caller does not have that many left; these are then not counted."""
         meter = self._meter
         if meter is None or count <= self._counted:
             return

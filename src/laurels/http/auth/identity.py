@@ -1,5 +1,5 @@
-"""Who sends a request: a key, an end user with a token, nobody known, or whoever is on this machine while there are no
-keys yet."""
+"""Identifies the caller of a request: a key, an end user with a token, nobody known, or any process on this machine
+while there are no keys yet."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from laurels.http.server.routing import route_of
 from laurels.http.wire.bodies import header
 
 KEY_PREFIX = "lrl_"
-# What proxies and the networks in front of them add; a browser or curl on this machine sends none of it.
+# Headers that proxies and networks add; a browser or curl on this machine sends none of them.
 _FORWARDED = frozenset(
     {
         b"forwarded",
@@ -43,9 +43,9 @@ _HOST = re.compile(r"(localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?"
 
 
 class Policy(Struct, frozen=True):
-    """What the operator allows: whether end users record their own events, how many hours back events of callers
-    without the scope may lie, what everybody may see, which fields of their profile end users cannot change, and the
-    `origins` whose pages may call from a browser."""
+    """The operator's policy. `records_own`: end users may record their own events. `earliest_hours`: how many hours
+    back events of callers without the scope may lie. `shown`: the parts that everybody may see. `fixed_fields`: the
+    profile fields that end users cannot change. `origins`: the origins whose pages may call from a browser."""
 
     records_own: bool = False
     earliest_hours: int | None = None
@@ -55,14 +55,14 @@ class Policy(Struct, frozen=True):
 
 
 class WrongCredentials(Unauthenticated):
-    """What was sent is no key or token that counts."""
+    """The sent key or token is not valid."""
 
     def __init__(self, detail: str = "This key or token is unknown, expired or revoked.") -> None:
         super().__init__(detail)
 
 
 class Identity:
-    """Finds out who sends a request, by the keys of one store and the tokens of one platform."""
+    """Identifies the caller of a request, by the keys of one store and the tokens of one platform."""
 
     def __init__(self, keyring: Keyring, tokens: Tokens, policy: Policy, *, has_tokens: bool) -> None:
         self._keyring = keyring
@@ -75,11 +75,11 @@ class Identity:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the keys are known, so that callers are."""
+        """Whether the keys are known, so that callers can be identified."""
         return self._keyring.is_known
 
     async def of(self, scope: HTTPScope) -> Caller:
-        """The caller. Raises Unauthenticated, or StoreError where keys are not known yet."""
+        """The caller. Raises Unauthenticated, or StoreError if keys are not known yet."""
         if not self._keyring.stay_fresh():
             await self._keyring.refresh()
         credentials = credentials_in(scope)
@@ -104,7 +104,7 @@ class Identity:
         )
 
     def _of_session(self, text: str) -> Caller:
-        """A session counts as long as the key that it was made from; a cookie that does not count is none."""
+        """A session is valid as long as the key that it was made from; an invalid cookie is ignored."""
         key = self._keyring.check(text)
         parent = None if key is None else parent_of(key)
         if key is None or parent is None or not self._keyring.is_still_valid(parent):
@@ -113,7 +113,7 @@ class Identity:
 
     def _of_key(self, text: str) -> Caller:
         key = self._keyring.check(text)
-        # A session counts in its cookie alone, and for pages: here it would outlive the key that it was made from.
+        # A session is valid only in its cookie, and for pages: here it would outlive the key that it was made from.
         if key is None or parent_of(key) is not None:
             raise WrongCredentials
         return self._caller_of(key)
@@ -132,7 +132,7 @@ class Identity:
         return caller
 
     async def _is_still_open(self) -> bool:
-        """Whether there is no key yet, so that a stream that began without one may go on."""
+        """Whether there is still no key, so that a stream that began without one may continue."""
         if not self._keyring.stay_fresh():
             await self._keyring.refresh()
         return self._keyring.is_empty
@@ -151,30 +151,30 @@ async def _is_current(token: Token) -> bool:
 
 
 def credentials_in(scope: HTTPScope) -> str | None:
-    """The key or token that a request carries. Raises WrongCredentials for what can be neither."""
+    """The key or token of a request. Raises WrongCredentials for a value that can be neither."""
     given = header(scope, b"authorization", "")
     if given:
         kind, _, credentials = given.partition(" ")
         if kind.lower() != "bearer" or not credentials.strip():
-            # It counts as a guess: what is sent may be a key by another name.
+            # It counts as a guess: the value may be a key under another name.
             raise WrongCredentials("Send the key or token as Authorization: Bearer ...")
         return credentials.strip()
     if scope["query_string"] and (route := route_of(scope)) is not None and route.is_stream:
-        # A page's EventSource cannot send headers. Queries stand in no log of ours.
-        # The first alone is decoded: thousands of parameters take long, and nothing limits yet who sends them.
+        # A page's EventSource cannot send headers. Our log holds no queries. Only the first parameter is decoded:
+        # thousands take long, and no limit applies to their sender yet.
         found = _ACCESS_TOKEN(scope["query_string"])
         return None if found is None else unquote_to_bytes(found[1][: MAX_LENGTH + 1]).decode("latin-1") or None
     return None
 
 
 def is_this_machine(scope: HTTPScope, origins: frozenset[str] = frozenset()) -> bool:
-    """Whether a request comes from this machine itself: not through a proxy on it, and not from a page of another
-    site, or of another port, that somebody's browser here shows, unless the operator allows its origin (`origins`).
+    """Whether a request comes from this machine itself: not through a proxy on it, and not from a page of another site
+    or port in a browser here, unless the operator allows its origin (`origins`).
 
-    What a proxy leaves no trace of cannot be told: so there is no serving beyond this machine without a key.
+    A proxy that leaves no trace cannot be recognised, so a service reachable from other machines needs a key.
     """
     client = scope["client"]
-    # A bare `proxy_pass` speaks HTTP/1.0; nobody else does any more.
+    # A bare `proxy_pass` speaks HTTP/1.0; no other client does any more.
     if client is None or not _is_loopback(client[0]) or scope["http_version"] == "1.0":
         return False
     hosts: list[str] = []

@@ -1,7 +1,7 @@
-"""Sign-in on the operator's page: an admin key is given once, and a cookie carries a key of its own from then on.
+"""Sign-in on the operator's page: an admin key is sent once, and a cookie carries a derived key from then on.
 
-A session is an API key that was made from another one and lives for hours: every process knows it, only its hash is
-kept, it can be revoked like any other, and it counts no longer than the key that it was made from.
+A session is an API key that was made from another one and lives for hours. Every process knows it, only its hash is
+stored, it can be revoked like any other key, and it ends with the key that it was made from.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ from laurels.http.wire.bodies import header
 COOKIE = "laurels_session"
 HOURS = 12
 _NAME = "session of "
-# Addresses of the pages: a cookie says nothing anywhere else, so that no foreign page can make the API do anything.
+# Addresses of the pages: the cookie is ignored elsewhere, so that no foreign page can make the API do anything.
 _PAGES = ("/admin", "/u/", "/stream/", "/embed/", "/leaderboard", "/badges")
-# The standard library's reader takes a fifth of a second for 8 KB of escapes, and nothing limits yet how often somebody
-# sends them.
+# The standard library's parser takes a fifth of a second for 8 KB of escapes, and no limit applies to the sender yet.
 _COOKIE = re.compile(rf"(?:^|;)[ \t]*+{COOKIE}=([^;]*+)")
 
 
 async def sign_in(store: KeyStore, clock: Clock, text: str) -> str | None:
-    """The cookie's value for a caller who has the admin key `text`; None where it is no such key. Raises StoreError.
+    """The cookie's value for a caller who has the admin key `text`; None if it is no such key. Raises StoreError.
 
-    A session makes no further one: that would not end with the key that the first was made from.
+    A session cannot make another one: that one would not end with the original key.
     """
     prefix, now = prefix_of(text), clock()
     for key in await store.all():
@@ -50,7 +49,7 @@ async def sign_in(store: KeyStore, clock: Clock, text: str) -> str | None:
 
 
 async def sign_out(store: KeyStore, clock: Clock, session: str) -> None:
-    """End a session; one that does not exist is ended already. Raises StoreError."""
+    """End a session; an unknown session counts as ended. Raises StoreError."""
     prefix = prefix_of(session)
     if prefix is not None:
         try:
@@ -60,7 +59,7 @@ async def sign_out(store: KeyStore, clock: Clock, session: str) -> None:
 
 
 def session_in(scope: HTTPScope) -> str | None:
-    """The session that a request to a page carries."""
+    """The session in a request to a page."""
     if not scope["path"].startswith(_PAGES):
         return None
     found = _COOKIE.search(header(scope, b"cookie", ""))
@@ -68,12 +67,12 @@ def session_in(scope: HTTPScope) -> str | None:
 
 
 def parent_of(key: ApiKey) -> str | None:
-    """The prefix of the key that a session was made from; None for a key that is no session."""
+    """The prefix of the key that a session was made from; None for a key that is not a session."""
     return key.name.removeprefix(_NAME) if key.name.startswith(_NAME) else None
 
 
 def cookie_of(session: str, *, is_secure: bool) -> str:
-    """The header that sets the session, or with an empty one ends it."""
+    """The header that sets the session; an empty `session` ends it."""
     age = HOURS * 3_600 if session else 0
     secure = "; Secure" if is_secure else ""
     return f"{COOKIE}={session}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"

@@ -1,6 +1,6 @@
-"""Tokens of end users: JWTs that the platform signs, by a shared secret or by keys that it publishes (JWKS).
+"""Tokens of end users: JWTs that the platform signs, with a shared secret or with keys that it publishes (JWKS).
 
-The library checks signatures and claims; here stands what is accepted: algorithms of one kind only, an expiry, and a
+The library checks signatures and claims. This module sets the conditions: algorithms of one kind only, an expiry, and a
 `sub`, which is the user id.
 """
 
@@ -25,27 +25,27 @@ from laurels.errors import SettingsError
 SECRET_ALGORITHMS = ("HS256", "HS384", "HS512")
 KEY_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
 MIN_SECRET_BYTES = 32
-# A token is a header of a request; longer ones are refused unread.
+# A token is a request header; longer ones are rejected unread.
 MAX_LENGTH = 4_096
-# Seconds: how long published keys count, and between two looks for one that is not among them.
+# Seconds: how long published keys are valid, and between two reads for a key that is not among them.
 FRESH = 600.0
 AGAIN = 30.0
-# How many keys are tried on a token that does not name its key: each trial costs processor time.
+# How many keys are tried on a token that does not name its key: each try costs processor time.
 MOST_TRIED = 5
 _FETCH_SECONDS = 5.0
-# Seconds that tokens wait for keys to be read again while there are some that are known.
+# Seconds that tokens wait for keys to be read again while some keys are known.
 _PATIENCE = 0.5
 _FETCH_BYTES = 256 * 1024
-# Clocks of two machines, in seconds.
+# The allowed difference between the clocks of two machines, in seconds.
 LEEWAY = 30
-# As a float holds it, whatever a token says.
+# The largest exact whole number of a float, as a bound for any expiry in a token.
 _FOR_EVER = 2**53
 
 logger = structlog.get_logger("laurels.http")
 
 
 class TokenRules(Struct, frozen=True):
-    """What is accepted. Either `secret` or `jwks_url`; `algorithms` empty: the usual one of each kind."""
+    """The accepted tokens. Either `secret` or `jwks_url`; empty `algorithms`: the usual one of each kind."""
 
     secret: str | None = None
     jwks_url: str | None = None
@@ -65,12 +65,12 @@ class TokenRules(Struct, frozen=True):
 
     @property
     def are_given(self) -> bool:
-        """Whether there are tokens at all."""
+        """Whether tokens are configured at all."""
         return self.secret is not None or self.jwks_url is not None
 
 
 class Token(Struct, frozen=True):
-    """What a token says: the user id, and until when it counts (seconds since the epoch)."""
+    """The contents of a token: the user id, and its expiry (seconds since the epoch)."""
 
     user_id: str
     expires_at: float
@@ -84,8 +84,8 @@ class _Head(Struct):
 class Tokens:
     """Checks tokens.
 
-    In seconds: published keys count for `fresh`. They are read no sooner than `again` after the last time, which may
-    take `fetch_seconds`.
+    In seconds: published keys are valid for `fresh`. They are read again after `again` at the earliest; a read may take
+    `fetch_seconds`.
     """
 
     def __init__(
@@ -114,11 +114,11 @@ class Tokens:
         self._fetching: asyncio.Task[None] | None = None
 
     async def check(self, text: str) -> Token | None:
-        """What the token says; None where it does not count."""
+        """The contents of a token; None if it is invalid."""
         if len(text) > MAX_LENGTH or not self._rules.are_given:
             return None
         if monotonic() > self._fresh_until and (fetching := self._fetch()) is not None:
-            # A platform that hangs holds up nobody whose key is known.
+            # A platform that hangs delays nobody whose key is known.
             left = None if self._key is None else max(0.0, self._asked_at + _PATIENCE - monotonic())
             await asyncio.wait({fetching}, timeout=left)
         token = self._read(text)
@@ -136,13 +136,13 @@ class Tokens:
                 claims = jwt.decode(text, key, algorithms=self._algorithms).claims
                 self._claims.validate(claims)
             except (JoseError, ValueError, TypeError, KeyError, RecursionError):
-                # Also one that is nested too deeply to be read.
+                # Also raised for a token that is nested too deeply to be read.
                 continue
             return _token_of(claims)
         return None
 
     def _keys_for(self, text: str, known: OctKey | KeySet) -> Iterable[OctKey | KeySet | Key]:
-        """What a token may be signed by. One that does not name its key is tried with those of its type."""
+        """The keys that may have signed a token. If it does not name its key, those of its type are tried."""
         if not isinstance(known, KeySet) or len(known.keys) == 1:
             return [known]
         try:
@@ -158,7 +158,7 @@ class Tokens:
         return [key for key in fitting if key.get("alg") in (None, head.alg)][:MOST_TRIED]
 
     def _fetch(self) -> asyncio.Task[None] | None:
-        """The reading of the published keys that is under way, begun now if need be; None where it is too early."""
+        """The running read of the published keys, started now if needed; None if it is too early."""
         if self._fetching is None or self._fetching.done():
             if monotonic() - self._asked_at < self._again:
                 return None
@@ -167,7 +167,7 @@ class Tokens:
         return self._fetching
 
     async def _read_keys(self) -> None:
-        """Read the published keys; what is known stays where that fails."""
+        """Read the published keys; the known keys stay if that fails."""
         url = self._rules.jwks_url or ""
         try:
             async with (
@@ -188,7 +188,7 @@ class Tokens:
             logger.warning("published keys could not be read", reason=type(error).__name__)
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel pending work."""
         if self._fetching is not None:
             self._fetching.cancel()
 

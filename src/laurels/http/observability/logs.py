@@ -1,4 +1,4 @@
-"""Logs as JSON lines, or readable ones on a terminal. They never hold a body, a token or a user id."""
+"""Logs as JSON lines, or readable lines on a terminal. They never hold a body, a token or a user id."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def configure_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # They tell of each request with its address, and that of a webhook may hold a secret.
+    # They log each request with its address, and that of a webhook may hold a secret.
     for name in ("httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # At the level debug it tells of each command with all that is in it: secrets, names, what learners did.
+    # At the level debug it logs each command in full: secrets, names, learners' data.
     logging.getLogger("pymongo").setLevel(max(root.level, logging.INFO))

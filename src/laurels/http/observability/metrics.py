@@ -1,6 +1,6 @@
-"""The figures of a running service for Prometheus, read when they are asked for, on a port of their own.
+"""The metrics of a running service for Prometheus, read on demand and served on a port of their own.
 
-A port that only this machine reaches: whoever scrapes needs no key, and whoever calls the service sees nothing of it.
+Only this machine reaches that port: a scraper needs no key, and callers of the service see no metrics.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from laurels.http.wire.streams import Streams
 logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
-# As many workers as `serve` starts at the most.
+# The maximum number of workers that `serve` starts.
 PORTS = 64
-# Seconds that a scrape waits for an event loop with much to do.
+# Seconds that a scrape waits for a busy event loop.
 _PATIENCE = 10.0
 
 
 class Metrics(Collector):
-    """What one process tells of itself."""
+    """The metrics of one process."""
 
     def __init__(
         self, service: Service, capacity: Capacity, limiter: RateLimiter, streams: Streams, observer: RequestObserver
@@ -138,7 +138,7 @@ class Metrics(Collector):
         try:
             stats = await self._service.fallback.spool.stats()
         except StoreError:
-            # The disk does not play along: better the rest than nothing.
+            # The disk fails: better the rest than nothing.
             return ()
         oldest = 0 if stats.oldest_at is None else max(0, self._service.clock() - stats.oldest_at) / 1000
         return (
@@ -174,8 +174,8 @@ def _add(family: HistogramMetricFamily, histogram: Histogram, labels: Iterable[s
 
 @asynccontextmanager
 async def serve_metrics(port: int | None, metrics: Metrics) -> AsyncGenerator[None]:
-    """Answer `GET /metrics` on `port`, or where another worker has that, on the next one that is free, while the block
-    runs; with None nowhere."""
+    """Answer `GET /metrics` on `port`, or on the next free one if another worker has it, while the block runs; None:
+    nowhere."""
     if port is None:
         yield
         return

@@ -1,7 +1,7 @@
-"""Sees every request: its id, a line in the log, and how many took how long.
+"""Observes every request: its id, a line in the log, and counts and durations.
 
-The outermost layer, so that refusals are seen, too. Of a request nothing is kept but what is the same for many: the
-template of its address, never the address itself, which holds user ids.
+This is the outermost layer, so that it sees refusals, too. Only data shared by many requests is kept: the template of
+the address, never the address itself, which holds user ids.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ logger = structlog.get_logger("laurels.access")
 UNMATCHED = "unmatched"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 _IS_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII).fullmatch
-# Refusals cost a caller nothing: so many a second get a line, which says how many before it got none (`unlogged`).
+# Refusals cost a caller nothing: only this many per second are logged; the next line has the number skipped
+# (`unlogged`).
 REFUSALS_LOGGED = 10
 _REFUSED = frozenset({401, 403, 429, 503})
 _CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 Seen = tuple[str, str, str]
-"""Template, method and class of the status (`none`: the client went away before there was one)."""
+"""Template, method and class of the status (`none`: the client left before there was one)."""
 
 
 class Sample:
-    """Lets so many a second through. `seconds` tells the time."""
+    """Lets a limited number per second through. `seconds` returns the time."""
 
     def __init__(self, most: int, *, seconds: Callable[[], float] = monotonic) -> None:
         self._most = most
@@ -45,7 +46,7 @@ class Sample:
         self._taken = self._left_out = 0
 
     def take(self) -> int | None:
-        """None where this one is to be left out; else how many were since the last that was not."""
+        """None if this one is to be skipped; else the number skipped since the last one let through."""
         second = int(self._seconds())
         if second != self._second:
             self._second, self._taken = second, 0
@@ -58,16 +59,16 @@ class Sample:
 
 
 class Traces(Protocol):
-    """Takes what was seen for a collector of spans."""
+    """Passes observations on to a collector of spans."""
 
     def request(self, scope: HTTPScope, template: str, status: int, nanoseconds: int) -> None:
-        """Note a request that has just ended."""
+        """Record a request that has just ended."""
         ...
 
 
 class RequestObserver:
-    """Surrounds `app`, whose addresses are in `table`. `requests` counts what was answered, with the seconds that it
-    took: until all was sent, for a live stream until it began. `access_log`: off, errors or all."""
+    """Surrounds `app`, whose addresses are in `table`. `requests` counts answers, with their duration in seconds: until
+    the end of the answer, or for a live stream until its start. `access_log`: off, errors or all."""
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class RequestObserver:
         request_id = header(scope, b"x-request-id", "")
         if not _IS_REQUEST_ID(request_id):
             request_id = f"{self._process}-{next(self._own_ids):x}"
-        # Each request has a task, and with it a context, of its own.
+        # Each request has its own task, and therefore its own context.
         structlog.contextvars.bind_contextvars(request_id=request_id)
 
         async def answer(message: Message) -> None:
@@ -112,7 +113,7 @@ class RequestObserver:
         try:
             await self._app(scope, receive, answer)
         except Exception:
-            # What reaches this place the server answers, where nothing was answered yet.
+            # The server answers errors that reach this place, unless an answer has begun.
             status = status or 500
             raise
         finally:

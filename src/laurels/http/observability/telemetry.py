@@ -1,7 +1,7 @@
-"""Spans of requests and commits for an OpenTelemetry collector. Only loaded where one is named.
+"""Spans of requests and commits for an OpenTelemetry collector. Only loaded if one is configured.
 
-Spans are made when their work has ended, out of what was measured anyway, and sent from a thread of the SDK: a
-collector that is slow or away holds nothing up, and what it did not take is lost.
+Spans are made when their work has ended, from values that were measured anyway, and sent from a thread of the SDK. A
+collector that is slow or away delays nothing, and spans that it did not accept are lost.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ try:
 except ModuleNotFoundError as error:
     raise SettingsError("LAURELS_OTLP_ENDPOINT needs OpenTelemetry: pip install 'laurels[telemetry]'.") from error
 
-# Milliseconds between two times that spans are sent.
+# Milliseconds between two transmissions of spans.
 INTERVAL_MS = 2_000
-# Seconds that a collector has for an answer.
+# Seconds that a collector has to respond.
 PATIENCE = 5
 
-# A collector that is away would have a line with a stack for each attempt.
+# A collector that is away would cause a log line with a stack for each attempt.
 logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
 
 
@@ -47,9 +47,9 @@ class Telemetry:
         self._parents = TraceContextTextMapPropagator()
 
     def request(self, scope: HTTPScope, template: str, status: int, nanoseconds: int) -> None:
-        """Note a request that has just ended."""
+        """Record a request that has just ended."""
         ended = time_ns()
-        # The caller's span, where it sent one.
+        # The caller's span, if it sent one.
         parent = header(scope, b"traceparent", "")
         span = self._tracer.start_span(
             f"{scope['method']} {template}",
@@ -67,12 +67,12 @@ class Telemetry:
         span.end(ended)
 
     def commit(self, size: int, seconds: float) -> None:
-        """Note a commit that has just ended."""
+        """Record a commit that has just ended."""
         ended = time_ns()
         started = ended - int(seconds * 1e9)
         span = self._tracer.start_span("commit", attributes={"laurels.commit.size": size}, start_time=started)
         span.end(ended)
 
     async def close(self) -> None:
-        """Send what is left."""
+        """Send the remaining spans."""
         await asyncio.to_thread(self._provider.shutdown)

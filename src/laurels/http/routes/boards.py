@@ -30,7 +30,7 @@ from laurels.http.wire.schemas import BadgeCatalogue
 _AT_A_GLANCE = re.compile(rb"[A-Za-z0-9-]+").fullmatch
 _LIMIT = re.compile("[1-9][0-9]{0,2}").fullmatch
 _TIMEFRAMES = frozenset(Timeframe)
-# Of the top of a board; with any other one the framework reads the query.
+# The parameters of the top of a board; with any other one the framework reads the query.
 _PLAIN = frozenset({b"timeframe", b"period", b"limit", b"language", b"currency"})
 
 
@@ -54,7 +54,7 @@ async def answer_board(scope: HTTPScope, _receive: Receive, service: Service, _l
             currency=asked.get(b"currency"),
         )
     except InvalidQuery:
-        # The long way names everything that is wrong.
+        # The normal path names everything that is wrong.
         return None
     return _answer(scope, page)
 
@@ -135,10 +135,10 @@ async def leaderboard(
 
 
 def _answer(scope: HTTPScope, page: ShownPage) -> Answer:
-    """The page, or that it is still the one which the caller has."""
+    """The page, or that the caller's copy is still current (304)."""
     if not page.tag:
         return 200, JSON, page.body
-    # Kept by who asked alone, since keys decide who sees it, and not without asking again.
+    # Cached by the caller alone, since keys decide who may see it, and revalidated before each use.
     headers = [(b"etag", b'"%b"' % page.tag.encode()), (b"cache-control", b"private, no-cache")]
     if page.tag in header(scope, b"if-none-match", ""):
         return 304, headers, b""
@@ -147,6 +147,7 @@ def _answer(scope: HTTPScope, page: ShownPage) -> Answer:
 
 @get("/api/badges", access=BADGES, summary="All badges", tags=["badges"])
 async def badge_catalogue(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> BadgeCatalogue:
-    """Every badge that can be earned, with its criterion as data; of a hidden one little more than that it exists."""
+    """Every badge that can be earned, with its criterion as data; a hidden badge shows little more than that it
+    exists."""
     badges = catalogue(service.rulebook, await service.rarity.shares())
     return in_language(request.scope, service, BadgeCatalogue(badges=badges, total=len(badges)))

@@ -1,4 +1,4 @@
-"""Corrections: events that do not count, badges granted and taken back. For administrators, each with its reason."""
+"""Corrections: events retracted, badges granted and revoked. For administrators; each needs a reason."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Reason = Annotated[str, Meta(min_length=1, max_length=MAX_REASON_LENGTH)]
 
 
 class RetractionRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """An event that is not to count, and why."""
+    """The event to retract, and the reason."""
 
     user_id: Id
     event_id: Id
@@ -36,7 +36,7 @@ class RetractionRequest(Struct, frozen=True, rename="camel", forbid_unknown_fiel
 
 
 class GrantRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """A badge to be awarded by hand, and why; `earnedAt` defaults to now."""
+    """The badge to award by hand, and the reason; `earnedAt` defaults to now."""
 
     user_id: Id
     badge_id: str
@@ -45,14 +45,14 @@ class GrantRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields=Tr
 
 
 class RevocationRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Why a badge is taken back."""
+    """The reason for revoking a badge."""
 
     reason: Reason
 
 
 class RetractionView(Struct, frozen=True, rename="camel", kw_only=True):
-    """An event that does not count any more: the `points` and `currencies` that it had brought, and the badges that
-    went with it."""
+    """A retracted event: the `points` and `currencies` that it had brought, and the badges that were revoked with
+    it."""
 
     user_id: str
     event_id: str
@@ -63,14 +63,14 @@ class RetractionView(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Retraction(Document, frozen=True, kw_only=True):
-    """A retraction that stands, and the learner's progress after it."""
+    """A retraction in the ledger, and the learner's progress after it."""
 
     retraction: RetractionView
     progress: ProgressView
 
 
 class AwardChange(Document, frozen=True, kw_only=True):
-    """Badges granted or taken back, and the learner's progress after it."""
+    """Badges granted or revoked, and the learner's progress after it."""
 
     awards: list[BadgeView]
     progress: ProgressView
@@ -93,10 +93,10 @@ REVOCATION = JsonBody(RevocationRequest, InvalidInput, _rules)
     tags=["corrections"],
 )
 async def retract_event(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[Retraction]:
-    """Has an event not count: points, counters, day, streak and boards become as if it had never been.
+    """Retracts an event: points, counters, day, streak and boards become as if it had never happened.
 
-    Badges that do not hold without it go, with their points, where the rulebook calls them `revocable`. Asked for again
-    it changes nothing (200, with `Idempotent-Replayed: true`).
+    Badges that are not earned without it are revoked, with their points, if the rulebook calls them `revocable`. A
+    repeated request changes nothing (200, with `Idempotent-Replayed: true`).
     """
     wanted = await RETRACTION.read(request)
     done = await service.corrections.retract(
@@ -117,8 +117,8 @@ async def retract_event(request: Request[Any, Any, Any], service: NamedDependenc
 
 @post("/api/progress/awards", access=ADMINS, body=GRANT, summary="Grant a badge", tags=["corrections"])
 async def grant_badge(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[AwardChange]:
-    """Awards a badge by hand; its points count, and may bring the next badge. A badge that is held already changes
-    nothing (200, with `Idempotent-Replayed: true`)."""
+    """Awards a badge by hand; its points count, and may bring the next badge. If the learner already holds the badge,
+    nothing changes (200, with `Idempotent-Replayed: true`)."""
     wanted = await GRANT.read(request)
     done = await service.corrections.grant(
         wanted.user_id,
@@ -144,8 +144,8 @@ async def revoke_badge(
     service: NamedDependency[Service],
     user_id: Annotated[str, PathParameter(description="The learner's id, a slash, and the badge's id.")],
 ) -> Response[AwardChange]:
-    """Takes a badge back, with its points; no rule awards it again, only a grant does. The path ends with the learner's
-    id, a slash and the badge's id. Asked for again it changes nothing (200, with `Idempotent-Replayed: true`)."""
+    """Revokes a badge, with its points; no rule awards it again, only a grant does. The path ends with the learner's
+    id, a slash and the badge's id. A repeated request changes nothing (200, with `Idempotent-Replayed: true`)."""
     wanted = await REVOCATION.read(request)
     learner = user_id_in(request.scope, "/awards/", tail=ANY_SEGMENT)
     badge_id = last_segment(request.scope, "badgeId")
@@ -171,7 +171,7 @@ def _awards(done: Corrected, service: Service, status: int) -> Response[AwardCha
 
 
 def _progress(done: Corrected, service: Service, *, gained: int = 0) -> ProgressView:
-    """The progress after a correction, which brought `gained` points."""
+    """The progress after a correction that brought `gained` points."""
     progress = done.progress
     level_at = service.rulebook.levels.level_at
     return ProgressView(

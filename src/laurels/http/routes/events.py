@@ -32,7 +32,7 @@ from laurels.http.wire.languages import in_language
 from laurels.http.wire.problems import FieldError, sentence
 from laurels.http.wire.schemas import BatchAnswer, BatchResult
 
-# Events between two looks whether others should have their turn.
+# Events between two checks whether other tasks should have their turn.
 _STEPS = 16
 REPLAYED = {"Idempotent-Replayed": "true"}
 
@@ -70,12 +70,12 @@ async def record_event(
 ) -> Response[RecordedView | QueuedView]:
     """Records one learning event and answers with its points, the badges it brought and the progress after it.
 
-    With an `eventId` it is safe to repeat: the same content again gives the first answer (200, with
-    `Idempotent-Replayed: true`), other content is refused (409). With a `onceKey` it is paid only if no event with
-    that key was paid to this learner before. `event.unpaid` is there, and says why, where an event brought fewer points
-    than its type pays; `event.boost` says which boost added how many points, and `event.currencies` how much it gave of
-    each currency. A 2xx means that the event is on disk: with 202 on the server's own, from where it is recorded when
-    the database is back.
+    With an `eventId` a request is safe to repeat: the same content again gets the first answer (200, with
+    `Idempotent-Replayed: true`), different content is refused (409). With a `onceKey` the event is paid only if no
+    event with that key was paid to this learner before. `event.unpaid` is set if an event brought fewer points than its
+    type pays, and says why. `event.boost` says which boost added how many points, and `event.currencies` how much of
+    each currency it gave. A 2xx means that the event is on disk. With 202 it is on the server's own disk, and is
+    recorded when the database is back.
     """
     recorded = await receive_event(request.scope, request.receive, service, limits_of(request))
     if isinstance(recorded, Queued):
@@ -88,7 +88,7 @@ async def record_event(
 
 
 async def receive_event(scope: HTTPScope, receive: Receive, service: Service, limits: BodyLimits) -> Recorded | Queued:
-    """Record the event that a request's body holds, or queue it while the store is away."""
+    """Record the event in a request's body, or queue it while the store is away."""
     caller = caller_of(scope)
     earliest = earliest_for(caller, service)
     try:
@@ -147,7 +147,7 @@ async def record_events(
 
 
 class _Batch:
-    """Records the lines of one batch part by part: what is read of a line takes many times its bytes."""
+    """Records the lines of one batch part by part: a line in memory takes many times its bytes."""
 
     def __init__(self, service: Service, caller: Caller, event_bytes: int, *, is_full: bool) -> None:
         self._service = service
@@ -158,7 +158,7 @@ class _Batch:
         self._turns = Turns()
 
     async def check(self, lines: Sequence[Line]) -> None:
-        """Refuse the whole before any of it is recorded, where an event is none that this caller may record."""
+        """Refuse the whole batch before any of it is recorded, if this caller may not record one of its events."""
         if records_all(self._caller):
             return
         for line in lines:
@@ -172,7 +172,7 @@ class _Batch:
         parsed: list[LearningEvent | BatchResult] = []
         for line in lines:
             parsed.append(self._read(line))
-            # To say what is wrong takes longer.
+            # Describing a mistake takes longer.
             if not len(parsed) % _STEPS or isinstance(parsed[-1], BatchResult):
                 await self._turns.take()
         events = [event for event in parsed if isinstance(event, LearningEvent)]
@@ -203,7 +203,7 @@ def _room_of(request: Request[Any, Any, Any]) -> BatchRoom:
 async def _read_event(
     scope: HTTPScope, receive: Receive, service: Service, limits: BodyLimits, earliest: int | None
 ) -> LearningEvent:
-    """The event of a body, without the checks of `check_event`."""
+    """The event in a body, without the checks of `check_event`."""
     media_type(scope, JSON_TYPES)
     body = await read_body(scope, receive, limits.event_bytes)
     try:
@@ -234,7 +234,7 @@ def _parse(
 
 
 def _refused(number: int, event_id: str | None, error: LaurelsError, *, is_full: bool) -> BatchResult:
-    """The result of an event that is not taken."""
+    """The result of a rejected event."""
     status = "conflict" if isinstance(error, EventConflict) else "invalid"
     if not is_full:
         return BatchResult(status, event_id, number, error=sentence(error))
@@ -243,11 +243,11 @@ def _refused(number: int, event_id: str | None, error: LaurelsError, *, is_full:
 
 
 def _event_id_of(line: bytes | msgspec.Raw) -> str | None:
-    """The caller's id of an event that could not be read, so that they find it again."""
+    """The caller's id of an unreadable event, so that they can find it."""
     try:
         found: Any = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        # The decoder stops at the first wrong field; what comes after it may be no JSON at all.
+        # The decoder stops at the first wrong field; the text after it may not be JSON at all.
         return None
     event_id: Any = found.get("eventId") if isinstance(found, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  JSON
     return event_id if isinstance(event_id, str) else None
@@ -256,7 +256,7 @@ def _event_id_of(line: bytes | msgspec.Raw) -> str | None:
 def _result(
     number: int, event: LearningEvent, outcome: Recorded | Queued | LaurelsError, service: Service | None
 ) -> BatchResult:
-    """What became of an event; with what it brought where a service is given to show it."""
+    """The result of an event; in full, with its points and badges, if a service is given to show them."""
     if isinstance(outcome, Queued):
         timestamp = UNSET if service is None else iso(outcome.at)
         return BatchResult("queued", outcome.event.event_id, number, timestamp=timestamp)
@@ -276,7 +276,7 @@ def _result(
             timestamp=UNSET if shown is None else shown.event.timestamp,
         )
     if isinstance(outcome, StoreError | InternalFault):
-        # The batch as a whole can be sent again: what is recorded by then is replayed.
+        # The batch as a whole can be sent again: events recorded so far are then replays.
         raise outcome
     return _refused(number, event.event_id, outcome, is_full=service is not None)
 

@@ -1,4 +1,4 @@
-"""A learner's progress to take away: one JSON document, or their events as CSV."""
+"""Exports of a learner's progress: one JSON document, a PDF report, or their events as CSV."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ COLUMNS = (
     "boost",
 )
 CSV_TYPE = "text/csv; charset=utf-8"
-# A piece is sent when it has so many characters: as much is all that is held of it for a client that reads slowly.
+# A piece is sent when it has this many characters: no more is held for a slow client.
 _PIECE = 64 * 1024
 _IS_QUOTED = re.compile('[",\r\n]').search
 
@@ -91,7 +91,7 @@ async def year_review(
     ] = "json",
     lang: Lang = None,
 ) -> Review:
-    """What a year brought, by the learner's own days. The path ends with the year: `/api/progress/review/ada/2026`."""
+    """A learner's year, by their own days. The path ends with the year: `/api/progress/review/ada/2026`."""
     user_id = user_id_in(request.scope, "/review/", tail=ANY_SEGMENT)
     year = check_year(last_segment(request.scope, "year"))
     if format == "pdf":
@@ -104,10 +104,11 @@ async def year_review(
 
 
 class Reports(Protocol):
-    """What makes the PDF documents. Raises UnknownUser, StoreError, InvalidQuery; SettingsError where it cannot."""
+    """Makes the PDF documents. Raises UnknownUser, StoreError, InvalidQuery; SettingsError if PDFs are not
+    available."""
 
     async def report(self, service: Service, user_id: str, asked: str | None, accepted: str) -> bytes:
-        """A learner's report, in the language asked for or accepted."""
+        """A learner's report, in the requested or an accepted language."""
         ...
 
     async def review(self, service: Service, user_id: str, year: int, asked: str | None, accepted: str) -> bytes:
@@ -116,12 +117,12 @@ class Reports(Protocol):
 
 
 def reports_of(request: Request[Any, Any, Any]) -> Reports:
-    """What makes the documents of the application that serves `request`."""
+    """The maker of the documents, from the application that serves `request`."""
     return request.app.state.reports
 
 
 def downloads_of(request: Request[Any, Any, Any]) -> ConcurrencyLimit:
-    """How many long answers of the application that serves `request` are under way."""
+    """The limit of simultaneous downloads, from the application that serves `request`."""
     return request.app.state.downloads
 
 
@@ -135,10 +136,10 @@ def _pdf(document: bytes, name: str) -> Response[Any]:
 
 
 def _csv(request: Request[Any, Any, Any], service: Service, user_id: str) -> Response[Any]:
-    # A column more where the rulebook has currencies: others have the columns that they had.
+    # One more column if the rulebook has currencies; other rulebooks keep the earlier columns.
     has_currencies = bool(service.rulebook.currencies)
     pieces = _csv_pieces(service.learners.events(user_id), has_currencies=has_currencies)
-    # As a header: the route's own media type would win over the response's.
+    # Set as a header: the route's own media type would override the response's.
     headers = {"Content-Type": CSV_TYPE, "Content-Disposition": 'attachment; filename="events.csv"'}
     return downloads_of(request).stream(caller_of(request.scope), pieces, headers)
 
@@ -158,7 +159,8 @@ async def _csv_pieces(events: AsyncIterator[EventView], *, has_currencies: bool)
 
 
 def _line(cells: Iterable[object]) -> str:
-    """A line as the module csv writes it, which looks at each character by itself: most of the time of large events."""
+    """A line as the module csv writes it. That module looks at each character, which is most of the time of large
+    events."""
     return ",".join(map(_cell, cells)) + "\r\n"
 
 
@@ -183,10 +185,10 @@ def _row(event: EventView) -> list[object]:
     ]
 
 
-# The full-width forms, too: some spreadsheets take them for the plain ones.
+# Includes the full-width forms: some spreadsheets treat them like the plain ones.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def _inert(text: str) -> str:
-    """A spreadsheet takes a cell that begins so for a formula and would run what a learner wrote."""
+    """A cell that no spreadsheet runs as a formula: it would otherwise run text that a learner wrote."""
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,4 +1,4 @@
-"""Is the process alive, and can it do its work."""
+"""Health checks: whether the process is alive, and whether it can do its work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from laurels.http.auth.access import OPEN
 from laurels.http.wire.schemas import Live, Ready, SpoolState
 
 CHECK_SECONDS = 2.0
-# How long boards may take to show what is recorded before that is worth a word. The default is a fifth of a second.
+# How far boards may lag behind the ledger before readiness mentions it. The default lag is a fifth of a second.
 BEHIND_SECONDS = 60.0
 
 
@@ -38,9 +38,9 @@ async def ready(
     ] = "recorded",
 ) -> Response[Ready]:
     """200 when events can be recorded now, else 503. With `writes=queued` also 200 while the database is away and
-    events are taken into the spool."""
+    events are accepted into the spool."""
     if not state.callers_known():
-        # The database has not told yet which keys there are.
+        # The keys have not been read from the database yet.
         status, answer = 503, Ready("unavailable", {"keys": "unavailable"})
     elif service.fallback is None:
         status, answer = await _ready_alone(service, state)
@@ -51,19 +51,19 @@ async def ready(
         if answer.status == "ok":
             answer = replace(answer, status="degraded")
     if service.rules.unreadable is not None:
-        # It goes on by the last one that it could read.
+        # The process continues with the last readable rulebook.
         answer.checks["rulebook"] = "unreadable"
         if answer.status == "ok":
             answer = replace(answer, status="degraded")
     status, answer = _with_tasks(service, status, answer)
-    # Asked at the end: it may have begun meanwhile. No balancer is to send anything more here.
+    # Checked at the end: stopping may have begun in the meantime. No load balancer should send anything more here.
     if state["is_stopping"]:
         status, answer = 503, replace(answer, status="stopping")
     return Response(answer, status_code=status)
 
 
 def _with_tasks(service: Service, status: int, answer: Ready) -> tuple[int, Ready]:
-    """Tell of tasks that do not do their work. One that has ended only runs again in another process."""
+    """Add the tasks that do not do their work. A task that has ended only runs again in another process."""
     tasks = service.tasks
     if any(task.is_dead for task in tasks):
         answer.checks["tasks"] = "dead"
@@ -85,7 +85,7 @@ async def _ready_alone(service: Service, state: State) -> tuple[int, Ready]:
 
 
 async def _ready_with_fallback(service: Service, fallback: Fallback, *, are_queued_enough: bool) -> tuple[int, Ready]:
-    # The heartbeat knows: a probe asks nothing of a database that may hang.
+    # The heartbeat knows: a probe never queries a database that may hang.
     is_available = fallback.availability.is_available
     spool = await fallback.spool.check()
     takes = spool == "ok"
@@ -111,11 +111,11 @@ def _spool_state(stats: SpoolStats, now: int) -> SpoolState:
 
 
 def _check(service: Service, state: State) -> asyncio.Task[None]:
-    """The check that is under way, or a new one. A check takes the writer's turn: while the database hangs, the
-    probes of several minutes must not queue up before the events."""
+    """The running check, or a new one. A check takes the writer's turn: while the database hangs, the probes of several
+    minutes must not queue up before the events."""
     check: asyncio.Task[None] | None = state.get("check")
     if check is None or check.done():
         check = state["check"] = asyncio.create_task(service.store.check(), name="laurels-readiness")
-        # Where every probe has stopped waiting, nobody else takes its error.
+        # If every probe has stopped waiting, nobody else reads its error.
         check.add_done_callback(lambda done: done.cancelled() or done.exception())
     return check

@@ -1,4 +1,4 @@
-"""What became of everything: a learner's ledger line by line, and a single event wherever it is."""
+"""History: a learner's ledger line by line, and the state of a single event."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def user_history(
     cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
     limit: Annotated[int, QueryParameter(description="How many lines, 1 to 500.", ge=1, le=MAX_ENTRIES)] = 50,
 ) -> HistoryAnswer:
-    """Every line of the learner's ledger, newest first, with its reason where it has one. `points` and the points of
+    """Every line of the learner's ledger, newest first, with its reason if it has one. `points` and the points of
     `awards` of all lines add up to `totalPoints`."""
     progress = await service.learners.progress(user_id_in(request.scope, "/history/"))
     page = await history_page(service.store, service.rulebook, service.cursors, progress, cursor=cursor, limit=limit)
@@ -53,8 +53,8 @@ async def event_state(
     service: NamedDependency[Service],
     user_id: Annotated[str, PathParameter(description="The learner's id, a slash, and the event's id.")],
 ) -> EventAnswer:
-    """Whether an event was recorded, with what it brought; or was retracted since, and why; or waits on this server's
-    disk for the database (`queued`); or could not be recorded and was set aside, and why (`setAside`).
+    """The state of an event: recorded, with its points and badges; retracted, and why; waiting on this server's disk
+    for the database (`queued`); or set aside because it could not be recorded, and why (`setAside`).
 
     The path ends with the learner's id, a slash and the event's id, each percent-encoded.
     """

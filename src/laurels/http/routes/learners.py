@@ -139,7 +139,7 @@ async def rank(
         QueryParameter(description="A board of what was earned of a currency, where the rulebook has one."),
     ] = None,
 ) -> Rank:
-    """The learner's place on a board. `rank` is null for one who has no event in the period."""
+    """The learner's place on a board. `rank` is null for a learner without an event in the period."""
     return await service.leaderboards.rank(
         user_id_in(request.scope, "/rank/"), timeframe, period=period, language=language, currency=currency
     )

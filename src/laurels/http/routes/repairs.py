@@ -23,7 +23,7 @@ from laurels.http.wire.json_bodies import JsonBody
 
 
 class RepairRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """The learner, and the local day that they missed; of a week any day of it. `reason` may say why."""
+    """The learner, and the local day that they missed; for a missed week any day of it. `reason` is optional."""
 
     user_id: Id
     day: date
@@ -31,7 +31,7 @@ class RepairRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields=T
 
 
 class RepairView(Struct, frozen=True, rename="camel", kw_only=True):
-    """A repair: the days from `day` to `lastDay` do the streak no harm, for so many `points`."""
+    """A repair: the days from `day` to `lastDay` no longer break the streak; it cost `points`."""
 
     user_id: str
     day: str
@@ -40,7 +40,7 @@ class RepairView(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class RepairAnswer(Document, frozen=True, kw_only=True):
-    """A repair that stands, the badges that the longer streak brought, and the learner's progress after it."""
+    """A repair in the ledger, the badges that the longer streak brought, and the learner's progress after it."""
 
     repair: RepairView
     new_badges: list[BadgeView]
@@ -52,10 +52,10 @@ REPAIR = JsonBody(RepairRequest, InvalidInput, lambda _running: repair_faults)
 
 @post("/api/progress/repairs", access=REPAIRS, body=REPAIR, summary="Repair a streak", tags=["learners"])
 async def repair_streak(request: Request[Any, Any, Any], service: NamedDependency[Service]) -> Response[RepairAnswer]:
-    """Pays for a missed day with points, so that it does the streak no harm: where the table `[streak]` of the rulebook
-    has a `repair`, for its price and within its days. The dashboard says which days can be repaired now.
+    """Pays for a missed day with points, so that it does not break the streak. The table `[streak]` of the rulebook
+    must have a `repair`, which sets the price and the days. The dashboard says which days can be repaired now.
 
-    For an end user's token of their own streak. Asked for again it changes nothing (200, with
+    An end user's token may repair only their own streak. A repeated request changes nothing (200, with
     `Idempotent-Replayed: true`).
     """
     wanted = await REPAIR.read(request)

@@ -1,4 +1,4 @@
-"""The rulebook in force: what it says, what another one would bring, and putting that one in its place."""
+"""The rulebook: reading the one in force, previewing another, and publishing it."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from laurels.http.wire.bodies import media_type, read_body
 from laurels.http.wire.json_bodies import OtherBody
 from laurels.http.wire.parameter_combinations import what_is_awarded
 
-# No type that a page of another site may send without being asked: see the browser's rules for simple requests.
+# Excludes the types that another site's page may send without a preflight: the browser's simple requests.
 TOML_TYPES = frozenset({"application/toml"})
 MOST_BYTES = 2 * 1024 * 1024
 _SHOWN = 20
-# Seconds between the blanks before an answer that takes long: without them a proxy takes the server for dead.
+# Seconds between the blanks before a slow answer: without them a proxy takes the server for dead.
 _SIGN_OF_LIFE = 5.0
 
 
 class RulebookVersion(msgspec.Struct, frozen=True, rename="camel"):
-    """A version of the rulebook: when it was put in force, and by whom, where that is known."""
+    """A version of the rulebook: when it was published, and by whom, if known."""
 
     version: int
     name: str
@@ -46,8 +46,8 @@ class RulebookVersion(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class JobView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Work that follows a publication, and how far it has come: learners and events looked at, learners whose points
-    were counted anew where `repoint` asks for it, awards by badge."""
+    """Work that follows a publication, and its progress: learners and events examined, learners whose points were
+    counted again if `repoint` asks for it, awards by badge."""
 
     job_id: str
     version: int
@@ -66,8 +66,7 @@ class JobView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class RulebookInForce(Document, frozen=True, kw_only=True):
-    """The rulebook that the store runs, the versions before it, and the last jobs; `version` is 0 before the first
-    publication."""
+    """The rulebook in force, the versions before it, and the last jobs; `version` is 0 before the first publication."""
 
     version: int
     rulebook: RulebookData
@@ -76,21 +75,21 @@ class RulebookInForce(Document, frozen=True, kw_only=True):
 
 
 class Publication(Document, frozen=True, kw_only=True):
-    """The version in force after a publication, and the job that follows it, if one was asked for."""
+    """The version in force after a publication, and the job that follows it, if one was requested."""
 
     rulebook: RulebookVersion
     job: JobView | None
 
 
 class JobState(Document, frozen=True, kw_only=True):
-    """A job as it was saved last."""
+    """A job in its last saved state."""
 
     job: JobView
 
 
 @get("/api/rulebook", access=ADMINS, summary="The rulebook in force", tags=["rulebook"])
 async def published_rulebook(service: NamedDependency[Service]) -> RulebookInForce:
-    """What this process goes by, the last versions, the newest first, and the last jobs."""
+    """The rulebook that this process uses, the last versions, the newest first, and the last jobs."""
     versions = await service.store.rulebook.versions(limit=_SHOWN)
     jobs = await service.store.jobs.last(limit=_SHOWN)
     return RulebookInForce(
@@ -125,14 +124,14 @@ async def publish_rulebook(
     notify: Annotated[Notify, QueryParameter(description="What webhooks and streams tell of these awards.")] = "none",
 ) -> Response[Publication]:
     """Puts the rulebook of the body (TOML, `Content-Type: application/toml`) in force for every process, within about
-    two seconds and without a restart. One that is in force already stays as it is (200); `backfill` or `repoint` makes
-    a job all the same."""
+    two seconds and without a restart. If it is already in force, nothing changes (200), but `backfill` or `repoint`
+    still creates a job."""
     rulebook = await _read(request, publications)
     before = service.rules.version
     published, job = await publications.publish(
         rulebook, by=caller_of(request.scope).name, backfill=backfill, notify=notify, repoint=repoint
     )
-    # Who asked sees it at once, where this process answers.
+    # The caller sees it at once if this process answers.
     await service.rules.look()
     answer = Publication(rulebook=_version(published), job=None if job is None else _view(job))
     return Response(answer, status_code=201 if published.version != before or job is not None else 200)
@@ -151,8 +150,8 @@ async def preview_rulebook(
     publications: NamedDependency[Publications],
     repoint: Annotated[bool, QueryParameter(description="As if points were counted anew, too.")] = False,
 ) -> Preview:
-    """What the rulebook of the body (TOML) would bring with a backfill: by badge how many hold it and would earn it,
-    with samples and months. Reads the whole ledger and writes nothing; one preview at a time."""
+    """The effect of the rulebook in the body (TOML) with a backfill: for each badge how many learners hold it and how
+    many would earn it, with samples and months. Reads the whole ledger and writes nothing; one preview at a time."""
     rulebook = await _read(request, publications)
     return Stream(_written(publications, rulebook, repoint=repoint), headers={"Content-Type": "application/json"})  # pyright: ignore[reportReturnType]  described as what is streamed
 
@@ -162,7 +161,7 @@ async def rulebook_job(
     publications: NamedDependency[Publications],
     job_id: Annotated[str, PathParameter(description="The job's id, as the publication gave it.")],
 ) -> JobState:
-    """How far the work that follows a publication has come."""
+    """The progress of the work that follows a publication."""
     return JobState(job=_view(await publications.job(job_id)))
 
 

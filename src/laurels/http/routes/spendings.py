@@ -1,4 +1,4 @@
-"""Spending of currencies, for the platform that hands something out for them."""
+"""Spending of currencies, for the platform that gives something in return."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from laurels.http.wire.json_bodies import JsonBody, Rules
 
 
 class SpendingRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What is to be spent, and on what. `spendingId` makes it safe to ask again; without one each request spends."""
+    """The amount to spend, and its purpose. `spendingId` makes it safe to repeat a request; without one each request
+    spends."""
 
     user_id: Id
     currency: str
@@ -31,7 +32,7 @@ class SpendingRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields
 
 
 class SpendingView(Struct, frozen=True, rename="camel", kw_only=True):
-    """What was spent; `balance` was left after it."""
+    """The spent amount; `balance` is the amount left after it."""
 
     spending_id: str
     user_id: str
@@ -43,7 +44,7 @@ class SpendingView(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class SpendingAnswer(Document, frozen=True, kw_only=True):
-    """A spending that stands, and the learner's progress, which it does not change."""
+    """A spending in the ledger, and the learner's progress, which it does not change."""
 
     spending: SpendingView
     progress: ProgressView
@@ -60,11 +61,11 @@ SPENDING = JsonBody(SpendingRequest, InvalidInput, _rules)
 async def spend_currency(
     request: Request[Any, Any, Any], service: NamedDependency[Service]
 ) -> Response[SpendingAnswer]:
-    """Takes an amount of a currency from what a learner has of it. Where less is left it is refused (409) with the
-    balance, and nothing is spent.
+    """Takes an amount of a currency from a learner's balance. If the balance is too low, the request is refused (409)
+    with the balance, and nothing is spent.
 
-    Asked for again with the same `spendingId` and content it changes nothing (200, with `Idempotent-Replayed: true`);
-    with other content it is refused (409).
+    A repeated request with the same `spendingId` and content changes nothing (200, with `Idempotent-Replayed: true`);
+    with different content it is refused (409).
     """
     wanted = await SPENDING.read(request)
     done = await service.spendings.spend(
@@ -83,7 +84,7 @@ ROUTES = (spend_currency,)
 
 
 def spending_view(done: Spending) -> SpendingView:
-    """A spending, as it is answered."""
+    """The view of a spending for an answer."""
     entry, body = done.entry, done.body
     return SpendingView(
         spending_id=spending_id_of(entry),

@@ -43,10 +43,10 @@ async def user_stream(
     last_event_id: Header = None,
     first_event_id: Query = None,
 ) -> Response[bytes]:
-    """Server-sent events: each event that is recorded, each badge, and where the learner stands after it.
+    """Server-sent events: each recorded event, each badge, and the learner's progress after it.
 
-    Begins with a `progress` of now, or where an id is given with what came after it. A learner of whom nothing is
-    recorded yet begins at 0.
+    Begins with the present `progress`, or after a given id with the messages since. A learner without entries begins at
+    0.
     """
     user_id = user_id_in(request.scope, "/stream/")
     streams = streams_of(request)
@@ -72,9 +72,9 @@ async def leaderboard_stream(
     last_event_id: Header = None,
     first_event_id: Query = None,
 ) -> Response[bytes]:
-    """Server-sent events: the whole visible top at first and whenever it has changed, at most four times a second.
+    """Server-sent events: the whole visible top, at first and after each change, at most four times a second.
 
-    Where an id is given, the first one comes when the top is another than the one with that id.
+    After a given id, the first message comes when the top differs from the one with that id.
     """
     streams = streams_of(request)
     with streams.entering(request.scope) as leave:

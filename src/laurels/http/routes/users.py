@@ -1,4 +1,4 @@
-"""Learners as such: who there is, a profile and its changes, all that is held of one, and their end."""
+"""Learners as such: the list, a profile and its changes, all data of one learner, and deletion."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from laurels.http.wire.bodies import user_id_in
 from laurels.http.wire.json_bodies import JsonBody
 from laurels.http.wire.schemas import ProfileChange, UserAnswer, UserDeletion, UserList
 
-# An id may contain slashes, so the framework's routes cannot tell where it ends.
+# An id may contain slashes, so the framework's routes cannot find its end.
 DATA = "/data"
 MAX_USERS = 100
 CHANGE = JsonBody(ProfileChange, InvalidProfile, lambda _running: profile_faults)
@@ -35,8 +35,8 @@ async def users(
     limit: Annotated[int, QueryParameter(description="How many, 1 to 100.", ge=1, le=MAX_USERS)] = 50,
     q: Annotated[str, QueryParameter(description="Only those whose id or name contains this, in any case.")] = "",
 ) -> UserList:
-    """Everybody of whom something is recorded, ascending by id. `next` is there as long as there may be more; a search
-    gives up a page after a few ten thousand learners, found or not, and goes on from `next`."""
+    """All learners with entries, ascending by id. `next` is set as long as there may be more. A search ends a page
+    after a few ten thousand learners, found or not, and continues from `next`."""
     found = await list_users(service.store, service.learners, after=after, limit=limit, containing=q.strip())
     return UserList(users=found.users, next=found.next)
 
@@ -50,8 +50,8 @@ async def users(
 async def user(request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId) -> UserAnswer:
     """The learner with all fields of their profile.
 
-    With `/data` at the end: everything that is held of them, as one document with profile, progress, standings, every
-    entry of the ledger, and what waits to be recorded. Streamed, however long it is.
+    With `/data` at the end: all data of the learner as one document, with profile, progress, standings, every entry of
+    the ledger, and events that wait to be recorded. It is streamed, whatever its length.
     """
     if request.scope["raw_path"].endswith(DATA.encode()):
         downloads, caller = downloads_of(request), caller_of(request.scope)
@@ -73,7 +73,7 @@ async def user(request: Request[Any, Any, Any], service: NamedDependency[Service
 async def change_profile(
     request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId
 ) -> UserAnswer:
-    """Sets display name, photo URL, time zone and preferences; what is left out stays as it is.
+    """Sets display name, photo URL, time zone and preferences; fields that are left out stay as they are.
 
     `visibility` says how the learner appears on the boards: `public`, as an `alias` (without name, photo and id), or
     `hidden`; it holds when this is answered. A time zone set before the first event holds from the beginning; a later
@@ -100,9 +100,9 @@ async def change_profile(
 async def delete_user(
     request: Request[Any, Any, Any], service: NamedDependency[Service], user_id: UserId
 ) -> UserDeletion:
-    """Removes everything that is held of the learner, and refuses events for their id from then on (410).
+    """Removes all data of the learner, and refuses events for their id from then on (410).
 
-    What stays is a hash of the id, and when it was deleted. Deleting again is safe, and answers the same.
+    Only a hash of the id and the time of deletion are kept. Deleting again is safe, and gets the same answer.
     """
     deleted = await service.delete_user(user_id_in(request.scope, "/users/"))
     return UserDeletion(deleted_at=iso(deleted.deleted_at))

@@ -1,4 +1,4 @@
-"""Webhooks: who is told of badges, levels and streaks. For administrators."""
+"""Webhooks: endpoints that get messages about badges, levels and streaks. For administrators."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ EndpointId = Annotated[str, PathParameter(description="The webhook's id.")]
 
 @get("/api/webhooks", access=ADMINS, summary="All webhooks", tags=["webhooks"])
 async def webhook_list(webhooks: NamedDependency[Webhooks]) -> WebhookList:
-    """Every webhook in the order of their making, without secrets."""
+    """Every webhook in order of creation, without secrets."""
     return WebhookList(webhooks=[_view(each) for each in await webhooks.all()])
 
 
 @post("/api/webhooks", access=ADMINS, body=WEBHOOK, summary="Make a webhook", tags=["webhooks"])
 async def add_webhook(request: Request[Any, Any, Any], webhooks: NamedDependency[Webhooks]) -> WebhookSecret:
-    """Tells an address of what is recorded from now on. The secret is shown here, once.
+    """Sends messages about everything that is recorded from now on to an address. The secret is shown here, once.
 
-    `types` are those to tell; all where it is left out.
+    `types` are the message types to send; all if it is left out.
     """
     wanted = await WEBHOOK.read(request)
     return _secret(await webhooks.add(wanted.url, wanted.types))
@@ -46,7 +46,7 @@ async def add_webhook(request: Request[Any, Any, Any], webhooks: NamedDependency
 
 @delete("/api/webhooks/{endpoint_id:str}", access=ADMINS, summary="End a webhook", tags=["webhooks"])
 async def remove_webhook(endpoint_id: EndpointId, webhooks: NamedDependency[Webhooks]) -> None:
-    """Ends a webhook, with all that it is still owed."""
+    """Removes a webhook, with all its pending messages."""
     await webhooks.remove(endpoint_id)
 
 
@@ -64,9 +64,9 @@ async def rotate_webhook(
         bool, QueryParameter(description="Also within a day of the last rotation: the secret before it ends.")
     ] = False,
 ) -> WebhookSecret:
-    """Makes a new secret and shows it, once. For a day messages are signed by the old one, too.
+    """Makes a new secret and shows it, once. For a day messages are also signed by the old one.
 
-    A further rotation within that day would end the first secret before its time, and is refused unless it is forced.
+    Another rotation within that day would end the first secret early, and is refused unless it is forced.
     """
     return _secret(await webhooks.rotate(endpoint_id, is_forced=force))
 
@@ -80,7 +80,7 @@ async def webhook_deliveries(
     ] = None,
     limit: Annotated[int, QueryParameter(description="How many, 1 to 1,000.", ge=1, le=1_000)] = 100,
 ) -> WebhookDeliveries:
-    """What became of messages, the last attempt first: those that wait, those given up, and the last that arrived."""
+    """The webhook's messages, the last attempt first: the waiting ones, those given up, and the last that arrived."""
     found = await webhooks.deliveries(endpoint_id, state=state_is, limit=limit)
     return WebhookDeliveries(deliveries=[_delivery(each) for each in found])
 
@@ -97,7 +97,7 @@ async def replay_webhook(
     webhooks: NamedDependency[Webhooks],
     message: Annotated[str | None, QueryParameter(description="The id of one message; default: all.")] = None,
 ) -> WebhookReplay:
-    """Sends once more the messages that were given up, or one of them; `replayed` tells how many there are."""
+    """Sends the messages that were given up again, or one of them; `replayed` is their number."""
     return WebhookReplay(replayed=await webhooks.replay(endpoint_id, message))
 
 

@@ -1,1 +1,1 @@
-"""Around the routes: limits, deadlines, connections, stopping."""
+"""The layers around the routes: limits, deadlines, connections, stopping."""

@@ -1,4 +1,8 @@
-"""Which client an address stands for: one spelling for each, and one for all that one household or server has."""
+"""The client behind an address: one spelling for each, and one client for all addresses of a household or server.
+
+Limits per address need this: a client could otherwise avoid them with another spelling, or with another address of its
+own network.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import ipaddress
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-# What an IPv6 customer gets at the least: addresses within it cost nothing.
+# The minimum that an IPv6 customer gets: addresses within it cost nothing.
 _IPV6_PREFIX = 64
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -14,8 +18,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @lru_cache(maxsize=10_000)
 def client_of(address: str) -> str:
-    """The client that an address belongs to: an IPv4 address however it is written (IPv4-mapped, too), the /64 of an
-    IPv6 address. What is no address is its own client."""
+    """The client of an address: an IPv4 address in any spelling (also IPv4-mapped), or the /64 of an IPv6 address. A
+    value that is no address is its own client."""
     found = _parsed(address)
     if isinstance(found, ipaddress.IPv6Address):
         return str(ipaddress.IPv6Network((int(found) >> _IPV6_PREFIX << _IPV6_PREFIX, _IPV6_PREFIX)))
@@ -30,7 +34,7 @@ def is_loopback(address: str) -> bool:
 
 
 def among(networks: Iterable[str]) -> Callable[[str], bool]:
-    """Whether an address is in one of some networks."""
+    """A function that tells whether an address is in one of these networks."""
     parsed: list[Network] = [ipaddress.ip_network(network, strict=False) for network in networks]
 
     @lru_cache(maxsize=1_000)
@@ -43,7 +47,7 @@ def among(networks: Iterable[str]) -> Callable[[str], bool]:
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        # A zone, fe80::1%eth0, is this machine's own name of an interface.
+        # A zone, as in fe80::1%eth0, is this machine's own name of an interface.
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return None

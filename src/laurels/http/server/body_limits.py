@@ -1,4 +1,4 @@
-"""How large the body of a request may be. How many requests a caller may send is in `auth/guard.py`."""
+"""The maximum sizes of request bodies. The limits on the number of requests are in `auth/guard.py`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 
 class BodyLimits(Struct, frozen=True):
-    """The largest bodies taken, in bytes: of a single request, and of a batch."""
+    """The maximum sizes of bodies in bytes: of a single request, and of a batch."""
 
     event_bytes: int
     batch_bytes: int
@@ -18,7 +18,7 @@ class BodyLimits(Struct, frozen=True):
 def limits_of(request: Request[Any, Any, Any]) -> BodyLimits:
     """The limits of the application that serves `request`.
 
-    No dependency of a handler: the framework resolves several of them in a task group, which costs an event
-    more than recording it does.
+    Not a dependency of a handler: the framework resolves several of them in a task group, which costs an event more
+    than recording it does.
     """
     return request.app.state.limits

@@ -1,4 +1,7 @@
-"""How many requests are worked on at once, and how long each may take until its answer begins."""
+"""Limits how many requests are processed at once, and how long each may take until its answer begins.
+
+Without a limit, more requests than the process can serve would fill its memory and slow all of them down.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,12 @@ class _Places:
 
 
 class Capacity:
-    """Lets `requests` of them through to `app`, each for `seconds`. `under_way` and `shed` count those that are worked
-    on and those that were refused.
+    """Lets `requests` requests at a time through to `app`, each for `seconds`. `under_way` and `shed` count the running
+    and the refused ones.
 
-    A request holds its place while it is worked on, not while its client sends the body or reads the answer: a place
-    would else cost a client no more than a byte now and then. Each kind of probe has `probes` places of its
-    own: a server with much to do is alive, and so is one whose store keeps those waiting who ask whether it is ready.
+    A request holds its place while it is processed, not while its client sends the body or reads the answer: otherwise
+    a client could hold a place with a byte now and then. Each kind of probe has `probes` places of its own: a busy
+    server is alive, and so is one whose store delays readiness probes.
     """
 
     def __init__(self, app: ASGIApp, *, requests: int, seconds: float, probes: int = 32) -> None:
@@ -46,7 +49,7 @@ class Capacity:
         if places.taken >= places.most:
             self.shed += 1
             raise Refusal(503, "The server has as much to do as it takes; try again in a moment.")
-        # Streams have a limit of their own, from their beginning on.
+        # Streams have a limit of their own, from their start on.
         is_stream = route is not None and route.is_stream
         has_begun, holds_place = False, True
         places.taken += 1
@@ -54,7 +57,7 @@ class Capacity:
 
         async def take() -> ReceiveMessage:
             nonlocal holds_place
-            # While it is answered it only asks whether the client is still there.
+            # While it is answered, it only checks whether the client is still there.
             if has_begun or not holds_place:
                 return await receive()
             holds_place = False
@@ -78,15 +81,15 @@ class Capacity:
                 places.taken -= 1
             await send(message)
             if goes_on:
-                # There is more to make. So short a time above the limit does no harm.
+                # More work follows. Exceeding the limit for such a short time does no harm.
                 holds_place = True
                 places.taken += 1
 
         try:
-            # A stream has no body to wait for, and looks through `receive` at its connection.
+            # A stream has no body to wait for, and reaches its connection through `receive`.
             await self._app(scope, receive if is_stream else take, answer)
         except asyncio.CancelledError:
-            # Somebody else may have cancelled it as well, such as a server that stops.
+            # Others may have cancelled it as well, for example a stopping server.
             if not deadline.passed or deadline.task.uncancel() or has_begun:
                 raise
             raise self._too_slow(scope) from None
@@ -97,7 +100,7 @@ class Capacity:
 
     @property
     def under_way(self) -> int:
-        """How many requests are worked on."""
+        """The number of running requests."""
         return self._of_requests.taken + sum(places.taken for places in self._of_probes.values())
 
     def _places_of_probe(self, scope: HTTPScope) -> _Places:
@@ -106,7 +109,7 @@ class Capacity:
         return self._of_probes.setdefault(address.template, _Places(self._probes))
 
     def close(self) -> None:
-        """Limit nothing any more."""
+        """End all limits."""
         self._deadlines.close()
 
     def _too_slow(self, scope: HTTPScope) -> Refusal:

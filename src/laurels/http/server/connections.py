@@ -1,7 +1,7 @@
-"""Connections as the server keeps them: bounded in number, in what they send before a body, and in how long they take.
+"""Limits connections: their number, the data that they send before a body, and their duration.
 
-uvicorn waits for the head of a request as long as it takes, keeps headers and trailers however many come, queues
-whatever a client sends ahead, and waits for ever for one that does not read.
+uvicorn waits for the head of a request without a limit, and keeps any number of headers and trailers. It queues all
+data that a client sends ahead, and waits for ever for a client that does not read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from laurels.http.server.transport import READ, BoundedReads, CoalescingTranspor
 from laurels.http.server.turns import SHARE, TURN, Turns
 from laurels.http.wire.problems import plain_refusal
 
-# What is used here of uvicorn's classes and is no public interface. `pyproject.toml` names the versions that have it.
+# The parts of uvicorn's classes used here that are not public. `pyproject.toml` lists the versions that have them.
 _USED = {
     HttpToolsProtocol: (
         "_start_asgi_task",
@@ -54,19 +54,19 @@ _IN_CYCLE = {
     "transport",
 }
 
-# A client that sends ahead is read in pieces of so many bytes, so that no more requests wait than are looked at.
+# Data that a client sends ahead is read in pieces of this size, so that no more requests are queued than allowed.
 _PIECE = 512
 _WHOLE = 1_024
 _MOST_UNREAD = 1024 * 1024
-# What is left of a body when its request has been answered is passed over, but of chunks of fewer bytes no more than so
-# many: passing over them takes as long as a request.
+# The rest of a body is skipped once its request has been answered, but only a limited number of chunks smaller than
+# this: skipping one takes as long as a request.
 _SMALL = 64
 _PASSED_OVER = 4_000
-# Seconds that what a refused client still sends is thrown away, so that it comes to read the refusal.
+# Seconds for which further data of a refused client is discarded, so that the client gets to read the refusal.
 LINGER = 1.0
-# Seconds in which a client must take something when the server stops.
+# Seconds in which a client must read something when the server stops.
 STOP_PATIENCE = 1.0
-# Seconds that are left then for the rest of a body.
+# Seconds that then remain for the rest of a body.
 STOP_BODY_SECONDS = 3.0
 
 _BAD = plain_refusal(400, "This is not a request that can be read.")
@@ -76,13 +76,13 @@ _CROWDED = plain_refusal(503, "As many connections are open from this address as
 
 
 class ConnectionLimits(Struct, frozen=True):
-    """Of one process, the same for all connections.
+    """For one process, the same for all connections.
 
-    `connections` and `per_address`: how many may be open; `exempt` addresses (of proxies) may have all. `head_bytes`
-    and `headers`: how large the head of a request may be, its line included, and how many fields it may have; the
-    same holds for what follows a body. `ahead`: requests that wait for the answers to those before them; what a client
-    sends beyond is not looked at until then.
-    Seconds: `head_seconds` for a head to arrive, `write_seconds` in which a client must take something.
+    `connections` and `per_address`: how many may be open; `exempt` addresses (of proxies) may use all. `head_bytes` and
+    `headers`: the maximum size of a request's head, its first line included, and the maximum number of its fields; the
+    same limits apply to trailers. `ahead`: requests that wait for the answers to those before them; further data of the
+    client is not read until then. Seconds: `head_seconds` for a head to arrive, `write_seconds` in which a client must
+    read something.
     """
 
     connections: int = 10_000
@@ -96,11 +96,11 @@ class ConnectionLimits(Struct, frozen=True):
 
 
 class _TooLarge(Exception):
-    """A head or a trailer goes beyond its bounds."""
+    """A head or a trailer exceeds its limits."""
 
 
 def check_server() -> None:
-    """Raise SettingsError where the uvicorn that is installed is built otherwise than this module needs it."""
+    """Raise SettingsError if the installed uvicorn does not have the structure that this module needs."""
     missing = [f"{kind.__name__}.{name}" for kind, names in _USED.items() for name in names if not hasattr(kind, name)]
     for kind, attributes in ((HttpToolsProtocol, _IN_PROTOCOL), (RequestResponseCycle, _IN_CYCLE)):
         missing += [f"{kind.__name__}.{name}" for name in sorted(attributes - set(kind.__init__.__code__.co_names))]
@@ -113,7 +113,7 @@ def check_server() -> None:
 
 
 def _ignored() -> None:
-    """What a request that nobody answers calls at its end."""
+    """The end callback of a request that nobody answers."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -128,20 +128,21 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _address: str | None = None
     _head_timer: asyncio.TimerHandle | None = None
-    # Of the head or trailer that is being read.
+    # Of the present head or trailer.
     _bytes = 0
     _fields = 0
-    # Bytes since anything of a request was complete: the parser itself has no bound for them.
+    # Bytes since the last complete part of a request: the parser itself has no limit for them.
     _silent = 0
     _is_in_head = False
-    # Bytes that have come and were not read yet, from a place in them on; of the body that is read, how many will come.
+    # Received data that was not parsed yet, starting at an offset; and how many bytes of the present body are still to
+    # come.
     _unread = b""
     _at = 0
     _body_left = 0
     _waits_for_turn = False
-    # Small chunks of a body that nobody reads any more that may still come.
+    # Small chunks that may still come of a body that nobody reads any more.
     _passes_over: int | None = None
-    # The request that is being answered, which is not the last one where a client sends ahead.
+    # The request that is being answered, which is not the last one if a client sends ahead.
     _answered: RequestResponseCycle | None = None
     _is_refused = False
     _is_stopping = False
@@ -183,8 +184,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _tell_of_loss(self) -> None:
-        """Tell the request that is being answered that nobody is there any more: the server tells the last one alone.
-        Those that wait are let go, which hold the connection as it holds them."""
+        """Notify the request that is being answered that its client is gone: the server notifies only the last one.
+        Waiting requests are released, because they and the connection hold references to each other."""
         answered, self._answered = self._answered, None
         if answered is not None and not answered.response_complete:
             answered.disconnected = True
@@ -195,7 +196,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
-            # Thrown away, until the client has read why.
+            # Discarded, until the client has read the refusal.
             return
         self._unset_keepalive_if_required()
         if not self._unread and len(data) <= _WHOLE and not self._is_in_chunks():
@@ -206,17 +207,17 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._transport.abort()
                 return
             self._read_unread()
-        # A further request on a connection that was idle: the server's own timer has ended with its first byte.
+        # Another request on an idle connection: the server's own timer has ended with its first byte.
         if self._head_timer is None and self.cycle and self.cycle.response_complete and not self._is_refused:
             self._wait_for_head()
 
     def _is_in_chunks(self) -> bool:
-        """Whether what comes next is of a body in chunks, of which a kilobyte may be a hundred."""
+        """Whether the next data belongs to a chunked body, of which a kilobyte may hold a hundred chunks."""
         cycle = self.cycle
         return bool(cycle and cycle.more_body and not self._body_left)
 
     def _read_unread(self) -> None:
-        """Read what has come: a little at once where no other connection waits for that, the rest in turn."""
+        """Parse the received data: a little at once if no other connection waits for its turn, the rest in turns."""
         if self._waits_for_turn:
             return
         turns = self._turns
@@ -228,7 +229,7 @@ class BoundedProtocol(HttpToolsProtocol):
             turns.wait(self)
 
     def take_turn(self, until: float) -> bool:
-        """Read on; as long as there is more, nothing else is taken of this client."""
+        """Continue to parse; while there is more, nothing else is read from this client."""
         if self._read_until(until):
             return True
         self._waits_for_turn = False
@@ -236,7 +237,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return False
 
     def _read_until(self, until: float) -> bool:
-        """Read what has come piece by piece, as long as not too many requests wait. Whether time ended that."""
+        """Parse the received data piece by piece, while not too many requests wait. Returns whether time ended it."""
         while self._at < len(self._unread) and not self._is_refused:
             if len(self.pipeline) >= self.limits.ahead:
                 self.flow.pause_reading()
@@ -259,7 +260,7 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._passes_over is not None and self._passes_over < 0:
                 self._end_after_answers()
         except httptools.HttpParserUpgrade:
-            # Nothing here is spoken but HTTP: this request is answered, and none after it.
+            # Only HTTP is spoken here: this request is answered, and none after it.
             self._end_after_answers()
         except _TooLarge:
             self._refuse(_TOO_LARGE)
@@ -300,7 +301,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
         cycle = self.cycle
         if len(cycle.body) > READ // 2 and not cycle.response_complete:
-            # Until it is taken: a thousand clients may send bodies in the same moment.
+            # Until it is read: a thousand clients may send bodies at the same moment.
             self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
@@ -334,7 +335,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise _TooLarge
 
     def _refuse(self, answer: bytes) -> None:
-        """Answer what cannot be taken, and close. Where an answer to an earlier request is under way, close alone."""
+        """Send a refusal, and close. If an answer to an earlier request is running, only close."""
         self._stop_waiting()
         self._is_refused = True
         cycle = self.cycle
@@ -342,14 +343,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self._transport.abort()
             return
         if cycle and not cycle.response_complete:
-            # Its body does not come any more.
+            # The rest of its body will not come.
             cycle.disconnected = True
             cycle.message_event.set()
         self._transport.write(answer)
         self._linger()
 
     def _end_after_answers(self) -> None:
-        """Take nothing more; close when all that was taken is answered."""
+        """Read nothing more; close once all accepted requests are answered."""
         self._is_refused = True
         if not self.cycle or self.cycle.response_complete:
             self._linger()

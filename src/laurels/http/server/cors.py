@@ -1,6 +1,6 @@
-"""Which pages of other origins may call from a browser. What is allowed the framework's configuration decides.
+"""CORS: the pages of other origins that may call from a browser, as the framework's configuration allows.
 
-The framework's own layer would stand inside it, where refusals of the guard and the fast path never come.
+The framework's own layer would be inside it, and would not see refusals of the guard and the fast path.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One time limit for many requests, with one timer for all of them.
 
-As all have the same limit they come due in the order in which they began, so only the oldest has to be watched: a timer
-of its own would cost each request more than most of what the edge does for it.
+All have the same limit, so they are due in the order in which they began, and only the oldest must be watched. A
+separate timer would cost each request more than most of the work around it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Deadline:
-    """The limit of the task that made it. `passed`: it has come, and the task was cancelled for it."""
+    """The time limit of the task that made it. `passed`: it was reached, and the task was cancelled for it."""
 
     __slots__ = ("at", "passed", "task")
 
@@ -26,12 +26,12 @@ class Deadlines:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        # In the order in which they come due.
+        # In the order in which they are due.
         self._open: dict[Deadline, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> Deadline:
-        """Have the calling task cancelled if it does not end this within the limit."""
+        """Cancel the calling task unless it calls `end` within the limit."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  there is one in a coroutine
         loop = asyncio.get_running_loop()
@@ -42,7 +42,7 @@ class Deadlines:
         return deadline
 
     def end(self, deadline: Deadline) -> None:
-        """The limit does not count any more. Also where it has ended before."""
+        """End the limit of a task. May be called after it has passed."""
         self._open.pop(deadline, None)
 
     def _look(self) -> None:
@@ -58,7 +58,7 @@ class Deadlines:
             deadline.task.cancel()
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._open.clear()
         if self._timer is not None:
             self._timer.cancel()

@@ -1,8 +1,8 @@
-"""The fast path of the requests that come most: from the raw messages to the answer, past the framework.
+"""The fast path of the most frequent requests: from the raw messages to the answer, bypassing the framework.
 
-The framework spends more on routing, injecting and wrapping such a request than all else that happens to it
-(docs/decisions has the figures). A route declares its short handler beside the long one; it answers requests without a
-query, or those whose query it can read at a glance, and a test holds the two together.
+The framework spends more on routing, injecting and wrapping such a request than everything else costs (docs/decisions
+has the figures). A route declares its short handler beside the normal one. The short handler answers requests without a
+query, or with a simple one, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def json_answer(value: Any, status: int = 200, headers: Headers = JSON) -> Answe
 
 
 class FastPath:
-    """Answers what has a short handler; `app`, the framework, answers the rest."""
+    """Answers requests that have a short handler; `app`, the framework, answers the rest."""
 
     def __init__(self, app: ASGIApp, service: Service, limits: BodyLimits) -> None:
         self._app = app

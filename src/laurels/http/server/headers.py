@@ -1,4 +1,4 @@
-"""The headers that tell browsers to be careful, on every answer."""
+"""Security headers for browsers, on every answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Headers = list[tuple[bytes, bytes]]
 
 _COMMON: Headers = [
     (b"x-content-type-options", b"nosniff"),
-    # Nothing is told to other sites; with no-referrer a browser would not even tell us that a form is one of our own.
+    # Other sites get nothing; with no-referrer a browser would not even tell us that a form is one of our own.
     (b"referrer-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
 ]
@@ -30,7 +30,7 @@ _OF_API = ("/api", "/health", "/openapi")
 
 
 class SecurityHeaders:
-    """Adds them to what `app` answers."""
+    """Adds the headers to the answers of `app`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -41,8 +41,8 @@ class SecurityHeaders:
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = list(message.get("headers", ()))
-                # A page that may stand in a frame, or a picture with its own style, says its own rules. An empty one
-                # takes a rule away.
+                # A page that may be framed, or a picture with its own style, sets its own rules. An empty value removes
+                # a rule.
                 stated = {name.lower() for name, _ in given} & _OPTIONAL
                 if stated:
                     given = [(name, value) for name, value in given if value or name.lower() not in _OPTIONAL]

@@ -1,4 +1,7 @@
-"""The application as the server holds it: composed when serving starts, taken apart when it ends."""
+"""The application as the server holds it: composed when serving starts, and closed when it ends.
+
+A server creates the application before its event loop runs, so composing it waits for the start.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from laurels.errors import LaurelsError
 
 
 class Lifespan:
-    """Passes requests to the application that `compose` makes, which runs as long as its context does."""
+    """Passes requests to the application that `compose` makes, which runs for the duration of its context."""
 
     def __init__(self, compose: Callable[[], AbstractAsyncContextManager[ASGIApp]]) -> None:
         self._compose = compose
@@ -20,7 +23,7 @@ class Lifespan:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
-        """Take requests as long as the block runs; a server does it by messages."""
+        """Accept requests while the block runs; a server does the same with messages."""
         async with self._compose() as app:
             self._app = app
             try:

@@ -1,4 +1,5 @@
-"""Methods that are the same everywhere: HEAD where there is GET, OPTIONS, and one that an address does not take."""
+"""Methods that work the same everywhere: HEAD for each GET, OPTIONS, and the refusal of methods that an address
+lacks."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ from laurels.http.wire.refusal import Refusal
 
 
 class _HeadIsSent(BaseException):
-    """The answer to a HEAD is complete; what makes its body need not go on."""
+    """The answer to a HEAD is complete; the code that makes its body can stop."""
 
 
 class Methods:
-    """Passes on to `app` what its routes take, HEAD as GET."""
+    """Passes the methods of the routes on to `app`, HEAD as GET."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,16 +1,17 @@
-"""What a process that serves sets for itself once."""
+"""Settings of a server process that it makes once."""
 
 from __future__ import annotations
 
 import gc
 from typing import Any
 
-# New objects before the collector looks at the youngest, and how often it does so before it looks at the older ones.
+# New objects before the collector scans the youngest generation, and how often it does so before it scans the older
+# ones.
 COLLECT_AFTER = (50_000, 20, 50)
 
 
 def raise_file_limit() -> None:
-    """Let this process open as many files as the system allows it: each connection is one."""
+    """Let this process open as many files as the system allows: each connection is one."""
     try:
         import resource  # noqa: PLC0415  not on Windows
     except ModuleNotFoundError:
@@ -21,10 +22,10 @@ def raise_file_limit() -> None:
 
 
 def tune_collector() -> None:
-    """Have the garbage collector look more rarely, and never again at what is loaded by now.
+    """Make the garbage collector run less often, and never scan the objects loaded so far again.
 
-    Nearly all that a request makes is gone with its last reference. What stays is the progress of users, many small
-    objects without cycles: going through them took a tenth of the server's time.
+    Nearly everything that a request makes is freed with its last reference. The progress of users stays, which is many
+    small objects without cycles: scanning them took a tenth of the server's time.
     """
     gc.collect()
     gc.freeze()

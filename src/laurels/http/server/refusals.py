@@ -1,4 +1,4 @@
-"""What the layers around the framework refuse, and what goes wrong in them, as the same answers that routes give."""
+"""Refusals and faults of the layers around the framework, in the same form as those of routes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from laurels.http.wire.problems import on_fault, on_http_exception, on_laurels_e
 
 
 class Refusals:
-    """Answers with the error's own document where `app` raises one before its answer began."""
+    """Answers with the error's own document if `app` raises one before its answer began."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -30,7 +30,8 @@ class Refusals:
         try:
             await self._app(scope, receive, answer)
         except (Exception, asyncio.CancelledError) as error:
-            # Who is cancelled has nobody left to answer. Otherwise what it waited for was, which is a fault of ours.
+            # A cancelled request has nobody left to answer. Otherwise the task that it waited for was cancelled, which
+            # is a fault of ours.
             task = asyncio.current_task()
             if has_begun or (isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling()):
                 raise

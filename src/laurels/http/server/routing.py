@@ -1,7 +1,7 @@
-"""The one table of addresses: what each route declares beside its handler, found by the path of a request.
+"""The one table of addresses: the declarations of each route beside its handler, found by the path of a request.
 
-The framework holds the routes; this reads them once, so that the layers around it (guard, fast path, metrics) know
-the address of a request before the framework does, and nobody repeats what a route is.
+The framework holds the routes; this module reads them once. So the layers around it (guard, fast path, metrics) know
+the address of a request before the framework does, and no declaration is repeated.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ from laurels.shapes import Fault
 Headers = list[tuple[bytes, bytes]]
 Answer = tuple[int, Headers, bytes]
 _TAKE_NO_OTHERS = ("/api/", "/health")
-# Who opens a stream from a page cannot set headers.
+# A page that opens a stream cannot set headers.
 ShortHandler = Callable[[HTTPScope, Receive, Service, BodyLimits], Coroutine[Any, Any, Answer | None]]
-"""Answers from the raw ASGI messages: status, headers and body; None, before it has read any, to leave the request to
-the framework. See `FastPath`."""
+"""Answers from the raw ASGI messages: status, headers and body; None, before any message was read, to leave the request
+to the framework. See `FastPath`."""
 CombinationRule = Callable[[Mapping[str, str]], list[Fault]]
-"""What does not go together among parameters that are right by themselves, as they were sent, by name."""
+"""Finds parameters that are valid by themselves but do not go together, by name; gets them as they were sent."""
 
 
 class Body(Protocol):
-    """What a route takes as its body, read as a whole."""
+    """The body of a route, read as a whole."""
 
     @property
     def error(self) -> type[InvalidInput]:
-        """The error that names what is wrong with it."""
+        """The error that names its faults."""
         ...
 
     async def faults(self, request: Request[Any, Any, Any]) -> list[Fault]:
-        """Everything that is wrong with the body of a request, which has been read then."""
+        """All faults in the body of a request; this reads the body."""
         ...
 
 
 class Parameter(Struct, frozen=True):
-    """What a parameter of a query takes: values of a type, whole numbers from `least` to `most` where it has bounds."""
+    """The accepted values of a query parameter: a type, and whole numbers from `least` to `most` if it has bounds."""
 
     kind: Any
     least: int | None = None
@@ -56,12 +56,11 @@ _OF_STREAMS = {"access_token": Parameter(str)}
 
 
 class Route(Struct, frozen=True):
-    """One method of an address. `short`: the handler of the fast path, which is also asked about requests with a query
-    where it `reads_query`. `is_stream`: its answer has no end. `is_probe`:
-    it tells how the process is, so it needs no caller and no place among the requests. `query`: the parameters that it
-    takes, by name; None for a page, which takes any. `together`: which of them do not go together. `in_path`: what
-    stands in its path, by name. `body`: what it takes as its body,
-    where that is read as a whole."""
+    """One method of an address. `short`: the handler of the fast path; with `reads_query` it also gets requests with a
+    query. `is_stream`: its answer has no end. `is_probe`: it reports the state of the process, so it needs no caller
+    and no place among the requests. `query`: its parameters by name; None for a page, which accepts any. `together`:
+    the rules for combinations of them. `in_path`: the values in its path, by name. `body`: its body, if that is read as
+    a whole."""
 
     access: Access
     short: ShortHandler | None = None
@@ -82,18 +81,18 @@ class Address(Struct, frozen=True):
 
     @property
     def allow(self) -> str:
-        """Its methods, as the header `Allow` names them."""
+        """Its methods, in the form of the header `Allow`."""
         return ", ".join(sorted({*self.routes, "OPTIONS"}))
 
 
 class RouteTable:
-    """The addresses of an application. Raises TypeError where a route declares no access rule."""
+    """The addresses of an application. Raises TypeError if a route declares no access rule."""
 
     def __init__(self, app: Litestar) -> None:
         self._exact: dict[str, Address] = {}
-        # By what stands before the first parameter, with what stands after it; longer ends first.
+        # By the part before the first parameter, with the part after it; longer ends first.
         self._open: dict[str, list[tuple[str, Address]]] = {}
-        # Beyond the longest of those nothing is looked for: a path may be thousands of slashes.
+        # No search beyond the longest of those: a path may be thousands of slashes.
         self._longest = 0
         for address in _addresses(app):
             head, parameter, tail = address.template.partition("{")
@@ -106,7 +105,7 @@ class RouteTable:
             self._longest = max(self._longest, len(head))
 
     def find(self, path: str) -> Address | None:
-        """The address that a path has; None where nothing is."""
+        """The address of a path; None if there is none."""
         if (found := self._exact.get(path)) is not None:
             return found
         slash = path.find("/", 1)
@@ -128,13 +127,13 @@ class RouteTable:
 
 
 def address_of(scope: HTTPScope) -> Address | None:
-    """The address of a request, as it was found when the request came."""
+    """The address of a request, as found when the request arrived."""
     state: dict[str, Any] = scope["state"]
     return state.get("address")
 
 
 def route_of(scope: HTTPScope) -> Route | None:
-    """The route of a request; None where its address does not take its method, or where it has none."""
+    """The route of a request; None if it has no address, or its address lacks the method."""
     address = address_of(scope)
     return None if address is None else address.routes.get(scope["method"])
 

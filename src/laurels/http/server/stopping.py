@@ -1,8 +1,7 @@
-"""Being told that the server is about to stop, while requests are still under way; and stopping where nobody else would
-have a process stop.
+"""Notifies running requests that the server is about to stop, and stops a worker process whose supervisor is gone.
 
-A server that stops waits for the answers under way, and only then ends the application. A live stream has no end of
-its own, so it must hear of the signal itself.
+A stopping server waits for the running answers, and only then ends the application. A live stream has no end of its
+own, so it must notice the signal itself.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def stop_with_supervisor() -> None:
-    """Stop this process as a signal would when the one that started it as a worker is gone, however that ended: nobody
-    would end the worker any more, and it would keep the port. Does nothing in a process that is no worker."""
+    """Stop this process as a signal would, once the supervisor that started it as a worker has ended for any reason:
+    nobody else would end the worker, and it would keep the port. Does nothing in a process that is no worker."""
     supervisor = multiprocessing.parent_process()
     if supervisor is None:
         return
@@ -35,8 +34,8 @@ def stop_with_supervisor() -> None:
 
 @contextmanager
 def told_of_stopping(stop: Callable[[], None]) -> Generator[None]:
-    """Within the block `stop` is called on the running loop when a signal asks the process to end; whoever handles the
-    signal otherwise still does. Only the main thread hears signals: elsewhere this does nothing."""
+    """Within the block, call `stop` on the running loop when a signal asks the process to end; other handlers of the
+    signal still run. Only the main thread receives signals: elsewhere this does nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -49,7 +48,7 @@ def told_of_stopping(stop: Callable[[], None]) -> Generator[None]:
         if callable(handler):
             handler(number, frame)
 
-    # Where nobody handles a signal the process ends by it, and streams with it.
+    # Without a handler, a signal ends the process, and its streams with it.
     mine = [number for number, handler in before.items() if callable(handler)]
     for number in mine:
         signal.signal(number, handle)

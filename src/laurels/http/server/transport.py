@@ -1,9 +1,9 @@
-"""A transport that sends an answer in one piece, and does not wait for ever for a client that does not read; and how
-much is read of one at a time.
+"""A transport that sends an answer in one piece, limits how much is read at a time, and does not wait for ever for a
+client that does not read.
 
-The server sends the head of an answer and its body by themselves, which costs two system calls and wakes the client
-twice. And a connection that it closes stays until all in its buffer was taken, however long that is. What it reads at
-once, a quarter of a megabyte, waits in memory until it is the connection's turn to be looked at.
+The server sends the head of an answer and its body separately, which costs two system calls and wakes the client twice.
+A connection that it closes stays until its buffer is empty, however long that takes. The data that it reads at once, a
+quarter of a megabyte, waits in memory for the connection's turn.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import struct
 from contextlib import suppress
 from typing import Any
 
-# Bytes that a client must take within each period of patience; fewer is no progress.
+# Bytes that a client must read within each period of patience; fewer is no progress.
 PROGRESS = 16 * 1024
-# Larger pieces are sent as they are: copied, each connection would hold them in memory for itself.
+# Larger pieces are sent directly: with copies, each connection would hold its own in memory.
 COPIED = 64 * 1024
-# Bytes that are read of a connection before it is asked whether it takes more.
+# Bytes that are read from a connection before checking whether it accepts more.
 READ = 32 * 1024
 _AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class BoundedReads(asyncio.BufferedProtocol):
-    """Gives `protocol` what comes in pieces of at most `READ` bytes. The rest waits in the socket."""
+    """Passes data to `protocol` in pieces of at most `READ` bytes. The rest waits in the socket."""
 
-    # What is read is passed on before anything else is read, of whatever connection.
+    # Shared by all connections: data is passed on before any other data is read.
     _buffer = memoryview(bytearray(READ))
 
     def __init__(self, protocol: asyncio.Protocol) -> None:
@@ -37,18 +37,18 @@ class BoundedReads(asyncio.BufferedProtocol):
         self.resume_writing = protocol.resume_writing
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the next piece is written to."""
+        """The buffer for the next piece."""
         del sizehint
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """So much was written."""
+        """Pass on the bytes that were written."""
         self._pass_on(bytes(self._buffer[:nbytes]))
 
 
 class CoalescingTransport:
-    """Holds what is written until the end of the event loop's turn, or until more comes: the head of an answer for its
-    body. `patience`: seconds in which a client must take something while anything waits for it."""
+    """Holds written data until the end of the event loop's turn, or until more comes, so that the head of an answer
+    waits for its body. `patience`: seconds in which a client must read something while data waits for it."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, *, patience: float) -> None:
         self._transport = transport
@@ -61,28 +61,28 @@ class CoalescingTransport:
         self._is_finished = False
         self._timer: asyncio.TimerHandle | None = None
         self._is_paused = self._is_held = False
-        # Asked at each request.
+        # Called at each request.
         self.is_closing = transport.is_closing
 
     def pause_reading(self) -> None:
-        """Read nothing from now on."""
+        """Stop reading."""
         self._is_paused = True
         self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read again, at the latest when reading is not held any more."""
+        """Resume reading, or do so when reading is released."""
         self._is_paused = False
         if not self._is_held:
             self._transport.resume_reading()
 
     def hold_reading(self) -> None:
-        """Read nothing until `release_reading`, whatever others ask for."""
+        """Stop reading until `release_reading`, even if others resume it."""
         self._is_held = True
         if not self.is_closing():
             self._transport.pause_reading()
 
     def release_reading(self) -> None:
-        """Read again, unless it is paused."""
+        """Resume reading, unless it is paused."""
         self._is_held = False
         if not self._is_paused and not self.is_closing():
             self._transport.resume_reading()
@@ -106,28 +106,28 @@ class CoalescingTransport:
             self._send(held)
 
     def _send(self, data: bytes) -> None:
-        # Closed meanwhile, by the client or for want of patience: nobody is there to take it.
+        # Closed in the meantime, by the client or because patience ended: nobody is there to receive it.
         if not self.is_closing() and not self._is_finished:
             self._written += len(data)
             self._write(data)
 
     def close(self) -> None:
-        """Send what is held, and close the connection when it was taken, or when patience ends."""
+        """Send the held data, and close the connection once it was read, or when patience ends."""
         self._flush()
         self._transport.close()
         self.watch()
 
     def finish(self) -> None:
-        """Send what is held and say that nothing follows; the client may go on sending."""
+        """Send the held data and signal the end; the client may continue sending."""
         self._flush()
         if not self.is_closing() and not self._is_finished:
             self._is_finished = True
             self._transport.write_eof()
 
     def abort(self) -> None:
-        """Cut the connection. What the client did not take is thrown away, by the kernel as well."""
+        """Cut the connection. Data that the client did not read is discarded, also by the kernel."""
         connection: Any = self._transport.get_extra_info("socket")
-        # It may be gone by now, without anything that has to be thrown away.
+        # It may be gone by now, with nothing left to discard.
         with suppress(OSError, AttributeError, ValueError):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self._transport.abort()
@@ -139,13 +139,13 @@ class CoalescingTransport:
             self._timer = None
 
     def hurry(self, patience: float) -> None:
-        """Have less patience from now on."""
+        """Reduce patience from now on."""
         self._patience = min(self._patience, patience)
         self.end()
         self.watch()
 
     def watch(self) -> None:
-        """Cut the connection if the client takes nothing of what waits for it within the time."""
+        """Cut the connection if the client reads none of the waiting data within the time."""
         if self._timer is None and self._transport.get_write_buffer_size():
             self._taken = self._written - self._transport.get_write_buffer_size()
             self._timer = self._loop.call_later(self._patience, self._look)

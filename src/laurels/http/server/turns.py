@@ -1,7 +1,7 @@
-"""Whose turn it is to be read: connections that have sent more than can be looked at in a moment, one after another.
+"""Turns for parsing: connections that have sent more than can be parsed in a moment take turns.
 
-What a client sends at once may be tens of thousands of chunks of a byte, and a thousand clients may send that: each of
-them is read for a moment, and all of them together for no longer than a turn, after which everything else goes on.
+A client may send tens of thousands of one-byte chunks at once, and a thousand clients may do so. Each is parsed for a
+moment, and all together for no longer than a turn, after which everything else continues.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from collections import deque
 from time import monotonic
 from typing import Protocol
 
-# Seconds of reading what one connection has sent, and what all have that wait for it, in one turn of the event loop.
+# Seconds for parsing the data of one connection, and of all waiting connections, in one turn of the event loop.
 SHARE = 0.0001
 TURN = 0.001
 
 
 class Reader(Protocol):
-    """A connection with something to read."""
+    """A connection with data to parse."""
 
     def take_turn(self, until: float) -> bool:
-        """Read until then, by `time.monotonic`. Whether there is more to read at once."""
+        """Parse until then, by `time.monotonic`. Returns whether there is more to parse at once."""
         ...
 
 
 class Turns:
-    """The connections of one event loop that wait to be read. `share` and `turn`: see SHARE and TURN."""
+    """The waiting connections of one event loop. `share` and `turn`: see SHARE and TURN."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, share: float = SHARE, turn: float = TURN) -> None:
         self.loop = loop
@@ -36,11 +36,11 @@ class Turns:
 
     @property
     def are_free(self) -> bool:
-        """Whether nobody waits."""
+        """Whether no connection waits."""
         return not self._waiting
 
     def wait(self, reader: Reader) -> None:
-        """Have it read after those who wait already."""
+        """Queue it after those that wait already."""
         self._waiting.append(reader)
         if self._next is None:
             self._next = self.loop.call_soon(self._take)

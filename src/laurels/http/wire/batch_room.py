@@ -1,7 +1,7 @@
-"""How much of the memory batches may take together, and how many are worked on at once.
+"""Limits the memory that batches may take together, and how many are processed at once.
 
-A batch is large, a packed one costs its sender little, and what is read of it takes many times its bytes. Bounded one
-by one, a hundred of them at once would be more than a machine has.
+A batch is large, a compressed one costs its sender little, and its parsed form takes many times its bytes. Limited only
+one by one, a hundred of them at once would exceed the memory of a machine.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from laurels.http.auth.access import Caller
 from laurels.http.wire.batches import Line
 from laurels.http.wire.refusal import Refusal
 
-# Of the largest batch: what all that are under way may hold together, those of one key, and those of one end user. Of
-# all end users it is half, so that there is room for keys.
+# In multiples of the largest batch: the total of all running batches, of one key's, and of one end user's. All end
+# users together may take half, so that keys have room.
 IN_ALL = 8
 OF_KEY = 4
 OF_USER = 1
 OF_USERS = 4
-# Parts of so many bytes are read and recorded one after the other.
+# Parts of this many bytes are read and recorded one after the other.
 PART_BYTES = 2 * 1024 * 1024
 _PARTS_AT_ONCE = 4
-# Smaller ones do not wait for each other: many at a time share a commit.
+# Smaller batches do not wait for each other: many at a time share a commit.
 _SMALL = 256 * 1024
 _RETRY_AFTER_SECONDS = 2
 
 
 class BatchRoom:
-    """The bytes that batches hold in this process; `batch_bytes` is the largest one."""
+    """The bytes that batches hold in this process; `batch_bytes` is the maximum of one batch."""
 
     def __init__(self, batch_bytes: int) -> None:
         self._batch_bytes = batch_bytes
-        # Of keys, and of end users.
+        # By keys, and by end users.
         self._held: tuple[Counter[str], Counter[str]] = Counter(), Counter()
         self._parts = asyncio.Semaphore(_PARTS_AT_ONCE)
 
     @contextmanager
     def entering(self, caller: Caller) -> Generator[Callable[[int], None]]:
-        """Within the block a batch of `caller` takes bytes by the function that this gives, which raises Refusal where
-        there is no room for more."""
+        """Within the block, a batch of `caller` reserves bytes with the yielded function, which raises Refusal if there
+        is no room for more."""
         name, own = caller.name or "", 0
         is_user = caller.user_id is not None
         held = self._held[is_user]
@@ -67,7 +67,7 @@ class BatchRoom:
 
     @asynccontextmanager
     async def working(self, size: int) -> AsyncGenerator[None]:
-        """Wait for the turn of a part of so many bytes, and have it while the block runs."""
+        """Wait for the turn of a part of this size, and hold it while the block runs."""
         if size <= _SMALL:
             yield
             return

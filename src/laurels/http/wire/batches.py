@@ -1,8 +1,8 @@
-"""Reading a batch: its events are counted while it comes, so that one with too many of them is refused before it is
-held, and none is larger than an event that comes alone.
+"""Reads a batch and counts its events as they arrive. A batch with too many is refused before it is in memory, and no
+event may be larger than one sent alone.
 
-Split only when all is there, 31 MB of `0,` or of line ends would be millions of objects and seconds of everybody's
-time.
+If it were split only after it had arrived, 31 MB of `0,` or of line ends would become millions of objects and block
+everybody for seconds.
 """
 
 from __future__ import annotations
@@ -20,26 +20,27 @@ from laurels.errors import InvalidEvent
 from laurels.http.wire.bodies import BodyRefused, body_pieces, not_json
 
 MAX_BATCH = 10_000
-# Seconds of work on one batch after which others get their turn.
+# Seconds of work on one batch after which other tasks get their turn.
 TURN = 0.005
-# An array of at most so many bytes and commas is left to the decoder as a whole: that is faster, and little enough.
+# An array of at most this many bytes and commas is decoded as a whole: that is faster, and small enough.
 _SMALL = 4 * 1024 * 1024
 _COMMAS = 10 * MAX_BATCH
-# A larger one may have so many brackets: each has to be looked at.
+# A larger array may have this many brackets: each has to be examined.
 _BRACKETS = 100 * MAX_BATCH
 
-# Bytes of a line that no event is as short as.
+# Bytes of a line that is too short to be an event.
 _SHORT = 16
 
 Line = tuple[int, bytes | msgspec.Raw | None]
-"""The number of a line, or of a place in the array, from 1, and the event there; None for one that is too large."""
+"""The number of a line, or of a place in the array, from 1, and the event there; None for an event that is too
+large."""
 
 _INK = re.compile(rb"[^ \t\n\r\v\f]")
 _BLANK = b" \t\n\r\v\f"
-# The rest of a text, up to the quote that ends it.
+# The rest of a string, up to its closing quote.
 _TEXT = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
 _IN_TEXT = re.compile(_TEXT, re.DOTALL)
-# What stands within brackets: texts, what is none, and brackets with what is in them, to a depth that few events have.
+# The contents of brackets: strings, other characters, and nested brackets to a depth that few events exceed.
 _within = rb'[^"{}\[\]]'
 for _level in range(3):
     _within = rb'(?:[^"{}\[\]]++|"' + _TEXT + rb'"|[\[{]' + _within + rb"*+[\]}])"
@@ -53,14 +54,14 @@ _array = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Turns:
-    """Lets others work while one request has much to do: `take` between two parts of it. One that began late in a turn
-    of the event loop may end it early, never the other way round."""
+    """Lets other tasks work while one request has much to do: call `take` between two parts of it. A task that started
+    late in a turn of the event loop may end its turn early, never late."""
 
     def __init__(self) -> None:
         self._until = monotonic() + TURN
 
     async def take(self) -> None:
-        """Give way, where this turn has lasted long enough."""
+        """Yield to other tasks if this turn has lasted long enough."""
         if monotonic() > self._until:
             await asyncio.sleep(0)
             self._until = monotonic() + TURN
@@ -75,10 +76,9 @@ async def read_batch(
     event_bytes: int,
     take: Callable[[int], Awaitable[None]],
 ) -> list[Line]:
-    """The events of the batch that a request's body holds, at most MAX_BATCH. `take` gets the size of each
-    piece as it arrives.
+    """The events of the batch in a request's body, at most MAX_BATCH. `take` gets the size of each piece as it arrives.
 
-    Raises BodyRefused, what `take` raises or, where the body is no list, InvalidEvent.
+    Raises BodyRefused, the errors of `take` or, if the body is not a list, InvalidEvent.
     """
     splitter = ArraySplitter(event_bytes) if is_list else LineSplitter(event_bytes)
     turns = Turns()
@@ -93,21 +93,21 @@ async def read_batch(
 
 
 class Splitter(Protocol):
-    """Splits a body into events. `feed` and `end` go on with each step of their iterator."""
+    """Splits a body into events. `feed` and `end` continue with each step of their iterator."""
 
     found: list[Line]
 
     def feed(self, piece: bytes) -> Iterator[None]:
-        """Split a further piece."""
+        """Split another piece."""
         ...
 
     def end(self) -> Iterator[None]:
-        """Split what is left when all has come."""
+        """Split the rest when everything has arrived."""
         ...
 
 
 class _Collector:
-    """Puts events together that may come in several pieces, and counts them."""
+    """Assembles events that may arrive in several pieces, and counts them."""
 
     def __init__(self, most: int) -> None:
         self.found: list[Line] = []
@@ -116,7 +116,7 @@ class _Collector:
         self._size = 0
 
     def add(self, part: bytes) -> None:
-        """A part of the event that is being read; no more is kept than an event may have."""
+        """Add a part of the present event; no more is kept than the maximum size of an event."""
         self._size += len(part)
         if self._size <= self._most:
             self._parts.append(part)
@@ -124,7 +124,7 @@ class _Collector:
             self._parts.clear()
 
     def close(self, number: int, last: bytes) -> None:
-        """The event ends with `last`; nothing but white space is none."""
+        """End the event with `last`; white space alone is no event."""
         if self._parts or self._size:
             self.add(last)
             last = b"".join(self._parts)
@@ -150,7 +150,7 @@ class LineSplitter(_Collector):
     _number = 1
 
     def feed(self, piece: bytes) -> Iterator[None]:
-        """Split a further piece."""
+        """Split another piece."""
         at, end = 0, piece.rfind(b"\n") + 1
         if not end:
             self.add(piece)
@@ -174,14 +174,14 @@ class LineSplitter(_Collector):
             self.add(piece[end:])
 
     def _split_short(self, piece: bytes, at: int, end: int) -> Iterator[None]:
-        """Split lines that are too short to be events, if they are not empty."""
+        """Split lines that are too short to be events, unless they are empty."""
         steps = 0
         while at < end:
             steps += 1
             if not steps % 1_000:
                 yield
             if piece[at] in _BLANK:
-                # Many empty lines are passed over at once.
+                # Many empty lines are skipped at once.
                 ink = _INK.search(piece, at, end)
                 begin = piece.rfind(b"\n", at, ink.start()) + 1 if ink is not None else end
                 if begin > at:
@@ -200,8 +200,8 @@ class LineSplitter(_Collector):
 
 
 class ArraySplitter(_Collector):
-    """Splits a JSON array; see `Splitter`. What has at most `small` bytes is left to the decoder, the rest is followed
-    bracket by bracket."""
+    """Splits a JSON array; see `Splitter`. An array of at most `small` bytes is left to the decoder; a larger one is
+    scanned bracket by bracket."""
 
     def __init__(self, most: int, *, small: int = _SMALL) -> None:
         super().__init__(most)
@@ -213,7 +213,7 @@ class ArraySplitter(_Collector):
         self._carry = b""
 
     def feed(self, piece: bytes) -> Iterator[None]:
-        """Split a further piece, or hold it while the array is small."""
+        """Split another piece, or hold it while the array is small."""
         if self._held is None:
             yield from self._follow(piece)
             return
@@ -226,7 +226,7 @@ class ArraySplitter(_Collector):
                 yield from self._follow(each)
 
     def end(self) -> Iterator[None]:
-        """Split what was held."""
+        """Split the held pieces."""
         if self._held is None:
             if not self._is_over or self._carry:
                 raise BodyRefused(400, "The body is not valid JSON: it ends too early.")
@@ -239,7 +239,7 @@ class ArraySplitter(_Collector):
         yield
 
     def _follow(self, piece: bytes) -> Iterator[None]:
-        """Go through a piece from bracket to bracket, and among the members of the array from comma to comma."""
+        """Scan a piece from bracket to bracket, and among the members of the array from comma to comma."""
         self._brackets += piece.count(b"[") + piece.count(b"{")
         if self._brackets > _BRACKETS:
             raise BodyRefused(
@@ -257,7 +257,7 @@ class ArraySplitter(_Collector):
                 if at == len(text):
                     break
                 if text[at] == _BACKSLASH:
-                    # What it stands before has not come yet.
+                    # The text that it begins has not arrived yet.
                     text, self._carry = text[:at], text[at:]
                     break
                 self._is_in_text = False
@@ -275,7 +275,7 @@ class ArraySplitter(_Collector):
             self.add(text[begin:])
 
     def _mark(self, text: bytes, begin: int, at: int) -> int:
-        """What the quote, comma or bracket at a place changes; where the member that is read then begins."""
+        """Process the quote, comma or bracket at a place; returns the start of the present member after it."""
         found = text[at]
         if found == _QUOTE:
             self._is_in_text = True
@@ -294,14 +294,14 @@ class ArraySplitter(_Collector):
         return begin
 
     def _outside(self, text: bytes, at: int) -> int:
-        """What stands before the array and after it."""
+        """Check the text before the array and after it."""
         at = _past(_BEFORE, text, at)
         if at == len(text):
             return at
         if self._is_over:
             raise BodyRefused(400, "The body is not valid JSON: something follows the list.")
         if text[at] != _OPENING[0]:
-            # The decoder says what it is.
+            # The decoder names the mistake.
             _decoded(text[at : at + 1_000])
             raise _no_list()
         self._depth = 1
@@ -315,7 +315,7 @@ class ArraySplitter(_Collector):
 
 
 def _past(pattern: re.Pattern[bytes], text: bytes, at: int) -> int:
-    """Where what the pattern matches at a place ends; each matches nothing at the least."""
+    """The end of the pattern's match at a place; each pattern matches at least the empty string."""
     found = pattern.match(text, at)
     return at if found is None else found.end()
 

@@ -1,7 +1,7 @@
-"""Reading bodies and path ids: size, type, syntax and shape, each with its own clear refusal.
+"""Reads bodies and path ids: size, type, syntax and shape, each with a clear refusal of its own.
 
-Bodies are decoded here rather than by the framework, which answers some malformed ones (deep nesting, bytes
-that are no UTF-8) with a 500 and cannot tell bad syntax (400) from a bad field (422).
+Bodies are decoded here rather than by the framework. It answers some malformed bodies (deep nesting, bytes that are not
+UTF-8) with a 500 and cannot distinguish bad syntax (400) from a bad field (422).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from laurels.http.wire.refusal import Refusal
 from laurels.shapes import Fault, plain, read_again, read_fields
 
 T = TypeVar("T", bound=Struct)
-# In the state of a request, once all of its body is here.
+# Set in the state of a request once its whole body has arrived.
 BODY_IS_READ = "body_is_read"
 AnyRequest = Request[Any, Any, Any]
 
@@ -31,18 +31,18 @@ NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "applica
 
 
 ANY_SEGMENT = "/*"
-# Bytes that are unpacked at a time of a body that is worked on while it comes.
+# Bytes that are decompressed at a time from a body that is processed as it arrives.
 _PART = 64 * 1024
-# Bytes of a part of a path, as it is sent: ids are far shorter, and thousands of escapes take milliseconds to decode.
+# Maximum bytes of a part of a path, as sent: ids are far shorter, and thousands of escapes take milliseconds to decode.
 _LONGEST_PART = 4 * 1024
 
 
 class BodyRefused(Refusal):
-    """The body as a whole cannot be taken."""
+    """The body as a whole cannot be accepted."""
 
 
 def header(scope: HTTPScope, name: bytes, default: str) -> str:
-    """The first header called `name` (in lower case) of a request, or `default` where there is none."""
+    """The first header called `name` (in lower case) of a request, or `default` if there is none."""
     for given, value in scope["headers"]:
         if given == name:
             return value.decode("latin-1")
@@ -50,7 +50,7 @@ def header(scope: HTTPScope, name: bytes, default: str) -> str:
 
 
 def media_type(scope: HTTPScope, accepted: frozenset[str]) -> str:
-    """The body's media type without parameters; JSON where none is named. Refuses one that is not `accepted`."""
+    """The body's media type without parameters; JSON if none is named. Refuses a type that is not `accepted`."""
     name = header(scope, b"content-type", "application/json").partition(";")[0].strip().lower()
     if name not in accepted:
         raise BodyRefused(415, f"Send the body as {' or '.join(sorted(accepted))} and name that in Content-Type.")
@@ -58,9 +58,9 @@ def media_type(scope: HTTPScope, accepted: frozenset[str]) -> str:
 
 
 async def read_body(scope: HTTPScope, receive: Receive, limit: int) -> bytes:
-    """The whole body, of at most `limit` bytes; stops reading where it gets larger.
+    """The whole body, of at most `limit` bytes; stops reading as soon as it is larger.
 
-    A body with `Content-Encoding: gzip` is unpacked as it comes, and `limit` bounds what it unpacks to.
+    A body with `Content-Encoding: gzip` is decompressed as it arrives, and `limit` applies to the decompressed size.
     """
     _check_announced(scope, limit)
     unpack = _unpacking(scope)
@@ -83,7 +83,7 @@ async def read_body(scope: HTTPScope, receive: Receive, limit: int) -> bytes:
 
 
 async def body_pieces(scope: HTTPScope, receive: Receive, limit: int) -> AsyncGenerator[bytes]:
-    """The same piece by piece, for a body that is worked on while it comes; none is empty."""
+    """The same piece by piece, for a body that is processed as it arrives; no piece is empty."""
     _check_announced(scope, limit)
     unpack = _unpacking(scope)
     size = 0
@@ -117,7 +117,7 @@ def _check_announced(scope: HTTPScope, limit: int) -> None:
 
 
 def _unpacking(scope: HTTPScope) -> Any:
-    """The unpacker of a packed body (zlib does not name its type); None for one that comes as it is."""
+    """The decompressor of a body (zlib has no type for it); None for an uncompressed body."""
     encoding = header(scope, b"content-encoding", "identity").strip().lower()
     if encoding in ("", "identity"):
         return None
@@ -127,16 +127,16 @@ def _unpacking(scope: HTTPScope) -> Any:
 
 
 def _unpacked(unpack: Any, piece: bytes, most: int, *, is_last: bool) -> bytes:
-    """What a piece unpacks to, `most` bytes at the most: one more than may come is enough to refuse the body."""
+    """The decompressed piece, at most `most` bytes: one byte over the limit is enough to refuse the body."""
     text = _unpacked_part(unpack, piece, is_last=is_last, most=max(1, most))
     if unpack.unconsumed_tail:
-        # There is more than may come.
+        # There is more than the limit allows.
         return text.ljust(most, b" ")
     return text
 
 
 def _unpacked_part(unpack: Any, piece: bytes, *, is_last: bool, most: int = _PART) -> bytes:
-    """The next `most` bytes at the most of what a piece unpacks to; what it holds beyond is left in the unpacker."""
+    """The next decompressed bytes of a piece, at most `most`; the rest stays in the decompressor."""
     try:
         text: bytes = unpack.decompress(piece, most)
     except zlib.error:
@@ -153,10 +153,10 @@ def decode(
     *,
     rules: Callable[[Mapping[str, Any]], list[Fault]] | None = None,
 ) -> T:
-    """`body` as a `kind`. Refuses bad JSON with 400, and raises `error` naming every wrong field.
+    """Decode `body` as a `kind`. Refuses bad JSON with 400, and raises `error` naming every wrong field.
 
-    `rules` finds bad values, by wire name, among fields of the right shape. It is asked here only where some field has
-    a wrong one, so that both are named at once: what is decoded is checked by the use case.
+    `rules` finds bad values, by wire name, among fields of the right shape. It is called here only if some field has a
+    wrong shape, so that both kinds are named at once: the use case checks decoded values.
     """
     try:
         try:
@@ -173,7 +173,7 @@ def decode(
 
 
 def not_json(body: bytes, cause: Exception, error: type[InvalidInput]) -> Exception:
-    """The refusal of a body that is no JSON, or nested too deeply to be read."""
+    """The refusal of a body that is not JSON, or is nested too deeply to be read."""
     if isinstance(cause, RecursionError):
         return error("body", "Is nested too deeply; send a flatter document.")
     return BodyRefused(400, f"The body is not valid JSON: {_syntax(cause)}." if body else "The body is empty.")
@@ -189,7 +189,7 @@ def _syntax(error: Exception) -> str:
 def user_id_in(scope: HTTPScope, prefix: str, *, tail: str = "") -> str:
     """The user id that follows `prefix` in the path, decoded from the raw path: an id may contain slashes.
 
-    Nothing is at a path that does not end with `tail`, which is no part of the id; ANY_SEGMENT stands for any last
+    A path that does not end with `tail`, which is not part of the id, is not found; ANY_SEGMENT matches any last
     segment.
     """
     raw: bytes = scope["raw_path"]
@@ -222,7 +222,8 @@ def text_of_path(part: bytes, name: str) -> str:
 
 
 def user_ids_in(listed: str) -> list[str]:
-    """The user ids of a list with commas, each percent-encoded, so that an id may hold a comma. Raises InvalidQuery."""
+    """The user ids of a comma-separated list, each percent-encoded, so that an id may hold a comma. Raises
+    InvalidQuery."""
     try:
         return [unquote_to_bytes(one).decode() for one in listed.split(",") if one]
     except UnicodeDecodeError:

@@ -1,8 +1,8 @@
-"""How many answers that cost much one caller may have at once, and all together.
+"""Limits how many expensive answers one caller may have at once, and all callers together.
 
-PDF documents are made one after the other, each in a tenth of a second of a processor; a long download holds what was
-read for it until its client takes it. Without a bound one caller who asks for hundreds at once holds up everybody
-else's, and takes the memory and the places of requests that cost next to nothing.
+PDF documents are made one after the other, each in a tenth of a second of processor time. A long download holds its
+data in memory until its client reads it. Without a limit, one caller with hundreds of requests would delay everybody
+else, and take the memory and the places of cheap requests.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _RETRY_AFTER_SECONDS = 2
 
 
 class ConcurrencyLimit:
-    """At most `in_all` answers of a kind at once, of them so many `of_key` or `of_user`. `kind`: its name."""
+    """At most `in_all` answers of a kind at once, and at most `of_key` or `of_user` of one caller. `kind`: its name."""
 
     def __init__(self, kind: str, *, in_all: int, of_key: int, of_user: int) -> None:
         self._kind = kind
@@ -36,7 +36,7 @@ class ConcurrencyLimit:
         self._taken: Counter[str] = Counter()
 
     def check(self, caller: Caller) -> None:
-        """Raise Refusal where `caller` may not have one more now."""
+        """Raise Refusal if `caller` may not have another one now."""
         most = self._of_key if caller.user_id is None else self._of_user
         if self._taken[caller.name or ""] >= most:
             raise _refusal(429, f"One caller may have {counted(most, self._kind)} at once; take those first.")
@@ -45,7 +45,7 @@ class ConcurrencyLimit:
 
     @contextmanager
     def entering(self, caller: Caller) -> Generator[None]:
-        """Count one in while the block runs. Raises Refusal."""
+        """Count one while the block runs. Raises Refusal."""
         self.check(caller)
         leave = self._count(caller)
         try:
@@ -54,13 +54,13 @@ class ConcurrencyLimit:
             leave()
 
     def stream(self, caller: Caller, pieces: AsyncIterator[bytes], headers: dict[str, str]) -> Response[Any]:
-        """An answer of pieces that counts from now on until it was sent, or its client is gone. Others get their turn
-        between two. Raises Refusal: many may have been let through by `check` at once."""
+        """An answer in pieces that counts from now on until it was sent, or its client is gone. Other tasks get their
+        turn between two pieces. Raises Refusal: `check` may have let in many at once."""
         self.check(caller)
         return _Counted(_with_turns(pieces), self._count(caller), headers)
 
     def _count(self, caller: Caller) -> Callable[[], None]:
-        """Count one in; the result counts it out again."""
+        """Count one; call the result to end the count."""
         name = caller.name or ""
         self._taken[name] += 1
 
@@ -73,7 +73,8 @@ class ConcurrencyLimit:
 
 
 class _Counted(Stream):
-    """Calls `leave` once: when it was sent or broke off, also before its first piece, or when nobody sends it."""
+    """Calls `leave` once: after the answer was sent or interrupted, even before its first piece, or if nobody sends
+    it."""
 
     def __init__(self, pieces: AsyncIterator[bytes], leave: Callable[[], None], headers: dict[str, str]) -> None:
         super().__init__(pieces, headers=headers)

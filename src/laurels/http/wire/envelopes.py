@@ -22,7 +22,7 @@ T = TypeVar("T", bound=Struct)
 
 
 def enveloped(request: Request[Any, Any, Any], asked: Form | None, answer: T, *, only: str = "") -> T:
-    """`answer`, in an envelope where the caller asked for one, or the operator set one for all.
+    """`answer`, in an envelope if the caller asked for one, or the operator set one for all.
 
     `data` is the whole answer, or its member `only`.
     """

@@ -1,7 +1,7 @@
-"""What routes take as their bodies: what each is read as, and everything that can be wrong with it.
+"""The bodies of routes: how each is read, and everything that can be wrong with it.
 
-A handler reads its body with `read`; where path or query are wrong the request is refused before that, and `faults`
-says what is wrong with the body as well (`requests.py`).
+A handler reads its body with `read`. If path or query are wrong, the request is refused before that, and `faults` also
+lists the faults of the body (`requests.py`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Rules = Callable[[Mapping[str, Any]], list[Fault]]
 
 
 class JsonBody(Generic[T]):
-    """JSON of one kind. `rules`, given what runs, are those of the use case for the values of the fields."""
+    """JSON of one kind. `rules`, given the running service, returns the use case's rules for the field values."""
 
     def __init__(self, kind: type[T], error: type[InvalidInput], rules: Callable[[Any], Rules]) -> None:
         self.error = error
@@ -32,8 +32,8 @@ class JsonBody(Generic[T]):
         self._rules = rules
 
     async def read(self, request: AnyRequest) -> T:
-        """The body of a request. Raises BodyRefused, or the error that names every wrong field where some field has a
-        wrong shape; what is decoded the use case checks."""
+        """The body of a request. Raises BodyRefused, or the error that names every wrong field if a field has a wrong
+        shape; the use case checks decoded values."""
         media_type(request.scope, JSON_TYPES)
         body = await read_body(request.scope, request.receive, limits_of(request).event_bytes)
         return decode(body, self._kind, self.error, rules=self._rules(request.app.state.running))
@@ -64,7 +64,7 @@ class OtherBody:
 
 
 async def _faults_of(read: Callable[[], Awaitable[object]]) -> list[Fault]:
-    """What keeps a body from being read by `read`."""
+    """The faults that keep `read` from reading a body."""
     try:
         await read()
     except InvalidInput as error:

@@ -1,4 +1,4 @@
-"""Answers in the language of those who ask: the texts of badges, by `Accept-Language`."""
+"""Answers in the caller's language: the texts of badges, by `Accept-Language`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ T = TypeVar("T", bound=Struct)
 
 
 def language_asked(scope: HTTPScope, service: Service) -> str | None:
-    """The language in which the rulebook's texts are wanted; None for its own."""
-    # Most rulebooks speak one language: then nothing is looked at.
+    """The requested language for the rulebook's texts; None for its own."""
+    # Most rulebooks have one language: then nothing is read.
     if not service.rulebook.languages:
         return None
     return language_for(service.rulebook, header(scope, b"accept-language", ""))
 
 
 def in_language(scope: HTTPScope, service: Service, answer: T) -> T:
-    """`answer` with the texts of its badges in the language that the request asks for."""
+    """`answer` with the texts of its badges in the language that the request prefers."""
     return translated(answer, service.rulebook, language_asked(scope, service))

@@ -1,7 +1,7 @@
-"""Parameters of a query that are each right and make no sense together: what a route declares in `together=...`.
+"""Query parameters that are each valid but make no sense together: the rules that a route declares in `together=...`.
 
-A rule gets the parameters that are right by themselves, as they were sent, and returns a fault for each that does not
-go with the others. A combination that no rule refuses has a meaning; `test_parameter_combinations.py` lists them all.
+A rule gets the parameters that are valid by themselves, as they were sent, and returns a fault for each that does not
+fit the others. A combination that no rule refuses has a meaning; `test_parameter_combinations.py` lists them all.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ def excludes(name: str, *others: str) -> CombinationRule:
 
 
 def envelope_of_json(given: Mapping[str, str]) -> list[Fault]:
-    """An envelope is one of JSON."""
+    """Only JSON can have an envelope."""
     if given.get("envelope") != "data" or given.get("format", "json") == "json":
         return []
     return [("envelope", f"Only JSON comes in an envelope; leave it out with format={given['format']}.")]
 
 
 def lang_of_pdf(given: Mapping[str, str]) -> list[Fault]:
-    """A language is named for a PDF alone."""
+    """Only a PDF can have a language."""
     if "lang" not in given or given.get("format") == "pdf":
         return []
     return [("lang", "Is the language of a PDF; for JSON send the header Accept-Language, or add format=pdf.")]
 
 
 def top_by_total(given: Mapping[str, str]) -> list[Fault]:
-    """By total only the top of a board can be asked for."""
+    """Only the top of a board can be ordered by total."""
     found = [f"'{name}'" for name in ("cursor", "around", "users") if name in given]
     if given.get("sort") != "total" or not found:
         return []
@@ -51,21 +51,21 @@ def top_by_total(given: Mapping[str, str]) -> list[Fault]:
 
 
 def period_of_timeframe(given: Mapping[str, str]) -> list[Fault]:
-    """A period that is named is one of the timeframe that is named."""
+    """A given period must belong to the given timeframe."""
     if "timeframe" not in given or "period" not in given:
         return []
     return faults_of(partial(check_period, Timeframe(given["timeframe"]), given["period"]))
 
 
 def days_in_order(given: Mapping[str, str]) -> list[Fault]:
-    """A range of days begins before it ends, and is not too long."""
+    """A range of days must begin before it ends, and must not be too long."""
     if "from" not in given or "to" not in given:
         return []
     return faults_of(partial(check_days, parse_day(given["from"], "from"), parse_day(given["to"], "to")))
 
 
 def what_is_awarded(given: Mapping[str, str]) -> list[Fault]:
-    """Of a publication only what it awards can be told, and `repoint` awards what learners meet after it."""
+    """`notify` needs a publication that awards something, and `repoint` needs a backfill."""
     is_backfill, is_repoint = (given.get(name, "").lower() in _YES for name in ("backfill", "repoint"))
     if is_repoint and "backfill" in given and not is_backfill:
         return [("backfill", "Cannot be false with repoint=true, which awards what learners then meet; leave it out.")]

@@ -1,7 +1,7 @@
-"""From errors to answers: one table, one shape (RFC 9457, plus what existing clients read).
+"""Turns errors into answers: one table, one shape (RFC 9457, plus the fields that existing clients read).
 
-No answer carries a stack trace, a query, a driver's message or a path: what was not raised on purpose becomes
-a bare 500, and its cause goes to the log.
+No answer carries a stack trace, a query, a driver's message or a path: an unexpected error becomes a bare 500, and its
+cause goes to the log.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ logger = structlog.get_logger("laurels.http")
 
 
 class FieldError(Struct, frozen=True):
-    """One wrong field, by its name on the wire, dotted for nested ones."""
+    """One wrong field, by its name on the wire, dotted for nested fields."""
 
     field: str
     message: str
@@ -143,7 +143,7 @@ STORE_DETAILS: dict[str, str] = {
     "store-contended": "Other writers kept recording for this user at the same moment. Send it again in a moment.",
     "store-incompatible": "The database cannot be used by this server; the server's log has the cause.",
 }
-"""What callers read of a store's errors, whose own texts are for the operator and may name files and hosts."""
+"""The texts of store errors for callers; the errors' own texts are for the operator and may name files and hosts."""
 
 
 _failures = Sample(REFUSALS_LOGGED)
@@ -181,7 +181,7 @@ def problem(
 
 
 def plain_refusal(status: int, detail: str) -> bytes:
-    """A whole answer that refuses, for what is no request yet; the connection closes after it."""
+    """A whole answer to something that is not a request yet; the connection closes after it."""
     phrase = HTTPStatus(status).phrase
     code = phrase.lower().replace(" ", "-")
     answer = problem(status=status, code=code, title=phrase, detail=detail)
@@ -197,22 +197,22 @@ def plain_refusal(status: int, detail: str) -> bytes:
 
 
 def sentence(error: LaurelsError) -> str:
-    """What an error says to the caller; nothing where its text is for the log alone."""
+    """The text of an error for the caller; empty if its text is for the log alone."""
     if isinstance(error, StoreError):
         return STORE_DETAILS[error.code]
     return str(error) if STATUS[type(error)] < HTTPStatus.INTERNAL_SERVER_ERROR else ""
 
 
 def on_laurels_error(request: Request[Any, Any, Any], error: LaurelsError) -> Response[bytes]:
-    """The answer to an error that was raised on purpose."""
+    """The answer to an expected error."""
     status = STATUS[type(error)]
     detail = sentence(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        # A store's error without a cause was refused without asking the database, and the log told when that began.
-        # A fault was logged with its traceback where it happened.
+        # A store's error without a cause was raised without a query, and the outage was logged when it began. A fault
+        # was logged with its traceback where it happened.
         is_logged = isinstance(error, InternalFault) or (isinstance(error, StoreError) and error.__cause__ is None)
         cause = None if is_logged else error
-        # All who wait for a store that is away fail at once, and each with a traceback.
+        # All requests that wait for a store that is away fail at once, each with a traceback.
         _log(_failures, "request failed", request, code=error.code, exc_info=cause)
         if not is_logged:
             _note(request, error)
@@ -230,7 +230,7 @@ def on_laurels_error(request: Request[Any, Any, Any], error: LaurelsError) -> Re
 
 
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """The answer to what the framework refuses: no such route, wrong method, a query that does not convert."""
+    """The answer to the framework's refusals: no such route, wrong method, a query that does not convert."""
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         found: list[Any] = error.extra
         errors = [FieldError(str(item.get("key", "")), plain(str(item["message"]))) for item in found]
@@ -251,7 +251,7 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
 
 
 def not_found(response: Response[Any]) -> Response[Any]:
-    """In place of a 404 that the framework answers with a page of its own."""
+    """Replaces a 404 that the framework answers with a page of its own."""
     if response.status_code != HTTPStatus.NOT_FOUND:
         return response
     title = HTTPStatus.NOT_FOUND.phrase
@@ -259,14 +259,14 @@ def not_found(response: Response[Any]) -> Response[Any]:
 
 
 def _log(sample: Sample, event: str, request: Request[Any, Any, Any], **more: Any) -> None:
-    """Write a line where there are not too many of them."""
+    """Write a log line unless there are too many of them."""
     if (unlogged := sample.take()) is not None:
         logger.error(event, route=_route(request), **more, **({"unlogged": unlogged} if unlogged else {}))
 
 
 def _note(request: Request[Any, Any, Any], error: Exception) -> None:
-    """Have operators see it on their page."""
-    # A layer around the routes fails before the framework says whose request it is.
+    """Show it to operators on their page."""
+    # A layer around the routes fails before the framework has identified the request.
     scope: Any = request.scope
     app = scope.get("litestar_app")
     running = None if app is None else app.state.get("running")
@@ -275,7 +275,7 @@ def _note(request: Request[Any, Any, Any], error: Exception) -> None:
 
 
 def on_fault(request: Request[Any, Any, Any], error: Exception, *, logged: Sample = _faults) -> Response[bytes]:
-    """The answer to a fault of ours: what happened is for the log alone, where `logged` lets it through."""
+    """The answer to a fault of ours: the details go only to the log, if `logged` lets it through."""
     if not isinstance(error, LaurelsError):
         _log(logged, "unexpected fault", request, exc_info=error)
         _note(request, error)

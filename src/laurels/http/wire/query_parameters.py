@@ -1,8 +1,8 @@
-"""The query of a request, held against what its route takes: every wrong parameter at once, each by its name.
+"""Checks the query of a request against its route: reports every wrong parameter at once, each by its name.
 
-A parameter of one name takes values of one form at every address that has it. Which of them go together the route says
-(`together`). What depends on what is stored (a cursor of another board, a language without boards) is left to the use
-case.
+A parameter name takes values of the same form at every address. The route says which parameters go together
+(`together`). Checks that depend on stored data (a cursor of another board, a language without boards) are left to the
+use case.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from laurels.http.wire.bodies import user_ids_in
 from laurels.shapes import Fault, choices, faults_of, plain, unknown_name
 
 MAX_PARAMETERS = 50
-# What else a value must be, of the parameters that are text for the framework; each raises InvalidQuery.
+# Further checks for parameters that the framework treats as text; each raises InvalidQuery.
 _FORMS: dict[str, Callable[[str], object]] = {
     "cursor": check_cursor,
     "period": parse_period,
@@ -38,10 +38,10 @@ _FORMS: dict[str, Callable[[str], object]] = {
 def query_faults(
     query: bytes, parameters: Mapping[str, Parameter], together: Sequence[CombinationRule] = ()
 ) -> list[Fault]:
-    """Everything that is wrong with a query: names that are not known or stand there twice, values that are not taken,
-    and values that do not go together.
+    """Everything that is wrong with a query: names that are unknown or repeated, values that are not accepted, and
+    values that do not go together.
 
-    A name that is not known is refused: a typo must not lose what was asked for.
+    An unknown name is refused: a typo must not silently drop a parameter.
     """
     try:
         given = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
@@ -82,5 +82,5 @@ def _check_value(name: str, value: str, parameter: Parameter) -> None:
 
 
 def _is_instant(kind: Any) -> bool:
-    """Whether it is a date with time. Such a one is text: without strictness a number would be seconds since 1970."""
+    """Whether it is a date with time. Such a value is text: without strictness a number would be seconds since 1970."""
     return kind is datetime or datetime in get_args(kind)

@@ -1,4 +1,7 @@
-"""A request as a whole: what is wrong with its path, its query and its body, in one refusal."""
+"""A request as a whole: the faults of its path, its query and its body, in one refusal.
+
+A caller can then correct all mistakes at once.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from laurels.http.wire.bodies import text_of_path
 from laurels.http.wire.query_parameters import query_faults
 from laurels.shapes import Fault, faults_of
 
-# What stands in a path, by name; each raises InvalidQuery. Whether there is such a badge is for the use case.
+# The values in a path, by name; each check raises InvalidQuery. The use case checks whether such a badge exists.
 _PARTS: dict[str, Callable[[str], object]] = {
     "userId": lambda text: check_id(text, "userId", InvalidQuery),
     "eventId": lambda text: check_id(text, "eventId", InvalidQuery),
@@ -27,10 +30,10 @@ _PARTS: dict[str, Callable[[str], object]] = {
 
 
 async def takes_request(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """The framework's guard, after the one that asks who may call: refuse what the route does not take.
+    """The framework's guard, after the access guard: refuse requests that do not fit the route.
 
-    A body is looked at here only where something else is wrong. A path by itself is left to the handler: under an id
-    that cannot be nothing is found.
+    The body is read here only if something else is wrong. A wrong path alone is left to the handler: it finds nothing
+    under an impossible id.
     """
     scope: Any = connection.scope
     address, route = address_of(scope), route_of(scope)

@@ -1,4 +1,4 @@
-"""Answers and bodies that exist on the wire only; the others are the views of the application."""
+"""Answers and bodies that exist only on the wire; the others are the views of the application."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from laurels.http.wire.problems import FieldError
 
 
 class PlannedPause(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Days on which nothing is expected of the learner, both included."""
+    """Days on which the learner need not be active, both included."""
 
     from_day: date = field(name="from")
     until: date
@@ -46,7 +46,7 @@ class GoalTargets(Struct, frozen=True, rename="camel", forbid_unknown_fields=Tru
 
 
 class ProfileChange(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
-    """Fields of a profile to set. What is left out stays; null clears a name or a photo."""
+    """Fields of a profile to set. Fields that are left out stay; null clears a name or a photo."""
 
     display_name: str | UnsetType | None = UNSET
     photo_url: str | UnsetType | None = field(default=UNSET, name="photoURL")
@@ -80,7 +80,7 @@ class HistoryAnswer(Document, frozen=True, kw_only=True):
 
 
 class EventAnswer(Document, frozen=True, kw_only=True, rename="camel"):
-    """What became of an event. `new_badges` are those that it brought, `reason` says why it was retracted or set
+    """The state of an event. `new_badges` are the badges that it brought; `reason` says why it was retracted or set
     aside."""
 
     status: EventStatus
@@ -96,7 +96,7 @@ class UserDeletion(Document, frozen=True, kw_only=True):
 
 
 class PersonalData(Document, frozen=True, kw_only=True):
-    """Everything that is held of a learner. `profile`, `progress` and `card` are null where nothing is recorded yet.
+    """All data of a learner. `profile`, `progress` and `card` are null if nothing is recorded yet.
 
     `standings` are their lines on the boards, `waiting` and `set_aside` events that are not in the ledger, `entries`
     the ledger's, in order: `seq`, `eventId`, `recordedAt` and the `body`.
@@ -130,11 +130,11 @@ BatchStatus = Literal["recorded", "replayed", "queued", "conflict", "invalid"]
 
 
 class BatchResult(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What became of one event of a batch: its points (and what took or added some of them), or what was wrong with it.
+    """The result of one event of a batch: its points (and why they were reduced or increased), or its fault.
 
-    `line` is the number of its line, or of its place in the list, from 1. Only where outcomes were asked for in full,
-    an event that was taken has `timestamp`, `new_badges` and `progress`, and one that was not has the `code` and the
-    wrong fields (`errors`) of the refusal that it would get alone.
+    `line` is the number of its line, or of its place in the list, from 1. If full outcomes were requested, an accepted
+    event also has `timestamp`, `new_badges` and `progress`. A rejected one has the `code` and the wrong fields
+    (`errors`) of the refusal that it would get alone.
     """
 
     status: BatchStatus
@@ -155,7 +155,7 @@ class BatchResult(Struct, frozen=True, rename="camel", omit_defaults=True):
 class BatchAnswer(Document, frozen=True, kw_only=True):
     """One result for each event of a batch, in its order, and how many were recorded, replayed and rejected.
 
-    `queued` is there when some were: the database is away, and they wait on the server's disk.
+    `queued` is set if some were queued: the database is away, and they wait on the server's disk.
     """
 
     results: list[BatchResult]
@@ -172,10 +172,10 @@ class Live(Struct, frozen=True):
 
 
 class SpoolState(Struct, frozen=True, rename="camel"):
-    """Events that wait on this machine's disk for the database, and what went through there.
+    """Events that wait on this machine's disk for the database, and totals.
 
-    `waiting`, `set_aside` and `bytes` (of `limit_bytes` at the most) are of now, `queued` and `drained` only grow.
-    `oldest_seconds` is how long the first has waited.
+    `waiting`, `set_aside` and `bytes` (at most `limit_bytes`) are present values; `queued` and `drained` only grow.
+    `oldest_seconds` is how long the first event has waited.
     """
 
     waiting: int
@@ -188,9 +188,9 @@ class SpoolState(Struct, frozen=True, rename="camel"):
 
 
 class Ready(Struct, frozen=True):
-    """Whether the process can do its work, and each thing that it needs for that. `degraded`: the database is away,
-    and events are taken all the same, or boards are far `behind`, or `tasks` in the background are `failing`.
-    `stopping`: the process is about to end. The spool is told of where there is one."""
+    """Whether the process can do its work, with each check. `degraded`: the database is away but events are accepted,
+    or boards are far `behind`, or `tasks` in the background are `failing`. `stopping`: the process is about to end. The
+    spool is included if there is one."""
 
     status: Literal["ok", "degraded", "unavailable", "stopping"]
     checks: dict[str, SpoolCheck | Literal["behind", "failing", "dead", "unreadable"]]
@@ -198,7 +198,7 @@ class Ready(Struct, frozen=True):
 
 
 class WebhookRequest(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """A webhook to be made: where messages go, and of what types; all where none is named."""
+    """A webhook to be made: its address and its message types; all types if none are given."""
 
     url: str
     types: list[str] = []
@@ -227,8 +227,8 @@ class WebhookSecret(Document, frozen=True, kw_only=True):
 
 
 class DeliveryView(Struct, frozen=True, rename="camel"):
-    """A message and what became of it. `status` is that of the last answer, `error` why it did not count; `nextAt` is
-    when it is tried again."""
+    """A message and its result. `status` is that of the last response, `error` why it did not count; `nextAt` is the
+    time of the next attempt."""
 
     id: str
     type: str
@@ -242,12 +242,12 @@ class DeliveryView(Struct, frozen=True, rename="camel"):
 
 
 class WebhookDeliveries(Document, frozen=True, kw_only=True):
-    """What became of messages, the last attempt first."""
+    """A webhook's messages and their results, the last attempt first."""
 
     deliveries: list[DeliveryView]
 
 
 class WebhookReplay(Document, frozen=True, kw_only=True):
-    """How many messages are sent once more."""
+    """The number of messages that are sent again."""
 
     replayed: int

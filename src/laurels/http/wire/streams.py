@@ -1,7 +1,7 @@
-"""Server-sent events on the wire: how many may be open, how a feed is framed, and how a stream ends.
+"""Server-sent events on the wire: how many streams may be open, how a feed is framed, and how a stream ends.
 
-Written on the raw ASGI messages. The server's own buffer of a connection (64 KiB) is all that is kept for a client:
-a piece is only made when the one before has been taken over by it.
+It writes raw ASGI messages. The server's own buffer of a connection (64 KiB) is all that is held for a client: a piece
+is only made once the buffer has taken the one before.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from laurels.http.wire.refusal import Refusal
 from laurels.plurals import counted
 
 MEDIA_TYPE = "text/event-stream"
-# Heartbeats that a client may leave lying before it is let go.
+# Heartbeats that a client may leave unread before it is disconnected.
 PATIENCE = 4
-# Seconds that a client has for the end of its stream when the server stops.
+# Seconds that a client has to read the end of its stream when the server stops.
 _LAST = 1.0
 _RETRY_AFTER_SECONDS = 10
 
 _HEADERS = [
     (b"content-type", MEDIA_TYPE.encode()),
     (b"cache-control", b"no-store"),
-    # Proxies that gather answers before they pass them on must not.
+    # Tells proxies not to buffer the answer.
     (b"x-accel-buffering", b"no"),
 ]
 _HEARTBEAT = b":\n\n"
@@ -49,7 +49,7 @@ class StreamRefused(Refusal):
 
 class StreamLimits(Struct, frozen=True):
     """`in_all` and `per_address`: how many streams may be open in this process. `heartbeat`: seconds between two
-    signs of life on a silent one."""
+    heartbeats on a silent stream."""
 
     in_all: int = 2_000
     per_address: int = 100
@@ -57,7 +57,7 @@ class StreamLimits(Struct, frozen=True):
 
 
 class Streams:
-    """The streams that are open in this process."""
+    """The open streams of this process."""
 
     def __init__(self, limits: StreamLimits) -> None:
         self.limits = limits
@@ -65,7 +65,7 @@ class Streams:
         self.refused = 0
 
     def enter(self, scope: HTTPScope) -> Callable[[], None]:
-        """Count a stream of the client of `scope` in; the result counts it out again. Raises StreamRefused."""
+        """Count a stream of the client of `scope`; call the result to end the count. Raises StreamRefused."""
         client = scope["client"]
         address = "" if client is None else client_of(client[0])
         if self._by_address[address] >= self.limits.per_address:
@@ -87,7 +87,7 @@ class Streams:
 
     @property
     def open(self) -> int:
-        """How many are open."""
+        """The number of open streams."""
         return self._by_address.total()
 
     def _forget(self, address: str) -> None:
@@ -96,7 +96,7 @@ class Streams:
 
     @contextmanager
     def entering(self, scope: HTTPScope) -> Generator[Callable[[], None]]:
-        """`enter`, undone where the block fails."""
+        """`enter`, undone if the block fails."""
         leave = self.enter(scope)
         try:
             yield leave
@@ -106,8 +106,8 @@ class Streams:
 
 
 class EventStream(Response[bytes]):
-    """Sends what `feed` gives until its end, the client's, the server's or that of the caller's right. Then `leave`
-    is called."""
+    """Sends the messages of `feed` until it ends, the client leaves, the server stops or the caller loses the right.
+    Then `leave` is called."""
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ class EventStream(Response[bytes]):
         vanishing = asyncio.create_task(_close_when_gone(feed, receive), name="laurels-stream-client")
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            # Spread, so that the clients of a server that was restarted do not all come at the same moment.
+            # Spread out, so that clients do not all reconnect at the same moment after a restart.
             piece = b"retry: %d\n\n" % randint(1_000, 3_000)  # noqa: S311  no secret depends on it
             while not vanishing.done():
                 await self._give(piece, send)
@@ -149,7 +149,7 @@ class EventStream(Response[bytes]):
                         await asyncio.sleep(_LAST / 20)
         except TimeoutError:
             _abort(receive)
-            # The server would take an answer without an end for a fault, before it knows that nobody is there.
+            # The server would treat an answer without an end as a fault until it learns that the client is gone.
             await asyncio.wait({vanishing}, timeout=_LAST)
         finally:
             feed.close()
@@ -159,10 +159,10 @@ class EventStream(Response[bytes]):
                 await vanishing
 
     async def _give(self, piece: bytes, send: Send) -> None:
-        """Send a piece. Raises TimeoutError where the client takes nothing for too long, or at the end of the feed."""
+        """Send a piece. Raises TimeoutError if the client reads nothing for too long, or at the end of the feed."""
         sending = asyncio.ensure_future(send({"type": "http.response.body", "body": piece, "more_body": True}))
         try:
-            # Mostly at once: the connection's buffer has room.
+            # Usually immediate: the connection's buffer has room.
             await asyncio.sleep(0)
             until = asyncio.get_running_loop().time() + PATIENCE * self._heartbeat
             while not sending.done():
@@ -188,19 +188,18 @@ def _frame(message: Message) -> bytes:
 
 
 def _is_unsent(receive: Receive) -> bool:
-    """Whether something still lies in the buffer of the connection."""
+    """Whether the buffer of the connection still holds data."""
     size = getattr(_connection_of(receive), "get_write_buffer_size", None)
     return size is not None and size() > 0
 
 
 def _abort(receive: Receive) -> None:
-    """Cut the connection of a client that takes nothing: a server that closes in order would first wait until what is
-    in the buffer was taken."""
+    """Cut the connection of a client that reads nothing: an orderly close would first wait for the buffer to empty."""
     abort = getattr(_connection_of(receive), "abort", None)
     if abort is not None:
         abort()
 
 
 def _connection_of(receive: Receive) -> Any:
-    """The transport below, which ASGI does not show: uvicorn's side of `receive` has it. None on other servers."""
+    """The transport below, which ASGI does not expose: uvicorn's `receive` has it. None on other servers."""
     return getattr(getattr(receive, "__self__", None), "transport", None)

@@ -1,7 +1,7 @@
-"""Who gets entries, as told by a change stream on the ledger, or by asking where the server has none.
+"""Reports users with new entries: from a change stream on the ledger, or by polling if the server has none.
 
-A server that stands alone keeps no log from which a stream could be made. There whoever watches is told five
-times a second that somebody may have written, and looks for those whom they care for.
+A standalone server keeps no log from which it could make a stream. There the watcher reports five times a second that
+somebody may have written, and followers read the ledger for their users.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from laurels.storage.mongodb.connection import Database, Document, Session
 
-# Seconds between two looks where there is no stream.
+# Seconds between two polls without a stream.
 INTERVAL = 0.2
-# Milliseconds that the server waits for a change before it says that there is none. Closing waits for that.
+# Milliseconds that the server waits for a change before it answers that there is none. Closing waits for that.
 _LONGEST_WAIT = 500
-# Changes that are told of together.
+# Changes that are reported together.
 _BATCH = 1_000
 
 _NO_REPLICA_SET = 40_573
@@ -38,7 +38,7 @@ async def watch(database: Database, session: Session) -> AsyncGenerator[Mapping[
         stream = await session.run(lambda: _open(database))
     except _NoStream:
         while True:
-            # An error of the session is one of the watch: it is how a closed store is noticed.
+            # An error of the session ends the watch: this is how it notices a closed store.
             await session.run(_nothing)
             yield None
             await asyncio.sleep(INTERVAL)
@@ -68,7 +68,7 @@ async def _open(database: Database) -> _Stream:
 
 
 async def _next(stream: _Stream) -> dict[str, int]:
-    """Whom the next changes are about; nobody, if there is none for a while."""
+    """The users of the next changes; empty if there are none for a while."""
     reached: dict[str, int] = {}
     change: Any = await stream.try_next()
     while change is not None:
@@ -81,8 +81,8 @@ async def _next(stream: _Stream) -> dict[str, int]:
 
 
 def _has_more(stream: _Stream) -> bool:
-    """Whether a change has come with the last answer of the server already. The driver offers no way to ask: where it
-    should rename what is looked at here, changes are told of one by one."""
+    """Whether the server's last answer contains another change already. The driver has no public method for it: if it
+    renames the attributes read here, changes are reported one by one."""
     cursor: Any = getattr(stream, "_cursor", None)
     return bool(getattr(cursor, "_data", None))
 

@@ -1,7 +1,7 @@
-"""The client, and running operations on it so that nothing of the driver gets out: no error, no cancellation.
+"""The client, and a session that runs operations so that nothing of the driver escapes: no error, no cancellation.
 
-Everything is read from the primary with read concern `majority` and written with `w: majority`: what was answered
-once stays true after a failover. On a server that stands alone both mean the server itself.
+Everything is read from the primary with read concern `majority` and written with `w: majority`: an answer stays true
+after a failover. On a standalone server both mean the server itself.
 """
 
 from __future__ import annotations
@@ -48,19 +48,19 @@ Database = AsyncDatabase[Document]
 TIMEOUT_MS = 20_000
 # Beyond this the mark of the projections could overtake an insertion; see `watermark.MARGIN`.
 LONGEST_TIMEOUT = 30.0
-# Seconds for what somebody waits for who wants to know whether the database is there.
+# Seconds for calls that check whether the database is available.
 PATIENCE = 5.0
 # The wire version of MongoDB 6.0, the oldest server that is tested.
 OLDEST_WIRE_VERSION = 17
 
 DUPLICATE_KEY = 11_000
 
-# Instants come back as the milliseconds that they are, whatever their year.
+# Instants are decoded as milliseconds, so that any year is possible.
 _CODEC: CodecOptions[Document] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 
 
 async def connect(url: str) -> Client:
-    """A client for the running event loop, and for no other. Asks no server. Raises SettingsError."""
+    """A client for the running event loop, and for no other. Contacts no server. Raises SettingsError."""
     client: Client | None = None
     try:
         given = {name.lower() for name, _ in parse_qsl(urlsplit(url).query)}
@@ -88,7 +88,7 @@ async def connect(url: str) -> Client:
 
 
 def database_of(client: Client) -> Database:
-    """The database that the URL named, with concerns that no option of the URL can weaken."""
+    """The database in the URL, with concerns that no option of the URL can weaken."""
     return client.get_default_database(
         codec_options=_CODEC,
         read_preference=ReadPreference.PRIMARY,
@@ -98,7 +98,7 @@ def database_of(client: Client) -> Database:
 
 
 def translate(error: Exception) -> StoreError:
-    """The error of the port for one of the driver's, without its text: that may quote data, hosts or users."""
+    """The port's error for a driver's error, without its text, which may quote data, hosts or users."""
     match error:
         case BSONError() | msgspec.MsgspecError():
             return StoreIncompatible(
@@ -130,17 +130,17 @@ def translate(error: Exception) -> StoreError:
 
 
 EACH_OPERATION = float("inf")
-"""As long as it takes, if only each operation by itself keeps the limit of the session."""
+"""No limit for the whole, but the session's limit for each operation."""
 
 LONG = 3_600.0
-"""Seconds for what goes through whole collections."""
+"""Seconds for operations that read whole collections."""
 
 
 class Session:
-    """Runs operations to their end, whoever stops waiting for them: the driver closes a connection whose operation
-    is cancelled, and a write that is cut off leaves nobody who knows whether it stands.
+    """Runs operations to their end, even if their callers stop waiting. The driver closes a connection whose operation
+    is cancelled, and nobody would know whether an interrupted write was done.
 
-    `limit`: seconds for the whole of a call, however many operations it takes; None for no limit.
+    `limit`: seconds for the whole of a call, whatever the number of its operations; None for no limit.
     """
 
     def __init__(self, limit: float | None) -> None:
@@ -149,7 +149,7 @@ class Session:
         self._closed = False
 
     async def run(self, work: Callable[[], Awaitable[T]], *, within: float | None = None) -> T:
-        """The result of `work`, in at most `within` seconds, else those of the session as a whole.
+        """The result of `work`, in at most `within` seconds; default: the limit of the session.
 
         Raises StoreError for the driver's errors.
         """
@@ -163,11 +163,11 @@ class Session:
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled():
-            # Seen, even if nobody waits for it any more.
+            # Retrieved, even if nobody waits for it any more.
             task.exception()
 
     async def close(self) -> bool:
-        """Finish what was asked for and refuse the rest; whether this was the first call."""
+        """Finish pending operations and refuse new ones. Returns whether this was the first call."""
         was_open, self._closed = not self._closed, True
         while self._running:
             await asyncio.wait(self._running)
@@ -210,8 +210,8 @@ def operation(
 
 
 def duplicates(error: BulkWriteError) -> list[int]:
-    """Positions of the writes of an unordered batch that a unique index refused. Raises StoreUnavailable where
-    anything else went wrong: then it is not known what stands."""
+    """Positions of the writes of an unordered batch that a unique index refused. Raises StoreUnavailable on any other
+    error: then it is not known what was written."""
     details = error.details or {}
     failed: list[Document] = details.get("writeErrors", [])
     if details.get("writeConcernErrors") or any(failure["code"] != DUPLICATE_KEY for failure in failed):

@@ -1,4 +1,7 @@
-"""Looks at a MongoDB deployment, without changing anything."""
+"""Checks a MongoDB deployment, without changing anything.
+
+It must also describe a database that cannot be opened, so it does not use the store.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,16 @@ from laurels.plurals import counted
 from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, PATIENCE, Client, connect, database_of, translate
 from laurels.storage.mongodb.schema import MIGRATIONS
 
-# Seconds that the clocks of this machine and of the server may differ, until somebody should look, and until events
-# are dated wrongly enough to be refused.
+# Seconds by which the clocks of this machine and the server may differ. Beyond the first somebody should look; beyond
+# the second events are dated so wrongly that they are refused.
 SKEWED = 1.0
 WRONG = 60.0
 
 
 async def inspect(url: str, *, while_away: str | None = None) -> list[Check]:
-    """What is found of the database that the URL names. A `fail` of `store` or `schema` says that it cannot be opened;
-    a `warn` that opening would bring it up to date, or that it is away and a server starts all the same: `while_away`
-    says what that one does then. Raises SettingsError."""
+    """The checks of the database in the URL. A `fail` of `store` or `schema` means that it cannot be opened. A `warn`
+    means that opening would upgrade it, or that it is away but a server can still start: `while_away` describes the
+    behaviour of that server. Raises SettingsError."""
     client = await connect(url)
     try:
         with pymongo.timeout(_patience(client)):
@@ -46,7 +49,7 @@ async def inspect(url: str, *, while_away: str | None = None) -> list[Check]:
 
 
 async def exists(url: str) -> bool:
-    """Whether the database that the URL names is one of Laurels. Raises SettingsError or StoreError."""
+    """Whether the database in the URL belongs to Laurels. Raises SettingsError or StoreError."""
     client = await connect(url)
     try:
         with pymongo.timeout(_patience(client)):
@@ -58,7 +61,7 @@ async def exists(url: str) -> bool:
 
 
 def _patience(client: Client) -> float:
-    """Seconds to wait: less than usual where the URL says so."""
+    """Seconds to wait: less than usual if the URL says so."""
     return min(client.options.timeout or PATIENCE, PATIENCE)
 
 

@@ -1,8 +1,8 @@
-"""Between the domain's values and the documents of the database.
+"""Converts between the domain's values and the documents of the database.
 
-A document has two readers. People get fields with plain values and dates; Laurels gets the exact body as one JSON text,
-or the exact state as bytes: metadata may hold keys with dots and dollars and integers beyond 64 bits, which BSON takes
-badly or not at all. Only fields of the first kind that are the exact value themselves are read back.
+A document has two kinds of readers. People get fields with plain values and dates. Laurels gets the exact body as one
+JSON text, or the exact state as bytes. Metadata may hold keys with dots and dollars and integers beyond 64 bits, which
+BSON supports badly or not at all. Laurels reads only those plain fields that are exact values themselves.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from laurels.storage.packing import pack, unpack
 _encode = msgspec.json.Encoder().encode
 _decode_body = msgspec.json.Decoder(EntryBody).decode
 
-# The server puts its own time and a counter in the place of a zero timestamp that it is given to insert.
+# When a zero timestamp is inserted, the server replaces it by its own time and a counter.
 _SERVER_FILLS_THIS = Timestamp(0, 0)
 LARGEST_INTEGER = 2**63 - 1
-# A document holds 16 MiB, of which this may be a user's state. One that grew beyond is not kept: refused by the server
-# it would hold up the projections of everybody.
+# A document holds 16 MiB; a user's state may take this much of it. A larger state is not stored: the server would
+# refuse it, and that would block the projections of all users.
 STATE_BYTES = 15 * 1024 * 1024
 
 
 def bundle_of(entries: Sequence[Entry]) -> Document:
-    """The document that holds consecutive entries of one user, written in one batch."""
+    """The document of consecutive entries of one user, written in one batch."""
     first = entries[0]
     bundle: Document = {
         "userId": first.user_id,
@@ -45,7 +45,7 @@ def bundle_of(entries: Sequence[Entry]) -> Document:
     }
     event_ids = [entry.event_id for entry in entries if entry.event_id is not None]
     if event_ids:
-        # Left out where there are none: the index on them passes over such documents.
+        # Left out if there are none: the index on them skips such documents.
         bundle["eventIds"] = event_ids
     return bundle
 
@@ -72,8 +72,8 @@ def entry_of(bundle: Document, line: Document) -> Entry:
 
 
 def user_of(progress: Progress, card: Card) -> Document:
-    """The fields of a user's document that a projection sets: the card to be read, the state to go on from (empty where
-    there is too much of it: who reads it then goes through the ledger)."""
+    """The fields of a user's document that a projection sets: the readable card, and the state (empty if it is too
+    large: readers then fold the whole ledger)."""
     state = pack(progress)
     return {
         "totalPoints": card.total_points,
@@ -93,17 +93,17 @@ def user_of(progress: Progress, card: Card) -> Document:
 
 
 def progress_of(user: Document) -> Progress:
-    """The progress kept in a user's document. Raises MsgspecError where it cannot be read."""
+    """The progress in a user's document. Raises MsgspecError if it cannot be read."""
     state = user["state"]
-    # What an older version wrote is text.
+    # Older versions wrote text.
     progress = unpack(state if isinstance(state, bytes) else state.encode(), user["userId"], user["version"])
-    # It is the document's own field that says from where on readers fold.
+    # Readers continue from the document's own field.
     progress.seq = user["seq"]
     return progress
 
 
 def card_of(user: Document) -> Card:
-    """What boards show of the user."""
+    """The user as boards show them."""
     at, earned = user["lastActiveAt"], user.get("earnedAt", {})
     return Card(
         user_id=user["userId"],
@@ -115,7 +115,7 @@ def card_of(user: Document) -> Card:
         photo_url=user["photoURL"],
         alias=user.get("alias"),
         pseudonym=user.get("pseudonym"),
-        # One that was written by an older version is counted nowhere yet.
+        # A card written by an older version is not counted yet.
         is_counted=bool(user.get("held")),
         eligible=[badge_counted(name) for name in user.get("held", ()) if name.startswith(ELIGIBLE)],
         # In the order of the badges, which is not always that of the fields.
@@ -146,12 +146,12 @@ def standing_of(user_id: str, line: Document) -> Standing:
 
 
 def bounded(number: int) -> int:
-    """`number`, or the nearest that BSON can hold: no line of a board lies beyond it."""
+    """`number`, or the nearest that BSON can hold: no line of a board is beyond it."""
     return max(-LARGEST_INTEGER, min(number, LARGEST_INTEGER))
 
 
 def field_name(board: str) -> str:
-    """A board's name as the name of a field, which dots and dollars would not be."""
+    """A board's name in the form of a field name, which cannot hold dots and dollars."""
     return board.translate(_FIELD_NAMES) or "%"
 
 
@@ -164,6 +164,6 @@ def board_name(field: str) -> str:
     return field
 
 
-# The sign that escapes comes last when reading back, so that what it escaped is not read twice.
+# The escape character itself comes last when reading back, so that nothing is unescaped twice.
 _ESCAPES: tuple[tuple[str, str], ...] = ((".", "%2E"), ("$", "%24"), ("\0", "%00"), ("%", "%25"))
 _FIELD_NAMES: Any = str.maketrans(dict(_ESCAPES))

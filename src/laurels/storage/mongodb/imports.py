@@ -24,7 +24,7 @@ class MongoImports(Concern):
 
     @operation()
     async def _add(self, source: str, number: int, block: Block) -> bool:
-        """Add to a block what it lacks; False where another handle has just done so too."""
+        """Add missing lines to a block; False if another handle has just done so too."""
         imported, key = self.database["imported_lines"], {"source": source, "block": number}
         found = await imported.find_one({"_id": {"$eq": key}})
         if found is None:

@@ -9,7 +9,7 @@ from laurels.application.ports.jobs import Job
 from laurels.storage.mongodb.connection import Concern, Document, operation
 
 _decode = msgspec.json.Decoder(Job).decode
-# Jobs are few: none of these questions needs an index.
+# Jobs are few: none of these queries needs an index.
 _IN_ORDER = [("createdAt", 1), ("_id", 1)]
 
 
@@ -26,7 +26,7 @@ class MongoJobs(Concern):
             "until": 0,
             "body": _text(job),
         }
-        # May be repeated where an answer got lost.
+        # Safe to repeat if an answer was lost.
         await self.database["jobs"].update_one({"_id": {"$eq": job.id}}, {"$setOnInsert": document}, upsert=True)
 
     @operation()

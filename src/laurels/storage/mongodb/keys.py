@@ -43,7 +43,7 @@ class MongoKeys(Concern):
     async def revoke(self, prefix: str, at: int) -> bool:
         update: list[Document] = [{"$set": {"revokedAt": {"$ifNull": ["$revokedAt", DatetimeMS(at)]}}}]
         found = await self.database["keys"].update_one({"_id": {"$eq": prefix}}, update)
-        # Also for one that was revoked before: whoever did that may have died before this.
+        # Also for a key that was revoked before: that process may have died before this step.
         await _note_change(self.database)
         return found.matched_count == 1
 

@@ -1,7 +1,7 @@
-"""The acknowledged path: asking what is known, and appending.
+"""The acknowledged path: reading the known state, and appending.
 
-One document, a bundle, holds what one user got in one batch. A document is written whole or not at all, so a user whose
-second entry collides does not keep the first, without a transaction and with one write per batch.
+One document, a bundle, holds the entries of one user in one batch. A document is written whole or not at all, so a user
+whose second entry collides does not keep the first. This needs no transaction, and only one write per batch.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from laurels.storage.mongodb.documents import bundle_of, entry_of, progress_of
 from laurels.storage.mongodb.projections.watermark import WRITTEN_INDEX, before_margin, mark_of, newest, time_of
 from laurels.storage.mongodb.tombstones import DeletionCache
 
-# A document holds 16 MiB. An entry takes its JSON, the fields for people and room for both; a bundle ends before it
-# would grow beyond these, which one user's share of a batch does only with the largest metadata there is.
+# A document holds 16 MiB. An entry takes its JSON, the fields for people and space for both. A bundle ends before it
+# would grow beyond this size, which happens only with the largest metadata.
 SLIP_BYTES = 12 * 1024 * 1024
 SLIP_ENTRIES = 4_096
 _LINE_BYTES = 1_024
 
-# Named, or the server would try both on the first users that it meets and stay with what was best for those.
+# The hint is needed: the server would otherwise try both indexes on the first users, and stay with the best for those.
 LATER_INDEX = "ledger_user"
 KNOWN_INDEX = "ledger_user_event"
 USERS_INDEX = "ledger_users"
 
-# Branches of one query: the server's work of planning grows faster than their number.
+# Branches of one query: the server's planning time grows faster than their number.
 _BRANCHES = 100
 
 
@@ -57,14 +57,14 @@ class MongoLedger(Concern):
 
     @operation()
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
-        """Where the server refuses a bundle because of another one, it still waits until a majority holds that other
-        one: the refused caller finds it at the next `load`."""
+        """If the server refuses a bundle because of another one, it still waits until a majority holds that other one:
+        the refused caller finds it at the next `load`."""
         return await append(self.database, entries)
 
     @operation()
     async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
         found: list[Entry] = []
-        # Each bundle brings at least one.
+        # Each bundle has at least one.
         bundles = (
             self.database["ledger"].find({"userId": user_id, "lastSeq": {"$gt": after}}).sort("lastSeq").limit(limit)
         )
@@ -77,7 +77,7 @@ class MongoLedger(Concern):
 
     @operation()
     async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
-        """Two walks along indexes with one key per user, however many entries each has."""
+        """Two walks along indexes with one key per user, whatever the number of entries."""
         above = {"userId": {"$gt": after}}
         only_id = {"_id": 0, "userId": 1}
         found = await asyncio.gather(
@@ -95,7 +95,8 @@ class MongoLedger(Concern):
 
     @operation()
     async def written_since(self, mark: str, limit: int) -> Written:
-        """A bundle gets its time when its insertion begins and appears when it is done; before the margin all have."""
+        """A bundle gets its time when its insertion begins, and becomes visible when it is done; before the margin all
+        are visible."""
         since = time_of(mark)
         latest = await newest(self.database)
         keys = {"_id": 0, "writtenAt": 1, "userId": 1, "firstSeq": 1, "lastSeq": 1}
@@ -108,7 +109,7 @@ class MongoLedger(Concern):
         )
         is_all = len(found) < limit
         if not is_all:
-            # Servers of a cluster count for themselves: several bundles may have this very time.
+            # The servers of a cluster count separately: several bundles may have this exact time.
             found += await ledger.find({"writtenAt": found[-1]["writtenAt"]}, keys, hint=WRITTEN_INDEX).to_list()
         users: dict[str, tuple[int, int]] = {}
         for bundle in found:
@@ -139,7 +140,7 @@ async def load(
         _known(database, by_user), _fill_later(database, known_seqs, version, loaded), deletions.deleted(known_seqs)
     )
     for user_id in loaded.deleted:
-        # Part of them may be there, as long as they are being removed.
+        # Part of their data may still exist while it is being removed.
         loaded.snapshots.pop(user_id, None)
         loaded.later.pop(user_id, None)
     asked = set(event_ids)
@@ -152,14 +153,14 @@ async def load(
 
 
 async def _fill_later(database: Database, known_seqs: Mapping[str, int | None], version: str, loaded: Loaded) -> None:
-    """Snapshots first and entries second: what is written between the two lies beyond the snapshot, and is seen."""
+    """Reads snapshots first and entries second: an entry written in between is after the snapshot, and is seen."""
     unknown = [user_id for user_id, seq in known_seqs.items() if seq is None]
     from_seq = {user_id: seq or 0 for user_id, seq in known_seqs.items()}
     if unknown:
         async for user in database["users"].find(
             {"userId": {"$in": unknown}, "version": version}, {"userId": 1, "version": 1, "seq": 1, "state": 1}
         ):
-            # A snapshot that cannot be read is as good as none: the ledger has it all.
+            # An unreadable snapshot is ignored: the ledger has everything.
             try:
                 loaded.snapshots[user["userId"]] = progress_of(user)
             except msgspec.MsgspecError:
@@ -175,7 +176,7 @@ async def _fill_later(database: Database, known_seqs: Mapping[str, int | None], 
 
 
 def later_query(user_id: str, head: int) -> Document:
-    """The bundles with entries after `head`: enough of them, and with an end even for the longest ledger."""
+    """The bundles with entries after `head`: enough of them, and a bounded number even for the longest ledger."""
     return {
         "userId": user_id,
         "lastSeq": {"$gt": head, "$lte": head + LATER_LIMIT + SLIP_ENTRIES},
@@ -184,7 +185,7 @@ def later_query(user_id: str, head: int) -> Document:
 
 
 def known_query(user_id: str, event_ids: list[str]) -> Document:
-    """The bundles that hold one of a user's events."""
+    """The bundles with one of a user's events."""
     return {"userId": user_id, "eventIds": {"$in": event_ids}}
 
 
@@ -223,13 +224,14 @@ async def append(database: Database, entries: Sequence[Entry]) -> frozenset[str]
             continue
         for bundle in rest:
             if await _insert(database, [bundle]):
-                # Beyond what one document holds, the beginning stands already: it cannot be said that none does.
+                # A write larger than one document: its beginning is already written, so it is not true that nothing
+                # was.
                 raise StoreUnavailable("Another writer came between the parts of a very large write; try again.")
     return frozenset(refused)
 
 
 async def _insert(database: Database, bundles: Sequence[Document]) -> set[str]:
-    """Write bundles; the users of those that were refused."""
+    """Write bundles; return the users of those that were refused."""
     if not bundles:
         return set()
     try:
@@ -240,16 +242,16 @@ async def _insert(database: Database, bundles: Sequence[Document]) -> set[str]:
 
 
 def _is_sound(entries: Sequence[Entry]) -> bool:
-    """Whether no two of a user's entries collide with each other: a unique index compares documents, and does not
-    look for doubles within one."""
+    """Whether no two of a user's entries collide with each other: a unique index compares documents, and does not find
+    duplicates within one."""
     event_ids = [entry.event_id for entry in entries if entry.event_id is not None]
     return len(set(event_ids)) == len(event_ids) and len({entry.seq for entry in entries}) == len(entries)
 
 
 def _shares(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """A user's entries in as few runs as documents can hold: one, but for the extreme."""
+    """A user's entries in as few runs as documents can hold: one, except in extreme cases."""
     if len(entries) <= 64:
-        # What is let in has at most 16 KiB of metadata.
+        # Accepted entries have at most 16 KiB of metadata.
         yield list(entries)
         return
     share: list[Entry] = []

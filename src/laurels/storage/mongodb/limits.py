@@ -17,7 +17,7 @@ class MongoLimits(Concern):
 
     @operation()
     async def take(self, name: str, bucket: Bucket, wanted: int, now: int, *, least: int = 1) -> Grant:
-        # Nothing is lost that anybody was promised when a failover forgets the last moment.
+        # A failover may forget the last moment: that breaks no promise.
         buckets = self.database["buckets"].with_options(write_concern=WriteConcern(1))
         at = DatetimeMS(now)
         since = {"$max": [0, {"$subtract": [at, {"$ifNull": ["$at", at]}]}]}
@@ -35,7 +35,7 @@ class MongoLimits(Concern):
                 )
                 return Grant(int(found["taken"]), float(found["tokens"]))
             except DuplicateKeyError:
-                # Another process has just made it.
+                # Another process has just created it.
                 if attempt == 2:
                     raise
         raise AssertionError("unreachable")

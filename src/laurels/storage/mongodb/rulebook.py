@@ -1,4 +1,4 @@
-"""The published rulebook as documents, and a collection of its badges for people who look into the database."""
+"""The published rulebook as documents, and a collection of its badges for people who read the database."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class MongoRulebook(Concern):
         rulebooks = self.database["rulebooks"]
         found = await rulebooks.find_one({}, {"_id": 1}, sort=[("_id", -1)])
         if (0 if found is None else found["_id"]) != rulebook.version - 1:
-            # A repetition of what was written before an answer got lost finds itself.
+            # A write that is repeated because its answer was lost finds itself.
             stands = await rulebooks.find_one({"_id": rulebook.version, "digest": rulebook.digest})
             return stands is not None and _published(stands) == rulebook
         document: Document = {
@@ -63,8 +63,8 @@ class MongoRulebook(Concern):
 
     @operation()
     async def describe(self, badges: Sequence[Badge]) -> bool:
-        """Of two servers with different rulebooks that start at once each writes badges of its own;
-        the next start puts that right."""
+        """If two servers with different rulebooks start at once, each writes its own badges; the next start corrects
+        that."""
         achievements = self.database["achievements"]
         wanted = [document_of(badge, position) for position, badge in enumerate(badges, 1)]
         if await achievements.find().sort("_id").to_list() == sorted(wanted, key=lambda badge: badge["_id"].encode()):
@@ -90,7 +90,7 @@ def _published(document: Document) -> PublishedRulebook:
 
 
 def document_of(badge: Badge, position: int) -> Document:
-    """A badge as people read it; `position` is its place in the rulebook, from 1."""
+    """A badge in readable form; `position` is its place in the rulebook, from 1."""
     return {
         "_id": badge.id,
         "badgeId": badge.id,

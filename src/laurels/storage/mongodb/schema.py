@@ -1,4 +1,4 @@
-"""The collections and their indexes, and how a database gets from one version of them to the next.
+"""The collections and their indexes, and the migrations of a database from one version to the next.
 
 `ledger` is the record and `learning_events` a view of it, one row per event. `users`, `standings` and `counts` are
 projections and can be dropped at any time. Each unique index of the first three begins with the user's id, so that
@@ -27,26 +27,26 @@ from laurels.storage.mongodb.tombstones import OPEN
 
 INDEXES: dict[str, list[IndexModel]] = {
     "ledger": [
-        # A user's entries in order, after one of them. The one to shard by: no array is in it.
+        # A user's entries in order, after one of them. The index to shard by: it contains no array.
         IndexModel({"userId": 1, "lastSeq": 1, "firstSeq": 1}, name="ledger_user", unique=True),
         # Two writers cannot both make a user's next entry.
         IndexModel({"userId": 1, "entries.seq": 1}, name="ledger_user_seq", unique=True),
-        # Is this event recorded already? (Bundles without an event have no ids and do not collide.)
+        # Finds an event that is recorded already. (Bundles without an event have no ids and do not collide.)
         IndexModel(
             {"userId": 1, "eventIds": 1},
             name="ledger_user_event",
             unique=True,
             partialFilterExpression={"eventIds": {"$exists": True}},
         ),
-        # Who are the users? One key for each, at their first entry.
+        # Lists the users: one key for each, at their first entry.
         IndexModel({"userId": 1}, name="ledger_users", partialFilterExpression={"firstSeq": 1}),
-        # What came in since all was last known to be projected.
+        # Entries since everything was last known to be projected.
         IndexModel({"writtenAt": 1, "recordedAt": 1, "userId": 1, "lastSeq": 1}, name="ledger_written"),
     ],
     "users": [
         # One document per user: snapshot and card.
         IndexModel({"userId": 1}, name="users_user", unique=True),
-        # Whose lines are not on the boards yet: hardly ever anybody's. The lines themselves would make long keys.
+        # Users with lines that are not on the boards yet: usually none. The lines themselves would make long keys.
         IndexModel({"userId": 1}, name=PENDING_INDEX, partialFilterExpression=PENDING),
         # The counted users who hold a badge.
         IndexModel({"held": 1}, name=HELD_INDEX),
@@ -54,47 +54,47 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel({"earnedAt.$**": 1}, name=EARNED_INDEX),
     ],
     "standings": [
-        # One line per user and board, and all lines of one user, to check and to forget.
+        # One line per user and board; also finds all lines of one user, to check and to delete.
         IndexModel({"userId": 1, "board": 1}, name="standings_user", unique=True),
-        # The order of a board, of those whom it shows.
+        # The order of a board, with the visible users.
         IndexModel(
             {"board": 1, "points": -1, "reachedAt": 1, "userId": 1},
             name="standings_shown",
             partialFilterExpression={"shown": True},
         ),
-        # Lines that are not counted yet: hardly ever any.
+        # Lines that are not counted yet: usually none.
         IndexModel({"board": 1}, name=FRESH_INDEX, partialFilterExpression=FRESH),
     ],
     "counts": [
-        # How many users have points in a range; a rank is one range of this index on each level.
+        # The number of users with points in a range; a rank is one range of this index on each level.
         IndexModel({"board": 1, "level": 1, "bucket": 1}, name="counts_range", unique=True),
     ],
     "tombstones": [
-        # Whose deletion is not closed yet: hardly ever anybody's.
+        # Users whose deletion is not closed yet: usually none.
         IndexModel({"userId": 1}, name="tombstones_open", partialFilterExpression=OPEN),
     ],
     "webhook_cursors": [
-        # How far an endpoint has been told of a user, and all of a user, to forget.
+        # How far an endpoint has come with a user; also finds all of a user, to delete.
         IndexModel({"userId": 1, "endpoint": 1}, name="webhook_cursors_user", unique=True),
     ],
     "webhook_deliveries": [
         IndexModel({"endpoint": 1, "message": 1}, name="webhook_deliveries_message", unique=True),
-        # What is to be tried again, the longest due first.
+        # Due retries, the longest due first.
         IndexModel({"endpoint": 1, "state": 1, "next_at": 1, "turn": 1}, name="webhook_deliveries_due"),
-        # The last ones.
+        # The last deliveries.
         IndexModel({"endpoint": 1, "state": 1, "turn": -1}, name="webhook_deliveries_log"),
-        # Does a message of this user wait?
+        # Whether a message of this user waits.
         IndexModel({"userId": 1, "endpoint": 1, "state": 1}, name="webhook_deliveries_user"),
     ],
     "webhook_reminders": [
-        # When a user is to be looked at, and all of a user, to forget.
+        # When a user is to be looked at; also finds all of a user, to delete.
         IndexModel({"userId": 1, "endpoint": 1}, name="webhook_reminders_user", unique=True),
-        # Who is to be looked at by now.
+        # Users that are due now.
         IndexModel({"endpoint": 1, "at": 1}, name="webhook_reminders_due"),
     ],
 }
 
-# What a bundle is. The server refuses anything else, whoever writes it: the ledger is never mended afterwards.
+# The shape of a bundle. The server refuses anything else from any writer: the ledger is never repaired afterwards.
 _COUNT: Document = {"bsonType": ["int", "long"], "minimum": 1}
 LEDGER_SCHEMA: Document = {
     "bsonType": "object",
@@ -123,7 +123,7 @@ LEDGER_SCHEMA: Document = {
     },
 }
 
-# One row per event, for people. Only plain renames, so that a condition on the user goes down to the index.
+# One row per event, for people. Only plain renames, so that a condition on the user can use the index.
 LEARNING_EVENTS: list[dict[str, Any]] = [
     {"$unwind": "$entries"},
     {"$match": {"entries.eventType": {"$exists": True}}},
@@ -162,7 +162,7 @@ async def _make_collections(database: Database) -> None:
 async def _make_counts(database: Database) -> None:
     for name in ("standings", "counts"):
         await database[name].create_indexes(INDEXES[name])
-    # Counted by the first process that looks for who is behind; until then ranks are exact, but slow.
+    # Counted by the first process that looks for users behind; until then ranks are exact, but slow.
     await database["standings"].update_many({"batch": {"$exists": False}}, {"$set": FRESH})
 
 
@@ -170,7 +170,7 @@ async def _make_hiding(database: Database) -> None:
     standings = database["standings"]
     await standings.update_many({"shown": {"$exists": False}}, {"$set": {"shown": True}})
     await standings.create_indexes(INDEXES["standings"])
-    # The order of everybody, whom a board shows or not; there is none in a new database.
+    # The order of all users, visible or not; a new database does not have it.
     with suppress(OperationFailure):
         await standings.drop_index("standings_order")
 
@@ -185,7 +185,7 @@ async def _make(database: Database, name: str, **options: Any) -> None:
 
 _NAMESPACE_EXISTS = 48
 
-# Seconds after which a bucket that nobody asks for is forgotten: it is full again by then.
+# Seconds after which an unused bucket is forgotten: it is full again by then.
 BUCKET_SECONDS = 3_600
 
 
@@ -213,7 +213,7 @@ async def _make_reminders(database: Database) -> None:
 
 async def _make_holders(database: Database) -> None:
     users = database["users"]
-    # As far as the cards tell; a rebuild leaves out who has no event or is suspended.
+    # As far as the cards tell; a rebuild leaves out users who have no event or are suspended.
     held = {"$concatArrays": [counted_under([], []), "$badges"]}
     await users.update_many({"held": {"$exists": False}, "badges": {"$exists": True}}, [{"$set": {"held": held}}])
     await users.create_indexes(INDEXES["users"])
@@ -223,7 +223,7 @@ async def _make_earned(database: Database) -> None:
     await database["users"].create_indexes(INDEXES["users"])
 
 
-# Forward only. A step may be begun again by another process where one died or was slow, so each must bear that.
+# Forward only. Another process may repeat a step if one died or was slow, so each must be repeatable.
 MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (
     _make_collections,
     _make_counts,
@@ -236,23 +236,23 @@ MIGRATIONS: tuple[Callable[[Database], Awaitable[None]], ...] = (
     _make_earned,
 )
 
-# How long, in seconds, a process may hold the right to migrate, and how long others wait for it.
+# Seconds for which a process may hold the right to migrate, and for which others wait for it.
 LEASE = 60
 _POLL = 0.1
 
 
 async def check_server(database: Database, *, oldest: int = OLDEST_WIRE_VERSION) -> None:
-    """Raise StoreIncompatible for a server that is too old: `oldest` is the wire version that it must have."""
+    """Raise StoreIncompatible if the server is older than the wire version `oldest`."""
     hello = await database.client.admin.command("hello")
     if hello["maxWireVersion"] < oldest:
         raise StoreIncompatible("The MongoDB server is too old; Laurels needs 6.0 or newer.")
 
 
 async def migrate(database: Database) -> None:
-    """Bring the database to the present version. Several processes may do so at once; one does the work.
+    """Migrate the database to the present version. Several processes may do so at once; one does the work.
 
-    The lease is measured by the server's clock. It only keeps processes from doing the same work side by side:
-    what keeps the result right is that each step may be repeated.
+    The lease is measured by the server's clock. It only keeps processes from doing the same work side by side: the
+    result is right because each step may be repeated.
     """
     meta = database["meta"]
     owner = uuid4().hex
@@ -283,9 +283,9 @@ async def _version(database: Database) -> int:
 
 
 async def _take_lease(database: Database, owner: str, *, lease: int = LEASE) -> bool:
-    """Whether this process is the one to migrate from here on, for `lease` seconds."""
+    """Whether this process may migrate from here on, for `lease` seconds."""
     meta = database["meta"]
-    # Of several processes that add the document at once one succeeds.
+    # If several processes add the document at once, one succeeds.
     with suppress(DuplicateKeyError):
         await meta.update_one({"_id": "schema"}, {"$setOnInsert": {"version": 0}}, upsert=True)
     free: Document = {"_id": "schema", "$expr": {"$lt": [{"$ifNull": ["$until", 0]}, "$$NOW"]}}

@@ -21,7 +21,7 @@ class MongoSecrets(Concern):
                     named, {"$setOnInsert": {"keys": [fresh]}}, upsert=True, return_document=ReturnDocument.AFTER
                 )
             except DuplicateKeyError:
-                # Another process has just made it.
+                # Another process has just created it.
                 found = await secrets.find_one(named)
         return list((found or {})["keys"])
 

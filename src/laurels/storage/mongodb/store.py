@@ -1,4 +1,7 @@
-"""`Store` on a MongoDB database: a server alone, a replica set or a sharded cluster, by one protocol."""
+"""`Store` on a MongoDB database: a standalone server, a replica set or a sharded cluster, with one protocol.
+
+It uses no transactions, which a standalone server does not have.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,7 @@ from laurels.storage.mongodb.webhooks import MongoWebhooks
 
 
 class MongoStore:
-    """The ledger and its projections in the database of `client`. Made by `open`, to be closed by the one who opened
-    it.
+    """The ledger and its projections in the database of `client`. Made by `open`; its opener closes it.
 
     Belongs to the event loop in which it was opened.
     """
@@ -44,10 +46,10 @@ class MongoStore:
 
     @classmethod
     async def open(cls, url: str, *, patience: float = PATIENCE, oldest: int = OLDEST_WIRE_VERSION) -> MongoStore:
-        """Open the database that the URL names, making its collections or bringing them up to date.
+        """Open the database in the URL; creates its collections or migrates them.
 
-        A server that does not answer is waited for `patience` seconds. `oldest`: see `check_server`. Raises
-        SettingsError for a URL that cannot be used, and StoreError.
+        Waits `patience` seconds for a server that does not answer. `oldest`: see `check_server`. Raises SettingsError
+        for a URL that cannot be used, and StoreError.
         """
         store = cls(await connect(url), patience=patience)
         try:
@@ -61,12 +63,12 @@ class MongoStore:
 
     @property
     def mark(self) -> object | None:
-        """None: the server tells nobody of the writes of others."""
+        """None: the server does not report the writes of others."""
         return None
 
     async def check(self) -> None:
         async def write() -> None:
-            # What a commit would need: a majority of members that put a write on disk.
+            # This needs the same as a commit: a majority of members that write to disk.
             await self._database["meta"].update_one({"_id": "check"}, {"$inc": {"times": 1}}, upsert=True)
 
         await self._session.run(write, within=self._patience)

@@ -1,10 +1,10 @@
 """Deleting users without transactions.
 
-An insertion cannot ask whether somebody is deleted, so two looks enclose it. Who records looks for tombstones before,
-as part of `load`; whether anybody was deleted lately is known for `CACHED_FOR` seconds, so this costs ten small
-questions a second at the most, and `mark_deleted` returns when every process's cached answer has expired. What had
-passed that look comes to its projection a moment later, and whoever projects looks after having written, and removes
-again what is of a deleted user. Of a tombstone, a removal, a writing and a look after it, in any order, nothing stays.
+An insertion cannot check whether a user is deleted, so two checks enclose it. A recorder checks for tombstones before,
+as part of `load`. Whether anybody was deleted lately is cached for `CACHED_FOR` seconds. So this costs at most ten
+small queries a second, and `mark_deleted` returns when every process's cache has expired. Events that passed that check
+reach their projection a moment later. The projector checks after its write, and removes the data of deleted users
+again. After a tombstone, a removal, a write and a check after it, in any order, nothing is left.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from laurels.storage.mongodb.connection import EACH_OPERATION, LONG, Concern, Da
 from laurels.storage.mongodb.projections.boards import note_change
 from laurels.storage.mongodb.projections.journal import count_fresh
 
-# Seconds for which a process goes on believing that nobody was deleted since it last asked.
+# Seconds for which a process relies on its last check whether anybody was deleted.
 CACHED_FOR = 0.1
-# More than any line's own: nothing that is projected late takes its place.
+# Higher than any line's own `seq`: no late projection replaces it.
 _LAST_SEQ = 2**62
-# How often, and how many seconds apart, counting is tried before it is left to the next erasure.
+# The number of attempts to count, and the seconds between them, before it is left to the next erasure.
 _ROUNDS = 100
 _PAUSE = 0.05
 _REMEMBERED = 200_000
 _BURIALS: Document = {"_id": "burials"}
 OPEN: Document = {"userId": {"$exists": True}}
-# Users looked up together, and bundles removed together.
+# Users that are looked up together, and bundles that are removed together.
 _TOGETHER = 1_000
 _PLACES = {"ledger": "ledger", "snapshots": "users", "boards": "standings"}
 
 
 class DeletionCache:
-    """Users who were found without a tombstone when `number` users had been deleted."""
+    """Users who were found without a tombstone at the time when `number` users had been deleted."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -46,7 +46,7 @@ class DeletionCache:
         self._users: set[str] = set()
 
     async def deleted(self, user_ids: Collection[str], *, now: bool = False) -> frozenset[str]:
-        """Who of some users is deleted; `now`: whatever was believed a moment ago."""
+        """The deleted users among the given ones; `now` ignores the cache."""
         if not user_ids:
             return frozenset()
         if now or monotonic() - self._asked_at > CACHED_FOR:
@@ -64,7 +64,7 @@ class DeletionCache:
         if not unknown:
             return frozenset()
         deleted = frozenset(await find_tombstones(self._database, unknown))
-        # Into the set of that time: somebody may have been deleted since, and then another one is in use.
+        # Into the set of that time: if somebody was deleted since, another set is in use.
         users |= unknown - deleted
         return deleted
 
@@ -85,7 +85,7 @@ class MongoTombstones(Concern):
         else:
             found = Tombstone(at, is_open=True)
         await _announce(self.database)
-        # From here on everybody has asked again.
+        # From here on every process has checked again.
         await asyncio.sleep(CACHED_FOR + 0.02)
         return found
 
@@ -117,7 +117,7 @@ class MongoTombstones(Concern):
         if await self.database["tombstones"].find_one({}, {"_id": 1}) is None:
             return found
         for place, name in _PLACES.items():
-            # Along an index that begins with the user's id.
+            # Uses an index that begins with the user's id.
             groups = await self.database[name].aggregate([{"$sort": {"userId": 1}}, {"$group": {"_id": "$userId"}}])
             some: list[str] = []
             async for group in groups:
@@ -130,7 +130,8 @@ class MongoTombstones(Concern):
 
 
 async def _announce(database: Database) -> None:
-    # After the tombstone: who sees the new number finds it. Also for one whose process died before it could say so.
+    # After the tombstone: a process that sees the new number finds it. Also covers a tombstone whose process died
+    # before this step.
     await database["meta"].update_one(_BURIALS, {"$inc": {"number": 1}}, upsert=True)
 
 
@@ -142,7 +143,7 @@ async def find_tombstones(database: Database, user_ids: Collection[str]) -> dict
 
 
 async def remove(database: Database, deleted: Collection[str]) -> frozenset[str]:
-    """Remove what is held of deleted users; of whom something is left."""
+    """Remove the data of deleted users; return the users with data left."""
     theirs: Document = {"userId": {"$in": list(deleted)}}
     # First off the boards, where a line without its card would show the id.
     await _hide(database, theirs)
@@ -154,7 +155,7 @@ async def remove(database: Database, deleted: Collection[str]) -> frozenset[str]
         await ledger.delete_many({**theirs, "_id": {"$in": [bundle["_id"] for bundle in bundles]}})
     for _ in range(_ROUNDS):
         await count_fresh(database)
-        # A line goes when it is counted nowhere any more.
+        # A line is removed once no count includes it.
         hidden: Document = {**theirs, "seq": _LAST_SEQ, "fresh": {"$ne": True}, "counted": None}
         await database["standings"].delete_many(hidden)
         if await database["standings"].find_one(theirs, {"_id": 1}) is None:

@@ -85,7 +85,7 @@ class MongoWebhooks(Concern):
         if not kept:
             return
         turn = await _take_turns(self.database, len(kept))
-        # The cursors first: what was given up or arrived and is found once more is only sent once more.
+        # The cursors first: if it is interrupted here, a message that arrived or was given up is only sent once more.
         cursors = [_cursor_of(each) for each in kept if each.state != "pending" and each.seq]
         if cursors:
             await self.database["webhook_cursors"].bulk_write(cursors)
@@ -121,13 +121,13 @@ class MongoWebhooks(Concern):
 
     @operation()
     async def backlogs(self) -> dict[str, Backlog]:
-        """Counted along an index that has all that is asked for; then the last of each kind is looked up."""
+        """Counted with an index that has all the needed fields; then the last of each kind is looked up."""
         ids = [each["_id"] for each in await self.database["webhooks"].find({}, {"_id": 1}).to_list()]
         if not ids:
             return {}
         log = self.database["webhook_deliveries"]
         kinds = await (await log.aggregate(backlog_pipeline(ids), hint="webhook_deliveries_log")).to_list()
-        # The turns alone: a delivery that is tried meanwhile has moved on to a later one, and is not shown this time.
+        # Only by turn: a delivery that is retried in the meantime has a later turn, and is not shown this time.
         lasts = {"$or": [{**each["_id"], "turn": each["turn"]} for each in kinds]}
         without = {"body": 0, "userId": 0, "message": 0}
         found = {each["turn"]: each for each in await log.find(lasts, without).to_list()} if kinds else {}
@@ -209,12 +209,12 @@ async def _take_turns(database: Database, count: int) -> int:
 
 
 def due_query(endpoint_id: str, now: int) -> Document:
-    """Messages to be tried again by now."""
+    """Messages due for a retry."""
     return {"endpoint": {"$eq": endpoint_id}, "state": "pending", "next_at": {"$lte": now}}
 
 
 def backlog_pipeline(endpoint_ids: Collection[str]) -> list[Document]:
-    """How many messages did not arrive, and the turn of the last, by endpoint and state."""
+    """The number of messages that did not arrive, and the turn of the last one, by endpoint and state."""
     missed = {"endpoint": {"$in": list(endpoint_ids)}, "state": {"$in": ["pending", "dead"]}}
     key = {"endpoint": "$endpoint", "state": "$state"}
     return [
@@ -225,7 +225,7 @@ def backlog_pipeline(endpoint_ids: Collection[str]) -> list[Document]:
 
 
 def reminders_query(endpoint_id: str, now: int) -> Document:
-    """Who is to be looked at by now."""
+    """The users that are due now."""
     return {"endpoint": {"$eq": endpoint_id}, "at": {"$lte": now}}
 
 

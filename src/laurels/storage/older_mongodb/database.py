@@ -1,7 +1,7 @@
-"""Reading a database of the older schema, document by document, and never writing to it.
+"""Reads a database of the older schema, document by document, and never writes to it.
 
-Documents come sorted by user, so that one user at a time is in memory, however large the database is. Where no index
-has that order the server sorts, on its disk if it must.
+Documents come sorted by user, so that one user at a time is in memory, whatever the size of the database. Without an
+index in that order the server sorts, on its disk if it must.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ USERS = "users"
 EVENTS = "learningevents"
 BADGES = "achievements"
 
-# Milliseconds to find a server in. There is no limit for the answers: sorting a large collection takes its time.
+# Milliseconds to find a server. The answers have no limit: sorting a large collection takes time.
 FIND_SERVER_MS = 10_000
 BATCH = 1_000
 
 _CODEC: CodecOptions[Document] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_MS, unicode_decode_error_handler="replace"
 )
-# Whatever order a collection was made with: ids are compared as the rest of Laurels does.
+# Whatever the collation of a collection: ids are compared as in the rest of Laurels.
 _BY_CODE_POINT = Collation(locale="simple")
 
 
 class OlderDatabase:
-    """A database of the older schema. Made by `open`, to be closed by who opened it; reads only."""
+    """A database of the older schema. Made by `open`; its opener closes it. Only reads."""
 
     def __init__(self, client: AsyncMongoClient[Document]) -> None:
         self._client = client
@@ -51,10 +51,10 @@ class OlderDatabase:
 
     @classmethod
     async def open(cls, url: str) -> OlderDatabase:
-        """Connect to the database that `url` names.
+        """Connect to the database of `url`.
 
-        Raises SettingsError for a URL that cannot be used, StoreUnavailable where no server answers, StoreIncompatible
-        where the database is none of the older schema.
+        Raises SettingsError for a URL that cannot be used, StoreUnavailable if no server answers, StoreIncompatible if
+        the database does not have the older schema.
         """
         database = cls(_client(url))
         try:
@@ -74,7 +74,7 @@ class OlderDatabase:
         return database
 
     async def is_store(self, url: str) -> bool:
-        """Whether the store URL names this very database, by whatever names of hosts. False where nobody answers."""
+        """Whether the store URL means this same database, even by other host names. False if nobody answers."""
         if not url.startswith(("mongodb:", "mongodb+srv:")):
             return False
         try:
@@ -96,11 +96,11 @@ class OlderDatabase:
         return process is not None and process == theirs.get("topologyVersion", {}).get("processId")
 
     async def count_events(self) -> int:
-        """About how many events there are."""
+        """The approximate number of events."""
         return await _answer(self._database[EVENTS].estimated_document_count())
 
     async def badge_points(self) -> dict[str, object]:
-        """What each badge of the collection of definitions pays, by id; nothing where there is no such collection."""
+        """The points of each badge in the collection of definitions, by id; empty if there is no such collection."""
         with _translated():
             found = await self._database[BADGES].find({}, {"_id": 0, "badgeId": 1, "points": 1}).to_list()
         return {badge["badgeId"]: badge.get("points") for badge in found if isinstance(badge.get("badgeId"), str)}
@@ -114,7 +114,7 @@ class OlderDatabase:
         return self._sorted(EVENTS, {"userId": 1, "timestamp": 1, "_id": 1})
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._client.close()
 
     async def _sorted(self, collection: str, order: dict[str, int]) -> AsyncIterator[Document]:
@@ -138,7 +138,7 @@ def _client(url: str) -> AsyncMongoClient[Document]:
         client: AsyncMongoClient[Document] = AsyncMongoClient(url, **options)
         client.get_default_database()
     except (ConfigurationError, InvalidURI, ValueError, PyMongoError, OSError):
-        # Nothing of the driver's text, which may quote the URL, and no cause, which would be shown with it.
+        # Without the driver's text, which may quote the URL, and without a cause, which would be shown with it.
         raise SettingsError(
             "--from-mongo takes mongodb://[USER:PASSWORD@]HOST[:PORT]/DATABASE[?OPTIONS], with the database named, "
             "and with special characters of user and password percent-encoded."

@@ -1,7 +1,7 @@
-"""Documents of the older schema, as Mongoose wrote them, into the domain's values.
+"""Converts documents of the older schema, as Mongoose wrote them, into the domain's values.
 
-A schema of that kind is enforced by one server's code and by no database: any field may be missing or hold anything.
-Each function says what becomes of what it meets: taken, taken with a remark, or not to be taken.
+Only the code of one server enforced such a schema, and no database did: any field may be missing or hold anything. Each
+function states how it treats a value: accepted, accepted with a remark, or rejected.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ MAX_POINTS = 1_000_000_000
 
 
 class Unusable(Exception):
-    """A document that cannot be taken. The text is the reason, one sentence."""
+    """A document that must be rejected. The text is the reason, one sentence."""
 
 
 class OlderEvent(Struct, frozen=True):
-    """An event with the points that were paid for it. `remarks`: what could not be taken as it was."""
+    """An event with the points that were paid for it. `remarks`: the values that were not accepted unchanged."""
 
     event: LearningEvent
     points: int
@@ -39,7 +39,7 @@ class OlderEvent(Struct, frozen=True):
 
 
 class OlderUser(Struct):
-    """What a document of `users` says. `origin` names the document; `stored_total` is None where it cannot be used."""
+    """The data of a document of `users`. `origin` names the document; `stored_total` is None if it cannot be used."""
 
     user_id: str
     origin: str
@@ -51,7 +51,7 @@ class OlderUser(Struct):
     repeated_badges: int = 0
 
     def merge(self, other: OlderUser) -> None:
-        """Take in another document of the same user: all badges, the earlier date, the higher total."""
+        """Merge another document of the same user: all badges, the earlier date, the higher total."""
         self.badges = list(dict.fromkeys([*self.badges, *other.badges]))
         self.repeated_badges += other.repeated_badges
         dates = [at for at in (self.created_at, other.created_at) if at is not None]
@@ -110,7 +110,7 @@ def user_of(document: Document, now: int) -> OlderUser:
 
 
 def user_id_of(document: Document) -> str:
-    """The id of the user whom a document is about. Raises Unusable."""
+    """The id of a document's user. Raises Unusable."""
     try:
         return check_id(document.get("userId"), "userId")
     except InvalidInput as error:
@@ -118,7 +118,7 @@ def user_id_of(document: Document) -> str:
 
 
 def as_json(document: Document) -> str:
-    """A document as one line of MongoDB's Extended JSON, which loses nothing of it."""
+    """A document as one line of MongoDB's Extended JSON, without any loss."""
     return json_util.dumps(document, json_options=json_util.CANONICAL_JSON_OPTIONS)
 
 
@@ -165,7 +165,7 @@ def _datetime(at: int) -> datetime:
 
 
 def _whole(value: object, most: int | None) -> int | None:
-    """A number that is whole, 0 or more and at most `most`."""
+    """A whole number from 0 to `most`; else None."""
     if isinstance(value, Decimal128):
         value = float(value.to_decimal())
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
@@ -212,25 +212,25 @@ def _metadata_of(document: Document, remarks: list[str]) -> dict[str, Any]:
 
 
 def _typed(name: str, value: object) -> object:
-    """The value of a typed field, None where it is none."""
+    """The value of a typed field; None if it has none."""
     if name == "language":
         fits = isinstance(value, str) and len(value) <= MAX_LANGUAGE_LENGTH and value.isprintable()
         return value if fits else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_MEASURE:
         return None
-    # What one driver writes as 120 another writes as 120.0.
+    # One driver writes 120, another 120.0.
     if value == int(value):
         return int(value)
     return value if name == "sessionDuration" else None
 
 
 def _plain(value: object, odd: set[str]) -> Any:
-    """A BSON value as JSON has it; `odd` notes what JSON cannot hold."""
+    """A BSON value as JSON; `odd` collects the names of values that JSON cannot hold."""
     match value:
         case None | bool() | str():
             return value
         case int():
-            # Also of the driver's own type for 64 bits.
+            # Also for the driver's own type for 64 bits.
             return int(value)
         case float():
             if isfinite(value):

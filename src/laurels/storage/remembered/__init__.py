@@ -1,1 +1,1 @@
-"""What a process remembers on the local disk of the store, for when that is away."""
+"""Copies of the store's data on the local disk, for the time when the store is away."""

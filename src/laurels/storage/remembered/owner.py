@@ -1,6 +1,7 @@
-"""Which store a spool waits for: events of one must never be recorded in another, nor its keys be taken there.
+"""The store that a spool belongs to: its events must never be recorded in another store, nor its keys be used there.
 
-All servers of a user share one data folder, so a second one, on another store, would find the first one's spool.
+All servers of a system user share one data folder, so a second server, on another store, would find the first one's
+spool.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ NAME = "store"
 
 
 async def claim(folder: Path, store: str, spool: Spool) -> None:
-    """Have the spool in `folder` belong to the store of that name. Raises SettingsError where it belongs to another
-    one that it still has events for; else what was remembered of that one is forgotten."""
+    """Assign the spool in `folder` to the store of that name. Raises SettingsError if it still has events for another
+    store; otherwise the copies of that store's data are deleted."""
     owner = await asyncio.to_thread(owner_of, folder)
     if owner == store:
         return
@@ -31,7 +32,7 @@ async def claim(folder: Path, store: str, spool: Spool) -> None:
 
 
 def refuse_other(folder: Path, owner: str | None, store: str, stats: SpoolStats) -> None:
-    """Raise SettingsError where the spool in `folder` has events for a store other than `store`."""
+    """Raise SettingsError if the spool in `folder` has events for a store other than `store`."""
     if owner in (None, store) or not (stats.waiting or stats.set_aside):
         return
     raise SettingsError(
@@ -42,7 +43,7 @@ def refuse_other(folder: Path, owner: str | None, store: str, stats: SpoolStats)
 
 
 def owner_of(folder: Path) -> str | None:
-    """The name of the store that the spool in `folder` belongs to; None where it belongs to none."""
+    """The name of the store that the spool in `folder` belongs to; None if it belongs to none."""
     try:
         return (folder / NAME).read_text("utf-8")
     except OSError:

@@ -1,4 +1,4 @@
-"""Files on the local disk that only their owner reads, replaced as a whole."""
+"""Files on the local disk that only their owner can read, replaced as a whole."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tempfile import NamedTemporaryFile
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` in the place of what `path` held. One that cannot be written stays as it was; nothing is raised."""
+    """Replace the content of `path`. If it cannot be written, the old content stays; raises nothing."""
     made: Path | None = None
     try:
-        # Made for its owner alone.
+        # Created for its owner alone.
         with NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
             made = Path(file.name)
             file.write(content)

@@ -1,7 +1,7 @@
-"""`Spool` in a folder of the local disk: a SQLite file of its own, since that has solved what a crash may leave.
+"""`Spool` in a folder of the local disk: a SQLite file of its own, because SQLite recovers from crashes.
 
-Events wait in `queue`; what can never be recorded lies in `set_aside`, with the reason. Several processes share a
-folder. One of them drains at a time, the one that holds the lock on `turn`, which the kernel gives back for the dead.
+Events wait in `queue`; events that can never be recorded are in `set_aside`, with the reason. Several processes share a
+folder. Only the one that holds the lock on `turn` drains; the kernel releases the lock of a dead process.
 """
 
 from __future__ import annotations
@@ -38,14 +38,13 @@ from laurels.storage.sqlite.connection import Pool, connect, rows, transaction
 logger = logging.getLogger(__name__)
 
 VERSION = 1
-# What a row takes beside its JSON and its ids, indexes included.
+# Bytes of a row beside its JSON and its ids, indexes included.
 ROW_BYTES = 150
-# With less room than this a spool counts as full: the largest event, with its metadata of 16 KiB, would not fit.
+# With less space than this a spool counts as full: the largest event, with its metadata of 16 KiB, would not fit.
 _ROOM = 18 * 1024
-# Bytes of the disk that are left alone: taking events out needs some, and a disk that is full to the last byte would
-# keep them for ever.
+# Bytes of the disk that are left free: removing events needs some, and a completely full disk would keep them for ever.
 _HEADROOM = 1024 * 1024
-# Rows per statement: each execution of one gives up the interpreter's lock.
+# Rows per statement: each execution of one releases the interpreter's lock.
 _ROWS = 500
 
 
@@ -59,8 +58,8 @@ class FileSpool:
         self._writer = Pool("laurels-spool", 1, partial(_connect, path))
         self._reader = Pool("laurels-spool-reader", 1, partial(connect, path, read_only=True))
         self._turn = os.open(folder / "turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        # One byte of memory that all processes share: 0 says that nothing waits. It is only written under the write
-        # lock of the database, so it never says so of a queue in which a committed event waits.
+        # One byte of memory that all processes share: 0 means that nothing waits. It is only written under the write
+        # lock of the database, so it is never 0 while a committed event waits.
         flag = os.open(folder / "flag", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             if os.fstat(flag).st_size == 0:
@@ -74,7 +73,7 @@ class FileSpool:
 
     @classmethod
     async def open(cls, folder: Path, *, limit: int) -> FileSpool:
-        """Open the spool in `folder`, making both where they are missing. Raises StoreError."""
+        """Open the spool in `folder`, creating both if they are missing. Raises StoreError."""
         try:
             spool = await asyncio.to_thread(_make, cls, folder, limit)
         except OSError as error:
@@ -102,10 +101,10 @@ class FileSpool:
         return self._flag[0] == 0
 
     def _require_room(self, size: int) -> None:
-        """Raise StoreUnavailable where the disk would be too full for what comes after `size` bytes more."""
+        """Raise StoreUnavailable if `size` more bytes would make the disk too full for the following work."""
         try:
             disk = os.statvfs(self._log.parent)
-            # The log is written into the database later on, and an event is first written to the log.
+            # The log is later copied into the database, and an event is first written to the log.
             needed = _HEADROOM + 3 * size + (self._log.stat().st_size if self._log.exists() else 0)
         except OSError as error:
             raise StoreUnavailable(
@@ -115,7 +114,7 @@ class FileSpool:
             raise StoreUnavailable("The disk that holds the spool is full; free some space.")
 
     async def append(self, events: Sequence[Spooled]) -> list[Spooled | None]:
-        """See `Spool.append`. Whoever calls while a commit is being written shares the next one."""
+        """See `Spool.append`. Callers that arrive during a commit share the next one."""
         if self._closed:
             raise StoreUnavailable("The spool is closed; open it again.")
         share: list[Row] = []
@@ -149,7 +148,8 @@ class FileSpool:
             self._writing = None
 
     def _keep(self, shares: list[list[Row]], connection: apsw.Connection) -> list[Kept | None]:
-        """One commit for all shares that fit: of each what was here already, or None where it did not fit."""
+        """One commit for all shares that fit. Returns for each share the events that were here already, or None if it
+        did not fit."""
         with transaction(connection, "IMMEDIATE"):
             [(held,)] = rows(connection, "SELECT bytes FROM totals")
             before: int = held
@@ -266,7 +266,7 @@ class FileSpool:
                         "SELECT position, arrived_at, size, event, ?2 FROM queue WHERE position = ?1",
                         (*it, each.reason),
                     )
-                    # None, if its user was deleted meanwhile.
+                    # None if its user was deleted in the meantime.
                     moved += connection.changes()
                     rows(connection, "DELETE FROM queue WHERE position = ?", it)
                 gone = "DELETE FROM queue WHERE position IN (SELECT value FROM json_each(?)) RETURNING size"
@@ -283,7 +283,7 @@ class FileSpool:
         await self._writer.run(work)
 
     async def retry(self) -> int:
-        """Put what was set aside at the end of the queue again; how many events that are."""
+        """Queue the events that were set aside again, at the end. Returns their number."""
 
         def work(connection: apsw.Connection) -> int:
             with transaction(connection, "IMMEDIATE"):
@@ -301,7 +301,7 @@ class FileSpool:
         return await self._writer.run(work)
 
     async def discard(self) -> int:
-        """Delete what was set aside for good; how many events that are."""
+        """Delete the events that were set aside, for good. Returns their number."""
 
         def work(connection: apsw.Connection) -> int:
             with transaction(connection, "IMMEDIATE"):
@@ -337,7 +337,7 @@ class FileSpool:
     async def check(self) -> SpoolCheck:
         def work(connection: apsw.Connection) -> int:
             self._require_room(_ROOM)
-            # A commit of a page or two, as an event would be: a full disk is not found out by asking.
+            # A commit of a page or two, like that of an event: a mere query does not detect a full disk.
             with transaction(connection, "IMMEDIATE"):
                 return rows(connection, "UPDATE totals SET checks = checks + 1 RETURNING bytes")[0][0]
 
@@ -361,14 +361,14 @@ class FileSpool:
 
 def _connect(path: Path) -> apsw.Connection:
     connection = connect(path)
-    # Pages. A small event touches several, so the log would soon be many times as large as what it holds: that is
-    # room on the disk which events could have.
+    # In pages. A small event touches several, so the log would soon be many times larger than its contents: disk space
+    # that events could use.
     rows(connection, "PRAGMA wal_autocheckpoint = 200")
     return connection
 
 
 def _make(kind: type[FileSpool], folder: Path, limit: int) -> FileSpool:
-    # What learners did is for nobody else on the machine to read.
+    # Nobody else on the machine may read learners' data.
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return kind(folder, limit)
 

@@ -1,6 +1,6 @@
-"""What a spool's file holds, and telling apart which events are in it already.
+"""The tables of a spool's file, and the search for events that are already in it.
 
-An event whose id lies here must not be put here again: with other content it would only be found out while draining.
+An event whose id is here must not be added again: with different content it would only be noticed while draining.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ decode = msgspec.json.Decoder(LearningEvent).decode
 encode = msgspec.json.Encoder().encode
 # User, arrival, size, event and the event's id.
 Row = tuple[str, int, int, str, str | None]
-# Made where it is missing: a spool that is older has events in it like any other.
+# Created if missing: an older spool also has events in it.
 INDEXES = """
     CREATE INDEX IF NOT EXISTS queue_event ON queue (user_id, event ->> 'eventId');
     CREATE INDEX IF NOT EXISTS aside_event ON set_aside (event ->> 'userId', event ->> 'eventId');
 """
-# What is here already of some users and ids.
+# Finds earlier events of some users and ids.
 _EARLIER = """
     WITH asked AS MATERIALIZED (SELECT value ->> 0 AS user_id, value ->> 1 AS event_id FROM json_each(?))
     SELECT position, arrived_at, event FROM asked CROSS JOIN queue
@@ -93,14 +93,14 @@ def shown(text: str) -> LearningEvent:
 
 
 def earlier_of(connection: apsw.Connection, shares: Sequence[Sequence[Row]]) -> dict[Key, Spooled]:
-    """What is here already of the events of some shares, by user and id."""
+    """The earlier events with the ids of some shares, by user and id."""
     asked = encode([(row[0], row[4]) for share in shares for row in share]).decode()
     found = read(rows(connection, _EARLIER, (asked,)))
     return {(each.event.user_id, each.event.event_id): each for each in found}
 
 
 def told_apart(share: Sequence[Row], here: Mapping[Key, Spooled]) -> tuple[Kept, list[Row]]:
-    """Of each row the one that is here before it, in the spool or in the share, and the rows that have none."""
+    """For each row the earlier event, in the spool or in the share, and the rows that have none."""
     earlier: Kept = []
     new: dict[Key, Row] = {}
     for row in share:
@@ -114,5 +114,5 @@ def told_apart(share: Sequence[Row], here: Mapping[Key, Spooled]) -> tuple[Kept,
 
 
 def spooled_of(row: Row) -> Spooled:
-    """The event of a row that is about to be kept."""
+    """The event of a row that is about to be stored."""
     return Spooled(decode(row[3]), row[1])

@@ -1,4 +1,4 @@
-"""Opening the file, and running statements off the event loop with the driver's errors translated once."""
+"""Opens the file, and runs statements off the event loop, with the driver's errors translated in one place."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def connect(
 ) -> apsw.Connection:
     """A connection in WAL mode, which waits `busy_ms` for a lock of another process (default: 10 seconds).
 
-    `durable`: a commit returns when it is on disk; else it may be lost with the power
-    (never torn). `admits` looks at the database before anything of it is changed, the mode included, and raises where
-    it is not to be. Raises StoreUnavailable or StoreIncompatible.
+    `durable`: a commit returns when it is on disk; otherwise a power failure may lose it (but never tear it). `admits`
+    checks the database before anything is changed, including the mode, and raises if it must not be used. Raises
+    StoreUnavailable or StoreIncompatible.
     """
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     if not read_only:
@@ -59,15 +59,15 @@ def connect(
 
 
 def _make_for_owner(path: Path) -> None:
-    """Make a file that is missing, for its owner alone; SQLite gives its log and its index the same permissions."""
-    # Where that is impossible SQLite says why.
+    """Create a missing file, for its owner alone; SQLite gives its log and its index the same permissions."""
+    # If that is impossible, SQLite reports why.
     with suppress(OSError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _when_free(work: Callable[[], T]) -> T:
-    """The result of `work` once no rival is in its way. A new file needs a moment alone to enter WAL mode, and SQLite
-    then reports a rival at once instead of waiting as long as it waits for any other lock."""
+    """Run `work`, and repeat it while a rival blocks it. A new file needs a moment alone to enter WAL mode, and SQLite
+    then reports a rival at once instead of waiting as for any other lock."""
     give_up_at = monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         try:
@@ -79,17 +79,17 @@ def _when_free(work: Callable[[], T]) -> T:
 
 
 def rows(connection: apsw.Connection, statement: str, bindings: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-    """Every row that `statement` gives. Also for statements that give none. Always with bindings for data."""
+    """Every row that `statement` returns; empty for statements without rows. Always use bindings for data."""
     # The driver's stubs leave the type of buffers open on this Python, which strict checking reports at each call.
     return connection.execute(statement, bindings).fetchall()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 class MultiRowInsert:
-    """An INSERT of any number of rows in few statements: `head` up to VALUES, `tail` what follows the rows. With a
-    `guard`, a condition that does not look at the rows, it inserts all of them or none.
+    """An INSERT of any number of rows in few statements: `head` is the part up to VALUES, `tail` the part after the
+    rows. With a `guard`, a condition that does not depend on the rows, it inserts all of them or none.
 
-    Every step of a statement gives up the interpreter's lock and has to win it back from the busy event loop; many
-    rows in one statement need one step, and sizes of powers of two need few prepared statements.
+    Every step of a statement releases the interpreter's lock and must win it back from the busy event loop. Many rows
+    in one statement need one step, and sizes of powers of two need few prepared statements.
     """
 
     _SIZES = (1024, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
@@ -99,7 +99,7 @@ class MultiRowInsert:
         self._statements: dict[int, str] = {}
         for size in self._SIZES:
             values = f"VALUES {','.join([row] * size)}"
-            # As a limit it is worked out once for the statement, and not for each row.
+            # As a limit it is evaluated once per statement, not once per row.
             guarded = f"SELECT * FROM ({values}) LIMIT iif({guard}, -1, 0)"
             statement = f"{head} {guarded if guard else values} {tail}"
             if len(statement) < _LONGEST_KEPT:
@@ -108,9 +108,9 @@ class MultiRowInsert:
     def run(
         self, connection: apsw.Connection, lines: Sequence[tuple[object, ...]], guarded_by: Sequence[object] = ()
     ) -> bool:
-        """Insert `lines`. One statement, and so one transaction of its own, where their number is a power of two.
+        """Insert `lines`. One statement, and so one transaction of its own, if their number is a power of two.
 
-        `guarded_by` are the values of the guard. False: it did not hold, and nothing was inserted.
+        `guarded_by` are the values of the guard. Returns False if it did not hold, and then nothing was inserted.
         """
         start = 0
         for size in self._statements:
@@ -129,20 +129,20 @@ class MultiRowInsert:
 
 @contextmanager
 def transaction(connection: apsw.Connection, kind: Literal["DEFERRED", "IMMEDIATE"]) -> Generator[None]:
-    """One transaction around the block: committed at its end, undone when it raises."""
+    """One transaction around the block: committed at its end, rolled back if it raises."""
     rows(connection, f"BEGIN {kind}")
     try:
         yield
         rows(connection, "COMMIT")
     except BaseException:
-        # A full disk, for one, has undone it already.
+        # Some errors, such as a full disk, have already rolled it back.
         if connection.in_transaction:
             rows(connection, "ROLLBACK")
         raise
 
 
 def translate(error: apsw.Error) -> StoreError:
-    """The error of the port for one of the driver's, without its text: that may quote data."""
+    """The port's error for a driver's error, without its text, which may quote data."""
     match error:
         case apsw.BusyError() | apsw.LockedError():
             return StoreUnavailable("The database stays locked by another process; try again.")
@@ -161,7 +161,7 @@ def translate(error: apsw.Error) -> StoreError:
 class Pool:
     """Threads with one connection each; calls run there in order of arrival and come back to the event loop.
 
-    A cancelled caller stops waiting; what it asked for runs to its end all the same.
+    A cancelled caller stops waiting; its call still runs to its end.
     """
 
     def __init__(self, name: str, size: int, open_connection: Callable[[], apsw.Connection]) -> None:
@@ -193,7 +193,7 @@ class Pool:
             ) from error
 
     async def close(self) -> None:
-        """Finish what was asked for and close the connections."""
+        """Finish pending calls and close the connections."""
         await asyncio.to_thread(self._executor.shutdown)
         for connection in self._connections:
             connection.close()

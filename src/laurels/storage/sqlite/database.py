@@ -1,6 +1,6 @@
 """The file and the threads that work on it: one writer, one for projections, some readers, one watcher.
 
-Each concern of the store is a class of methods that are given a connection; a decorator says on which thread they run.
+Each concern of the store is a class of methods that take a connection; a decorator decides on which thread they run.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Database:
         self.path = path = path.absolute()
         opened = partial(connect, path, busy_ms=busy_ms)
         self.writer = Pool("laurels-writer", 1, partial(opened, admits=is_laurels))
-        # Projections can be made again, so they need not wait for the disk, and they must not hold up the writer.
+        # Projections can be made again, so they need not wait for the disk, and they must not delay the writer.
         self.projector = Pool("laurels-projector", 1, partial(opened, durable=False))
         self.readers = Pool("laurels-reader", READERS, partial(opened, read_only=True))
-        # By itself: each connection has its own view of what others have written since.
+        # Separate, because each connection has its own view of the writes of others.
         self.watcher = Pool("laurels-watcher", 1, partial(opened, read_only=True))
         self.foreign_writes = 0
         self._file: tuple[int, int] | None = None
@@ -45,7 +45,7 @@ class Database:
         self._closed = False
 
     async def open(self) -> None:
-        """Make the file, or bring its tables up to date. Raises StoreError; another program's file is left alone."""
+        """Create the file, or migrate its tables. Raises StoreError; another program's file is not changed."""
         await self.writer.run(migrate)
         self._file = _identity(self.path)
 
@@ -53,7 +53,7 @@ class Database:
         """The result of `work` on a reader's thread."""
 
         def read(connection: apsw.Connection) -> T:
-            # A connection goes on reading a file that was removed.
+            # A connection would continue to read a file that was removed.
             self.require_file()
             return work(connection)
 
@@ -64,7 +64,7 @@ class Database:
         needs none."""
 
         def work(connection: apsw.Connection) -> None:
-            # The write lock, taken and given back: what a commit would need.
+            # Takes and releases the write lock, which a commit would need.
             with transaction(connection, "IMMEDIATE"):
                 rows(connection, "SELECT 1 FROM projected")
             self.require_file()
@@ -82,7 +82,8 @@ class Database:
             await pool.close()
 
     def require_file(self) -> None:
-        """A file that was deleted or replaced goes on taking writes, for nobody to find: those are not acknowledged."""
+        """Raise StoreUnavailable if the file was deleted or replaced: it would still accept writes, but they would be
+        lost."""
         if self._file is not None and _identity(self.path) != self._file:
             raise StoreUnavailable("The database file was removed or replaced while in use; put it back and restart.")
 
@@ -96,9 +97,10 @@ class Database:
             raise StoreUnavailable("The disk that holds the database is full; free some space.")
 
     def notice_foreign_writes(self, connection: apsw.Connection) -> None:
-        """On the writer's thread: change `foreign_writes` where another connection committed.
+        """On the writer's thread: change `foreign_writes` if another connection committed.
 
-        Our own projector is one such, but it touches no ledger: at worst the ledger is asked once more than needed.
+        Our own projector is such a connection, but it does not write to the ledger: at worst the ledger is read once
+        more than needed.
         """
         version = data_version(connection)
         if version != self._version_seen:
@@ -128,7 +130,7 @@ def reading(
 def writing(
     method: Callable[Concatenate[C, apsw.Connection, P], T],
 ) -> Callable[Concatenate[C, P], CoroutineType[Any, Any, T]]:
-    """Run a method on the writer's thread: what it commits is on disk when it returns."""
+    """Run a method on the writer's thread: its commits are on disk when it returns."""
 
     @wraps(method)
     async def run(self: C, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -140,7 +142,7 @@ def writing(
 def projecting(
     method: Callable[Concatenate[C, apsw.Connection, P], T],
 ) -> Callable[Concatenate[C, P], CoroutineType[Any, Any, T]]:
-    """Run a method on the projections' thread: what it commits may be lost with the power, and holds up no writer."""
+    """Run a method on the projections' thread: a power failure may lose its commits, and it delays no writer."""
 
     @wraps(method)
     async def run(self: C, /, *args: P.args, **kwargs: P.kwargs) -> T:

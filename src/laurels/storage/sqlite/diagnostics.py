@@ -1,4 +1,7 @@
-"""Looks at a SQLite file and where it lies, without changing anything."""
+"""Checks a SQLite file and its place on the disk, without changing anything.
+
+It must also describe a file that cannot be opened as a store.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,16 @@ from laurels.storage.sqlite.schema import MIGRATIONS, is_laurels
 
 MOUNTS = Path("/proc/self/mountinfo")
 MIB = 1024 * 1024
-# Below these many bytes of free space it is time to act, and too late to.
+# Bytes of free space: below the first it is time to act, below the second it is too late.
 SCARCE = 1024 * MIB
 SPENT = 100 * MIB
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs"})
 
 
 def inspect(path: Path, *, makes_folder: bool = False) -> list[Check]:
-    """What is found of the database at `path`, the most important first. A `fail` of `store` or `schema` says that it
-    cannot be opened; a `warn` that opening would make it, or bring it up to date. `makes_folder`: a server makes its
-    folder, too."""
+    """The checks of the database at `path`, the most important first. A `fail` of `store` or `schema` means that it
+    cannot be opened; a `warn` that opening would create or upgrade it. `makes_folder`: a server creates its folder,
+    too."""
     path = path.absolute()
     if not path.is_file():
         return [_missing(path, makes_folder=makes_folder)]
@@ -34,8 +37,8 @@ def inspect(path: Path, *, makes_folder: bool = False) -> list[Check]:
 
 
 def exists(path: Path) -> bool:
-    """Whether the file at `path` is a database of Laurels; False where it is missing or empty. Raises StoreError, for
-    another program's file too."""
+    """Whether the file at `path` is a database of Laurels; False if it is missing or empty. Raises StoreError, also for
+    another program's file."""
     if not path.is_file():
         return False
     connection = connect(path, read_only=True)
@@ -83,7 +86,7 @@ def _schema(path: Path) -> Iterable[Check]:
         yield Check("schema", "fail", f"{path} is not a SQLite database.", advice)
         return
     except apsw.Error as error:
-        # A file that is locked needs no backup.
+        # A locked file needs no backup.
         yield Check("schema", "fail", f"{path} cannot be read.", str(translate(error)))
         return
     finally:
@@ -99,7 +102,7 @@ def _schema(path: Path) -> Iterable[Check]:
 
 
 def version_check(version: int, known: int) -> Check:
-    """Whether a database of schema `version` suits."""
+    """Check whether a database of schema `version` can be used."""
     if version > known:
         detail = f"The database has schema version {version}, this Laurels knows {known}."
         return Check("schema", "fail", detail, "Use the newer Laurels that wrote it.")
@@ -142,7 +145,7 @@ def _file_system(path: Path) -> Iterable[Check]:
 
 
 def file_system_of(path: Path, mounts: Path = MOUNTS) -> str | None:
-    """The kind of file system that a path lies on, such as ext4; None where the machine does not tell."""
+    """The kind of file system of a path, such as ext4; None if the machine does not tell."""
     try:
         lines = mounts.read_text("utf-8").splitlines()
     except OSError:
@@ -152,7 +155,7 @@ def file_system_of(path: Path, mounts: Path = MOUNTS) -> str | None:
     for line in lines:
         place, _, source = line.partition(" - ")
         point = Path(place.split()[4].encode().decode("unicode_escape"))
-        # Of several mounts on one point the last one counts.
+        # If several mounts share a point, the last one counts.
         if path.is_relative_to(point) and (best is None or len(point.parts) >= best[0]):
             best = len(point.parts), source.split()[0]
     return None if best is None else best[1]

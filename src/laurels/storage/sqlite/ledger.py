@@ -1,4 +1,4 @@
-"""The ledger in SQL: what is known of users, appending, and who got entries."""
+"""The ledger in SQL: loading the known state of users, appending, and reporting users with new entries."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from laurels.storage.sqlite.database import Concern, Database, data_version, rea
 from laurels.storage.sqlite.packed_bodies import pack_body, unpack_body
 from laurels.storage.sqlite.tombstones import NUMBER, DeletionCache, find_tombstones
 
-# Seconds between two looks for what others wrote, while somebody watches.
+# Seconds between two looks for the writes of others, while somebody watches.
 WATCH_INTERVAL = 0.2
 
 Row = tuple[str, int, str | None, int, bytes]
 
 _BY_SEQ = attrgetter("seq")
 
-# Only if nobody was deleted since it was last known who was: in the statement itself, where nobody can come in between.
+# Only if nobody was deleted since the last check. The condition is in the statement itself, so that nothing can happen
+# in between.
 _INSERT = MultiRowInsert("INSERT INTO ledger (user_id, seq, event_id, recorded_at, body)", 5, guard=f"{NUMBER} = ?")
 
 _COLUMNS = "l.user_id, l.seq, l.event_id, l.recorded_at, l.body"
 _SNAPSHOTS = """
     SELECT p.user_id, p.seq, p.state FROM json_each(?) AS asked
     JOIN progress AS p ON p.user_id = asked.value WHERE p.version = ?"""
-# With a row ahead of the entries where there are tombstones at all.
+# With an extra row before the entries if there are any tombstones.
 _LATER = f"""
     SELECT NULL, number, NULL, NULL, NULL FROM burials WHERE number > 0
     UNION ALL
@@ -43,7 +44,7 @@ _LATER = f"""
 _KNOWN = f"""
     SELECT {_COLUMNS} FROM json_each(?) AS asked
     JOIN ledger AS l ON l.user_id = asked.value ->> 0 AND l.event_id = asked.value ->> 1"""
-# Where the end of the ledger was deleted, its positions are given again: from there on everything is looked at.
+# After the end of the ledger was deleted, its positions are assigned again: everything from there on is examined.
 _FROM = "SELECT min(?1, coalesce((SELECT min(pos) FROM ledger_ends WHERE number > ?2), ?1))"
 _SINCE = "SELECT pos, user_id, seq FROM ledger WHERE pos > ? ORDER BY pos LIMIT ?"
 _ENTRIES = f"SELECT {_COLUMNS} FROM ledger AS l WHERE user_id = ? AND seq > ? ORDER BY seq LIMIT ?"
@@ -54,7 +55,7 @@ class SQLiteLedger(Concern):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        # Of the writer's thread alone.
+        # Used only on the writer's thread.
         self._deletions = DeletionCache()
 
     @writing
@@ -65,7 +66,7 @@ class SQLiteLedger(Concern):
         event_ids: Collection[tuple[str, str]],
         version: str,
     ) -> Loaded:
-        # Before the queries: what is written between is then seen by them, and asked for once more later.
+        # Before the queries: they then see any write in between, and at worst it is read once more later.
         self.database.notice_foreign_writes(connection)
         return _load(connection, known_seqs, event_ids, version)
 
@@ -87,7 +88,7 @@ class SQLiteLedger(Concern):
 
     @reading
     def users(self, connection: apsw.Connection, *, after: str = "", limit: int = 1_000) -> list[str]:
-        """Skips from user to user along the indexes, however many entries each has."""
+        """Skips from user to user along the indexes, whatever the number of entries."""
         found = rows(
             connection,
             """
@@ -120,7 +121,7 @@ class SQLiteLedger(Concern):
 
     @reading
     def written_since(self, connection: apsw.Connection, mark: str, limit: int) -> Written:
-        """One writer at a time gives positions, so all before the last one are there."""
+        """Only one writer at a time assigns positions, so all entries before the last position are visible."""
         ends_known, _, pos = mark.partition(":")
         with transaction(connection, "DEFERRED"):
             ends: int = ends_and_last(connection)[0]
@@ -146,7 +147,7 @@ def _load(
         from_seq = {user_id: seq or 0 for user_id, seq in known_seqs.items()}
         if unknown:
             for user_id, seq, state in rows(connection, _SNAPSHOTS, (_json(unknown), version)):
-                # A snapshot that cannot be read is as good as none: the ledger has it all.
+                # An unreadable snapshot is ignored: the ledger has everything.
                 with suppress(msgspec.MsgspecError):
                     loaded.snapshots[user_id] = unpack(state, user_id, version)
                     from_seq[user_id] = seq
@@ -157,10 +158,10 @@ def _load(
         for row in found:
             loaded.later.setdefault(row[0], []).append(entry_of(row))
         for own in loaded.later.values():
-            # They come so along the index; only nobody has promised it.
+            # The index returns them in this order, but SQL does not guarantee it.
             own.sort(key=_BY_SEQ)
         for user_id in loaded.deleted:
-            # Part of them may be there, as long as they are being removed.
+            # Part of their data may still exist while it is being removed.
             loaded.snapshots.pop(user_id, None)
             loaded.later.pop(user_id, None)
     if event_ids:
@@ -171,14 +172,14 @@ def _load(
 
 def _append(connection: apsw.Connection, entries: Sequence[Entry], deletions: DeletionCache) -> frozenset[str]:
     lines = [(entry.user_id, entry.seq, entry.event_id, entry.recorded_at, pack_body(entry.body)) for entry in entries]
-    # Neighbours in the indexes follow each other: a batch then walks through their pages once.
+    # Sorted, so that neighbours in the indexes follow each other: a batch then visits their pages once.
     lines.sort(key=itemgetter(0))
     users = {line[0] for line in lines}
-    # Else another process was faster for at least one user, or somebody was deleted.
+    # Otherwise another process was faster for at least one user, or a user was deleted.
     with suppress(apsw.ConstraintError):
         if deletions.covers(users) and _write(connection, lines, deletions):
             return frozenset()
-    # Under the write lock nobody else can come in between.
+    # Under the write lock nobody can write in between.
     with transaction(connection, "IMMEDIATE"):
         refused = deletions.look(connection, users) | _collisions(connection, lines)
         _INSERT.run(connection, [line for line in lines if line[0] not in refused], (deletions.number,))

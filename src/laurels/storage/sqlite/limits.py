@@ -10,14 +10,14 @@ from laurels.application.ports.limits import Bucket, Grant
 from laurels.storage.sqlite.connection import rows, transaction
 from laurels.storage.sqlite.database import Concern, projecting
 
-# Milliseconds after which a bucket that nobody asks for is forgotten.
+# Milliseconds after which an unused bucket is forgotten.
 _FORGET_AFTER = 3_600_000
-# How many are forgotten with one request, so that none pays for all.
+# How many are forgotten with one request, so that no request pays for all.
 _FORGET = 2
 
 
 class SQLiteLimits(Concern):
-    """See `LimitStore`. Tokens may be lost with the power, like projections, and must not hold up the writer."""
+    """See `LimitStore`. A power failure may lose tokens, as with projections, and they must not delay the writer."""
 
     @projecting
     def take(

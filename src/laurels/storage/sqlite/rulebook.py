@@ -1,4 +1,4 @@
-"""The published rulebook in SQL, and a table of its badges for people who look into the file."""
+"""The published rulebook in SQL, and a table of its badges for people who read the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables, and how a database gets from one version of them to the next.
+"""The tables, and the migrations of a database from one version to the next.
 
 `ledger` is the record; `progress`, `standings` and `counts` are projections and can be dropped at any time.
 """
@@ -285,16 +285,16 @@ MIGRATIONS = (
 )
 
 
-# Tables that every version has had. No version has set SQLite's application_id.
+# Tables that exist in every version. No version has set SQLite's application_id.
 _OURS = frozenset({"ledger", "standings", "projected"})
 
 
 def is_laurels(connection: apsw.Connection) -> bool:
-    """Whether this is a database of Laurels, of any version; False for one that holds nothing yet.
+    """Whether this is a database of Laurels, of any version; False for an empty one.
 
-    Raises StoreIncompatible for another program's, which nothing may be added to.
+    Raises StoreIncompatible for another program's database, which must not be changed.
     """
-    # One view of the file: another process may be making the tables.
+    # One view of the file: another process may be creating the tables.
     with transaction(connection, "DEFERRED"):
         found = {name for (name,) in rows(connection, "SELECT name FROM sqlite_schema")}
         marks = _version(connection), rows(connection, "PRAGMA application_id")[0][0]
@@ -306,7 +306,7 @@ def is_laurels(connection: apsw.Connection) -> bool:
 
 
 def migrate(connection: apsw.Connection) -> None:
-    """Bring the database to the present version. Several processes may do so at once; one does the work."""
+    """Migrate the database to the present version. Several processes may do so at once; one does the work."""
     if _version(connection) == len(MIGRATIONS):
         return
     with transaction(connection, "IMMEDIATE"):

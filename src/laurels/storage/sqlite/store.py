@@ -19,7 +19,7 @@ from laurels.storage.sqlite.webhooks import SQLiteWebhooks
 
 
 class SQLiteStore:
-    """The ledger and its projections in the file at `path`. Made by `open`, to be closed by the one who opened it."""
+    """The ledger and its projections in the file at `path`. Made by `open`; its opener closes it."""
 
     def __init__(self, path: Path, *, busy_ms: int | None = None) -> None:
         self._database = Database(path, busy_ms=busy_ms)
@@ -38,7 +38,7 @@ class SQLiteStore:
 
     @classmethod
     async def open(cls, path: Path, *, busy_ms: int | None = None) -> SQLiteStore:
-        """Open the file, making it or bringing its tables up to date. `busy_ms`: see `connect`. Raises StoreError."""
+        """Open the file; creates it or migrates its tables. `busy_ms`: see `connect`. Raises StoreError."""
         store = cls(path, busy_ms=busy_ms)
         try:
             await store._database.open()

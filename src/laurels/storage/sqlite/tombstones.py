@@ -1,4 +1,4 @@
-"""Deleting users in SQL: tombstones, the look for them that rides on an append, and removing what is held."""
+"""Deleting users in SQL: tombstones, the check for them within an append, and the removal of data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from laurels.storage.sqlite.projections import counts, holders
 
 # Entries per transaction of an erasure: commits of others come in between.
 ENTRIES = 2_000
-# Milliseconds that the writer waits, and all who write behind it, for readers of a log that is to be cut off.
+# Milliseconds that the writer, and all writers behind it, wait for readers of a log that is to be truncated.
 _LOG_PATIENCE_MS = 50
 # Users remembered as having no tombstone.
 _REMEMBERED = 200_000
@@ -36,9 +36,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 class DeletionCache:
-    """Users who were found without a tombstone when `number` users had been deleted.
+    """Users who were found without a tombstone at the time when `number` users had been deleted.
 
-    While nobody is deleted it knows everybody, and an append asks for nothing but that number.
+    While nobody is deleted it knows all users, and an append queries only that number.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class DeletionCache:
         return self.number == 0 or user_ids <= self._users
 
     def look(self, connection: apsw.Connection, user_ids: set[str]) -> frozenset[str]:
-        """Look for tombstones, in a transaction; those who have one. The others are covered from now on."""
+        """Look for tombstones, in a transaction. Returns the users who have one; the others are covered from now on."""
         number: int = rows(connection, "SELECT number FROM burials")[0][0]
         if number != self.number or len(self._users) > _REMEMBERED:
             self.number = number
@@ -89,7 +89,7 @@ class SQLiteTombstones(Concern):
 
     @writing
     def _purge_projection(self, connection: apsw.Connection, user_id: str) -> None:
-        """Remove a user's snapshot, card and lines, and count them no more."""
+        """Remove a user's snapshot, card and lines, and subtract them from the counts."""
         _overwrite(connection)
         with transaction(connection, "IMMEDIATE"):
             shown = "SELECT board, points FROM standings WHERE user_id = ? AND shown = 1"
@@ -102,7 +102,7 @@ class SQLiteTombstones(Concern):
 
     @writing
     def _purge_entries(self, connection: apsw.Connection, user_id: str) -> bool:
-        """Remove some of a user's entries; whether there may be more."""
+        """Remove some of a user's entries. Returns whether there may be more."""
         _overwrite(connection)
         with transaction(connection, "IMMEDIATE"):
             rows(
@@ -111,7 +111,7 @@ class SQLiteTombstones(Concern):
                 (user_id, ENTRIES),
             )
             removed = connection.changes()
-            # Positions at the end are given out again: what is written there next must not seem to be projected.
+            # Positions at the end are assigned again: the next entries there must not seem to be projected.
             rows(connection, "UPDATE projected SET pos = min(pos, coalesce((SELECT max(pos) FROM ledger), 0))")
         return removed == ENTRIES
 
@@ -132,8 +132,8 @@ class SQLiteTombstones(Concern):
 
     @writing
     def _empty_log(self, connection: apsw.Connection) -> None:
-        """Cut the log off: it holds pages as they were before the deletion. Where somebody reads in it just now, it is
-        tried again with the next look for open tombstones."""
+        """Truncate the log: it holds pages from before the deletion. If somebody is reading in it, this is repeated
+        with the next look for open tombstones."""
         connection.set_busy_timeout(_LOG_PATIENCE_MS)
         try:
             [(is_busy, _, _)] = rows(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -171,5 +171,5 @@ def find_tombstones(connection: apsw.Connection, user_ids: Iterable[str]) -> dic
 
 
 def _overwrite(connection: apsw.Connection) -> None:
-    # What is removed is not merely no longer found: its bytes are overwritten. Other statements do not pay for it.
+    # Deleted bytes are overwritten. Only these statements pay for it.
     rows(connection, "PRAGMA secure_delete = ON")

@@ -45,7 +45,7 @@ _CURSORS = """
     FROM json_each(?2) AS asked LEFT JOIN webhook_cursors AS c ON c.endpoint = ?1 AND c.user_id = asked.value
     """
 
-# Counted along an index that has nothing else; then the last of each kind is looked up.
+# Counted with an index that has nothing else; then the last of each kind is looked up.
 _BACKLOGS = """
     SELECT kinds.endpoint, kinds.state, kinds.messages, last.at, last.type, last.attempts, last.status, last.error
     FROM (SELECT endpoint, state, count(*) AS messages, max(turn) AS turn FROM webhook_deliveries

@@ -32,7 +32,7 @@ class BoardContract:
             await project(one, "bob", seq=points, points=points)
             seen.add(await other.boards.version())
         assert len(seen) == 3
-        # A card alone, such as another name.
+        # Only the card changes, here the name.
         await one.snapshots.project([Projection(progress("ada", 9), {})], cards=[card("ada", display_name="Ada")])
         seen.add(await other.boards.version())
         await one.tombstones.mark_deleted("bob", NOON)
@@ -203,7 +203,7 @@ class BoardContract:
             await project(store, user_id, points=points)
         ada, bob, cleo = await store.boards.standings("all", limit=5)
         await project(store, "bob", 2, points=40, is_shown=False)
-        # What another process writes late is older than the leaving.
+        # The late write of another process is older than the user's leaving.
         await project(store, "bob", 1, points=20)
         assert await store.boards.standings("all", limit=5) == [ada, cleo]
         assert await store.boards.standings("all", limit=5, after=ada.place) == [cleo]
@@ -226,7 +226,7 @@ class BoardContract:
 
 
 async def _fill(store: Store) -> list[Standing]:
-    """A board with ties of every kind, written in no order; its lines in the order of the contract."""
+    """A board with ties of every kind, written in random order; returns its lines in the order of the contract."""
     lines = [
         standing(f"{name} {points} {later}", points, reached_at=NOON + later)
         for name, points, later in product("cab", (10, 30, 20), (2, 0, 1))

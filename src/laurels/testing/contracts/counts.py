@@ -1,4 +1,4 @@
-"""The contract's fourth part: what is counted on a board is what stands on it, whoever wrote it and in what order."""
+"""The contract's fourth part: the counts of a board equal its lines, whatever the writers and the order."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from laurels.testing.builders import NOON, card, progress, project, standing
 from laurels.testing.handles import OpenStore
 
 LARGEST = 2**63 - 1
-# Near each other and far apart, on both sides of where ranges of points meet, of zero, and of what 64 bits hold.
+# Near each other and far apart, on both sides of the bounds of ranges of points, of zero, and of 64 bits.
 _POINTS = st.one_of(
     st.integers(-40, 140),
     st.sampled_from([31, 32, 1023, 1024, 2**30, 2**60, -(2**60) - 1, LARGEST, -LARGEST]),
     st.integers(-LARGEST, LARGEST),
 )
 _LINE = st.tuples(st.integers(0, 7), st.integers(1, 9), _POINTS, st.booleans())
-# Each inner list is one call of `project`: user, seq, points, shown or not. One user is in a call at most once.
+# Each inner list is one call of `project`: user, seq, points, shown or not. A call has each user at most once.
 _CALLS = st.lists(st.lists(_LINE, max_size=8, unique_by=lambda line: line[0]), max_size=12)
 
 _BADGES = st.sets(st.sampled_from("abc"))
@@ -68,7 +68,7 @@ class CountContract:
     async def test_counting_the_fast_way_is_counting_everyone(
         self, open_store: OpenStore, calls: list[list[tuple[int, int, int, bool]]], asked: list[int]
     ) -> None:
-        # One database serves all examples; each has users and boards of its own.
+        # One database serves all examples; each has its own users and boards.
         run = uuid4().hex
         store = await open_store()
         newest: dict[int, tuple[int, int | None]] = {}
@@ -144,7 +144,7 @@ class CountContract:
         await _show(one, "cleo", 1, ["first"], is_counted=False)
         for store in (one, other):
             assert await store.boards.holders() == Holders(2, {"first": 2, "second": 1})
-        # One badge less, one who counts no more, one who does now; what is older or the same changes nothing.
+        # One badge less, one user not counted any more, one newly counted; older or equal versions change nothing.
         await _show(other, "ada", 2, ["first"])
         await _show(one, "ada", 1, ["first", "second"])
         await _show(one, "bob", 2, ["first"], is_counted=False)
@@ -238,7 +238,8 @@ class CountContract:
 
 
 async def _project(store: Store, run: str, call: Sequence[tuple[int, int, int] | tuple[int, int, int, bool]]) -> None:
-    """Project users, named by number, on two boards with the same points; shown, unless the fourth says otherwise."""
+    """Project users, named by number, on two boards with the same points; shown, unless the fourth value says
+    otherwise."""
     kept: list[Projection] = []
     cards: list[Any] = []
     for user, seq, points, *is_shown in call:

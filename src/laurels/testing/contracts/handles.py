@@ -119,7 +119,7 @@ class HandleContract:
     @pytest.mark.parametrize("call", CALLS)
     async def test_after_close_every_call_raises_store_unavailable(self, open_store: OpenStore, call: str) -> None:
         store, other = await open_store(), await open_store()
-        # A handle that has worked and one that has not: neither may come back to life.
+        # A used and an unused handle: neither may work again after it was closed.
         await CALLS[call](store)
         await store.close()
         with pytest.raises(StoreUnavailable):

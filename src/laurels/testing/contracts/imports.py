@@ -10,7 +10,7 @@ from laurels.testing.handles import OpenStore
 
 
 def lines_of(numbers: Iterable[int]) -> ImportedLines:
-    """Lines with these numbers, each of which says its number."""
+    """Lines with these numbers; the text of each is its number."""
     lines = ImportedLines()
     for number in numbers:
         lines.add(number, b"%d" % number)
@@ -18,7 +18,7 @@ def lines_of(numbers: Iterable[int]) -> ImportedLines:
 
 
 class ImportContract:
-    """Lines that all handles know alike."""
+    """Lines that all handles see alike."""
 
     async def test_lines_are_found_as_they_were_noted(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()

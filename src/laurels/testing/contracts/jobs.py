@@ -1,4 +1,4 @@
-"""What `JobStore` promises."""
+"""The contract of `JobStore`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LATER = NOON + 60_000
 
 
 class JobContract:
-    """Jobs: each done by one process at a time, and gone on with where one died."""
+    """Jobs: each runs in one process at a time, and continues if that one dies."""
 
     async def test_a_job_is_found_as_it_was_added(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
@@ -33,7 +33,7 @@ class JobContract:
         assert claimed.id == "job 1"
         third = await open_store()
         assert await third.jobs.claim("third", now=LATER - 1, until=LATER + 1) is None
-        # Its owner may claim it again, such as after an error.
+        # Its owner may claim it again, for example after an error.
         assert await one.jobs.claim("one", now=LATER - 1, until=LATER) == job("job 0")
         assert await third.jobs.claim("third", now=LATER, until=LATER + 60_000) == job("job 0")
 

@@ -60,7 +60,7 @@ class KeyContract:
         seen.append(await one.keys.version())
         await one.keys.revoke(api_key().prefix, NOON)
         seen.append(await other.keys.version())
-        # Whoever revokes once more may do so because the first attempt died half way.
+        # A process may revoke again because the first attempt died half way.
         await one.keys.revoke(api_key().prefix, NOON)
         seen.append(await one.keys.version())
         assert len(set(seen)) == 4

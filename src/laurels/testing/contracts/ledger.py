@@ -1,4 +1,4 @@
-"""The contract's first part: appending, and asking what the ledger holds."""
+"""The contract's first part: appending to the ledger, and reading from it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROUNDS = 60
 class LedgerContract:
     """`append`, `entries`, `load` and `read`."""
 
-    # append: what was written stands
+    # append: written entries are there
 
     async def test_an_appended_entry_is_visible_to_another_handle_at_once(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
@@ -58,7 +58,7 @@ class LedgerContract:
         await store.ledger.append([first, second, third])
         assert await store.ledger.entries("ada") == [first, second, third]
         kept = (await store.ledger.entries("ada"))[0].body
-        # To Python 1, 1.0 and True are equal; to a caller they are not.
+        # In Python 1, 1.0 and True are equal; to a caller they are not.
         assert isinstance(kept, EventRecorded)
         assert [type(value) for value in kept.metadata.values()] == [type(value) for value in metadata.values()]
 
@@ -136,7 +136,7 @@ class LedgerContract:
     async def test_appending_nothing_refuses_nobody(self, open_store: OpenStore) -> None:
         assert await (await open_store()).ledger.append([]) == frozenset()
 
-    # append: who is refused
+    # append: refused users
 
     async def test_a_user_whose_seq_is_taken_is_refused(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()

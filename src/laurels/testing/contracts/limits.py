@@ -9,7 +9,7 @@ from laurels.application.ports.limits import Bucket
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
 
 BUCKET = Bucket(10, 2.0)
-# Of the present: a store may forget a bucket that has been full for long.
+# The present time: a store may forget a bucket that has been full for long.
 NOW = time.time_ns() // 1_000_000
 
 
@@ -26,7 +26,7 @@ class LimitContract:
         store = await open_store()
         await store.limits.take("a", BUCKET, 10, NOW)
         assert (await store.limits.take("a", BUCKET, 5, NOW + 499)).taken == 0
-        # Parts of a token are not lost by asking.
+        # A failed request does not lose fractions of a token.
         assert (await store.limits.take("a", BUCKET, 5, NOW + 500)).taken == 1
         assert (await store.limits.take("a", BUCKET, 100, NOW + 600_000)).taken == 10
 

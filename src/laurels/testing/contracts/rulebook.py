@@ -1,4 +1,4 @@
-"""What `RulebookStore` promises."""
+"""The contract of `RulebookStore`."""
 
 from __future__ import annotations
 

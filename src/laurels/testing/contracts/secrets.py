@@ -8,7 +8,7 @@ from laurels.testing.handles import OpenStore
 
 
 class SecretContract:
-    """Keys that every handle has alike."""
+    """Keys that every handle sees alike."""
 
     async def test_the_first_key_is_the_one_that_came_first_for_everybody(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()

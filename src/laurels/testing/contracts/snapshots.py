@@ -9,7 +9,7 @@ from laurels.application.ports.snapshots import Projected, Projection
 from laurels.testing.builders import NOON, VERSION, card, event_entry, history, progress, project, standing
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
 
-# After everything that these tests record.
+# Later than everything that these tests record.
 LATER = NOON + 1_000_000
 
 
@@ -37,7 +37,7 @@ class SnapshotContract:
         assert found["bob"].progress == progress("bob", 3)
         assert found["ada"].progress in (large, None)
         assert (found["ada"].card, found["ada"].standings) == (card("ada"), {"all": standing("ada", 5)})
-        # Read again from the ledger where it was not kept.
+        # Read from the ledger again if it was not kept.
         read = (await store.ledger.read({"ada": None, "bob": None}, VERSION)).snapshots
         assert read.get("ada") in (large, None)
         assert read["bob"] == progress("bob", 3)
@@ -191,7 +191,7 @@ class SnapshotContract:
         await store.ledger.append([*history("bob", 2), *history("dora", 1)])
         await project(store, "ada")
         await project(store, "bob")
-        # Of whom only a profile is known, who stands on no board.
+        # A user with only a profile, who is on no board.
         await project(store, "cleo", boards=())
         await project(store, "emma", boards=())
         assert await store.ledger.users() == ["ada", "bob", "cleo", "dora", "emma"]

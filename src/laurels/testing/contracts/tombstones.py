@@ -13,7 +13,7 @@ BOARDS = ("all", "2026-03", "2026-03@C++")
 
 
 async def record(store: Store, *user_ids: str, length: int = 3) -> None:
-    """Entries, and their projection, of each user; the first one has most points."""
+    """Entries, and their projection, of each user; the first one has the most points."""
     for number, user_id in enumerate(user_ids):
         assert await store.ledger.append(history(user_id, length)) == frozenset()
         await project(store, user_id, length, points=100 - number, boards=BOARDS)
@@ -35,7 +35,7 @@ async def assert_nothing_is_left(store: Store, user_id: str) -> None:
 
 
 class TombstoneContract:
-    """Tombstones, and removing what is held."""
+    """Tombstones, and the removal of data."""
 
     async def test_a_new_database_has_no_tombstones(self, open_store: OpenStore) -> None:
         store = await open_store()
@@ -76,7 +76,7 @@ class TombstoneContract:
     async def test_every_handle_tells_of_it(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
         await record(one, "ada", "bob")
-        # Both have looked before.
+        # Both have checked before.
         for store in (one, other):
             assert (await store.ledger.load({"ada": None}, (), VERSION)).deleted == frozenset()
         await one.tombstones.mark_deleted("ada", NOON)
@@ -115,7 +115,8 @@ class TombstoneContract:
         await other.ledger.load({"ada": 3, "bob": 3}, (), VERSION)
         await one.tombstones.mark_deleted("ada", NOON)
         await one.tombstones.purge(["ada"])
-        # Decided before, by a process that knew her head; a store may refuse it, or remove it at the projection.
+        # Decided before, by a process that knew the end of her ledger; a store may refuse it, or remove it at the
+        # projection.
         refused = await other.ledger.append([event_entry("ada", 4), event_entry("bob", 4)])
         assert refused <= {"ada"}
         await project(other, "ada", 4, boards=BOARDS)
@@ -155,7 +156,7 @@ class TombstoneContract:
     async def test_who_writes_after_a_deletion_is_not_overlooked(self, open_store: OpenStore) -> None:
         store = await open_store()
         await record(store, "ada", "bob")
-        # All is known to be projected up to here.
+        # Everything is known to be projected up to here.
         assert await store.snapshots.behind(10, before=NOON + 1_000) == []
         await store.tombstones.mark_deleted("bob", NOON)
         await store.tombstones.purge(["bob"])

@@ -1,4 +1,4 @@
-"""The contract's part on watching: whoever writes, those who watch are told."""
+"""The contract's part on watching: watchers learn of the writes of any handle."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from laurels.errors import StoreUnavailable
 from laurels.testing.builders import event_entry, history
 from laurels.testing.handles import OpenStore
 
-# Seconds; the contract says one, on a machine that has nothing else to do.
+# Seconds; the contract says one, on an idle machine.
 SOON = 5.0
 
 Changes = AsyncGenerator[Mapping[str, int] | None]
 
 
 async def _told_of(changes: Changes, user_id: str, seq: int, reader: Store) -> None:
-    """Return when the watching has told of an entry, which must be there to be read by then."""
+    """Return when the watch has reported an entry, which must then be readable."""
     async with asyncio.timeout(SOON):
         async for reached in changes:
             may_be_there = reached is None or reached.get(user_id, 0) >= seq

@@ -14,7 +14,7 @@ from laurels.testing.handles import AWKWARD_IDS, OpenStore
 
 
 def endpoint(endpoint_id: str = "wh_a", **fields: object) -> Endpoint:
-    """An endpoint that asks for badges."""
+    """An endpoint for messages about badges."""
     given = Endpoint(
         id=endpoint_id, url="https://a.example/", types=frozenset({"badge.awarded"}), secret="whsec_", created_at=NOON
     )
@@ -22,7 +22,7 @@ def endpoint(endpoint_id: str = "wh_a", **fields: object) -> Endpoint:
 
 
 def delivery(seq: int = 1, user_id: str = "ada", **fields: object) -> Delivery:
-    """A message that waits to be tried again."""
+    """A message that waits for a retry."""
     given = Delivery(
         endpoint="wh_a",
         id=f"msg_{user_id}_{seq}",
@@ -41,7 +41,7 @@ def delivery(seq: int = 1, user_id: str = "ada", **fields: object) -> Delivery:
 
 
 async def everybody(store: Store, mark: str, *, limit: int = 2) -> dict[str, tuple[int, int]]:
-    """Who got entries after a mark, over all pages."""
+    """The users with entries after a mark, over all pages."""
     found: dict[str, tuple[int, int]] = {}
     while True:
         page = await store.ledger.written_since(mark, limit)
@@ -105,7 +105,7 @@ class WebhookContract:
         assert await store.webhooks.claim("wh_a", "other", now=NOON + 19, until=NOON + 30) is None
         assert await store.webhooks.claim("wh_a", "other", now=NOON + 20, until=NOON + 30) is not None
         assert await store.webhooks.claim("wh_a", owner, now=NOON + 21, until=NOON + 40) is None
-        # Given back.
+        # The claim is released.
         assert await store.webhooks.claim("wh_a", "other", now=NOON + 21, until=NOON + 21) is not None
         assert await store.webhooks.claim("wh_a", owner, now=NOON + 21, until=NOON + 40) is not None
 
@@ -162,12 +162,12 @@ class WebhookContract:
             "ada": Cursor(1, 1, True),
             "bob": Cursor(0, 0, True),
         }
-        # The next one takes over the block in the same moment.
+        # The next message blocks the user in the same moment.
         await one.webhooks.record_attempts([delivery(3), delivery(2, state="done")])
         assert await other.webhooks.cursors("wh_a", ["ada"]) == {"ada": Cursor(2, 1, True)}
         await one.webhooks.record_attempts([delivery(3, state="dead")])
         assert await other.webhooks.cursors("wh_a", ["ada"]) == {"ada": Cursor(3, 1)}
-        # What stands in no ledger moves nobody on.
+        # A message without an entry moves no cursor.
         await one.webhooks.record_attempts([delivery(0, "eve", state="done")])
         assert await other.webhooks.cursors("wh_a", ["eve"]) == {}
 

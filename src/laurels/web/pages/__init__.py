@@ -1,1 +1,1 @@
-"""The pages, one file for each kind: from what the queries answer to values of a template."""
+"""The pages, one file for each kind: they turn the results of queries into values of a template."""

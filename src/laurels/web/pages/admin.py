@@ -1,4 +1,4 @@
-"""The operator's page: how the service is, a learner's ledger with what corrects it, keys and webhooks."""
+"""The operator's page: the state of the service, a learner's ledger with its corrections, keys and webhooks."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def sign_in_page(request: Request[Any, Any, Any], *, failed: bool = False) -> Re
 async def overview_page(
     request: Request[Any, Any, Any], service: Service, webhooks: Webhooks, *, user_id: str = "", fault: str = ""
 ) -> Response[str]:
-    """The state of the service, and with `user_id` or `?user=` the ledger of a learner; `fault` is why a correction of
-    theirs could not be made."""
+    """The state of the service, and with `user_id` or `?user=` the ledger of a learner; `fault` is the reason why a
+    correction failed."""
     language = language_of(request)
     user_id = user_id or request.query_params.get("user", "")
     learner: dict[str, Any] | None = None
@@ -69,8 +69,7 @@ async def overview_page(
 
 
 async def correct(request: Request[Any, Any, Any], service: Service, fields: dict[str, str]) -> str:
-    """Make the correction that a form asks for. A word for what was done, as `overview_page` knows it. Raises
-    LaurelsError."""
+    """Make the correction of a form. Returns a word for it that `overview_page` knows. Raises LaurelsError."""
     user_id, target, reason = (fields.get(name, "").strip() for name in ("user", "target", "reason"))
     corrections, caller = service.corrections, host_of(request).caller_name(request)
     match fields.get("action", ""):
@@ -96,7 +95,7 @@ def _done(what: str, language: Language) -> str:
 
 
 async def _keys(service: Service, language: Language) -> list[dict[str, str]]:
-    """The keys that count, as far as they may be shown."""
+    """The valid keys, with the fields that may be shown."""
     now = service.clock()
     try:
         keys = await service.store.keys.all()

@@ -1,6 +1,7 @@
-"""What an open page of an operator asks for again and again: the figures of the service, its webhooks and its problems.
+"""The parts of an operator's page that are reloaded regularly: the figures of the service, its webhooks and its
+problems.
 
-Both parts are cheap: each takes a read or two of the store, however many webhooks there are.
+Both parts are cheap: each takes a read or two of the store, whatever the number of webhooks.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ SHOWN = 20
 
 
 async def figures_part(request: Request[Any, Any, Any], service: Service, language: Language) -> Markup:
-    """The figures of this process and of its store, which ask for themselves again."""
+    """The figures of this process and of its store, which reload themselves."""
     troubled = [task for task in service.tasks if task.health != "ok"]
     html = render(
         "admin_figures.html",
@@ -47,7 +48,7 @@ async def figures_part(request: Request[Any, Any, Any], service: Service, langua
 async def news_part(
     request: Request[Any, Any, Any], service: Service, webhooks: Webhooks, language: Language
 ) -> tuple[Markup, str]:
-    """The webhooks and the latest problems, and a digest of what is said of them."""
+    """The webhooks and the latest problems, and a digest of both."""
     try:
         endpoints, backlogs = await webhooks.all(), await webhooks.backlogs()
     except StoreError:
@@ -68,8 +69,8 @@ async def figures(request: Request[Any, Any, Any], service: Service) -> Response
 
 
 async def news(request: Request[Any, Any, Any], service: Service, webhooks: Webhooks) -> Response[Any]:
-    """Webhooks and problems alone; nothing where they are as the page has `seen` them: what an operator has marked or
-    scrolled there stays."""
+    """Only webhooks and problems; empty if the page has `seen` them in this state, so that an operator's selection and
+    scroll position stay."""
     html, seen = await news_part(request, service, webhooks, language_of(request))
     if request.query_params.get("seen") == seen:
         return Response(b"", status_code=204, headers=NO_STORE)
@@ -107,7 +108,7 @@ async def _state(service: Service, language: Language) -> list[tuple[str, str]]:
 
 
 def _host(endpoint: Endpoint) -> str:
-    # No more than its host: paths of chat services are secrets.
+    # Only its host: the paths of chat services are secrets.
     return urlsplit(endpoint.url).hostname or ""
 
 
@@ -168,7 +169,7 @@ def _refused(endpoint: Endpoint, attempt: FailedAttempt, language: Language) -> 
 
 
 def _why(attempt: FailedAttempt, language: Language) -> str:
-    """Why a message did not arrive, and what to look at."""
+    """Why a message did not arrive, and what to check."""
     _ = language.text
     error, status = attempt.error or "", attempt.status
     if status is not None and not 300 <= status < 400:

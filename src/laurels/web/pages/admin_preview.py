@@ -1,7 +1,7 @@
-"""What another rulebook would bring, as a page that is there at once and goes on while the ledger is read.
+"""The preview of another rulebook, as a page that appears at once and continues while the ledger is read.
 
-The work belongs to the request: whoever leaves the page stops it, nothing of it is kept, and it does not matter which
-process answers. No script is needed to follow it.
+The work belongs to the request: leaving the page stops it, nothing of it is kept, and any process can answer. It needs
+no script.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from laurels.errors import StoreError
 from laurels.web.languages import Language
 from laurels.web.rendering import language_of, render
 
-# Where the template is cut in two: what is found is sent in between. No text of a page can hold it.
+# The place where the template is cut in two, to send the results in between. No text of a page can contain it.
 CUT = "<!-- the preview -->"
 # Seconds between two lines of progress.
 INTERVAL = 1.0
 # Learners who are named beside a badge that they would get.
 SAMPLES = 3
-# Some proxies would keep all of it back until the end.
+# Some proxies would otherwise hold everything back until the end.
 _UNBUFFERED = {"x-accel-buffering": "no"}
 
 
 class _Reached:
-    """How far a preview has come."""
+    """The progress of a preview."""
 
     learners = events = 0
 
@@ -51,7 +51,7 @@ async def previewing_page(
     around: Response[str],
     repoint: bool,
 ) -> Response[Any]:
-    """The page `around`, and where it is cut the progress and then the result of a preview."""
+    """The page `around`, with the progress and then the result of a preview at its cut."""
     language = language_of(request)
     before, _, after = around.content.partition(CUT)
     people = await service.store.boards.count("all")
@@ -75,7 +75,7 @@ async def preview_parts(
     repoint: bool = False,
     interval: float = INTERVAL,
 ) -> AsyncGenerator[str]:
-    """A line of progress every `interval` seconds, then the result. `people` is about how many learners there are."""
+    """A line of progress every `interval` seconds, then the result. `people` is the approximate number of learners."""
     reached = _Reached()
     _, number = language.text, language.number
     made = asyncio.create_task(

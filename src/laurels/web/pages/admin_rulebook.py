@@ -1,4 +1,4 @@
-"""The operator's page of the rulebook: what is in force, what another one would bring, and putting that in force."""
+"""The operator's page of the rulebook: the one in force, the preview of another, and its publication."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ async def rulebook_page(
     mistakes: list[str] | None = None,
     is_tried: bool = False,
 ) -> Response[str]:
-    """What is in force, and the form for another one; `fields` are what was sent with it, `mistakes` what is wrong with
-    that. Where it `is_tried` the page is cut where what it would bring belongs."""
+    """The rulebook in force, and the form for another one. `fields` are the submitted ones, `mistakes` their faults.
+    With `is_tried` the page has a cut for the preview."""
     language = language_of(request)
     versions = await service.store.rulebook.versions(limit=LAST)
     answer = page(
@@ -67,7 +67,7 @@ async def rulebook_page(
 async def submit(
     request: Request[Any, Any, Any], service: Service, publications: Publications, fields: dict[str, str]
 ) -> Response[Any]:
-    """Do what the form asks for: show what the rulebook in it would bring, or put it in force."""
+    """Carry out the form's request: preview its rulebook, or publish it."""
     try:
         rulebook = await publications.read(fields.get("rulebook", "").replace("\r\n", "\n"))
     except RulebookError as error:
@@ -86,13 +86,13 @@ async def submit(
         repoint=after == REPOINT,
         notify=notify if after else "none",
     )
-    # Who asked sees it at once, where this process answers.
+    # The operator sees it at once if this process answers.
     await service.rules.look()
     return Response(b"", status_code=303, headers={"location": "/admin/rulebook"})
 
 
 def _after(fields: dict[str, str]) -> str:
-    """What follows the publication: nothing, the badges of the past, or those and its points."""
+    """The work after the publication: none, the badges of the past, or those and its points."""
     asked = fields.get("after", BACKFILL)
     return asked if asked in (BACKFILL, REPOINT) else ""
 
@@ -104,7 +104,7 @@ def _mistake(error: RulebookError) -> str:
 def _job(job: Job, language: Language) -> dict[str, Any]:
     _ = language.text
     states = {"waiting": _("waits"), "running": _("runs"), "done": _("done"), "failed": _("failed")}
-    # Another rulebook was published before it was done.
+    # Another rulebook was published before the job was done.
     states["replaced"] = _("replaced")
     return {
         "version": job.version,

@@ -1,4 +1,4 @@
-"""The pages of the badges: all of them, and what one takes."""
+"""The pages of the badges: all of them, and the requirements of one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def badges_page(request: Request[Any, Any, Any], service: Service) -> Resp
 
 
 async def badge_page(request: Request[Any, Any, Any], service: Service, badge_id: str) -> Response[str] | None:
-    """One badge and what it takes; None where there is none with this id."""
+    """One badge and its requirements; None if there is none with this id."""
     language = language_of(request)
     found = spoken_badge(service, badge_id, language, await service.rarity.shares())
     if found is None:
@@ -91,7 +91,7 @@ async def _holders(
 
 
 def spoken_catalogue(service: Service, language: Language, shares: Shares = NOTHING_KNOWN) -> list[BadgeDefinitionView]:
-    """All badges, their texts in this language where the rulebook has them, and how rare they are."""
+    """All badges, with their texts in this language if the rulebook has them, and how rare they are."""
     rules = service.rulebook
     asked = language_for(rules, language.code)
     return [translated(badge, rules, asked) for badge in catalogue(rules, shares)]
@@ -100,12 +100,12 @@ def spoken_catalogue(service: Service, language: Language, shares: Shares = NOTH
 def spoken_badge(
     service: Service, badge_id: str, language: Language, shares: Shares = NOTHING_KNOWN
 ) -> BadgeDefinitionView | None:
-    """The badge with this id; None where there is none."""
+    """The badge with this id; None if there is none."""
     return next((badge for badge in spoken_catalogue(service, language, shares) if badge.badge_id == badge_id), None)
 
 
 def held_line(held: Held | None, language: Language) -> str:
-    """How rare a badge is, in few words; empty where that is not known."""
+    """How rare a badge is, in a few words; empty if unknown."""
     if held is None:
         return ""
     _ = language.text
@@ -115,7 +115,7 @@ def held_line(held: Held | None, language: Language) -> str:
 
 
 def takes_of(badge: BadgeDefinitionView, service: Service, language: Language) -> list[str]:
-    """What a badge takes, a sentence for each condition; nothing of a hidden one."""
+    """The requirements of a badge, a sentence for each condition; empty for a hidden one."""
     if badge.criterion is None:
         return []
     _ = language.text
@@ -134,7 +134,7 @@ def takes_of(badge: BadgeDefinitionView, service: Service, language: Language) -
 
 
 def tiers_of(badge: BadgeDefinitionView, service: Service, language: Language) -> list[BadgeDefinitionView]:
-    """All tiers of a badge's rule, the lowest first; none where it has one only."""
+    """All tiers of a badge's rule, the lowest first; empty if there is only one."""
     ids = badge.tiers or []
     return [found for each in ids if (found := spoken_badge(service, each, language)) is not None]
 

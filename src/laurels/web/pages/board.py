@@ -25,7 +25,7 @@ _FOLLOWED = 10
 
 
 async def board_page(request: Request[Any, Any, Any], service: Service, viewer: Viewer) -> Response[str]:
-    """The page that the query asks for. A board that cannot be shown is said in words on the page itself."""
+    """The page for a query. If a board cannot be shown, the page itself explains why."""
     language = language_of(request)
     _ = language.text
     query = {name: value for name, value in request.query_params.items() if value}

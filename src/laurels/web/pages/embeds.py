@@ -1,6 +1,6 @@
 """Pictures to embed elsewhere: as images in a page of the platform, in a README, in an iframe.
 
-The same functions draw them as draw the pages. A picture that is sent alone carries its style in itself.
+The same functions draw the pictures of the pages. A picture that is sent alone contains its own style.
 """
 
 from __future__ import annotations
@@ -25,20 +25,21 @@ SECONDS = 60
 
 
 def framed_by(origins: Sequence[str]) -> dict[str, str]:
-    """The headers of a page that pages of these origins may hold in a frame."""
+    """The headers of a page that pages of these origins may embed in a frame."""
     ancestors = " ".join(["'self'", *origins])
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         f"base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
     )
-    # The older header knows no list of origins: an empty one takes it away.
+    # The older header has no list of origins: an empty value removes it.
     return {"content-security-policy": policy, "x-frame-options": ""}
 
 
 async def learner_picture(
     request: Request[Any, Any, Any], service: Service, user_id: str, kind: str, *, is_public: bool
 ) -> Response[bytes]:
-    """The picture `kind` of a learner whom everybody may see if it `is_public`. Raises UnknownUser or StoreError."""
+    """The picture `kind` of a learner; `is_public`: everybody may see this learner. Raises UnknownUser or
+    StoreError."""
     pen, width = Pen(language_of(request), theme_of(request)), _width(request)
     dashboard = await service.learners.dashboard(user_id)
     activity = await service.learners.activity(user_id)
@@ -59,7 +60,7 @@ async def learner_picture(
 def badge_picture(
     request: Request[Any, Any, Any], service: Service, badge_id: str, *, is_public: bool
 ) -> Response[bytes] | None:
-    """The medal of a badge, which everybody may see where it `is_public`; None where there is none with this id."""
+    """The medal of a badge; `is_public`: everybody may see it. None if there is no badge with this id."""
     language = language_of(request)
     found = spoken_badge(service, badge_id, language)
     if found is None:
@@ -69,7 +70,7 @@ def badge_picture(
 
 
 def theme_of(request: Request[Any, Any, Any]) -> Theme:
-    """The theme that a request asks for; `auto` for any other."""
+    """The theme that a request asks for; `auto` for any other value."""
     match request.query_params.get("theme"):
         case "light":
             return "light"
@@ -81,7 +82,7 @@ def theme_of(request: Request[Any, Any, Any]) -> Theme:
 
 def _width(request: Request[Any, Any, Any]) -> int | None:
     width = request.query_params.get("width", "")
-    # Its length first: a number of thousands of digits is none that Python reads.
+    # Checks the length first: Python does not parse a number of thousands of digits.
     return int(width) if width.isascii() and width.isdigit() and len(width) <= 5 and 0 < int(width) <= WIDEST else None
 
 
@@ -90,7 +91,7 @@ def _image(request: Request[Any, Any, Any], picture: Markup, *, is_public: bool)
     tag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
     headers = {
         "etag": tag,
-        # `public` lets a cache that many share keep the answer to a request with a token, and give it to strangers.
+        # `public` would let a shared cache keep the answer to a request with a token, and give it to strangers.
         "cache-control": f"public, max-age={SECONDS}" if is_public else "private, no-cache",
         "vary": "accept-language",
         "content-security-policy": f"default-src 'none'; style-src {embedded_style_hash()}; sandbox",

@@ -1,4 +1,4 @@
-"""A learner's page: everything that the dashboard's JSON holds, to be looked at."""
+"""A learner's page: everything in the dashboard's JSON, for people."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ Template = Literal["learner.html", "embed.html"]
 RECENT = 12
 NEWEST = 8
 """Medals in an embedded page."""
-# A page says how long ago something was: for so many milliseconds it may say the same.
+# Milliseconds for which a page may be reused although it says how long ago something was.
 _KEPT_MS = 30_000
 
 
 class Learner(Struct, frozen=True):
-    """What is read for one learner's page."""
+    """The data for one learner's page."""
 
     dashboard: Dashboard
     activity: Activity
@@ -277,7 +277,7 @@ def ledger_line(
 
 
 def _event_reasons(body: EventRecorded, language: Language) -> list[str]:
-    """What tells an event from others of its type, and what moved its points."""
+    """The details that distinguish an event from others of its type, and the reasons that changed its points."""
     _ = language.text
     outcome = body.outcome
     reasons: list[str] = []

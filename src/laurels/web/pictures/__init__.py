@@ -1,6 +1,6 @@
 """The pictures: pure functions from values to SVG text, the same for pages, embeds and print.
 
-Each `draw_*` gives a whole SVG document, which may also stand inside a page. What they share is in `PictureOptions`:
+Each `draw_*` returns a whole SVG document, which may also be part of a page. `PictureOptions` has the common settings:
 theme, language, words, a panel behind the picture. Nothing here knows a store, a clock or a request.
 """
 

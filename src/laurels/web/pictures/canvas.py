@@ -1,8 +1,8 @@
-"""What all pictures share: theme, language, the side from which they are read, the frame, the name for a screen reader.
+"""The common parts of all pictures: theme, language, direction of reading, frame, and the name for a screen reader.
 
-A picture in a language that is read from the right is laid out mirrored: positions are counted from the side where
-reading starts. Text anchors are written out for that side, and the direction of the document is always left to right,
-since programs that print SVG do not know `direction`; the letters are ordered by marks inside the text.
+In a right-to-left language a picture is mirrored: positions are counted from the side where reading starts. Text
+anchors are set for that side, but the direction of the document is always left to right, since programs that print SVG
+do not support `direction`; marks inside the text order its letters.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _FONTS = "system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, Ubuntu, Helveti
 
 
 class PictureOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How pictures are drawn. One object serves all pictures of a page, unless two of them need ids of their own."""
+    """The settings of pictures. One object serves all pictures of a page, unless two of them need ids of their own."""
 
     theme: Theme = "page"
     lang: str = "en"
     """A BCP 47 tag; the direction follows from it."""
     labels: Labels = ENGLISH
     panel: bool = False
-    """Whether a background with a border is drawn: for a picture that stands in somebody else's page."""
+    """Whether a background with a border is drawn: for a picture on another site's page."""
     id_prefix: str = ""
     """Put before each id: two heatmaps in one document need different ones. ASCII letters, digits, '-' and '_'."""
     font: str | None = None
@@ -42,7 +42,7 @@ class PictureOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rtl(self) -> bool:
-        """Whether the language is read from the right."""
+        """Whether the language is read from right to left."""
         return _is_rtl(self.lang)
 
     def paint(self, name: str) -> str:
@@ -50,15 +50,15 @@ class PictureOptions(msgspec.Struct, frozen=True, kw_only=True):
         return paint(name, self.theme)
 
     def id(self, name: str) -> str:
-        """An id for an element. Raises ValueError where `id_prefix` may not stand in one."""
+        """An id for an element. Raises ValueError if `id_prefix` is not valid in an id."""
         return identifier(self.id_prefix + name)
 
     def isolate(self, text: str) -> str:
-        """`text` that somebody chose, cleaned, unable to reorder what stands beside it."""
+        """`text` chosen by a person, cleaned, and unable to reorder the text around it."""
         return isolate(clean(text), rtl=self.rtl)
 
 
-# Asked for each text and each place.
+# Called for each text and each place.
 @lru_cache(maxsize=64)
 def _is_rtl(lang: str) -> bool:
     return lang.replace("_", "-").split("-")[0].lower() in _RTL_LANGUAGES
@@ -82,7 +82,8 @@ class Canvas:
         self.options = options
 
     def x(self, start: float, width: float = 0) -> float:
-        """The left edge of what is `width` wide and begins `start` units after the side where reading starts."""
+        """The left edge of an area that is `width` wide and begins `start` units after the side where reading
+        starts."""
         return self.width - start - width if self.options.rtl else start
 
     def text(
@@ -99,9 +100,10 @@ class Canvas:
         smallest: float | None = None,
         chosen: bool = False,
     ) -> Markup:
-        """A line of text with its baseline at `y`; wider than `width` it shrinks to `smallest`, then it is cut.
+        """A line of text with its baseline at `y`; if it is wider than `width`, it shrinks to `smallest`, and then it
+        is cut.
 
-        `fill` is a colour of the palette. `chosen` text comes from a person and has a direction of its own.
+        `fill` is a colour of the palette. `chosen` text comes from a person and has its own direction.
         """
         draw = _text if chosen and len(content) > _SHORT else _kept_text
         return draw(
@@ -122,7 +124,7 @@ class Canvas:
     def texts(
         self, lines: Iterable[tuple[str, float, float]], *, size: float, fill: str, width: float | None = None
     ) -> Markup:
-        """Lines that look alike, each with its x and y, in fewer characters than by `text`."""
+        """Lines in the same style, each with its x and y, in fewer characters than with `text`."""
         placed = [_line(self.options, self.width, content, x, y, size, width=width) for content, x, y in lines]
         return element(
             "g",
@@ -155,9 +157,10 @@ class Canvas:
         height: float | None = None,
         panel: bool | None = None,
     ) -> Markup:
-        """The whole SVG. `width` and `height` are the size shown, in CSS pixels: one of them keeps the proportions.
+        """The whole SVG. `width` and `height` are the displayed size, in CSS pixels: one of them alone keeps the
+        proportions.
 
-        `title` is the name that a screen reader says, `description` what it says after it.
+        A screen reader says `title` as the name, and `description` after it.
         """
         if width is None:
             width = self.width if height is None else height * self.width / self.height

@@ -1,4 +1,4 @@
-"""The profile card: name, level, points, streak and the best medals, for a page of one's own or a share."""
+"""The profile card: name, level, points, streak and the best medals, for a personal page or for sharing."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from laurels.web.pictures.svg import Markup, element, join, linear_gradient, num
 from laurels.web.pictures.text import clean, initial, isolate
 
 SHOWN = 5
-"""Medals on a card."""
+"""The maximum number of medals on a card."""
 _WIDTH, _HEIGHT, _MARGIN = 480, 224, 24
 _SHELF = 138
-"""Where the shelf with the medals begins."""
+"""The start of the shelf with the medals."""
 _CENTRE, _MIDDLE = 72, 68
 _START = 142
 
@@ -37,10 +37,10 @@ def draw_card(
     height: float | None = None,
     options: PictureOptions = DEFAULTS,
 ) -> Markup:
-    """A learner's card. It has a background whatever `options.panel` says.
+    """A learner's card. It has a background regardless of `options.panel`.
 
-    `fraction`, from 0 to 1, is how far the next level is. The first five of `medals` are shown, as earned;
-    `badge_count`, how many badges the learner holds, is their number where it is None.
+    `fraction`, from 0 to 1, is the progress to the next level. The first five of `medals` are shown, as earned;
+    `badge_count` is the learner's number of badges, by default the number of `medals`.
     """
     labels = options.labels
     canvas = Canvas(_WIDTH, _HEIGHT, options)

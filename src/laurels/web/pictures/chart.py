@@ -1,4 +1,4 @@
-"""Points over time, as bars or as an area: by day, week or month, whichever leaves a readable number of them."""
+"""Points over time, as bars or as an area: by day, week or month, in a readable number of periods."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Bucket = Literal["day", "week", "month"]
 _WIDTH, _HEIGHT = 720, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 22, 28
 _GRID = 3
-"""Lines over the base line, at most."""
+"""The maximum number of lines above the base line."""
 
 
 class Period(NamedTuple):
@@ -40,7 +40,7 @@ def draw_points(
 ) -> Markup:
     """The points from `first` to `last`, inclusive, summed up by `bucket`.
 
-    Without one it is days up to two months, weeks up to two years, else months. Raises ValueError where `first` is
+    Without a bucket it uses days up to two months, weeks up to two years, else months. Raises ValueError if `first` is
     after `last`.
     """
     if first > last:
@@ -72,13 +72,14 @@ def draw_points(
 
 
 def bucket_for(first: date, last: date) -> Bucket:
-    """The shortest period of which a range has at most about a hundred."""
+    """The shortest period that divides a range into at most about a hundred."""
     length = (last - first).days + 1
     return "day" if length <= 62 else "week" if length <= 2 * 366 else "month"
 
 
 def periods_of(days: Iterable[Day], *, first: date, last: date, bucket: Bucket, first_weekday: int = 0) -> list[Period]:
-    """The points of each period that the range touches, oldest first, empty ones included, without days outside."""
+    """The points of each period that the range touches, oldest first, including empty ones; days outside are not
+    counted."""
     starts = _starts(first, last, bucket, first_weekday)
     points = [0] * len(starts)
     begin, length = starts[0].toordinal(), WEEK if bucket == "week" else 1
@@ -128,7 +129,7 @@ def _step(most: int) -> int:
 
 
 class _Plot:
-    """Where values are drawn."""
+    """The area in which values are drawn."""
 
     def __init__(self, canvas: Canvas, top: int, count: int) -> None:
         self.height = canvas.height - _TOP - _BOTTOM
@@ -169,7 +170,7 @@ def _grid(options: PictureOptions, top: int, step: int) -> Markup:
 
 @lru_cache(maxsize=64)
 def _dates(options: PictureOptions, starts: tuple[date, ...]) -> Markup:
-    """Months under the plot, or years where months would not fit; days where there are only a few."""
+    """Months under the plot, or years if months would not fit; days if there are only a few."""
     canvas = Canvas(_WIDTH, _HEIGHT, options)
     plot = _Plot(canvas, 1, len(starts))
     labels = options.labels

@@ -1,4 +1,4 @@
-"""A learner's days as pictures take them, and what they say in words."""
+"""A learner's days in the form that pictures use, and in words."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ DayState = Literal["frozen", "paused", "repaired"]
 
 WEEK = 7
 LEVELS = 5
-"""Levels of a heatmap, the empty one included."""
+"""The number of levels of a heatmap, including the empty one."""
 
 
 class Day(msgspec.Struct, frozen=True):
-    """A local day with activity or with a state that saved the streak. Days that are not given are empty."""
+    """A local day with activity or with a state that saved the streak. Missing days are empty."""
 
     date: date
     points: int
@@ -27,12 +27,12 @@ class Day(msgspec.Struct, frozen=True):
 
     @property
     def is_active(self) -> bool:
-        """Whether something was done on it, paid or not."""
+        """Whether there was an event on it, paid or not."""
         return self.events > 0 or self.points > 0
 
 
 class MonthOfDays(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the table that says what a heatmap shows."""
+    """One row of the table that describes a heatmap."""
 
     first: date
     """The first day of the month."""
@@ -52,9 +52,9 @@ def last_year(today: date, *, first_weekday: int = 0, weeks: int = 53) -> tuple[
 
 
 def heat_levels(days: Mapping[date, Day]) -> dict[date, int]:
-    """The level of each active day, 1 to 4: the quarter in which its points lie among the active days given.
+    """The level of each active day, 1 to 4: the quarter of its points among the given active days.
 
-    The day or days with the most points are always at the highest.
+    The day or days with the most points always have the highest level.
     """
     scores = {day.date: day.points for day in days.values() if day.is_active}
     if not scores:
@@ -90,7 +90,7 @@ def summary_of(days: Iterable[Day], *, first: date, last: date, labels: Labels) 
 
 
 def activity_by_month(days: Iterable[Day], *, first: date, last: date) -> list[MonthOfDays]:
-    """The table that says what a heatmap shows: a row for each month, oldest first, empty ones included."""
+    """The table that describes a heatmap: a row for each month, oldest first, including empty ones."""
     found: dict[date, list[int]] = {}
     month = first.replace(day=1)
     while month <= last:

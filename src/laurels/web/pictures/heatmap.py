@@ -1,8 +1,8 @@
-"""The heatmap: a column for each week, a square for each day, darker the more was earned.
+"""The heatmap: a column for each week, a square for each day, darker with more points.
 
 A page must stay small with 371 squares that each have a tooltip. So squares are references to five drawings, in units
-of one square, grouped by weekday: a day costs about sixty bytes. A range of more than a year is drawn as one strip
-for each calendar year.
+of one square, grouped by weekday: a day costs about sixty bytes. A range of more than a year is drawn as one strip per
+calendar year.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from laurels.web.pictures.days import LEVELS, WEEK, Day, DayState, by_date, heat
 from laurels.web.pictures.svg import Markup, element, escape, join, number
 
 _PITCH = 13
-"""From one square to the next, in units of the picture."""
+"""The distance from one square to the next, in units of the picture."""
 _SIDE = 0.79
-"""A square in shares of the pitch."""
+"""The size of a square, as a fraction of the pitch."""
 _LEFT, _TOP, _MARGIN, _LEGEND = 32, 20, 10, 26
 _STRIP = _TOP + WEEK * _PITCH
 _LONGEST_STRIP = 53 * WEEK
@@ -42,8 +42,8 @@ def draw_heatmap(
     """The days from `first` to `last`, inclusive; days outside are left out.
 
     `first_weekday` is the row at the top, 0 for Monday. `today` gets a ring. Print has no use for `tooltips`.
-    `last_year` gives the usual range, `activity_by_month` the table that belongs beside it. Raises ValueError where
-    `first` is after `last`.
+    `last_year` returns the usual range, `activity_by_month` the accompanying table. Raises ValueError if `first` is
+    after `last`.
     """
     if first > last:
         raise ValueError(f"the first day, {first}, must not be after the last, {last}")
@@ -90,7 +90,7 @@ def _column(day: date, start: date, first_weekday: int) -> int:
 
 @lru_cache(maxsize=64)
 def _drawings(options: PictureOptions) -> Markup:
-    """The squares that all days refer to: `h0` to `h4`, and `hf`, `hp`, `hr` for the states."""
+    """The squares to which all days refer: `h0` to `h4`, and `hf`, `hp`, `hr` for the states."""
     side = _SIDE
 
     def square(name: str, fill: str, *marks: Markup, stroke: str | None = None) -> Markup:
@@ -171,7 +171,7 @@ class _Places(NamedTuple):
     columns: int
 
 
-# Years end on the same days for everybody in the same language.
+# Ranges of years end on the same days for all learners with the same language.
 @lru_cache(maxsize=64)
 def _places(
     name_of: Callable[[date], str],
@@ -230,7 +230,7 @@ def _labels(
     while month <= end:
         column = _column(month, start, first_weekday)
         following = (month.replace(day=1) + timedelta(days=31)).replace(day=1)
-        # A month of which one column is left has no room for its name, nor has one after a name.
+        # A month with only one column left has no room for its name, nor has a month directly after a name.
         is_cut = month.day > 1 and _column(following, start, first_weekday) - column < 2
         if column >= free and not is_cut and (column < _column(end, start, first_weekday) or month == start):
             months.append((labels.months[month.month - 1], margin + _LEFT + column * _PITCH, y + 12))

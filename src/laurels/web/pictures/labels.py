@@ -1,7 +1,7 @@
 """Every word and number in a picture, with English defaults.
 
-Pictures know no translation and no calendar of names: a page passes `Labels` in its own language. Words that depend
-on a number are functions, since languages count differently.
+Pictures know no translations and no names of months: a page passes `Labels` in its own language. Words that depend on a
+number are functions, since languages count differently.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _percent(share: float) -> str:
 
 
 class Labels(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """Words and formats. `{...}` in a text stands for what the picture puts there.
+    """Words and formats. The picture replaces `{...}` in a text by its values.
 
     `day` and `points` are called for every day of a heatmap: let them be quick. Parts of pictures are kept by the very
     object, so make one for a language and use it again.
@@ -74,7 +74,7 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     active_days: Callable[[int], str] = _counted("active day", "active days")
     badges: Callable[[int], str] = _counted("badge", "badges")
     day_streak: Callable[[int], str] = lambda _: "day streak"
-    """What stands under the number of days."""
+    """The text under the number of days."""
 
     activity: str = "Activity"
     activity_summary: str = "{days} from {first} to {last}, {points}."

@@ -15,7 +15,7 @@ _WIDTH, _MARGIN, _ROW, _STRIP = 360, 16, 34, 12
 
 
 class LanguageCount(msgspec.Struct, frozen=True):
-    """How often a language was used."""
+    """The number of times that a language was used."""
 
     language: str
     count: int
@@ -30,9 +30,9 @@ def draw_languages(
     height: float | None = None,
     options: PictureOptions = DEFAULTS,
 ) -> Markup:
-    """The first `limit` of `counts`, in their order, at most six; what is left of `total` is shown as other languages.
+    """The first `limit` of `counts`, in their order, at most six; the rest of `total` is shown as other languages.
 
-    `total` is the sum of `counts` where it is None.
+    `total` defaults to the sum of `counts`.
     """
     labels = options.labels
     used = [entry for entry in counts if entry.count > 0]

@@ -24,8 +24,8 @@ def draw_level(
 ) -> Markup:
     """The level of a learner with `points` in all.
 
-    `fraction`, from 0 to 1, is the part of the way to the next level that is done; there is no next one where
-    `next_level_at` is None. `compact` is the ring alone.
+    `fraction`, from 0 to 1, is the finished part of the way to the next level; if `next_level_at` is None, there is no
+    next level. `compact` draws only the ring.
     """
     labels = options.labels
     side = _SIDE + 2 * _MARGIN if options.panel else _SIDE
@@ -63,8 +63,8 @@ def draw_level(
 
 
 def ring(x: float, y: float, radius: float, fraction: float, thickness: float, options: PictureOptions) -> Markup:
-    """A ring around (x, y), filled to `fraction` from the top: clockwise, or against it where reading starts at the
-    right.
+    """A ring around (x, y), filled to `fraction` from the top: clockwise, or counter-clockwise in right-to-left
+    languages.
     """
     round_ = 2 * math.pi * radius
     done = round_ * min(max(fraction, 0.0), 1.0)

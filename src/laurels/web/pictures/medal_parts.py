@@ -1,4 +1,7 @@
-"""What a medal is made of: plate, sign, rim, ornament, studs, in each of its three states."""
+"""The parts of a medal: plate, sign, rim, ornament, studs, in each of its three states.
+
+Medals are composed of these parts, so that category and rarity combine freely.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ CATEGORIES: tuple[Category, ...] = ("coding", "learning", "social", "milestone",
 RARITIES: tuple[Rarity, ...] = ("common", "rare", "epic", "legendary")
 
 SIZE = 64
-"""The side of the square that a medal is drawn in, in units."""
+"""The side of a medal's square, in units."""
 _X, _Y = 32.0, 31.0
 
 _PLATES: Mapping[Category | None, tuple[str, str, str]] = MappingProxyType(
@@ -50,7 +53,7 @@ _GOLD_EDGE = "#6b4308"
 
 
 class MedalKind(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides a medal's drawing. A category that is none of the five gives a round medal with a star."""
+    """The properties that determine a medal's drawing. Any other category gets a round medal with a star."""
 
     category: str | None
     rarity: Rarity
@@ -58,16 +61,16 @@ class MedalKind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def drawing(kind: MedalKind, options: PictureOptions, *, ornament: Markup | None = None) -> Markup:
-    """The medal in its square, without the SVG around it and without the gradients that it refers to.
+    """The medal in its square, without the surrounding SVG and without the gradients that it refers to.
 
-    `ornament` replaces what stands behind the rim.
+    `ornament` replaces the drawing behind the rim.
     """
     draw = {"earned": _earned, "open": _open, "hidden": _hidden}[kind.state]
     return join(ornament_of(kind, options) if ornament is None else ornament, draw(kind, options))
 
 
 def gradients_of(kind: MedalKind, options: PictureOptions) -> list[Markup]:
-    """The gradients that the drawing refers to."""
+    """The gradients to which the drawing refers."""
     if kind.state != "earned":
         return []
     category = known_category(kind.category)
@@ -159,7 +162,7 @@ def _hidden(kind: MedalKind, options: PictureOptions) -> Markup:
 
 
 def ornament_of(kind: MedalKind, options: PictureOptions) -> Markup:
-    """What stands behind the rim: nothing, beads, rays or the wreath."""
+    """The drawing behind the rim: nothing, beads, rays or the wreath."""
     radius, width = _RADII[kind.rarity], 0.7
     if kind.state == "earned":
         gold, silver = (f"url(#{options.id(name)})" for name in ("medal-gold", "medal-rim-rare"))
@@ -265,7 +268,7 @@ def _studs(rarity: Rarity, radius: float, *, fill: str, plaque: str, edge: str) 
 
 
 def progress_line(kind: MedalKind, fraction: float, options: PictureOptions) -> Markup:
-    """The part of the outline that is done, `fraction` from 0 to 1."""
+    """The finished part of the outline, `fraction` from 0 to 1."""
     category, radius = known_category(kind.category), _RADII[kind.rarity]
     whole = length(category) * radius
     done = whole * min(max(fraction, 0.0), 1.0)
@@ -281,5 +284,5 @@ def progress_line(kind: MedalKind, fraction: float, options: PictureOptions) -> 
 
 
 def known_category(category: str | None) -> Category | None:
-    """The category where medals have a form for it."""
+    """The category if medals have a form for it."""
     return next((known for known in CATEGORIES if known == category), None)

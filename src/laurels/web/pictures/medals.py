@@ -1,8 +1,8 @@
 """The medal of a badge: one drawing for pages, embeds and print, from category, rarity and state.
 
-The category decides form, colour and sign, the rarity the rim: bare bronze, silver with beads, gold with rays, and
-the laurel wreath under a star. As many studs as the rarity has ranks stand at the foot, so neither rests on colour
-alone.
+The category determines form, colour and sign; the rarity determines the rim: bare bronze, silver with beads, gold with
+rays, and the laurel wreath under a star. The number of studs at the foot is the rank of the rarity. So neither depends
+on colour alone.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def draw_medal(
 ) -> Markup:
     """A medal, `size` CSS pixels wide and high.
 
-    `name` is the badge's, for a screen reader; None says category and rarity. `fraction`, from 0 to 1, is how far a
-    badge is that is not yet earned: it runs along the outline. With `sprite` the drawing is that of `medal_sprite` in
-    the same document. A hidden medal says neither name nor category.
+    `name` is the badge's, for a screen reader; None says category and rarity. `fraction`, from 0 to 1, is the progress
+    of an unearned badge: it is drawn along the outline. With `sprite` it uses the drawing of `medal_sprite` in the same
+    document. A hidden medal says neither name nor category.
     """
     canvas = Canvas(SIZE, SIZE, options)
     body = (
@@ -51,7 +51,7 @@ def draw_medal(
 def medal_sprite(kinds: Iterable[MedalKind], *, options: PictureOptions = DEFAULTS) -> Markup:
     """The drawings of `kinds`, once each, for all `draw_medal(..., sprite=True)` of a document; it shows nothing.
 
-    Rays and wreaths are the longest paths of a medal and the same in every category: they stand in it once.
+    Rays and wreaths are the longest paths of a medal and the same in every category: they are included once.
     """
     unique = list({_symbol_id(kind, options): kind for kind in sorted(set(kinds), key=_order)}.values())
     shared: dict[str, Markup] = {}
@@ -77,7 +77,7 @@ def medal_sprite(kinds: Iterable[MedalKind], *, options: PictureOptions = DEFAUL
 
 
 def medal_gradients(kinds: Iterable[MedalKind], options: PictureOptions) -> Markup:
-    """What a picture with `drawing` of these kinds must hold besides."""
+    """The additional elements that a picture with `drawing` of these kinds must contain."""
     gradients = dict.fromkeys(gradient for kind in kinds for gradient in gradients_of(kind, options))
     return element("defs", *gradients) if gradients else Markup()
 

@@ -1,7 +1,7 @@
 """Outlines and signs as path data: the forms of medals, the flame, the laurel, the signs of the categories.
 
-An outline is a list of Bezier curves around the origin, so that it can be drawn at any size and walked along: a line
-that shows progress, or beads on a rim, must know how long it is.
+An outline is a list of Bezier curves around the origin, so that it can be drawn at any size and measured: a progress
+line or beads on a rim need its length.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ SIGNS: dict[Category, str] = {
     "milestone": "M-12.4 7.6-3.4-5.2V-12.4L4-9.8-1.6-7.7V-5L2.5 1.2 4.9-1.6 12.4 7.6Z",
     "streak": FLAME + FLAME_INNER,
 }
-"""The signs, around the origin; the flame stands in its own square."""
+"""The signs, around the origin; the flame has its own square."""
 
 _QUARTER = 0.5523
-"""How far the handles of a curve reach that draws a quarter of a circle."""
+"""The length of the handles of a curve that draws a quarter of a circle."""
 
 
 @cache
@@ -66,7 +66,7 @@ def outline(category: Category | None) -> tuple[Curve, ...]:
     if category == "coding":
         return _rounded(_polygon(6, 1.13), 0.22)
     if category == "social":
-        # The corner in the middle of the upper side bends nothing; the outline starts there.
+        # The corner in the middle of the upper side does not bend; the outline starts there.
         return _rounded([(0, -0.93), (0.93, -0.93), (0.93, 0.93), (-0.93, 0.93), (-0.93, -0.93)], 0.5)
     if category == "streak":
         return _rounded(_polygon(4, 1.3), 0.42)
@@ -109,12 +109,12 @@ def path(category: Category | None, radius: float, x: float, y: float) -> str:
 
 @cache
 def length(category: Category | None) -> float:
-    """How long the outline is at radius 1."""
+    """The length of the outline at radius 1."""
     return _walk(outline(category))[1]
 
 
 def star(radius: float, inner: float, points: int, *, x: float = 0, y: float = 0, short: float | None = None) -> str:
-    """A star with its first point at the top; with `short` every second point reaches only as far."""
+    """A star with its first point at the top; with `short` every second point reaches only that far."""
     corners: list[Point] = []
     for at in range(2 * points):
         reach = inner if at % 2 else short if short is not None and at % 4 else radius
@@ -158,7 +158,8 @@ def _polygon(corners: int, radius: float) -> list[Point]:
 
 
 def _rounded(corners: Sequence[Point], radius: float) -> tuple[Curve, ...]:
-    """The polygon with a bend from `radius` before to `radius` after each corner; starts in the middle of the first."""
+    """The polygon with a bend from `radius` before to `radius` after each corner; starts in the middle of the first
+    side."""
     curves: list[Curve] = []
     for at, corner in enumerate(corners):
         before, after = corners[at - 1], corners[(at + 1) % len(corners)]

@@ -36,7 +36,7 @@ def draw_streak(
 ) -> Markup:
     """The streak of `current` days as of `today`, with the last fourteen days.
 
-    `days` may hold more. Days before `since`, when the learner came, are not shown as missed.
+    `days` may hold more. Days before `since`, the learner's first day, are not shown as missed.
     """
     labels = options.labels
     canvas = Canvas(_WIDTH, _HEIGHT, options)
@@ -76,7 +76,7 @@ def draw_streak(
 
 
 def flame(x: float, y: float, size: float, *, lit: bool, options: PictureOptions) -> Markup:
-    """A flame in the square of `size` with its left upper corner at (x, y)."""
+    """A flame in a square of `size` with its upper left corner at (x, y)."""
     colours = ("flame-1", "flame-2", "flame-3") if lit else ("flame-off", "flame-off-2", "panel")
     return element(
         "g",

@@ -1,7 +1,7 @@
 """A small SVG writer: elements from calls, every text and attribute escaped.
 
-Pictures carry names that anybody may choose, into pages with a strict content policy. So the writer itself refuses
-what no picture may hold: inline styles, event handlers, references to other files, characters that XML 1.0 forbids.
+Pictures carry freely chosen names into pages with a strict content policy. So the writer itself refuses everything that
+a picture must not contain: inline styles, event handlers, references to other files, characters that XML 1.0 forbids.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SHORT = 40
 
 
 class Markup(str):
-    """Text that is SVG already. Jinja2 and `element` insert it as it is; every other text they escape."""
+    """Text that is already SVG. Jinja2 and `element` insert it unchanged; they escape every other text."""
 
     __slots__ = ()
 
@@ -39,10 +39,10 @@ def _escape(text: str) -> str:
 _kept_escape = lru_cache(maxsize=8_192)(_escape)
 
 
-# The same widths and distances again and again.
+# The same widths and distances occur many times.
 @lru_cache(maxsize=4_096)
 def number(value: float) -> str:
-    """`value` with at most two decimals, as short as it can be written: 12, .5, -3.25."""
+    """`value` with at most two decimals, in the shortest form: 12, .5, -3.25."""
     text = f"{value:.2f}".rstrip("0").rstrip(".")
     if text in ("-0", ""):
         return "0"
@@ -50,10 +50,10 @@ def number(value: float) -> str:
 
 
 def element(name: str, /, *children: str, **attributes: str | float | None) -> Markup:
-    """One element. An underscore in a keyword stands for a hyphen; an attribute that is None is left out.
+    """One element. An underscore in a keyword becomes a hyphen; an attribute that is None is left out.
 
-    Children of type `Markup` go in as they are; other text is escaped. Raises ValueError for an inline style, an event
-    handler and a reference out of the document.
+    Children of type `Markup` are inserted unchanged; other text is escaped. Raises ValueError for an inline style, an
+    event handler and a reference outside the document.
     """
     text = f"<{name}"
     for keyword, value in attributes.items():
@@ -85,7 +85,7 @@ def join(*parts: Markup) -> Markup:
 
 
 def identifier(text: str) -> str:
-    """`text` where it may be part of an element's id. Raises ValueError where it may not."""
+    """`text` if it is valid in an element's id; otherwise raises ValueError."""
     if _IDENTIFIER.fullmatch(text) is None:
         raise ValueError(f"an id consists of ASCII letters, digits, '-' and '_', a letter first, not {text!r}")
     return text

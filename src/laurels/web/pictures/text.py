@@ -1,8 +1,7 @@
-"""Text that other people chose, made fit for a picture: cleaned, isolated, cut to a width.
+"""Freely chosen text, prepared for a picture: cleaned, isolated, cut to a width.
 
-An SVG has no line breaks and no overflow: a name of 10,000 characters, a text direction override or a tower of
-accents must end inside its own line. Widths are estimates, on the wide side, since the reader's fonts are unknown
-here.
+An SVG has no line breaks and no overflow: a name of 10,000 characters, a text direction override or a tower of accents
+must stay inside its own line. Widths are estimates, rather too wide, since the reader's fonts are unknown here.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 LONGEST = 1_000
-"""Characters of a text that are looked at; no line of a picture shows as many."""
+"""The maximum number of characters of a text that are processed; no line of a picture shows as many."""
 
 _SHORT = 80
 
@@ -29,8 +28,8 @@ _ELLIPSIS = "\u2026"
 def clean(text: str) -> str:
     """`text` on one line, without control characters, lone surrogates and direction controls.
 
-    Kept are the joiners that scripts and emoji need and the marks for direction, which reach no further than their
-    place. At most three accents stay on a letter.
+    It keeps the joiners that scripts and emoji need, and the marks for direction, which affect only their own place. At
+    most three accents stay on a letter.
     """
     if text.isascii() and text.isprintable():
         return " ".join(text[:LONGEST].split())
@@ -59,20 +58,20 @@ def clean(text: str) -> str:
 
 
 def isolate(text: str, *, rtl: bool = False) -> str:
-    """`text` with a direction of its own, so that it cannot reorder what stands beside it.
+    """`text` with its own direction, so that it cannot reorder the text around it.
 
-    ASCII in a picture that is read from the left stays as it is.
+    ASCII in a left-to-right picture is unchanged.
     """
     return text if text.isascii() and not rtl else f"{_FSI}{text}{_PDI}"
 
 
 def right_to_left(text: str) -> str:
-    """`text` of a language that is read from the right, wherever it stands."""
+    """`text` in a right-to-left language, in any surroundings."""
     return f"{_RLI}{text}{_PDI}"
 
 
 def clusters(text: str) -> Iterator[str]:
-    """What a reader sees as single characters: letters with their accents, whole emoji, flags, syllables."""
+    """The characters as a reader sees them: letters with their accents, whole emoji, flags, syllables."""
     if text.isascii():
         # None joins another.
         yield from text
@@ -88,13 +87,13 @@ def clusters(text: str) -> Iterator[str]:
 
 
 def width_of(text: str, size: float, *, bold: bool = False) -> float:
-    """About how wide `text` is in a sans-serif font of `size`, in the same unit."""
+    """The approximate width of `text` in a sans-serif font of `size`, in the same unit."""
     return sum(map(_ems, clusters(text))) * size * (1.06 if bold else 1)
 
 
 def fit(text: str, *, width: float, size: float, bold: bool = False) -> str:
-    """`text` cleaned and, where it is wider than `width`, cut between two characters, with an ellipsis."""
-    # The same words stand in all pictures; a long text is somebody's, and would stay in memory.
+    """`text` cleaned and, if it is wider than `width`, cut between two characters, with an ellipsis."""
+    # The same words appear in all pictures; a long text belongs to one person, and would stay in memory.
     return (_kept_cut if len(text) <= _SHORT else _cut)(text, width / size / (1.06 if bold else 1))
 
 
@@ -115,17 +114,17 @@ _kept_cut = lru_cache(maxsize=8_192)(_cut)
 
 
 def initial(text: str) -> str:
-    """The first letter or symbol of a name, in capitals; empty where the name is."""
+    """The first letter or symbol of a name, in capitals; empty if the name is empty."""
     return next((cluster.upper() for cluster in clusters(clean(text)) if cluster.strip()), "")
 
 
 def _is_kept_format(character: str) -> bool:
-    # Signs that Arabic and Syriac write in front of numbers, and the letters of flags such as Scotland's.
+    # Signs that Arabic and Syriac write before numbers, and the letters of flags such as Scotland's.
     return character in _KEPT_FORMATS or "\u0600" <= character <= "\u08e2" or "\U000e0020" <= character <= "\U000e007f"
 
 
 def _joins(cluster: str, character: str) -> bool:
-    """Whether `character` continues the cluster, by the rules of Unicode's annex 29 that matter for names."""
+    """Whether `character` continues the cluster, by those rules of Unicode's annex 29 that matter for names."""
     last = cluster[-1]
     if unicodedata.category(character) in _MARKS or character in (_ZWJ, _ZWNJ) or last == _ZWJ:
         return True

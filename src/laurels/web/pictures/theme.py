@@ -1,8 +1,8 @@
 """The colours: one light and one dark palette, by the same names.
 
-A page has them as custom properties (`stylesheet`), so its pictures follow its theme without being drawn again. A
-picture in a file of its own carries them itself, and one for print has plain colours, since few programs outside a
-browser know `var()`.
+A page has the colours as custom properties (`stylesheet`), so its pictures follow its theme without being drawn again.
+A picture in its own file contains them, and one for print has plain colours, since few programs outside a browser know
+`var()`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Literal
 
 Theme = Literal["page", "auto", "light", "dark"]
-"""`page`: the custom properties of the page around it; `auto`: a file that follows the reader's setting; or plain."""
+"""`page`: the custom properties of the surrounding page; `auto`: a file that follows the reader's setting; or plain."""
 
 LIGHT: Mapping[str, str] = MappingProxyType(
     {
@@ -111,13 +111,13 @@ DARK: Mapping[str, str] = MappingProxyType(
 )
 
 SERIES = ("series-1", "series-2", "series-3", "series-4", "series-5", "series-6")
-"""Names of colours for things side by side."""
+"""Names of colours for adjacent things."""
 
 PREFIX = "--laurels-"
 
 
 def paint(name: str, theme: Theme) -> str:
-    """The colour `name` as an attribute's value. Raises KeyError for a name that no palette has."""
+    """The colour `name` as an attribute's value. Raises KeyError for an unknown name."""
     light = LIGHT[name]
     if theme in ("page", "auto"):
         return f"var({PREFIX}{name})"
@@ -130,9 +130,7 @@ def custom_properties(palette: Mapping[str, str]) -> str:
 
 
 def stylesheet() -> str:
-    """The rules that a page's stylesheet begins with: the reader's theme, or the one that `data-theme` on the root
-    names.
-    """
+    """The first rules of a page's stylesheet: the reader's theme, or the one that `data-theme` on the root names."""
     light, dark = custom_properties(LIGHT), custom_properties(DARK)
     return (
         f":root{{color-scheme:light;{light}}}\n"
@@ -148,7 +146,7 @@ def embedded_style() -> str:
 
 
 def embedded_style_hash() -> str:
-    """What `style-src` of the content policy must list for pictures with the theme `auto`, quotes included."""
+    """The hash that `style-src` of the content policy must list for pictures with the theme `auto`, quotes included."""
     digest = hashlib.sha256(embedded_style().encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 

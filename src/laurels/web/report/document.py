@@ -42,16 +42,16 @@ STANDARDS: Any = ["ua-1", "a-2b"]
 
 
 class Reports:
-    """Makes documents, one after the other. `address` is how a reader reaches this server; empty: no links."""
+    """Makes documents, one after the other. `address` is the public address of this server; empty: no links."""
 
     def __init__(self, address: str = "") -> None:
         self._address = address.rstrip("/")
         self._maker = ThreadPoolExecutor(1, "laurels-documents", _give_way)
 
     async def report(self, service: Service, user_id: str, asked: str | None, accepted: str) -> bytes:
-        """The report of a learner, in the language asked for or accepted.
+        """The report of a learner, in the requested or an accepted language.
 
-        Raises UnknownUser, StoreError, or SettingsError where typst is not installed.
+        Raises UnknownUser, StoreError, or SettingsError if typst is not installed.
         """
         language = negotiate(asked, accepted)
         rules = service.rulebook
@@ -70,7 +70,7 @@ class Reports:
         return await self._made(report)
 
     async def review(self, service: Service, user_id: str, year: int, asked: str | None, accepted: str) -> bytes:
-        """A learner's year. Raises the same, and InvalidQuery for a year that there is not."""
+        """A learner's year. Raises the same, and InvalidQuery for an impossible year."""
         language = negotiate(asked, accepted)
         rules = service.rulebook
         seen = translated(await service.learners.review(user_id, year), rules, language_for(rules, language.code))
@@ -86,15 +86,15 @@ class Reports:
 
 
 def _give_way() -> None:
-    """Let everything else go first: a document takes a tenth of a second of all processors, an event a thousandth."""
+    """Lower the priority: a document takes all processors for a tenth of a second, an event takes a thousandth."""
     if sys.platform == "linux":
-        # There it is said of this thread, and of those that it starts, alone.
+        # On Linux this affects only this thread and the threads that it starts.
         os.nice(10)
 
 
 def compiled(template: Path, data: dict[str, Any]) -> bytes:
-    """The PDF of a template. Where it holds a character that no font on this machine has, it shows a box for that, and
-    keeps to no standard: these forbid it. Raises SettingsError where typst is not installed."""
+    """The PDF of a template. A character that no font on this machine has is shown as a box, and the PDF then follows
+    no standard, because these forbid it. Raises SettingsError if typst is not installed."""
     try:
         import typst  # noqa: PLC0415  an extra of its own: only documents need it
     except ModuleNotFoundError as error:
@@ -111,7 +111,7 @@ def compiled(template: Path, data: dict[str, Any]) -> bytes:
     except typst.TypstError as error:
         if "could not be displayed" not in str(error):
             raise
-        # Which one is not told: it may be of a name.
+        # The log does not name the character: it may be part of a name.
         logger.warning("a document holds a character that no font here has; install one, such as Noto Sans CJK")
         return made()
 
@@ -126,7 +126,7 @@ def document_of(
     today: date,
     address: str,
 ) -> dict[str, Any]:
-    """What the template needs, every text translated and every picture drawn."""
+    """The values for the template, with every text translated and every picture drawn."""
     _, user = language.text, dashboard.user
     zone = ZoneInfo(user.time_zone)
     made = datetime.fromtimestamp(now / 1000, zone)
@@ -187,7 +187,7 @@ def document_of(
 def review_document(
     seen: Review, activity: Activity, now: datetime, language: Language, *, unit: Unit
 ) -> dict[str, Any]:
-    """What the template of a year needs. `unit` is what streaks are counted in."""
+    """The values for the template of a year. `unit` is the unit of streaks."""
     _ = language.text
     name = shown_name(seen, language)
     months = [

@@ -1,1 +1,1 @@
-"""What is read of boards: pages, ranks, and the top of a board as bytes."""
+"""Reads of boards: pages, ranks, and the top of a board as bytes."""

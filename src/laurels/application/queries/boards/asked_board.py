@@ -1,4 +1,7 @@
-"""Which board a question means: a period, and perhaps a language or a currency."""
+"""Which board a question means: a period, and perhaps a language or a currency.
+
+All reads of boards name their board in the same way, so it is checked in one place.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _EXAMPLE = date(2026, 11, 23).toordinal()
 
 
 class AskedBoard(Struct, frozen=True):
-    """Which board is meant. `start` is the first day of its period, 0 for all-time."""
+    """The requested board. `start` is the first day of its period, 0 for all-time."""
 
     timeframe: Timeframe
     start: int
@@ -42,7 +45,7 @@ class AskedBoard(Struct, frozen=True):
 
     @property
     def before(self) -> str | None:
-        """The name of the same board in the period before; None for all-time, and where that is not kept any more."""
+        """The name of the same board in the period before; None for all-time, and if that board is no longer kept."""
         period = previous_period(self.timeframe, self.start) if self.has_before else None
         return None if period is None else self._named(period)
 
@@ -78,7 +81,7 @@ def asked_board(
         return AskedBoard(timeframe, period_start(timeframe, rulebook.board_day(now)), language, currency)
     named, start = check_period(timeframe, period)
     today = rulebook.board_day(now)
-    # Tomorrow's may have somebody: an event may lie five minutes ahead.
+    # Tomorrow's board may have users already: an event may lie five minutes ahead.
     if start > today + 1:
         raise InvalidQuery("period", f"Has not begun yet; the present one is {period_name(named, today)}.")
     return AskedBoard(named, start, language, currency, is_closed=start < period_start(named, today))
@@ -95,7 +98,7 @@ def _check_currency(rulebook: Rulebook, currency: str, language: str | None) -> 
 
 
 def check_period(timeframe: Timeframe | None, period: str) -> tuple[Timeframe, int]:
-    """The timeframe and first day of a period. Raises InvalidQuery for one that is not of `timeframe`."""
+    """The timeframe and first day of a period. Raises InvalidQuery if the period does not belong to `timeframe`."""
     named, start = parse_period(period)
     if timeframe is not None and named is not timeframe:
         example = period_name(timeframe, _EXAMPLE)
@@ -107,7 +110,7 @@ def check_period(timeframe: Timeframe | None, period: str) -> tuple[Timeframe, i
 
 
 def kept_board(asked: AskedBoard, horizon: Horizon) -> AskedBoard:
-    """What is asked, given from where on boards are kept. Raises InvalidQuery for a board that is not."""
+    """The requested board, checked against the horizon of kept boards. Raises InvalidQuery if it is no longer kept."""
     if not horizon.keeps(asked.timeframe, asked.start):
         first = horizon.day if asked.timeframe is Timeframe.DAILY else horizon.week
         raise InvalidQuery(

@@ -34,8 +34,8 @@ _decode_place = msgspec.msgpack.Decoder(tuple[int, int, str]).decode
 
 
 class Leaderboards:
-    """Reads over the boards of one store. Where it is away they give the same answer as last time, marked as stale,
-    if `last_known` is given and there was one."""
+    """Reads over the boards of one store. While the store is away they repeat the last answer, marked as stale, if
+    `last_known` is given and has one."""
 
     def __init__(
         self,
@@ -57,13 +57,13 @@ class Leaderboards:
         self._shown = ShownPages(store.boards)
 
     def forget_pages(self) -> None:
-        """Show no page again that was shown before now."""
+        """Drop all cached pages."""
         self._shown.forget()
         if self._last_known is not None:
             self._last_known.boards.clear()
 
     def forget(self) -> None:
-        """Show no page or rank again that was shown before now."""
+        """Drop all cached pages and ranks."""
         self._shown.forget()
         if self._last_known is not None:
             self._last_known.forget()
@@ -77,7 +77,7 @@ class Leaderboards:
         language: str | None = None,
         currency: str | None = None,
     ) -> ShownPage:
-        """The first page as JSON; see `page`. Where the boards have not changed it is the one that was made before."""
+        """The first page as JSON; see `page`. The cached page is returned while the boards have not changed."""
         _check_limit(limit)
         asked = await self._board(timeframe, period, language, currency)
 
@@ -87,7 +87,7 @@ class Leaderboards:
         try:
             return await self._shown.get((asked.board, limit), make)
         except StoreError:
-            # There may be one to show that was known last.
+            # There may be a last known page.
             return ShownPage(msgspec.json.encode(await make()), "")
 
     async def page(
@@ -101,7 +101,7 @@ class Leaderboards:
         language: str | None = None,
         currency: str | None = None,
     ) -> Leaderboard:
-        """A page of a board: its top, what follows a cursor, or the surroundings of a user.
+        """A page of a board: its top, the lines after a cursor, or the surroundings of a user.
 
         `period` names a closed period (`2026-W47`); without it the present one of `timeframe` is meant (default
         all-time). `language` names a board of one language, `currency` one of what was earned of a currency. `around`
@@ -139,7 +139,7 @@ class Leaderboards:
         is_top = around is None and cursor is None
         asked_rows = self._rows.of_page(asked, standings, is_top=is_top)
         if is_top and following is None:
-            # The page is the board: a count asked for by itself might be of a moment later.
+            # The page is the whole board: a separate count might be of a later moment.
             rows, total = await asked_rows, len(standings)
         else:
             rows, total = await asyncio.gather(asked_rows, self._store.boards.count(board))
@@ -168,14 +168,14 @@ class Leaderboards:
         language: str | None = None,
         currency: str | None = None,
     ) -> Leaderboard:
-        """Those of up to 200 users who stand on a board as themselves, ranked among each other: all of them, or the
-        first `limit`. Raises InvalidQuery."""
+        """Those of up to 200 users who are on a board under their own name, ranked among each other: all of them, or
+        the first `limit`. Raises InvalidQuery."""
         if limit is not None:
             _check_limit(limit)
         check_users(user_ids)
         asked = await self._board(timeframe, period, language, currency)
         cards = await self._store.boards.cards(user_ids)
-        # Who is named and appears under an alias would be given away by it.
+        # A query by user id would reveal a user who appears under an alias.
         named = [user_id for user_id in user_ids if user_id not in cards or cards[user_id].pseudonym is None]
         standings = await self._store.boards.standings_of(asked.board, named)
         before = [] if asked.before is None else await self._store.boards.standings_of(asked.before, named)
@@ -205,7 +205,7 @@ class Leaderboards:
         language: str | None = None,
         currency: str | None = None,
     ) -> Leaderboard:
-        """The top of a board with its people in the order of all their points. Raises InvalidQuery or StoreError."""
+        """The top of a board with its users in the order of all their points. Raises InvalidQuery or StoreError."""
         _check_limit(limit)
         asked = await self._board(timeframe, period, language, currency)
         all_time = board_name(period_name(Timeframe.ALL_TIME, 1), currency=currency)
@@ -242,7 +242,7 @@ class Leaderboards:
         language: str | None = None,
         currency: str | None = None,
     ) -> Rank:
-        """A user's place on a board. Raises InvalidQuery, or UnknownUser for a user of whom nothing is recorded."""
+        """A user's place on a board. Raises InvalidQuery, or UnknownUser for a user without entries."""
         asked = await self._board(timeframe, period, language, currency)
         board = asked.board
         if self._last_known is None:
@@ -290,13 +290,13 @@ class Leaderboards:
         self, timeframe: Timeframe | None, period: str | None, language: str | None, currency: str | None
     ) -> AskedBoard:
         asked = asked_board(self._rulebook, self._clock(), timeframe, period, language, currency)
-        # Of the present periods the board before is kept, too.
+        # For the present periods the board before is always kept, too.
         if not asked.is_closed or asked.timeframe not in (Timeframe.DAILY, Timeframe.WEEKLY):
             return asked
         try:
             return kept_board(asked, await self._store.boards.horizon())
         except StoreError:
-            # There may be a page to show that was known last.
+            # There may be a last known page.
             return asked
 
     async def _surroundings(self, board: str, user_id: str, limit: int) -> list[Standing]:
@@ -308,14 +308,14 @@ class Leaderboards:
             self._store.boards.standings(board, limit=limit, before=own.place),
             self._store.boards.standings(board, limit=limit + 1, after=own.place),
         )
-        # In the middle, unless one side is too short: then the other gives more.
+        # In the middle, unless one side is too short: then the other side gets more lines.
         take_above = max(limit // 2, limit - 1 - len(below))
         kept = above[-take_above:] if take_above else []
         return [*kept, own, *below][: limit + 1]
 
 
 def check_users(user_ids: Sequence[str]) -> None:
-    """Raise InvalidQuery for more users than can be ranked among each other."""
+    """Raise InvalidQuery for more users than one query can rank among each other."""
     if len(user_ids) > MAX_USERS:
         raise InvalidQuery("users", f"Must name at most {MAX_USERS} users.")
 

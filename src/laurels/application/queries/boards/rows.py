@@ -1,4 +1,7 @@
-"""The rows of a board: each a standing with its rank, the rank before, and what the card of its user shows."""
+"""The rows of a board: each a standing with its rank, the previous rank, and the visible data of its user's card.
+
+Ranks and cards are read for a whole page at once, so that a page costs few queries.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ class Rows:
         self._names = names
 
     async def of_page(self, asked: AskedBoard, standings: list[Standing], *, is_top: bool) -> list[LeaderboardRow]:
-        """The rows of a page; `is_top`: nobody stands above its first."""
+        """The rows of a page; `is_top`: no user is above its first row."""
         if not standings:
             return []
         user_ids = [standing.user_id for standing in standings]
@@ -60,20 +63,20 @@ class Rows:
         return {line.user_id: currency.levels.level_at(line.points) for line in standings}
 
     async def ranks_before(self, asked: AskedBoard, user_ids: Sequence[str]) -> dict[str, int]:
-        """The ranks that users had in the period before; those who had none are left out."""
+        """The users' ranks in the period before; users without one are left out."""
         before = asked.before
         if before is None:
             return {}
         lines = await self._store.boards.standings_of(before, user_ids)
-        # Who had equal points had one rank: one count for all of them.
+        # Users with equal points had the same rank: one count serves them all.
         above = await self._store.boards.counts_above(before, {line.points for line in lines})
         return {line.user_id: 1 + above[line.points] for line in lines}
 
     async def _ranks(self, board: str, points: Sequence[int], *, is_top: bool) -> list[int]:
-        """The ranks of a page's lines, of which these are the points."""
+        """The ranks of a page's lines, which have these points."""
         if is_top:
             return ranks_of(points)
-        # Lines of the pages before may share the first line's points: positions are known from the next points on.
+        # Lines of earlier pages may share the first line's points: positions are known only from the next points on.
         ties = sum(1 for _ in takewhile(points[0].__eq__, points))
         above = await self._store.boards.counts_above(board, set(points[: ties + 1]))
         below = [above[points[ties]] + rank for rank in ranks_of(points[ties:])] if ties < len(points) else []
@@ -88,9 +91,9 @@ def row_view(
     names: Names,
     currency_level: int | None = None,
 ) -> LeaderboardRow:
-    """A row of a board; without its name and photo where the user stands there under an alias."""
+    """A row of a board; without name and photo if the user appears there under an alias."""
     if card is not None and card.pseudonym is not None:
-        # Nothing by which they could be told: points and level are what a board is about.
+        # No data that could identify them; points and level are the purpose of a board.
         card = replace(
             card,
             user_id=card.pseudonym,

@@ -1,7 +1,7 @@
-"""The top of boards as bytes, given again as long as nothing that boards show was changed.
+"""The top of boards as bytes, served again while no shown data of the boards changes.
 
-Boards are read far more often than they change. What was encoded once is sent to whoever asks, after one question:
-is the version of the boards still the same? All who ask at once share that question, and the making of a page.
+Boards are read far more often than they change. A page is encoded once and served to all readers after one query: is
+the version of the boards still the same? Simultaneous readers share that query, and the encoding of the page.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from laurels.application.ports.boards import BoardStore
 from laurels.application.queries.board_views import Leaderboard
 
 KEPT_BYTES = 8 * 1024 * 1024
-# Seconds after which a page is made anew whatever the version says: a process that died while it wrote may
-# not have lived to change it.
+# Seconds after which a page is made again even if the version is the same: a process that died while it wrote may not
+# have changed it.
 OLDEST = 1.0
 
 
 class ShownPage(Struct, frozen=True):
-    """A page as JSON, and what tells it from every other one."""
+    """A page as JSON, and a tag that distinguishes it from every other one."""
 
     body: bytes
     tag: str
@@ -39,7 +39,7 @@ class _Kept(Struct, frozen=True):
 
 
 class ShownPages:
-    """Pages of one store's boards by what they were asked by."""
+    """Pages of one store's boards, by their query."""
 
     def __init__(self, boards: BoardStore) -> None:
         self._boards = boards
@@ -48,8 +48,8 @@ class ShownPages:
         self._making: dict[tuple[Hashable, int], asyncio.Task[ShownPage]] = {}
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[Leaderboard]]) -> ShownPage:
-        """The page for `key`, which `make` makes where it is not here. Raises what that raises, and StoreError."""
-        # Before the page: one that is made while the boards change is then made anew for the next who asks.
+        """The page for `key`; if it is not cached, `make` makes it. Raises the errors of `make`, and StoreError."""
+        # Read before the page: a page that is made while the boards change is then made again for the next reader.
         version = await self._versions.ask(None)
         kept = self._kept.get(key)
         if kept is not None and kept.version == version and monotonic() - kept.made_at < OLDEST:
@@ -69,7 +69,7 @@ class ShownPages:
             page = await make()
             body = msgspec.json.encode(page)
             shown = ShownPage(body, blake2b(body, digest_size=12).hexdigest())
-            # One that shows the last known state is not kept: the store may be there again.
+            # A stale page is not cached: the store may be back already.
             if page.stale is msgspec.UNSET:
                 self._kept.keep(key, _Kept(version, made_at, shown))
             return shown
@@ -77,5 +77,5 @@ class ShownPages:
             del self._making[key, version]
 
     def forget(self) -> None:
-        """Show nothing again that was shown before now."""
+        """Drop all cached pages."""
         self._kept.clear()

@@ -1,18 +1,18 @@
-"""Who was active in a period, by all that they ever earned: the order that some older clients expect of such boards."""
+"""The active users of a period in the order of all their points: the order that some older clients expect."""
 
 from __future__ import annotations
 
 from laurels.application.ports.store import Store
 from laurels.domain.ranking import Standing
 
-# A board of so many people is sorted as a whole; on a larger one the all-time board is walked from its top.
+# A board of up to this many users is sorted as a whole; for a larger one the all-time board is read from its top.
 _FEW = 5_000
 _PAGE = 1_000
 
 
 async def by_total(store: Store, board: str, all_time: str, limit: int) -> list[tuple[Standing, int]]:
-    """The first `limit` people who stand on `board`, in the order of the board `all_time`: their standings on the
-    first and their points on the second. Raises StoreError."""
+    """The first `limit` users of `board`, in the order of the board `all_time`: their standings on the first and their
+    points on the second. Raises StoreError."""
     if await store.boards.count(board) <= _FEW:
         active = await store.boards.standings(board, limit=_FEW)
         own = {standing.user_id: standing for standing in active}

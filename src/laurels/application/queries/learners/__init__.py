@@ -1,1 +1,1 @@
-"""What is read of learners: progress, dashboards, history, and the list of users."""
+"""Reads of learners: progress, dashboards, history, and the list of users."""

@@ -1,4 +1,4 @@
-"""What a user has of each currency of the rulebook, as documents."""
+"""A user's balance in each currency of the rulebook, as documents."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from laurels.domain.rules.rulebook import Rulebook
 def currency_views(
     progress: Progress, rulebook: Rulebook, language: str | None = None
 ) -> dict[str, CurrencyView] | UnsetType:
-    """The user's currencies, with their names in a language of the rulebook (None: its own). Unset where the rulebook
-    has none; those that it no longer has are not shown."""
+    """The user's currencies, with their names in a language of the rulebook (None: its own). Unset if the rulebook has
+    no currencies; currencies that it no longer has are left out."""
     if not rulebook.currencies:
         return UNSET
     shown: dict[str, CurrencyView] = {}

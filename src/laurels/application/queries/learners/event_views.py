@@ -32,7 +32,7 @@ def event_view(entry: Entry, body: EventRecorded) -> EventView:
 
 
 def queued_event_view(event: LearningEvent, at: int) -> QueuedEventView:
-    """An event that waits, and happened at the instant `at`."""
+    """A queued event that happened at the instant `at`."""
     return QueuedEventView(
         event_id=event.event_id or "",
         user_id=event.user_id,
@@ -47,5 +47,5 @@ def queued_event_view(event: LearningEvent, at: int) -> QueuedEventView:
 
 
 def known_event_view(event: EventView | QueuedEventView) -> KnownEventView:
-    """The same event where it does not matter which of the two it is."""
+    """The same event for callers to which the difference does not matter."""
     return KnownEventView(**asdict(event))

@@ -1,6 +1,6 @@
-"""A user's ledger line by line, newest first: every line with what it added to the total, so that they add up to it.
+"""A user's ledger line by line, newest first: each line has its change to the total, so that the lines add up to it.
 
-And one event wherever it is: in the ledger, in the spool, or set aside.
+Also finds one event wherever it is: in the ledger, in the spool, or set aside.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError, StoreUnavailable, UnknownEvent, UnknownUser
 
 PAGE = 500
-# Bytes after which a page ends: an entry has up to 16 KiB of metadata, and who reads slowly has a page held for them.
+# Bytes after which a page ends: an entry has up to 16 KiB of metadata, and each slow client keeps a page in memory.
 PAGE_BYTES = 256 * 1024
 _READ = 50
 _encode = msgspec.json.Encoder().encode
 
 
 class HistoryEvent(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
-    """The event of a line of the ledger. `unpaid` says what took points that it would have brought, `boost` what added
-    some. `returned` are points that had been paid for a repair of its day, which counts now by itself."""
+    """The event of a line of the ledger. `unpaid` says why it brought fewer points, `boost` which boost added points.
+    `returned` are points paid back for a repair of its day, which now counts by itself."""
 
     event_id: str
     event_type: str
@@ -61,8 +61,8 @@ class HistoryEvent(Struct, frozen=True, rename="camel", kw_only=True, omit_defau
 
 
 class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
-    """A line of the ledger. `points` and those of `awards` are what it added to the total; `currencies` is what it
-    added to each currency or took from it, with what its awards gave, where it did.
+    """A line of the ledger. `points` and those of `awards` are its change to the total. `currencies` is its change to
+    each currency, including that of its awards, if there is one.
 
     `kind` is event, profile, migration, award, repair (of a streak, for `day` or the week of which that is the first),
     revocation, retraction, spending, repoint, merged-into or merged-from (another user, `other_user_id`); `at` is when
@@ -96,7 +96,7 @@ EventStatus = Literal["recorded", "retracted", "queued", "setAside"]
 
 
 class EventState(Struct, frozen=True, kw_only=True):
-    """What became of an event; `reason` says why it was retracted or set aside, or that another one of its id was."""
+    """The state of an event; `reason` says why it was retracted or set aside, or that another event with its id was."""
 
     status: EventStatus
     event: KnownEventView
@@ -107,7 +107,7 @@ class EventState(Struct, frozen=True, kw_only=True):
 async def history_page(
     store: Store, rulebook: Rulebook, cursors: Cursors, progress: Progress, *, cursor: str | None, limit: int
 ) -> HistoryPage:
-    """The lines before the one that `cursor` names, or the last ones: `limit` of them, or as many as PAGE_BYTES hold.
+    """The lines before the one that `cursor` names, or the last ones: `limit` of them, or as many as fit PAGE_BYTES.
     Raises InvalidQuery or StoreError."""
     last, purpose = progress.seq, f"history {progress.user_id}"
     if cursor is not None:
@@ -129,7 +129,7 @@ async def history_page(
 
 
 async def event_state(store: Store, rulebook: Rulebook, spool: Spool | None, user_id: str, event_id: str) -> EventState:
-    """What became of an event. Raises UnknownUser where the user is deleted, UnknownEvent or StoreError."""
+    """The state of an event. Raises UnknownUser if the user is deleted, UnknownEvent or StoreError."""
     waiting, aside = await spool.events_of(user_id) if spool is not None else ([], [])
     for each in waiting:
         if each.event.event_id == event_id:
@@ -191,7 +191,7 @@ async def history(store: Store, rulebook: Rulebook, user_id: str, last: int) -> 
 
 
 def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
-    """A line of the ledger, as it is shown."""
+    """The view of a line of the ledger."""
     body = entry.body
     kind, at, points, event, other = "profile", entry.recorded_at, 0, UNSET, UNSET
     day, reason = UNSET, getattr(body, "reason", None)

@@ -1,6 +1,6 @@
-"""What a learner's progress looks like: dashboard, activity, badges, export.
+"""A learner's progress as answers show it: dashboard, activity, badges, export.
 
-Every answer is folded from snapshot and later entries, so it is exact however far the projector is behind.
+Every answer is folded from the snapshot and later entries, so it is exact even if the projector is behind.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ from laurels.errors import InvalidQuery, StoreError
 
 MAX_ACTIVITY_DAYS = 3_660
 DASHBOARDS_BYTES = 16 * 1024 * 1024
-# Entries, of up to 16 KiB of metadata: who reads slowly has a page held for them.
+# Entries per page, of up to 16 KiB of metadata each: each slow client keeps a page in memory.
 _PAGE = 50
 
 
 class Known(Struct, frozen=True):
-    """A progress, and whether it is only the last that was known."""
+    """A progress, and whether it is only the last known one."""
 
     progress: Progress
     stale: Literal[True] | UnsetType = UNSET
 
 
 class _Shown(Struct, frozen=True):
-    """A dashboard, as it is at entry `seq`, on the user's day `today`, before the instant `until`, with what `shares`
-    said."""
+    """A dashboard as of entry `seq`, on the user's day `today`, valid before the instant `until`, made with
+    `shares`."""
 
     seq: int
     today: int
@@ -69,7 +69,7 @@ class _Shown(Struct, frozen=True):
 
 
 class Learners:
-    """Reads over one store, by way of its `reader`. Where it is away they show what is `last_known`, if that is
+    """Reads over one store, through its `reader`. While the store is away they return data of `last_known`, if
     given."""
 
     def __init__(
@@ -93,9 +93,9 @@ class Learners:
         self._names = names or Names()
 
     async def known(self, user_id: str) -> Known:
-        """A user's progress, or while the store is away the last that this process knows of it.
+        """A user's progress, or while the store is away the last one that this process knows.
 
-        Raises UnknownUser, or StoreError where nothing is known.
+        Raises UnknownUser, or StoreError if none is known.
         """
         if self._last_known is None:
             return Known(await self.progress(user_id))
@@ -114,19 +114,19 @@ class Learners:
         return await self._reader.progress(user_id)
 
     def forget(self, user_ids: Collection[str]) -> None:
-        """Keep nothing that was read of users."""
+        """Drop the cached data of users."""
         self._reader.forget(user_ids)
         for user_id in user_ids:
             self._dashboards.discard(user_id)
 
     def forget_all(self) -> None:
-        """Keep nothing that was read or shown before now."""
+        """Drop all cached data."""
         self._reader.forget_all()
         self._dashboards.clear()
 
     async def dashboard(self, user_id: str, *, since: int | None = None) -> Dashboard:
-        """The user's dashboard. `since`: the instant from which on badges count as new (default 24 hours ago, and not
-        those that the user has seen)."""
+        """The user's dashboard. Badges count as new from the instant `since` on (default: 24 hours ago, without those
+        that the user has seen)."""
         shares = await self._rarity.shares()
         return self.dashboard_of(await self.known(user_id), shares, since=since)
 
@@ -139,7 +139,7 @@ class Learners:
             since = _new_since(progress, now) if since is None else since
             dashboard = self._dashboard(progress, shares, today, now, since)
             return replace(dashboard, stale=known.stale)
-        # Looked at again and again, and another only with another entry, another day, or a badge that is no longer new.
+        # Read very often, and it changes only with another entry, another day, or when a badge is no longer new.
         shown = self._dashboards.get(user_id)
         present = (progress.seq, today, shares)
         if shown is None or (shown.seq, shown.today, shown.shares) != present or now >= shown.until:
@@ -160,7 +160,7 @@ class Learners:
         return self.badges_of((await self.known(user_id)).progress, shares)
 
     def badges_of(self, progress: Progress, shares: Shares) -> list[BadgeStateView]:
-        """The same of a progress that is known."""
+        """The same for a known progress."""
         return badge_states(progress, self._rulebook, shares, self._rulebook.today(progress, self._clock()))
 
     async def today(self, user_id: str) -> date:
@@ -168,7 +168,7 @@ class Learners:
         return self.today_of((await self.known(user_id)).progress)
 
     def today_of(self, progress: Progress) -> date:
-        """The same of a progress that is known."""
+        """The same for a known progress."""
         return date.fromordinal(self._rulebook.today(progress, self._clock()))
 
     async def activity(self, user_id: str, *, first: int | None = None, last: int | None = None) -> Activity:
@@ -180,7 +180,7 @@ class Learners:
         return self.activity_of(await self.known(user_id), first=first, last=last)
 
     def activity_of(self, known: Known, *, first: int | None = None, last: int | None = None) -> Activity:
-        """The same of a progress that is known."""
+        """The same for a known progress."""
         progress = known.progress
         today = self._rulebook.today(progress, self._clock())
         is_end_named = last is not None
@@ -227,7 +227,7 @@ class Learners:
         )
 
     def queued(self, queued: Queued) -> QueuedView:
-        """The answer to an event that waits to be recorded."""
+        """The answer to a queued event."""
         return QueuedView(event=queued_event_view(queued.event, queued.at))
 
     def user(self, progress: Progress) -> UserView:
@@ -236,13 +236,14 @@ class Learners:
 
 
 def _new_since(progress: Progress, now: int) -> int:
-    """The instant from which on badges are new: a day ago, or after the last one that the user has seen."""
+    """The instant from which badges are new: a day ago, or after the last one that the user has seen."""
     day_ago, seen = now - MS_PER_DAY, progress.badges_seen_at
     return day_ago if seen is None else max(day_ago, seen + 1)
 
 
 def check_days(first: int, last: int, *, end: str = "'to'") -> None:
-    """Raise InvalidQuery for an inverted range of days or one that is too long; `end` says in words when it ends."""
+    """Raise InvalidQuery for a range of days that is inverted or too long; `end` names the end of the range in
+    words."""
     if first > last:
         raise InvalidQuery("from", f"Must not be later than {end}.")
     if last - first >= MAX_ACTIVITY_DAYS:

@@ -1,7 +1,6 @@
-"""Users' progress up to the last acknowledged entry, folded on from what was read of them last.
+"""Users' progress up to the last acknowledged entry, folded onward from the last read.
 
-From there on only later entries are asked for, so that reading a user again costs the same however long their history
-is.
+Only later entries are read from the store, so repeated reads of a user cost the same even with a long history.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ RECENT_BYTES = 32 * 1024 * 1024
 
 
 class ProgressReader:
-    """Reads over one store. `recent` keeps what was read."""
+    """Reads over one store. `recent` caches the results."""
 
     def __init__(self, store: Store, rulebook: Rulebook, recent: LruCache[Progress]) -> None:
         self._store = store
@@ -55,31 +54,31 @@ class ProgressReader:
             if last := last_revision(later):
                 progress = await refold(self._store, rules, user_id, last)
             for entry in later:
-                # Another reader of the same user may have folded this entry in while we waited.
+                # Another reader of the same user may have folded this entry during the wait.
                 if entry.seq > progress.seq:
                     fold(progress, entry, rules)
             if len(later) < LATER_LIMIT:
                 break
             later = await self._store.ledger.entries(user_id, after=progress.seq, limit=LATER_LIMIT)
         if rules.measures_version != self._rulebook.measures_version:
-            # The rules changed meanwhile.
+            # The rules changed during the read.
             return await self.progress(user_id)
         self._recent.keep(user_id, progress)
         return progress
 
     def forget(self, user_ids: Iterable[str]) -> None:
-        """Keep nothing that was read of users."""
+        """Drop the cached data of users."""
         for user_id in user_ids:
             self._recent.discard(user_id)
 
     def forget_all(self) -> None:
-        """Keep nothing that was read before now."""
+        """Drop all cached data."""
         self._recent.clear()
 
 
 def recent_progress(limit: int = RECENT_BYTES) -> LruCache[Progress]:
-    """Progress by user id, as it was read. A reader of the same user folds on what is here, so it only moves forward;
-    it is to be used before the next await."""
+    """Cached progress by user id. Readers of the same user fold into these objects, so they only move forward; use a
+    value before the next await."""
     return LruCache(limit, _progress_bytes)
 
 

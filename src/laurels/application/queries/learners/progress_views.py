@@ -64,8 +64,7 @@ def user_view(progress: Progress, rulebook: Rulebook, names: Names, *, with_pref
 def dashboard_of(
     progress: Progress, rulebook: Rulebook, names: Names, shares: Shares, *, today: int, now: int, since: int
 ) -> Dashboard:
-    """The dashboard at the instant `now`, on the user's day `today`. Badges count as new that were earned from `since`
-    on."""
+    """The dashboard at the instant `now`, on the user's day `today`. Badges earned from `since` on count as new."""
     return Dashboard(
         user=user_view(progress, rulebook, names),
         total_events=progress.events,

@@ -1,4 +1,7 @@
-"""A learner's year in review, computed from their progress alone."""
+"""A learner's year in review, computed from their progress alone.
+
+It needs no query of its own, so the JSON and the PDF show the same numbers.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ class MonthReview(Struct, frozen=True):
 
 
 class BestDay(Struct, frozen=True):
-    """The day with the most points of a year; of equal ones the first."""
+    """The day with the most points of a year; the first of several equal ones."""
 
     date: str
     events: int
@@ -36,8 +39,8 @@ class BestDay(Struct, frozen=True):
 
 
 class Review(Document, frozen=True, rename="camel", kw_only=True):
-    """A year by the learner's own days. `longest_streak` is the longest streak within it; `points` are
-    those of events, `badge_points` those of the badges earned in it."""
+    """A year by the learner's own days. `longest_streak` is the longest streak within it; `points` are those of events,
+    `badge_points` those of badges earned in that year."""
 
     user_id: str
     display_name: str
@@ -61,7 +64,7 @@ def check_year(text: str) -> int:
 
 
 def review(progress: Progress, rulebook: Rulebook, names: Names, year: int) -> Review:
-    """The review of `year`. Raises InvalidQuery for a year that no calendar day here has."""
+    """The review of `year`. Raises InvalidQuery for a year outside the calendar."""
     check_year(f"{year:04d}")
     first, last = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
     days = {day: totals for day, totals in progress.days.items() if first <= day <= last}

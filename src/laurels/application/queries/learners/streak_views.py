@@ -20,7 +20,7 @@ def activity_days(progress: Progress, rulebook: Rulebook, first: int, last: int,
     if len(held) <= last - first:
         active = {day for day in held if first <= day <= last}
     else:
-        # Many years of which one is asked for.
+        # There are many years of days, and only one year is requested.
         active = {day for day in range(first, last + 1) if day in held}
     return [
         ActivityDay(day_name(day), totals.events, totals.points, states.get(day, UNSET))
@@ -30,7 +30,7 @@ def activity_days(progress: Progress, rulebook: Rulebook, first: int, last: int,
 
 
 def streak_view(progress: Progress, rulebook: Rulebook, today: int) -> StreakView | UnsetType:
-    """How the learner's streak is counted; nothing where the rulebook does not say."""
+    """How the learner's streak is counted; unset if the rulebook has no rule for it."""
     streak = rulebook.streak
     if streak is None:
         return UNSET

@@ -1,4 +1,7 @@
-"""Who there is: users page by page, ascending by id, all or those that a search finds."""
+"""The list of users, page by page, ascending by id: all of them, or the results of a search.
+
+A search examines one page of users after the other, within a bound, because no store has an index of names.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,21 @@ from laurels.application.queries.views import UserView
 from laurels.errors import UnknownUser
 
 _PAGE = 1_000
-# So many users are looked at for one page of a search that finds little.
+# The maximum number of users examined for one page of a search with few results.
 _MOST_SEARCHED = 20_000
 
 
 class UserPage(Struct, frozen=True):
-    """Users; `next` is where the page after them begins, None at the end."""
+    """Users; `next` is the start of the next page, None at the end."""
 
     users: list[UserView]
     next: str | None
 
 
 async def list_users(store: Store, learners: Learners, *, after: str, limit: int, containing: str = "") -> UserPage:
-    """The first `limit` users whose id is above `after`, and whose id or name contains a text, in any case.
+    """The first `limit` users whose id is above `after` and whose id or name contains a text, in any case.
 
-    Looks at some ten thousand users at the most: where there may be more, `next` says where to go on, even if none was
+    Examines at most some ten thousand users: if there may be more, `next` says where to continue, even if none was
     found. Raises StoreError.
     """
     found: list[str] = []
@@ -63,5 +66,5 @@ async def _view(learners: Learners, user_id: str) -> UserView | None:
     try:
         return learners.user(await learners.progress(user_id))
     except UnknownUser:
-        # Deleted meanwhile, or of an event that is not in the ledger yet.
+        # Deleted in the meantime, or known only from an event that is not in the ledger yet.
         return None

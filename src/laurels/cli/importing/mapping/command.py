@@ -1,4 +1,4 @@
-"""`laurels mappings`: the mappings that come with Laurels, and the file of one, to be copied and changed."""
+"""`laurels mappings`: the mappings that come with Laurels, and the file of one, to copy and change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def mappings(
         typer.Argument(metavar="[KIND]", help="Print the file of this one.", show_default=False),
     ] = None,
 ) -> None:
-    """List what laurels import --from takes, or print the mapping of one kind.
+    """List the kinds for laurels import --from, or print the mapping of one kind.
 
     To change one: laurels mappings KIND > mine.toml, then laurels import --from mine.toml FILE --dry-run.
     """

@@ -1,4 +1,4 @@
-"""What must hold among the keys of a mapping that have the right shape each: every mistake at once, by its key."""
+"""Checks a mapping whose keys each have the right shape for consistency: finds every mistake at once, by its key."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from laurels.shapes import nearest
 
 
 def sense_mistakes(mapping: MappingDocument) -> Iterator[Mistake]:
-    """Every mistake of a mapping, in the order of its tables; none where a mapper can be made of it."""
+    """Every mistake of a mapping, in the order of its tables; none if a mapper can be made of it."""
     yield from _of_input(mapping.input)
     yield from _of_source("userId", mapping.user_id)
     yield from _of_type(mapping.event_type)
@@ -48,8 +48,8 @@ def sense_mistakes(mapping: MappingDocument) -> Iterator[Mistake]:
 
 
 def columns_of(mapping: MappingDocument, *, is_optional: bool | None = None) -> Iterator[tuple[str, str]]:
-    """Every column that a mapping reads, with the key of the file that reads it; only those that may be absent, or that
-    may not, where `is_optional` says so."""
+    """Every column that a mapping reads, with the key of the file that reads it. `is_optional` selects only those that
+    may be absent (true), or must be present (false)."""
     if is_optional is not True:
         for key, source in (("userId", mapping.user_id), ("eventId", mapping.event_id), ("onceKey", mapping.once_key)):
             if source is not None:

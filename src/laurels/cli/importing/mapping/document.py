@@ -1,7 +1,7 @@
-"""A mapping as its file says it: the format of an input, and where each field of an event comes from.
+"""A mapping as its file states it: the format of an input, and the source of each field of an event.
 
-Kept apart from what is made of it (`mapper.py`), so that the shape of the file is one short read. "Column" stands for a
-column of a table and for a path of keys in JSON alike (`actor.login`).
+Kept separate from the mapper (`mapper.py`), so that the shape of the file is one short read. "Column" means a column of
+a table as well as a path of keys in JSON (`actor.login`).
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ Unmapped = Literal["reject", "pass over", "keep"]
 
 
 class Input(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a file holds: a table (`csv`), one object a line or one JSON array (`ndjson`), or an array somewhere in a
-    JSON document (`json`), where `rows` is the path of keys to it.
+    """The contents of a file: a table (`csv`), one object a line or one JSON array (`ndjson`), or an array inside a
+    JSON document (`json`), with `rows` as the path of keys to it.
 
-    `columns` are the names of a table that has no line with them. `nothing` are values that say nothing, beside the
-    empty one.
+    `columns` are the names for a table without a header line. `nothing` are values that count as empty.
     """
 
     format: Literal["csv", "ndjson", "json"]
@@ -36,11 +35,11 @@ class Input(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Source(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a text comes from: one column, several that are joined, the first of several that says anything, or a
-    `value` that is always the same.
+    """The source of a text: one column, several joined columns, the first non-empty one of several, or a constant
+    `value`.
 
-    Of what stands there, the one group of the first of the `patterns` that fits is taken. `hashed`: a digest of it
-    stands for it, so that it is short enough for an id.
+    The first of `patterns` that fits selects the part in its one group. `hashed`: it is replaced by a digest, so that
+    it is short enough for an id.
     """
 
     column: Column | None = None
@@ -54,7 +53,7 @@ class Source(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rule(Struct, frozen=True, forbid_unknown_fields=True):
-    """Rows that are of one event type: in which each column of `when` says that, or one of those, and each pattern of
+    """Rows of one event type: each column of `when` has that value, or one of those values, and each pattern of
     `matches` fits its column."""
 
     event: Text
@@ -63,10 +62,10 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TypeSource(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the event type comes from: the first of `rules` that fits, else what `values` has for a column; without
-    either the column itself; or a `value` that is always the same.
+    """The source of the event type: the first of `rules` that fits, else the entry of `values` for a column; without
+    either the column itself; or a constant `value`.
 
-    `unmapped` says what becomes of a row for which neither rules nor values have anything.
+    `unmapped` is the treatment of a row for which neither rules nor values have an entry.
     """
 
     column: Column | None = None
@@ -77,8 +76,8 @@ class TypeSource(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TimeSource(Struct, frozen=True, forbid_unknown_fields=True):
-    """When it happened: `iso`, `seconds` or `milliseconds` since 1970, or formats as `strptime` has them, tried in
-    their order. `zone` is that of times without an offset."""
+    """The time of the event: `iso`, `seconds` or `milliseconds` since 1970, or formats of `strptime`, tried in order.
+    `zone` is that of times without an offset."""
 
     column: Column | None = None
     value: Text | None = None
@@ -87,8 +86,8 @@ class TimeSource(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MetadataSource(Struct, frozen=True, forbid_unknown_fields=True):
-    """A field of metadata. Without a `type` a cell of a table is text, and JSON is kept as it is. One that is
-    `optional` may have a column that a table lacks."""
+    """A field of metadata. Without a `type` a cell of a table is text, and JSON is kept unchanged. An `optional` field
+    may have a column that a table lacks."""
 
     column: Column | None = None
     value: Text | None = None
@@ -98,8 +97,8 @@ class MetadataSource(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PassOver(Struct, frozen=True, forbid_unknown_fields=True):
-    """Rows that are left out on purpose, and why: in which a column says one of `values`, fits a `pattern`, or says
-    nothing (`empty`)."""
+    """Rows that are left out on purpose, and why: a column has one of `values`, fits a `pattern`, or is empty
+    (`empty`)."""
 
     reason: Text
     column: Column
@@ -109,7 +108,7 @@ class PassOver(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MappingDocument(Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole mapping. Its tables go by the names that the fields of an event have on the wire."""
+    """A whole mapping. Its tables are named like the fields of an event on the wire."""
 
     input: Input
     user_id: Source = field(name="userId")
@@ -122,12 +121,12 @@ class MappingDocument(Struct, frozen=True, forbid_unknown_fields=True):
     pass_over: list[PassOver] = []
 
     def event_types(self) -> dict[str, str]:
-        """Every event type that it gives by name, each with the key of the file that gives it first."""
+        """Every event type named in it, each with the key of the file that names it first."""
         given: list[tuple[str, str]] = []
         types = self.event_type
         if types.value is not None:
             given.append((types.value, "eventType.value"))
         given += [(rule.event, f"eventType.rules[{number}].event") for number, rule in enumerate(types.rules)]
         given += [(event, dotted("eventType.values", value)) for value, event in types.values.items()]
-        # From the last to the first, so that the first of a type stays.
+        # From the last to the first, so that the first of each type remains.
         return dict(reversed(given))

@@ -1,4 +1,4 @@
-"""Reads a mapping. Every mistake is named with its line and key at once, and nothing is imported by half of one."""
+"""Reads a mapping. All mistakes are named at once, with line and key, and a wrong mapping imports nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _END = ".toml"
 
 
 class Mapping:
-    """A mapping with the text that it was read from, whose lines a mistake is told by."""
+    """A mapping with its text, for the line numbers of mistakes."""
 
     def __init__(self, name: str, text: str, document: MappingDocument) -> None:
         self.name = name
@@ -31,8 +31,8 @@ class Mapping:
         self._text = text
 
     def check_types(self, event_types: Collection[str]) -> None:
-        """Raise MistakesFound where it gives event types that a rulebook does not declare, of which `event_types` are
-        those that it does: each row would be rejected for it."""
+        """Raise MistakesFound if it names event types that are not among `event_types`, those of the rulebook: each row
+        would be rejected."""
         found: list[Mistake] = []
         for event, key in self.document.event_types().items():
             if event not in event_types:
@@ -80,7 +80,7 @@ def load_mapping(source: str) -> Mapping:
 
 
 def parse_mapping(text: str, name: str) -> Mapping:
-    """The mapping that the TOML `text` holds; `name` stands for it in errors. Raises MistakesFound."""
+    """The mapping in the TOML `text`; `name` identifies it in errors. Raises MistakesFound."""
     try:
         raw = document_of(text)
     except NotToml as error:

@@ -1,7 +1,7 @@
-"""Rows of another platform to events, one by one, and the count of those that are none.
+"""Converts rows of another platform to events, one by one, and counts the rows without an event.
 
-It is a step between reading a line and checking it: what it makes is a line of JSON, as the import takes it, and is
-checked, recorded and told of as such.
+It is a step between reading a line and checking it. Its result is a line of JSON in the import's format, which is then
+checked, recorded and reported like any other.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from laurels.cli.importing.mapping.values import (
 )
 from laurels.plurals import counted
 
-# Rows that are kept to be shown.
+# Rows that are kept for display.
 SAMPLES = 5
-# Different values that are counted by themselves: a column of free text has as many as rows.
+# Different values that are counted separately: a column of free text has as many as rows.
 DISTINCT = 1_000
 OTHERS = "(others)"
 NOTHING = "(nothing)"
@@ -45,8 +45,8 @@ class Sample(NamedTuple):
 
 
 class Tally:
-    """What became of the rows of an input as far as the mapping decides it. Each of `rows` is passed over, refused, or
-    handed on; `unmapped` are the values for which no event type stands, `unread` the columns that no field reads."""
+    """The results of a mapping for the rows of an input. Each of `rows` is passed over, refused, or handed on;
+    `unmapped` are the values without an event type, `unread` the columns that no field reads."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -56,7 +56,7 @@ class Tally:
         self.samples: list[Sample] = []
 
     def count_unmapped(self, shown: str) -> None:
-        """Count a value for which no event type stands."""
+        """Count a value without an event type."""
         shown = shown or NOTHING
         self.unmapped[shown if shown in self.unmapped or len(self.unmapped) < DISTINCT else OTHERS] += 1
 
@@ -82,8 +82,8 @@ class Mapper:
         ]
 
     def event_of(self, row: Any, line: int, broken: str | None = None) -> bytes | Refused:
-        """A row as a line of JSON; an empty line for one that is passed over. `broken` says why a row cannot be relied
-        on, such as one that was cut off."""
+        """A row as a line of JSON; an empty line for a row that is passed over. `broken` is the reason why a row is
+        unreliable, for example truncated."""
         tally = self._tally
         tally.rows += 1
         event: dict[str, Any] = {}
@@ -128,7 +128,7 @@ class Mapper:
 
 
 def _read_into(into: dict[str, Any], name: str, field: str, read: Reader, row: Any, faults: list[str]) -> None:
-    """Put what a row says for a field under its name; what cannot be taken goes there as it is, to be mended."""
+    """Put a row's value for a field under its name; an unusable value is kept unchanged, to be corrected."""
     try:
         value = read(row)
     except UnusableCell as error:
@@ -139,7 +139,7 @@ def _read_into(into: dict[str, Any], name: str, field: str, read: Reader, row: A
 
 
 def told_of_cells(row: list[str], names: list[str]) -> str | None:
-    """Why a row of a table cannot be relied on: it has more cells than columns, or fewer; None where it can."""
+    """Why a row of a table is unreliable: it has more cells than columns, or fewer; None if it is reliable."""
     if any(row[len(names) :]):
         more = counted(len(row) - len(names), "cell")
         return f"Has {more} beyond the last column; put quotes around a cell that holds the delimiter."

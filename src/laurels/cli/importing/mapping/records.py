@@ -1,4 +1,7 @@
-"""The rows of an input, as the mapper takes them: a table's with its columns, or objects of JSON with paths of keys."""
+"""The rows of an input for the mapper: a table's with its columns, or objects of JSON with paths of keys.
+
+A mapper need not know whether its rows are cells or objects.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from laurels.cli.importing.mapping.mapper import Mapper, Tally, told_of_cells
 from laurels.cli.importing.mapping.values import SHOWN, Reader
 from laurels.shapes import kind_of, nearest
 
-# Objects whose keys are looked at for those that no field reads, and of these how many are told.
+# The number of objects searched for keys that no field reads, and how many such keys are reported.
 _LOOKED_AT = 1_000
 _MOST_UNREAD = 100
 
@@ -38,14 +41,14 @@ class TableColumns:
             return lambda row: None
 
         def cell(row: list[str]) -> str | None:
-            # A row may be cut off.
+            # A row may be truncated.
             return row[place] if place < len(row) else None
 
         return cell
 
 
 class PathColumns:
-    """Paths of keys in objects: `actor.login`. A key that is spelled like the whole path comes first."""
+    """Paths of keys in objects: `actor.login`. A key equal to the whole path has priority."""
 
     def reader(self, column: str) -> Reader:
         keys = column.split(".")
@@ -64,7 +67,8 @@ class PathColumns:
 
 
 def events_of_table(stream: io.BufferedReader, mapping: MappingDocument, tally: Tally) -> Iterator[bytes | Refused]:
-    """The rows of a table as lines of JSON, each on the line where it begins, between empty ones. Raises NotEvents."""
+    """The rows of a table as lines of JSON, each on the line where it begins, with empty lines in between. Raises
+    NotEvents."""
     given = mapping.input
     encoding = "utf-8-sig" if given.encoding in (None, "utf-8") else given.encoding
     names = given.columns
@@ -85,7 +89,7 @@ def events_of_table(stream: io.BufferedReader, mapping: MappingDocument, tally: 
 
 
 def _check_names(names: list[str], mapping: MappingDocument) -> None:
-    """Raise NotEvents where the first line of a table does not name what the mapping reads."""
+    """Raise NotEvents if the header line of a table lacks columns that the mapping reads."""
     wrong = [f'names the column "{name[:SHOWN]}" twice' for name, count in Counter(names).items() if count > 1 and name]
     told: set[str] = set()
     for key, column in columns_of(mapping, is_optional=False):
@@ -104,7 +108,7 @@ def _check_names(names: list[str], mapping: MappingDocument) -> None:
 
 
 class ObjectMapper:
-    """Makes events of lines that hold an object of JSON each."""
+    """Makes events of lines with one object of JSON each."""
 
     def __init__(self, mapping: MappingDocument, tally: Tally) -> None:
         self._mapper = Mapper(mapping, PathColumns(), tally, of_text=False)

@@ -1,4 +1,7 @@
-"""What a mapping came to: before an import its first rows and what it leaves aside, after it what was passed over."""
+"""Prints the results of a mapping: before an import its first rows and unread columns, after it the rows passed over.
+
+It shows whether a mapping fits its file.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def say_preview(tally: Tally) -> None:
 
 
 def say_passed_over(tally: Tally) -> None:
-    """Tell how many rows were left out on purpose, why, and for which values no event type stands."""
+    """Print how many rows were left out on purpose, why, and which values have no event type."""
     count = tally.passed_over.total()
     say(f"{count:,} of {counted(tally.rows, 'row')} passed over")
     _say_counts(tally.passed_over, "reason")
@@ -36,7 +39,7 @@ def say_passed_over(tally: Tally) -> None:
 
 
 def _say_counts(counts: Counter[str], what: str) -> None:
-    # Equal counts in the order of the alphabet: the same input gives the same report.
+    # Equal counts in alphabetical order: the same input gives the same report.
     ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     for name, count in ordered[:MOST]:
         say(f"  {count:>8,}  {_on_a_line(name)}")
@@ -45,5 +48,5 @@ def _say_counts(counts: Counter[str], what: str) -> None:
 
 
 def _on_a_line(text: str) -> str:
-    """A text of the file, which must not look like lines of the report."""
+    """A text of the file on one line, so that it cannot look like lines of the report."""
     return " ".join(text.split())[:_WIDTH]

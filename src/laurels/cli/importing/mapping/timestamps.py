@@ -1,4 +1,7 @@
-"""When it happened, as a row says it: ISO 8601, seconds or milliseconds since 1970, or formats of `strptime`."""
+"""Parses the time of an event in a row: ISO 8601, seconds or milliseconds since 1970, or formats of `strptime`.
+
+Platforms write times in many forms, and a wrong guess would move events to other days.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from laurels.cli.importing.mapping.document import TimeSource
 
-# How many of each make a second.
+# How many of each unit make a second.
 _COUNTED = {"seconds": 1, "milliseconds": 1_000}
 _ISO = "iso"
 _NUMERAL = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?")
@@ -20,7 +23,7 @@ _SHOWN = 60
 
 
 class UnreadableTime(Exception):
-    """What a row says is no instant in the format that it should have; `detail` is the sentence."""
+    """A row's value is not an instant in the expected format; `detail` is the sentence."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -33,12 +36,12 @@ def is_counted(form: str) -> bool:
 
 
 def has_offset(form: str) -> bool:
-    """Whether times in a format always or mostly say their offset."""
+    """Whether times in a format always or usually include their offset."""
     return form == _ISO or "z" in _DIRECTIVE.findall(form)
 
 
 def wrong_format(form: str) -> str | None:
-    """What is wrong with a format; None where nothing is."""
+    """The fault of a format; None if it is valid."""
     if form in _COUNTED or form == _ISO:
         return None
     directives = _DIRECTIVE.findall(form)
@@ -57,9 +60,9 @@ def wrong_format(form: str) -> str | None:
 
 
 def instant_reader(time: TimeSource) -> Callable[[str], datetime]:
-    """What reads a text as an instant with its offset. It raises UnreadableTime.
+    """A function that parses a text as an instant with its offset. It raises UnreadableTime.
 
-    Of an hour that a change of the clock repeats the first is meant.
+    If a change of the clock repeats an hour, its first occurrence is used.
     """
     formats = [time.format] if isinstance(time.format, str) else time.format
     zone = None if time.zone is None else ZoneInfo(time.zone)
@@ -98,7 +101,7 @@ def _counted(text: str, per_second: int) -> datetime:
     if not _NUMERAL.fullmatch(text):
         raise ValueError
     whole, _, rest = text.partition(".")
-    # In whole microseconds: what a float rounds would be another instant.
+    # In whole microseconds: rounding by a float would give a different instant.
     number = int(whole + rest.ljust(9, "0")) * 1_000_000 // (per_second * 1_000_000_000)
     return _EPOCH + timedelta(microseconds=number)
 
@@ -108,5 +111,5 @@ def _aware(instant: datetime, zone: tzinfo | None) -> datetime:
         if zone is None:
             raise ValueError
         instant = instant.replace(tzinfo=zone)
-    # An offset of seconds, as there were before 1900, has no place in ISO 8601 as it is written here.
+    # An offset with seconds, as there were before 1900, cannot be written in this form of ISO 8601.
     return instant.astimezone(UTC)

@@ -1,7 +1,7 @@
-"""What one row says for one field, as the mapping describes it.
+"""Reads one field's value from one row, as the mapping describes it.
 
-Each function here makes a reader of a description, once for an input; a reader is called for each row. It gives None
-for what a row does not say, and raises UnusableCell for what it says in a way that cannot be taken.
+Each function here makes a reader from a description, once for an input; the reader is called for each row. It returns
+None for an empty value, and raises UnusableCell for an unusable one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from laurels.cli.importing.mapping.document import MetadataSource, PassOver, Sou
 from laurels.cli.importing.mapping.timestamps import UnreadableTime, instant_reader
 from laurels.shapes import kind_of
 
-# Characters of a cell that a pattern is tried on: what they take beyond may grow much faster than the cell.
+# Characters of a cell that a pattern is tried on: for longer text the time may grow much faster than the length.
 REACH = 2_000
 # Characters of a cell that a message or a count shows.
 SHOWN = 60
@@ -28,19 +28,19 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?(?:[eE][+-]?[0-9]{1,2})
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 Reader = Callable[[Any], Any]
-"""Reads something from a row: cells in a list, or an object of JSON."""
+"""Reads a value from a row: cells in a list, or an object of JSON."""
 
 
 class Columns(Protocol):
     """How rows are read."""
 
     def reader(self, column: str) -> Reader:
-        """What reads a column from a row as it is; None where the row has none."""
+        """A function that reads the raw value of a column from a row; None if the row has none."""
         ...
 
 
 class UnusableCell(Exception):
-    """What a row says for a field cannot be taken: why, and what it says, for whoever mends it."""
+    """A row's value for a field is unusable: the reason, and the value, for the person who corrects it."""
 
     def __init__(self, detail: str, raw: object = None) -> None:
         super().__init__(detail)
@@ -49,7 +49,7 @@ class UnusableCell(Exception):
 
 
 class UnmappedType(Exception):
-    """No event type stands for what a row says, which is `shown`."""
+    """There is no event type for a row's value, which is `shown`."""
 
     def __init__(self, shown: str) -> None:
         super().__init__(shown)
@@ -57,7 +57,7 @@ class UnmappedType(Exception):
 
 
 def text_reader(columns: Columns, column: str, nothing: Collection[str]) -> Callable[[Any], str | None]:
-    """What reads a column as text without spaces around it; None where it says nothing."""
+    """A function that reads a column as text without spaces around it; None if it is empty."""
     read = columns.reader(column)
 
     def text(row: Any) -> str | None:
@@ -69,7 +69,7 @@ def text_reader(columns: Columns, column: str, nothing: Collection[str]) -> Call
 
 
 def _spelled(value: object, column: str) -> str:
-    """A value of JSON that is no text, as text; empty for null."""
+    """A JSON value other than a string, as text; empty for null."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -82,7 +82,7 @@ def _spelled(value: object, column: str) -> str:
 
 
 def source_reader(columns: Columns, source: Source, nothing: Collection[str]) -> Callable[[Any], str | None]:
-    """What reads the text that a source describes."""
+    """A function that reads the text described by a source."""
     if source.value is not None:
         fixed = source.prefix + source.value
         return lambda row: fixed
@@ -110,7 +110,7 @@ def source_reader(columns: Columns, source: Source, nothing: Collection[str]) ->
 
 
 def _taker(patterns: list[str]) -> Callable[[str], str]:
-    """What takes the part of a text that the first fitting pattern has in its group."""
+    """A function that takes the group of the first fitting pattern from a text."""
     if not patterns:
         return lambda text: text
     compiled = [re.compile(pattern) for pattern in patterns]
@@ -126,7 +126,7 @@ def _taker(patterns: list[str]) -> Callable[[str], str]:
 
 
 def instant_of(columns: Columns, time: TimeSource, nothing: Collection[str]) -> Callable[[Any], datetime | str | None]:
-    """What reads when it happened."""
+    """A function that reads the time of the event."""
     instant = instant_reader(time)
     if time.value is not None:
         fixed = instant(time.value)
@@ -136,7 +136,7 @@ def instant_of(columns: Columns, time: TimeSource, nothing: Collection[str]) -> 
     def when(row: Any) -> datetime:
         text = read(row)
         if text is None:
-            # Without one it would have happened now.
+            # Without a time it would get the present one.
             raise UnusableCell(f'Is required: "{time.column}" says nothing.')
         try:
             return instant(text)
@@ -147,7 +147,7 @@ def instant_of(columns: Columns, time: TimeSource, nothing: Collection[str]) -> 
 
 
 def metadata_reader(columns: Columns, field: MetadataSource, nothing: Collection[str], *, of_text: bool) -> Reader:
-    """What reads a field of metadata; `of_text`: the rows are cells of text, not JSON."""
+    """A function that reads a field of metadata; `of_text`: the rows are cells of text, not JSON."""
     if field.value is not None:
         return lambda row: field.value
     column = field.column or ""
@@ -204,7 +204,7 @@ _CONVERTERS: dict[ValueType, Callable[[str], object]] = {
 
 
 def type_reader(columns: Columns, types: TypeSource, nothing: Collection[str]) -> Callable[[Any], str]:
-    """What reads the event type. It raises UnmappedType where none stands for what a row says."""
+    """A function that reads the event type. It raises UnmappedType if there is none for a row's value."""
     if types.value is not None:
         fixed = types.value
         return lambda row: fixed
@@ -217,7 +217,7 @@ def type_reader(columns: Columns, types: TypeSource, nothing: Collection[str]) -
     if types.column is not None:
         named.insert(0, types.column)
     shown = [text_reader(columns, column, nothing) for column in dict.fromkeys(named)]
-    # Without a table of values a column has the event types themselves.
+    # Without a table of values a column contains the event types themselves.
     keeps = types.unmapped == "keep" or not (types.values or types.rules)
 
     def event_type(row: Any) -> str:
@@ -236,7 +236,7 @@ def type_reader(columns: Columns, types: TypeSource, nothing: Collection[str]) -
 
 
 def pass_over_reader(columns: Columns, rule: PassOver, nothing: Collection[str]) -> Callable[[Any], bool]:
-    """Whether a row is left out by a rule."""
+    """A function that tells whether a rule leaves a row out."""
     read = text_reader(columns, rule.column, nothing)
     if rule.empty:
         return lambda row: read(row) is None
@@ -246,7 +246,7 @@ def pass_over_reader(columns: Columns, rule: PassOver, nothing: Collection[str])
 
 
 def _condition(columns: Columns, when: dict[str, Any], nothing: Collection[str]) -> Callable[[Any], bool]:
-    """Whether each of some columns says one of its texts."""
+    """A function that tells whether each of some columns has one of its texts."""
     wanted = [
         (text_reader(columns, column, nothing), {texts} if isinstance(texts, str) else set[str](texts))
         for column, texts in when.items()
@@ -255,7 +255,7 @@ def _condition(columns: Columns, when: dict[str, Any], nothing: Collection[str])
 
 
 def _fitting(columns: Columns, matches: dict[str, str], nothing: Collection[str]) -> Callable[[Any], bool]:
-    """Whether each of some columns fits its pattern."""
+    """A function that tells whether each of some columns fits its pattern."""
     wanted = [(text_reader(columns, column, nothing), re.compile(pattern)) for column, pattern in matches.items()]
     return lambda row: all(
         (text := read(row)) is not None and pattern.search(text, 0, REACH) is not None for read, pattern in wanted

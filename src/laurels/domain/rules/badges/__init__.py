@@ -1,1 +1,1 @@
-"""What badges ask for: criteria, what measures them, and when one is met."""
+"""The requirements of badges: criteria, the measures behind them, and when one is met."""

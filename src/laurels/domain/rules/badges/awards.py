@@ -1,8 +1,8 @@
-"""The ids of awards, by which ledger and progress keep them.
+"""The ids of awards in ledger and progress.
 
-The award of a badge has the badge's id. One of a badge that may be earned again also names its period:
-`busy_week@2026-W48`. So each is held, paid and taken back by itself, and only what shows badges joins them. No badge of
-a rulebook has an `@` in its id.
+The award of a badge has the badge's id. An award of a repeatable badge also names its period: `busy_week@2026-W48`. So
+each is held, paid and revoked by itself, and only views of badges combine them. No badge of a rulebook has an `@` in
+its id.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def award_id_of(badge_id: str, repeat: Repeat, day: int) -> str:
 
 
 def badge_and_period(award_id: str) -> tuple[str, str | None]:
-    """The badge of an award, and the name of its period; None where it has none."""
-    # Most have none, and no such sign.
+    """The badge of an award, and the name of its period; None if it has none."""
+    # Most have no period, and no such sign.
     found = _IN_PERIOD(award_id) if "@" in award_id else None
     return (award_id, None) if found is None else (found[1], found[2])
 
@@ -70,5 +70,5 @@ def _has_periods(progress: Progress) -> bool:
 
 
 def _is_of(award_id: str, badge_id: str) -> bool:
-    # Asked of every award that a user holds; most are told apart by their first letters.
+    # Called for every award that a user holds; most differ in their first letters.
     return award_id.startswith(badge_id) and badge_and_period(award_id)[0] == badge_id

@@ -1,8 +1,8 @@
-"""What a badge asks for, as data.
+"""The criterion of a badge, as data.
 
-A criterion is a tree: leaves compare one measure of the user with a target, `all` and `any` join them.
-Every measure only grows as events arrive, in whatever order; that is why the set of badges held does not
-depend on the order, and why a badge need only be looked at when one of its measures passes a target.
+A criterion is a tree: leaves compare one measure of the user with a target, `all` and `any` join them. Every measure
+only grows as events arrive, in any order. So the set of held badges does not depend on the order, and a badge need only
+be checked when one of its measures passes a target.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Target = Annotated[int, Meta(ge=1, le=1_000_000_000_000)]
 Category = Literal["coding", "learning", "social", "milestone", "streak"]
 Rarity = Literal["common", "rare", "epic", "legendary"]
 
-# Fields that come from the event's local time; all others are read from its metadata.
+# Fields derived from the event's local time; all others are read from its metadata.
 TIME_FIELDS = {"hour": (0, 23), "weekday": (1, 7), "day": None, "week": None, "month": None}
 
 
@@ -64,7 +64,8 @@ class Distinct(_EventLeaf, frozen=True, tag="distinct"):
 
 
 class Sum(_EventLeaf, frozen=True, tag="sum"):
-    """Sum of the numeric `field` over the events, to a thousandth; what is negative or no number adds nothing."""
+    """Sum of the numeric `field` over the events, to a thousandth; a value that is negative or not a number adds
+    nothing."""
 
     field: Annotated[str, Meta(min_length=1, max_length=100)]
 
@@ -82,7 +83,7 @@ class Level(Struct, frozen=True, tag="level", tag_field="kind", forbid_unknown_f
 
 
 class Streak(Struct, frozen=True, tag="streak", tag_field="kind", forbid_unknown_fields=True):
-    """Length of the longest streak, in local days, or in weeks where the rulebook counts those."""
+    """Length of the longest streak, in local days, or in weeks if the rulebook counts those."""
 
     target: Target
 
@@ -120,9 +121,10 @@ Criterion = Count | Distinct | Sum | Points | Level | Streak | Span | Badges | A
 
 
 class CriterionProgress(Struct, frozen=True):
-    """How far a criterion has come: `current` of `target`. A level counts the points that it begins at.
+    """The progress of a criterion: `current` of `target`. A level is given as the points at which it begins.
 
-    For `all` they count the parts that are met; for `any` they are those of the part that is furthest.
+    For `all` these are the numbers of met and of all parts; for `any` they are those of the part with the most
+    progress.
     """
 
     current: float
@@ -135,7 +137,7 @@ class CriterionProgress(Struct, frozen=True):
 
 
 def leaves(criterion: Criterion, key: str = "criterion") -> Iterator[tuple[str, Leaf]]:
-    """Every leaf of the tree, from left to right, with the key under which it stands; `key` is that of the tree."""
+    """Every leaf of the tree, from left to right, with its key; `key` is that of the tree."""
     if isinstance(criterion, AllOf | AnyOf):
         for number, part in enumerate(criterion.of):
             yield from leaves(part, f"{key}.of[{number}]")
@@ -151,14 +153,14 @@ class Within(Struct, frozen=True, array_like=True):
 
     @classmethod
     def of(cls, first: date | None, last: date | None) -> Within | None:
-        """From `first` to `last`; None where both are open."""
+        """From `first` to `last`; None if both are open."""
         if first is None and last is None:
             return None
         return cls((first or date.min).toordinal(), (last or date.max).toordinal())
 
 
 def signature(leaf: Leaf, within: Within | None = None) -> str:
-    """What a leaf measures, apart from its target: leaves with the same signature share one measure."""
+    """The measure of a leaf, apart from its target: leaves with the same signature share one measure."""
     fields = msgspec.to_builtins(leaf)
     if within is not None:
         fields["within"] = [within.first, within.last]
@@ -169,9 +171,9 @@ def signature(leaf: Leaf, within: Within | None = None) -> str:
 
 
 class Moment:
-    """When an event happened for the one who did it. `offset` is seconds ahead of UTC, `day` the local day.
+    """The local time of an event for its user. `offset` is seconds ahead of UTC, `day` the local day.
 
-    The other attributes are the rest of `TIME_FIELDS`. All are made at once, since several measures ask for each.
+    The other attributes are the rest of `TIME_FIELDS`. All are computed at once, since several measures need each.
     """
 
     __slots__ = ("day", "hour", "month", "week", "weekday")
@@ -216,8 +218,8 @@ def reader(field: str) -> Reader:
 
 
 def matcher(where: Mapping[str, Condition], within: Within | None = None) -> Matcher | None:
-    """A function that tells whether an event lies within these days and meets every condition; None where nothing is
-    asked for."""
+    """A function that tells whether an event is within these days and meets every condition; None if there is nothing
+    to check."""
     tests = [_tester(field, condition) for field, condition in where.items()]
     if within is not None:
         first, last = within.first, within.last
@@ -239,7 +241,7 @@ def _tester(field: str, condition: Condition) -> Matcher:
     holds = holds_for(condition)
     key = field.removeprefix("metadata.")
     if field not in TIME_FIELDS and "." not in key:
-        # By far the most frequent, and the one call less is a third of it.
+        # By far the most frequent case, and saving one call saves a third of its time.
         return lambda metadata, _moment: holds(metadata.get(key))
     read = reader(field)
     return lambda metadata, moment: holds(read(metadata, moment))
@@ -250,9 +252,9 @@ def holds_for(condition: Condition) -> Callable[[Any], bool]:
     if isinstance(condition, Range):
         low = float("-inf") if condition.min is None else condition.min
         high = float("inf") if condition.max is None else condition.max
-        # Exact types: `bool` is an `int` to Python and no number in JSON.
+        # Exact types: `bool` is an `int` in Python, but not a number in JSON.
         return lambda value: (type(value) is int or type(value) is float) and low <= value <= high
-    # Paired with its type: to Python 1, 1.0 and True are equal, in JSON they are not.
+    # Paired with its type: in Python 1, 1.0 and True are equal, in JSON they are not.
     wanted = condition if isinstance(condition, list) else [condition]
     if all(isinstance(value, str) for value in wanted):
         names = frozenset(wanted)

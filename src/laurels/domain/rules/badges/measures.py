@@ -1,8 +1,8 @@
-"""The numbers that criteria compare with their targets, and how one event moves them.
+"""The measures that criteria compare with their targets, and how one event changes them.
 
-A rulebook's leaves are compiled once into measures: leaves that differ only in their target share one. A
-measure keeps its value in `Progress.gauges` and, where a bare number is not enough (distinct values, windows),
-its parts in `Progress.parts`, under its index.
+A rulebook's leaves are compiled once into measures: leaves that differ only in their target share one. A measure keeps
+its value in `Progress.gauges`. If a bare number is not enough (distinct values, windows), it keeps its parts in
+`Progress.parts`, under its index.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from laurels.domain.rules.badges.criteria import (
 MeasureUpdate = Callable[[Progress, Metadata, Moment, list[int]], None]
 """Counts one event into a progress, and adds the rulebook positions of the badges whose target it passed."""
 
-# Sums are kept in whole thousandths, so that the order of adding cannot change the last digit.
+# Sums are kept in whole thousandths, so that the order of addition cannot change the last digit.
 SUM_SCALE = 1000
 _SCALARS = (str, int, float)
-# No target lies above this, and a float past it could not be scaled.
+# No target is above this, and a larger float could not be scaled.
 MAX_AMOUNT = 1_000_000_000_000
 # Integers from here on are told apart by their digits: a snapshot has no room for them.
 _LARGE = 2**63
-# Characters; longer values are told apart by a digest.
+# Characters; longer values are replaced by a digest.
 LONGEST_LABEL = 64
 
 
@@ -65,7 +65,7 @@ class Targets:
         self.badges_at.setdefault(target, []).append(badge)
 
     def crossed(self, before: int, after: int) -> Sequence[int]:
-        """The badges whose target lies above `before` and at or below `after`."""
+        """The badges whose target is above `before` and at or below `after`."""
         if after == before + 1:
             return self.badges_at.get(after, ())
         targets = self._targets
@@ -97,11 +97,11 @@ class Measure(Targets):
 
 
 class EventMeasure(Measure):
-    """A measure that events of certain types move. The leaf's target plays no part here.
+    """A measure that events of certain types change. The leaf's target has no effect here.
 
-    A total is one number. All others stop growing at the top target, where they let go of their parts: what
-    they hold stays bounded. One that `is_repeated` has a number for each window, each up to the top target, and none of
-    its own.
+    A total is one number. All other measures stop growing at the top target and then drop their parts, so their memory
+    is bounded. A measure that `is_repeated` has a number for each window, each up to the top target, and none of its
+    own.
     """
 
     def __init__(self, index: int, leaf: EventLeaf, within: Within | None = None, *, is_repeated: bool = False) -> None:
@@ -113,15 +113,15 @@ class EventMeasure(Measure):
 
     @property
     def asks_only_when(self) -> bool:
-        """Whether a second event of the same hour of the same day can change nothing, whatever it is."""
+        """Whether a second event in the same hour of the same day can never change it."""
         leaf = self.leaf
         return isinstance(leaf, Distinct) and TIME_FIELDS.keys() >= {leaf.field, *leaf.where}
 
     def update(self) -> MeasureUpdate:
-        """The function that counts one event in. To be asked for when every target is known.
+        """The function that counts one event. Call this when every target is known.
 
-        Every event passes through a dozen of these, so each kind is a closure over what it needs, and none does
-        another's work.
+        Every event passes through a dozen of these, so each kind is a closure over the values that it needs, without
+        work for other kinds.
         """
         return self._update(matcher(self.leaf.where, self.within))
 
@@ -150,7 +150,7 @@ class EventMeasure(Measure):
         return _count(self, matches)
 
     def periods(self, progress: Progress) -> dict[int, int]:
-        """Of a measure that is repeated, the value of each of its windows, by their first days."""
+        """For a repeated measure, the value of each of its windows, by their first days."""
         parts = progress.parts.get(self.index, {})
         return {window: held if isinstance(held, int) else len(held) for window, held in parts.items()}
 
@@ -266,7 +266,7 @@ def _each_distinct(measure: EventMeasure, leaf: Distinct, per: Window, matches: 
         held.add(label)
         after = len(held)
         if after == top:
-            # As many as are asked for: which they were does not matter any more.
+            # The target is reached: the individual values do not matter any more.
             parts[window] = top
         reached += crossed(after - 1, after)
 
@@ -305,7 +305,7 @@ def _distinct(measure: EventMeasure, leaf: Distinct, matches: Matcher | None) ->
 
 
 def _amount_of(leaf: Sum) -> Callable[[Metadata, Moment], int]:
-    """What an event adds to a sum, in whole thousandths; 0 where the field is no number above 0."""
+    """An event's contribution to a sum, in whole thousandths; 0 if the field is not a number above 0."""
     value_of = reader(leaf.field)
 
     def amount(metadata: Metadata, moment: Moment) -> int:
@@ -318,7 +318,7 @@ def _amount_of(leaf: Sum) -> Callable[[Metadata, Moment], int]:
 
 
 class StateMeasure(Measure):
-    """A measure that is read off the progress: points, streak, span of days, badges held."""
+    """A measure that is read from the progress: points, streak, span of days, badges held."""
 
     def __init__(self, index: int, leaf: Points | Level | Streak | Span | Badges) -> None:
         super().__init__(index)
@@ -361,7 +361,7 @@ def _label(value: str | float) -> Label:
 
 
 def measure_for(index: int, leaf: Leaf, within: Within | None = None) -> EventMeasure | StateMeasure:
-    """A new measure of what `leaf` looks at; of events, those within these days."""
+    """A new measure for `leaf`; if it measures events, those within these days."""
     if isinstance(leaf, Count | Distinct | Sum):
         return EventMeasure(index, leaf, within)
     return StateMeasure(index, leaf)

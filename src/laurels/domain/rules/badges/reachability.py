@@ -1,6 +1,6 @@
-"""Which badges can ever be earned.
+"""Finds badges that can never be earned.
 
-A badge that nobody can reach is a mistake in the rulebook, and it is cheapest to say so when the file is read.
+A badge that nobody can reach is a mistake in the rulebook, and it is cheapest to report it when the file is read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from laurels.domain.rules.rulebook_data import Badge, RulebookData
 from laurels.errors import RulebookError
 
 _LONGEST_WINDOW = {"day": 1, "week": 7, "month": 31}
-# Days between from and until that are still looked through one by one.
+# The maximum number of days between from and until that are checked one by one.
 _LONGEST_LOOKED_THROUGH = 3_660
 _OF_DAY: Mapping[str, Callable[[int], int]] = MappingProxyType(
     {"day": int, "week": week_of, "month": month_of, "weekday": weekday_of}
@@ -41,8 +41,8 @@ _OF_DAY: Mapping[str, Callable[[int], int]] = MappingProxyType(
 
 
 def check_reachable(data: RulebookData, badges: Sequence[Placed]) -> None:
-    """Raise RulebookError for the first criterion that no sequence of events could meet. `badges` are those that the
-    data expand to."""
+    """Raise RulebookError for the first criterion that no sequence of events could meet. `badges` are the expanded
+    badges of the data."""
     for placed in badges:
         within = Within.of(placed.badge.from_day, placed.badge.until_day)
         for key, leaf in leaves(placed.badge.criterion, placed.criterion_key):
@@ -59,7 +59,7 @@ def _leaf_problem(leaf: Leaf, data: RulebookData) -> str | None:
         return _event_leaf_problem(leaf, data)
     if isinstance(leaf, Points | Level):
         if isinstance(leaf, Level) and data.levels.start_of(leaf.target) == 0:
-            # Badges are awarded where a total passes the start of a level; this one none ever passes.
+            # Badges are awarded when a total passes the start of a level; no total ever passes this one.
             return "everyone begins at this level."
         if not _events_pay(data) and not any(badge.points for badge in data.badges):
             return "no event type and no badge pays points."
@@ -95,7 +95,7 @@ def _event_leaf_problem(leaf: EventLeaf, data: RulebookData) -> str | None:
 
 
 def _window_problem(leaf: EventLeaf, within: Within) -> str | None:
-    """What a leaf asks for that the days from `from` to `until` do not hold."""
+    """A requirement of a leaf that the days from `from` to `until` cannot meet."""
     if within.last - within.first >= _LONGEST_LOOKED_THROUGH:
         return None
     condition = leaf.where.get("weekday")
@@ -167,9 +167,9 @@ def _distinct_problem(leaf: Distinct) -> str | None:
 
 
 def _check_badge_counts(data: RulebookData, badges: Sequence[Placed]) -> None:
-    """Badges that ask for badges, or for points that only badges pay.
+    """Badges that require badges, or points that only badges pay.
 
-    Grows the set of those within reach until it stands still.
+    Grows the set of reachable badges until it does not change any more.
     """
     reached: dict[str, Badge] = {}
     while True:

@@ -1,4 +1,4 @@
-"""Criteria tied to the measures that they look at: is it met, and how far has it come."""
+"""Criteria tied to their measures: whether each is met, and its progress."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from laurels.domain.rules.badges.measures import EventMeasure, StateMeasure
 
 
 class Requirement(Protocol):
-    """A criterion that can be asked about a user."""
+    """A criterion that can be evaluated for a user."""
 
     def is_met(self, progress: Progress) -> bool:
         """Whether the criterion holds now."""
@@ -26,7 +26,7 @@ class Requirement(Protocol):
 class LeafRequirement:
     """One measure against one target. `threshold` is the target in the measure's own units.
 
-    A level is shown in points: it says more than that level 3 of 5 is reached.
+    A level is shown in points, which say more than "level 3 of 5".
     """
 
     def __init__(self, leaf: Leaf, measure: EventMeasure | StateMeasure, threshold: int) -> None:
@@ -39,7 +39,7 @@ class LeafRequirement:
 
     def progress(self, progress: Progress) -> CriterionProgress:
         current = self.measure.shown(self.measure.value(progress))
-        # Measures differ in whether they go on counting past the highest target; what is shown does not.
+        # Some measures count past the highest target, some do not; the shown value never does.
         return CriterionProgress(min(current, self.target), self.target)
 
 
@@ -112,7 +112,7 @@ class RepeatRequirement:
         return award_id_of(self.badge_id, self.repeat, day)
 
     def decides(self, award_id: str) -> bool:
-        """Whether the award is one of this badge, in such a period as it has now."""
+        """Whether the award belongs to this badge, in its present kind of period."""
         badge_id, period = badge_and_period(award_id)
         return badge_id == self.badge_id and period is not None and ("W" in period) == (self.repeat == "week")
 
@@ -125,13 +125,13 @@ class RepeatRequirement:
         return self._progress(progress, max(self.measure.periods(progress).values(), default=0))
 
     def progress_on(self, progress: Progress, day: int) -> CriterionProgress:
-        """How far it has come in the period that holds the local `day`."""
+        """The progress in the period that holds the local `day`."""
         first = period_start(TIMEFRAMES[self.repeat], day)
         return self._progress(progress, self.measure.periods(progress).get(first, 0))
 
     def _progress(self, progress: Progress, value: int) -> CriterionProgress:
         if self.requires:
-            # Shown like `all`: a criterion that is met is not yet the badge.
+            # Shown like `all`: a badge needs more than its criterion.
             held = sum(is_held(progress, each) for each in self.requires)
             return CriterionProgress(held + (value >= self.threshold), len(self.requires) + 1)
         return CriterionProgress(min(self.measure.shown(value), self.target), self.target)

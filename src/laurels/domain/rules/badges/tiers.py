@@ -1,6 +1,6 @@
-"""The badges that a rulebook's entries stand for: one for each, and one more for each higher tier.
+"""The badges of a rulebook's entries: one for each, and one more for each higher tier.
 
-All that decides and shows badges goes by these; only what compares files goes by the entries themselves.
+All code that decides about badges or shows them uses these; only the comparison of files uses the entries themselves.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from laurels.domain.rules.badges.criteria import AllOf, AnyOf, Count, Distinct, 
 from laurels.domain.rules.rulebook_data import Badge, RulebookData, Tier
 
 TARGET = "{target}"
-"""In the texts of a badge with tiers it stands for the target of each."""
+"""In the texts of a badge with tiers it is replaced by the target of each."""
 
 
 class Placed(Struct, frozen=True):
-    """A badge, without tiers, and the keys of the file under which it and its criterion stand.
+    """A badge, without tiers, with its own key and its criterion's key in the file.
 
-    `family` are the ids of all tiers of its rule, the lowest first; empty where there is one.
+    `family` are the ids of all tiers of its rule, the lowest first; empty if there is only one.
     """
 
     key: str
@@ -61,8 +61,8 @@ def _tier(badge: Badge, tier: Tier) -> Badge:
         criterion=replace(badge.criterion, target=tier.target),
         tiers=[],
         names=tier.names,
-        # In a language in which the tier says nothing of its own, the badge's texts are about it too, unless the tier
-        # has a description that they would contradict.
+        # In a language without texts of the tier's own, the badge's texts are used, unless the tier has a description
+        # that they would contradict.
         descriptions=tier.descriptions if tier.description else badge.descriptions | tier.descriptions,
     )
     return _with_target(made, tier.target)

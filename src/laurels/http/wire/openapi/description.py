@@ -40,12 +40,12 @@ class DescriptionPlugin(OpenAPIRenderPlugin):
 
 @get("/openapi.json", access=OPEN, media_type=MediaType.JSON, include_in_schema=False, sync_to_thread=False)
 def description(request: Request[Any, Any, Any]) -> bytes:
-    """The same, where clients look for it."""
+    """The same, at the address where clients look for it."""
     return _described(request.app)
 
 
 def _described(app: Litestar) -> bytes:
-    """The description, made once for an application: that takes a tenth of a second, and anybody may ask for it."""
+    """The description, made once per application: that takes a tenth of a second, and anybody may ask for it."""
     made: bytes | None = app.state.get("description")
     if made is None:
         made = app.state["description"] = msgspec.json.encode(complete(app.openapi_schema.to_schema()))
@@ -60,14 +60,14 @@ def complete(description: Json) -> Json:
         [*(body for body, _ in BODIES.values()), Problem, BatchAnswer, RecordedView, QueuedView, PersonalData],
         ref_template="#/components/schemas/{name}",
     )
-    # What is null counts as left out.
+    # Null counts as left out.
     metadata = components["LearningEvent"]["properties"]["metadata"]
     metadata["type"] = [metadata["type"], "null"]
     schemas: Json = description.setdefault("components", {}).setdefault("schemas", {})
     for name, schema in components.items():
         schemas.setdefault(name, schema)
     one: Json = description["paths"]["/api/progress/users/{user_id}"]["get"]
-    # An id may contain slashes, so the framework has one address for all that begins so.
+    # An id may contain slashes, so the framework has one address for all paths that begin like this.
     description["paths"]["/api/progress/users/{user_id}/data"] = {"get": _personal_data(one)}
     complete_parameters(description["paths"])
     for path, operations in description["paths"].items():
@@ -86,7 +86,7 @@ def complete(description: Json) -> Json:
 
 
 def _personal_data(user: Json) -> Json:
-    """The operation that the address of a user has with `/data` at its end."""
+    """The operation for the address of a user with `/data` at its end."""
     operation: Json = deepcopy(user)
     operation |= {
         "summary": "Everything that is held of a learner",
@@ -99,7 +99,7 @@ def _personal_data(user: Json) -> Json:
 
 
 def _loosen(node: Any) -> None:
-    """Say `anyOf` where the framework says `oneOf`: 1 is an integer and a number, and fits a union of both twice."""
+    """Replace the framework's `oneOf` by `anyOf`: 1 is an integer and a number, and fits a union of both twice."""
     if isinstance(node, dict):
         found = cast("Json", node)
         if "oneOf" in found:

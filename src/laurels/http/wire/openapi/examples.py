@@ -1,4 +1,7 @@
-"""Examples of what is sent and answered, all of one event of one learner."""
+"""Examples of requests and answers, all of one event of one learner.
+
+A reader can follow one event through all of them.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a newcomer reads above the operations of the description, and the groups that they come in.
+"""The guide for newcomers above the operations of the description, and the groups of the operations.
 
-It stands in the description itself, so the page /docs has it from this server alone, and so has any other reader.
+It is part of the description itself, so the page /docs gets it from this server alone, and so does any other reader.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ GROUPS: dict[str, str] = {
     "webhooks": "Have other systems told. Wants the scope `admin`.",
     "health": "For load balancers and alarms. Open to everybody.",
 }
-"""The tags of operations with what they hold, in the order in which one needs them."""
+"""The tags of operations with their texts, in the order in which a newcomer needs them."""
 
 EXAMPLES: dict[str, str | int] = {"user_id": "ada", "event_id": "run-2026-01-15-001", "year": 2026}
-"""Values of path parameters that go with the example of the first event."""
+"""Values of path parameters that match the example of the first event."""
 
 GUIDE = """\
 Laurels takes learning events, keeps progress, awards badges and ranks people.

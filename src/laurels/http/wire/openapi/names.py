@@ -1,4 +1,4 @@
-"""What the description calls operations and parts of addresses: as a person who writes a client would."""
+"""Names of operations and parts of addresses in the description: those that the author of a client would choose."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ def camel(name: str) -> str:
 
 
 def operation_id(handler: HTTPRouteHandler, method: Method, path: object) -> str:
-    """The name of an operation: `recordEvent` for `record_event`, `getDashboard` for `dashboard`, which is read."""
+    """The name of an operation: `recordEvent` for `record_event`, `getDashboard` for `dashboard`, because it is a
+    read."""
     del path
     name = handler.handler_name.rpartition(".")[2]
     return camel(f"get_{name}" if method == "GET" else name)
 
 
 def name_parameters(description: Json) -> None:
-    """Give the parts of addresses the names that their values have in answers: `{userId}`."""
+    """Name the parts of addresses as their values are named in answers: `{userId}`."""
     paths: Json = description["paths"]
     description["paths"] = {_PART.sub(lambda found: f"{{{camel(found[1])}}}", path): paths[path] for path in paths}
     for item in paths.values():

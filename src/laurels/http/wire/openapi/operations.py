@@ -1,4 +1,4 @@
-"""What each operation takes and answers beyond what the framework derives from its route."""
+"""The requests and answers of each operation, beyond what the framework derives from its route."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ def complete_operation(route: str, operation: Json) -> None:
     parameters: list[Json] = operation.get("parameters", [])
     _fill_in(route, parameters)
     if any(each["name"] == ENVELOPE for each in parameters):
-        # As a parameter it would make every answer of a typed client a union of two forms.
+        # As a parameter it would turn every answer of a typed client into a union of two forms.
         operation["parameters"] = [each for each in parameters if each["name"] != ENVELOPE]
         operation["description"] += "\n\n" + ENVELOPE_WORDS
     if not route.endswith(("/health/live", "/health/ready")):
-        # Where something may be public, none will do, too.
+        # Routes that may be public also accept no credentials.
         is_shown = route in ("get /api/progress/leaderboard", "get /api/progress/leaderboard/stream", "get /api/badges")
         operation["security"] = [{"bearer": []}, *([{}] if is_shown else [])]
     for status in refusals_of(route):
@@ -128,7 +128,7 @@ def complete_operation(route: str, operation: Json) -> None:
 
 
 def _fill_in(route: str, parameters: list[Json]) -> None:
-    """Give path parameters their examples; not those of what deletes, which nobody should send by accident."""
+    """Give path parameters their examples, except for deletions, which nobody should send by accident."""
     if not route.startswith("delete"):
         for each in parameters:
             if each["in"] == "path" and each["name"] in EXAMPLES:

@@ -1,6 +1,6 @@
-"""What the description says of parameters beyond what the framework derives: bounds, choices, and ends of paths.
+"""Completes the parameters in the description: bounds, choices, and ends of paths.
 
-A client that is generated from it must be able to reach every route, and can refuse what the server would.
+A generated client must be able to reach every route, and can refuse the same values as the server.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PERIOD: Json = {
     "pattern": r"^(all|[0-9]{4}-[0-9]{2}|[0-9]{4}-W[0-9]{2}|[0-9]{4}-[0-9]{2}-[0-9]{2})$",
 }
 
-# An id may contain slashes, so the framework has one parameter for all that follows. Here it has two.
+# An id may contain slashes, so the framework has one parameter for the rest of the path. The description has two.
 _TAILS: dict[str, tuple[str, str, Json]] = {
     "/api/progress/events/{user_id}": ("event_id", "The event's id, percent-encoded.", ID),
     "/api/progress/awards/{user_id}": ("badge_id", "The badge's id.", ID),
@@ -24,7 +24,7 @@ _TAILS: dict[str, tuple[str, str, Json]] = {
 }
 _LEARNER = "The learner's id, percent-encoded."
 
-# Parameters of a query by name, and by the end of their path where that decides.
+# Parameters of a query by name, and by the end of their path where it differs.
 _QUERY: dict[str, Json] = {
     "limit": {"minimum": 1, "maximum": 100},
     "from": _DAY,
@@ -41,7 +41,7 @@ _QUERY_OF: dict[tuple[str, str], Json] = {
 
 
 def complete_parameters(paths: Json) -> None:
-    """Say it of all operations of `paths`, which get a path with both its ends where there are two."""
+    """Complete all operations of `paths`; a path with two variable ends gets both."""
     for path, operations in list(paths.items()):
         for operation in operations.values():
             for parameter in operation.get("parameters", ()):
@@ -64,7 +64,7 @@ def _narrow(path: str, parameter: Json) -> None:
             schema.update(ID)
         return
     more = _QUERY_OF.get((path, name)) or _QUERY.get(name, {})
-    # What may be left out has a second choice, null.
+    # Optional parameters have a second choice, null.
     for choice in schema.get("oneOf", [schema]):
         if choice.get("type") != "null":
             choice.update(more)

@@ -1,4 +1,7 @@
-"""Which refusals each operation has, and an example of each."""
+"""The refusals of each operation, with an example of each.
+
+Readers and generated clients learn from it which errors to handle.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ _RULEBOOK_REFUSALS: dict[str, tuple[str, str, str]] = {
 
 
 def refusals_of(route: str) -> list[str]:
-    """The statuses of what `route` (method and path) may refuse with."""
+    """The statuses with which `route` (method and path) may refuse."""
     if route.endswith("/ready"):
         return ["422"]
     if "/api/" not in route:
@@ -81,7 +84,8 @@ def refusals_of(route: str) -> list[str]:
     else:
         refusals += ["400", "408", "413", "415"]
     if route.endswith(("/retractions", "/awards", "/repairs", "/spendings")):
-        # What is to be corrected, or who spends, may not be there, or the user deleted or merged into another one.
+        # The corrected object or the spending user may not exist, or the user may be deleted or merged into another
+        # one.
         refusals += ["404", "409", "410"]
     elif "/progress/awards/" in route:
         refusals += ["400", "408", "409", "410", "413", "415"]
@@ -124,5 +128,5 @@ def refusal_of(status: str, route: str) -> Json:
 
 
 def reference(of: type) -> Json:
-    """Where the schema of a type stands."""
+    """A reference to the schema of a type."""
     return {"$ref": f"#/components/schemas/{of.__name__}"}

@@ -1,1 +1,1 @@
-"""What is computed from the ledger and can be dropped: snapshots, boards and their counts."""
+"""Projections: data that is computed from the ledger and can be dropped: snapshots, boards and their counts."""

@@ -1,4 +1,4 @@
-"""The boards: each question is a walk along the index that keeps their order."""
+"""The boards: each query is a walk along the index that keeps their order."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _HORIZON: Document = {"_id": "boardHorizon"}
 _CARD = {"_id": 0, "state": 0, "pending": 0}
 # By badge, the instants at which users earned it.
 EARNED_INDEX = "users_earned"
-# By badge, the users who are counted with it.
+# By badge, the counted users who hold it.
 HELD_INDEX = "users_held"
 _STANDING = {"_id": 0, "userId": 1, "points": 1, "events": 1, "reachedAt": 1}
 
 
 async def note_change(database: Database) -> None:
-    """Have readers ask the boards anew: after whatever was written there, so that nobody takes what stood there before
-    for what stands there now."""
+    """Make readers read the boards again. Call it after each write, so that nobody takes the earlier contents for the
+    present ones."""
     await database["meta"].update_one({"_id": "boards"}, {"$inc": {"version": 1}}, upsert=True)
 
 
@@ -65,7 +65,7 @@ class MongoBoards(Concern):
 
     @operation()
     async def standings_of(self, board: str, user_ids: Collection[str]) -> list[Standing]:
-        """By the index on user and board, however large the board."""
+        """Uses the index on user and board, so the size of the board does not matter."""
         asked = {"userId": {"$in": list(user_ids)}, **shown(board)}
         found = await self.database["standings"].find(asked, _STANDING, hint="standings_user").to_list()
         return sorted(
@@ -106,8 +106,8 @@ class MongoBoards(Concern):
 
     @operation(within=LONG)
     async def drop(self, horizon: Horizon, *, limit: int) -> int:
-        """Board by board. The counts go last, with those that a batch of the journal may have put there meanwhile; who
-        looks for wrong counts leaves out boards that are not kept."""
+        """Drops board by board. The counts are dropped last, including those that a batch of the journal may have added
+        in the meantime; the check for wrong counts skips boards that are not kept."""
         standings = self.database["standings"]
         dropped = 0
         for board in await self._dropping(horizon):
@@ -130,7 +130,7 @@ class MongoBoards(Concern):
             ("counts", counted, "counts_range"),
         ):
             board = ""
-            # One look into the index for each board, however many stand on it.
+            # One lookup in the index for each board, whatever its size.
             while found := await self.database[collection].find_one(
                 {"board": {"$gt": board}, **query}, {"_id": 0, "board": 1}, sort=[("board", 1)], hint=index
             ):
@@ -166,7 +166,7 @@ class MongoBoards(Concern):
 
     @operation()
     async def miscounted_badges(self) -> list[str]:
-        """None: nothing is counted but the cards themselves."""
+        """None: only the cards themselves are counted."""
         return []
 
 
@@ -186,8 +186,8 @@ def shown(board: str) -> Document:
 
 
 def ranges(board: str, place: Place, *, ahead: bool) -> list[Document]:
-    """What comes ahead of a place, or what follows it, as three ranges of the index: with other points, with the
-    same points reached at another instant, and with both the same and another user id."""
+    """The standings before or after a place, as three ranges of the index: with other points, with the same points
+    reached at another instant, and with both equal and another user id."""
     more, less = ("$gt", "$lt") if ahead else ("$lt", "$gt")
     points, reached_at = bounded(place.points), DatetimeMS(bounded(place.reached_at))
     return [

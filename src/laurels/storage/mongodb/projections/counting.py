@@ -1,8 +1,8 @@
-"""The counts of the boards as readers ask for them, and when they are brought up to date: while somebody asks for
-ranks, and now and then.
+"""Reads the counts of the boards for ranks, and schedules their updates: while somebody queries ranks, and from time to
+time.
 
-Readers add what is not counted yet, so nothing depends on it but their speed. Counting a line costs the server as much
-again as writing it; a line that changes ten times between two who ask is counted once.
+Readers add lines that are not counted yet, so only their speed depends on this. Counting a line costs the server as
+much as writing it; a line that changes ten times between two queries is counted once.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from laurels.storage.mongodb.connection import EACH_OPERATION, Database, Session
 from laurels.storage.mongodb.projections.counts import counts_of
 from laurels.storage.mongodb.projections.journal import count_fresh
 
-# Seconds between two times, however many ask.
+# Seconds between two updates, whatever the number of queries.
 INTERVAL = 1.0
-# Readers that are kept while nobody asks.
+# Readers that are kept while unused.
 _KEPT = 64
 
 _Counted = dict[int | None, int]
 
 
 class Counting:
-    """Counts at most every `INTERVAL` seconds, as long as somebody asks. Who looks for users that are behind does so,
-    too (`watermark.py`)."""
+    """Counts at most every `INTERVAL` seconds, as long as ranks are queried. The search for users that are behind
+    (`watermark.py`) counts, too."""
 
     def __init__(self, database: Database, session: Session) -> None:
         self._database = database
         self._session = session
         self._task: asyncio.Task[None] | None = None
-        # By board; of those that nobody asks about some are kept.
+        # By board; some of those without queries are kept.
         self._readers: dict[str, CoalescingReader[Collection[int | None], _Counted]] = {}
 
     async def counts_of(self, board: str, asked: Collection[int | None]) -> _Counted:
-        """How many stand on a board above each of some numbers of points (None: in all), and perhaps above others.
+        """The number of users on a board above each of the given points (None: all users), and perhaps above others.
 
-        Those who ask while another asks about the same board share the next question. Raises StoreError.
+        Simultaneous queries about the same board share the next read. Raises StoreError.
         """
         self._somebody_asks()
         reader = self._readers.get(board)
@@ -60,13 +60,13 @@ class Counting:
             self._task = asyncio.create_task(self._count(), name="laurels-counting")
 
     async def _count(self) -> None:
-        # The next one who asks tries again.
+        # The next query tries again.
         with suppress(StoreError):
             await self._session.run(lambda: count_fresh(self._database), within=EACH_OPERATION)
         await asyncio.sleep(INTERVAL)
         self._task = None
 
     def close(self) -> None:
-        """Count no more."""
+        """Stop counting."""
         if self._task is not None:
             self._task.cancel()

@@ -1,6 +1,7 @@
-"""The counts of the boards as they are read: what is counted, and what is not yet (`journal` says how it comes to be).
+"""Reads the counts of the boards: the counted lines, and those not counted yet (`journal` explains how they are
+counted).
 
-See `laurels.domain.point_ranges` for what a count is.
+See `laurels.domain.point_ranges` for the meaning of a count.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from laurels.storage.mongodb.projections.journal import (
     points_of,
 )
 
-# So many lines of a board that are not counted are added when reading; where there are more, its lines are counted.
+# Up to this many uncounted lines of a board are added when reading; if there are more, all its lines are counted.
 FEW = 2_000
-# Milliseconds during which nobody begins a batch while somebody compares counts with lines.
+# Milliseconds during which nobody starts a batch while somebody compares counts with lines.
 HOLD = 600_000
 
 Ranges = Sequence[tuple[int, int, int]]
@@ -38,11 +39,11 @@ Ranges = Sequence[tuple[int, int, int]]
 async def counts_of(
     database: Database, board: str, asked: Iterable[int | None], *, few: int = FEW
 ) -> dict[int | None, int]:
-    """What `count` tells above each of some numbers of points (None: in all).
+    """The results of `count` above each of the given points (None: all).
 
-    These are the counts, with the batch that is being worked on as if it were done, and the lines that are fresh. Read
-    again where the next batch was begun meanwhile. Where more than `few` lines were written since anybody counted, as
-    after an import, the server goes through all of the board's lines instead.
+    They are computed from the counts, as if the running batch were done, and the fresh lines. They are read again if
+    the next batch was started in the meantime. If more than `few` lines were written since the last count, as after an
+    import, the server reads all of the board's lines instead.
     """
     ranges = {above: _ranges(above) for above in asked}
     counts, standings = database["counts"], database["standings"]
@@ -62,8 +63,8 @@ async def counts_of(
 
 
 async def _lines_of(standings: Collected, board: str, asked: Collection[int | None]) -> dict[int | None, int]:
-    """The same, by going through the board's lines in the index of its order."""
-    # Above what lines can have, bounds tell nothing apart; the driver takes no integer beyond them.
+    """The same, by reading the board's lines in the index of its order."""
+    # Bounds above the largest points of a line are all equivalent, and the driver accepts no larger integer.
     sums: Document = {
         f"above{number}": 1 if above is None else {"$cond": [{"$gt": ["$points", bounded(above)]}, 1, 0]}
         for number, above in enumerate(asked)
@@ -82,7 +83,7 @@ def _lowest(asked: Collection[int | None]) -> int:
 
 
 def _ranges(above: int | None) -> Ranges:
-    """The ranges in which those are who have more points than `above`; none where nobody can have."""
+    """The ranges of users with more points than `above`; empty if nobody can have them."""
     if above is None or above < -LARGEST - 1:
         return [(TOP, -LARGEST - 1, LARGEST)]
     return [] if above >= LARGEST else list(ranges_above(above))
@@ -133,7 +134,8 @@ def _correction(batch: Batch, fresh: list[Document], above: int | None) -> int:
 
 
 async def miscounted(database: Database) -> list[str]:
-    """See `BoardStore.miscounted`. Nobody begins a batch meanwhile: lines change, what is counted of them does not."""
+    """See `BoardStore.miscounted`. Nobody starts a batch in the meantime: lines change, but their counted values do
+    not."""
     meta = database["meta"]
     await open_batch(database)
     try:
@@ -150,7 +152,7 @@ async def miscounted(database: Database) -> list[str]:
 
 
 async def _compare(database: Database, since: int) -> list[str]:
-    # A line that is not fresh is counted with its points; whatever is counted is so in the counts, on every level.
+    # A line that is not fresh is counted with its points; every counted line is in the counts of each level.
     lost: Document = {
         "fresh": {"$ne": True},
         "$expr": {"$not": [_holds({"$cond": ["$shown", "$points", None]}, since)]},

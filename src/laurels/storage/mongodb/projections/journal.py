@@ -1,11 +1,12 @@
-"""The journal of the counts of the boards: it keeps them right without transactions, whatever number of processes count
-and whenever one of them dies.
+"""The journal of the counts of the boards: it keeps them right without transactions, with any number of counting
+processes, even if one of them dies.
 
-A line says what the counts hold of it (`counted`, as of the numbered `batch`) and whether that is out of date
-(`fresh`, set in the very write that changes the line). Counting takes fresh lines, writes what has to change into a
-journal with the next batch number, applies it to each count whose own batch is smaller, marks the lines, and closes
-the journal. Whoever finds a journal open carries it on; each step is conditional on the number, so it is done once
-however many do it. Readers add what is not counted yet. See `laurels.domain.point_ranges` for what a count is.
+A line stores the value that the counts hold of it (`counted`, as of the numbered `batch`) and whether that is out of
+date (`fresh`, set in the same write that changes the line). Counting takes fresh lines and writes the necessary changes
+into a journal with the next batch number. Then it applies them to each count whose own batch is smaller, marks the
+lines, and closes the journal. A process that finds an open journal continues it. Each step is conditional on the
+number, so it is done once, whatever the number of processes. Readers add lines that are not counted yet. See
+`laurels.domain.point_ranges` for the meaning of a count.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from laurels.storage.mongodb.connection import Database, Document, duplicates
 
 FRESH: Document = {"fresh": True}
 FRESH_INDEX = "standings_fresh"
-# Lines in one journal, which is one document: two megabytes at the most.
+# Lines in one journal, which is one document: at most two megabytes.
 BATCH = 2_000
 
 ID: Document = {"_id": "counts"}
@@ -32,8 +33,8 @@ UNCOUNTED = {"userId": 1, "board": 1, "points": 1, "shown": 1, "seq": 1, "counte
 
 
 class Batch(Struct):
-    """Where counting stands. Whatever bears a number up to `since` was made before the boards were last cleared, and
-    means nothing. `lines` and `changes` are the journal; there are no lines where it is closed."""
+    """The state of counting. Data with a number up to `since` was made before the boards were last cleared, and is
+    ignored. `lines` and `changes` are the journal; `lines` is empty if it is closed."""
 
     number: int = 0
     since: int = 0
@@ -42,13 +43,13 @@ class Batch(Struct):
 
 
 async def count_fresh(database: Database) -> None:
-    """Count all lines that are fresh when it begins, unless others do."""
+    """Count all lines that are fresh at the start, unless other processes do."""
     while await _count_some(database):
         pass
 
 
 async def _count_some(database: Database) -> bool:
-    """Carry on with what is open, and count a batch of fresh lines; whether there may be more."""
+    """Finish an open journal, and count a batch of fresh lines. Returns whether there may be more."""
     batch = await open_batch(database)
     if batch.lines:
         await carry_out(database, batch)
@@ -64,7 +65,7 @@ async def _count_some(database: Database) -> bool:
         batch.number + 1, batch.since, roll_up(changes), [{**line, "points": points_of(line)} for line in lines]
     )
     if not await _open_journal(database, journal):
-        # Another process was first, or somebody compares. What is not counted is added when reading.
+        # Another process was first, or somebody compares. Uncounted lines are added when reading.
         return False
     await carry_out(database, journal)
     return len(lines) == BATCH
@@ -87,12 +88,12 @@ async def _open_journal(database: Database, journal: Batch) -> bool:
 
 
 async def carry_out(database: Database, journal: Batch) -> None:
-    """Do what a journal says, as far as it is not done, and close it. May be done by several, and again later."""
+    """Carry out the remaining steps of a journal, and close it. Several processes may do so, and do it again later."""
     number = journal.number
     await _apply(database["counts"], journal.changes, number, journal.since)
     marks: list[Any] = [
         UpdateOne(
-            # By its own id: a line that was dropped and made again is another one.
+            # Found by its own id: a line that was dropped and made again is a different one.
             {
                 "userId": line["userId"],
                 "board": line["board"],
@@ -140,17 +141,17 @@ async def _apply(counts: Collected, changes: Mapping[Range, int], number: int, s
         try:
             await counts.bulk_write(updates, ordered=False)
         except BulkWriteError as error:
-            # There, with this number or a later one: done. Or just made by somebody from an earlier: once more.
+            # It exists with this number or a later one: done. Or it was just created from an earlier one: repeat.
             writes = [writes[position] for position in duplicates(error)]
         else:
             return
 
 
 async def open_batch(database: Database) -> Batch:
-    """The batch in the journal, the last one or the one that is being worked on."""
+    """The batch in the journal: the last one, or the running one."""
     found = await database["meta"].find_one(ID)
     if found is None:
-        # Of several processes that add the document at once one succeeds.
+        # If several processes add the document at once, one succeeds.
         with suppress(DuplicateKeyError):
             await database["meta"].update_one(
                 ID, {"$setOnInsert": {"number": 0, "since": 0, "lines": [], "changes": []}}, upsert=True
@@ -165,18 +166,18 @@ async def open_batch(database: Database) -> Batch:
 
 
 def points_of(line: Document) -> int | None:
-    """The points with which a line is to be counted; None where it is not shown."""
+    """The points with which a line is to be counted; None if it is not shown."""
     return line["points"] if line["shown"] else None
 
 
 def counted_of(line: Document, since: int) -> int | None:
-    """The points with which the counts hold a line; None where they do not."""
+    """The points with which the counts hold a line; None if they do not."""
     return line["counted"] if line.get("batch", 0) > since else None
 
 
 async def forget(database: Database) -> None:
-    """Begin anew, when the lines have been dropped: what was counted counts no more, and lines that others have written
-    meanwhile are to be counted."""
+    """Start again after the lines were dropped: earlier counts are void, and lines that others have written in the
+    meantime must be counted."""
     await open_batch(database)
     await database["meta"].update_one(
         ID,

@@ -1,9 +1,9 @@
-"""Snapshots with their cards, and the lines that go with them.
+"""Snapshots with their cards, and the board lines that belong to them.
 
-A user's projection spans several documents: theirs in `users`, and one in `standings` for each board that changed.
-The one write that decides is that of the user's document: it takes the new lines along, as `pending`, in the same
-write. Then they are put on the boards, and then taken out of `pending`. Whoever finds some there finishes the work
-(`finish`), and who reads a user's projection reads them as if they were in their place. So it is whole or not at all.
+A user's projection consists of several documents: their own in `users`, and one in `standings` for each board that
+changed. The write to the user's document decides: it includes the new lines as `pending`. Then they are put on the
+boards, and then removed from `pending`. A process that finds pending lines finishes the work (`finish`), and a reader
+of a user's projection treats them as already in place. So the projection is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ from laurels.storage.mongodb.projections.boards import note_change
 from laurels.storage.mongodb.projections.journal import FRESH, count_fresh, forget
 from laurels.storage.mongodb.tombstones import DeletionCache, remove
 
-# Where there is at least one line: an object with nothing in it is the smallest.
+# Matches at least one line: an empty object is the smallest.
 PENDING: Document = {"pending": {"$gt": {}}}
-# Named, since nothing in the question is in its keys: being in it is the answer.
+# Named, since the query has no condition on its keys: membership in the index is the answer.
 PENDING_INDEX = "users_pending"
 
 
@@ -64,14 +64,14 @@ class MongoSnapshots(Concern):
 
     @operation(within=LONG)
     async def behind(self, limit: int, *, before: int) -> list[str]:
-        # On the way, what another process left half done on the boards.
+        # Also finishes lines that another process left half done on the boards.
         await finish(self.database, self._deletions)
         return await watermark.behind(self.database, limit, before)
 
     @operation()
     async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
         asked = {"userId": {"$in": list(user_ids)}}
-        # Lines second: what was pending in a user's document may be on the boards by then, never the other way round.
+        # Lines are read second: a pending line may be on the boards by then, never the other way round.
         users = await self.database["users"].find(asked).to_list()
         lines = await self.database["standings"].find(asked).to_list()
         found = {
@@ -92,21 +92,21 @@ class MongoSnapshots(Concern):
 
     @operation(within=LONG)
     async def clear(self) -> None:
-        # In an order in which no step leaves a standing without the snapshot that vouches for it, should the process
-        # be killed in between: a snapshot at entry 0 is merely behind.
+        # In an order in which no step leaves a standing without its snapshot if the process is killed in between: a
+        # snapshot at entry 0 is merely behind.
         stale = {"$set": {"seq": 0, "version": ""}, "$unset": {"pending": ""}}
         await self.database["users"].update_many({}, stale)
         await self.database["standings"].delete_many({})
         await forget(self.database)
         await self.database["users"].delete_many({"seq": 0})
-        # Projected by others meanwhile; some of their lines may be among those that were dropped.
+        # Projected by others in the meantime; some of their lines may be among those that were dropped.
         await self.database["users"].update_many({}, stale)
         await self.database["meta"].delete_one({"_id": "projected"})
         await note_change(self.database)
 
 
 class Packed(msgspec.Struct):
-    """One user's projection as it will be written; nothing in it is shared with what it was made from."""
+    """One user's projection in its written form; it shares no object with its source."""
 
     user_id: str
     seq: int
@@ -116,7 +116,7 @@ class Packed(msgspec.Struct):
 
 
 def pack(projections: Sequence[Projection], cards: Sequence[Card]) -> list[Packed]:
-    """Projections as `keep` writes them."""
+    """Convert projections to the form that `keep` writes."""
     return [
         Packed(
             kept.progress.user_id,
@@ -151,7 +151,8 @@ async def keep(database: Database, projections: Sequence[Packed], deletions: Del
     await note_change(database)
     done = [
         UpdateOne(
-            # Where another projection has come in between, its lines are among these; they stay for who finds them.
+            # If another projection came in between, its lines are among these; they stay for the next process that
+            # finds them.
             {"userId": packed.user_id, "seq": packed.seq, "version": packed.version},
             {"$unset": dict.fromkeys((f"pending.{field_name(board)}" for board in packed.lines), "")},
         )
@@ -159,20 +160,20 @@ async def keep(database: Database, projections: Sequence[Packed], deletions: Del
         if packed.lines
     ]
     if done:
-        # Nobody need wait for a majority: where this is lost, the lines are put on the boards once more.
+        # No majority is needed: if this write is lost, the lines are put on the boards once more.
         await database["users"].with_options(write_concern=WriteConcern(1)).bulk_write(done, ordered=False)
     await _remove_deleted(database, [packed.user_id for packed in projections], deletions)
 
 
 async def _remove_deleted(database: Database, user_ids: Collection[str], deletions: DeletionCache) -> None:
-    """After writing: either this finds the tombstone, or what was written stood before it and is removed with it."""
+    """Called after writing: either this finds the tombstone, or the data was written before it and is removed with
+    it."""
     if deleted := await deletions.deleted(user_ids, now=True):
         await remove(database, deleted)
 
 
 async def finish(database: Database, deletions: DeletionCache) -> None:
-    """Put lines on the boards that a process took along in users' documents and did not live to put there, and count
-    what it did not live to count."""
+    """Put lines on the boards that dead processes left in users' documents, and finish their counting."""
     wanted = {"userId": 1, "seq": 1, "version": 1, "pending": 1}
     users = await database["users"].find(PENDING, wanted, hint=PENDING_INDEX).to_list()
     if not users:
@@ -207,11 +208,11 @@ async def _put_on_boards(database: Database, lines: Mapping[str, Mapping[str, Do
 
 
 async def _write_where_newer(collection: Documents, writes: Sequence[tuple[Document, Document]]) -> None:
-    """Set fields in the documents that a condition finds, or make them.
+    """Set fields in the documents that a condition finds, or create them.
 
-    A document that is there and does not meet the condition makes the server try to add another, which the unique
-    index refuses: what is kept is as new. Or somebody else has just made it, from something older: so once more,
-    adding nothing.
+    If a document exists and does not meet the condition, the server tries to add another, which the unique index
+    refuses: the stored one is as new. Or another process has just created it from older data: so repeat once, without
+    adding.
     """
     for may_add in (True, False):
         if not writes:

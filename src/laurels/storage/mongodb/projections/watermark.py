@@ -1,9 +1,9 @@
-"""Who is behind: looking through what the ledger took in since everything was last known to be projected.
+"""Finds users that are behind: reads the part of the ledger written since everything was last known to be projected.
 
-The ledger of a cluster has no one order of writing. Each bundle carries the server's own time of its insertion, which
-no clock of a client can disturb, and `meta` keeps an instant up to which every user was found projected. That mark
-stays `MARGIN` seconds behind the newest bundle in sight: an insertion gets its time when it begins and comes into sight
-when it is done, which the time limit of operations bounds.
+The ledger of a cluster has no single order of writing. Each bundle carries the server's own time of its insertion,
+which no client's clock can disturb, and `meta` keeps an instant up to which every user was found projected. That mark
+stays `MARGIN` seconds behind the newest visible bundle. An insertion gets its time when it begins and becomes visible
+when it is done, and the time limit of operations bounds the difference.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bson.datetime_ms import DatetimeMS
 
 from laurels.storage.mongodb.connection import Database, Document
 
-# Seconds; twice as long as an insertion may take at the most.
+# Seconds; twice the maximum duration of an insertion.
 MARGIN = 60
 WRITTEN_INDEX = "ledger_written"
 
@@ -41,12 +41,12 @@ async def behind(database: Database, limit: int, before: int, *, margin: int = M
 
 
 def young_query(up_to: Timestamp, before: int) -> Document:
-    """Bundles that are too young to be asked about: from the first one on nothing is known to be projected."""
+    """Bundles that are too young to be checked: from the first one on nothing is known to be projected."""
     return {"writtenAt": {"$gt": up_to}, "recordedAt": {"$gte": DatetimeMS(before)}}
 
 
 def waiting_pipeline(up_to: Timestamp, before: int, limit: int) -> list[dict[str, Any]]:
-    """Users who wrote since the mark and whose snapshot lacks some of it; those first who have lacked it longest."""
+    """Users who wrote since the mark and whose snapshot lacks some of it; the longest waiting first."""
     return [
         {"$match": {"writtenAt": {"$gt": up_to}, "recordedAt": {"$lt": DatetimeMS(before)}}},
         {"$group": {"_id": "$userId", "lastSeq": {"$max": "$lastSeq"}}},
@@ -83,13 +83,13 @@ def waiting_pipeline(up_to: Timestamp, before: int, limit: int) -> list[dict[str
 
 
 async def newest(database: Database) -> Timestamp:
-    """The time of the newest bundle in sight."""
+    """The time of the newest visible bundle."""
     found = await database["ledger"].find_one({}, {"_id": 0, "writtenAt": 1}, sort=[("writtenAt", -1)])
     return found["writtenAt"] if found else Timestamp(0, 0)
 
 
 def before_margin(latest: Timestamp) -> Timestamp:
-    """The time before which no bundle can come into sight any more."""
+    """The time before which no bundle can become visible any more."""
     return Timestamp(max(0, latest.time - MARGIN), 0)
 
 

@@ -18,7 +18,7 @@ from laurels.storage.sqlite.projections import counts, holders
 _encode = msgspec.json.Encoder().encode
 _decode_card = msgspec.json.Decoder(Card).decode
 
-# Whatever is shown is counted. One look into the counts for each board, however many stand on it.
+# Every visible line is counted. One lookup in the counts for each board, whatever its size.
 _BOARDS = """
     WITH RECURSIVE boards (board) AS (
         SELECT min(board) FROM counts
@@ -73,7 +73,7 @@ class SQLiteBoards(Concern):
 
     @reading
     def standings_of(self, connection: apsw.Connection, board: str, user_ids: Collection[str]) -> list[Standing]:
-        """One look into the primary key for each user, however large the board."""
+        """One lookup in the primary key for each user, whatever the size of the board."""
         found = rows(
             connection,
             """
@@ -91,7 +91,7 @@ class SQLiteBoards(Concern):
 
     @reading
     def ranking(self, connection: apsw.Connection, board: str, user_id: str) -> Ranking | None:
-        """From one view: a rank is never beyond the number of people."""
+        """Computed from one view: a rank never exceeds the number of users."""
         with transaction(connection, "DEFERRED"):
             own = _standing(connection, board, user_id)
             if own is None:
@@ -120,7 +120,8 @@ class SQLiteBoards(Concern):
 
     @projecting
     def drop(self, connection: apsw.Connection, horizon: Horizon, *, limit: int) -> int:
-        """Board by board. The lines of who has left the boards are in no index by board; they stay, shown to nobody."""
+        """Drops board by board. Lines of users who have left the boards are in no index by board; they stay,
+        invisible."""
         dropped = 0
         for (board,) in rows(connection, _BOARDS):
             if not horizon.keeps_board(board):
@@ -152,7 +153,7 @@ class SQLiteBoards(Concern):
 
 
 def _drop(connection: apsw.Connection, board: str, limit: int) -> int:
-    """Drop up to so many lines of a board and count them no more; how many there were."""
+    """Drop up to this many lines of a board, and subtract them from the counts. Returns the number dropped."""
     asked = "SELECT user_id, points FROM standings WHERE board = ? AND shown = 1 LIMIT ?"
     found = rows(connection, asked, (board, limit))
     users = _encode([user_id for user_id, _ in found]).decode()

@@ -1,6 +1,6 @@
 """The counts of the boards: kept in the transaction that writes the lines, read for ranks and totals.
 
-See `laurels.domain.point_ranges` for what a count is.
+See `laurels.domain.point_ranges` for the meaning of a count.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from laurels.storage.sqlite.connection import rows
 
 _encode = msgspec.json.Encoder().encode
 
-# What the lines in `incoming` are about to change: a line that is there loses its points to the new one, and only a
-# newer one takes over. A line that is not shown is counted nowhere, as if it had no points.
+# The changes that the lines in `incoming` are about to make: an existing line loses its points to the new one, if that
+# is newer. A hidden line is not counted, as if it had no points.
 _CHANGES = """
     WITH kept (board, points, lost) AS MATERIALIZED (
         SELECT n.board, iif(n.shown, n.points, NULL), iif(s.shown, s.points, NULL)
@@ -30,13 +30,13 @@ _APPLY = """
     INSERT INTO counts (board, level, bucket, users)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHERE true
     ON CONFLICT (board, level, bucket) DO UPDATE SET users = users + excluded.users"""
-# One range of the primary key on each level. Nothing is outside of the topmost level's ranges, so the last has no end.
+# One range of the primary key on each level. Nothing is outside the topmost level's ranges, so the last has no end.
 ABOVE = f"""
     WITH levels (level) AS (VALUES {", ".join(f"({level})" for level in range(LEVELS))})
     SELECT coalesce(sum(users), 0) FROM levels CROSS JOIN counts
     ON board = ?1 AND counts.level = levels.level AND bucket > (?2 >> (levels.level * {WIDTH}))
     AND bucket <= iif(levels.level = {TOP}, {LARGEST}, (?2 >> (levels.level * {WIDTH})) | {2**WIDTH - 1})"""
-# Level 0 against the lines, and each other level against the one below: so all of them against the lines.
+# Compares level 0 with the lines, and each other level with the one below: so all of them with the lines.
 _COUNTED = "SELECT board, level, bucket, users FROM counts"
 _EXPECTED = f"""
     SELECT board, 0 AS level, points AS bucket, count(*) AS users FROM standings WHERE shown = 1 GROUP BY board, points
@@ -48,13 +48,13 @@ _MISCOUNTED = f"""
     ORDER BY board"""
 
 
-# Along with anything that boards show.
+# Executed with every change of the boards' shown data.
 CHANGED = "UPDATE board_version SET number = number + 1"
 
 
 def changes(connection: apsw.Connection) -> Mapping[tuple[str, int], int]:
-    """By board and points, in how far their number of users changes when the lines in `incoming` are kept. Before they
-    are kept."""
+    """By board and points, the changes in the number of users that the lines in `incoming` will make. Call it before
+    they are stored."""
     return {(board, points): change for board, points, change in rows(connection, _CHANGES)}
 
 
@@ -62,7 +62,7 @@ def apply(connection: apsw.Connection, changed: Mapping[tuple[str, int], int]) -
     """Count the changes, in the transaction that makes them."""
     counts = [(*counted, change) for counted, change in roll_up(changed).items()]
     rows(connection, _APPLY, (_encode(counts).decode(),))
-    # What is counted no more is found by an index of its own, which is empty but for this moment.
+    # Zero counts have an index of their own, which is empty except at this moment.
     rows(connection, "DELETE FROM counts WHERE users = 0")
 
 

@@ -45,7 +45,7 @@ _REMEMBER = """
 FIRST = "SELECT user_id, at FROM earned WHERE badge = ? ORDER BY at, user_id LIMIT ?"
 LATEST = "SELECT user_id, at FROM earned WHERE badge = ? ORDER BY at DESC, user_id DESC LIMIT ?"
 
-# Fills the table from the cards that are there when it is made.
+# Fills the new table from the existing cards.
 MAKE = f"""
     -- How many users hold each badge, under the empty id how many there are, and under "among:" and the id of a badge
     -- how many could have earned it.
@@ -106,7 +106,7 @@ def changes(connection: apsw.Connection, states: Collection[tuple[str, int, str,
         before.update(_lines(user_id, counted))
     for user_id, seq, version, card, _ in states:
         known = kept.get(user_id)
-        # As the statement has it that keeps them.
+        # The same condition as in the statement that stores them.
         if known is None or seq > known[0] or (seq == known[0] and version != known[1]):
             kept[user_id] = (seq, version, card)
             held[user_id] = _decode(card)

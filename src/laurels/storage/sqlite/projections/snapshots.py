@@ -34,7 +34,7 @@ _KEEP_PROGRESS = MultiRowInsert(
     SET seq = excluded.seq, version = excluded.version, card = excluded.card, state = excluded.state
     WHERE excluded.seq > seq OR (excluded.seq = seq AND excluded.version <> version)""",
 )
-# The lines that are about to be kept: the counts look at them first. In memory, and of this connection alone.
+# The lines that are about to be stored: the counts read them first. In memory, for this connection alone.
 _MAKE_INCOMING = """
     CREATE TEMP TABLE IF NOT EXISTS incoming (
         board TEXT, user_id TEXT, points INTEGER, events INTEGER, reached_at INTEGER, seq INTEGER, shown INTEGER)"""
@@ -51,7 +51,7 @@ _BEHIND = """
     SELECT l.user_id FROM ledger AS l LEFT JOIN progress AS p ON p.user_id = l.user_id
     WHERE l.pos > (SELECT pos FROM projected) AND l.pos < ?1 AND l.seq > coalesce(p.seq, 0)
     GROUP BY l.user_id ORDER BY min(l.pos) LIMIT ?2"""
-# The first entry that is too young to be asked about: from there on nothing is known to be projected.
+# The first entry that is too young to be checked: from there on nothing is known to be projected.
 _YOUNG = """
     SELECT coalesce(
         (SELECT min(pos) FROM ledger WHERE pos > (SELECT pos FROM projected) AND recorded_at >= ?),
@@ -82,7 +82,7 @@ class SQLiteSnapshots(Concern):
 
     @projecting
     def behind(self, connection: apsw.Connection, limit: int, *, before: int) -> list[str]:
-        """Where no user is behind, the mark below which all is projected moves up: the next look is short."""
+        """If no user is behind, the mark below which everything is projected moves up: the next look is short."""
         with transaction(connection, "IMMEDIATE"):
             young: int = rows(connection, _YOUNG, (before,))[0][0]
             found = [user_id for (user_id,) in rows(connection, _BEHIND, (young, limit))]
@@ -113,7 +113,7 @@ class SQLiteSnapshots(Concern):
         found: dict[str, Projected] = {}
         for user_id, seq, version, card, state in states:
             progress = unpack(state, user_id, version)
-            # It is the column that says from where on readers fold.
+            # Readers continue from the column's value.
             progress.seq = seq
             found[user_id] = Projected(progress, _decode_card(card), {})
         for board, user_id, points, events, reached_at, shown in lines:
@@ -135,7 +135,7 @@ class SQLiteSnapshots(Concern):
 
 
 def _rows_of(projections: Sequence[Projection], cards: Sequence[Card]) -> tuple[list[State], list[Line]]:
-    """Projections as the rows that are written: snapshots, and the lines of the boards."""
+    """Convert projections to rows: snapshots, and the lines of the boards."""
     states: list[State] = []
     lines: list[Line] = []
     for kept, card in zip(projections, cards, strict=True):
@@ -147,7 +147,7 @@ def _rows_of(projections: Sequence[Projection], cards: Sequence[Card]) -> tuple[
             for board, line in kept.standings.items()
         ]
     if len({state[0] for state in states}) < len(states):
-        # One line for each user and board, the newest: what the counts are told is what is written.
+        # One line for each user and board, the newest: the counts must see exactly the written lines.
         lines = list({line[:2]: line for line in sorted(lines, key=_SEQ)}.values())
     return states, lines
 
