@@ -4,6 +4,7 @@ Their code need not be typed: a wrong type gets a sentence that names the argume
 """
 
 # The annotations state the right types; these functions check them at runtime.
+# pyright: reportUnnecessaryIsInstance=false
 
 from __future__ import annotations
 
