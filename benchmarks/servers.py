@@ -29,7 +29,7 @@ _OPTIONS = (
     *("--loop", "uvloop", "--ws", "none", "--workers", "1", "--log-level", "warning"),
     *("--no-access-log", "--no-server-header", "--no-proxy-headers"),
 )
-_CONNECTIONS = "laurels.http.server.connections:BoundedProtocol"
+_CONNECTIONS = "laurels.http.sockets.connections:BoundedProtocol"
 
 
 class Server:

@@ -8,7 +8,7 @@ from pathlib import Path
 from laurels.bootstrap import open_service
 from laurels.settings import read_settings
 from laurels.web.drawing import Pen
-from laurels.web.languages import language
+from laurels.web.locale import language
 
 
 async def draw(folder: Path) -> None:

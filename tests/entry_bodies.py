@@ -6,7 +6,7 @@ from __future__ import annotations
 import apsw
 import msgspec
 
-from laurels.domain.ledger import EntryBody
+from laurels.domain.ledger.entries import EntryBody
 from laurels.storage.sqlite.packed_bodies import pack_body, unpack_body
 
 

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
 from laurels.errors import InvalidEvent, InvalidInput
-from laurels.shapes import (
+from laurels.validation import (
     MOST_UNKNOWN,
     choices,
+    decode_loosely,
     faults_of,
     kind_of,
     nearest,
     plain,
-    read_again,
     read_fields,
     shape_faults,
     unknown_fields,
@@ -216,17 +216,17 @@ class TestReadAgain:
 
     def test_json_that_a_decoder_refused_is_read_as_it_is(self) -> None:
         data = b'{"userId":5,"more":[1]}'
-        assert read_again(data, self.refusal_of(data), InvalidEvent) == {"userId": 5, "more": [1]}
+        assert decode_loosely(data, self.refusal_of(data), InvalidEvent) == {"userId": 5, "more": [1]}
 
     def test_a_number_that_no_float_can_hold_is_an_error_of_the_kind_asked_for(self) -> None:
         data = b'{"userId":"ada","share":1e999}'
         with pytest.raises(InvalidEvent, match="no number beyond what a double-precision float can"):
-            read_again(data, self.refusal_of(data), InvalidEvent)
+            decode_loosely(data, self.refusal_of(data), InvalidEvent)
 
     def test_what_is_no_json_behind_the_fault_is_left_to_the_decoder(self) -> None:
         data = b'{"userId":5,'
         with pytest.raises(msgspec.DecodeError) as refused:
-            read_again(data, self.refusal_of(data), InvalidEvent)
+            decode_loosely(data, self.refusal_of(data), InvalidEvent)
         assert not isinstance(refused.value, msgspec.ValidationError)
 
 

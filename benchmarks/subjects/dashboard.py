@@ -17,7 +17,7 @@ from benchmarks.floor_app import ANSWER
 from benchmarks.history import Learners
 from benchmarks.servers import FLOOR, Server, get, laurels, serving
 from laurels import LearningEvent
-from laurels.application.recording.commands import Recorded
+from laurels.application.recording.commands import RecordedEntry
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 
@@ -106,5 +106,5 @@ async def _fill(database: Path, count: int) -> None:
 async def _record(service: Service, events: Iterator[LearningEvent]) -> None:
     while batch := list(islice(events, BATCH)):
         results = await service.record_many(batch, earliest=0)
-        if not all(isinstance(result, Recorded) for result in results):
+        if not all(isinstance(result, RecordedEntry) for result in results):
             raise RuntimeError("An event of the setup was not recorded.")

@@ -14,7 +14,7 @@ from benchmarks.bench import Bench
 from benchmarks.figures import Figure, Ratio
 from benchmarks.servers import get, laurels_on
 from benchmarks.subjects.rank import NOON, REQUESTS, ROUNDS, measure, points_of
-from laurels.domain.point_ranges import roll_up
+from laurels.domain.boards.point_ranges import roll_up
 from tests.mongod import Deployment, find_mongod
 
 SIZES = (10_000, 1_000_000)

@@ -10,10 +10,10 @@ Importing this loads no web framework and no database driver.
 from laurels.application.queries.goal_views import Goal, GoalPeriod, GoalRecord
 from laurels.application.queries.learners.history import HistoryEvent
 from laurels.application.queries.views import NextBadge, TypeStats
+from laurels.domain.boards.ranking import Visibility
 from laurels.domain.events import LearningEvent
-from laurels.domain.ledger import Boosted
+from laurels.domain.ledger.entries import Boosted
 from laurels.domain.periods import Timeframe
-from laurels.domain.ranking import Visibility
 from laurels.domain.rules.levels import LevelProgress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import (
@@ -52,7 +52,6 @@ from laurels.results import (
     Currency,
     Dashboard,
     EarnedBadge,
-    Held,
     HistoryEntry,
     LanguageCount,
     Leaderboard,
@@ -61,6 +60,7 @@ from laurels.results import (
     Profile,
     Queued,
     Rank,
+    Rarity,
     Recorded,
     Repairable,
     Repaired,
@@ -84,7 +84,6 @@ __all__ = [
     "Goal",
     "GoalPeriod",
     "GoalRecord",
-    "Held",
     "HistoryEntry",
     "HistoryEvent",
     "InternalFault",
@@ -105,6 +104,7 @@ __all__ = [
     "Profile",
     "Queued",
     "Rank",
+    "Rarity",
     "Recorded",
     "RepairRefused",
     "Repairable",

@@ -19,11 +19,11 @@ from msgspec import UNSET, UnsetType
 from laurels.application.queries.boards.leaderboards import MAX_LIMIT
 from laurels.domain.events import LearningEvent, check_id
 from laurels.domain.goals import KINDS, check_goals
-from laurels.domain.pauses import as_documents
+from laurels.domain.ledger.pauses import as_documents
 from laurels.domain.periods import Timeframe, iso, to_ms
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidEvent, InvalidInput, InvalidProfile, InvalidQuery
-from laurels.shapes import Fault, kind_of
+from laurels.validation import FieldFault, kind_of
 
 
 def check_opening(
@@ -33,7 +33,7 @@ def check_opening(
 
     `has_settings`: the settings are None or of their type, which this package does not know.
     """
-    faults: list[Fault] = []
+    faults: list[FieldFault] = []
     if url is not None and not (isinstance(url, str) and url.strip()):
         faults.append(("url", "Must be text: sqlite:///PATH or mongodb://HOST/DATABASE."))
     if rulebook is not None and not isinstance(rulebook, str | Path | Rulebook):
@@ -50,7 +50,7 @@ def check_opening(
         raise InvalidInput.of(faults)
 
 
-def check_types(event: LearningEvent, faults_of: Callable[[dict[str, Any]], list[Fault]] | None = None) -> None:
+def check_types(event: LearningEvent, faults_of: Callable[[dict[str, Any]], list[FieldFault]] | None = None) -> None:
     """Raise InvalidEvent if a field of an event made in Python has a wrong type.
 
     With `faults_of`, which finds the faults of an event in its wire form, it names every wrong field.
@@ -62,7 +62,7 @@ def check_types(event: LearningEvent, faults_of: Callable[[dict[str, Any]], list
     if isinstance(event.event_type, str) and has_metadata and has_instant:
         return
     document = {each.encode_name: getattr(event, each.name) for each in msgspec.structs.fields(LearningEvent)}
-    own: list[Fault] = []
+    own: list[FieldFault] = []
     if not has_metadata:
         own.append(("metadata", 'Must be an object with text as keys, such as {"language": "python"}.'))
     if not has_instant:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from laurels.errors import InvalidInput
-from laurels.shapes import kind_of
+from laurels.validation import kind_of
 
 MAX_BYTES = 16 * 1024
 MAX_DEPTH = 16

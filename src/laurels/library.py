@@ -60,7 +60,7 @@ from laurels.results import (
     spending_of,
 )
 from laurels.settings import Settings
-from laurels.shapes import Fault
+from laurels.validation import FieldFault
 
 
 class Laurels:
@@ -208,7 +208,7 @@ class Laurels:
                 results[index] = outcome if isinstance(outcome, LaurelsError) else recorded_of(outcome, self.rulebook)
         return results  # pyright: ignore[reportReturnType]  every slot holds a result
 
-    def _faults_of(self, document: dict[str, Any]) -> list[Fault]:
+    def _faults_of(self, document: dict[str, Any]) -> list[FieldFault]:
         service = self.service
         return event_faults(document, self.rulebook.event_types, now=service.clock(), earliest=service.earliest)
 

@@ -16,9 +16,9 @@ from laurels.application.queries.goal_views import Goal
 from laurels.application.queries.learners.history import HistoryEvent
 from laurels.application.queries.views import NextBadge, TypeStats
 from laurels.application.recording import commands, spendings
-from laurels.domain.ledger import Boosted, Unpaid
+from laurels.domain.boards.ranking import Visibility
+from laurels.domain.ledger.entries import Boosted, Unpaid
 from laurels.domain.periods import Timeframe, to_datetime
-from laurels.domain.ranking import Visibility
 from laurels.domain.rules.badges.criteria import Repeat
 from laurels.domain.rules.levels import LevelProgress
 from laurels.domain.rules.rulebook import Rulebook
@@ -26,7 +26,7 @@ from laurels.domain.rules.rulebook import Rulebook
 T = TypeVar("T", bound=Struct)
 
 
-class Held(Struct, frozen=True):
+class Rarity(Struct, frozen=True):
     """How many learners hold a badge, and their share of all counted learners, from 0.0 to 1.0."""
 
     count: int
@@ -50,7 +50,7 @@ class EarnedBadge(Struct, frozen=True, kw_only=True, rename="camel"):
     rarity: str
     points: int
     earned_at: datetime
-    held: Held | None = None
+    held: Rarity | None = None
     period: str | None = None
     count: int | None = None
     last_earned_at: datetime | None = None
@@ -77,7 +77,7 @@ class BadgeProgress(Struct, frozen=True, kw_only=True, rename="camel"):
     current: float
     target: int
     fraction: float
-    held: Held | None
+    held: Rarity | None
     is_hidden: bool = field(name="hidden", default=False)
     repeat: Repeat | None = None
     count: int | None = None
@@ -358,9 +358,9 @@ def result_of(view: object, kind: type[T]) -> T:
     return msgspec.convert(msgspec.to_builtins(view), kind)
 
 
-def recorded_of(result: commands.Recorded | commands.Queued, rulebook: Rulebook) -> Recorded | Queued:
+def recorded_of(result: commands.RecordedEntry | commands.QueuedEvent, rulebook: Rulebook) -> Recorded | Queued:
     """Convert the result of an event into a value of the library."""
-    if isinstance(result, commands.Queued):
+    if isinstance(result, commands.QueuedEvent):
         event = result.event
         return Queued(
             user_id=event.user_id,

@@ -18,7 +18,7 @@ from platformdirs import user_data_path
 
 from laurels.domain.profiles import FIELDS as PROFILE_FIELDS
 from laurels.errors import SettingsError
-from laurels.shapes import nearest, read_fields, unknown_name
+from laurels.validation import nearest, read_fields, unknown_name
 
 PREFIX = "LAURELS_"
 # The name of the database in the data folder.

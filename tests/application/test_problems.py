@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from laurels.application.background import BackgroundTask
-from laurels.application.problems import KEPT, ProblemLog
+from laurels.application.incidents import KEPT, IncidentLog
 from laurels.application.service import Service
 from laurels.domain.events import LearningEvent
 from laurels.errors import InternalFault, StoreContended, StoreUnavailable
@@ -14,7 +14,7 @@ from tests.waiting import until
 
 
 def test_the_same_problem_is_one_line_with_its_times(clock: SettableClock) -> None:
-    log = ProblemLog(clock)
+    log = IncidentLog(clock)
     first_at = clock()
     log.note_error(StoreUnavailable("The disk is full; free some space."))
     log.note_error(KeyError("ada@example.org"), "GET /u/{user_id:path}")
@@ -33,7 +33,7 @@ def test_the_same_problem_is_one_line_with_its_times(clock: SettableClock) -> No
 
 
 def test_no_more_than_so_many_are_kept_and_none_is_long(clock: SettableClock) -> None:
-    log = ProblemLog(clock)
+    log = IncidentLog(clock)
     for number in range(3 * KEPT):
         clock.advance(timedelta(seconds=1))
         log.note("fault", f"route {number}", "x" * 10_000)
@@ -55,13 +55,13 @@ async def test_tasks_tell_what_ended_their_turns_and_one_outage_is_told_once(clo
     await until(lambda: all(task.trouble for task in tasks))
     for task in tasks:
         await task.close()
-    log = ProblemLog(clock)
+    log = IncidentLog(clock)
     told = sorted((each.kind, each.about, each.detail) for each in log.latest(tasks))
     assert told == [("fault", "one", "ZeroDivisionError"), ("outage", "", "The database is away.")]
     log.note("outage", detail="The disk is full.")
     assert [each.detail for each in log.latest(tasks) if each.kind == "outage"] == ["The disk is full."]
     # What another day brought is another outage.
-    earlier = ProblemLog(clock)
+    earlier = IncidentLog(clock)
     earlier.note("outage", detail="The disk is full.")
     clock.advance(timedelta(days=1))
     assert [each.detail for each in earlier.latest(tasks) if each.kind == "outage"] == [

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from laurels import LearningEvent
-from laurels.application.recording.commands import Recorded
+from laurels.application.recording.commands import RecordedEntry
 from laurels.bootstrap import open_service
 from tests.cli.conftest import Run, event, ndjson, rows
 
@@ -38,7 +38,7 @@ async def tell_late(store: str) -> None:
             LearningEvent(user_id="teller", event_type="code_run", timestamp=NOW - timedelta(days=2 + n))
             for n in range(30)
         ]
-        assert all(isinstance(each, Recorded) for each in await laurels.record_many(days))
+        assert all(isinstance(each, RecordedEntry) for each in await laurels.record_many(days))
 
 
 @pytest.mark.long

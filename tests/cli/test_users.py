@@ -12,7 +12,7 @@ import pytest
 
 from laurels import LearningEvent
 from laurels.application.ports.spool import SetAside, Spooled
-from laurels.application.recording.commands import Recorded
+from laurels.application.recording.commands import RecordedEntry
 from laurels.bootstrap import open_service
 from laurels.storage.spool import FileSpool
 from tests.cli.conftest import Ran, Run, event, ledger, ndjson, rows
@@ -29,7 +29,7 @@ async def laurels(run: Run, store_url: str) -> Run:
 
     async with open_service(store_url) as opened:
         events = [msgspec.convert(event(number), LearningEvent) for number in range(28)]
-        assert all(isinstance(each, Recorded) for each in await opened.record_many(events))
+        assert all(isinstance(each, RecordedEntry) for each in await opened.record_many(events))
     return laurels
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from laurels.cli.importing.mapping import document
+from laurels.cli.importing.mapping import mapping_file
 from laurels.cli.importing.mapping.loader import kinds, parse_mapping
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -62,14 +62,14 @@ def test_its_mapping_is_one_and_every_key_stands_on_it() -> None:
     [mapping] = blocks("toml")
     parse_mapping(mapping, "elsewhere.md")
     structs = (
-        document.MappingDocument,
-        document.Input,
-        document.Source,
-        document.TypeSource,
-        document.Rule,
-        document.TimeSource,
-        document.MetadataSource,
-        document.PassOver,
+        mapping_file.MappingDocument,
+        mapping_file.Input,
+        mapping_file.Source,
+        mapping_file.TypeSource,
+        mapping_file.Rule,
+        mapping_file.TimeSource,
+        mapping_file.MetadataSource,
+        mapping_file.PassOver,
     )
     keys = {field.encode_name for struct in structs for field in msgspec.structs.fields(struct)}
     assert [key for key in sorted(keys) if not re.search(rf"\b{key}\b", PAGE)] == []

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
-from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged
+from laurels.domain.ledger.entries import Entry, EventRecorded, ProfileChanged
 from laurels.domain.progress import Progress
 from laurels.domain.rules.badges.criteria import Condition, Range
 from laurels.domain.rules.boosts import Boost

@@ -28,7 +28,7 @@ from laurels.domain.audit import (
     normal_of,
     score_of,
 )
-from laurels.domain.ledger import Boosted, EventRecorded, Outcome
+from laurels.domain.ledger.entries import Boosted, EventRecorded, Outcome
 from tests.examples import share_of
 
 MINUTE = 60_000

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
-from laurels.domain.ledger import Boosted, Entry, EventRecorded, Outcome, ProfileChanged
+from laurels.domain.ledger.entries import Boosted, Entry, EventRecorded, Outcome, ProfileChanged
 from laurels.domain.progress import Progress
 from laurels.domain.revised import Revisions
 from laurels.domain.revisions.repointing import Repointing

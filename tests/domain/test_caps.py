@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry, EventRecorded, Outcome
+from laurels.domain.ledger.entries import Entry, EventRecorded, Outcome
 from laurels.domain.progress import Progress
-from laurels.domain.rules.caps import RECENT, is_used, key_of
+from laurels.domain.rules.earning_limits import RECENT, is_used, key_of
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.rulebooks.loader import parse_rulebook
 from tests.examples import share_of

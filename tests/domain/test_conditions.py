@@ -9,7 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.ledger.entries import Entry, EventRecorded
 from laurels.domain.progress import Progress
 from laurels.domain.revised import Revisions
 from laurels.domain.revisions.amendments import Replay, retract

@@ -9,11 +9,11 @@ import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from laurels.domain.amounts import Amounts, sum_of
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import fold
-from laurels.domain.ledger import CurrencySpent, Entry, EntryBody, EventRecorded, MergedFrom, currencies_of
+from laurels.domain.ledger.amounts import Amounts, sum_of
+from laurels.domain.ledger.entries import CurrencySpent, Entry, EntryBody, EventRecorded, MergedFrom, currencies_of
 from laurels.domain.progress import Progress, Purse
 from laurels.domain.revised import Revisions
 from laurels.domain.revisions.amendments import Replay, backfill, retract

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from laurels.application.recording.pending_projections import days_touched
-from laurels.application.recording.standings import standings_of
-from laurels.domain.ledger import EventRecorded, awards_of
+from laurels.application.recording.projecting.pending_projections import days_touched
+from laurels.application.recording.projecting.standings import standings_of
+from laurels.domain.boards.ranking import Standing
+from laurels.domain.ledger.entries import EventRecorded, awards_of
 from laurels.domain.periods import board_name, period_of_board
-from laurels.domain.ranking import Standing
-from laurels.domain.rules.kept_boards import Horizon
+from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.rulebooks.loader import parse_rulebook
 from laurels.storage.packing import pack, unpack
@@ -162,7 +162,7 @@ def test_only_currencies_that_say_so_cost_anything() -> None:
 @pytest.mark.parametrize(("board", "kept"), [("2026-07-01+coins", False), ("2026-07+coins", True), ("all+coins", True)])
 def test_boards_of_days_are_dropped_as_those_of_points(board: str, kept: Any) -> None:
     day = RULES.board_day(1_783_000_000_000)
-    assert Horizon(day + 60, day + 60).keeps_board(board) is kept
+    assert RetentionCutoff(day + 60, day + 60).keeps_board(board) is kept
 
 
 def test_no_language_has_the_name_of_a_currency() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from laurels.application.recording.standings import standings_of
+from laurels.application.recording.projecting.standings import standings_of
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.ledger.entries import Entry, EventRecorded
 from laurels.domain.periods import board_name
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook

@@ -14,7 +14,7 @@ from laurels.application.recording.commands import ChangeProfile, RecordEvent, c
 from laurels.domain.events import LearningEvent
 from laurels.domain.goal_records import LATEST, Judged, JudgedGoal, records, standings
 from laurels.domain.goals import KINDS, GoalChange, GoalMet, changed, goal_faults, taken_over, targets_of
-from laurels.domain.ledger import Entry, EventRecorded, EventRetracted, ProfileChanged
+from laurels.domain.ledger.entries import Entry, EventRecorded, EventRetracted, ProfileChanged
 from laurels.domain.periods import MS_PER_DAY, MS_PER_HOUR
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook

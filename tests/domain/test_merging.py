@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Award, Entry, EntryBody, EventRecorded, MergedInto, UserMigrated
+from laurels.domain.ledger.entries import Award, Entry, EntryBody, EventRecorded, MergedInto, UserMigrated
 from laurels.domain.progress import Progress
 from laurels.domain.revised import Revisions
 from laurels.domain.revisions.amendments import Replay, revoke

@@ -9,9 +9,9 @@ import msgspec
 
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry, EventRecorded, UserMigrated
+from laurels.domain.ledger.entries import Entry, EventRecorded, UserMigrated
 from laurels.domain.progress import Progress
-from laurels.domain.revisions.migration import RULES, Differences, migrate_event, migrate_user
+from laurels.domain.revisions.migration import RULES, DifferencePolicy, migrate_event, migrate_user
 from laurels.domain.rules.rulebook import Rulebook
 from tests.domain.histories import History, for_each_rulebook, record
 
@@ -29,7 +29,7 @@ def write(progress: Progress, entries: list[Entry], body: EventRecorded | UserMi
 
 
 def migrate(progress: Progress, stored: int, paid: int, pays: dict[str, int], **more: Any) -> UserMigrated | None:
-    given: dict[str, Any] = {"differences": Differences.KEEP, "created_at": CREATED, **more}
+    given: dict[str, Any] = {"differences": DifferencePolicy.KEEP, "created_at": CREATED, **more}
     return migrate_user(progress, origin=ORIGIN, at=9_000, stored_total=stored, event_points=paid, pays=pays, **given)
 
 
@@ -107,7 +107,7 @@ class TestAnMigration:
         paid = last.event_points
         before = progress.total_points
         assert migrate(progress, stored, paid, pays, rulebook=rulebook) is None
-        dropped = migrate(progress, stored, paid, pays, rulebook=rulebook, differences=Differences.DROP)
+        dropped = migrate(progress, stored, paid, pays, rulebook=rulebook, differences=DifferencePolicy.DROP)
         assert (dropped is None) == (last.adjustment == 0)
         if dropped is not None:
             write(progress, entries, dropped)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from laurels.domain.ledger import ProfileChanged
-from laurels.domain.pauses import Pause, as_documents, days_of, pauses_of, planned
+from laurels.domain.ledger.entries import ProfileChanged
+from laurels.domain.ledger.pauses import Pause, as_documents, days_of, pauses_of, planned
 from laurels.domain.rules import streak_count
 from laurels.domain.rules.streak_repairs import repairable
 from laurels.errors import InvalidProfile

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from laurels.domain.boards.ranking import SortKey, Standing, percentile
 from laurels.domain.periods import (
     Timeframe,
     day_in_zone,
@@ -30,7 +31,6 @@ from laurels.domain.periods import (
     week_of,
     weekday_of,
 )
-from laurels.domain.ranking import Place, Standing, percentile
 from laurels.domain.rules.levels import Levels, QuadraticLevels, TableLevels, level_progress
 from laurels.errors import InvalidQuery
 
@@ -237,7 +237,7 @@ class TestPlaces:
         mixed = [standings[index] for index in (3, 0, 4, 2, 1)]
         again = sorted(mixed, key=lambda standing: standing.place.sort_key)
         assert again == standings
-        assert standings[0].place == Place(30, 900, "zoe")
+        assert standings[0].place == SortKey(30, 900, "zoe")
 
     def test_the_percentile_is_the_share_at_this_rank_or_below(self) -> None:
         assert [percentile(rank, 4) for rank in (1, 2, 4)] == [100.0, 75.0, 25.0]

@@ -8,21 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laurels.domain.point_ranges import LARGEST, LEVELS, TOP, WIDTH, Range, ranges_above, roll_up
+from laurels.domain.boards.point_ranges import LARGEST, LEVELS, TOP, WIDTH, PointRange, ranges_above, roll_up
 
 POINTS = st.sampled_from([-33, -1, 0, 1, 31, 32, 33, 1_023, 1_024, 10**6, 2**30 - 1, 2**30, 2**35 + 7, LARGEST])
 
 
-def counted(points: list[int], board: str = "all") -> Counter[Range]:
+def counted(points: list[int], board: str = "all") -> Counter[PointRange]:
     """How many stand in each range, when one came after the other."""
-    counts: Counter[Range] = Counter()
+    counts: Counter[PointRange] = Counter()
     for each in points:
         for changed, change in roll_up({(board, each): 1}).items():
             counts[changed] += change
     return counts
 
 
-def above(counts: Counter[Range], points: int, board: str = "all") -> int:
+def above(counts: Counter[PointRange], points: int, board: str = "all") -> int:
     """How many have more points, as a store adds it up."""
     return sum(
         count
@@ -49,11 +49,11 @@ def test_a_move_is_the_same_as_one_who_left_and_one_who_came(moves: list[tuple[i
 
 def test_each_user_counts_in_one_range_of_each_level() -> None:
     changes = roll_up({("all", 70): 1})
-    assert changes == {Range("all", level, 70 >> (WIDTH * level)): 1 for level in range(LEVELS)}
+    assert changes == {PointRange("all", level, 70 >> (WIDTH * level)): 1 for level in range(LEVELS)}
 
 
 def test_where_few_points_are_gained_few_levels_change() -> None:
-    assert roll_up({("all", 64): -1, ("all", 65): 1}) == {Range("all", 0, 64): -1, Range("all", 0, 65): 1}
+    assert roll_up({("all", 64): -1, ("all", 65): 1}) == {PointRange("all", 0, 64): -1, PointRange("all", 0, 65): 1}
 
 
 def test_boards_are_counted_each_by_itself() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import MOST_BOARD_LANGUAGES, MOST_LANGUAGES
-from laurels.domain.ledger import EventRecorded
+from laurels.domain.ledger.entries import EventRecorded
 from laurels.domain.progress import Progress
 from laurels.testing.builders import small_rulebook
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laurels.domain.ranking import Place, Standing, alias_order, is_alias_order, percentile, ranks_of
+from laurels.domain.boards.ranking import SortKey, Standing, alias_order, is_alias_order, percentile, ranks_of
 from laurels.testing.builders import NOON
 
 
@@ -27,7 +27,9 @@ def test_more_points_come_first_then_who_was_earlier_then_the_smaller_id() -> No
 
 def test_the_place_of_a_standing_is_what_its_order_hangs_on() -> None:
     assert (
-        Standing("ada", 5, 2, NOON).place == Standing("ada", 5, 9, NOON, is_shown=False).place == Place(5, NOON, "ada")
+        Standing("ada", 5, 2, NOON).place
+        == Standing("ada", 5, 9, NOON, is_shown=False).place
+        == SortKey(5, NOON, "ada")
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from laurels.domain.reasons import MAX_REASON_LENGTH, check_reason
+from laurels.domain.ledger.reasons import MAX_REASON_LENGTH, check_reason
 from laurels.errors import InvalidInput
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from laurels.domain.ledger.repairs import Repair
 from laurels.domain.progress import DayTotals, Progress
-from laurels.domain.repairs import Repair
 
 DAY = 739_000
 

@@ -11,13 +11,13 @@ from laurels.application.queries.rarity import NOTHING_KNOWN
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Award, Entry, EventRecorded, EventRetracted, awards_of
+from laurels.domain.ledger.entries import Award, Entry, EventRecorded, EventRetracted, awards_of
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
 from laurels.domain.revised import Revisions
 from laurels.domain.revisions.amendments import Replay, retract
 from laurels.domain.revisions.merging import Account, begin_merge, finish_merge, merge_event
-from laurels.domain.revisions.migration import Differences, migrate_event, migrate_user
+from laurels.domain.revisions.migration import DifferencePolicy, migrate_event, migrate_user
 from laurels.domain.rules.badges.awards import badge_and_period, badges_of
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import RulebookError
@@ -248,7 +248,7 @@ def test_another_system_paid_for_it_once_and_its_periods_bring_nothing() -> None
         stored_total=52,
         event_points=12,
         pays=pays,
-        differences=Differences.KEEP,
+        differences=DifferencePolicy.KEEP,
         rulebook=RULES,
     )
     assert body is not None

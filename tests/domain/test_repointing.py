@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry, EventRecorded, EventRetracted
+from laurels.domain.ledger.entries import Entry, EventRecorded, EventRetracted
 from laurels.domain.progress import Progress
 from laurels.domain.revised import Revisions
 from laurels.domain.revisions.amendments import Replay

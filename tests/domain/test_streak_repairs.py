@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry, EntryBody, EventRecorded, EventRetracted, awards_of
+from laurels.domain.ledger.entries import Entry, EntryBody, EventRecorded, EventRetracted, awards_of
 from laurels.domain.periods import EPOCH_DAY, MS_PER_DAY
 from laurels.domain.progress import Progress
 from laurels.domain.revised import Revisions

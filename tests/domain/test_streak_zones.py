@@ -10,7 +10,7 @@ import pytest
 
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
-from laurels.domain.ledger import ProfileChanged
+from laurels.domain.ledger.entries import ProfileChanged
 from laurels.domain.periods import to_ms, utc_offset
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook

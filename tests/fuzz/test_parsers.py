@@ -21,7 +21,7 @@ from laurels.errors import InvalidEvent, InvalidInput, InvalidProfile, LaurelsEr
 from laurels.http.auth.identity import is_this_machine
 from laurels.http.auth.tokens import TokenRules, Tokens
 from laurels.http.wire.bodies import decode, user_id_in, user_ids_in
-from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.http_error import HttpError
 from laurels.http.wire.schemas import ProfileChange
 from laurels.rulebooks.loader import load_rulebook, parse_rulebook
 from laurels.settings import read_settings
@@ -93,7 +93,7 @@ JSONS = st.recursive(
 @given(mutated(SEEDS))
 def test_bodies(body: bytes) -> None:
     for kind, error in ((LearningEvent, InvalidEvent), (ProfileChange, InvalidProfile)):
-        with suppress(InvalidInput, Refusal):
+        with suppress(InvalidInput, HttpError):
             decoded: Any = decode(body, kind, error)
             if isinstance(decoded, LearningEvent):
                 check_event(decoded, EVENT_TYPES, now=1_800_000_000_000, earliest=0)
@@ -103,7 +103,7 @@ def test_bodies(body: bytes) -> None:
 @given(st.dictionaries(st.sampled_from(["userId", "eventType", "eventId", "metadata", "timestamp", "onceKey"]), JSONS))
 def test_events_of_any_shape(event: dict[str, Any]) -> None:
     body = json.dumps(event).encode()
-    with suppress(InvalidInput, Refusal):
+    with suppress(InvalidInput, HttpError):
         decoded = decode(body, LearningEvent, InvalidEvent)
         check_event(decoded, EVENT_TYPES, now=1_800_000_000_000, earliest=0)
 

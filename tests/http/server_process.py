@@ -61,7 +61,7 @@ class ServerProcess:
         """What starts it: a program of `tests.forks`, and its arguments."""
         command = ["uvicorn", "--factory", FACTORY, "--no-access-log", "--no-proxy-headers"]
         command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(self._workers)]
-        return [*command, "--http", "laurels.http.server.connections:BoundedProtocol"]
+        return [*command, "--http", "laurels.http.sockets.connections:BoundedProtocol"]
 
     def _wait_until_ready(self, process: Forked, started_before: int) -> None:
         deadline = time.monotonic() + STARTUP_SECONDS

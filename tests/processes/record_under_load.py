@@ -15,7 +15,7 @@ import sys
 from itertools import count, islice
 
 from laurels import LearningEvent
-from laurels.application.recording.commands import Recorded
+from laurels.application.recording.commands import RecordedEntry
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.errors import LaurelsError
@@ -34,7 +34,7 @@ def event_of(caller: int, number: int, users: int) -> LearningEvent:
     )
 
 
-def acknowledge(recorded: Recorded | LaurelsError) -> None:
+def acknowledge(recorded: RecordedEntry | LaurelsError) -> None:
     """Say so in one write, which a kill cannot cut in two."""
     if isinstance(recorded, LaurelsError):
         raise recorded

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
+from laurels.domain.rules.badge_texts import language_for, texts_of
 from laurels.domain.rules.differences import differences
-from laurels.domain.rules.languages import language_for, texts_of
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import RulebookError
 from laurels.rulebooks.loader import load_rulebook, parse_rulebook

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laurels.domain.rules.rulebook_data import RulebookData
-from laurels.rulebooks.shape import dotted, shape_mistakes
+from laurels.rulebooks.toml_validation import dotted, shape_mistakes
 
 GOOD: dict[str, Any] = {
     "name": "small",

@@ -12,7 +12,7 @@ from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import RulebookError
 from laurels.rulebooks.loader import load_rulebook, parse_rulebook
 from laurels.web.criteria_words import words_of
-from laurels.web.languages import language
+from laurels.web.locale import language
 
 HEAD = 'name = "house"\nlevels = { kind = "quadratic", step = 10 }\nevent_types.read = { points = 1 }\n\n[streak]\n'
 WEEKS = """\

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from laurels.rulebooks.shape import dotted
 from laurels.rulebooks.toml_text import NotToml, document_of, line_of, lines_of
+from laurels.rulebooks.toml_validation import dotted
 
 TEXT = """\
 # [not.a.table]

@@ -18,7 +18,7 @@ from laurels.application.maintenance.rebuild import rebuild
 from laurels.application.maintenance.verification import verify
 from laurels.application.ports.snapshots import Projection
 from laurels.bootstrap import open_service
-from laurels.domain.ranking import Place
+from laurels.domain.boards.ranking import SortKey
 from laurels.errors import StoreUnavailable
 from laurels.storage.mongodb import MongoStore, ledger, schema, webhooks
 from laurels.storage.mongodb.documents import bundle_of
@@ -70,7 +70,7 @@ class TestPlans:
             [delivery(1, f"user {n}", state="done" if n % 2 else "pending") for n in range(50)]
         )
         await store.webhooks.remind("wh_a", {f"user {n}": NOON + n for n in range(50)})
-        place, since, some = Place(3, NOON, "user 3"), Timestamp(1, 0), ["user 1", "user 2"]
+        place, since, some = SortKey(3, NOON, "user 3"), Timestamp(1, 0), ["user 1", "user 2"]
         order, backwards = (
             [("points", -1), ("reachedAt", 1), ("userId", 1)],
             [("points", 1), ("reachedAt", -1), ("userId", -1)],

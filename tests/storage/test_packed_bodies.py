@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laurels.domain.goals import GoalMet
-from laurels.domain.ledger import Award, BadgesGiven, Boosted, EntryBody, EventRecorded, Outcome, ProfileChanged
+from laurels.domain.ledger.entries import Award, BadgesGiven, Boosted, EntryBody, EventRecorded, Outcome, ProfileChanged
 from laurels.storage.sqlite.packed_bodies import pack_body, repacked, unpack_body
 
 AT = 1_736_973_417_600

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laurels.domain.ledger import Award
+from laurels.domain.boards.ranking import Visibility
+from laurels.domain.ledger.entries import Award
 from laurels.domain.progress import BoardDay, DayTotals, Progress, TypeTotals
-from laurels.domain.ranking import Visibility
 from laurels.storage.packing import pack, unpack
 
 _NAMES = st.text(min_size=1, max_size=8)
@@ -38,7 +38,7 @@ def progresses(draw: st.DrawFn) -> Progress:
         preferences=draw(st.dictionaries(_NAMES, _JSON, max_size=3)),
         visibility=draw(st.sampled_from(Visibility)),
         zones=[(0, "Europe/Vienna"), (5, "UTC")],
-        gauges={3: draw(st.integers(0, 2**70))},
+        measure_values={3: draw(st.integers(0, 2**70))},
         parts={1: {739_266: {"python", 5}, 0: 3}},
         once=draw(st.binary(max_size=16)),
         revoked=badges[:1],

@@ -14,8 +14,8 @@ import pytest
 from laurels import StoreError, StoreIncompatible, StoreUnavailable
 from laurels.application.maintenance.verification import verify
 from laurels.bootstrap import open_service, open_store, store_exists
-from laurels.domain.ledger import EntryBody
-from laurels.domain.point_ranges import LEVELS
+from laurels.domain.boards.point_ranges import LEVELS
+from laurels.domain.ledger.entries import EntryBody
 from laurels.storage.sqlite import SQLiteStore
 from laurels.storage.sqlite import database as database_module
 from laurels.storage.sqlite.projections import counts, holders

@@ -13,7 +13,7 @@ from laurels.application.maintenance.publishing import Publications
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreUnavailable
 from laurels.testing.builders import small_rulebook
-from laurels.web.languages import language
+from laurels.web.locale import language
 from laurels.web.pages.admin_preview import preview_parts
 
 RULES = small_rulebook(currencies={"coins": {"name": "Coins", "events": {"run": 1}}})

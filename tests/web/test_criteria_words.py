@@ -10,7 +10,7 @@ import pytest
 from laurels.domain.rules.badges.criteria import Criterion
 from laurels.rulebooks.loader import BUILT_IN, load_rulebook
 from laurels.web.criteria_words import words_of
-from laurels.web.languages import available, language
+from laurels.web.locale import available, language
 
 ENGLISH = language("en")
 

@@ -12,7 +12,7 @@ from babel.dates import format_datetime
 
 import laurels.web
 from laurels.web.drawing import labels_of
-from laurels.web.languages import DEFAULT, Language, available, language, negotiate
+from laurels.web.locale import DEFAULT, PageLocale, available, language, negotiate
 
 WEB = Path(laurels.web.__file__).parent
 _TEXT = r"(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)')"
@@ -63,7 +63,7 @@ def test_the_language_is_what_the_reader_prefers(asked: str | None, accepted: st
 @pytest.mark.parametrize("code", ["en", "de", "ar", "fa", "ja", "zh", "bn", "my", "es", "fi"])
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/New_York"])
 def test_an_instant_of_kept_parts_is_what_babel_writes(code: str, zone: str) -> None:
-    spoken, place = Language(code), ZoneInfo(zone)
+    spoken, place = PageLocale(code), ZoneInfo(zone)
     for at in (0, 1_772_366_400_000, 1_772_323_199_999, 1_793_500_245_678, 1_793_510_245_000):
         there = datetime.fromtimestamp(at / 1000, UTC)
         assert spoken.instant(at, place) == format_datetime(there, "medium", tzinfo=place, locale=code)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from msgspec import Struct
 
-from laurels.application.queries.names import Names
-from laurels.web.languages import language
-from laurels.web.names import LONGEST, initial_of, shown_name
+from laurels.application.queries.placeholder_names import PlaceholderNames
+from laurels.web.display_names import LONGEST, initial_of, shown_name
+from laurels.web.locale import language
 
 ENGLISH, GERMAN = language("en"), language("de")
 
@@ -28,14 +28,14 @@ class TestShownName:
         assert (len(cut), cut[-2:]) == (LONGEST, "x…")
 
     def test_one_that_was_made_is_in_the_language_of_the_page(self) -> None:
-        made = Person(Names().of("ada"), has_name=False)
+        made = Person(PlaceholderNames().of("ada"), has_name=False)
         assert shown_name(made, ENGLISH) == made.display_name
         german, code = shown_name(made, GERMAN).rsplit(" ", 1)
         assert code == made.display_name.rsplit(" ", 1)[1]
         assert german not in ("", "Learner")
 
     def test_the_word_of_an_operator_stays_as_it_is(self) -> None:
-        made = Person(Names("Étudiant de Lyon").of("ada"), has_name=False)
+        made = Person(PlaceholderNames("Étudiant de Lyon").of("ada"), has_name=False)
         assert shown_name(made, GERMAN) == made.display_name
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import laurels.web
 from laurels.web.pictures.theme import stylesheet
-from laurels.web.report.document import REVIEW, compiled
+from laurels.web.report.pdf import REVIEW, compiled
 from tests.http.conftest import StartServer
 from tests.waiting import wait_until
 

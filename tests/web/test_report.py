@@ -9,8 +9,8 @@ from typing import Any
 from laurels.application.queries.translations import translated
 from laurels.bootstrap import open_service
 from laurels.testing.builders import small_rulebook
-from laurels.web.languages import language
-from laurels.web.report.document import REPORT, compiled, document_of
+from laurels.web.locale import language
+from laurels.web.report.pdf import REPORT, compiled, document_of
 
 COINS: dict[str, Any] = {
     "name": "Coins",

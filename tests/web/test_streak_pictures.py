@@ -12,7 +12,7 @@ from laurels.bootstrap import open_service
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
 from laurels.web.drawing import Pen, length_of, unit_of
-from laurels.web.languages import language
+from laurels.web.locale import language
 
 TODAY = date(2026, 3, 14)
 

@@ -9,7 +9,7 @@ import pytest
 
 from laurels.application.ports.store import Store
 from laurels.application.service import Service
-from laurels.application.webhooks.webhooks import Dispatcher, Webhooks
+from laurels.application.webhooks.webhook_service import Dispatcher, Webhooks
 from laurels.bootstrap import open_service, open_store
 from laurels.http.webhook_sender import WebhookSender
 from laurels.testing.builders import small_rulebook

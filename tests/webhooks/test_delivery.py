@@ -15,7 +15,7 @@ from laurels.application.webhooks.delivery_attempts import AWAY_AFTER
 from laurels.application.webhooks.endpoint_worker import WIDTH
 from laurels.application.webhooks.lease import LEASE
 from laurels.application.webhooks.outbox import PAGE
-from laurels.application.webhooks.webhooks import Dispatcher, Webhooks
+from laurels.application.webhooks.webhook_service import Dispatcher, Webhooks
 from laurels.domain.webhooks import (
     ATTEMPTS,
     BADGE_AWARDED,

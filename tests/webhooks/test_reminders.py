@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from laurels.application.service import Service
-from laurels.application.webhooks.webhooks import Dispatcher, Webhooks
+from laurels.application.webhooks.webhook_service import Dispatcher, Webhooks
 from laurels.bootstrap import open_service, open_store
 from laurels.domain.webhooks import BADGE_AWARDED, BOARD_CLOSED, STREAK_EXTENDED, STREAK_LOST, STREAK_REPAIRED
 from laurels.testing.builders import small_rulebook

@@ -13,14 +13,15 @@ from functools import partial
 from typing import Any
 
 from laurels.application.background import BackgroundTask
-from laurels.application.live.live import Live
+from laurels.application.incidents import IncidentLog
+from laurels.application.live.live_streams import LiveStreams
 from laurels.application.maintenance.corrections import Corrections
-from laurels.application.maintenance.following import INTERVAL as RULEBOOK_INTERVAL
-from laurels.application.maintenance.following import RememberedRulebook, RulebookFollower
 from laurels.application.maintenance.jobs import JobRunner
 from laurels.application.maintenance.merging import Merging
 from laurels.application.maintenance.publishing import InForce
 from laurels.application.maintenance.repairs import Repairs
+from laurels.application.maintenance.rulebook_watcher import INTERVAL as RULEBOOK_INTERVAL
+from laurels.application.maintenance.rulebook_watcher import RulebookCopy, RulebookWatcher
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.draining import PAUSE, Drainer
 from laurels.application.outage.spooling_recorder import SpoolingRecorder
@@ -29,25 +30,24 @@ from laurels.application.ports.spool import SetAside, Spool
 from laurels.application.ports.store import Store
 from laurels.application.privacy.deletion import Deletion
 from laurels.application.privacy.personal_data import personal_data
-from laurels.application.problems import ProblemLog
 from laurels.application.queries.boards.badge_holders import BadgeHolders
 from laurels.application.queries.boards.leaderboards import Leaderboards
 from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.learners.history import EventState, event_state
-from laurels.application.queries.learners.learners import Learners
+from laurels.application.queries.learners.learner_queries import LearnerQueries
 from laurels.application.queries.learners.progress_reader import ProgressReader, recent_progress
-from laurels.application.queries.names import Names
-from laurels.application.queries.rarity import Rarity
+from laurels.application.queries.placeholder_names import PlaceholderNames
+from laurels.application.queries.rarity import RarityReader
 from laurels.application.queries.views import UserView
-from laurels.application.recording.board_keeper import BoardKeeper
-from laurels.application.recording.commands import Queued, Recorded
+from laurels.application.recording.commands import QueuedEvent, RecordedEntry
 from laurels.application.recording.progress_cache import ProgressCache
-from laurels.application.recording.projector import Projector
+from laurels.application.recording.projecting.board_pruner import BoardPruner
+from laurels.application.recording.projecting.projector import Projector
 from laurels.application.recording.recorder import BATCH, Recorder
 from laurels.application.recording.spendings import Spendings
 from laurels.application.webhooks.delivery_attempts import Sender
-from laurels.application.webhooks.webhooks import Dispatcher, Webhooks, enqueue_set_aside, enqueue_user_deleted
+from laurels.application.webhooks.webhook_service import Dispatcher, Webhooks, enqueue_set_aside, enqueue_user_deleted
 from laurels.domain.events import LearningEvent
 from laurels.domain.periods import MS_PER_DAY
 from laurels.domain.rules.rulebook import Rulebook
@@ -75,8 +75,8 @@ class Service:
     in objects of about 150 bytes. `projection_interval` and `rulebook_interval`, between two checks for a new rulebook,
     are in seconds; `batch` is the maximum number of events in one commit. With a `fallback` the store may go away:
     `accept_event` and `accept_many` then queue events, and reads show the last known state. `names` makes names for
-    people who gave none; `rarity_minimum`: see `Rarity`. The service starts with the rulebook `began_with` and switches
-    to each one published later; `publishes` and `remembered`: see `RulebookFollower`.
+    people who gave none; `rarity_minimum`: see `RarityReader`. The service starts with the rulebook `began_with` and switches
+    to each one published later; `publishes` and `remembered`: see `RulebookWatcher`.
     """
 
     def __init__(
@@ -92,9 +92,9 @@ class Service:
         rulebook_interval: float = RULEBOOK_INTERVAL,
         batch: int = BATCH,
         fallback: Fallback | None = None,
-        names: Names | None = None,
+        names: PlaceholderNames | None = None,
         publishes: bool = False,
-        remembered: RememberedRulebook | None = None,
+        remembered: RulebookCopy | None = None,
     ) -> None:
         self.store = store
         # A view of its own, which is replaced when a new rulebook is published.
@@ -102,12 +102,12 @@ class Service:
         self.clock = clock
         self._max_backdate_days = max_backdate_days
         cache = ProgressCache(store, rulebook, limit=cache_weight)
-        self.problems = ProblemLog(clock)
+        self.problems = IncidentLog(clock)
         note_outage = partial(self.problems.note, "outage", "")
         on_outage = note_outage if fallback is None else fallback.availability.mark_down
         self.recorder = Recorder(store, rulebook, clock, cache, batch=batch, on_outage=on_outage)
         self.recorder.stats.on_failed.subscribe(self.problems.note_error)
-        self.keeper = BoardKeeper(store, rulebook, clock)
+        self.keeper = BoardPruner(store, rulebook, clock)
         self.projector = Projector(
             store,
             rulebook,
@@ -139,8 +139,8 @@ class Service:
         self.corrections = Corrections(store, rulebook, clock, self.recorder)
         self.merging = Merging(store, self.recorder)
         self.repairs = Repairs(self.recorder)
-        self.rarity = Rarity(store, rulebook, minimum=rarity_minimum)
-        self.learners = Learners(
+        self.rarity = RarityReader(store, rulebook, minimum=rarity_minimum)
+        self.learners = LearnerQueries(
             store,
             rulebook,
             clock,
@@ -149,13 +149,13 @@ class Service:
             last_known=last_known,
             names=names,
         )
-        self.badge_holders = BadgeHolders(store, rulebook, names or Names())
+        self.badge_holders = BadgeHolders(store, rulebook, names or PlaceholderNames())
         self.spendings = Spendings(rulebook, self.recorder, self.learners.progress)
         self.cursors = Cursors(store.secrets)
         self.leaderboards = Leaderboards(
             store, rulebook, clock, last_known=last_known, names=names, cursors=self.cursors
         )
-        self.live = Live(
+        self.live = LiveStreams(
             store,
             rulebook,
             clock,
@@ -165,7 +165,7 @@ class Service:
         )
         self.deletion = Deletion(store, clock, spool=fallback.spool if fallback else None, forget=self._forget)
         self.deletion.on_deleted.append(self._tell_deleted)
-        self.rules = RulebookFollower(
+        self.rules = RulebookWatcher(
             store,
             rulebook,
             clock,
@@ -229,7 +229,7 @@ class Service:
         event_id: str | None = None,
         timestamp: datetime | None = None,
         once_key: str | None = None,
-    ) -> Recorded:
+    ) -> RecordedEntry:
         """Record one event; see `LearningEvent` for the arguments. When this returns, the event is on disk.
 
         Raises InvalidEvent, EventConflict or StoreError.
@@ -244,7 +244,7 @@ class Service:
         )
         return await self.record_event(event)
 
-    async def record_event(self, event: LearningEvent, *, earliest: int | None = None) -> Recorded:
+    async def record_event(self, event: LearningEvent, *, earliest: int | None = None) -> RecordedEntry:
         """Record one event. Raises InvalidEvent, EventConflict or StoreError."""
         [result] = await self.record_many([event], earliest=earliest)
         if isinstance(result, LaurelsError):
@@ -253,7 +253,7 @@ class Service:
 
     async def record_many(
         self, events: Sequence[LearningEvent], *, earliest: int | None = None, is_imported: bool = False
-    ) -> list[Recorded | LaurelsError]:
+    ) -> list[RecordedEntry | LaurelsError]:
         """Record events in order; one result each, an error if an event could not be recorded.
 
         `earliest` overrides, in milliseconds, how far back a timestamp may lie. `is_imported`: see `EventRecorded`.
@@ -261,7 +261,7 @@ class Service:
         earliest = self.earliest if earliest is None else earliest
         return await self.recorder.record_many(events, earliest=earliest, is_imported=is_imported)
 
-    async def accept_event(self, event: LearningEvent, *, earliest: int | None = None) -> Recorded | Queued:
+    async def accept_event(self, event: LearningEvent, *, earliest: int | None = None) -> RecordedEntry | QueuedEvent:
         """Record one event, or queue it while the store is away and there is a fallback.
 
         `earliest`: see `accept_many`. When this returns, the event is on disk. Raises InvalidEvent, EventConflict or
@@ -274,7 +274,7 @@ class Service:
 
     async def accept_many(
         self, events: Sequence[LearningEvent], *, earliest: int | None = None
-    ) -> Sequence[Recorded | Queued | LaurelsError]:
+    ) -> Sequence[RecordedEntry | QueuedEvent | LaurelsError]:
         """Record events in order, or queue those that cannot be recorded now; one result each.
 
         `earliest` (milliseconds) narrows how far back a timestamp of this caller may lie; it never widens the

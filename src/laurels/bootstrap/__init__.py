@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from laurels.application.maintenance.following import INTERVAL as RULEBOOK_INTERVAL
 from laurels.application.maintenance.publishing import InForce, rulebook_to_begin_with
+from laurels.application.maintenance.rulebook_watcher import INTERVAL as RULEBOOK_INTERVAL
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.guarded_store import GuardedStore
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.queries.names import Names
+from laurels.application.queries.placeholder_names import PlaceholderNames
 from laurels.application.recording.recorder import BATCH
 from laurels.application.service import Fallback, Service
 from laurels.bootstrap.drivers import needs_pymongo
@@ -26,8 +26,8 @@ from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import SettingsError, StoreError, StoreUnavailable
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings, database_of, read_settings
-from laurels.storage.remembered.owner import claim
-from laurels.storage.remembered.rulebook import RulebookFile
+from laurels.storage.local_copies.owner import claim
+from laurels.storage.local_copies.rulebook import RulebookFile
 
 if TYPE_CHECKING:
     from laurels.http.server.lifespan import Lifespan
@@ -91,7 +91,7 @@ async def open_service(
             rulebook_interval=rulebook_interval,
             batch=batch,
             fallback=fallback,
-            names=Names(settings.unnamed),
+            names=PlaceholderNames(settings.unnamed),
             rarity_minimum=settings.rarity_minimum,
             publishes=publish,
             remembered=remembered,

@@ -17,7 +17,7 @@ from laurels.application.access.rate_limiter import RateLimiter
 from laurels.application.maintenance.publishing import Publications
 from laurels.application.ports.limits import Bucket
 from laurels.application.service import Service
-from laurels.application.webhooks.webhooks import Webhooks
+from laurels.application.webhooks.webhook_service import Webhooks
 from laurels.bootstrap import open_service
 from laurels.errors import StoreError
 from laurels.http.app import Running, SlashIds, build_app
@@ -27,26 +27,26 @@ from laurels.http.auth.tokens import TokenRules, Tokens
 from laurels.http.observability.logs import configure_logs
 from laurels.http.observability.metrics import Metrics, serve_metrics
 from laurels.http.observability.observing import RequestObserver, Traces
-from laurels.http.page_host import PageHost
+from laurels.http.page_backend import PageHost
 from laurels.http.server.addresses import among
 from laurels.http.server.body_limits import BodyLimits
 from laurels.http.server.capacity import Capacity
-from laurels.http.server.connections import BoundedProtocol, ConnectionLimits, check_server
 from laurels.http.server.cors import Cors, origins_allowed
+from laurels.http.server.error_responses import ErrorResponses
 from laurels.http.server.fast_path import FastPath
 from laurels.http.server.headers import SecurityHeaders
 from laurels.http.server.lifespan import Lifespan
 from laurels.http.server.methods import Methods
 from laurels.http.server.process import raise_file_limit, tune_collector
-from laurels.http.server.refusals import Refusals
 from laurels.http.server.routing import RouteTable
-from laurels.http.server.stopping import stop_with_supervisor, told_of_stopping
+from laurels.http.server.stopping import stop_on_signal, stop_with_supervisor
+from laurels.http.sockets.connections import BoundedProtocol, ConnectionLimits, check_server
 from laurels.http.webhook_sender import WebhookSender
 from laurels.http.wire.streams import StreamLimits, Streams
 from laurels.rulebooks.loader import parse_rulebook
 from laurels.settings import Settings
-from laurels.storage.remembered.keys import KeyFile
-from laurels.web.report.document import Reports
+from laurels.storage.local_copies.keys import KeyFile
+from laurels.web.report.pdf import Reports
 from laurels.web.routes import page_routes
 
 Layer = Callable[[ASGIApp], ASGIApp]
@@ -132,7 +132,7 @@ async def _serving(
         app = Methods(app)
         app = guard(app) if guard else _guard(app, identity, limiter, service, settings)
         app = capacity = Capacity(app, requests=settings.max_requests, seconds=settings.request_seconds)
-        app = Refusals(app)
+        app = ErrorResponses(app)
         if origins := settings.listed("cors_origins"):
             app = Cors(app, origins_allowed(origins))
         app = SecurityHeaders(app)
@@ -151,7 +151,7 @@ async def _serving(
             framework.state["is_stopping"] = True
             service.live.end()
 
-        stack.enter_context(told_of_stopping(stop))
+        stack.enter_context(stop_on_signal(stop))
         stop_with_supervisor()
         yield app
 

@@ -14,7 +14,7 @@ from laurels.application.maintenance.corrections import Corrected, Corrections
 from laurels.bootstrap import open_service
 from laurels.cli.options import StoreOption, store_settings
 from laurels.cli.terminal import CommandFailed, say
-from laurels.domain.ledger import BadgeRevoked, EventRetracted, awards_of
+from laurels.domain.ledger.entries import BadgeRevoked, EventRetracted, awards_of
 from laurels.domain.periods import to_ms
 from laurels.plurals import counted
 

@@ -74,7 +74,7 @@ def serve(
         "host": host,
         "port": port,
         "loop": "uvloop",
-        "http": "laurels.http.server.connections:BoundedProtocol",
+        "http": "laurels.http.sockets.connections:BoundedProtocol",
         "ws": "none",
         "access_log": False,
         # The application configures logging, uvicorn's included.

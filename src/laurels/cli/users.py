@@ -24,9 +24,9 @@ from laurels.application.service import Service
 from laurels.bootstrap import open_service, system_clock
 from laurels.cli.options import StoreOption, store_settings, whole_number
 from laurels.cli.terminal import CommandFailed, complain, say, show_table
+from laurels.domain.boards.ranking import Visibility
 from laurels.domain.periods import MS_PER_DAY, iso
 from laurels.domain.progress import Progress
-from laurels.domain.ranking import Visibility
 from laurels.plurals import counted
 from laurels.settings import Settings
 

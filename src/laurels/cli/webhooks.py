@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from laurels.application.webhooks.webhooks import Webhooks
+from laurels.application.webhooks.webhook_service import Webhooks
 from laurels.bootstrap import open_store, system_clock
 from laurels.cli.options import StoreOption, store_settings
 from laurels.cli.terminal import CommandFailed, complain, say, show_table

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from laurels.client.errors import ServiceUnreachable, WrongField, error_by_code
 from laurels.domain.events import LearningEvent
-from laurels.domain.ledger import Boosted, Unpaid
+from laurels.domain.ledger.entries import Boosted, Unpaid
 from laurels.errors import InvalidEvent, LaurelsError
 from laurels.results import Dashboard, EarnedBadge, HistoryEntry, Leaderboard, Queued, Recorded, Repaired, Spending
 

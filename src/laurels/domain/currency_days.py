@@ -6,8 +6,8 @@ written, are then written anew as lines that nobody sees. Currencies without boa
 
 from __future__ import annotations
 
-from laurels.domain.amounts import Amounts
-from laurels.domain.ledger import Repointed
+from laurels.domain.ledger.amounts import Amounts
+from laurels.domain.ledger.entries import Repointed
 from laurels.domain.progress import BoardDay, Progress, Purse
 from laurels.domain.rules.rulebook import Rulebook
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from laurels.domain.amounts import NONE, Amounts
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import hold, observe_event
-from laurels.domain.ledger import Award, Boosted, Outcome, Unpaid
+from laurels.domain.ledger.amounts import NONE, Amounts
+from laurels.domain.ledger.entries import Award, Boosted, Outcome, Unpaid
 from laurels.domain.periods import day_of
 from laurels.domain.progress import Progress
 from laurels.domain.rules.badges.awards import is_held
 from laurels.domain.rules.badges.criteria import Metadata
 from laurels.domain.rules.badges.requirements import RepeatRequirement, Requirement
 from laurels.domain.rules.boosts import boost_on
-from laurels.domain.rules.caps import pay
 from laurels.domain.rules.currencies import BadgePay
+from laurels.domain.rules.earning_limits import pay
 from laurels.domain.rules.rulebook import Rulebook
 
 

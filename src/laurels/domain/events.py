@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 from laurels.domain.periods import iso, to_ms
 from laurels.errors import InvalidEvent, InvalidInput
 from laurels.json_values import check_json
-from laurels.shapes import Fault, kind_of, nearest, plain, read_again, shape_faults, unknown_fields
+from laurels.validation import FieldFault, decode_loosely, kind_of, nearest, plain, shape_faults, unknown_fields
 
 MAX_ID_LENGTH = 100
 MAX_LANGUAGE_LENGTH = 50
@@ -107,7 +107,7 @@ def check_event(event: LearningEvent, event_types: Collection[str], *, now: int,
     raise InvalidEvent(*first, *others)
 
 
-def event_faults(document: object, event_types: Collection[str], *, now: int, earliest: int) -> list[Fault]:
+def event_faults(document: object, event_types: Collection[str], *, now: int, earliest: int) -> list[FieldFault]:
     """Every wrong field of an event in its wire form; empty if there is none. See `check_event`."""
     if not isinstance(document, dict):
         return [("body", f"Must be an object with userId and eventType, not {kind_of(document)}.")]
@@ -146,7 +146,7 @@ def decode_event(data: bytes | msgspec.Raw, event_types: Collection[str], *, now
     try:
         return _decode(data)
     except msgspec.ValidationError as error:
-        document = _without_null(read_again(data, error, InvalidEvent))
+        document = _without_null(decode_loosely(data, error, InvalidEvent))
     try:
         return msgspec.convert(document, LearningEvent)
     except msgspec.ValidationError as error:
@@ -247,7 +247,7 @@ def _check_instant(timestamp: datetime | None, now: int, earliest: int) -> int:
 
 def _check_metadata(metadata: dict[str, Any]) -> None:
     """Raise InvalidEvent naming every wrong field of metadata."""
-    faults: list[Fault] = []
+    faults: list[FieldFault] = []
     language = metadata.get("language")
     if language is not None and not (
         isinstance(language, str) and len(language) <= MAX_LANGUAGE_LENGTH and language.isprintable()

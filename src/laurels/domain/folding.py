@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from laurels.domain.amounts import NONE, Amounts
 from laurels.domain.currency_days import count_into_day, keep_day_of, keep_days_until
-from laurels.domain.ledger import (
+from laurels.domain.ledger.amounts import NONE, Amounts
+from laurels.domain.ledger.entries import (
     Award,
     BadgeRevoked,
     BadgesGiven,
@@ -28,13 +28,13 @@ from laurels.domain.ledger import (
     awards_of,
     repairs_of,
 )
+from laurels.domain.ledger.repairs import Repair
 from laurels.domain.periods import day_of
 from laurels.domain.progress import BoardDay, DayTotals, Progress, TypeTotals
-from laurels.domain.repairs import Repair
 from laurels.domain.revised import NO_REVISIONS, Revisions
 from laurels.domain.rules.badges.awards import is_only_award
 from laurels.domain.rules.badges.criteria import Moment
-from laurels.domain.rules.caps import remember_payment
+from laurels.domain.rules.earning_limits import remember_payment
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.runs import run_through
 
@@ -238,9 +238,9 @@ def hold(progress: Progress, award: Award, rulebook: Rulebook, *, is_dated: bool
         return reached
     measures = rulebook.badge_measures_for(badge)
     if measures and is_only_award(progress, award.badge_id):
-        gauges = progress.gauges
+        measure_values = progress.measure_values
         for measure in measures:
-            held = gauges[measure.index] = gauges.get(measure.index, 0) + 1
+            held = measure_values[measure.index] = measure_values.get(measure.index, 0) + 1
             reached += measure.badges_at.get(held, ())
     reached += rulebook.dependents.get(badge.id, ())
     return reached

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from laurels.domain.periods import week_of
 from laurels.errors import InvalidProfile
-from laurels.shapes import Fault, kind_of, unknown_fields
+from laurels.validation import FieldFault, kind_of, unknown_fields
 
 FIELD = "goals"
 HIGHEST_TARGET = 1_000_000
@@ -65,7 +65,7 @@ class GoalMet(Struct, array_like=True, frozen=True, gc=False):
     target: int
 
 
-def goal_faults(value: object) -> list[Fault]:
+def goal_faults(value: object) -> list[FieldFault]:
     """Everything that is wrong with targets as clients write them, by wire name: `{"eventsPerDay": 5}`; null ends a
     goal."""
     if not isinstance(value, dict):

@@ -12,14 +12,14 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from laurels.domain.boards.ranking import Visibility
 from laurels.domain.events import check_id, is_blank
 from laurels.domain.goals import check_goals
-from laurels.domain.pauses import pauses_of
+from laurels.domain.ledger.pauses import pauses_of
 from laurels.domain.periods import MS_PER_DAY, is_zone, to_ms
-from laurels.domain.ranking import Visibility
 from laurels.errors import InvalidProfile
 from laurels.json_values import check_json
-from laurels.shapes import Fault, faults_of, kind_of, unknown_name
+from laurels.validation import FieldFault, faults_of, kind_of, unknown_name
 
 FIELDS = (
     "displayName",
@@ -47,9 +47,9 @@ def check_profile(user_id: str, changes: Mapping[str, Any]) -> None:
         raise InvalidProfile.of(faults)
 
 
-def profile_faults(changes: Mapping[str, Any]) -> list[Fault]:
+def profile_faults(changes: Mapping[str, Any]) -> list[FieldFault]:
     """All faults in the fields of a change, by wire name."""
-    faults: list[Fault] = []
+    faults: list[FieldFault] = []
     if changes.get("visibility") == Visibility.ALIAS and "alias" not in changes:
         faults.append(("alias", "Name the alias to appear under in the same request."))
     for name, value in changes.items():

@@ -12,9 +12,10 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from laurels.domain.amounts import Amounts, amounts_of
+from laurels.domain.boards.ranking import Visibility
 from laurels.domain.goals import GoalChange, changed
-from laurels.domain.ledger import (
+from laurels.domain.ledger.amounts import Amounts, amounts_of
+from laurels.domain.ledger.entries import (
     Award,
     EntryBody,
     EventRecorded,
@@ -23,13 +24,12 @@ from laurels.domain.ledger import (
     ProfileChanged,
     UserMigrated,
 )
-from laurels.domain.pauses import Pause, pauses_of
+from laurels.domain.ledger.pauses import Pause, pauses_of
+from laurels.domain.ledger.repairs import Repair
 from laurels.domain.periods import MS_PER_DAY, day_of, utc_offset
-from laurels.domain.ranking import Visibility
-from laurels.domain.repairs import Repair
 from laurels.domain.runs import streak_around
 
-SHAPE = 8
+SNAPSHOT_FORMAT = 8
 """Increased when the meaning of the fields of `Progress` changes: a snapshot of another shape is ignored."""
 
 ZONE_REST = 7 * MS_PER_DAY
@@ -102,7 +102,7 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     that hold after the latest day or week that counts, `runs_until`; empty while they are not known. `zones` is the
     history of time zones: (from, name), the first from the beginning of time. `migrated` holds, by origin, the sum of
     the adjustments that came with it. `language_days` is like `board_days`, but for each language with boards of its
-    own, and without badges. `gauges` and `parts` belong to the measures of the rulebook whose `measures_version` is
+    own, and without badges. `measure_values` and `parts` belong to the measures of the rulebook whose `measures_version` is
     `version`. So do `paid` (by type and day) and `paid_at` (the latest instants of paid events, ascending) of the types
     that it limits. `once` are the digests of all once keys that were paid for, ascending, 8 bytes each.
     """
@@ -133,7 +133,7 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     is_suspended: bool = False
     zones: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     migrated: dict[str, int] = field(default_factory=dict[str, int])
-    gauges: dict[int, int] = field(default_factory=dict[int, int])
+    measure_values: dict[int, int] = field(default_factory=dict[int, int])
     parts: dict[int, dict[int, Part]] = field(default_factory=dict[int, dict[int, Part]])
     # Literals for the empty values: snapshots then leave them out.
     paid: dict[str, dict[int, DayPay]] = {}

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from laurels.domain.amounts import Amounts
-from laurels.domain.ledger import (
+from laurels.domain.ledger.amounts import Amounts
+from laurels.domain.ledger.entries import (
     Award,
     BadgeRevoked,
     Entry,
@@ -20,7 +20,7 @@ from laurels.domain.ledger import (
     awards_of,
     repairs_of,
 )
-from laurels.domain.repairs import Repair, RepairId
+from laurels.domain.ledger.repairs import Repair, RepairId
 
 
 def is_revision(entry: Entry) -> bool:

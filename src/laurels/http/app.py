@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from laurels.application.maintenance.publishing import Publications
 from laurels.application.service import Service
-from laurels.application.webhooks.webhooks import Webhooks
+from laurels.application.webhooks.webhook_service import Webhooks
 from laurels.errors import LaurelsError
 from laurels.http.auth.access import OPEN, allow
 from laurels.http.routes import (
@@ -38,9 +38,9 @@ from laurels.http.wire.batch_room import BatchRoom
 from laurels.http.wire.concurrency_limits import ConcurrencyLimit
 from laurels.http.wire.envelopes import Form
 from laurels.http.wire.openapi.description import DescriptionPlugin, description
-from laurels.http.wire.openapi.names import operation_id
+from laurels.http.wire.openapi.operation_names import operation_id
 from laurels.http.wire.problems import not_found, on_fault, on_http_exception, on_laurels_error
-from laurels.http.wire.requests import takes_request
+from laurels.http.wire.requests import check_request
 from laurels.http.wire.streams import Streams
 
 ROUTES = (
@@ -99,7 +99,7 @@ def build_app(
         state.update(batches=BatchRoom(running.limits.batch_bytes))
         state.update(reports=running.reports, envelope=running.envelope, running=running)
 
-    def what_runs() -> Running:
+    def running_or_refuse() -> Running:
         if running is None:
             raise RuntimeError("This application was built to be described; it has no service.")
         return running
@@ -108,9 +108,9 @@ def build_app(
         [*routes, Router("/", route_handlers=pages, opt={"access": OPEN})],
         state=state,
         dependencies={
-            "service": Provide(lambda: what_runs().service, sync_to_thread=False),
-            "webhooks": Provide(lambda: what_runs().webhooks, sync_to_thread=False),
-            "publications": Provide(lambda: what_runs().publications, sync_to_thread=False),
+            "service": Provide(lambda: running_or_refuse().service, sync_to_thread=False),
+            "webhooks": Provide(lambda: running_or_refuse().webhooks, sync_to_thread=False),
+            "publications": Provide(lambda: running_or_refuse().publications, sync_to_thread=False),
         },
         signature_types=[Service, Webhooks, Publications],
         exception_handlers={
@@ -132,7 +132,7 @@ def build_app(
             use_handler_docstrings=True,
             operation_id_creator=operation_id,
         ),
-        guards=[allow, takes_request],
+        guards=[allow, check_request],
         logging_config=None,
         # Bodies are limited where they are read, each route by its own setting.
         request_max_body_size=None,

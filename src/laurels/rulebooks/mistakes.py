@@ -15,7 +15,7 @@ import msgspec
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData
 from laurels.errors import RulebookError
-from laurels.rulebooks.shape import Mistake, shape_mistakes
+from laurels.rulebooks.toml_validation import TomlMistake, shape_mistakes
 
 MOST = 50
 # Replacements for wrong parts that cannot be left out.
@@ -26,7 +26,7 @@ _STAND_INS: dict[str, Any] = {
 }
 
 
-def mistakes(raw: dict[str, Any]) -> list[Mistake]:
+def mistakes(raw: dict[str, Any]) -> list[TomlMistake]:
     """The mistakes in the document of a rulebook, at most `MOST`; empty if there are none.
 
     First all mistakes of shape, then of consistency, one for each badge, boost, currency and table. Parts with a wrong
@@ -43,8 +43,8 @@ def mistakes(raw: dict[str, Any]) -> list[Mistake]:
     return [*found, *_of_sense(rest)][:MOST]
 
 
-def _of_sense(rest: _Rest) -> list[Mistake]:
-    found: list[Mistake] = []
+def _of_sense(rest: _Rest) -> list[TomlMistake]:
+    found: list[TomlMistake] = []
     while len(found) < MOST:
         try:
             Rulebook(msgspec.convert(rest.document, RulebookData))
@@ -54,7 +54,7 @@ def _of_sense(rest: _Rest) -> list[Mistake]:
         except RulebookError as error:
             # With fewer badges than in the file, this mistake may be due only to the missing ones.
             if not (rest.is_partial and rest.counts_badges(error.key)):
-                found.append(Mistake(rest.original(error.key), error.detail))
+                found.append(TomlMistake(rest.original(error.key), error.detail))
             if rest.set_aside(part_of(error.key)):
                 continue
         break

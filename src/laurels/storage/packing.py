@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from laurels.domain.amounts import NONE, Amounts
-from laurels.domain.ledger import Award
+from laurels.domain.ledger.amounts import NONE, Amounts
+from laurels.domain.ledger.entries import Award
 from laurels.domain.progress import Progress
 
 # The first byte. Snapshots of other layouts are as good as none; JSON begins with a brace.

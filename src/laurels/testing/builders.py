@@ -16,12 +16,12 @@ from laurels.application.ports.jobs import Job
 from laurels.application.ports.rulebook import PublishedRulebook
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
+from laurels.domain.boards.ranking import Standing
 from laurels.domain.events import LearningEvent
 from laurels.domain.keys import ApiKey
-from laurels.domain.ledger import Award, Entry, EventRecorded, Outcome, ProfileChanged, UserMigrated
+from laurels.domain.ledger.entries import Award, Entry, EventRecorded, Outcome, ProfileChanged, UserMigrated
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress, Purse
-from laurels.domain.ranking import Standing
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData
 

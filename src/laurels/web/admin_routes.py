@@ -10,12 +10,12 @@ from litestar.di import NamedDependency
 
 from laurels.application.maintenance.publishing import Publications
 from laurels.application.service import Service
-from laurels.application.webhooks.webhooks import Webhooks
+from laurels.application.webhooks.webhook_service import Webhooks
 from laurels.errors import LaurelsError, StoreError
+from laurels.web.page_access import host_of, refused_form
 from laurels.web.pages.admin import correct, overview_page, sign_in_page
 from laurels.web.pages.admin_figures import figures, news
 from laurels.web.pages.admin_rulebook import rulebook_page, submit
-from laurels.web.viewing import host_of, refused_form
 
 
 @get("/admin", include_in_schema=False)

@@ -22,10 +22,10 @@ from laurels.domain.rules.badges.criteria import (
     Sum,
 )
 from laurels.domain.rules.streak_rules import Unit
-from laurels.web.languages import Language
+from laurels.web.locale import PageLocale
 
 
-def words_of(criterion: Criterion, language: Language, unit: Unit = "day") -> list[str]:
+def words_of(criterion: Criterion, language: PageLocale, unit: Unit = "day") -> list[str]:
     """One sentence for each part that must be met; alternatives share a sentence. `unit` is the unit of streaks."""
     if isinstance(criterion, AllOf):
         return [line for part in criterion.of for line in words_of(part, language, unit)]
@@ -35,7 +35,7 @@ def words_of(criterion: Criterion, language: Language, unit: Unit = "day") -> li
     return [_leaf(criterion, language, unit)]
 
 
-def _leaf(leaf: Leaf, language: Language, unit: Unit) -> str:
+def _leaf(leaf: Leaf, language: PageLocale, unit: Unit) -> str:
     _, plural, target = language.text, language.plural, leaf.target
     match leaf:
         case Points():
@@ -68,7 +68,7 @@ def _leaf(leaf: Leaf, language: Language, unit: Unit) -> str:
     return text
 
 
-def _event(event: str | list[str] | None, language: Language) -> str:
+def _event(event: str | list[str] | None, language: PageLocale) -> str:
     if event is None:
         return language.text("any event")
     names = [event] if isinstance(event, str) else event

@@ -20,7 +20,7 @@ from laurels.application.queries.views import (
     Dashboard,
 )
 from laurels.domain.rules.streak_rules import Unit
-from laurels.web.languages import Language, language
+from laurels.web.locale import PageLocale, language
 from laurels.web.pictures import (
     Day,
     Labels,
@@ -52,7 +52,7 @@ class Pen:
     """Draws in one language. `theme` is `page` inside a page; otherwise a picture is a document of its own, on a
     panel."""
 
-    def __init__(self, spoken: Language, theme: Theme = "page", *, is_print: bool = False) -> None:
+    def __init__(self, spoken: PageLocale, theme: Theme = "page", *, is_print: bool = False) -> None:
         self.language = spoken
         self.options = PictureOptions(
             theme=theme,
@@ -200,7 +200,7 @@ def unit_of(dashboard: Dashboard) -> Unit:
     return "day" if dashboard.streak is UNSET else dashboard.streak.per
 
 
-def length_of(streak: int, unit: Unit, language: Language) -> str:
+def length_of(streak: int, unit: Unit, language: PageLocale) -> str:
     """The length of a streak in words."""
     if unit == "week":
         return language.plural("{count} week", "{count} weeks", streak)

@@ -10,10 +10,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from laurels.application.service import Service
+from laurels.web.page_access import closed, host_of, is_shown_to_all, known_to, nobody, nothing, query_of
 from laurels.web.pages.embeds import PICTURES, badge_picture, framed_by, learner_picture
 from laurels.web.pages.learner import learner_page
 from laurels.web.rendering import STATIC
-from laurels.web.viewing import closed, host_of, is_shown_to_all, known_to, nobody, nothing, query_of
 
 
 @get("/embed/badge/{name:str}", include_in_schema=False, sync_to_thread=False)

@@ -16,8 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Request, Response
 
 from laurels.application.lru_cache import LruCache
-from laurels.web.languages import Language, available, negotiate
-from laurels.web.languages import language as language_named
+from laurels.web.locale import PageLocale, available, negotiate
+from laurels.web.locale import language as language_named
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -48,7 +48,7 @@ def asset(name: str) -> str:
     return f"/static/{name}?v={digest}"
 
 
-def language_of(request: Request[Any, Any, Any]) -> Language:
+def language_of(request: Request[Any, Any, Any]) -> PageLocale:
     """The language that a request asks for."""
     return negotiate(request.query_params.get("lang"), request.headers.get("accept-language", ""))
 
@@ -72,7 +72,7 @@ def kept_of(request: Request[Any, Any, Any]) -> LruCache[str]:
     return options_of(request)["kept"]
 
 
-def render(template: str, *, language: Language, path: str, **values: Any) -> str:
+def render(template: str, *, language: PageLocale, path: str, **values: Any) -> str:
     """The text of a page. In the template the language is `L`, its words are `_` and `_n`."""
     found = environment().get_template(template)
     return found.render(L=language, _=language.text, _n=language.plural, path=path, **values)
@@ -94,5 +94,5 @@ def page_of(html: str, *, status: int = 200, headers: dict[str, str] | None = No
 
 def page(request: Request[Any, Any, Any], template: str, *, status: int = 200, **values: Any) -> Response[str]:
     """The page of `template` in the language that the request asks for."""
-    language: Language = values.pop("language", None) or language_of(request)
+    language: PageLocale = values.pop("language", None) or language_of(request)
     return page_of(render(template, language=language, path=request.url.path, **values), status=status)

@@ -17,7 +17,8 @@ from laurels.application.service import Service
 from laurels.errors import LaurelsError, StoreError
 from laurels.web.admin_routes import ADMIN
 from laurels.web.embed_routes import EMBEDS
-from laurels.web.host import Host
+from laurels.web.page_access import closed, host_of, may_see, nobody, not_done, nothing, query_of, refused_form
+from laurels.web.page_backend import PageBackend
 from laurels.web.page_feed import PageFeed
 from laurels.web.pages.badges import badge_page, badges_page
 from laurels.web.pages.board import board_page, timeframe_of
@@ -25,7 +26,6 @@ from laurels.web.pages.learner import learner_page
 from laurels.web.pages.own import act, own_of
 from laurels.web.rendering import GIVEN, STATIC, kept_pages
 from laurels.web.static_files import static_route
-from laurels.web.viewing import closed, host_of, may_see, nobody, not_done, nothing, query_of, refused_form
 
 Short = tuple[int, list[tuple[bytes, bytes]], bytes]
 """Status, headers and body of an answer that is given past the framework."""
@@ -144,7 +144,7 @@ async def badge(
     return await badge_page(request, service, badge_id) or nothing(request)
 
 
-def page_routes(host: Host, *, frame_ancestors: Sequence[str] = ()) -> Router:
+def page_routes(host: PageBackend, *, frame_ancestors: Sequence[str] = ()) -> Router:
     """The routes that a server adds to show the pages. `frame_ancestors`: origins whose pages may embed /embed in a
     frame."""
     shared = {"host": host, "frame_ancestors": tuple(frame_ancestors), "kept": kept_pages()}

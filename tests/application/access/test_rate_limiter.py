@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from laurels.application.access.rate_limiter import Left, RateLimiter
+from laurels.application.access.rate_limiter import RateLimiter, RateLimitStatus
 from laurels.application.ports.limits import Bucket
 from laurels.storage.sqlite.store import SQLiteStore
 from laurels.testing.builders import NOON
@@ -19,9 +19,9 @@ def limiter_of(store: SQLiteStore, clock: SettableClock | None = None) -> RateLi
     return RateLimiter(store.limits, clock or SettableClock(NOON))
 
 
-async def take_until_refused(*limiters: RateLimiter, bucket: Bucket) -> list[Left]:
+async def take_until_refused(*limiters: RateLimiter, bucket: Bucket) -> list[RateLimitStatus]:
     """What each request was granted, asked by turns, and the refusal at the end."""
-    answers: list[Left] = []
+    answers: list[RateLimitStatus] = []
     while len(answers) <= 2 * bucket.size:
         answers.append(await limiters[len(answers) % len(limiters)].take("ada", bucket))
         if answers[-1].retry_after:
@@ -65,11 +65,11 @@ class TestOne:
 class TestSeveral:
     async def test_all_or_none_are_taken(self, store: SQLiteStore) -> None:
         limiter, bucket = limiter_of(store), Bucket(10, SLOW)
-        assert await limiter.take_all("ada", bucket, 7) == Left(10, 3, 7 * DAY, 0)
+        assert await limiter.take_all("ada", bucket, 7) == RateLimitStatus(10, 3, 7 * DAY, 0)
         refused = await limiter.take_all("ada", bucket, 4)
-        assert refused == Left(10, 3, 7 * DAY, DAY)
+        assert refused == RateLimitStatus(10, 3, 7 * DAY, DAY)
         # What was refused has taken nothing.
-        assert await limiter.take_all("ada", bucket, 3) == Left(10, 0, 10 * DAY, 0)
+        assert await limiter.take_all("ada", bucket, 3) == RateLimitStatus(10, 0, 10 * DAY, 0)
         assert limiter.refused == 1
 
     async def test_tokens_come_in_with_time_up_to_the_size(self, store: SQLiteStore) -> None:
@@ -95,7 +95,7 @@ class TestAway:
         limiters, bucket = [limiter_of(store), limiter_of(store)], Bucket(10, SLOW)
         await store.close()
         for limiter in limiters:
-            assert await limiter.take_all("ada", bucket, 10) == Left(10, 0, 10 * DAY, 0)
+            assert await limiter.take_all("ada", bucket, 10) == RateLimitStatus(10, 0, 10 * DAY, 0)
             assert (await limiter.take_all("ada", bucket, 1)).retry_after
             assert (await limiter.take("ada", bucket)).retry_after
             assert (await limiter.take("bob", bucket)).retry_after == 0

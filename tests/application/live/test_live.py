@@ -20,7 +20,7 @@ from laurels.application.live.feeds import (
     UserChannel,
     UserFeed,
 )
-from laurels.application.live.messages import Message, Place
+from laurels.application.live.messages import Message, StreamPosition
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.errors import InvalidQuery
@@ -157,7 +157,7 @@ def user_feed(laurels: Service, users: UserChannel, backlog: Backlog) -> UserFee
     """All messages of ada."""
     return UserFeed(
         "ada",
-        Place(0),
+        StreamPosition(0),
         users,
         backlog=backlog,
         learners=laurels.learners,

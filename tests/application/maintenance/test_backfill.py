@@ -17,7 +17,7 @@ from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.domain.engine import advance
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.ledger.entries import Entry, EventRecorded
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
 from laurels.domain.revised import Revisions

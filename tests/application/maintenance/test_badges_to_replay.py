@@ -16,7 +16,7 @@ from laurels.application.maintenance.publishing import publish
 from laurels.bootstrap import open_store
 from laurels.domain.engine import advance
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry, EventRecorded, ProfileChanged, UserMigrated
+from laurels.domain.ledger.entries import Entry, EventRecorded, ProfileChanged, UserMigrated
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
 from laurels.domain.revised import Revisions

@@ -10,12 +10,12 @@ from laurels import Boosted, LearningEvent
 from laurels.application.maintenance.publishing import Publications
 from laurels.application.queries.learners.history import HistoryEvent, history
 from laurels.application.service import Service
-from laurels.domain.ledger import EventRecorded
+from laurels.domain.ledger.entries import EventRecorded
 from laurels.domain.periods import Timeframe
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.rulebooks.loader import parse_rulebook
 from laurels.testing.builders import small_rulebook
-from laurels.web.languages import language
+from laurels.web.locale import language
 from laurels.web.pages.learner import ledger_line
 from tests.application.maintenance.soundness import assert_sound
 

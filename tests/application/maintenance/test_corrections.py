@@ -16,7 +16,7 @@ from laurels.application.maintenance.rebuild import rebuild
 from laurels.application.maintenance.verification import verify
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
-from laurels.domain.ledger import EventRetracted
+from laurels.domain.ledger.entries import EventRetracted
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData

@@ -12,7 +12,7 @@ from laurels.application.live.messages import messages_of as streamed
 from laurels.application.queries.learners.history import history
 from laurels.application.service import Service
 from laurels.application.webhooks.messages import messages_of
-from laurels.domain.ledger import EventRecorded
+from laurels.domain.ledger.entries import EventRecorded
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.webhooks import GOAL_MET, Endpoint
 from laurels.errors import InvalidProfile

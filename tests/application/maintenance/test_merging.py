@@ -19,7 +19,7 @@ from laurels.application.privacy.retention import inactive_users
 from laurels.application.queries.learners.history import history
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
-from laurels.domain.ledger import Entry
+from laurels.domain.ledger.entries import Entry
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData

@@ -14,7 +14,7 @@ from laurels.application.maintenance.publishing import Publications
 from laurels.application.queries.views import PauseView, RepairableView
 from laurels.application.service import Service
 from laurels.application.webhooks.messages import messages_of
-from laurels.domain.ledger import StreakRepaired
+from laurels.domain.ledger.entries import StreakRepaired
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.webhooks import TYPES, Endpoint
 from laurels.errors import InvalidInput, InvalidProfile

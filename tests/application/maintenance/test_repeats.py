@@ -12,11 +12,11 @@ from laurels import LearningEvent
 from laurels.application.live import messages as live
 from laurels.application.maintenance.publishing import Publications
 from laurels.application.queries.learners.history import history
-from laurels.application.queries.rarity import Rarity
-from laurels.application.queries.views import Held
+from laurels.application.queries.rarity import RarityReader
+from laurels.application.queries.views import Rarity
 from laurels.application.service import Service
 from laurels.application.webhooks.messages import messages_of
-from laurels.domain.ledger import BadgeRevoked, BadgesGiven
+from laurels.domain.ledger.entries import BadgeRevoked, BadgesGiven
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.webhooks import BADGE_AWARDED, BADGE_REVOKED, TYPES
 from laurels.errors import InvalidInput, UnknownBadge
@@ -225,4 +225,4 @@ async def test_lists_of_badges_show_it_once_with_its_count(two: tuple[Service, S
     board = await one.leaderboards.page()
     assert [line.badges for line in board.leaderboard] == [["busy"], []]
     # A user who earned it twice is one holder.
-    assert (await Rarity(one.store, one.rulebook, minimum=1).shares()).of("busy") == Held(1, 0.5)
+    assert (await RarityReader(one.store, one.rulebook, minimum=1).shares()).of("busy") == Rarity(1, 0.5)

@@ -14,7 +14,7 @@ from laurels.application.maintenance.publishing import Publications
 from laurels.application.queries.learners.history import history
 from laurels.application.service import Service
 from laurels.application.webhooks.messages import messages_of
-from laurels.domain.ledger import Repointed
+from laurels.domain.ledger.entries import Repointed
 from laurels.domain.periods import Timeframe
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.webhooks import TYPES

@@ -15,7 +15,7 @@ from laurels.application.queries.learners.history import history
 from laurels.application.recording.spendings import Spending
 from laurels.application.service import Service
 from laurels.application.webhooks.messages import messages_of
-from laurels.domain.ledger import CurrencySpent, Entry
+from laurels.domain.ledger.entries import CurrencySpent, Entry
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.webhooks import TYPES
 from laurels.rulebooks.loader import parse_rulebook

@@ -17,10 +17,10 @@ from laurels.application.maintenance.publishing import InForce
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.guarded_store import GuardedStore
 from laurels.application.ports.store import Store
-from laurels.application.recording.commands import Queued, Recorded
+from laurels.application.recording.commands import QueuedEvent, RecordedEntry
 from laurels.application.service import Fallback, Service
 from laurels.bootstrap import open_store
-from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.ledger.entries import Entry, EventRecorded
 from laurels.domain.webhooks import BADGE_AWARDED, TYPES, Endpoint
 from laurels.storage.spool import FileSpool
 from laurels.testing.builders import small_rulebook
@@ -78,16 +78,16 @@ class Setting:
         self.store = store
         self.spool = spool
 
-    async def accept(self, user: str, event_id: str | None = None, **metadata: Any) -> Recorded | Queued:
+    async def accept(self, user: str, event_id: str | None = None, **metadata: Any) -> RecordedEntry | QueuedEvent:
         event = LearningEvent(user_id=user, event_type="run", event_id=event_id, metadata=metadata)
         return await self.service.accept_event(event)
 
-    async def queue(self, user: str, event_id: str | None = None, **metadata: Any) -> Queued:
+    async def queue(self, user: str, event_id: str | None = None, **metadata: Any) -> QueuedEvent:
         """Accept an event at a moment when the store is taken for away."""
         assert self.service.fallback is not None
         self.service.fallback.availability.mark_down("a test says so")
         queued = await self.accept(user, event_id, **metadata)
-        assert isinstance(queued, Queued)
+        assert isinstance(queued, QueuedEvent)
         return queued
 
     async def drained(self) -> None:
@@ -148,7 +148,7 @@ async def test_an_event_whose_commit_gave_no_answer_is_recorded_once(
 ) -> None:
     setting.store.faults.append(getattr(setting.store, fault))
     queued = await setting.accept("ada", event_id)
-    assert isinstance(queued, Queued)
+    assert isinstance(queued, QueuedEvent)
     await setting.drained()
     assert await setting.ledger("ada") == [queued.event.event_id]
     stats = await setting.spool.stats()
@@ -160,8 +160,8 @@ async def test_what_arrived_before_the_outage_goes_before_what_arrived_in_it(set
     first = asyncio.create_task(setting.accept("ada", "1"))
     await asyncio.sleep(0.05)
     more = [asyncio.create_task(setting.accept("ada", str(number))) for number in range(2, 6)]
-    assert {type(each) for each in [await first, *await asyncio.gather(*more)]} == {Queued}
-    assert isinstance(await setting.accept("ada", "6"), Queued)
+    assert {type(each) for each in [await first, *await asyncio.gather(*more)]} == {QueuedEvent}
+    assert isinstance(await setting.accept("ada", "6"), QueuedEvent)
     await setting.drained()
     assert await setting.ledger("ada") == ["1", "2", "3", "4", "5", "6"]
 
@@ -171,15 +171,15 @@ async def test_who_has_events_waiting_gets_in_line_and_others_do_not(setting: Se
     # Another process has the turn and does not come round to draining.
     assert other.take_turn()
     setting.store.faults.append(setting.store.fails)
-    assert isinstance(await setting.accept("ada", "1"), Queued)
+    assert isinstance(await setting.accept("ada", "1"), QueuedEvent)
     assert setting.service.fallback is not None
     await setting.service.fallback.availability.wait()
-    assert isinstance(await setting.accept("ada", "2"), Queued)
-    assert isinstance(await setting.accept("bob", "1"), Recorded)
+    assert isinstance(await setting.accept("ada", "2"), QueuedEvent)
+    assert isinstance(await setting.accept("bob", "1"), RecordedEntry)
     [queued, recorded] = await setting.service.accept_many(
         [LearningEvent(user_id=user, event_type="run", event_id="3") for user in ("ada", "bob")]
     )
-    assert (type(queued), type(recorded)) == (Queued, Recorded)
+    assert (type(queued), type(recorded)) == (QueuedEvent, RecordedEntry)
     other.end_turn()
     await setting.drained()
     await other.close()
@@ -190,7 +190,7 @@ async def test_an_event_that_the_store_never_takes_is_set_aside_and_holds_up_nob
     events = [LearningEvent(user_id="ada", event_type="run", event_id=str(number)) for number in range(10)]
     events.insert(4, LearningEvent(user_id="ada", event_type="run", event_id="bad", metadata={"poison": True}))
     events.append(LearningEvent(user_id="bob", event_type="run", event_id="0"))
-    assert {type(each) for each in await setting.service.accept_many(events)} == {Queued}
+    assert {type(each) for each in await setting.service.accept_many(events)} == {QueuedEvent}
     await setting.drained()
     assert await setting.ledger("ada") == [str(number) for number in range(10)]
     assert await setting.ledger("bob") == ["0"]
@@ -208,7 +208,7 @@ async def test_a_store_that_takes_nothing_though_it_is_there_sets_nothing_aside(
 
 
 async def test_a_conflict_found_while_draining_is_set_aside_with_its_reason(setting: Setting) -> None:
-    assert isinstance(await setting.accept("ada", "1"), Recorded)
+    assert isinstance(await setting.accept("ada", "1"), RecordedEntry)
     await setting.queue("ada", "1", other=1)
     await setting.drained()
     [aside] = await setting.spool.set_aside()
@@ -270,7 +270,7 @@ async def test_one_batch_may_hold_an_id_twice(setting: Setting) -> None:
     setting.service.fallback.availability.mark_down("a test says so")
     batch = [LearningEvent(user_id="ada", event_type="run", event_id="1", metadata={"n": n}) for n in (1, 1, 2)]
     same, again, other = await setting.service.accept_many(batch)
-    assert isinstance(same, Queued)
+    assert isinstance(same, QueuedEvent)
     assert again == same
     assert isinstance(other, EventConflict)
     assert (await setting.spool.stats()).queued == 1
@@ -330,7 +330,7 @@ class TestHowFarBackACallerMayGo:
                 await service.accept_event(old),
             ]
             assert isinstance(first, InvalidEvent)
-            kind = Queued if is_away else Recorded
+            kind = QueuedEvent if is_away else RecordedEntry
             assert isinstance(second, kind)
             assert isinstance(third, kind)
         other.end_turn()

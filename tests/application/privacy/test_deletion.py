@@ -16,7 +16,7 @@ from laurels import LearningEvent
 from laurels.application.maintenance.rebuild import rebuild
 from laurels.application.maintenance.verification import verify
 from laurels.application.privacy.deletion import Deletion
-from laurels.application.recording.commands import Recorded
+from laurels.application.recording.commands import RecordedEntry
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.domain.tombstones import digest_of
@@ -97,7 +97,7 @@ async def test_of_a_batch_only_their_events_are_refused(here: Service, elsewhere
     await elsewhere.delete_user("ada")
     events = [LearningEvent(user_id=user_id, event_type="run") for user_id in ("bob", "ada", "new", "ada")]
     results = await here.record_many(events)
-    assert [type(result) for result in results] == [Recorded, UserDeleted, Recorded, UserDeleted]
+    assert [type(result) for result in results] == [RecordedEntry, UserDeleted, RecordedEntry, UserDeleted]
 
 
 async def test_deleting_again_answers_the_same(here: Service, elsewhere: Service, clock: SettableClock) -> None:

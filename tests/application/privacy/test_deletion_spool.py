@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from laurels.application.ports.spool import SetAside, Spooled
-from laurels.application.recording.commands import Queued
+from laurels.application.recording.commands import QueuedEvent
 from laurels.domain.events import LearningEvent
 from laurels.errors import LaurelsError, StoreUnavailable, UserDeleted
 from laurels.storage.spool import FileSpool
@@ -99,7 +99,7 @@ async def test_nothing_last_known_is_shown_of_them_while_the_store_is_away(setti
 
     # It stays away: nobody finds it back meanwhile.
     setattr(setting.store, "check", gone)  # noqa: B010  what it lacks is the real one's
-    assert isinstance(await setting.queue("bob", "now"), Queued)
+    assert isinstance(await setting.queue("bob", "now"), QueuedEvent)
     service = setting.service
     with pytest.raises(StoreUnavailable):
         await service.learners.dashboard("ada")

@@ -18,8 +18,8 @@ from laurels.application.maintenance.rebuild import rebuild
 from laurels.application.maintenance.verification import verify
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
+from laurels.domain.boards.ranking import ranks_of
 from laurels.domain.periods import board_name
-from laurels.domain.ranking import ranks_of
 from laurels.errors import UnknownUser, UserDeleted
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock

@@ -19,7 +19,7 @@ from laurels.application.maintenance.verification import verify
 from laurels.application.queries.learners.history import history
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
-from laurels.domain.ledger import EventRecorded, ProfileChanged
+from laurels.domain.ledger.entries import EventRecorded, ProfileChanged
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import LaurelsError
 from laurels.rulebooks.loader import parse_rulebook

@@ -6,29 +6,29 @@ import re
 
 import pytest
 
-from laurels.application.queries.names import UNNAMED, Names
+from laurels.application.queries.placeholder_names import UNNAMED, PlaceholderNames
 
 
 @pytest.mark.parametrize("user_id", ["ada", "ada@example.org", "", "é😀", "\ud800", "x" * 10_000])
 def test_every_id_has_a_name_of_the_word_and_four_signs(user_id: str) -> None:
-    assert re.fullmatch(rf"{UNNAMED} [2-9A-HJ-NP-Z]{{4}}", Names().of(user_id))
+    assert re.fullmatch(rf"{UNNAMED} [2-9A-HJ-NP-Z]{{4}}", PlaceholderNames().of(user_id))
 
 
 def test_the_name_is_the_same_everywhere_and_for_ever() -> None:
     # Learners know themselves by it: it must not change with a version.
-    assert Names().of("ada") == Names().of("ada") == "Learner DGVC"
+    assert PlaceholderNames().of("ada") == PlaceholderNames().of("ada") == "Learner DGVC"
 
 
 def test_an_operator_may_choose_the_word() -> None:
-    assert Names("Étudiant").of("ada") == Names().of("ada").replace("Learner", "Étudiant")
+    assert PlaceholderNames("Étudiant").of("ada") == PlaceholderNames().of("ada").replace("Learner", "Étudiant")
 
 
 def test_ids_that_look_alike_have_names_that_do_not() -> None:
-    names = {Names().of(f"ada{number}") for number in range(100)}
+    names = {PlaceholderNames().of(f"ada{number}") for number in range(100)}
     assert len(names) > 90
 
 
 def test_nothing_in_it_can_be_taken_for_something_else() -> None:
-    signs = {sign for number in range(500) for sign in Names().of(f"ada{number}").split()[1]}
+    signs = {sign for number in range(500) for sign in PlaceholderNames().of(f"ada{number}").split()[1]}
     assert len(signs) == 32
     assert not signs & set("01IO")

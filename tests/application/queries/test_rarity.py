@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from laurels.application.maintenance.verification import verify
-from laurels.application.queries.learners.learners import Learners
+from laurels.application.queries.learners.learner_queries import LearnerQueries
 from laurels.application.queries.learners.progress_reader import ProgressReader, recent_progress
-from laurels.application.queries.rarity import NOTHING_KNOWN, Rarity, Shares
-from laurels.application.queries.views import Held
+from laurels.application.queries.rarity import NOTHING_KNOWN, RarityReader, Shares
+from laurels.application.queries.views import Rarity
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.testing.builders import small_rulebook
@@ -22,9 +22,9 @@ def url_in(folder: Path) -> str:
     return f"sqlite:///{folder / 'laurels.db'}"
 
 
-async def shares_now(service: Service, minimum: int = 1) -> dict[str, Held | None]:
+async def shares_now(service: Service, minimum: int = 1) -> dict[str, Rarity | None]:
     await service.projector.flush()
-    shares = await Rarity(service.store, service.rulebook, minimum=minimum).shares()
+    shares = await RarityReader(service.store, service.rulebook, minimum=minimum).shares()
     return {badge.id: shares.of(badge.id) for badge in service.rulebook.badges}
 
 
@@ -38,14 +38,14 @@ async def test_counted_are_those_who_did_something_and_are_not_suspended(tmp_pat
         await laurels.change_profile("eve", {"displayName": "Eve"})
         # On no board, and counted: nobody is told from a share.
         await laurels.change_profile("bob", {"visibility": "hidden"})
-        assert (await shares_now(laurels))["third"] == Held(3, 0.75)
+        assert (await shares_now(laurels))["third"] == Rarity(3, 0.75)
         await laurels.suspend_user("cleo")
-        assert (await shares_now(laurels))["third"] == Held(2, 0.6667)
+        assert (await shares_now(laurels))["third"] == Rarity(2, 0.6667)
         await laurels.deletion.delete("ada")
         shares = await shares_now(laurels)
-        assert (shares["third"], shares["century"]) == (Held(1, 0.5), Held(0, 0.0))
+        assert (shares["third"], shares["century"]) == (Rarity(1, 0.5), Rarity(0, 0.0))
         assert await shares_now(laurels, minimum=3) == dict.fromkeys(shares)
-        assert (await shares_now(laurels, minimum=2))["third"] == Held(1, 0.5)
+        assert (await shares_now(laurels, minimum=2))["third"] == Rarity(1, 0.5)
 
 
 async def test_a_badge_of_a_time_is_rare_among_those_who_were_active_then(tmp_path: Path) -> None:
@@ -64,10 +64,10 @@ async def test_a_badge_of_a_time_is_rare_among_those_who_were_active_then(tmp_pa
         # Before and after is not in between; where a badge was granted, it could be had.
         await run_on(laurels, "dan", "2025-12-01")
         await laurels.corrections.grant("dan", "old", reason="he was there")
-        assert await shares_now(laurels) == {"autumn": Held(3, 1.0), "old": Held(2, 1.0)}
+        assert await shares_now(laurels) == {"autumn": Rarity(3, 1.0), "old": Rarity(2, 1.0)}
         await laurels.suspend_user("eve")
         # Too few could have earned it, while there are enough learners.
-        assert await shares_now(laurels, minimum=2) == {"autumn": Held(3, 1.0), "old": None}
+        assert await shares_now(laurels, minimum=2) == {"autumn": Rarity(3, 1.0), "old": None}
         assert (await verify(laurels.store, rules)).is_clean
 
 
@@ -77,12 +77,12 @@ async def test_a_badge_of_a_time_is_missed_by_those_who_were_active_and_did_not_
         for user, day, times in (("ada", "2025-09-01", 2), ("bob", "2025-10-01", 1), ("cleo", "2025-08-31", 2)):
             for _ in range(times):
                 await run_on(laurels, user, day)
-        assert await shares_now(laurels) == {"autumn": Held(1, 0.5)}
+        assert await shares_now(laurels) == {"autumn": Rarity(1, 0.5)}
         await run_on(laurels, "cleo", "2025-11-01", event_id="late")
-        assert await shares_now(laurels) == {"autumn": Held(1, 0.3333)}
+        assert await shares_now(laurels) == {"autumn": Rarity(1, 0.3333)}
         # An event that is taken back was none.
         await laurels.corrections.retract("cleo", "late", reason="a mistake")
-        assert await shares_now(laurels) == {"autumn": Held(1, 0.5)}
+        assert await shares_now(laurels) == {"autumn": Rarity(1, 0.5)}
 
 
 async def test_learners_who_test_are_on_no_board_and_in_no_share(tmp_path: Path) -> None:
@@ -104,31 +104,31 @@ async def test_what_was_counted_is_shown_for_a_while_and_is_one_object_until_it_
     async with open_service(url_in(tmp_path), rulebook=small_rulebook(), projection_interval=3_600) as laurels:
         await record_and_project(laurels, "ada")
         slow, quick = (
-            Rarity(laurels.store, laurels.rulebook, minimum=1),
-            Rarity(laurels.store, laurels.rulebook, minimum=1, interval=0.0),
+            RarityReader(laurels.store, laurels.rulebook, minimum=1),
+            RarityReader(laurels.store, laurels.rulebook, minimum=1, interval=0.0),
         )
         first = await quick.shares()
-        assert (await slow.shares()).of("third") == first.of("third") == Held(1, 1.0)
+        assert (await slow.shares()).of("third") == first.of("third") == Rarity(1, 1.0)
         assert await counted_again(quick) is first
         await record_and_project(laurels, "bob", times=1)
-        assert (await counted_again(quick)).of("third") == Held(1, 0.5)
-        assert (await slow.shares()).of("third") == Held(1, 1.0)
+        assert (await counted_again(quick)).of("third") == Rarity(1, 0.5)
+        assert (await slow.shares()).of("third") == Rarity(1, 1.0)
 
 
 async def test_a_store_that_cannot_be_asked_leaves_what_was_known_before(tmp_path: Path) -> None:
     async with open_service(url_in(tmp_path), rulebook=small_rulebook(), projection_interval=3_600) as laurels:
         await record_and_project(laurels, "ada")
-        known, nothing = (Rarity(laurels.store, laurels.rulebook, minimum=1, interval=0.0) for _ in range(2))
+        known, nothing = (RarityReader(laurels.store, laurels.rulebook, minimum=1, interval=0.0) for _ in range(2))
         await known.shares()
         await laurels.store.close()
-        assert (await counted_again(known)).of("third") == Held(1, 1.0)
+        assert (await counted_again(known)).of("third") == Rarity(1, 1.0)
         assert await nothing.shares() == NOTHING_KNOWN
 
 
 async def test_a_dashboard_that_is_kept_says_how_rare_a_badge_is_now(tmp_path: Path) -> None:
     async with open_service(url_in(tmp_path), rulebook=small_rulebook(), projection_interval=3_600) as laurels:
-        rarity = Rarity(laurels.store, laurels.rulebook, minimum=1, interval=0.0)
-        learners = Learners(
+        rarity = RarityReader(laurels.store, laurels.rulebook, minimum=1, interval=0.0)
+        learners = LearnerQueries(
             laurels.store,
             laurels.rulebook,
             laurels.clock,
@@ -136,11 +136,11 @@ async def test_a_dashboard_that_is_kept_says_how_rare_a_badge_is_now(tmp_path: P
             rarity=rarity,
         )
         await record_and_project(laurels, "ada")
-        assert [badge.held for badge in (await learners.dashboard("ada")).badges] == [Held(1, 1.0), Held(1, 1.0)]
+        assert [badge.held for badge in (await learners.dashboard("ada")).badges] == [Rarity(1, 1.0), Rarity(1, 1.0)]
         await record_and_project(laurels, "bob", times=1)
         await counted_again(rarity)
-        assert [badge.held for badge in (await learners.dashboard("ada")).badges] == [Held(2, 1.0), Held(1, 0.5)]
-        assert {state.badge_id: state.held for state in await learners.badges("bob")}["third"] == Held(1, 0.5)
+        assert [badge.held for badge in (await learners.dashboard("ada")).badges] == [Rarity(2, 1.0), Rarity(1, 0.5)]
+        assert {state.badge_id: state.held for state in await learners.badges("bob")}["third"] == Rarity(1, 0.5)
 
 
 def dated_badge(badge_id: str, first: str | None, last: str | None, *, target: int = 1) -> dict[str, Any]:
@@ -160,7 +160,7 @@ async def record_and_project(laurels: Service, user: str, *, times: int = 3) -> 
     await laurels.projector.flush()
 
 
-async def counted_again(rarity: Rarity) -> Shares:
+async def counted_again(rarity: RarityReader) -> Shares:
     """What is known when a count is over that began after this was called."""
     if rarity.counting is not None:
         await asyncio.wait({rarity.counting})

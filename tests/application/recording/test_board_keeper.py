@@ -10,11 +10,11 @@ import pytest
 
 from laurels.application.maintenance.rebuild import rebuild, set_board_horizon
 from laurels.application.maintenance.verification import verify
-from laurels.application.recording.board_keeper import BoardKeeper
+from laurels.application.recording.projecting.board_pruner import BoardPruner
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.domain.periods import Timeframe, week_of
-from laurels.domain.rules.kept_boards import Horizon, KeptBoards
+from laurels.domain.rules.board_retention import BoardRetention, RetentionCutoff
 from laurels.errors import InvalidQuery
 from laurels.testing.builders import small_rulebook
 from laurels.testing.clocks import SettableClock
@@ -32,8 +32,8 @@ async def laurels(store_url: str, clock: SettableClock) -> AsyncIterator[Service
 class TestHorizon:
     def test_so_many_closed_days_and_weeks_stay(self) -> None:
         today = date(2026, 3, 14).toordinal()
-        horizon = KeptBoards(days=1, weeks=1).horizon(today)
-        assert horizon == Horizon(today - 1, week_of(today) - 7)
+        horizon = BoardRetention(days=1, weeks=1).horizon(today)
+        assert horizon == RetentionCutoff(today - 1, week_of(today) - 7)
         assert horizon.keeps(Timeframe.DAILY, today - 1)
         assert not horizon.keeps(Timeframe.DAILY, today - 2)
         assert [horizon.keeps_board(board) for board in ("2026-W10", "2026-W09", "2026-W10@py", "2026-W09@py")] == [
@@ -45,11 +45,13 @@ class TestHorizon:
         assert all(horizon.keeps_board(board) for board in ("all", "2020-01", "2020-01@c%2B%2B", "no board"))
 
     def test_forever_drops_nothing(self) -> None:
-        assert KeptBoards(days="forever", weeks="forever").horizon(date(2026, 3, 14).toordinal()) == Horizon()
+        assert (
+            BoardRetention(days="forever", weeks="forever").horizon(date(2026, 3, 14).toordinal()) == RetentionCutoff()
+        )
 
     def test_the_default_keeps_a_quarter_of_days_and_two_years_of_weeks(self) -> None:
         today = date(2026, 3, 14).toordinal()
-        assert small_rulebook().data.boards.keep.horizon(today) == Horizon(today - 90, week_of(today) - 728)
+        assert small_rulebook().data.boards.keep.horizon(today) == RetentionCutoff(today - 90, week_of(today) - 728)
 
 
 async def test_a_late_event_counts_on_no_board_that_is_gone_and_on_all_others(laurels: Service) -> None:
@@ -85,7 +87,7 @@ async def test_what_is_over_for_long_enough_is_dropped_once_everybody_knows(
             await laurels.record(user_id, "run", timestamp=clock.moment - timedelta(days=back))
     await laurels.projector.flush()
     clock.set(datetime(2026, 3, 30, 12, tzinfo=UTC))
-    keeper = BoardKeeper(laurels.store, RULES, clock, everywhere_after=0)
+    keeper = BoardPruner(laurels.store, RULES, clock, everywhere_after=0)
     left = 1
     for _ in range(1_000):
         left = await laurels.store.boards.count("2026-W10")
@@ -105,7 +107,7 @@ async def test_what_is_about_to_be_dropped_is_not_seen_any_more(laurels: Service
     await laurels.projector.flush()
     assert (await laurels.leaderboards.page(period="2026-03-09")).leaderboard[0].previous_rank == 1
     day = date(2026, 3, 9).toordinal()
-    await laurels.store.boards.set_horizon(Horizon(day, 0))
+    await laurels.store.boards.set_horizon(RetentionCutoff(day, 0))
     assert (await laurels.leaderboards.page(period="2026-03-09")).leaderboard[0].previous_rank is None
     assert (await laurels.leaderboards.among(["ada"], period="2026-03-09")).leaderboard[0].previous_rank is None
     assert (await laurels.leaderboards.page(period="2026-03-10")).leaderboard[0].previous_rank == 1

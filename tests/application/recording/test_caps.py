@@ -14,7 +14,7 @@ import pytest
 from laurels import EventConflict, InvalidEvent, LearningEvent
 from laurels.application.maintenance.rebuild import rebuild
 from laurels.application.maintenance.verification import verify
-from laurels.application.recording.commands import Recorded
+from laurels.application.recording.commands import RecordedEntry
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.testing.builders import small_rulebook
@@ -134,6 +134,6 @@ async def test_a_key_goes_through_the_spool(store_url: str, clock: SettableClock
         replays = await setting.service.record_many(
             [LearningEvent(user_id="ada", event_type="run", event_id=each, once_key="task") for each in ("a", "b")]
         )
-        assert all(isinstance(each, Recorded) and each.is_replay for each in replays)
-        unpaid = [each.body.outcome.unpaid for each in replays if isinstance(each, Recorded)]
+        assert all(isinstance(each, RecordedEntry) and each.is_replay for each in replays)
+        unpaid = [each.body.outcome.unpaid for each in replays if isinstance(each, RecordedEntry)]
         assert unpaid == [None, "once"]

@@ -14,10 +14,10 @@ from laurels import StoreUnavailable
 from laurels.application.maintenance.publishing import InForce
 from laurels.application.maintenance.verification import verify
 from laurels.application.ports.store import Store
-from laurels.application.recording.commands import Recorded
+from laurels.application.recording.commands import RecordedEntry
 from laurels.application.service import Service
 from laurels.bootstrap import open_service, open_store
-from laurels.domain.ledger import Entry
+from laurels.domain.ledger.entries import Entry
 from laurels.storage.sqlite import SQLiteStore
 from laurels.testing.builders import learning_event, small_rulebook
 from laurels.testing.clocks import SettableClock
@@ -187,7 +187,7 @@ class TestFaults:
         results = await laurels.record_many([learning_event(f"user {n % 5}", event_id=f"e{n}") for n in range(20)])
         assert [type(result) for result in results] == [StoreUnavailable] * 20
         results = await laurels.record_many([learning_event(f"user {n % 5}", event_id=f"e{n}") for n in range(25)])
-        told = [isinstance(result, Recorded) and result.is_replay for result in results]
+        told = [isinstance(result, RecordedEntry) and result.is_replay for result in results]
         assert told == [True] * 20 + [False] * 5
         await laurels.close()
         assert (await verify(faulty.real, laurels.rulebook)).events == 25

@@ -12,10 +12,10 @@ import pytest
 from laurels import InternalFault, LearningEvent, Rulebook
 from laurels.application.maintenance.verification import verify
 from laurels.application.ports.spool import Spool
-from laurels.application.recording.commands import Queued, Recorded
+from laurels.application.recording.commands import QueuedEvent, RecordedEntry
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
-from laurels.domain.ledger import Entry
+from laurels.domain.ledger.entries import Entry
 from laurels.testing.builders import learning_event, small_rulebook
 from laurels.testing.clocks import SettableClock
 
@@ -71,8 +71,8 @@ class TestOneEventThatBreaksTheEngine:
         events = [learning_event(f"user {n % 3}", event_id=f"e{n}") for n in range(30)]
         events[10:10] = [bad("user 1"), bad("user 2", "worse")]
         results = await laurels.record_many(events)
-        assert kinds(results) == [Recorded] * 10 + [InternalFault] * 2 + [Recorded] * 20
-        assert not any(isinstance(result, Recorded) and result.is_replay for result in results)
+        assert kinds(results) == [RecordedEntry] * 10 + [InternalFault] * 2 + [RecordedEntry] * 20
+        assert not any(isinstance(result, RecordedEntry) and result.is_replay for result in results)
         for user in ("user 0", "user 1", "user 2"):
             entries = await laurels.store.ledger.entries(user)
             ids = [f"e{n}" for n in range(30) if f"user {n % 3}" == user]
@@ -82,13 +82,13 @@ class TestOneEventThatBreaksTheEngine:
 
     async def test_events_without_an_id_are_recorded_once_beside_it(self, laurels: Service) -> None:
         results = await laurels.record_many([learning_event("ada"), bad("bob"), learning_event("ada")])
-        assert kinds(results) == [Recorded, InternalFault, Recorded]
+        assert kinds(results) == [RecordedEntry, InternalFault, RecordedEntry]
         assert [entry.seq for entry in await laurels.store.ledger.entries("ada")] == [1, 2]
 
     async def test_who_comes_after_it_is_served(self, laurels: Service) -> None:
         calls = [laurels.record_event(event) for event in (bad("ada"), learning_event("ada"), learning_event("bob"))]
         results = await asyncio.gather(*calls, return_exceptions=True)
-        assert kinds(results) == [InternalFault, Recorded, Recorded]
+        assert kinds(results) == [InternalFault, RecordedEntry, RecordedEntry]
         recorded = await laurels.record("ada", "run")
         assert (recorded.entry.seq, recorded.body.outcome.total_points) == (2, 20)
 
@@ -103,7 +103,7 @@ class TestOneEventThatBreaksTheEngine:
         rulebook = faulty_rulebook()
         async with open_service(store_url, rulebook=rulebook, clock=clock, spool=tmp_path / "spool") as laurels:
             results = await laurels.accept_many([learning_event("ada", event_id="1"), bad("ada")])
-            assert kinds(results) == [Recorded, InternalFault]
+            assert kinds(results) == [RecordedEntry, InternalFault]
             assert laurels.fallback is not None
             assert laurels.fallback.availability.is_available
             assert laurels.fallback.spool.is_empty
@@ -116,7 +116,7 @@ class TestOneEventThatBreaksTheEngine:
             assert laurels.fallback is not None
             laurels.fallback.availability.mark_down("a test says so")
             events = [learning_event("ada", event_id="1"), bad("ada"), learning_event("ada", event_id="2")]
-            assert kinds(await laurels.accept_many(events)) == [Queued] * 3
+            assert kinds(await laurels.accept_many(events)) == [QueuedEvent] * 3
             await drained(laurels.fallback.spool)
             _, [aside] = await laurels.fallback.spool.events_of("ada")
             assert aside.spooled.event.event_id == "bad"

@@ -12,7 +12,7 @@ import pytest
 
 from laurels import LearningEvent, load_rulebook
 from laurels.application.maintenance.verification import verify
-from laurels.application.recording.commands import Recorded
+from laurels.application.recording.commands import RecordedEntry
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.domain.progress import Progress
@@ -51,7 +51,7 @@ async def progress_after(
             for _ in range(draw.randrange(1, 6)):
                 size = draw.choice((1, 2, 7, 60))
                 results = await laurels.record_many(waiting[:size])
-                assert all(isinstance(result, Recorded) and not result.is_replay for result in results)
+                assert all(isinstance(result, RecordedEntry) and not result.is_replay for result in results)
                 del waiting[:size]
                 if draw.randrange(2):
                     await laurels.projector.flush()

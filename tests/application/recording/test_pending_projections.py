@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from laurels.application.recording.pending_projections import PendingProjections, days_touched
+from laurels.application.recording.projecting.pending_projections import PendingProjections, days_touched
 from laurels.bootstrap import open_service
-from laurels.domain.ledger import (
+from laurels.domain.ledger.entries import (
     Award,
     BadgeRevoked,
     BadgesGiven,
@@ -21,9 +21,9 @@ from laurels.domain.ledger import (
     Repointed,
     StreakRepaired,
 )
+from laurels.domain.ledger.repairs import Repair
 from laurels.domain.periods import MS_PER_DAY, Timeframe, day_of, period_name, to_datetime
 from laurels.domain.progress import BoardDay, Progress
-from laurels.domain.repairs import Repair
 from laurels.testing.builders import NOON, event_entry, migration_entry, profile_entry, small_rulebook
 from laurels.testing.clocks import SettableClock
 

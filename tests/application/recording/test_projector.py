@@ -11,13 +11,13 @@ from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
 from laurels.application.recording.progress_cache import ProgressCache
-from laurels.application.recording.projection_signals import ProjectionSignals
-from laurels.application.recording.projector import Projector
+from laurels.application.recording.projecting.projection_signals import ProjectionSignals
+from laurels.application.recording.projecting.projector import Projector
+from laurels.application.recording.projecting.standings import card_of, standings_of
 from laurels.application.recording.recorder import Recorder
-from laurels.application.recording.standings import card_of, standings_of
 from laurels.application.service import Service
 from laurels.bootstrap import open_service, open_store
-from laurels.domain.ranking import Standing
+from laurels.domain.boards.ranking import Standing
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.testing.builders import learning_event, small_rulebook
 from laurels.testing.clocks import SettableClock

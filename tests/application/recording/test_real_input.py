@@ -21,7 +21,7 @@ import msgspec
 
 from laurels import LearningEvent, Timeframe
 from laurels.application.maintenance.verification import verify
-from laurels.application.recording.commands import Recorded
+from laurels.application.recording.commands import RecordedEntry
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 
@@ -250,7 +250,7 @@ async def test_real_activity_gives_what_the_rules_say(git_activity: Path, store_
     events = msgspec.convert(raw, list[LearningEvent])
     async with open_service(store_url) as laurels:
         results = await laurels.record_many(events, earliest=0)
-        assert [result.entry.event_id for result in results if isinstance(result, Recorded)] == [
+        assert [result.entry.event_id for result in results if isinstance(result, RecordedEntry)] == [
             event["eventId"] for event in raw
         ]
         await laurels.projector.flush()

@@ -11,10 +11,10 @@ import pytest
 
 from laurels import EventConflict, InvalidEvent, InvalidProfile, LaurelsError, StoreUnavailable
 from laurels.application.maintenance.verification import verify
-from laurels.application.recording.commands import Recorded
+from laurels.application.recording.commands import RecordedEntry
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
-from laurels.domain.ledger import EventRecorded, ProfileChanged
+from laurels.domain.ledger.entries import EventRecorded, ProfileChanged
 from laurels.domain.profiles import MOST_ZONE_CHANGES
 from laurels.testing.builders import learning_event, small_rulebook
 from laurels.testing.clocks import SettableClock
@@ -90,7 +90,7 @@ class TestRetries:
     async def test_of_different_contents_that_race_for_an_id_one_is_recorded(self, laurels: Service) -> None:
         tries = [laurels.record("ada", "run", {"codeLength": n}, event_id="e1") for n in range(20)]
         results = await asyncio.gather(*tries, return_exceptions=True)
-        assert Counter(type(result) for result in results) == {Recorded: 1, EventConflict: 19}
+        assert Counter(type(result) for result in results) == {RecordedEntry: 1, EventConflict: 19}
         assert len(await ledger_of(laurels)) == 1
 
     async def test_the_same_id_of_another_user_is_another_event(self, laurels: Service) -> None:
@@ -113,7 +113,7 @@ class TestBatches:
                 learning_event("bob", event_id="a"),
             ]
         )
-        told = [result.is_replay if isinstance(result, Recorded) else type(result) for result in results]
+        told = [result.is_replay if isinstance(result, RecordedEntry) else type(result) for result in results]
         assert told == [False, False, True, EventConflict, False]
         assert len(await ledger_of(laurels)) == 2
 
@@ -126,7 +126,7 @@ class TestBatches:
         ]
         events = [line for pair in zip(wrong, [learning_event("ada")] * 4, strict=True) for line in pair]
         results = await laurels.record_many(events)
-        assert [type(result) for result in results] == [InvalidEvent, Recorded] * 4
+        assert [type(result) for result in results] == [InvalidEvent, RecordedEntry] * 4
         assert len(await ledger_of(laurels)) == 4
 
     async def test_a_batch_without_a_valid_line_and_an_empty_one_answer_at_once(self, laurels: Service) -> None:
@@ -138,7 +138,7 @@ class TestBatches:
     async def test_events_are_recorded_in_the_order_of_the_batch(self, laurels: Service) -> None:
         events = [learning_event(f"user {n % 3}", event_id=f"e{n}") for n in range(2_500)]
         results = await laurels.record_many(events)
-        assert all(isinstance(result, Recorded) for result in results)
+        assert all(isinstance(result, RecordedEntry) for result in results)
         for user in range(3):
             entries = await laurels.store.ledger.entries(f"user {user}", limit=2_500)
             assert [entry.event_id for entry in entries] == [f"e{n}" for n in range(user, 2_500, 3)]
@@ -148,9 +148,9 @@ class TestBatches:
         events = [learning_event(f"user {n % 40}", event_id=f"e{n}") for n in range(1_500)]
         first = await laurels.record_many(events)
         again = await laurels.record_many(events)
-        assert all(isinstance(result, Recorded) and result.is_replay for result in again)
-        assert [result.entry for result in again if isinstance(result, Recorded)] == [
-            result.entry for result in first if isinstance(result, Recorded)
+        assert all(isinstance(result, RecordedEntry) and result.is_replay for result in again)
+        assert [result.entry for result in again if isinstance(result, RecordedEntry)] == [
+            result.entry for result in first if isinstance(result, RecordedEntry)
         ]
         assert (await verify(laurels.store, laurels.rulebook)).events == 1_500
 
@@ -169,7 +169,7 @@ class TestManyCallers:
             ("snippet_create", {"language": "sql"}),
         ]
 
-        async def call(laurels: Service, caller: int) -> list[Recorded]:
+        async def call(laurels: Service, caller: int) -> list[RecordedEntry]:
             mine = [kinds[(caller + n) % len(kinds)] for n in range(20)]
             return [await laurels.record("ada", kind, metadata) for kind, metadata in mine]
 
@@ -189,7 +189,7 @@ class TestManyCallers:
     ) -> None:
         rulebook = small_rulebook()
 
-        async def call(laurels: Service, caller: int) -> list[Recorded]:
+        async def call(laurels: Service, caller: int) -> list[RecordedEntry]:
             return [await laurels.record("ada", "run", event_id=f"{caller} {n // 2}") for n in range(40)]
 
         async with (

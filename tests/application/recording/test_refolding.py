@@ -6,7 +6,7 @@ import msgspec
 
 from laurels.application.recording.refolding import last_revision, ledger_of, refold, revisions_of
 from laurels.application.service import Service
-from laurels.domain.ledger import Award, BadgeRevoked, Entry, EventRetracted
+from laurels.domain.ledger.entries import Award, BadgeRevoked, Entry, EventRetracted
 from laurels.testing.builders import NOON, event_entry, history, profile_entry, small_rulebook
 
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from laurels.application.recording.standings import card_of, standings_of
-from laurels.domain.ledger import Award
+from laurels.application.recording.projecting.standings import card_of, standings_of
+from laurels.domain.boards.ranking import Standing, Visibility, alias_order
+from laurels.domain.ledger.entries import Award
 from laurels.domain.periods import Timeframe, period_name
 from laurels.domain.progress import BoardDay, Progress
-from laurels.domain.ranking import Standing, Visibility, alias_order
-from laurels.domain.rules.kept_boards import Horizon
+from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.testing.builders import NOON, small_rulebook
 
 RULES = small_rulebook()
@@ -88,7 +88,7 @@ class TestSums:
 class TestKept:
     def test_boards_beyond_the_horizon_are_left_out(self) -> None:
         progress = on_days({DAY: BoardDay(5, 1, NOON), DAY - 30: BoardDay(3, 1, NOON - 9)})
-        found = standings_of(progress, RULES, horizon=Horizon(day=DAY + 1, week=DAY - 2))
+        found = standings_of(progress, RULES, horizon=RetentionCutoff(day=DAY + 1, week=DAY - 2))
         assert found.keys() == {"all", "2026-09", "2026-08", "2026-W40"}
 
     def test_languages_have_lines_of_their_own(self) -> None:
@@ -154,13 +154,13 @@ _HELD = st.dictionaries(
     min_size=1,
     max_size=12,
 )
-_HORIZONS = st.builds(Horizon, st.integers(FIRST, FIRST + 70), st.integers(FIRST, FIRST + 70))
+_HORIZONS = st.builds(RetentionCutoff, st.integers(FIRST, FIRST + 70), st.integers(FIRST, FIRST + 70))
 
 
 @settings(max_examples=33)
 @given(_HELD, _HELD, _HORIZONS)
 def test_all_days_at_once_give_the_lines_of_each_day(
-    held: dict[int, BoardDay], of_language: dict[int, BoardDay], horizon: Horizon
+    held: dict[int, BoardDay], of_language: dict[int, BoardDay], horizon: RetentionCutoff
 ) -> None:
     board_days = {**dict.fromkeys(of_language, BoardDay(7, 1, 3)), **held}
     progress = Progress(user_id="ada", version="v", board_days=board_days, language_days={"go": of_language})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from laurels.application.recording.commands import Queued, Recorded
-from laurels.application.recording.migration_commands import Differing
+from laurels.application.recording.commands import QueuedEvent, RecordedEntry
+from laurels.application.recording.migration_commands import TotalsMismatch
 from laurels.application.recording.stats import SECONDS, SIZES, Histogram, RecorderStats
-from laurels.domain.ledger import EventRecorded
+from laurels.domain.ledger.entries import EventRecorded
 from laurels.errors import EventConflict, StoreUnavailable
 from laurels.testing.builders import NOON, event_entry, learning_event
 
@@ -42,15 +42,15 @@ class TestAnswers:
         stats, entry = RecorderStats(), event_entry()
         assert isinstance(entry.body, EventRecorded)
         for result in (
-            *[Recorded(entry, is_replay=False)] * 3,
-            *[Recorded(entry, is_replay=True)] * 2,
-            Differing(entry.body),
+            *[RecordedEntry(entry, is_replay=False)] * 3,
+            *[RecordedEntry(entry, is_replay=True)] * 2,
+            TotalsMismatch(entry.body),
             EventConflict("ada", "e1"),
         ):
             stats.answered(result)
         assert (stats.recorded, stats.replayed, stats.conflicts) == (3, 3, 1)
 
-    @pytest.mark.parametrize("result", [None, StoreUnavailable("away"), Queued(learning_event(), NOON), "ada"])
+    @pytest.mark.parametrize("result", [None, StoreUnavailable("away"), QueuedEvent(learning_event(), NOON), "ada"])
     def test_whatever_is_no_event_of_the_ledger_counts_for_nothing(self, result: object) -> None:
         stats = RecorderStats()
         stats.answered(result)
@@ -71,6 +71,6 @@ class TestCommits:
         stats = RecorderStats()
         assert stats.last_minute == 0
         for _ in range(5):
-            stats.answered(Recorded(event_entry(), is_replay=False))
+            stats.answered(RecordedEntry(event_entry(), is_replay=False))
             stats.committed(1, 0.01)
         assert stats.last_minute == 5

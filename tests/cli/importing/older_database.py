@@ -15,7 +15,7 @@ from pymongo import MongoClient
 
 from laurels import Settings
 from laurels.bootstrap import open_service
-from laurels.domain.ledger import Entry
+from laurels.domain.ledger.entries import Entry
 from laurels.domain.progress import Progress
 from laurels.errors import StoreError
 

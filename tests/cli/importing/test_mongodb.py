@@ -10,7 +10,7 @@ import pytest
 
 from laurels import Settings
 from laurels.bootstrap import open_service
-from laurels.domain.ledger import EventRecorded, UserMigrated
+from laurels.domain.ledger.entries import EventRecorded, UserMigrated
 from laurels.domain.periods import to_ms
 from tests.cli.conftest import Run, Start, rows
 from tests.cli.importing import older_database as older

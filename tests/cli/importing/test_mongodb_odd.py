@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bson import Int64, ObjectId
 
-from laurels.domain.ledger import EventRecorded
+from laurels.domain.ledger.entries import EventRecorded
 from laurels.domain.periods import to_ms
 from tests.cli.conftest import Run
 from tests.cli.importing import older_database as older

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from laurels.domain.ledger.repairs import Repair
 from laurels.domain.progress import DayTotals, Progress
-from laurels.domain.repairs import Repair
 from laurels.domain.rules.streak_count import StreakCount, StreakEnd, StreakGap
 from laurels.domain.rules.streak_rules import StreakRules
 

@@ -14,7 +14,7 @@ from litestar import Litestar, get
 from laurels.domain.keys import SCOPES
 from laurels.http.app import build_app
 from laurels.http.auth.access import Access
-from laurels.http.page_host import PageHost
+from laurels.http.page_backend import PageHost
 from laurels.http.server.routing import RouteTable
 from laurels.web.routes import page_routes
 from tests.changed_rulebook import CODING

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp
 from laurels.http.server.capacity import Capacity
 from laurels.http.server.routing import Address, Route
 from laurels.http.wire.bodies import BODY_IS_READ
-from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.http_error import HttpError
 from tests.http.server.requests import ANYBODY, answering, ask, scope_of
 from tests.waiting import FAR, until
 
@@ -54,8 +54,8 @@ async def held() -> AsyncIterator[Held]:
     made.app.close()
 
 
-async def refusal(app: ASGIApp, **scope: Any) -> Refusal:
-    with pytest.raises(Refusal) as refused:
+async def refusal(app: ASGIApp, **scope: Any) -> HttpError:
+    with pytest.raises(HttpError) as refused:
         await ask(app, scope_of(**scope))
     return refused.value
 

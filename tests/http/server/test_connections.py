@@ -16,8 +16,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from laurels.errors import SettingsError
-from laurels.http.server.connections import BoundedProtocol, check_server
-from laurels.http.server.transport import READ
+from laurels.http.sockets.connections import BoundedProtocol, check_server
+from laurels.http.sockets.transport import READ
 
 HEAD = b"POST / HTTP/1.1\r\nhost: a\r\n"
 CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"

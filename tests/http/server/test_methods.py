@@ -8,7 +8,7 @@ import pytest
 
 from laurels.http.server.methods import Methods
 from laurels.http.server.routing import Address, Route
-from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.http_error import HttpError
 from tests.http.server.requests import ANYBODY, answering, ask, scope_of
 
 ONLY_POST = Address("/api/event", {"POST": Route(ANYBODY)})
@@ -53,7 +53,7 @@ async def test_options_names_the_methods() -> None:
 
 @pytest.mark.parametrize("method", ["HEAD", "GET", "DELETE", "get", "BREW"])
 async def test_what_an_address_does_not_take_is_refused_with_what_it_takes(method: str) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(HttpError) as refused:
         await ask(Methods(answering()), scope_of(method, ONLY_POST))
     assert (refused.value.status_code, refused.value.headers) == (405, {"Allow": "OPTIONS, POST"})
     assert "it takes OPTIONS, POST." in refused.value.detail

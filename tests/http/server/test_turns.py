@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 
-from laurels.http.server.turns import Turns
+from laurels.http.sockets.read_scheduler import ReadScheduler
 from tests.waiting import FAR, until
 
 
@@ -25,9 +25,9 @@ class Connection:
         return self.left > 0
 
 
-def turns_of(*, turn: float = FAR) -> Turns:
+def turns_of(*, turn: float = FAR) -> ReadScheduler:
     """Turns whose end no machine is too slow for, or that end at once."""
-    return Turns(asyncio.get_running_loop(), share=0.5, turn=turn)
+    return ReadScheduler(asyncio.get_running_loop(), share=0.5, turn=turn)
 
 
 async def test_those_who_wait_are_read_by_turns_until_nothing_is_left() -> None:

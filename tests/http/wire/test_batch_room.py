@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from laurels.http.auth.access import Caller
 from laurels.http.wire.batch_room import IN_ALL, OF_KEY, OF_USERS, PART_BYTES, BatchRoom, parts_of
 from laurels.http.wire.batches import Line
-from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.http_error import HttpError
 
 SIZE = 1_000
 
@@ -28,7 +28,7 @@ def user(number: int = 0) -> Caller:
 
 def refused(room: BatchRoom, caller: Caller, size: int = SIZE) -> int:
     """The status with which one more batch is refused."""
-    with pytest.raises(Refusal) as found, room.entering(caller) as take:
+    with pytest.raises(HttpError) as found, room.entering(caller) as take:
         take(size)
     assert found.value.headers == {"Retry-After": "2"}
     return found.value.status_code

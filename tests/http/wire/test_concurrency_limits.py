@@ -13,7 +13,7 @@ from litestar import Request, Response
 from laurels.http.auth.access import Caller
 from laurels.http.wire.batch_room import BatchRoom
 from laurels.http.wire.concurrency_limits import ConcurrencyLimit
-from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.http_error import HttpError
 from tests.http.callers import SECRET, bearer, make_key, token
 from tests.http.conftest import StartServer
 from tests.http.server.test_hostile_connections import connect, read_all
@@ -24,12 +24,12 @@ ADA, BOB, KEY = Caller(user_id="ada"), Caller(user_id="bob"), Caller(key="key")
 def test_one_caller_may_wait_for_a_few_and_others_still_have_their_turn() -> None:
     queue = ConcurrencyLimit("document", in_all=4, of_key=3, of_user=2)
     with queue.entering(ADA), queue.entering(ADA):
-        with pytest.raises(Refusal) as refused, queue.entering(ADA):
+        with pytest.raises(HttpError) as refused, queue.entering(ADA):
             pass
         assert refused.value.status_code == 429
         assert "2 documents" in refused.value.detail
         with queue.entering(KEY), queue.entering(KEY):
-            with pytest.raises(Refusal) as refused, queue.entering(BOB):
+            with pytest.raises(HttpError) as refused, queue.entering(BOB):
                 pass
             assert refused.value.status_code == 503
         with queue.entering(BOB):
@@ -78,11 +78,11 @@ async def test_downloads_that_were_let_through_together_count_each_until_they_en
         return downloads.stream(ADA, pieces(), {})
 
     whole, broken = ask(), ask()
-    with pytest.raises(Refusal):
+    with pytest.raises(HttpError):
         ask()
     assert b"".join(await send(whole, until="")) == b"ab"
     unbegun = ask()
-    with pytest.raises(Refusal):
+    with pytest.raises(HttpError):
         ask()
     await send(broken, until="http.response.body")
     await send(unbegun, until="http.response.start")
@@ -97,16 +97,16 @@ def test_end_users_leave_room_for_the_batches_of_keys() -> None:
         for number in range(4):
             take = stack.enter_context(room.entering(Caller(user_id=f"user {number}")))
             take(999)
-            with pytest.raises(Refusal) as refused:
+            with pytest.raises(HttpError) as refused:
                 take(2)
             assert refused.value.status_code == 429, "one batch each"
             take(1)
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(HttpError) as refused:
             stack.enter_context(room.entering(BOB))(1)
         assert refused.value.status_code == 503, "half of the room together"
         take = stack.enter_context(room.entering(KEY))
         take(4_000)
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(HttpError) as refused:
             take(1)
         assert refused.value.status_code == 429
     with room.entering(BOB) as take:

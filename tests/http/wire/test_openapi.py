@@ -14,7 +14,7 @@ import pytest
 from litestar.routes import HTTPRoute
 
 from laurels.http.app import build_app
-from laurels.http.page_host import PageHost
+from laurels.http.page_backend import PageHost
 from laurels.web.routes import page_routes
 from tests.http.answers import EVENT, assert_refused
 from tests.http.callers import make_key

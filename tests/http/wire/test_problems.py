@@ -32,9 +32,9 @@ from laurels.errors import (
 )
 from laurels.http.app import build_app
 from laurels.http.auth.access import Caller
-from laurels.http.observability.observing import RequestObserver, Sample
+from laurels.http.observability.observing import RequestObserver, TrafficSample
+from laurels.http.server.error_responses import ErrorResponses
 from laurels.http.server.headers import SecurityHeaders
-from laurels.http.server.refusals import Refusals
 from laurels.http.server.routing import RouteTable
 from laurels.http.wire.bodies import text_of_path
 from laurels.http.wire.problems import STATUS, STORE_DETAILS, TITLES, on_fault
@@ -93,7 +93,7 @@ async def answer_to(error: Exception) -> httpx2.Response:
 
     answers: list[httpx2.Response] = []
     for app in (route, layer):
-        whole = RequestObserver(SecurityHeaders(Refusals(app)), RouteTable(framework))
+        whole = RequestObserver(SecurityHeaders(ErrorResponses(app)), RouteTable(framework))
         transport = httpx2.ASGITransport(app=whole)  # pyright: ignore[reportArgumentType]  its scope is typed more narrowly
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
             answers.append(await client.get("/raise"))
@@ -125,7 +125,7 @@ class TestAnswers:
             asyncio.get_running_loop().call_soon(under_way.cancel)
             await under_way
 
-        transport = httpx2.ASGITransport(app=Refusals(waits_for_it))  # pyright: ignore[reportArgumentType]  see above
+        transport = httpx2.ASGITransport(app=ErrorResponses(waits_for_it))  # pyright: ignore[reportArgumentType]  see above
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
             assert_refused(await client.get("/"), 500)
 
@@ -182,7 +182,7 @@ class TestAnswers:
 
 def test_a_fault_that_comes_again_and_again_does_not_fill_the_log() -> None:
     # The same second however long it takes.
-    sample = Sample(2, seconds=lambda: 7.0)
+    sample = TrafficSample(2, seconds=lambda: 7.0)
     request: Request[Any, Any, Any] = Request({"type": "http", "method": "GET", "state": {}, "headers": []})  # type: ignore[typeddict-item]
     with capture_logs() as lines:
         for _ in range(50):

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from laurels.storage.local_copies.owner import NAME, claim, owner_of
 
 from laurels.application.ports.spool import SetAside, Spooled
 from laurels.errors import SettingsError
-from laurels.storage.remembered import keys, rulebook
-from laurels.storage.remembered.owner import NAME, claim, owner_of
-from laurels.storage.spool.journal import FileSpool
+from laurels.storage.local_copies import keys, rulebook
+from laurels.storage.spool.file_spool import FileSpool
 from laurels.testing.builders import NOON, learning_event
 
 WAITING = Spooled(learning_event(event_id="e1"), NOON)

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from laurels.application.lru_cache import LruCache
 from laurels.application.ports.clock import Clock
-from laurels.application.ports.limits import Bucket, Grant, LimitStore
+from laurels.application.ports.limits import Bucket, LimitStore, TokenGrant
 from laurels.errors import StoreError
 
 # Tokens taken at once: this fraction of a bucket, within these bounds.
@@ -27,7 +27,7 @@ _KEEP = 1.0
 _NAMES = 20_000
 
 
-class Left(Struct, frozen=True):
+class RateLimitStatus(Struct, frozen=True):
     """The state of a caller's limit. `retry_after` (seconds) is 0 if this request was granted; `reset` is the number of
     seconds until the bucket is full again."""
 
@@ -37,7 +37,7 @@ class Left(Struct, frozen=True):
     retry_after: int
 
 
-class _Purse:
+class _LocalTokens:
     """The tokens that this process holds from one bucket."""
 
     __slots__ = ("asking", "kept_until", "left", "refused_until", "tokens")
@@ -56,15 +56,15 @@ class RateLimiter:
     def __init__(self, store: LimitStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._purses: LruCache[_Purse] = LruCache(_NAMES)
+        self._purses: LruCache[_LocalTokens] = LruCache(_NAMES)
         self._own: LruCache[tuple[float, float]] = LruCache(_NAMES)
         self.refused = 0
 
-    async def take(self, name: str, bucket: Bucket) -> Left:
+    async def take(self, name: str, bucket: Bucket) -> RateLimitStatus:
         """Take one token out of the bucket `name`. Raises nothing."""
         purse = self._purses.get(name)
         if purse is None:
-            purse = _Purse()
+            purse = _LocalTokens()
             self._purses.keep(name, purse)
         while True:
             now = monotonic()
@@ -78,7 +78,7 @@ class RateLimiter:
                 purse.asking = asyncio.create_task(self._fill(name, purse, bucket), name="laurels-meter")
             await asyncio.shield(purse.asking)
 
-    async def take_all(self, name: str, bucket: Bucket, count: int) -> Left:
+    async def take_all(self, name: str, bucket: Bucket, count: int) -> RateLimitStatus:
         """Take `count` tokens, at most as many as a full bucket holds, or none. Raises nothing."""
         purse = self._purses.get(name)
         at_hand = 0
@@ -100,7 +100,7 @@ class RateLimiter:
         self.refused += 1
         return _left(bucket, grant.left, max(1, ceil((wanted - grant.left) / bucket.rate)))
 
-    async def _fill(self, name: str, purse: _Purse, bucket: Bucket) -> None:
+    async def _fill(self, name: str, purse: _LocalTokens, bucket: Bucket) -> None:
         wanted = min(_MOST, max(1, bucket.size // _PART))
         try:
             grant = await self._store.take(name, bucket, wanted, self._clock())
@@ -111,7 +111,7 @@ class RateLimiter:
         if not grant.taken:
             purse.refused_until = now + (1 - grant.left) / bucket.rate
 
-    def _take_here(self, name: str, bucket: Bucket, wanted: int, *, least: int = 1) -> Grant:
+    def _take_here(self, name: str, bucket: Bucket, wanted: int, *, least: int = 1) -> TokenGrant:
         now = monotonic()
         tokens, at = self._own.get(name) or (float(bucket.size), now)
         tokens = min(float(bucket.size), tokens + (now - at) * bucket.rate)
@@ -119,7 +119,7 @@ class RateLimiter:
         if taken < least:
             taken = 0
         self._own.keep(name, (tokens - taken, now))
-        return Grant(taken, tokens - taken)
+        return TokenGrant(taken, tokens - taken)
 
     async def close(self) -> None:
         """Finish pending work."""
@@ -127,5 +127,5 @@ class RateLimiter:
         await asyncio.gather(*asking, return_exceptions=True)
 
 
-def _left(bucket: Bucket, left: float, retry_after: int) -> Left:
-    return Left(bucket.size, int(left), ceil(max(0.0, bucket.size - left) / bucket.rate), retry_after)
+def _left(bucket: Bucket, left: float, retry_after: int) -> RateLimitStatus:
+    return RateLimitStatus(bucket.size, int(left), ceil(max(0.0, bucket.size - left) / bucket.rate), retry_after)

@@ -14,11 +14,11 @@ from time import monotonic
 from typing import Protocol
 
 from laurels.application.background import wait_at_most
-from laurels.application.live.messages import Message, Place, messages_of, progress_message
+from laurels.application.live.messages import Message, StreamPosition, messages_of, progress_message
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners.learners import Learners
-from laurels.domain.ledger import Entry
+from laurels.application.queries.learners.learner_queries import LearnerQueries
+from laurels.domain.ledger.entries import Entry
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError, StoreUnavailable, UnknownUser
 
@@ -146,11 +146,11 @@ class UserFeed:
     def __init__(
         self,
         user_id: str,
-        place: Place | None,
+        place: StreamPosition | None,
         channel: UserChannel,
         *,
         backlog: Backlog,
-        learners: Learners,
+        learners: LearnerQueries,
         rulebook: Rulebook,
         clock: Clock,
         on_close: Callable[[], None],
@@ -217,7 +217,7 @@ class UserFeed:
         except UnknownUser:
             progress = None
         seq = 0 if progress is None else progress.seq
-        self._place = Place(seq)
+        self._place = StreamPosition(seq)
         self._channel.reach(seq)
         self._is_checked = True
         return [progress_message(progress, self._rulebook, now=self._clock())]
@@ -239,7 +239,7 @@ class UserFeed:
                     channel.head = place.seq
             messages = [message for entry in entries for message in messages_of(entry, self._rulebook)]
             if entries:
-                self._place = Place(entries[-1].seq)
+                self._place = StreamPosition(entries[-1].seq)
             if messages := messages[place.told :]:
                 return messages
         return []

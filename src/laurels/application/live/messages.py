@@ -17,8 +17,8 @@ from msgspec import UNSET, Struct, UnsetType
 from laurels.application.queries.badges import badge_view
 from laurels.application.queries.board_views import Leaderboard
 from laurels.application.queries.goal_views import met_goal
-from laurels.application.queries.learners.learners import event_view
-from laurels.domain.ledger import BadgesGiven, Entry, EventRecorded, ProfileChanged, StreakRepaired, awards_of
+from laurels.application.queries.learners.learner_queries import event_view
+from laurels.domain.ledger.entries import BadgesGiven, Entry, EventRecorded, ProfileChanged, StreakRepaired, awards_of
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidQuery
@@ -49,7 +49,7 @@ class LiveProgress(Struct, frozen=True, rename="camel", kw_only=True):
     daily_streak: int | UnsetType = UNSET
 
 
-class Place(Struct, frozen=True):
+class StreamPosition(Struct, frozen=True):
     """How far a client has come: it has the messages of all entries up to `seq`, and `told` messages of the next
     entry."""
 
@@ -57,12 +57,12 @@ class Place(Struct, frozen=True):
     told: int = 0
 
 
-def place_of(last_id: str) -> Place:
+def place_of(last_id: str) -> StreamPosition:
     """The place that the id of a user's message encodes. Raises InvalidQuery."""
     found = _PLACE.fullmatch(last_id)
     if found is None or not last_id.isascii():
         raise InvalidQuery("lastEventId", "Must be an id that this stream gave out; leave it out to begin anew.")
-    return Place(int(found[1]), int(found[2] or 0))
+    return StreamPosition(int(found[1]), int(found[2] or 0))
 
 
 def messages_of(entry: Entry, rulebook: Rulebook) -> list[Message]:

@@ -8,10 +8,10 @@ from heapq import heappush, heappushpop
 
 from msgspec import Struct, field
 
-from laurels.application.maintenance.ledgers import entries_of, first_entries, pages_of_users
+from laurels.application.maintenance.ledger_scan import entries_of, first_entries, pages_of_users
 from laurels.application.ports.store import Store
 from laurels.domain.audit import Finding, PopulationAudit, UserAudit
-from laurels.domain.ledger import EventRecorded
+from laurels.domain.ledger.entries import EventRecorded
 from laurels.domain.revisions.migration import RULES as MIGRATED
 
 

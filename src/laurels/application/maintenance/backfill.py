@@ -15,14 +15,14 @@ from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import replace
 
 from laurels.application.maintenance.badges_to_replay import Decisions, ReplaySelection
-from laurels.application.maintenance.ledgers import entries_of, first_entries, pages_of_users
+from laurels.application.maintenance.ledger_scan import entries_of, first_entries, pages_of_users
 from laurels.application.ports.store import Store
 from laurels.application.recording.commands import AwardMissing
 from laurels.application.recording.committer import ATTEMPTS
 from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.refolding import refold, revisions_of
-from laurels.domain.amounts import NONE, Amounts, sum_of
-from laurels.domain.ledger import Entry, Notify, Repointed
+from laurels.domain.ledger.amounts import NONE, Amounts, sum_of
+from laurels.domain.ledger.entries import Entry, Notify, Repointed
 from laurels.domain.periods import iso
 from laurels.domain.revised import Revisions
 from laurels.domain.revisions import repointing
@@ -37,7 +37,7 @@ SAMPLES = 20
 _AT_ONCE = 50
 
 
-class Sample(Struct, frozen=True, rename="camel"):
+class AwardSample(Struct, frozen=True, rename="camel"):
     """A learner who would earn a badge, and the event at which they met its criterion."""
 
     user_id: str
@@ -52,7 +52,7 @@ class BadgePreview(Struct, rename="camel"):
     badge_id: str
     holders: int = 0
     would_earn: int = 0
-    samples: list[Sample] = field(default_factory=list[Sample])
+    samples: list[AwardSample] = field(default_factory=list[AwardSample])
     months: dict[str, int] = field(default_factory=dict[str, int])
 
 
@@ -134,7 +134,7 @@ async def preview(
             at = iso(award.earned_at)
             shown.months[at[:7]] = shown.months.get(at[:7], 0) + 1
             if len(shown.samples) < SAMPLES:
-                shown.samples.append(Sample(replayed.user_id, crossing.event_id, at))
+                shown.samples.append(AwardSample(replayed.user_id, crossing.event_id, at))
             gained += award.points
         made.points += gained
         level_at = rulebook.levels.level_at

@@ -13,7 +13,7 @@ from datetime import date
 from msgspec import Struct
 
 from laurels.application.ports.store import Store
-from laurels.domain.ledger import Entry, EventRecorded, MergedFrom, StreakRepaired, UserMigrated
+from laurels.domain.ledger.entries import Entry, EventRecorded, MergedFrom, StreakRepaired, UserMigrated
 from laurels.domain.revised import Revisions, is_revision
 from laurels.domain.rules.badges.criteria import Badges, Criterion, Level, Points, Repeat, Streak, leaves
 from laurels.domain.rules.rulebook import Rulebook

@@ -20,15 +20,15 @@ from laurels.application.recording.committer import ATTEMPTS
 from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.refolding import ledger_of, refold, revisions_of
 from laurels.domain.events import check_id
-from laurels.domain.ledger import BadgeRevoked, BadgesGiven, Entry, EntryBody, EventRecorded, EventRetracted
+from laurels.domain.ledger.entries import BadgeRevoked, BadgesGiven, Entry, EntryBody, EventRecorded, EventRetracted
+from laurels.domain.ledger.reasons import check_reason
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
-from laurels.domain.reasons import check_reason
 from laurels.domain.revisions.amendments import Amendment, grant, retract, revoke, settle
 from laurels.domain.rules.badges.awards import badge_and_period
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidInput, StoreContended, UnknownBadge, UnknownEvent, UnknownUser, UserMerged
-from laurels.shapes import Fault, faults_of, nearest
+from laurels.validation import FieldFault, faults_of, nearest
 
 
 class Corrected(Struct, frozen=True):
@@ -119,7 +119,7 @@ class Corrections:
 
         return await self._write(user_id, decide)
 
-    def faults_of(self, values: Mapping[str, Any]) -> list[Fault]:
+    def faults_of(self, values: Mapping[str, Any]) -> list[FieldFault]:
         """The faults of a request, by wire name: `userId`, `eventId`, `reason`, and for a grant also `badgeId` and
         `earnedAt`, a time with offset or in milliseconds."""
         now = self._clock()

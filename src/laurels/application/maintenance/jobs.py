@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from laurels.application.background import BackgroundTask
 from laurels.application.maintenance.backfill import Backfill
-from laurels.application.maintenance.following import RulebookFollower
+from laurels.application.maintenance.rulebook_watcher import RulebookWatcher
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.jobs import Job, JobState
 from laurels.application.ports.store import Store
@@ -48,7 +48,7 @@ class JobRunner:
         rulebook: Rulebook,
         clock: Clock,
         recorder: Recorder,
-        follower: RulebookFollower,
+        follower: RulebookWatcher,
         *,
         users: int = _USERS,
         most_repointed: int = MOST,

@@ -30,9 +30,9 @@ from laurels.application.recording.merge_commands import (
 from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.refolding import ledger_of
 from laurels.domain.events import LearningEvent, check_id
-from laurels.domain.ledger import Award, Entry, EventRecorded
+from laurels.domain.ledger.entries import Award, Entry, EventRecorded
+from laurels.domain.ledger.reasons import check_reason
 from laurels.domain.periods import to_datetime
-from laurels.domain.reasons import check_reason
 from laurels.domain.revisions.merging import Account, other_id
 from laurels.errors import (
     EventConflict,
@@ -43,7 +43,7 @@ from laurels.errors import (
     UserDeleted,
     UserMerged,
 )
-from laurels.shapes import faults_of
+from laurels.validation import faults_of
 
 # Entries that are moved together.
 PAGE = 500

@@ -13,7 +13,7 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.jobs import Job
 from laurels.application.ports.rulebook import PublishedRulebook
 from laurels.application.ports.store import Store
-from laurels.domain.ledger import Notify
+from laurels.domain.ledger.entries import Notify
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import OtherRulebook, RulebookError, StoreContended, UnknownJob
 

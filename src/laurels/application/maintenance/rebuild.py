@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from laurels.application.maintenance.ledgers import entries_of, first_entries, pages_of_users
+from laurels.application.maintenance.ledger_scan import entries_of, first_entries, pages_of_users
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
-from laurels.application.recording.board_keeper import EVERYWHERE_AFTER
+from laurels.application.recording.projecting.board_pruner import EVERYWHERE_AFTER
+from laurels.application.recording.projecting.standings import card_of, standings_of
 from laurels.application.recording.refolding import refold
-from laurels.application.recording.standings import card_of, standings_of
 from laurels.domain.folding import fold
 from laurels.domain.progress import Progress
 from laurels.domain.revised import is_revision

@@ -15,7 +15,7 @@ from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.repair_command import Repaired, RepairStreak
 from laurels.domain.events import check_id
 from laurels.errors import InvalidInput, LaurelsError
-from laurels.shapes import Fault, faults_of
+from laurels.validation import FieldFault, faults_of
 
 
 class Repairs:
@@ -41,7 +41,7 @@ class Repairs:
         return result
 
 
-def repair_faults(values: Mapping[str, Any]) -> list[Fault]:
+def repair_faults(values: Mapping[str, Any]) -> list[FieldFault]:
     """The faults of a request, by wire name."""
     user_id, reason = values.get("userId"), values.get("reason")
     return faults_of(

@@ -11,16 +11,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 import msgspec
 from msgspec import Struct, field
 
-from laurels.application.maintenance.ledgers import entries_of, first_entries, pages_of_users
+from laurels.application.maintenance.ledger_scan import entries_of, first_entries, pages_of_users
 from laurels.application.maintenance.merging import left_of_merge
 from laurels.application.ports.snapshots import Projected
 from laurels.application.ports.store import Store
+from laurels.application.recording.projecting.standings import card_of, standings_of
 from laurels.application.recording.refolding import refold
-from laurels.application.recording.standings import card_of, standings_of
 from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import fold
-from laurels.domain.ledger import (
+from laurels.domain.ledger.entries import (
     Award,
     BadgesGiven,
     CurrencySpent,
@@ -35,7 +35,7 @@ from laurels.domain.ledger import (
 )
 from laurels.domain.progress import Progress
 from laurels.domain.revised import is_revision
-from laurels.domain.rules.kept_boards import Horizon
+from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.domain.rules.rulebook import Rulebook
 
 # Seconds after which a running deletion or merge is checked again.
@@ -44,7 +44,7 @@ MEND = "`laurels rebuild` makes them again"
 _FIELDS = sorted((each.name, each.encode_name) for each in msgspec.structs.fields(Progress))
 
 
-class Difference(Struct, frozen=True):
+class Mismatch(Struct, frozen=True):
     """A record that does not follow from the ledger. `seq` is the entry concerned, 0 for a projection.
 
     If no single user is concerned, `counted` names the board or the badge, and `user_id` is empty.
@@ -65,7 +65,7 @@ class Verification(Struct):
     awards: int = 0
     points: int = 0
     behind: int = 0
-    differences: list[Difference] = field(default_factory=list[Difference])
+    differences: list[Mismatch] = field(default_factory=list[Mismatch])
 
     @property
     def is_clean(self) -> bool:
@@ -93,21 +93,21 @@ async def verify(store: Store, rulebook: Rulebook) -> Verification:
     return found
 
 
-async def verify_boards(store: Store) -> list[Difference]:
+async def verify_boards(store: Store) -> list[Mismatch]:
     """The part of `verify` that concerns no single user."""
     what = f"its counts do not agree with its lines; {MEND}"
     wrong = await store.boards.miscounted()
     # A board that is being dropped is incomplete by now, and nobody sees it.
     horizon = await store.boards.horizon()
-    found = [Difference("", 0, what, f"board {board!r}") for board in wrong if horizon.keeps_board(board)]
+    found = [Mismatch("", 0, what, f"board {board!r}") for board in wrong if horizon.keeps_board(board)]
     holders = f"its holders do not agree with the cards; {MEND}"
     return found + [
-        Difference("", 0, holders, f"badge {badge!r}" if badge else "the learners as a whole")
+        Mismatch("", 0, holders, f"badge {badge!r}" if badge else "the learners as a whole")
         for badge in await store.boards.miscounted_badges()
     ]
 
 
-async def verify_deletions(store: Store) -> list[Difference]:
+async def verify_deletions(store: Store) -> list[Mismatch]:
     """The part of `verify` for deleted users: no data of them is left anywhere.
 
     A deletion in progress is no difference.
@@ -118,7 +118,7 @@ async def verify_deletions(store: Store) -> list[Difference]:
         still = await store.tombstones.leftovers()
         found = {user_id: still[user_id] for user_id in found if user_id in still}
     return [
-        Difference(user_id, 0, f"was deleted, but something is left in {', '.join(places)}; delete them again")
+        Mismatch(user_id, 0, f"was deleted, but something is left in {', '.join(places)}; delete them again")
         for user_id, places in sorted(found.items())
     ]
 
@@ -149,13 +149,13 @@ async def _verify_user(
     rulebook: Rulebook,
     user_id: str,
     projected: Projected | None,
-    horizon: Horizon,
+    horizon: RetentionCutoff,
     found: Verification,
 ) -> Progress:
     """Verify one user. Returns their progress at the end of the ledger."""
 
     def differs(seq: int, what: str) -> None:
-        found.differences.append(Difference(user_id, seq, what))
+        found.differences.append(Mismatch(user_id, seq, what))
 
     progress = Progress(user_id=user_id, version=rulebook.measures_version)
     snapshot = projected.progress if projected else None
@@ -193,7 +193,7 @@ async def _verify_user(
     return progress
 
 
-async def _unfinished_merges(store: Store, closed: Mapping[str, str]) -> list[Difference]:
+async def _unfinished_merges(store: Store, closed: Mapping[str, str]) -> list[Mismatch]:
     """Users whose ledger is closed although its events are not all in the target ledger. A merge in progress is no
     difference."""
     left = {user_id: into for user_id, into in closed.items() if await left_of_merge(store, user_id, into)}
@@ -201,7 +201,7 @@ async def _unfinished_merges(store: Store, closed: Mapping[str, str]) -> list[Di
         return []
     await asyncio.sleep(_UNDER_WAY)
     still = [(user_id, await left_of_merge(store, user_id, into)) for user_id, into in left.items()]
-    return [Difference(user_id, 0, what) for user_id, what in still if what is not None]
+    return [Mismatch(user_id, 0, what) for user_id, what in still if what is not None]
 
 
 def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
@@ -259,7 +259,7 @@ def _awarded_again(progress: Progress, awards: list[Award]) -> list[str]:
 
 
 def _projection_differences(
-    progress: Progress, snapshot: Progress, projected: Projected, horizon: Horizon, rulebook: Rulebook
+    progress: Progress, snapshot: Progress, projected: Projected, horizon: RetentionCutoff, rulebook: Rulebook
 ) -> list[str]:
     problems: list[str] = []
     if snapshot.version == rulebook.measures_version:

@@ -14,7 +14,7 @@ from laurels.application.background import BackgroundTask
 from laurels.application.outage.availability import Availability
 from laurels.application.outage.spooling_recorder import SpoolingRecorder
 from laurels.application.ports.spool import SetAside, Spool, Spooled
-from laurels.application.recording.commands import Recorded
+from laurels.application.recording.commands import RecordedEntry
 from laurels.errors import LaurelsError, StoreError, UserDeleted, UserMerged
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Drainer:
             refused: list[SetAside] = []
             left: list[tuple[Spooled, StoreError | None]] = []
             for spooled, result in zip(waiting, results, strict=True):
-                if isinstance(result, Recorded | UserDeleted):
+                if isinstance(result, RecordedEntry | UserDeleted):
                     # Nothing of a deleted user may be kept anywhere.
                     drained.append(spooled)
                 elif result is None or isinstance(result, StoreError):
@@ -142,7 +142,7 @@ class Drainer:
         if other is None:
             return False
         [result] = await self._recorder.record_spooled([other])
-        if not isinstance(result, Recorded | UserDeleted):
+        if not isinstance(result, RecordedEntry | UserDeleted):
             return False
         await self._spool.complete([other], [])
         return True

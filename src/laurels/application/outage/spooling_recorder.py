@@ -14,14 +14,14 @@ from msgspec.structs import replace
 from laurels.application.outage.availability import Availability
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.spool import Spool, Spooled
-from laurels.application.recording.commands import Queued, Recorded, RecordEvent
+from laurels.application.recording.commands import QueuedEvent, RecordedEntry, RecordEvent
 from laurels.application.recording.recorder import Recorder
 from laurels.domain.events import LearningEvent, is_same_content
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
 from laurels.errors import EventConflict, InternalFault, LaurelsError, StoreError, StoreUnavailable
 
-Accepted = Recorded | Queued | LaurelsError
+Accepted = RecordedEntry | QueuedEvent | LaurelsError
 
 
 class SpoolingRecorder:
@@ -65,7 +65,7 @@ class SpoolingRecorder:
         results |= await self._queue(_without(commands, results), now)
         return [results[index] for index in range(len(events))]
 
-    async def record_spooled(self, spooled: Sequence[Spooled]) -> list[Recorded | LaurelsError | None]:
+    async def record_spooled(self, spooled: Sequence[Spooled]) -> list[RecordedEntry | LaurelsError | None]:
         """Record events from the spool; one result each, None if the store went away before it answered."""
         if not self._availability.is_available:
             return [None] * len(spooled)
@@ -94,7 +94,7 @@ class SpoolingRecorder:
                 ) from None
             raise
 
-    async def _record(self, commands: Mapping[int, RecordEvent]) -> dict[int, Recorded | LaurelsError]:
+    async def _record(self, commands: Mapping[int, RecordEvent]) -> dict[int, RecordedEntry | LaurelsError]:
         """Commit events if the store is available; the results that are known."""
         if not commands or not self._availability.is_available:
             return {}
@@ -104,12 +104,12 @@ class SpoolingRecorder:
 
     async def _queue(
         self, commands: Mapping[int, RecordEvent], arrived_at: int
-    ) -> dict[int, Queued | EventConflict | StoreError]:
+    ) -> dict[int, QueuedEvent | EventConflict | StoreError]:
         """Put events into the spool, all or none; one result each. An event whose id is already in the spool is not
         added again: with the same content it is queued, with other content it is a conflict."""
         if not commands:
             return {}
-        queued = {index: Queued(_with_id(each), each.at) for index, each in commands.items()}
+        queued = {index: QueuedEvent(_with_id(each), each.at) for index, each in commands.items()}
         try:
             earlier = await self._spool.append([Spooled(each.event, arrived_at) for each in queued.values()])
         except StoreError as error:
@@ -119,12 +119,12 @@ class SpoolingRecorder:
         return {index: each if before is None else _repeated(each.event, before) for (index, each), before in found}
 
 
-def _repeated(event: LearningEvent, earlier: Spooled) -> Queued | EventConflict:
+def _repeated(event: LearningEvent, earlier: Spooled) -> QueuedEvent | EventConflict:
     """The result for an event whose id is already in the spool."""
     first = earlier.event
     at = earlier.arrived_at if first.timestamp is None else to_ms(first.timestamp)
     if is_same_content(event, first, at=at):
-        return Queued(first, at)
+        return QueuedEvent(first, at)
     return EventConflict(event.user_id, event.event_id or "")
 
 

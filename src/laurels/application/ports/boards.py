@@ -10,8 +10,8 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from laurels.domain.ranking import Place, Ranking, Standing
-from laurels.domain.rules.kept_boards import Horizon
+from laurels.domain.boards.ranking import Ranking, SortKey, Standing
+from laurels.domain.rules.board_retention import RetentionCutoff
 
 
 class Card(Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -87,7 +87,7 @@ class BoardStore(Protocol):
         ...
 
     async def standings(
-        self, board: str, *, limit: int, after: Place | None = None, before: Place | None = None
+        self, board: str, *, limit: int, after: SortKey | None = None, before: SortKey | None = None
     ) -> list[Standing]:
         """Visible standings of a board, in its order: the first ones, the ones after a place, or the last ones before
         it.
@@ -142,15 +142,15 @@ class BoardStore(Protocol):
         """
         ...
 
-    async def horizon(self) -> Horizon:
+    async def horizon(self) -> RetentionCutoff:
         """The horizon that `set_horizon` last set: the first periods whose boards are kept. At first all are kept."""
         ...
 
-    async def set_horizon(self, horizon: Horizon) -> None:
+    async def set_horizon(self, horizon: RetentionCutoff) -> None:
         """Set the first periods whose boards are kept, for all processes. Their lines stay."""
         ...
 
-    async def drop(self, horizon: Horizon, *, limit: int) -> int:
+    async def drop(self, horizon: RetentionCutoff, *, limit: int) -> int:
         """Delete lines that boards before `horizon` show, and their counts: about `limit` at most. Returns the number
         deleted; 0 if none are left."""
         ...

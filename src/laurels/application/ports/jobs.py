@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct, field
 
-from laurels.domain.ledger import Notify
+from laurels.domain.ledger.entries import Notify
 
 JobState = Literal["waiting", "running", "done", "failed", "replaced"]
 """`replaced`: another rulebook was published before the job was done."""

@@ -18,7 +18,7 @@ class Bucket(Struct, frozen=True):
     rate: float
 
 
-class Grant(Struct, frozen=True):
+class TokenGrant(Struct, frozen=True):
     """Tokens taken out of a bucket, and the number left in it."""
 
     taken: int
@@ -28,7 +28,7 @@ class Grant(Struct, frozen=True):
 class LimitStore(Protocol):
     """Token buckets."""
 
-    async def take(self, name: str, bucket: Bucket, wanted: int, now: int, *, least: int = 1) -> Grant:
+    async def take(self, name: str, bucket: Bucket, wanted: int, now: int, *, least: int = 1) -> TokenGrant:
         """Take up to `wanted` whole tokens out of the bucket `name`, as it is at the instant `now` (milliseconds).
 
         Takes none if the bucket has fewer than `least`. A new bucket is full. No token is granted twice, even to

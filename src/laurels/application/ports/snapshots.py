@@ -11,8 +11,8 @@ from typing import Protocol
 from msgspec import Struct
 
 from laurels.application.ports.boards import Card
+from laurels.domain.boards.ranking import Standing
 from laurels.domain.progress import Progress
-from laurels.domain.ranking import Standing
 
 
 class Projection(Struct, frozen=True):

@@ -98,7 +98,7 @@ class WebhookStore(Protocol):
         """Messages due for a retry, the longest due first."""
         ...
 
-    async def hasten(self, endpoint_id: str, *, now: int) -> None:
+    async def retry_now(self, endpoint_id: str, *, now: int) -> None:
         """Make messages due now that wait for a later retry."""
         ...
 

@@ -10,10 +10,10 @@ import msgspec
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.spool import SetAside, Spool, Spooled
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners.learners import Learners
-from laurels.domain.ledger import Entry
+from laurels.application.queries.learners.learner_queries import LearnerQueries
+from laurels.domain.boards.ranking import is_alias_order
+from laurels.domain.ledger.entries import Entry
 from laurels.domain.periods import iso
-from laurels.domain.ranking import is_alias_order
 from laurels.errors import UnknownUser
 
 # Entries per page, with up to 16 KiB of metadata each, and bytes of a piece: both stay in memory for a slow client.
@@ -23,7 +23,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def personal_data(
-    store: Store, learners: Learners, clock: Clock, spool: Spool | None, user_id: str
+    store: Store, learners: LearnerQueries, clock: Clock, spool: Spool | None, user_id: str
 ) -> AsyncIterator[bytes]:
     """The document, in pieces of JSON: memory does not grow with the number of entries.
 

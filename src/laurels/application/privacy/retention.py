@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from laurels.application.maintenance.ledgers import pages_of_users
+from laurels.application.maintenance.ledger_scan import pages_of_users
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners.learners import Learners
+from laurels.application.queries.learners.learner_queries import LearnerQueries
 from laurels.errors import UnknownUser
 
 
-async def inactive_users(store: Store, learners: Learners, *, before: int) -> AsyncIterator[str]:
+async def inactive_users(store: Store, learners: LearnerQueries, *, before: int) -> AsyncIterator[str]:
     """Users whose last event happened before the instant `before`, and whose first entry was recorded before it.
 
     For a user without an event only the first entry counts. The time of an event is when it happened, not when it was
@@ -27,7 +27,7 @@ async def inactive_users(store: Store, learners: Learners, *, before: int) -> As
                 yield user_id
 
 
-async def _is_inactive(learners: Learners, user_id: str, before: int) -> bool:
+async def _is_inactive(learners: LearnerQueries, user_id: str, before: int) -> bool:
     """Decided by the ledger itself, up to this moment."""
     try:
         progress = await learners.progress(user_id)

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from laurels.application.queries.rarity import Shares
 from laurels.application.queries.views import BadgeDefinitionView, BadgeStateView, BadgeView, NextBadge
-from laurels.domain.amounts import sum_of
-from laurels.domain.ledger import Award
+from laurels.domain.ledger.amounts import sum_of
+from laurels.domain.ledger.entries import Award
 from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
 from laurels.domain.rules.badges.awards import badge_and_period, badges_of

@@ -2,7 +2,7 @@
 
 Learners with an event are counted, unless they test, or are suspended or deleted. A learner who hides from the boards
 is counted, too: a share of many learners names nobody. Of a badge that is earned between two days those learners are
-counted who were active on one of them. Both rules are in `recording/standings.py` (`card_of`); each store adds up the
+counted who were active on one of them. Both rules are in `recording/projecting/standings.py` (`card_of`); each store adds up the
 cards.
 """
 
@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from laurels.application.ports.boards import Holders
 from laurels.application.ports.store import Store
-from laurels.application.queries.views import Held
+from laurels.application.queries.views import Rarity
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError
 
@@ -39,7 +39,7 @@ class Shares(Struct, frozen=True):
     windowed: frozenset[str] = frozenset()
     minimum: int = 1
 
-    def of(self, badge_id: str) -> Held | None:
+    def of(self, badge_id: str) -> Rarity | None:
         """How many learners hold a badge; None if unknown."""
         if self.counted is None:
             return None
@@ -52,14 +52,14 @@ class Shares(Struct, frozen=True):
 
 # Of each badge on each page, and the same until the holders are counted again.
 @lru_cache(maxsize=4_096)
-def _held(count: int, among: int) -> Held:
-    return Held(count, round(count / among, 4))
+def _held(count: int, among: int) -> Rarity:
+    return Rarity(count, round(count / among, 4))
 
 
 NOTHING_KNOWN = Shares()
 
 
-class Rarity:
+class RarityReader:
     """Counts on demand, but not more often than is good for the store. `minimum`: the number of learners from which
     shares are meaningful and identify nobody. `interval`: see `INTERVAL`."""
 

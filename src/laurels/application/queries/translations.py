@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import fields, replace
 
 from laurels.application.queries.views import BadgeDefinitionView, BadgeStateView, BadgeView, Dashboard, NextBadge
-from laurels.domain.rules.languages import texts_of
+from laurels.domain.rules.badge_texts import texts_of
 from laurels.domain.rules.rulebook import Rulebook
 
 T = TypeVar("T", bound=Struct)

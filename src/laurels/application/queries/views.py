@@ -10,7 +10,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType, field
 
 from laurels.application.queries.goal_views import Goal, GoalRecord
-from laurels.domain.ledger import Boosted, Unpaid
+from laurels.domain.ledger.entries import Boosted, Unpaid
 from laurels.domain.rules.badges.criteria import Criterion, Repeat
 from laurels.domain.rules.levels import LevelProgress
 from laurels.domain.rules.streak_rules import Unit
@@ -24,7 +24,7 @@ class Document(Struct, frozen=True, rename="camel", kw_only=True):
     stale: Literal[True] | UnsetType = UNSET
 
 
-class Held(Struct, frozen=True):
+class Rarity(Struct, frozen=True):
     """How many learners hold a badge, and their share of those who could have earned it, from 0.0 to 1.0."""
 
     count: int
@@ -49,7 +49,7 @@ class BadgeView(Struct, frozen=True, rename="camel", kw_only=True):
     rarity: str
     points: int
     earned_at: str
-    held: Held | UnsetType | None = UNSET
+    held: Rarity | UnsetType | None = UNSET
     period: str | UnsetType = UNSET
     count: int | UnsetType = UNSET
     last_earned_at: str | UnsetType = UNSET
@@ -77,7 +77,7 @@ class BadgeStateView(Struct, frozen=True, rename="camel", kw_only=True):
     current: float
     target: int
     fraction: float
-    held: Held | None
+    held: Rarity | None
     hidden: Literal[True] | UnsetType = UNSET
     repeat: Repeat | UnsetType = UNSET
     count: int | UnsetType = UNSET
@@ -101,7 +101,7 @@ class BadgeDefinitionView(Struct, frozen=True, rename="camel", kw_only=True):
     rarity: str
     points: int
     criterion: Criterion | None
-    held: Held | None
+    held: Rarity | None
     hidden: Literal[True] | UnsetType = UNSET
     requires: list[str] | UnsetType = UNSET
     from_day: str | UnsetType = field(default=UNSET, name="from")

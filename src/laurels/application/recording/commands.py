@@ -16,17 +16,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 from uuid_utils import uuid7
 
+from laurels.domain.boards.ranking import Visibility
 from laurels.domain.currency_days import keep_days_until
 from laurels.domain.engine import advance
 from laurels.domain.events import FUTURE_TOLERANCE_MS, LearningEvent, is_same_content
 from laurels.domain.goal_records import met_by
 from laurels.domain.goals import targets_of
-from laurels.domain.ledger import Entry, EntryBody, EventRecorded, Notify, Outcome, ProfileChanged, Repointed
-from laurels.domain.pauses import as_documents, pauses_of, planned
+from laurels.domain.ledger.entries import Entry, EntryBody, EventRecorded, Notify, Outcome, ProfileChanged, Repointed
+from laurels.domain.ledger.pauses import as_documents, pauses_of, planned
 from laurels.domain.periods import day_of, iso, utc_offset
 from laurels.domain.profiles import MOST_ZONE_CHANGES, changes_zone_too_often, instant_of
 from laurels.domain.progress import BoardDay, Progress
-from laurels.domain.ranking import Visibility
 from laurels.domain.revisions.amendments import Amendment, Crossing, backfill
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import EventConflict, InvalidProfile, LaurelsError
@@ -34,7 +34,7 @@ from laurels.errors import EventConflict, InvalidProfile, LaurelsError
 T = TypeVar("T")
 
 
-class Recorded(Struct, frozen=True):
+class RecordedEntry(Struct, frozen=True):
     """An event in the ledger. `is_replay`: it was there before, and nothing was changed."""
 
     entry: Entry
@@ -47,7 +47,7 @@ class Recorded(Struct, frozen=True):
         return self.entry.body
 
 
-class Queued(Struct, frozen=True):
+class QueuedEvent(Struct, frozen=True):
     """An event that is safe on the local disk and will be recorded when the store is back.
 
     `event` carries the id under which it will be recorded; `at` (milliseconds) is when it happened.
@@ -131,15 +131,15 @@ class EventCommand(Command[T], ABC):
     def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
         """The outcome of the event; this advances the progress."""
 
-    def repeat(self, entry: Entry) -> Recorded | EventConflict:
+    def repeat(self, entry: Entry) -> RecordedEntry | EventConflict:
         """The answer if the event id is already in the ledger."""
         body = entry.body
         if isinstance(body, EventRecorded) and is_same_content(self.event, body, at=body.at):
-            return Recorded(entry, is_replay=True)
+            return RecordedEntry(entry, is_replay=True)
         return EventConflict(self.user_id, self.event_id)
 
 
-class RecordEvent(EventCommand[Recorded]):
+class RecordEvent(EventCommand[RecordedEntry]):
     """Record an event by the rulebook."""
 
     __slots__ = ()
@@ -147,9 +147,9 @@ class RecordEvent(EventCommand[Recorded]):
     def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
         return advance(progress, self.event, self.at, rulebook)
 
-    def result(self, entry: Entry | None, *, is_new: bool) -> Recorded | LaurelsError:
+    def result(self, entry: Entry | None, *, is_new: bool) -> RecordedEntry | LaurelsError:
         assert entry is not None  # noqa: S101  an event always has one
-        return Recorded(entry, is_replay=False) if is_new else self.repeat(entry)
+        return RecordedEntry(entry, is_replay=False) if is_new else self.repeat(entry)
 
 
 class ChangeProfile(Command[Progress]):
@@ -245,7 +245,7 @@ class AmendLedger(Command[bool], ABC):
         return entry is not None and is_new
 
 
-class Amend(AmendLedger):
+class AppendAmendment(AmendLedger):
     """Write an entry together with the progress after it.
 
     Only if nothing was recorded for the user since: otherwise the decision may no longer follow from the ledger.

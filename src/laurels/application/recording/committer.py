@@ -19,9 +19,9 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.recording.commands import Command, EventCommand, RecordEvent
 from laurels.application.recording.progress_cache import ProgressCache
-from laurels.application.recording.projection_signals import ProjectionSignals
+from laurels.application.recording.projecting.projection_signals import ProjectionSignals
 from laurels.application.recording.stats import RecorderStats
-from laurels.domain.ledger import Entry
+from laurels.domain.ledger.entries import Entry
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import (
     InternalFault,

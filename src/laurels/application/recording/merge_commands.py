@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from laurels.application.recording.commands import AmendLedger, EventCommand, Recorded, next_entry
-from laurels.domain.amounts import Amounts
+from laurels.application.recording.commands import AmendLedger, EventCommand, RecordedEntry, next_entry
 from laurels.domain.events import LearningEvent
-from laurels.domain.ledger import Award, Entry, EntryBody, Outcome
+from laurels.domain.ledger.amounts import Amounts
+from laurels.domain.ledger.entries import Award, Entry, EntryBody, Outcome
 from laurels.domain.progress import Progress
 from laurels.domain.revisions.merging import (
     Account,
@@ -28,7 +28,7 @@ from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import LaurelsError
 
 
-class MergeEvent(EventCommand[Recorded]):
+class MergeEvent(EventCommand[RecordedEntry]):
     """Record an event of another user as one of this one. `offset` and `grace` determine its local day; for `points`,
     `currencies`, `rules` and `pays` see `merge_event`."""
 
@@ -81,9 +81,9 @@ class MergeEvent(EventCommand[Recorded]):
             pays=self.pays,
         )
 
-    def result(self, entry: Entry | None, *, is_new: bool) -> Recorded | LaurelsError:
+    def result(self, entry: Entry | None, *, is_new: bool) -> RecordedEntry | LaurelsError:
         assert entry is not None  # noqa: S101  an event always has one
-        return Recorded(entry, is_replay=False) if is_new else self.repeat(entry)
+        return RecordedEntry(entry, is_replay=False) if is_new else self.repeat(entry)
 
 
 class CloseLedger(AmendLedger):

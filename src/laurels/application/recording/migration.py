@@ -7,21 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from laurels.application.recording.commands import Recorded
+from laurels.application.recording.commands import RecordedEntry
 from laurels.application.recording.migration_commands import (
-    Differing,
     GivenEvent,
     GivenUser,
     Migrated,
     MigrateEvent,
     MigrateUser,
+    TotalsMismatch,
 )
 from laurels.application.recording.recorder import Recorder
 from laurels.domain.events import check_event, check_id
 from laurels.errors import LaurelsError
 
 
-async def migrate_events(recorder: Recorder, given: Sequence[GivenEvent]) -> list[Recorded | Differing | LaurelsError]:
+async def migrate_events(
+    recorder: Recorder, given: Sequence[GivenEvent]
+) -> list[RecordedEntry | TotalsMismatch | LaurelsError]:
     """Record events with their dates and points, in order; one result each.
 
     Results are those of `Recorder.record_many`, and Differing: the existing entry of an event whose content has

@@ -7,16 +7,16 @@ from typing import Any
 
 from msgspec import Struct
 
-from laurels.application.recording.commands import Command, EventCommand, Recorded, next_entry
+from laurels.application.recording.commands import Command, EventCommand, RecordedEntry, next_entry
 from laurels.domain.events import LearningEvent
-from laurels.domain.ledger import Entry, EventRecorded, Outcome
+from laurels.domain.ledger.entries import Entry, EventRecorded, Outcome
 from laurels.domain.progress import Progress
-from laurels.domain.revisions.migration import Differences, difference_of, migrate_event, migrate_user
+from laurels.domain.revisions.migration import DifferencePolicy, difference_of, migrate_event, migrate_user
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import EventConflict, LaurelsError
 
 
-class Differing(Struct, frozen=True):
+class TotalsMismatch(Struct, frozen=True):
     """An event of another system that is in the ledger with different content, and stays so."""
 
     body: EventRecorded
@@ -41,7 +41,7 @@ class GivenUser(Struct, frozen=True, kw_only=True):
     pays: Mapping[str, int]
     created_at: int | None
     profile: Mapping[str, Any]
-    differences: Differences
+    differences: DifferencePolicy
 
 
 class Migrated(Struct, frozen=True):
@@ -55,7 +55,7 @@ class Migrated(Struct, frozen=True):
     difference: int
 
 
-class MigrateEvent(EventCommand[Recorded | Differing]):
+class MigrateEvent(EventCommand[RecordedEntry | TotalsMismatch]):
     """Record an event of another system with its points there."""
 
     __slots__ = ("given",)
@@ -67,16 +67,16 @@ class MigrateEvent(EventCommand[Recorded | Differing]):
     def outcome(self, progress: Progress, rulebook: Rulebook) -> Outcome:
         return migrate_event(progress, self.event, self.at, self.given.points, self.given.pays, rulebook)
 
-    def result(self, entry: Entry | None, *, is_new: bool) -> Recorded | Differing | LaurelsError:
+    def result(self, entry: Entry | None, *, is_new: bool) -> RecordedEntry | TotalsMismatch | LaurelsError:
         assert entry is not None  # noqa: S101  an event always has one
         if is_new:
-            return Recorded(entry, is_replay=False)
+            return RecordedEntry(entry, is_replay=False)
         result = self.repeat(entry)
         body = entry.body
         if isinstance(body, EventRecorded) and (
             isinstance(result, EventConflict) or body.outcome.points != self.given.points
         ):
-            return Differing(body)
+            return TotalsMismatch(body)
         return result
 
 

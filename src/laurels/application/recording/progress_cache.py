@@ -14,10 +14,10 @@ import msgspec
 
 from laurels.application.ports.ledger import LATER_LIMIT, Loaded
 from laurels.application.ports.store import Store
-from laurels.application.recording.pending_projections import PendingProjections, days_touched
+from laurels.application.recording.projecting.pending_projections import PendingProjections, days_touched
 from laurels.application.recording.refolding import last_revision, refold
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry
+from laurels.domain.ledger.entries import Entry
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 

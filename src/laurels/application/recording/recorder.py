@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.recording.commands import Amend, ChangeProfile, Command, Recorded, RecordEvent
+from laurels.application.recording.commands import AppendAmendment, ChangeProfile, Command, RecordedEntry, RecordEvent
 from laurels.application.recording.committer import Committer
 from laurels.application.recording.progress_cache import ProgressCache
 from laurels.domain.events import LearningEvent, check_event, normal_event
@@ -55,7 +55,7 @@ class Recorder:
 
     async def record_many(
         self, events: Sequence[LearningEvent], *, earliest: int, is_imported: bool = False
-    ) -> list[Recorded | LaurelsError]:
+    ) -> list[RecordedEntry | LaurelsError]:
         """Record events in order; one result each, an error if an event could not be recorded.
 
         A Recorded event survives the death of this process. After StoreUnavailable it is not known whether the event
@@ -130,7 +130,7 @@ class Recorder:
     async def amend(self, amendment: Amendment) -> bool:
         """Write an entry that was decided on a whole ledger; False if the ledger has new entries, and then nothing is
         written. Raises UserDeleted or StoreError."""
-        [result] = await self.carry_out([Amend(amendment)])
+        [result] = await self.carry_out([AppendAmendment(amendment)])
         if isinstance(result, LaurelsError):
             raise result
         return result

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.store import Store
 from laurels.domain.folding import fold
-from laurels.domain.ledger import Entry
+from laurels.domain.ledger.entries import Entry
 from laurels.domain.progress import Progress
 from laurels.domain.revised import Revisions, is_revision
 from laurels.domain.rules.rulebook import Rulebook

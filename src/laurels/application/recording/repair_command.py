@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from laurels.application.recording.commands import Command, copy_of, next_entry
-from laurels.domain.ledger import Award, Entry
+from laurels.domain.ledger.entries import Award, Entry
+from laurels.domain.ledger.repairs import Repair
 from laurels.domain.progress import Progress
-from laurels.domain.repairs import Repair
 from laurels.domain.revisions.repairing import repair_of, repair_streak
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import LaurelsError, RepairRefused, UnknownUser

@@ -16,12 +16,12 @@ from uuid_utils import uuid7
 from laurels.application.recording.commands import Command, next_entry
 from laurels.application.recording.recorder import Recorder
 from laurels.domain.events import check_id
-from laurels.domain.ledger import CurrencySpent, Entry
+from laurels.domain.ledger.entries import CurrencySpent, Entry
+from laurels.domain.ledger.reasons import check_reason
 from laurels.domain.progress import Progress, Purse
-from laurels.domain.reasons import check_reason
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import BalanceTooLow, InvalidInput, LaurelsError, SpendingConflict, UnknownUser
-from laurels.shapes import Fault, faults_of, unknown_name
+from laurels.validation import FieldFault, faults_of, unknown_name
 
 MOST = 1_000_000_000
 """The maximum amount of one spending."""
@@ -144,7 +144,7 @@ class Spendings:
         entry, is_new = result
         return Spending(entry, await self._progress_of(user_id), is_replay=not is_new)
 
-    def faults_of(self, values: Mapping[str, Any]) -> list[Fault]:
+    def faults_of(self, values: Mapping[str, Any]) -> list[FieldFault]:
         """The faults of a request, by wire name: `userId`, `currency`, `amount`, `reason` and `spendingId`."""
         checks: dict[str, Callable[[Any], object]] = {
             "userId": lambda user_id: check_id(user_id, "userId", InvalidInput),

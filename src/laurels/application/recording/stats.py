@@ -7,8 +7,8 @@ from collections import deque
 from time import monotonic
 
 from laurels.application.background import Observers
-from laurels.application.recording.commands import Recorded
-from laurels.application.recording.migration_commands import Differing
+from laurels.application.recording.commands import RecordedEntry
+from laurels.application.recording.migration_commands import TotalsMismatch
 from laurels.errors import EventConflict
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -75,12 +75,12 @@ class RecorderStats:
 
     def answered(self, result: object) -> None:
         """Count the result of an event; other results are ignored."""
-        if isinstance(result, Recorded):
+        if isinstance(result, RecordedEntry):
             if result.is_replay:
                 self.replayed += 1
             else:
                 self.recorded += 1
-        elif isinstance(result, Differing):
+        elif isinstance(result, TotalsMismatch):
             self.replayed += 1
         elif isinstance(result, EventConflict):
             self.conflicts += 1

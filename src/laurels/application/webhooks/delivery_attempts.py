@@ -81,7 +81,7 @@ class DeliveryAttempts:
             self._counts.delivered += 1
             was_away, self.failures = self.is_away, 0
             if was_away:
-                await self._store.hasten(endpoint.id, now=now)
+                await self._store.retry_now(endpoint.id, now=now)
             return replace(tried, state="done")
         self.failures += 1
         self._counts.failed += 1

@@ -15,7 +15,7 @@ from laurels.application.ports.spool import SetAside
 from laurels.application.queries.badges import badge_view
 from laurels.application.queries.goal_views import met_goal
 from laurels.application.recording.spendings import spending_id_of
-from laurels.domain.ledger import (
+from laurels.domain.ledger.entries import (
     Award,
     BadgeRevoked,
     BadgesGiven,

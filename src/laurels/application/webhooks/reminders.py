@@ -12,7 +12,7 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.queries.learners.progress_reader import ProgressReader
 from laurels.application.webhooks.messages import NOBODY, closing_of, loss_of
-from laurels.domain.ledger import Entry, EntryBody, EventRecorded, ProfileChanged, StreakRepaired
+from laurels.domain.ledger.entries import Entry, EntryBody, EventRecorded, ProfileChanged, StreakRepaired
 from laurels.domain.periods import MS_PER_HOUR, board_name, day_start, periods_ending
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook

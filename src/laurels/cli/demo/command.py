@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from laurels.application.recording.commands import Recorded
+from laurels.application.recording.commands import RecordedEntry
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.cli.demo.learners import Learner, events_of, learners
@@ -118,7 +118,7 @@ async def _load(everyone: list[Learner], end: datetime, settings: Settings) -> L
 async def _record(laurels: Service, batch: list[LearningEvent], loaded: Loaded) -> None:
     results = await laurels.record_many(batch, earliest=0, is_imported=True)
     for event, result in zip(batch, results, strict=True):
-        if not isinstance(result, Recorded):
+        if not isinstance(result, RecordedEntry):
             complain(f"{event.event_type} of {event.user_id}: {result}")
             raise CommandFailed("The demo stopped: it is made for the rulebook `coding`, in a store without conflicts.")
         if result.is_replay:

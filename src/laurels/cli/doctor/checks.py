@@ -24,8 +24,8 @@ from laurels.errors import OtherRulebook, RulebookError, SettingsError, StoreErr
 from laurels.plurals import counted
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
-from laurels.storage.remembered.keys import KeyFile
-from laurels.storage.remembered.owner import owner_of, refuse_other
+from laurels.storage.local_copies.keys import KeyFile
+from laurels.storage.local_copies.owner import owner_of, refuse_other
 
 # A key that expires within this many days is mentioned.
 EXPIRING_DAYS = 14
@@ -152,7 +152,7 @@ def _examine_readers(folder: Path) -> Check | None:
     return None
 
 
-async def while_away(settings: Settings) -> str | None:
+async def offline_startup(settings: Settings) -> str | None:
     """The behaviour of a server that starts while its database is away; None if it does not start."""
     if settings.spool_folder is None:
         return None

@@ -24,7 +24,7 @@ from laurels.cli.doctor.checks import (
     examine_serving,
     examine_spool,
     examine_store,
-    while_away,
+    offline_startup,
 )
 from laurels.cli.options import StoreOption, named_store, settings_for
 from laurels.cli.terminal import say
@@ -127,7 +127,7 @@ async def _inspect(settings: Settings) -> list[Check]:
         with needs_pymongo("A MongoDB store"):
             from laurels.storage.mongodb.diagnostics import inspect as inspect_mongodb  # noqa: PLC0415  likewise
 
-        return await inspect_mongodb(settings.store, while_away=await while_away(settings))
+        return await inspect_mongodb(settings.store, offline_startup=await offline_startup(settings))
     # A store that cannot be named reports that itself.
     await (await open_store(settings.store)).close()
     return []

@@ -35,7 +35,7 @@ from laurels.cli.importing.worker import (
 )
 from laurels.cli.options import RulebookOption, StoreOption, named_store, settings_for, whole_number
 from laurels.cli.terminal import CommandFailed, complain, note, progress_bar, say
-from laurels.domain.revisions.migration import Differences
+from laurels.domain.revisions.migration import DifferencePolicy
 from laurels.plurals import counted
 from laurels.rulebooks.loader import load_rulebook
 from laurels.settings import Settings
@@ -112,9 +112,9 @@ def import_events(  # noqa: PLR0917  options of a command, each by its name
         ),
     ] = None,
     differences: Annotated[
-        Differences,
+        DifferencePolicy,
         typer.Option(help="With --from-mongo: keep or drop what a stored total has more than its events and badges."),
-    ] = Differences.KEEP,
+    ] = DifferencePolicy.KEEP,
 ) -> None:
     """Record the events of a file: one JSON object a line, as POST /api/progress/event accepts it.
 
@@ -144,7 +144,7 @@ def import_events(  # noqa: PLR0917  options of a command, each by its name
         _import_file(file, settings, rejects, options)
 
 
-def _take_over(url: str, settings: Settings, differences: Differences, rejects: Path | None) -> None:
+def _take_over(url: str, settings: Settings, differences: DifferencePolicy, rejects: Path | None) -> None:
     with needs_pymongo("--from-mongo"):
         from laurels.cli.importing.mongodb import import_mongodb  # noqa: PLC0415  a driver is only loaded when asked for
 
@@ -214,7 +214,7 @@ def _import_file(file: str, settings: Settings, rejects: Path | None, options: _
 async def _import(lines: InputLines, rejects: Rejects, settings: Settings, options: _Options) -> ImportPipeline:
     processes = 1 if options.is_dry else options.processes
     if processes is None:
-        processes = _worth(lines.size)
+        processes = _process_count(lines.size)
     settings = for_import(settings, processes)
     await _check(lines, settings, options)
     async with AsyncExitStack() as workers:
@@ -267,7 +267,7 @@ async def _check(lines: InputLines, settings: Settings, options: _Options) -> No
         raise CommandFailed(f"{error} Nothing was recorded.") from error
 
 
-def _worth(size: int | None) -> int:
+def _process_count(size: int | None) -> int:
     """The number of processes for an input of `size` bytes (None: unknown)."""
     if size is None or size < WORTH_STARTING:
         return 1

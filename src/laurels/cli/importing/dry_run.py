@@ -12,7 +12,7 @@ from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store, rulebook_of, store_exists, system_clock
 from laurels.cli.importing.worker_tasks import CHANGED, Share, Taken, is_repeated, read_share, settle_known
 from laurels.domain.events import LearningEvent, check_event, is_same_content, normal_event
-from laurels.domain.ledger import Entry
+from laurels.domain.ledger.entries import Entry
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import EventConflict, LaurelsError, UserDeleted
 from laurels.rulebooks.loader import load_rulebook

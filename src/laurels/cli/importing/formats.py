@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, cast
 import msgspec
 
 from laurels.cli.terminal import CommandFailed
-from laurels.shapes import nearest
+from laurels.validation import nearest
 
 Format = Literal["ndjson", "csv"]
 

@@ -29,8 +29,8 @@ from laurels.cli.importing.formats import (
     lines_of_table,
     lines_within,
 )
-from laurels.cli.importing.mapping.document import MappingDocument
 from laurels.cli.importing.mapping.mapper import Tally
+from laurels.cli.importing.mapping.mapping_file import MappingDocument
 from laurels.cli.importing.mapping.records import OTHER_ENCODING, ObjectMapper, events_of_table
 from laurels.cli.terminal import CommandFailed
 

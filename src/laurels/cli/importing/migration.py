@@ -13,14 +13,14 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from laurels.application.recording.commands import Recorded
+from laurels.application.recording.commands import RecordedEntry
 from laurels.application.recording.migration import migrate_events, migrate_users
-from laurels.application.recording.migration_commands import Differing, GivenEvent, GivenUser, Migrated
+from laurels.application.recording.migration_commands import GivenEvent, GivenUser, Migrated, TotalsMismatch
 from laurels.application.service import Service
-from laurels.cli.importing.migration_report import Difference, Report
+from laurels.cli.importing.migration_report import BadgeMismatch, Report
 from laurels.cli.importing.rejects import Rejects
 from laurels.cli.terminal import CommandFailed
-from laurels.domain.revisions.migration import Differences
+from laurels.domain.revisions.migration import DifferencePolicy
 from laurels.errors import LaurelsError, StoreError
 from laurels.plurals import counted
 from laurels.storage.older_mongodb.database import EVENTS, USERS, OlderDatabase
@@ -64,7 +64,7 @@ class Migration:
         source: OlderDatabase,
         rejects: Rejects,
         *,
-        differences: Differences,
+        differences: DifferencePolicy,
         on_progress: Callable[[Report], None],
     ) -> None:
         self.report = Report()
@@ -205,7 +205,7 @@ class Migration:
                 failure = failure or result
             elif isinstance(result, LaurelsError):
                 self._reject(EVENTS, document, str(result))
-            elif isinstance(result, Differing):
+            elif isinstance(result, TotalsMismatch):
                 # The existing entry counts, with its points.
                 tally.event_points += result.body.outcome.points
                 tally.last_at = max(tally.last_at or 0, result.body.at)
@@ -220,7 +220,7 @@ class Migration:
                 raise result
             self._count_user(one, result)
 
-    def _count_event(self, event: OlderEvent, document: Document, tally: Tally, result: Recorded) -> None:
+    def _count_event(self, event: OlderEvent, document: Document, tally: Tally, result: RecordedEntry) -> None:
         tally.event_points += event.points
         tally.last_at = max(tally.last_at or 0, result.body.at)
         self.report.replayed += result.is_replay
@@ -250,7 +250,7 @@ class Migration:
         if result.difference:
             badge_points = (given.stored_total or 0) - given.event_points - result.difference
             self.report.count_difference(
-                Difference(
+                BadgeMismatch(
                     abs(result.difference),
                     given.user_id,
                     result.difference,

@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 from laurels.application.recording.migration_commands import Migrated
 from laurels.cli.terminal import say, show_table
-from laurels.domain.ledger import UserMigrated
-from laurels.domain.revisions.migration import Differences
+from laurels.domain.ledger.entries import UserMigrated
+from laurels.domain.revisions.migration import DifferencePolicy
 from laurels.plurals import counted
 
 LARGEST = 10
 REMARKS = 20
 
 
-class Difference(NamedTuple):
+class BadgeMismatch(NamedTuple):
     """One user's stored total and the sum of their events and badges; `size` sorts the largest first."""
 
     size: int
@@ -44,7 +44,7 @@ class Report:
         self.unknown_badges: Counter[str] = Counter()
         self.other_pay: list[tuple[str, int, int]] = []
         self.differences = self.sum_above = self.sum_below = 0
-        self._largest: list[Difference] = []
+        self._largest: list[BadgeMismatch] = []
 
     def count_user(self, result: Migrated, held: Container[str]) -> None:
         """Count a user who was taken over; `held` are their badges in the older database."""
@@ -59,7 +59,7 @@ class Report:
             self.undated_badges += undated
             self.new_badges += len(body.awards) - undated
 
-    def count_difference(self, difference: Difference) -> None:
+    def count_difference(self, difference: BadgeMismatch) -> None:
         """Count a difference, and keep it if it is among the largest."""
         self.differences += 1
         if difference.points > 0:
@@ -71,7 +71,7 @@ class Report:
         else:
             heapq.heappushpop(self._largest, difference)
 
-    def show(self, differences: Differences, seconds: float) -> None:
+    def show(self, differences: DifferencePolicy, seconds: float) -> None:
         """Print the whole report on standard output."""
         taken = self.recorded + self.replayed
         say(
@@ -101,7 +101,7 @@ class Report:
                 say(f"  {count:,} x {remark}")
         say(
             f"differences: {counted(self.differences, 'user')}, {self.sum_above:+,} and {self.sum_below:+,} points, "
-            f"{'kept as adjustments' if differences is Differences.KEEP else 'dropped'}"
+            f"{'kept as adjustments' if differences is DifferencePolicy.KEEP else 'dropped'}"
         )
         if self._largest:
             show_table(

@@ -17,7 +17,7 @@ from laurels.cli.importing.migration import Migration
 from laurels.cli.importing.migration_report import Report
 from laurels.cli.importing.rejects import Rejects, open_rejects
 from laurels.cli.terminal import CommandFailed, complain, progress_bar
-from laurels.domain.revisions.migration import Differences
+from laurels.domain.revisions.migration import DifferencePolicy
 from laurels.plurals import counted
 from laurels.settings import Settings
 from laurels.storage.older_mongodb.database import OlderDatabase
@@ -26,7 +26,7 @@ from laurels.storage.older_mongodb.database import OlderDatabase
 PROJECTION_INTERVAL = 3_600.0
 
 
-def import_mongodb(url: str, settings: Settings, *, differences: Differences, rejects: Path | None) -> None:
+def import_mongodb(url: str, settings: Settings, *, differences: DifferencePolicy, rejects: Path | None) -> None:
     """Take over the database at `url` into the configured store, and report. Exits with 1 if there are rejects."""
     started = monotonic()
     with open_rejects(rejects, source=STANDARD_INPUT, database=settings.database) as rejected:
@@ -43,7 +43,7 @@ def import_mongodb(url: str, settings: Settings, *, differences: Differences, re
         raise typer.Exit(1)
 
 
-async def _take_over(url: str, settings: Settings, differences: Differences, rejects: Rejects) -> Report:
+async def _take_over(url: str, settings: Settings, differences: DifferencePolicy, rejects: Rejects) -> Report:
     source = await OlderDatabase.open(url)
     try:
         # Checked before the store is opened, which would create its collections there.

@@ -19,7 +19,7 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
-from laurels.application.recording.commands import Recorded
+from laurels.application.recording.commands import RecordedEntry
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.cli.importing.worker_tasks import CHANGED, Share, Taken, read_share, settle_known
@@ -69,7 +69,7 @@ class LocalWorker:
             # Lets it queue them.
             await asyncio.sleep(0)
         for number, result in zip(read.numbers, await recording, strict=True):
-            if isinstance(result, Recorded):
+            if isinstance(result, RecordedEntry):
                 taken.recorded += not result.is_replay
                 taken.replayed += result.is_replay
                 if number in read.by_line:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from laurels.application.ports.store import Store
 from laurels.cli.importing.source_lines import id_of
 from laurels.domain.events import LearningEvent, decode_event, is_same_content, normal_event
-from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.ledger.entries import Entry, EventRecorded
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import LaurelsError
 

@@ -15,7 +15,7 @@ from contextlib import aclosing
 from multiprocessing import get_context
 from typing import Annotated, Any, TypeVar
 
-from laurels.application.maintenance.ledgers import pages_of_users
+from laurels.application.maintenance.ledger_scan import pages_of_users
 from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store
 from laurels.cli.importing.worker import tune_collector
@@ -98,7 +98,7 @@ async def _first_of(under_way: set[asyncio.Future[T | _Failure]]) -> T:
     return result
 
 
-class _Place:
+class _Slot:
     """The open resources of a process that shares the work."""
 
     runner: asyncio.Runner
@@ -110,13 +110,13 @@ def _begin(url: str, rulebook: bytes) -> None:
     # An interrupt from the keyboard also goes to the parent, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tune_collector()
-    _Place.runner = asyncio.Runner()
-    _Place.rulebook = Rulebook.of_json(rulebook)
-    _Place.store = _Place.runner.run(open_store(url))
+    _Slot.runner = asyncio.Runner()
+    _Slot.rulebook = Rulebook.of_json(rulebook)
+    _Slot.store = _Slot.runner.run(open_store(url))
 
 
 def _carry_out(work: Work[T], users: Sequence[str]) -> T | _Failure:
     try:
-        return _Place.runner.run(work(_Place.store, _Place.rulebook, users))
+        return _Slot.runner.run(work(_Slot.store, _Slot.rulebook, users))
     except LaurelsError as error:
         return _Failure(str(error))

@@ -19,7 +19,7 @@ from laurels.bootstrap import open_service, open_store, system_clock
 from laurels.cli.maintenance.verify import count_users
 from laurels.cli.options import StoreOption, rulebook_for, store_settings
 from laurels.cli.terminal import CommandFailed, progress_bar, say, show_table
-from laurels.domain.ledger import Notify
+from laurels.domain.ledger.entries import Notify
 from laurels.domain.rules.differences import differences
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.plurals import counted

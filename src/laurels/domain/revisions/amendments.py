@@ -10,10 +10,10 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from laurels.domain.amounts import NONE, Amounts
 from laurels.domain.engine import award
 from laurels.domain.folding import adjust, fold, hold, observe_event, take_repairs
-from laurels.domain.ledger import (
+from laurels.domain.ledger.amounts import NONE, Amounts
+from laurels.domain.ledger.entries import (
     Award,
     BadgeRevoked,
     BadgesGiven,
@@ -199,8 +199,8 @@ def retract(
         for position, badge in enumerate(rulebook.badges):
             if not badge.revocable:
                 continue
-            for held in _without_ground(without, badge.id, rulebook.requirements[position]):
-                _let_go(without, held, rulebook)
+            for held in _unmet_awards(without, badge.id, rulebook.requirements[position]):
+                _drop_award(without, held, rulebook)
                 revoked.append(held)
                 found = True
     total = progress.total_points - points - sum(each.points for each in revoked)
@@ -235,7 +235,7 @@ def settle(
     )
 
 
-def _without_ground(progress: Progress, badge_id: str, requirement: Requirement) -> list[Award]:
+def _unmet_awards(progress: Progress, badge_id: str, requirement: Requirement) -> list[Award]:
     """The held awards of a badge that are not met."""
     if isinstance(requirement, RepeatRequirement):
         met = set(requirement.met(progress))
@@ -244,11 +244,11 @@ def _without_ground(progress: Progress, badge_id: str, requirement: Requirement)
     return [] if held is None or requirement.is_met(progress) else [held]
 
 
-def _let_go(progress: Progress, held: Award, rulebook: Rulebook) -> None:
+def _drop_award(progress: Progress, held: Award, rulebook: Rulebook) -> None:
     """Remove a badge from the values that criteria depend on: the points and the numbers of badges."""
     del progress.awards[held.badge_id]
     progress.total_points -= held.points
     badge = rulebook.badge(held.badge_id)
     if badge is not None and is_only_award(progress, held.badge_id):
         for measure in rulebook.badge_measures_for(badge):
-            progress.gauges[measure.index] -= 1
+            progress.measure_values[measure.index] -= 1

@@ -15,12 +15,12 @@ from hashlib import sha256
 from msgspec import Struct
 from msgspec.structs import replace
 
-from laurels.domain.amounts import NONE, Amounts, sum_of
 from laurels.domain.engine import advance, award, count
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import adjust, hold, take_repair
 from laurels.domain.goals import GoalChange, changed, taken_over
-from laurels.domain.ledger import (
+from laurels.domain.ledger.amounts import NONE, Amounts, sum_of
+from laurels.domain.ledger.entries import (
     Award,
     CurrencySpent,
     Entry,
@@ -33,12 +33,12 @@ from laurels.domain.ledger import (
     Unpaid,
     UserMigrated,
 )
-from laurels.domain.pauses import Pause, pauses_of
+from laurels.domain.ledger.pauses import Pause, pauses_of
+from laurels.domain.ledger.repairs import Repair
 from laurels.domain.periods import day_of
 from laurels.domain.progress import Progress
-from laurels.domain.repairs import Repair
 from laurels.domain.revised import Revisions
-from laurels.domain.rules.caps import pay
+from laurels.domain.rules.earning_limits import pay
 from laurels.domain.rules.points import EventType
 from laurels.domain.rules.rulebook import Rulebook
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from laurels.domain.engine import award, count
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import adjust, hold
-from laurels.domain.ledger import Award, Outcome, UserMigrated
+from laurels.domain.ledger.entries import Award, Outcome, UserMigrated
 from laurels.domain.progress import Progress
 from laurels.domain.rules.currencies import BadgePay
 from laurels.domain.rules.rulebook import Rulebook
@@ -21,7 +21,7 @@ RULES = "migrated"
 """Replaces the fingerprint of the rules in an outcome: none of our rules decided its points."""
 
 
-class Differences(StrEnum):
+class DifferencePolicy(StrEnum):
     """The treatment of the difference between a stored total and the sum of its events and badges."""
 
     KEEP = "keep"
@@ -73,7 +73,7 @@ def migrate_user(
     stored_total: int | None,
     event_points: int,
     pays: Mapping[str, int],
-    differences: Differences,
+    differences: DifferencePolicy,
     rulebook: Rulebook,
     created_at: int | None = None,
     profile: Mapping[str, object] | None = None,
@@ -85,7 +85,7 @@ def migrate_user(
     makes of the body, and then calls `migrate` with the body.
     """
     is_first = origin not in progress.migrated
-    wanted = difference_of(progress, stored_total, event_points, pays) if differences is Differences.KEEP else 0
+    wanted = difference_of(progress, stored_total, event_points, pays) if differences is DifferencePolicy.KEEP else 0
     adjustment = wanted - progress.migrated.get(origin, 0)
     missing = [Award(badge_id, points, at) for badge_id, points in pays.items() if badge_id not in progress.awards]
     if not is_first and not adjustment and not missing:

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from laurels.domain.engine import award
 from laurels.domain.folding import take_repair
-from laurels.domain.ledger import StreakRepaired
+from laurels.domain.ledger.entries import StreakRepaired
+from laurels.domain.ledger.repairs import Repair
 from laurels.domain.progress import Progress
-from laurels.domain.repairs import Repair
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.streak_repairs import repair_at
 

@@ -7,12 +7,12 @@ badges that the rules no longer have keep their points, and so do badges taken o
 
 from __future__ import annotations
 
-from laurels.domain.amounts import NONE, Amounts, difference
 from laurels.domain.engine import pay_on
-from laurels.domain.ledger import Entry, EventRecorded, MergedInto, Repointed, UserMigrated
+from laurels.domain.ledger.amounts import NONE, Amounts, difference
+from laurels.domain.ledger.entries import Entry, EventRecorded, MergedInto, Repointed, UserMigrated
 from laurels.domain.progress import Progress
 from laurels.domain.revised import Revisions
-from laurels.domain.rules.caps import remember_payment
+from laurels.domain.rules.earning_limits import remember_payment
 from laurels.domain.rules.rulebook import Rulebook
 
 MOST = 20_000

@@ -12,10 +12,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from laurels.domain.ledger import Boosted
+from laurels.domain.ledger.entries import Boosted
 from laurels.domain.rules.badges.criteria import TIME_FIELDS, Condition, Metadata, Within, metadata_matcher
 from laurels.errors import RulebookError
-from laurels.shapes import unknown_name
+from laurels.validation import unknown_name
 
 MOST_BOOSTS = 100
 """The maximum number of boosts in one rulebook."""

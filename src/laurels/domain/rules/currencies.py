@@ -12,13 +12,13 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from laurels.domain.amounts import NONE, Amounts, amounts_of
-from laurels.domain.ledger import Award
+from laurels.domain.ledger.amounts import NONE, Amounts, amounts_of
+from laurels.domain.ledger.entries import Award
 from laurels.domain.progress import Purse
 from laurels.domain.rules.levels import Levels, check_levels
-from laurels.domain.rules.names import LanguageTag, Name
+from laurels.domain.rules.text_types import LanguageTag, Name
 from laurels.errors import RulebookError
-from laurels.shapes import unknown_name
+from laurels.validation import unknown_name
 
 MOST_CURRENCIES = 20
 """The maximum number of currencies in one rulebook."""

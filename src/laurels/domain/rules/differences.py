@@ -11,7 +11,7 @@ from msgspec import Struct
 from laurels.domain.rules.rulebook_data import RulebookData
 
 
-class Difference(Struct, frozen=True, rename="camel"):
+class RuleDifference(Struct, frozen=True, rename="camel"):
     """A key that differs between two rulebooks; None if one of them does not have it. Keys are dotted, as in the file;
     badges, tiers and event types are named by their ids."""
 
@@ -20,7 +20,7 @@ class Difference(Struct, frozen=True, rename="camel"):
     becomes: Any
 
 
-def differences(before: RulebookData, after: RulebookData) -> list[Difference]:
+def differences(before: RulebookData, after: RulebookData) -> list[RuleDifference]:
     """All differences of `after`, in the order of the rulebook; the order of badges is ignored."""
     return list(_between("", _named(before), _named(after)))
 
@@ -34,11 +34,11 @@ def _named(data: RulebookData) -> dict[str, Any]:
     return {**document, "badges": {badge["id"]: badge for badge in badges}}
 
 
-def _between(key: str, was: Any, becomes: Any) -> Iterator[Difference]:
+def _between(key: str, was: Any, becomes: Any) -> Iterator[RuleDifference]:
     if was == becomes:
         return
     if not (isinstance(was, dict) and isinstance(becomes, dict)):
-        yield Difference(key, was, becomes)
+        yield RuleDifference(key, was, becomes)
         return
     old, new = cast("dict[str, Any]", was), cast("dict[str, Any]", becomes)
     for name in (*old, *(name for name in new if name not in old)):

@@ -14,9 +14,9 @@ from hashlib import blake2b
 import msgspec
 from msgspec import UNSET
 
-from laurels.domain.ledger import Award
+from laurels.domain.ledger.entries import Award
 from laurels.domain.periods import day_in_zone, day_of
-from laurels.domain.progress import SHAPE, Progress
+from laurels.domain.progress import SNAPSHOT_FORMAT, Progress
 from laurels.domain.rules.badges.awards import award_id_of, badge_and_period
 from laurels.domain.rules.badges.criteria import (
     AllOf,
@@ -56,11 +56,11 @@ from laurels.domain.rules.badges.requirements import (
     Requirement,
 )
 from laurels.domain.rules.badges.tiers import expand
+from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.domain.rules.boosts import boosts_of
-from laurels.domain.rules.consistency import check_consistency
 from laurels.domain.rules.currencies import BadgePay, given_by
-from laurels.domain.rules.kept_boards import Horizon
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
+from laurels.domain.rules.semantic_checks import check_consistency
 from laurels.domain.rules.streak_count import StreakCount
 from laurels.domain.rules.streak_rules import Unit
 from laurels.errors import RulebookError
@@ -167,7 +167,7 @@ class Rulebook:
         self.measures_version = _digest(
             msgspec.json.encode(
                 [
-                    SHAPE,
+                    SNAPSHOT_FORMAT,
                     self.board_zone,
                     counted,
                     *((key, m.top) for key, m in self._measures.items()),
@@ -226,7 +226,7 @@ class Rulebook:
         """Whether a user is one who tests: on no board, and no part of how rare a badge is."""
         return self._is_test is not None and self._is_test(user_id) is not None
 
-    def board_horizon(self, now: int) -> Horizon:
+    def board_horizon(self, now: int) -> RetentionCutoff:
         """The horizon of kept boards at the instant `now`."""
         return self.data.boards.keep.horizon(self.board_day(now))
 

@@ -12,13 +12,13 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from laurels.domain.rules.badges.criteria import Category, Criterion, Rarity, Repeat, Target
+from laurels.domain.rules.board_retention import BoardRetention
 from laurels.domain.rules.boosts import MOST_BOOSTS, Boost
 from laurels.domain.rules.currencies import MOST_CURRENCIES, Currency
-from laurels.domain.rules.kept_boards import KeptBoards
 from laurels.domain.rules.levels import Levels
-from laurels.domain.rules.names import Description, Icon, Identifier, LanguageTag, Name
 from laurels.domain.rules.points import EventType, Points
 from laurels.domain.rules.streak_rules import StreakRules
+from laurels.domain.rules.text_types import Description, Icon, Identifier, LanguageTag, Name
 
 MOST_TEST_USERS = 50
 """Ids of users who test, or patterns of them, in one rulebook."""
@@ -77,7 +77,7 @@ class Boards(Struct, frozen=True, forbid_unknown_fields=True):
 
     zone: str = "UTC"
     languages: bool | list[Name] = False
-    keep: KeptBoards = KeptBoards()
+    keep: BoardRetention = BoardRetention()
     # A tuple: the default of a frozen struct has to be hashable for the description of the API.
     test_users: Annotated[tuple[Name, ...], Meta(max_length=MOST_TEST_USERS)] = ()
 

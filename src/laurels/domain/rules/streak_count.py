@@ -17,7 +17,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct
 
-from laurels.domain.pauses import days_of
+from laurels.domain.ledger.pauses import days_of
 from laurels.domain.progress import DayTotals, Progress
 from laurels.domain.rules.streak_rules import StreakRules
 from laurels.domain.runs import MissBudget, Runs

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
+from laurels.domain.ledger.repairs import Repair
 from laurels.domain.periods import day_name
 from laurels.domain.progress import Progress
-from laurels.domain.repairs import Repair
 from laurels.domain.rules.streak_count import StreakCount, StreakGap
 from laurels.domain.rules.streak_rules import RepairRules
 from laurels.errors import RepairRefused

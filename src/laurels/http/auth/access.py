@@ -16,7 +16,7 @@ from msgspec import Struct
 from laurels.application.service import Service
 from laurels.domain.keys import ADMIN, EVENTS_BACKDATE, EVENTS_WRITE, PROGRESS_READ, SCOPES, USERS_WRITE
 from laurels.http.wire.bodies import user_id_in
-from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.http_error import HttpError
 
 Shown = Literal["boards", "badges"]
 
@@ -92,14 +92,14 @@ EVERYTHING = Caller(scopes=frozenset(SCOPES))
 """Any caller from the service's own machine while there are no keys."""
 
 
-class Unauthenticated(Refusal):
+class Unauthenticated(HttpError):
     """The caller is unknown, and this route needs to know."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(401, detail, headers={"WWW-Authenticate": 'Bearer realm="laurels"'})
 
 
-class Forbidden(Refusal):
+class Forbidden(HttpError):
     """The caller is known, but may not do this."""
 
     def __init__(self, detail: str) -> None:
@@ -178,7 +178,7 @@ def _is_of_framework(handler: Any) -> bool:
     return getattr(handler, "http_methods", None) == {"OPTIONS"}
 
 
-def _refusal(caller: Caller, scope: str) -> Refusal:
+def _refusal(caller: Caller, scope: str) -> HttpError:
     if caller.is_anonymous:
         return Unauthenticated("Send an API key or a token: Authorization: Bearer ...")
     if caller.key is not None:

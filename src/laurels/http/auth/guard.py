@@ -12,13 +12,13 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from msgspec import Struct
 
 from laurels.application.access.bucket_names import BucketNames
-from laurels.application.access.rate_limiter import Left, RateLimiter
+from laurels.application.access.rate_limiter import RateLimiter, RateLimitStatus
 from laurels.application.ports.limits import Bucket
 from laurels.http.auth.access import Caller
 from laurels.http.auth.identity import Identity, WrongCredentials
 from laurels.http.server.addresses import client_of
 from laurels.http.server.routing import route_of
-from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.http_error import HttpError
 from laurels.plurals import counted
 
 _NOBODY = Caller()
@@ -41,12 +41,12 @@ class Rates(Struct, frozen=True):
     written: Bucket | None = None
 
 
-class _Meter:
+class _RequestQuota:
     """The bucket that counts a request."""
 
     __slots__ = ("bucket", "left", "limiter", "name")
 
-    def __init__(self, limiter: RateLimiter, name: str, bucket: Bucket, left: Left) -> None:
+    def __init__(self, limiter: RateLimiter, name: str, bucket: Bucket, left: RateLimitStatus) -> None:
         self.limiter = limiter
         self.name = name
         self.bucket = bucket
@@ -88,7 +88,7 @@ class Guard:
         left = await self._limiter.take(name, bucket)
         if left.retry_after:
             raise _too_many("Too many requests; wait a moment.", left)
-        meter = scope["state"]["meter"] = _Meter(self._limiter, name, bucket, left)
+        meter = scope["state"]["meter"] = _RequestQuota(self._limiter, name, bucket, left)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -122,7 +122,7 @@ class Guard:
             left = await self._limiter.take_all(name, bucket, min(kib, bucket.size))
         if left.retry_after:
             detail = "Too much was recorded with tokens of this user in the last hour; wait a moment."
-            raise Refusal(429, detail, headers={"Retry-After": str(left.retry_after)})
+            raise HttpError(429, detail, headers={"Retry-After": str(left.retry_after)})
 
     async def _bucket_of(self, scope: HTTPScope, caller: Caller) -> tuple[str, Bucket | None]:
         """The bucket of a caller without a key: its name and its limit; None for a caller without a limit."""
@@ -153,7 +153,7 @@ async def count_written(scope: HTTPScope, sizes: Iterable[int]) -> None:
         await counting(kib)
 
 
-class Charge:
+class BatchCharge:
     """The charge for a batch: one request per event, or per `event_bytes` of it if that is more. One request was
     counted on arrival."""
 
@@ -161,7 +161,7 @@ class Charge:
     _STEP = 32
 
     def __init__(self, scope: HTTPScope, event_bytes: int) -> None:
-        self._meter: _Meter | None = scope["state"].get("meter")
+        self._meter: _RequestQuota | None = scope["state"].get("meter")
         self._event_bytes = event_bytes
         self._bytes = 0
         self._counted = 1
@@ -181,7 +181,7 @@ class Charge:
         most = meter.bucket.size
         if count > most:
             detail = f"A batch of this caller may have at most {counted(most, 'event')}, its limit for a minute"
-            raise Refusal(413, f"{detail}, and {self._event_bytes} bytes for each of these.")
+            raise HttpError(413, f"{detail}, and {self._event_bytes} bytes for each of these.")
         left = await meter.limiter.take_all(meter.name, meter.bucket, min(count - self._counted, most))
         if left.retry_after:
             raise _too_many("A batch counts as one request for each event; wait a moment, or send fewer.", left)
@@ -189,11 +189,11 @@ class Charge:
         self._counted = count
 
 
-def _too_many(detail: str, left: Left) -> Refusal:
-    return Refusal(429, detail, headers={"Retry-After": str(left.retry_after), **_headers_of(left)})
+def _too_many(detail: str, left: RateLimitStatus) -> HttpError:
+    return HttpError(429, detail, headers={"Retry-After": str(left.retry_after), **_headers_of(left)})
 
 
-def _headers_of(left: Left) -> dict[str, str]:
+def _headers_of(left: RateLimitStatus) -> dict[str, str]:
     return {
         "RateLimit-Limit": str(left.limit),
         "RateLimit-Remaining": str(left.remaining),

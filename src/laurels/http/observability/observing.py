@@ -36,7 +36,7 @@ Seen = tuple[str, str, str]
 """Template, method and class of the status (`none`: the client left before there was one)."""
 
 
-class Sample:
+class TrafficSample:
     """Lets a limited number per second through. `seconds` returns the time."""
 
     def __init__(self, most: int, *, seconds: Callable[[], float] = monotonic) -> None:
@@ -84,7 +84,7 @@ class RequestObserver:
         self._errors_only = access_log == "errors"
         self._is_silent = access_log == "off"
         self._names_addresses = log_addresses
-        self._refusals = Sample(REFUSALS_LOGGED)
+        self._refusals = TrafficSample(REFUSALS_LOGGED)
         self._own_ids = count(1)
         self._process = secrets.token_hex(6)
         self._traces = traces

@@ -21,9 +21,9 @@ from laurels.http.auth.access import BADGES, BOARDS, check_about, check_friends
 from laurels.http.server.body_limits import BodyLimits
 from laurels.http.server.fast_path import JSON
 from laurels.http.server.routing import Answer
+from laurels.http.wire.accept_language import in_language
 from laurels.http.wire.bodies import header, user_ids_in
 from laurels.http.wire.envelopes import Envelope, enveloped
-from laurels.http.wire.languages import in_language
 from laurels.http.wire.parameter_combinations import excludes, period_of_timeframe, top_by_total
 from laurels.http.wire.schemas import BadgeCatalogue
 

@@ -15,9 +15,9 @@ from laurels.application.queries.badges import badge_view
 from laurels.application.queries.views import BadgeView, Document, ProgressView
 from laurels.application.service import Service
 from laurels.domain.events import Id
-from laurels.domain.ledger import BadgeRevoked, EventRetracted, awards_of
+from laurels.domain.ledger.entries import BadgeRevoked, EventRetracted, awards_of
+from laurels.domain.ledger.reasons import MAX_REASON_LENGTH
 from laurels.domain.periods import to_ms
-from laurels.domain.reasons import MAX_REASON_LENGTH
 from laurels.errors import InvalidInput
 from laurels.http.auth.access import ADMINS, caller_of
 from laurels.http.routes.events import REPLAYED

@@ -13,22 +13,22 @@ from litestar.types import HTTPScope, Receive
 from msgspec import UNSET
 
 from laurels.application.queries.views import QueuedView, RecordedView
-from laurels.application.recording.commands import Queued, Recorded
+from laurels.application.recording.commands import QueuedEvent, RecordedEntry
 from laurels.application.service import Service
 from laurels.domain.events import LearningEvent, check_event, decode_event
 from laurels.domain.periods import iso
 from laurels.errors import EventConflict, InternalFault, InvalidEvent, LaurelsError, StoreError
 from laurels.http.auth.access import WRITE_EVENTS, Caller, caller_of, check_recording, earliest_for, records_all
-from laurels.http.auth.guard import Charge, count_written
+from laurels.http.auth.guard import BatchCharge, count_written
 from laurels.http.server.body_limits import BodyLimits, limits_of
 from laurels.http.server.fast_path import JSON, json_answer
 from laurels.http.server.routing import Answer
+from laurels.http.wire.accept_language import in_language
 from laurels.http.wire.batch_room import BatchRoom, parts_of
 from laurels.http.wire.batches import Line, Turns, read_batch
 from laurels.http.wire.bodies import JSON_TYPES, NDJSON_TYPES, media_type, not_json, read_body
 from laurels.http.wire.envelopes import Envelope, enveloped
 from laurels.http.wire.json_bodies import OtherBody
-from laurels.http.wire.languages import in_language
 from laurels.http.wire.problems import FieldError, sentence
 from laurels.http.wire.schemas import BatchAnswer, BatchResult
 
@@ -42,7 +42,7 @@ _REPLAYED = [*JSON, *((name.lower().encode(), value.encode()) for name, value in
 async def answer_event(scope: HTTPScope, receive: Receive, service: Service, limits: BodyLimits) -> Answer:
     """The fast path of `record_event`."""
     recorded = await receive_event(scope, receive, service, limits)
-    if isinstance(recorded, Queued):
+    if isinstance(recorded, QueuedEvent):
         return json_answer(service.learners.queued(recorded), 202)
     answer = in_language(scope, service, service.learners.recorded(recorded))
     return json_answer(answer, 200, _REPLAYED) if recorded.is_replay else json_answer(answer, 201)
@@ -78,7 +78,7 @@ async def record_event(
     recorded when the database is back.
     """
     recorded = await receive_event(request.scope, request.receive, service, limits_of(request))
-    if isinstance(recorded, Queued):
+    if isinstance(recorded, QueuedEvent):
         return Response(enveloped(request, envelope, service.learners.queued(recorded)), status_code=202)
     shown = in_language(request.scope, service, service.learners.recorded(recorded))
     answer = enveloped(request, envelope, shown)
@@ -87,7 +87,9 @@ async def record_event(
     return Response(answer, status_code=201)
 
 
-async def receive_event(scope: HTTPScope, receive: Receive, service: Service, limits: BodyLimits) -> Recorded | Queued:
+async def receive_event(
+    scope: HTTPScope, receive: Receive, service: Service, limits: BodyLimits
+) -> RecordedEntry | QueuedEvent:
     """Record the event in a request's body, or queue it while the store is away."""
     caller = caller_of(scope)
     earliest = earliest_for(caller, service)
@@ -120,7 +122,7 @@ async def record_events(
     caller = caller_of(request.scope)
     is_full = outcomes == "full"
     with room.entering(caller) as take:
-        charge = Charge(request.scope, limits.event_bytes)
+        charge = BatchCharge(request.scope, limits.event_bytes)
 
         async def come(size: int) -> None:
             take(size)
@@ -254,13 +256,13 @@ def _event_id_of(line: bytes | msgspec.Raw) -> str | None:
 
 
 def _result(
-    number: int, event: LearningEvent, outcome: Recorded | Queued | LaurelsError, service: Service | None
+    number: int, event: LearningEvent, outcome: RecordedEntry | QueuedEvent | LaurelsError, service: Service | None
 ) -> BatchResult:
     """The result of an event; in full, with its points and badges, if a service is given to show them."""
-    if isinstance(outcome, Queued):
+    if isinstance(outcome, QueuedEvent):
         timestamp = UNSET if service is None else iso(outcome.at)
         return BatchResult("queued", outcome.event.event_id, number, timestamp=timestamp)
-    if isinstance(outcome, Recorded):
+    if isinstance(outcome, RecordedEntry):
         brought = outcome.body.outcome
         shown = None if service is None else service.learners.recorded(outcome)
         return BatchResult(

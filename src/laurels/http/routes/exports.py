@@ -16,10 +16,10 @@ from laurels.application.queries.views import EventView, Export
 from laurels.application.service import Service
 from laurels.http.auth.access import caller_of, own
 from laurels.http.routes.learners import UserId
+from laurels.http.wire.accept_language import in_language, language_asked
 from laurels.http.wire.bodies import ANY_SEGMENT, last_segment, user_id_in
 from laurels.http.wire.concurrency_limits import ConcurrencyLimit
 from laurels.http.wire.envelopes import Envelope, enveloped
-from laurels.http.wire.languages import in_language, language_asked
 from laurels.http.wire.parameter_combinations import envelope_of_json, lang_of_pdf
 
 COLUMNS = (

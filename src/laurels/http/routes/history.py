@@ -14,8 +14,8 @@ from laurels.domain.events import check_id
 from laurels.errors import InvalidQuery
 from laurels.http.auth.access import own
 from laurels.http.routes.learners import UserId
+from laurels.http.wire.accept_language import in_language
 from laurels.http.wire.bodies import ANY_SEGMENT, last_segment, user_id_in
-from laurels.http.wire.languages import in_language
 from laurels.http.wire.schemas import EventAnswer, HistoryAnswer
 
 MAX_ENTRIES = 500

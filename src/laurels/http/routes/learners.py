@@ -22,9 +22,9 @@ from laurels.http.auth.access import own
 from laurels.http.server.body_limits import BodyLimits
 from laurels.http.server.fast_path import json_answer
 from laurels.http.server.routing import Answer
+from laurels.http.wire.accept_language import in_language
 from laurels.http.wire.bodies import user_id_in
 from laurels.http.wire.envelopes import Envelope, enveloped
-from laurels.http.wire.languages import in_language
 from laurels.http.wire.parameter_combinations import days_in_order, excludes, period_of_timeframe
 from laurels.http.wire.schemas import UserBadges
 

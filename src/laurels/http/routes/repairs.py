@@ -14,8 +14,8 @@ from laurels.application.queries.badges import badge_view
 from laurels.application.queries.views import BadgeView, Document, ProgressView
 from laurels.application.service import Service
 from laurels.domain.events import Id
+from laurels.domain.ledger.reasons import MAX_REASON_LENGTH
 from laurels.domain.periods import day_name
-from laurels.domain.reasons import MAX_REASON_LENGTH
 from laurels.errors import InvalidInput
 from laurels.http.auth.access import REPAIRS, caller_of, check_own
 from laurels.http.routes.events import REPLAYED

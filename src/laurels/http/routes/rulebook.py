@@ -18,7 +18,7 @@ from laurels.application.ports.jobs import Job
 from laurels.application.ports.rulebook import PublishedRulebook
 from laurels.application.queries.views import Document
 from laurels.application.service import Service
-from laurels.domain.ledger import Notify
+from laurels.domain.ledger.entries import Notify
 from laurels.domain.periods import iso
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData

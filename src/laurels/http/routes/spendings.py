@@ -12,8 +12,8 @@ from laurels.application.queries.views import Document, ProgressView
 from laurels.application.recording.spendings import MOST, Spending, spending_id_of
 from laurels.application.service import Service
 from laurels.domain.events import Id
+from laurels.domain.ledger.reasons import MAX_REASON_LENGTH
 from laurels.domain.periods import iso
-from laurels.domain.reasons import MAX_REASON_LENGTH
 from laurels.errors import InvalidInput
 from laurels.http.auth.access import SPEND, caller_of
 from laurels.http.routes.events import REPLAYED

@@ -8,7 +8,7 @@ from litestar import Request, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from laurels.application.webhooks.webhooks import Webhooks
+from laurels.application.webhooks.webhook_service import Webhooks
 from laurels.domain.periods import iso
 from laurels.domain.webhooks import Delivery, Endpoint, State
 from laurels.errors import InvalidInput

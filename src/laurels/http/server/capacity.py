@@ -12,11 +12,11 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage,
 from laurels.http.server.deadlines import Deadlines
 from laurels.http.server.routing import address_of, route_of
 from laurels.http.wire.bodies import BODY_IS_READ
-from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.http_error import HttpError
 from laurels.plurals import counted
 
 
-class _Places:
+class _Slots:
     __slots__ = ("most", "taken")
 
     def __init__(self, most: int) -> None:
@@ -35,9 +35,9 @@ class Capacity:
 
     def __init__(self, app: ASGIApp, *, requests: int, seconds: float, probes: int = 32) -> None:
         self._app = app
-        self._of_requests = _Places(requests)
+        self._of_requests = _Slots(requests)
         self._probes = probes
-        self._of_probes: dict[str, _Places] = {}
+        self._of_probes: dict[str, _Slots] = {}
         self._seconds = seconds
         self._deadlines = Deadlines(seconds)
         self.shed = 0
@@ -48,7 +48,7 @@ class Capacity:
         places = self._of_requests if route is None or not route.is_probe else self._places_of_probe(scope)
         if places.taken >= places.most:
             self.shed += 1
-            raise Refusal(503, "The server has as much to do as it takes; try again in a moment.")
+            raise HttpError(503, "The server has as much to do as it takes; try again in a moment.")
         # Streams have a limit of their own, from their start on.
         is_stream = route is not None and route.is_stream
         has_begun, holds_place = False, True
@@ -103,20 +103,20 @@ class Capacity:
         """The number of running requests."""
         return self._of_requests.taken + sum(places.taken for places in self._of_probes.values())
 
-    def _places_of_probe(self, scope: HTTPScope) -> _Places:
+    def _places_of_probe(self, scope: HTTPScope) -> _Slots:
         address = address_of(scope)
         assert address is not None  # noqa: S101  a route has one
-        return self._of_probes.setdefault(address.template, _Places(self._probes))
+        return self._of_probes.setdefault(address.template, _Slots(self._probes))
 
     def close(self) -> None:
         """End all limits."""
         self._deadlines.close()
 
-    def _too_slow(self, scope: HTTPScope) -> Refusal:
+    def _too_slow(self, scope: HTTPScope) -> HttpError:
         closing = {"Connection": "close"}
         if scope["method"] in ("GET", "HEAD") or BODY_IS_READ in scope["state"]:
             detail = f"The request was not carried out within {counted(self._seconds, 'second')}; try again."
-            return Refusal(503, detail, headers=closing)
-        return Refusal(
+            return HttpError(503, detail, headers=closing)
+        return HttpError(
             408, f"The body did not arrive within {counted(self._seconds, 'second')}; send it again.", headers=closing
         )

@@ -8,7 +8,7 @@ from contextlib import suppress
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from laurels.http.server.routing import address_of
-from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.http_error import HttpError
 
 
 class _HeadIsSent(BaseException):
@@ -33,7 +33,7 @@ class Methods:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         else:
             detail = f"This address does not take that method; it takes {address.allow}."
-            raise Refusal(405, detail, headers={"Allow": address.allow})
+            raise HttpError(405, detail, headers={"Allow": address.allow})
 
     async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def answer(message: Message) -> None:

@@ -18,7 +18,7 @@ from laurels.application.service import Service
 from laurels.errors import InvalidInput
 from laurels.http.auth.access import Access
 from laurels.http.server.body_limits import BodyLimits
-from laurels.shapes import Fault
+from laurels.validation import FieldFault
 
 Headers = list[tuple[bytes, bytes]]
 Answer = tuple[int, Headers, bytes]
@@ -27,7 +27,7 @@ _TAKE_NO_OTHERS = ("/api/", "/health")
 ShortHandler = Callable[[HTTPScope, Receive, Service, BodyLimits], Coroutine[Any, Any, Answer | None]]
 """Answers from the raw ASGI messages: status, headers and body; None, before any message was read, to leave the request
 to the framework. See `FastPath`."""
-CombinationRule = Callable[[Mapping[str, str]], list[Fault]]
+CombinationRule = Callable[[Mapping[str, str]], list[FieldFault]]
 """Finds parameters that are valid by themselves but do not go together, by name; gets them as they were sent."""
 
 
@@ -39,7 +39,7 @@ class Body(Protocol):
         """The error that names its faults."""
         ...
 
-    async def faults(self, request: Request[Any, Any, Any]) -> list[Fault]:
+    async def faults(self, request: Request[Any, Any, Any]) -> list[FieldFault]:
         """All faults in the body of a request; this reads the body."""
         ...
 

@@ -33,7 +33,7 @@ def stop_with_supervisor() -> None:
 
 
 @contextmanager
-def told_of_stopping(stop: Callable[[], None]) -> Generator[None]:
+def stop_on_signal(stop: Callable[[], None]) -> Generator[None]:
     """Within the block, call `stop` on the running loop when a signal asks the process to end; other handlers of the
     signal still run. Only the main thread receives signals: elsewhere this does nothing."""
     if threading.current_thread() is not threading.main_thread():

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from laurels.http.auth.access import Caller
 from laurels.http.wire.batches import Line
-from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.http_error import HttpError
 
 # In multiples of the largest batch: the total of all running batches, of one key's, and of one end user's. All end
 # users together may take half, so that keys have room.
@@ -87,5 +87,5 @@ def parts_of(lines: Sequence[Line]) -> Iterator[tuple[Sequence[Line], int]]:
         yield lines[begin:], size
 
 
-def _refusal(status: int, detail: str) -> Refusal:
-    return Refusal(status, detail, headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
+def _refusal(status: int, detail: str) -> HttpError:
+    return HttpError(status, detail, headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})

@@ -18,8 +18,8 @@ from litestar.types import HTTPScope, Receive
 from msgspec import Struct
 
 from laurels.errors import InvalidInput, InvalidQuery
-from laurels.http.wire.refusal import Refusal
-from laurels.shapes import Fault, plain, read_again, read_fields
+from laurels.http.wire.http_error import HttpError
+from laurels.validation import FieldFault, decode_loosely, plain, read_fields
 
 T = TypeVar("T", bound=Struct)
 # Set in the state of a request once its whole body has arrived.
@@ -37,7 +37,7 @@ _PART = 64 * 1024
 _LONGEST_PART = 4 * 1024
 
 
-class BodyRefused(Refusal):
+class BodyRefused(HttpError):
     """The body as a whole cannot be accepted."""
 
 
@@ -151,7 +151,7 @@ def decode(
     kind: type[T],
     error: type[InvalidInput],
     *,
-    rules: Callable[[Mapping[str, Any]], list[Fault]] | None = None,
+    rules: Callable[[Mapping[str, Any]], list[FieldFault]] | None = None,
 ) -> T:
     """Decode `body` as a `kind`. Refuses bad JSON with 400, and raises `error` naming every wrong field.
 
@@ -162,7 +162,7 @@ def decode(
         try:
             return msgspec.json.decode(body, type=kind)
         except msgspec.ValidationError as cause:
-            values, faults = read_fields(read_again(body, cause, error), kind)
+            values, faults = read_fields(decode_loosely(body, cause, error), kind)
             faults = faults or [("body", plain(str(cause)))]
             named = {name.partition(".")[0] for name, _ in faults}
             if rules is not None:

@@ -19,7 +19,7 @@ from litestar.response import Stream
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from laurels.http.auth.access import Caller
-from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.http_error import HttpError
 from laurels.plurals import counted
 
 _RETRY_AFTER_SECONDS = 2
@@ -98,5 +98,5 @@ async def _with_turns(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         await asyncio.sleep(0)
 
 
-def _refusal(status: int, detail: str) -> Refusal:
-    return Refusal(status, detail, headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
+def _refusal(status: int, detail: str) -> HttpError:
+    return HttpError(status, detail, headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})

@@ -16,11 +16,11 @@ from msgspec.structs import fields
 from laurels.errors import InvalidInput
 from laurels.http.server.body_limits import limits_of
 from laurels.http.wire.bodies import JSON_TYPES, BodyRefused, decode, media_type, read_body
-from laurels.shapes import Fault
+from laurels.validation import FieldFault
 
 T = TypeVar("T", bound=Struct)
 AnyRequest = Request[Any, Any, Any]
-Rules = Callable[[Mapping[str, Any]], list[Fault]]
+Rules = Callable[[Mapping[str, Any]], list[FieldFault]]
 
 
 class JsonBody(Generic[T]):
@@ -38,9 +38,9 @@ class JsonBody(Generic[T]):
         body = await read_body(request.scope, request.receive, limits_of(request).event_bytes)
         return decode(body, self._kind, self.error, rules=self._rules(request.app.state.running))
 
-    async def faults(self, request: AnyRequest) -> list[Fault]:
+    async def faults(self, request: AnyRequest) -> list[FieldFault]:
         """Everything that is wrong with the body of a request."""
-        found: list[Fault] = []
+        found: list[FieldFault] = []
 
         async def look() -> None:
             document = await self.read(request)
@@ -58,12 +58,12 @@ class OtherBody:
         self.error = error
         self._read = read
 
-    async def faults(self, request: AnyRequest) -> list[Fault]:
+    async def faults(self, request: AnyRequest) -> list[FieldFault]:
         """Everything that is wrong with the body of a request."""
         return await _faults_of(lambda: self._read(request))
 
 
-async def _faults_of(read: Callable[[], Awaitable[object]]) -> list[Fault]:
+async def _faults_of(read: Callable[[], Awaitable[object]]) -> list[FieldFault]:
     """The faults that keep `read` from reading a body."""
     try:
         await read()

@@ -43,11 +43,11 @@ from laurels.errors import (
     UserDeleted,
     UserMerged,
 )
-from laurels.http.observability.observing import REFUSALS_LOGGED, Sample
+from laurels.http.observability.observing import REFUSALS_LOGGED, TrafficSample
 from laurels.http.server.routing import address_of
-from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.http_error import HttpError
 from laurels.http.wire.streams import StreamRefused
-from laurels.shapes import plain
+from laurels.validation import plain
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
@@ -146,8 +146,8 @@ STORE_DETAILS: dict[str, str] = {
 """The texts of store errors for callers; the errors' own texts are for the operator and may name files and hosts."""
 
 
-_failures = Sample(REFUSALS_LOGGED)
-_faults = Sample(REFUSALS_LOGGED)
+_failures = TrafficSample(REFUSALS_LOGGED)
+_faults = TrafficSample(REFUSALS_LOGGED)
 
 
 def problem(
@@ -237,7 +237,7 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
         detail = " ".join(f"{each.field}: {each.message}" for each in errors)
         return problem(status=422, code="invalid-query", title=TITLES["invalid-query"], detail=detail, errors=errors)
     status = HTTPStatus(error.status_code)
-    if isinstance(error, Refusal):
+    if isinstance(error, HttpError):
         code, title = status.phrase.lower().replace(" ", "-"), status.phrase
         if isinstance(error, StreamRefused):
             code, title = "too-many-streams", "Too many streams"
@@ -258,7 +258,7 @@ def not_found(response: Response[Any]) -> Response[Any]:
     return problem(status=404, code="not-found", title=title, detail=_HTTP_DETAILS[HTTPStatus.NOT_FOUND])
 
 
-def _log(sample: Sample, event: str, request: Request[Any, Any, Any], **more: Any) -> None:
+def _log(sample: TrafficSample, event: str, request: Request[Any, Any, Any], **more: Any) -> None:
     """Write a log line unless there are too many of them."""
     if (unlogged := sample.take()) is not None:
         logger.error(event, route=_route(request), **more, **({"unlogged": unlogged} if unlogged else {}))
@@ -274,7 +274,7 @@ def _note(request: Request[Any, Any, Any], error: Exception) -> None:
         running.service.problems.note_error(error, _route(request))
 
 
-def on_fault(request: Request[Any, Any, Any], error: Exception, *, logged: Sample = _faults) -> Response[bytes]:
+def on_fault(request: Request[Any, Any, Any], error: Exception, *, logged: TrafficSample = _faults) -> Response[bytes]:
     """The answer to a fault of ours: the details go only to the log, if `logged` lets it through."""
     if not isinstance(error, LaurelsError):
         _log(logged, "unexpected fault", request, exc_info=error)

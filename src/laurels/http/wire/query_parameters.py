@@ -22,7 +22,7 @@ from laurels.domain.periods import parse_day, parse_period
 from laurels.errors import InvalidQuery
 from laurels.http.server.routing import CombinationRule, Parameter
 from laurels.http.wire.bodies import user_ids_in
-from laurels.shapes import Fault, choices, faults_of, plain, unknown_name
+from laurels.validation import FieldFault, choices, faults_of, plain, unknown_name
 
 MAX_PARAMETERS = 50
 # Further checks for parameters that the framework treats as text; each raises InvalidQuery.
@@ -37,7 +37,7 @@ _FORMS: dict[str, Callable[[str], object]] = {
 
 def query_faults(
     query: bytes, parameters: Mapping[str, Parameter], together: Sequence[CombinationRule] = ()
-) -> list[Fault]:
+) -> list[FieldFault]:
     """Everything that is wrong with a query: names that are unknown or repeated, values that are not accepted, and
     values that do not go together.
 
@@ -47,7 +47,7 @@ def query_faults(
         given = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
     except ValueError:
         return [("query", f"Must have at most {MAX_PARAMETERS} parameters.")]
-    faults: list[Fault] = []
+    faults: list[FieldFault] = []
     right: dict[str, str] = {}
     counts = Counter(name for name, _ in given)
     for name, value in dict(given).items():

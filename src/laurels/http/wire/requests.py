@@ -19,7 +19,7 @@ from laurels.errors import InvalidQuery
 from laurels.http.server.routing import Address, Route, address_of, route_of
 from laurels.http.wire.bodies import text_of_path
 from laurels.http.wire.query_parameters import query_faults
-from laurels.shapes import Fault, faults_of
+from laurels.validation import FieldFault, faults_of
 
 # The values in a path, by name; each check raises InvalidQuery. The use case checks whether such a badge exists.
 _PARTS: dict[str, Callable[[str], object]] = {
@@ -29,7 +29,7 @@ _PARTS: dict[str, Callable[[str], object]] = {
 }
 
 
-async def takes_request(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+async def check_request(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
     """The framework's guard, after the access guard: refuse requests that do not fit the route.
 
     The body is read here only if something else is wrong. A wrong path alone is left to the handler: it finds nothing
@@ -51,7 +51,7 @@ async def takes_request(connection: ASGIConnection[Any, Any, Any, Any], _handler
     raise kind.of([*of_path, *of_query, *of_body])
 
 
-def _path_faults(scope: HTTPScope, address: Address, route: Route) -> list[Fault]:
+def _path_faults(scope: HTTPScope, address: Address, route: Route) -> list[FieldFault]:
     if not route.in_path:
         return []
     raw: bytes = scope["raw_path"]

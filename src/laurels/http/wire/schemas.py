@@ -19,9 +19,9 @@ from laurels.application.queries.views import (
     ProgressView,
     UserView,
 )
+from laurels.domain.boards.ranking import Visibility
 from laurels.domain.goals import HIGHEST_TARGET
-from laurels.domain.ledger import Boosted, Unpaid
-from laurels.domain.ranking import Visibility
+from laurels.domain.ledger.entries import Boosted, Unpaid
 from laurels.domain.webhooks import State
 from laurels.http.wire.problems import FieldError
 

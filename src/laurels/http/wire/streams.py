@@ -20,7 +20,7 @@ from msgspec import Struct
 from laurels.application.live.feeds import Feed
 from laurels.application.live.messages import Message
 from laurels.http.server.addresses import client_of
-from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.http_error import HttpError
 from laurels.plurals import counted
 
 MEDIA_TYPE = "text/event-stream"
@@ -40,7 +40,7 @@ _HEARTBEAT = b":\n\n"
 _BYE = b"event: bye\ndata: {}\n\n"
 
 
-class StreamRefused(Refusal):
+class StreamRefused(HttpError):
     """No further stream may be opened, by this client (429) or by anybody (503)."""
 
     def __init__(self, status_code: int, detail: str) -> None:

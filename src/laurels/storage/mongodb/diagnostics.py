@@ -26,9 +26,9 @@ SKEWED = 1.0
 WRONG = 60.0
 
 
-async def inspect(url: str, *, while_away: str | None = None) -> list[Check]:
+async def inspect(url: str, *, offline_startup: str | None = None) -> list[Check]:
     """The checks of the database in the URL. A `fail` of `store` or `schema` means that it cannot be opened. A `warn`
-    means that opening would upgrade it, or that it is away but a server can still start: `while_away` describes the
+    means that opening would upgrade it, or that it is away but a server can still start: `offline_startup` describes the
     behaviour of that server. Raises SettingsError."""
     client = await connect(url)
     try:
@@ -39,8 +39,8 @@ async def inspect(url: str, *, while_away: str | None = None) -> list[Check]:
             schema = await database_of(client)["meta"].find_one({"_id": "schema"})
     except (PyMongoError, BSONError) as error:
         told = translate(error)
-        if while_away is not None and isinstance(told, StoreUnreachable):
-            return [Check("store", "warn", str(told), while_away)]
+        if offline_startup is not None and isinstance(told, StoreUnreachable):
+            return [Check("store", "warn", str(told), offline_startup)]
         return [Check("store", "fail", str(told), "See docs/mongodb.md.")]
     finally:
         await client.close()

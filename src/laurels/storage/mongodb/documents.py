@@ -15,9 +15,9 @@ from bson import Timestamp
 from bson.datetime_ms import DatetimeMS
 
 from laurels.application.ports.boards import ELIGIBLE, Card, badge_counted, counted_under
-from laurels.domain.ledger import Entry, EntryBody, EventRecorded
+from laurels.domain.boards.ranking import Standing
+from laurels.domain.ledger.entries import Entry, EntryBody, EventRecorded
 from laurels.domain.progress import Progress
-from laurels.domain.ranking import Standing
 from laurels.storage.mongodb.connection import Document
 from laurels.storage.packing import pack, unpack
 

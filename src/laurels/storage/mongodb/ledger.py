@@ -15,7 +15,7 @@ from bson import Timestamp
 from pymongo.errors import BulkWriteError
 
 from laurels.application.ports.ledger import LATER_LIMIT, Loaded, Written
-from laurels.domain.ledger import Entry
+from laurels.domain.ledger.entries import Entry
 from laurels.errors import StoreUnavailable
 from laurels.storage.mongodb import changes
 from laurels.storage.mongodb.connection import Concern, Database, Document, Session, duplicates, operation

@@ -8,7 +8,7 @@ from bson.datetime_ms import DatetimeMS
 from pymongo import ReturnDocument, WriteConcern
 from pymongo.errors import DuplicateKeyError
 
-from laurels.application.ports.limits import Bucket, Grant
+from laurels.application.ports.limits import Bucket, TokenGrant
 from laurels.storage.mongodb.connection import Concern, Document, operation
 
 
@@ -16,7 +16,7 @@ class MongoLimits(Concern):
     """See `LimitStore`."""
 
     @operation()
-    async def take(self, name: str, bucket: Bucket, wanted: int, now: int, *, least: int = 1) -> Grant:
+    async def take(self, name: str, bucket: Bucket, wanted: int, now: int, *, least: int = 1) -> TokenGrant:
         # A failover may forget the last moment: that breaks no promise.
         buckets = self.database["buckets"].with_options(write_concern=WriteConcern(1))
         at = DatetimeMS(now)
@@ -33,7 +33,7 @@ class MongoLimits(Concern):
                 found: Any = await buckets.find_one_and_update(
                     {"_id": {"$eq": name}}, update, upsert=True, return_document=ReturnDocument.AFTER
                 )
-                return Grant(int(found["taken"]), float(found["tokens"]))
+                return TokenGrant(int(found["taken"]), float(found["tokens"]))
             except DuplicateKeyError:
                 # Another process has just created it.
                 if attempt == 2:

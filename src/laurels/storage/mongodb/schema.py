@@ -21,7 +21,7 @@ from laurels.application.ports.boards import counted_under
 from laurels.errors import StoreIncompatible, StoreUnavailable
 from laurels.storage.mongodb.connection import OLDEST_WIRE_VERSION, Database, Document
 from laurels.storage.mongodb.projections.boards import EARNED_INDEX, HELD_INDEX
-from laurels.storage.mongodb.projections.journal import FRESH, FRESH_INDEX
+from laurels.storage.mongodb.projections.count_journal import FRESH, FRESH_INDEX
 from laurels.storage.mongodb.projections.snapshots import PENDING, PENDING_INDEX
 from laurels.storage.mongodb.tombstones import OPEN
 

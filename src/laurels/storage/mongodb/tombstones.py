@@ -19,7 +19,7 @@ from pymongo.errors import DuplicateKeyError
 from laurels.domain.tombstones import Tombstone, digest_of
 from laurels.storage.mongodb.connection import EACH_OPERATION, LONG, Concern, Database, Document, operation
 from laurels.storage.mongodb.projections.boards import note_change
-from laurels.storage.mongodb.projections.journal import count_fresh
+from laurels.storage.mongodb.projections.count_journal import count_fresh
 
 # Seconds for which a process relies on its last check whether anybody was deleted.
 CACHED_FOR = 0.1
@@ -146,7 +146,7 @@ async def remove(database: Database, deleted: Collection[str]) -> frozenset[str]
     """Remove the data of deleted users; return the users with data left."""
     theirs: Document = {"userId": {"$in": list(deleted)}}
     # First off the boards, where a line without its card would show the id.
-    await _hide(database, theirs)
+    await _remove_lines(database, theirs)
     await database["users"].delete_many(theirs)
     await note_change(database)
     ledger = database["ledger"]
@@ -161,12 +161,12 @@ async def remove(database: Database, deleted: Collection[str]) -> frozenset[str]
         if await database["standings"].find_one(theirs, {"_id": 1}) is None:
             await note_change(database)
             return frozenset()
-        await _hide(database, theirs)
+        await _remove_lines(database, theirs)
         await asyncio.sleep(_PAUSE)
     return frozenset(await database["standings"].distinct("userId", theirs))
 
 
-async def _hide(database: Database, theirs: Document) -> None:
+async def _remove_lines(database: Database, theirs: Document) -> None:
     hidden: Document = {"$set": {"shown": False, "fresh": True, "seq": _LAST_SEQ}}
     await database["standings"].update_many({**theirs, "seq": {"$lt": _LAST_SEQ}}, hidden)
 

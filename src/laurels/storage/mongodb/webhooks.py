@@ -105,7 +105,7 @@ class MongoWebhooks(Concern):
         return [_delivery_of(each) async for each in found]
 
     @operation()
-    async def hasten(self, endpoint_id: str, *, now: int) -> None:
+    async def retry_now(self, endpoint_id: str, *, now: int) -> None:
         waiting: Document = {"endpoint": {"$eq": endpoint_id}, "state": "pending", "next_at": {"$gt": now}}
         await self.database["webhook_deliveries"].update_many(waiting, {"$set": {"next_at": now}})
 

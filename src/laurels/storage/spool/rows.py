@@ -99,7 +99,7 @@ def earlier_of(connection: apsw.Connection, shares: Sequence[Sequence[Row]]) -> 
     return {(each.event.user_id, each.event.event_id): each for each in found}
 
 
-def told_apart(share: Sequence[Row], here: Mapping[Key, Spooled]) -> tuple[Kept, list[Row]]:
+def split_known(share: Sequence[Row], here: Mapping[Key, Spooled]) -> tuple[Kept, list[Row]]:
     """For each row the earlier event, in the spool or in the share, and the rows that have none."""
     earlier: Kept = []
     new: dict[Key, Row] = {}

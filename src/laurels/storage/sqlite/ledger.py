@@ -12,7 +12,7 @@ import apsw
 import msgspec
 
 from laurels.application.ports.ledger import LATER_LIMIT, Loaded, Written
-from laurels.domain.ledger import Entry
+from laurels.domain.ledger.entries import Entry
 from laurels.storage.packing import unpack
 from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
 from laurels.storage.sqlite.database import Concern, Database, data_version, reading, writing

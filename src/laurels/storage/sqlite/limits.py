@@ -6,7 +6,7 @@ from math import floor
 
 import apsw
 
-from laurels.application.ports.limits import Bucket, Grant
+from laurels.application.ports.limits import Bucket, TokenGrant
 from laurels.storage.sqlite.connection import rows, transaction
 from laurels.storage.sqlite.database import Concern, projecting
 
@@ -22,7 +22,7 @@ class SQLiteLimits(Concern):
     @projecting
     def take(
         self, connection: apsw.Connection, name: str, bucket: Bucket, wanted: int, now: int, *, least: int = 1
-    ) -> Grant:
+    ) -> TokenGrant:
         with transaction(connection, "IMMEDIATE"):
             found = rows(connection, "SELECT tokens, at FROM buckets WHERE name = ?", (name,))
             tokens, at = found[0] if found else (float(bucket.size), now)
@@ -36,4 +36,4 @@ class SQLiteLimits(Concern):
                 "DELETE FROM buckets WHERE name IN (SELECT name FROM buckets WHERE at < ? LIMIT ?)",
                 (now - _FORGET_AFTER, _FORGET),
             )
-        return Grant(taken, tokens - taken)
+        return TokenGrant(taken, tokens - taken)

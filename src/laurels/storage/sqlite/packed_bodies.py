@@ -14,9 +14,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from laurels.domain.amounts import NONE, Amounts
 from laurels.domain.goals import GoalMet
-from laurels.domain.ledger import Award, Boosted, EntryBody, EventRecorded, Outcome, Unpaid
+from laurels.domain.ledger.amounts import NONE, Amounts
+from laurels.domain.ledger.entries import Award, Boosted, EntryBody, EventRecorded, Outcome, Unpaid
 
 # The first byte. Another layout takes the next number; what has been written is never read in another way.
 _EVENT = b"\x01"

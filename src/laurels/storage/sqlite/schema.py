@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import apsw
 
-from laurels.domain.point_ranges import LEVELS, WIDTH
+from laurels.domain.boards.point_ranges import LEVELS, WIDTH
 from laurels.errors import StoreIncompatible
 from laurels.storage.sqlite.connection import rows, transaction
 from laurels.storage.sqlite.packed_bodies import repacked

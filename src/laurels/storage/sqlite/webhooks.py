@@ -142,7 +142,7 @@ class SQLiteWebhooks(Concern):
         )
 
     @projecting
-    def hasten(self, connection: apsw.Connection, endpoint_id: str, *, now: int) -> None:
+    def retry_now(self, connection: apsw.Connection, endpoint_id: str, *, now: int) -> None:
         rows(
             connection,
             "UPDATE webhook_deliveries SET next_at = ?2 WHERE endpoint = ?1 AND state = 'pending' AND next_at > ?2",

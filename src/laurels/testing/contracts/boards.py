@@ -7,9 +7,9 @@ from itertools import product
 
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
+from laurels.domain.boards.ranking import SortKey, Standing
 from laurels.domain.periods import parse_period
-from laurels.domain.ranking import Place, Standing
-from laurels.domain.rules.kept_boards import Horizon
+from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.testing.builders import NOON, card, progress, project, standing
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
 
@@ -45,13 +45,13 @@ class BoardContract:
 
     async def test_boards_of_old_days_and_weeks_are_dropped_with_their_counts(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
-        assert await one.boards.horizon() == Horizon()
+        assert await one.boards.horizon() == RetentionCutoff()
         kept = ["2026-03", "2026-03-13", "2026-03-13@py", "2026-W11", "all"]
         for number in range(5):
             boards = [*kept, "2026-03-12", "2026-03-12@py", "2026-W10"]
             await project(one, f"user {number}", points=number, boards=boards)
         assert await one.boards.count("2026-W10", above=2) == 2
-        horizon = Horizon(parse_period("2026-03-13")[1], parse_period("2026-W11")[1])
+        horizon = RetentionCutoff(parse_period("2026-03-13")[1], parse_period("2026-W11")[1])
         await one.boards.set_horizon(horizon)
         assert await other.boards.horizon() == horizon
         version = await other.boards.version()
@@ -99,7 +99,7 @@ class BoardContract:
     async def test_a_place_needs_no_holder(self, open_store: OpenStore) -> None:
         store = await open_store()
         lines = await _fill(store)
-        nowhere = Place(20, NOON + 1, "b again")
+        nowhere = SortKey(20, NOON + 1, "b again")
         ahead = [line for line in lines if line.place.sort_key < nowhere.sort_key]
         assert 0 < len(ahead) < len(lines)
         assert await store.boards.standings("all", limit=1_000, before=nowhere) == ahead
@@ -137,7 +137,7 @@ class BoardContract:
         for user_id in moving:
             await project(one, user_id, points=draw.randrange(60))
         met: list[str] = []
-        after: Place | None = None
+        after: SortKey | None = None
         seq = 2
         while page := await one.boards.standings("all", limit=3, after=after):
             met += [line.user_id for line in page]

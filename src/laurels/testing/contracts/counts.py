@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from laurels.application.ports.boards import Holder, Holders
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
-from laurels.domain.ranking import Ranking, Standing
+from laurels.domain.boards.ranking import Ranking, Standing
 from laurels.testing.builders import NOON, card, progress, project, standing
 from laurels.testing.handles import OpenStore
 

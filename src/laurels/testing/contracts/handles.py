@@ -10,7 +10,7 @@ import pytest
 from laurels.application.ports.limits import Bucket
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
-from laurels.domain.rules.kept_boards import Horizon
+from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.errors import StoreUnavailable
 from laurels.testing.builders import (
     NOON,
@@ -52,8 +52,8 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "latest_holders": lambda store: store.boards.latest_holders("first", limit=5),
     "board_version": lambda store: store.boards.version(),
     "horizon": lambda store: store.boards.horizon(),
-    "set_horizon": lambda store: store.boards.set_horizon(Horizon(1, 1)),
-    "drop": lambda store: store.boards.drop(Horizon(1, 1), limit=10),
+    "set_horizon": lambda store: store.boards.set_horizon(RetentionCutoff(1, 1)),
+    "drop": lambda store: store.boards.drop(RetentionCutoff(1, 1), limit=10),
     "miscounted": lambda store: store.boards.miscounted(),
     "holders": lambda store: store.boards.holders(),
     "miscounted_badges": lambda store: store.boards.miscounted_badges(),

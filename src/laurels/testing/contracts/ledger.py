@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from laurels.application.ports.ledger import LATER_LIMIT
-from laurels.domain.ledger import Award, CurrencySpent, Entry, EventRecorded, MergedFrom, MergedInto, Repointed
+from laurels.domain.ledger.entries import Award, CurrencySpent, Entry, EventRecorded, MergedFrom, MergedInto, Repointed
 from laurels.testing.builders import (
     NOON,
     VERSION,

@@ -182,7 +182,7 @@ class WebhookContract:
         assert await other.webhooks.due("wh_a", now=NOON, limit=9) == []
         assert await other.webhooks.due("wh_a", now=NOON + 3, limit=9) == sorted(waiting, key=lambda d: d.next_at)
         assert await other.webhooks.due("wh_a", now=NOON + 3, limit=1) == [waiting[1]]
-        await other.webhooks.hasten("wh_a", now=NOON - 9)
+        await other.webhooks.retry_now("wh_a", now=NOON - 9)
         assert len(await one.webhooks.due("wh_a", now=NOON - 9, limit=9)) == 3
         assert await one.webhooks.due("wh_b", now=NOON - 9, limit=9) == []
 

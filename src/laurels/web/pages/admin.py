@@ -9,16 +9,16 @@ from urllib.parse import urlencode
 from litestar import Request, Response
 
 from laurels.application.service import Service
-from laurels.application.webhooks.webhooks import Webhooks
-from laurels.domain.ledger import Entry, EventRecorded
+from laurels.application.webhooks.webhook_service import Webhooks
+from laurels.domain.ledger.entries import Entry, EventRecorded
 from laurels.domain.rules.badges.awards import badge_and_period
 from laurels.errors import InvalidInput, InvalidQuery, StoreError, UnknownUser
-from laurels.web.languages import Language
-from laurels.web.names import shown_name
+from laurels.web.display_names import shown_name
+from laurels.web.locale import PageLocale
+from laurels.web.page_access import host_of
 from laurels.web.pages.admin_figures import NO_STORE, figures_part, news_part
 from laurels.web.pages.learner import ledger_line
 from laurels.web.rendering import language_of, page
-from laurels.web.viewing import host_of
 
 LINES = 50
 
@@ -84,7 +84,7 @@ async def correct(request: Request[Any, Any, Any], service: Service, fields: dic
     return "nothing" if done.is_replay else fields["action"]
 
 
-def _done(what: str, language: Language) -> str:
+def _done(what: str, language: PageLocale) -> str:
     _ = language.text
     return {
         "retract": _("The event does not count any more."),
@@ -94,7 +94,7 @@ def _done(what: str, language: Language) -> str:
     }.get(what, "")
 
 
-async def _keys(service: Service, language: Language) -> list[dict[str, str]]:
+async def _keys(service: Service, language: PageLocale) -> list[dict[str, str]]:
     """The valid keys, with the fields that may be shown."""
     now = service.clock()
     try:
@@ -115,7 +115,7 @@ async def _keys(service: Service, language: Language) -> list[dict[str, str]]:
 
 
 async def _learner(
-    request: Request[Any, Any, Any], service: Service, user_id: str, language: Language
+    request: Request[Any, Any, Any], service: Service, user_id: str, language: PageLocale
 ) -> dict[str, Any]:
     known = await service.learners.known(user_id)
     progress = known.progress

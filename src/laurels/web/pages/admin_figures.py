@@ -15,22 +15,22 @@ from litestar import Request, Response
 from markupsafe import Markup
 from msgspec import UNSET
 
+from laurels.application.incidents import Incident
 from laurels.application.ports.webhooks import Backlog, FailedAttempt
-from laurels.application.problems import Problem
 from laurels.application.service import Service
-from laurels.application.webhooks.webhooks import Webhooks
+from laurels.application.webhooks.webhook_service import Webhooks
 from laurels.domain.webhooks import Endpoint
 from laurels.errors import StoreError
-from laurels.web.languages import Language
+from laurels.web.locale import PageLocale
+from laurels.web.page_access import query_of
 from laurels.web.rendering import language_of, page_of, render
-from laurels.web.viewing import query_of
 
 NO_STORE = {"cache-control": "no-store"}
 # Problems that the page lists.
 SHOWN = 20
 
 
-async def figures_part(request: Request[Any, Any, Any], service: Service, language: Language) -> Markup:
+async def figures_part(request: Request[Any, Any, Any], service: Service, language: PageLocale) -> Markup:
     """The figures of this process and of its store, which reload themselves."""
     troubled = [task for task in service.tasks if task.health != "ok"]
     html = render(
@@ -46,7 +46,7 @@ async def figures_part(request: Request[Any, Any, Any], service: Service, langua
 
 
 async def news_part(
-    request: Request[Any, Any, Any], service: Service, webhooks: Webhooks, language: Language
+    request: Request[Any, Any, Any], service: Service, webhooks: Webhooks, language: PageLocale
 ) -> tuple[Markup, str]:
     """The webhooks and the latest problems, and a digest of both."""
     try:
@@ -77,7 +77,7 @@ async def news(request: Request[Any, Any, Any], service: Service, webhooks: Webh
     return page_of(html, headers=NO_STORE)
 
 
-async def _state(service: Service, language: Language) -> list[tuple[str, str]]:
+async def _state(service: Service, language: PageLocale) -> list[tuple[str, str]]:
     _, number = language.text, language.number
     stats, behind = service.recorder.stats, service.projector.behind_seconds
     rows = [
@@ -112,7 +112,7 @@ def _host(endpoint: Endpoint) -> str:
     return urlsplit(endpoint.url).hostname or ""
 
 
-def _webhook(endpoint: Endpoint, backlog: Backlog, language: Language) -> dict[str, Any]:
+def _webhook(endpoint: Endpoint, backlog: Backlog, language: PageLocale) -> dict[str, Any]:
     return {
         "host": _host(endpoint),
         "types": sorted(endpoint.types),
@@ -123,7 +123,7 @@ def _webhook(endpoint: Endpoint, backlog: Backlog, language: Language) -> dict[s
 
 
 def _problems(
-    service: Service, endpoints: list[Endpoint], backlogs: Mapping[str, Backlog], language: Language
+    service: Service, endpoints: list[Endpoint], backlogs: Mapping[str, Backlog], language: PageLocale
 ) -> list[dict[str, str]]:
     found = [
         (problem.at, _problem(problem, language)) for problem in service.problems.latest(service.tasks, limit=SHOWN)
@@ -135,7 +135,7 @@ def _problems(
     return [{"when": language.instant(at), **problem} for at, problem in found[:SHOWN]]
 
 
-def _problem(problem: Problem, language: Language) -> dict[str, str]:
+def _problem(problem: Incident, language: PageLocale) -> dict[str, str]:
     _ = language.text
     what, text = {
         "outage": (_("The database was away"), problem.detail),
@@ -160,7 +160,7 @@ def _problem(problem: Problem, language: Language) -> dict[str, str]:
     return {"what": what, "text": text, "times": times}
 
 
-def _refused(endpoint: Endpoint, attempt: FailedAttempt, language: Language) -> dict[str, str]:
+def _refused(endpoint: Endpoint, attempt: FailedAttempt, language: PageLocale) -> dict[str, str]:
     _ = language.text
     what = _("A message was given up") if attempt.is_given_up else _("A message did not arrive")
     tried = language.plural("tried {count} time", "tried {count} times", attempt.attempts)
@@ -168,7 +168,7 @@ def _refused(endpoint: Endpoint, attempt: FailedAttempt, language: Language) -> 
     return {"what": what, "text": text, "times": ""}
 
 
-def _why(attempt: FailedAttempt, language: Language) -> str:
+def _why(attempt: FailedAttempt, language: PageLocale) -> str:
     """Why a message did not arrive, and what to check."""
     _ = language.text
     error, status = attempt.error or "", attempt.status

@@ -20,7 +20,7 @@ from laurels.application.maintenance.publishing import Publications
 from laurels.application.service import Service
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError
-from laurels.web.languages import Language
+from laurels.web.locale import PageLocale
 from laurels.web.rendering import language_of, render
 
 # The place where the template is cut in two, to send the results in between. No text of a page can contain it.
@@ -69,7 +69,7 @@ async def previewing_page(
 async def preview_parts(
     publications: Publications,
     rulebook: Rulebook,
-    language: Language,
+    language: PageLocale,
     *,
     people: int,
     repoint: bool = False,
@@ -103,7 +103,7 @@ async def preview_parts(
         made.cancel()
 
 
-def _in_words(preview: Preview, rulebook: Rulebook, language: Language) -> dict[str, Any]:
+def _in_words(preview: Preview, rulebook: Rulebook, language: PageLocale) -> dict[str, Any]:
     number = language.number
     names = {badge.id: badge.name for badge in rulebook.badges}
     currencies = {name: currency.name for name, currency in rulebook.currencies.items()}

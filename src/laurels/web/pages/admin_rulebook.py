@@ -9,13 +9,13 @@ from litestar import Request, Response
 from laurels.application.maintenance.publishing import Publications
 from laurels.application.ports.jobs import Job
 from laurels.application.service import Service
-from laurels.domain.ledger import Notify
+from laurels.domain.ledger.entries import Notify
 from laurels.errors import RulebookError
-from laurels.web.languages import Language
+from laurels.web.locale import PageLocale
+from laurels.web.page_access import host_of
 from laurels.web.pages.admin_figures import NO_STORE
 from laurels.web.pages.admin_preview import previewing_page
 from laurels.web.rendering import language_of, page
-from laurels.web.viewing import host_of
 
 # Versions and jobs that are shown.
 LAST = 10
@@ -101,7 +101,7 @@ def _mistake(error: RulebookError) -> str:
     return f"{error.line + ': ' if error.line else ''}{error.key + ': ' if error.key else ''}{error.detail}"
 
 
-def _job(job: Job, language: Language) -> dict[str, Any]:
+def _job(job: Job, language: PageLocale) -> dict[str, Any]:
     _ = language.text
     states = {"waiting": _("waits"), "running": _("runs"), "done": _("done"), "failed": _("failed")}
     # Another rulebook was published before the job was done.

@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from laurels.application.queries.views import BadgeStateView
 from laurels.web.drawing import MEDAL, hundredths, kind_of, last_earned, medal_of_page
-from laurels.web.languages import Language, language
+from laurels.web.locale import PageLocale, language
 from laurels.web.pages.badges import held_line
 from laurels.web.pictures import Markup
 from laurels.web.pictures.medal_parts import MedalKind
@@ -24,7 +24,7 @@ _INSTANT, _DAY = "\1", "\2"
 """Stand in a kept line where each learner has an instant and a day of their own."""
 
 
-def earned_tile(badge: BadgeStateView, zone: ZoneInfo, spoken: Language) -> Markup:
+def earned_tile(badge: BadgeStateView, zone: ZoneInfo, spoken: PageLocale) -> Markup:
     """The line of a badge that is held, with its last day in `zone`."""
     last = last_earned(badge)
     line = _earned(
@@ -40,12 +40,12 @@ def earned_tile(badge: BadgeStateView, zone: ZoneInfo, spoken: Language) -> Mark
     return Markup(line.replace(_INSTANT, last).replace(_DAY, day))
 
 
-def open_tile(badge: BadgeStateView, spoken: Language) -> Markup:
+def open_tile(badge: BadgeStateView, spoken: PageLocale) -> Markup:
     """The line of a badge that is not held, with how far it is."""
     return _opened(badge.name, badge.description, kind_of(badge), hundredths(badge.fraction), spoken.code)
 
 
-def shown_badge_name(badge: BadgeStateView, spoken: Language) -> str:
+def shown_badge_name(badge: BadgeStateView, spoken: PageLocale) -> str:
     """What a badge is called, hidden ones in the words of the language."""
     return spoken.text("Hidden badge") if badge.hidden is True else badge.name
 

@@ -12,17 +12,17 @@ from msgspec.structs import asdict
 from laurels.application.queries.badges import catalogue
 from laurels.application.queries.rarity import NOTHING_KNOWN, Shares
 from laurels.application.queries.translations import translated
-from laurels.application.queries.views import BadgeDefinitionView, Held
+from laurels.application.queries.views import BadgeDefinitionView, Rarity
 from laurels.application.service import Service
-from laurels.domain.rules.languages import language_for
+from laurels.domain.rules.badge_texts import language_for
 from laurels.errors import StoreError
 from laurels.web.criteria_words import words_of
+from laurels.web.display_names import person
 from laurels.web.drawing import LARGE_MEDAL, Pen
-from laurels.web.languages import Language
-from laurels.web.names import person
+from laurels.web.locale import PageLocale
+from laurels.web.page_access import host_of
 from laurels.web.pictures import Markup
 from laurels.web.rendering import language_of, page
-from laurels.web.viewing import host_of
 
 
 async def badges_page(request: Request[Any, Any, Any], service: Service) -> Response[str]:
@@ -60,7 +60,7 @@ async def badge_page(request: Request[Any, Any, Any], service: Service, badge_id
 
 
 async def _holders(
-    request: Request[Any, Any, Any], service: Service, badge_id: str, language: Language
+    request: Request[Any, Any, Any], service: Service, badge_id: str, language: PageLocale
 ) -> list[dict[str, Any]]:
     """Lists of those who hold a badge, each with its heading; none for a viewer who does not see the boards either, on
     which these people stand by name."""
@@ -90,7 +90,9 @@ async def _holders(
     ]
 
 
-def spoken_catalogue(service: Service, language: Language, shares: Shares = NOTHING_KNOWN) -> list[BadgeDefinitionView]:
+def spoken_catalogue(
+    service: Service, language: PageLocale, shares: Shares = NOTHING_KNOWN
+) -> list[BadgeDefinitionView]:
     """All badges, with their texts in this language if the rulebook has them, and how rare they are."""
     rules = service.rulebook
     asked = language_for(rules, language.code)
@@ -98,13 +100,13 @@ def spoken_catalogue(service: Service, language: Language, shares: Shares = NOTH
 
 
 def spoken_badge(
-    service: Service, badge_id: str, language: Language, shares: Shares = NOTHING_KNOWN
+    service: Service, badge_id: str, language: PageLocale, shares: Shares = NOTHING_KNOWN
 ) -> BadgeDefinitionView | None:
     """The badge with this id; None if there is none."""
     return next((badge for badge in spoken_catalogue(service, language, shares) if badge.badge_id == badge_id), None)
 
 
-def held_line(held: Held | None, language: Language) -> str:
+def held_line(held: Rarity | None, language: PageLocale) -> str:
     """How rare a badge is, in a few words; empty if unknown."""
     if held is None:
         return ""
@@ -114,7 +116,7 @@ def held_line(held: Held | None, language: Language) -> str:
     return _("{share} have it", share=language.percent(held.share))
 
 
-def takes_of(badge: BadgeDefinitionView, service: Service, language: Language) -> list[str]:
+def takes_of(badge: BadgeDefinitionView, service: Service, language: PageLocale) -> list[str]:
     """The requirements of a badge, a sentence for each condition; empty for a hidden one."""
     if badge.criterion is None:
         return []
@@ -133,13 +135,13 @@ def takes_of(badge: BadgeDefinitionView, service: Service, language: Language) -
     return lines
 
 
-def tiers_of(badge: BadgeDefinitionView, service: Service, language: Language) -> list[BadgeDefinitionView]:
+def tiers_of(badge: BadgeDefinitionView, service: Service, language: PageLocale) -> list[BadgeDefinitionView]:
     """All tiers of a badge's rule, the lowest first; empty if there is only one."""
     ids = badge.tiers or []
     return [found for each in ids if (found := spoken_badge(service, each, language)) is not None]
 
 
-def category_name(category: str, language: Language) -> str:
+def category_name(category: str, language: PageLocale) -> str:
     """A category's name in this language."""
     _ = language.text
     return {
@@ -151,7 +153,7 @@ def category_name(category: str, language: Language) -> str:
     }.get(category, category)
 
 
-def rarity_name(rarity: str, language: Language) -> str:
+def rarity_name(rarity: str, language: PageLocale) -> str:
     """A rarity's name in this language."""
     _ = language.text
     return {"common": _("common"), "rare": _("rare"), "epic": _("epic"), "legendary": _("legendary")}.get(
@@ -159,7 +161,7 @@ def rarity_name(rarity: str, language: Language) -> str:
     )
 
 
-def _shown(badge: BadgeDefinitionView, medal: Markup, language: Language) -> dict[str, Any]:
+def _shown(badge: BadgeDefinitionView, medal: Markup, language: PageLocale) -> dict[str, Any]:
     shown = asdict(badge)
     shown["medal"] = medal
     if badge.hidden is True:

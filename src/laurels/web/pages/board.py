@@ -14,10 +14,10 @@ from laurels.application.access.viewer import Viewer
 from laurels.application.queries.board_views import Leaderboard, LeaderboardRow
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe
-from laurels.domain.rules.languages import language_for
+from laurels.domain.rules.badge_texts import language_for
 from laurels.errors import InvalidQuery, UnknownUser
-from laurels.web.languages import Language, available
-from laurels.web.names import person
+from laurels.web.display_names import person
+from laurels.web.locale import PageLocale, available
 from laurels.web.rendering import language_of, page
 
 ROWS = 50
@@ -100,7 +100,7 @@ def _address(query: dict[str, str]) -> str:
     return f"/leaderboard?{urlencode(query)}" if query else "/leaderboard"
 
 
-def _tabs(timeframe: Timeframe, period: str | None, keep: dict[str, str], language: Language) -> list[dict[str, Any]]:
+def _tabs(timeframe: Timeframe, period: str | None, keep: dict[str, str], language: PageLocale) -> list[dict[str, Any]]:
     _ = language.text
     names = {
         Timeframe.DAILY: _("Today"),
@@ -122,7 +122,7 @@ def _tabs(timeframe: Timeframe, period: str | None, keep: dict[str, str], langua
     return tabs
 
 
-def _languages(service: Service, board: str | None, keep: dict[str, str], language: Language) -> list[dict[str, Any]]:
+def _languages(service: Service, board: str | None, keep: dict[str, str], language: PageLocale) -> list[dict[str, Any]]:
     kept = sorted(service.rulebook.board_languages or ())
     if not kept and board is None:
         return []
@@ -136,7 +136,7 @@ def _languages(service: Service, board: str | None, keep: dict[str, str], langua
 
 
 def _currencies(
-    service: Service, currency: str | None, keep: dict[str, str], language: Language
+    service: Service, currency: str | None, keep: dict[str, str], language: PageLocale
 ) -> list[dict[str, Any]]:
     kept = [name for name in service.rulebook.currencies if name in service.rulebook.board_currencies]
     if not kept:
@@ -154,7 +154,7 @@ def _currencies(
     return chips
 
 
-def _unit(service: Service, currency: str | None, language: Language) -> str:
+def _unit(service: Service, currency: str | None, language: PageLocale) -> str:
     """What a board's numbers are of."""
     found = None if currency is None else service.rulebook.currencies.get(currency)
     return language.text("Points") if found is None else found.name_in(language_for(service.rulebook, language.code))
@@ -165,7 +165,7 @@ def _level(row: LeaderboardRow) -> int:
     return row.level if row.currency_level is UNSET else row.currency_level
 
 
-def _moved(row: LeaderboardRow, *, language: Language) -> Markup:
+def _moved(row: LeaderboardRow, *, language: PageLocale) -> Markup:
     _ = language.text
     if row.previous_rank is None:
         return Markup("")

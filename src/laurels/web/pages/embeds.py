@@ -12,8 +12,8 @@ from typing import Any
 from litestar import Request, Response
 
 from laurels.application.service import Service
+from laurels.web.display_names import shown_name
 from laurels.web.drawing import LARGE_MEDAL, Pen
-from laurels.web.names import shown_name
 from laurels.web.pages.badges import spoken_badge
 from laurels.web.pictures import Markup
 from laurels.web.pictures.theme import Theme, embedded_style_hash

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from laurels.application.queries.goal_views import Goal
-from laurels.web.languages import Language
+from laurels.web.locale import PageLocale
 
 
-def goal_lines(goals: Sequence[Goal], language: Language) -> list[dict[str, Any]]:
+def goal_lines(goals: Sequence[Goal], language: PageLocale) -> list[dict[str, Any]]:
     """The goals that hold now, as the page lists them."""
     return [
         {
@@ -23,7 +23,7 @@ def goal_lines(goals: Sequence[Goal], language: Language) -> list[dict[str, Any]
     ]
 
 
-def goal_changes(targets: Mapping[str, int | None], language: Language) -> list[str]:
+def goal_changes(targets: Mapping[str, int | None], language: PageLocale) -> list[str]:
     """What a change of goals set, and what it ended."""
     _ = language.text
     return [
@@ -34,7 +34,7 @@ def goal_changes(targets: Mapping[str, int | None], language: Language) -> list[
     ]
 
 
-def _name(goal_id: str, target: int, language: Language) -> str:
+def _name(goal_id: str, target: int, language: PageLocale) -> str:
     match goal_id:
         case "eventsPerDay":
             return language.plural("{count} event a day", "{count} events a day", target)
@@ -46,7 +46,7 @@ def _name(goal_id: str, target: int, language: Language) -> str:
             return language.plural("{count} point a week", "{count} points a week", target)
 
 
-def goal_kind(goal_id: str, language: Language) -> str:
+def goal_kind(goal_id: str, language: PageLocale) -> str:
     """What a goal counts, and in what."""
     _ = language.text
     kinds = {

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 from litestar import Request, Response
 from msgspec import UNSET, Struct
 
-from laurels.application.queries.learners.learners import Known
+from laurels.application.queries.learners.learner_queries import Known
 from laurels.application.queries.rarity import Shares
 from laurels.application.queries.translations import translated
 from laurels.application.queries.views import Activity, BadgeStateView, Dashboard, UserView
 from laurels.application.service import Service
-from laurels.domain.ledger import (
+from laurels.domain.ledger.entries import (
     BadgeRevoked,
     BadgesGiven,
     CurrencySpent,
@@ -33,17 +33,17 @@ from laurels.domain.ledger import (
 )
 from laurels.domain.periods import iso
 from laurels.domain.progress import Progress
+from laurels.domain.rules.badge_texts import language_for
 from laurels.domain.rules.badges.awards import badge_and_period
-from laurels.domain.rules.languages import language_for
+from laurels.web.display_names import initial_of, shown_name
 from laurels.web.drawing import HEATMAP, SMALL_MEDAL, Pen, last_earned
-from laurels.web.languages import Language
-from laurels.web.names import initial_of, shown_name
+from laurels.web.locale import PageLocale
+from laurels.web.page_access import known_to, nobody
 from laurels.web.pages.badge_tiles import day_of, earned_tile, open_tile, shown_badge_name
 from laurels.web.pages.goals import goal_changes, goal_lines
 from laurels.web.pages.own import Own, own_forms
 from laurels.web.pictures import Markup
 from laurels.web.rendering import kept_of, language_of, page_of, render
-from laurels.web.viewing import known_to, nobody
 
 Template = Literal["learner.html", "embed.html"]
 
@@ -66,7 +66,7 @@ class Learner(Struct, frozen=True):
     today: date
 
 
-async def read_learner(service: Service, known: Known, shares: Shares, language: Language) -> Learner:
+async def read_learner(service: Service, known: Known, shares: Shares, language: PageLocale) -> Learner:
     """Everything for the page of a learner, in one language. Raises StoreError."""
     learners, progress = service.learners, known.progress
     asked = language_for(service.rulebook, language.code)
@@ -135,7 +135,7 @@ async def learner_page(
 
 def html_of(
     learner: Learner,
-    language: Language,
+    language: PageLocale,
     *,
     template: Template,
     path: str,
@@ -207,7 +207,7 @@ def _whole(learner: Learner, earned: list[BadgeStateView], pen: Pen, *, shows_go
     }
 
 
-def _ago(user: UserView, now: int, language: Language) -> str:
+def _ago(user: UserView, now: int, language: PageLocale) -> str:
     if user.last_active_at is None:
         return ""
     return language.ago(now / 1000 - datetime.fromisoformat(user.last_active_at).timestamp())
@@ -217,7 +217,7 @@ def ledger_line(
     entry: Entry,
     *,
     names: Mapping[str, str],
-    language: Language,
+    language: PageLocale,
     zone: tzinfo,
     currencies: Mapping[str, str] = MappingProxyType({}),
     shows_goals: bool = True,
@@ -276,7 +276,7 @@ def ledger_line(
     return line
 
 
-def _event_reasons(body: EventRecorded, language: Language) -> list[str]:
+def _event_reasons(body: EventRecorded, language: PageLocale) -> list[str]:
     """The details that distinguish an event from others of its type, and the reasons that changed its points."""
     _ = language.text
     outcome = body.outcome
@@ -293,11 +293,11 @@ def _event_reasons(body: EventRecorded, language: Language) -> list[str]:
     return reasons
 
 
-def _points(points: int, language: Language) -> str:
+def _points(points: int, language: PageLocale) -> str:
     return ("+" if points > 0 else "") + language.number(points)
 
 
-def _unpaid(reason: str, language: Language) -> str:
+def _unpaid(reason: str, language: PageLocale) -> str:
     _ = language.text
     return {
         "once": _("paid once before"),

@@ -16,12 +16,12 @@ from msgspec import UNSET
 from laurels.application.queries.views import Dashboard
 from laurels.application.service import Service
 from laurels.domain.goals import KINDS, targets_of
-from laurels.domain.pauses import as_documents
+from laurels.domain.ledger.pauses import as_documents
 from laurels.domain.progress import Progress
 from laurels.errors import InvalidInput, InvalidProfile
-from laurels.web.languages import Language
+from laurels.web.locale import PageLocale
+from laurels.web.page_access import host_of
 from laurels.web.pages.goals import goal_kind
-from laurels.web.viewing import host_of
 
 
 class Own(NamedTuple):
@@ -41,7 +41,7 @@ def own_of(request: Request[Any, Any, Any], service: Service, user_id: str) -> O
     return Own(host.form_token(request), fixed if service.rulebook.own_pause_days else fixed | {"pauses"})
 
 
-def own_forms(own: Own, progress: Progress, dashboard: Dashboard, today: date, language: Language) -> dict[str, Any]:
+def own_forms(own: Own, progress: Progress, dashboard: Dashboard, today: date, language: PageLocale) -> dict[str, Any]:
     """What the forms show: targets of goals, pauses that are not over, and days that can be repaired."""
     targets = targets_of(progress.goals)
     repair = UNSET if dashboard.streak is UNSET else dashboard.streak.repair

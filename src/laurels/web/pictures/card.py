@@ -10,7 +10,7 @@ from laurels.web.pictures.canvas import DEFAULTS, Canvas, PictureOptions
 from laurels.web.pictures.level import ring
 from laurels.web.pictures.medal_parts import SIZE, MedalKind, drawing
 from laurels.web.pictures.medals import medal_gradients
-from laurels.web.pictures.shapes import branch
+from laurels.web.pictures.outlines import branch
 from laurels.web.pictures.streak import flame
 from laurels.web.pictures.svg import Markup, element, join, linear_gradient, number
 from laurels.web.pictures.text import clean, initial, isolate

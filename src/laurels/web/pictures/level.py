@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from laurels.web.pictures.canvas import DEFAULTS, Canvas, PictureOptions
-from laurels.web.pictures.shapes import star
+from laurels.web.pictures.outlines import star
 from laurels.web.pictures.svg import Markup, element, join, linear_gradient, number
 
 _WIDTH, _HEIGHT, _MARGIN, _SIDE = 320, 132, 16, 100

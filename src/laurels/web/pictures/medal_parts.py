@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from laurels.web.pictures.canvas import PictureOptions
-from laurels.web.pictures.shapes import SIGNS, Category, branch, length, path, star
+from laurels.web.pictures.outlines import SIGNS, Category, branch, length, path, star
 from laurels.web.pictures.svg import Markup, element, join, linear_gradient
 
 Rarity = Literal["common", "rare", "epic", "legendary"]

@@ -12,7 +12,7 @@ from typing import Literal
 
 from laurels.web.pictures.canvas import DEFAULTS, Canvas, PictureOptions
 from laurels.web.pictures.days import WEEK, Day, by_date
-from laurels.web.pictures.shapes import CHECK, FLAME, FLAME_CORE, FLAME_INNER, FLAME_SIZE, SNOWFLAKE
+from laurels.web.pictures.outlines import CHECK, FLAME, FLAME_CORE, FLAME_INNER, FLAME_SIZE, SNOWFLAKE
 from laurels.web.pictures.svg import Markup, element, join, number
 from laurels.web.pictures.theme import Theme, paint
 

@@ -8,7 +8,7 @@ import pytest
 
 from laurels.application.queries.boards.asked_board import AskedBoard, asked_board, check_period, kept_board
 from laurels.domain.periods import Timeframe, to_ms
-from laurels.domain.rules.kept_boards import Horizon
+from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.errors import InvalidQuery
 from laurels.testing.builders import NOON, small_rulebook
 
@@ -116,7 +116,7 @@ class TestLanguages:
 
 
 class TestKept:
-    HORIZON = Horizon(day=date(2026, 3, 10).toordinal(), week=date(2026, 3, 2).toordinal())
+    HORIZON = RetentionCutoff(day=date(2026, 3, 10).toordinal(), week=date(2026, 3, 2).toordinal())
 
     @pytest.mark.parametrize("period", ["all", "2020-01", "2026-W10", "2026-W11", "2026-03-10", "2026-03-12"])
     def test_months_stay_and_so_do_days_and_weeks_within_the_horizon(self, period: str) -> None:

@@ -10,13 +10,13 @@ import pytest
 from laurels.application.ports.boards import Card
 from laurels.application.queries.boards.asked_board import AskedBoard
 from laurels.application.queries.boards.rows import Rows, row_view
-from laurels.application.queries.names import Names
+from laurels.application.queries.placeholder_names import PlaceholderNames
+from laurels.domain.boards.ranking import Standing, ranks_of
 from laurels.domain.periods import Timeframe, parse_period
-from laurels.domain.ranking import Standing, ranks_of
 from laurels.storage.sqlite.store import SQLiteStore
 from laurels.testing.builders import NOON, card, project, small_rulebook, standing
 
-NAMES = Names()
+NAMES = PlaceholderNames()
 MARCH = AskedBoard(Timeframe.MONTHLY, parse_period("2026-03")[1], None)
 POINTS = [9, 9, 5, 5, 5, 2, 1, 1]
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from laurels.cli.importing.mapping.document import TimeSource
 from laurels.cli.importing.mapping.loader import Mapping, load_mapping, parse_mapping
+from laurels.cli.importing.mapping.mapping_file import TimeSource
 from laurels.cli.importing.mapping.timestamps import instant_reader
 from laurels.domain.periods import iso, to_ms
 from tests.cli.importing.mapping.imports import Imported, checked

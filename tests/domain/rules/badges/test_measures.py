@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from laurels.domain.ledger import Award
+from laurels.domain.ledger.entries import Award
 from laurels.domain.periods import EPOCH_DAY, MS_PER_DAY, MS_PER_HOUR
 from laurels.domain.progress import DayTotals, Progress
 from laurels.domain.rules.badges.criteria import (
@@ -198,7 +198,7 @@ class TestRepeated:
         measure = measure_of(9_000, is_repeated=True, per="week", **leaf)
         progress, _ = count_in(measure, ({"n": 0.5}, 0), ({"n": 0.5}, 24), ({"n": 2}, 48), ({"n": 1}, 7 * 24))
         assert measure.periods(progress) == expected
-        assert progress.gauges == {}
+        assert progress.measure_values == {}
 
     @pytest.mark.parametrize("leaf", [{"kind": "count"}, {"kind": "distinct", "field": "n"}])
     def test_each_window_stops_at_the_top_and_passes_targets_by_itself(self, leaf: dict[str, Any]) -> None:
@@ -244,7 +244,7 @@ class TestState:
         last_day=DAY + 5,
         days={DAY: DayTotals(1), DAY + 5: DayTotals(1)},
         awards={"first": Award("first", 10, 0)},
-        gauges={0: 1},
+        measure_values={0: 1},
     )
 
     @pytest.mark.parametrize(

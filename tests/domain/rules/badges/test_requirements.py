@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from laurels.domain.ledger import Award
+from laurels.domain.ledger.entries import Award
 from laurels.domain.periods import parse_period
 from laurels.domain.progress import Part, Progress
 from laurels.domain.rules.badges.criteria import Count, CriterionProgress, Level, Points, Repeat, Sum
@@ -63,7 +63,7 @@ class TestLeaf:
     def test_a_sum_is_compared_in_thousandths_and_shown_in_its_units(self) -> None:
         leaf = Sum(field="hours", target=2)
         requirement = LeafRequirement(leaf, EventMeasure(0, leaf), 2_000)
-        almost = Progress(user_id="ada", version="v", gauges={0: 1_999})
+        almost = Progress(user_id="ada", version="v", measure_values={0: 1_999})
         assert not requirement.is_met(almost)
         assert requirement.progress(almost) == CriterionProgress(1.999, 2)
 

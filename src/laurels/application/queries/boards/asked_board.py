@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from laurels.domain.events import MAX_LANGUAGE_LENGTH
 from laurels.domain.periods import Timeframe, board_name, parse_period, period_name, period_start, previous_period
-from laurels.domain.rules.kept_boards import Horizon
+from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidQuery
-from laurels.shapes import unknown_name
+from laurels.validation import unknown_name
 
 # A day whose periods serve as examples.
 _EXAMPLE = date(2026, 11, 23).toordinal()
@@ -109,7 +109,7 @@ def check_period(timeframe: Timeframe | None, period: str) -> tuple[Timeframe, i
     return named, start
 
 
-def kept_board(asked: AskedBoard, horizon: Horizon) -> AskedBoard:
+def kept_board(asked: AskedBoard, horizon: RetentionCutoff) -> AskedBoard:
     """The requested board, checked against the horizon of kept boards. Raises InvalidQuery if it is no longer kept."""
     if not horizon.keeps(asked.timeframe, asked.start):
         first = horizon.day if asked.timeframe is Timeframe.DAILY else horizon.week

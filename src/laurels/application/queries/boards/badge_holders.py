@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from laurels.application.ports.boards import Card, Holder
 from laurels.application.ports.store import Store
-from laurels.application.queries.names import Names
+from laurels.application.queries.placeholder_names import PlaceholderNames
 from laurels.domain.rules.rulebook import Rulebook
 
 SHOWN = 5
@@ -35,7 +35,7 @@ class HoldersView(Struct, frozen=True):
 class BadgeHolders:
     """Reads over one store. Who appears under an alias or not at all is never among those whom it names."""
 
-    def __init__(self, store: Store, rulebook: Rulebook, names: Names) -> None:
+    def __init__(self, store: Store, rulebook: Rulebook, names: PlaceholderNames) -> None:
         self._store = store
         self._rulebook = rulebook
         self._names = names

@@ -21,9 +21,9 @@ from laurels.application.queries.boards.shown_pages import ShownPage, ShownPages
 from laurels.application.queries.boards.total_order import by_total
 from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.last_known import LastKnown
-from laurels.application.queries.names import Names
+from laurels.application.queries.placeholder_names import PlaceholderNames
+from laurels.domain.boards.ranking import SortKey, Standing, percentile, ranks_of
 from laurels.domain.periods import Timeframe, board_name, period_name
-from laurels.domain.ranking import Place, Standing, percentile, ranks_of
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidQuery, StoreError, UnknownUser
 
@@ -44,14 +44,14 @@ class Leaderboards:
         clock: Clock,
         *,
         last_known: LastKnown | None = None,
-        names: Names | None = None,
+        names: PlaceholderNames | None = None,
         cursors: Cursors | None = None,
     ) -> None:
         self._store = store
         self._rulebook = rulebook
         self._clock = clock
         self._last_known = last_known
-        self._names = names or Names()
+        self._names = names or PlaceholderNames()
         self._rows = Rows(store, rulebook, self._names)
         self._cursors = cursors or Cursors(store.secrets)
         self._shown = ShownPages(store.boards)
@@ -325,6 +325,6 @@ def _check_limit(limit: int) -> None:
         raise InvalidQuery("limit", f"Must be a whole number from 1 to {MAX_LIMIT}.")
 
 
-def _place_of(text: bytes) -> Place:
+def _place_of(text: bytes) -> SortKey:
     points, reached_at, user_id = _decode_place(text)
-    return Place(points, reached_at, user_id)
+    return SortKey(points, reached_at, user_id)

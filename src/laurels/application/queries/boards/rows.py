@@ -16,16 +16,16 @@ from laurels.application.ports.boards import Card
 from laurels.application.ports.store import Store
 from laurels.application.queries.board_views import LeaderboardRow
 from laurels.application.queries.boards.asked_board import AskedBoard
-from laurels.application.queries.names import Names
+from laurels.application.queries.placeholder_names import PlaceholderNames
+from laurels.domain.boards.ranking import Standing, ranks_of
 from laurels.domain.periods import iso
-from laurels.domain.ranking import Standing, ranks_of
 from laurels.domain.rules.rulebook import Rulebook
 
 
 class Rows:
     """Makes the rows of one store's boards. All methods raise StoreError."""
 
-    def __init__(self, store: Store, rulebook: Rulebook, names: Names) -> None:
+    def __init__(self, store: Store, rulebook: Rulebook, names: PlaceholderNames) -> None:
         self._store = store
         self._rulebook = rulebook
         self._names = names
@@ -88,7 +88,7 @@ def row_view(
     rank: int,
     previous_rank: int | None,
     card: Card | None,
-    names: Names,
+    names: PlaceholderNames,
     currency_level: int | None = None,
 ) -> LeaderboardRow:
     """A row of a board; without name and photo if the user appears there under an alias."""

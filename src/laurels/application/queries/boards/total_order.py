@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laurels.application.ports.store import Store
-from laurels.domain.ranking import Standing
+from laurels.domain.boards.ranking import Standing
 
 # A board of up to this many users is sorted as a whole; for a larger one the all-time board is read from its top.
 _FEW = 5_000

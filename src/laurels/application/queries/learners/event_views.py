@@ -7,7 +7,7 @@ from msgspec.structs import asdict
 
 from laurels.application.queries.views import EventView, KnownEventView, QueuedEventView
 from laurels.domain.events import LearningEvent
-from laurels.domain.ledger import Entry, EventRecorded
+from laurels.domain.ledger.entries import Entry, EventRecorded
 from laurels.domain.periods import iso
 
 

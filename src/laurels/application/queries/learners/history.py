@@ -18,7 +18,7 @@ from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.learners.event_views import event_view, known_event_view, queued_event_view
 from laurels.application.queries.views import BadgeView, KnownEventView
 from laurels.application.recording.spendings import spending_id_of
-from laurels.domain.ledger import (
+from laurels.domain.ledger.entries import (
     Award,
     BadgeRevoked,
     BadgesGiven,

@@ -10,7 +10,7 @@ from laurels.application.queries.badges import badge_view, held_badges, next_bad
 from laurels.application.queries.goal_views import goals_of
 from laurels.application.queries.learners.currency_views import currency_views
 from laurels.application.queries.learners.streak_views import activity_days, streak_view
-from laurels.application.queries.names import Names
+from laurels.application.queries.placeholder_names import PlaceholderNames
 from laurels.application.queries.rarity import Shares
 from laurels.application.queries.translations import translated
 from laurels.application.queries.views import (
@@ -33,7 +33,9 @@ from laurels.domain.rules.rulebook import Rulebook
 TOP_LANGUAGES = 5
 
 
-def user_view(progress: Progress, rulebook: Rulebook, names: Names, *, with_preferences: bool = False) -> UserView:
+def user_view(
+    progress: Progress, rulebook: Rulebook, names: PlaceholderNames, *, with_preferences: bool = False
+) -> UserView:
     """The user of a progress."""
     fields: dict[str, Any] = {}
     if with_preferences:
@@ -62,7 +64,7 @@ def user_view(progress: Progress, rulebook: Rulebook, names: Names, *, with_pref
 
 
 def dashboard_of(
-    progress: Progress, rulebook: Rulebook, names: Names, shares: Shares, *, today: int, now: int, since: int
+    progress: Progress, rulebook: Rulebook, names: PlaceholderNames, shares: Shares, *, today: int, now: int, since: int
 ) -> Dashboard:
     """The dashboard at the instant `now`, on the user's day `today`. Badges earned from `since` on count as new."""
     return Dashboard(
@@ -88,7 +90,9 @@ def dashboard_of(
     )
 
 
-def export_of(progress: Progress, rulebook: Rulebook, names: Names, *, now: int, language: str | None) -> Export:
+def export_of(
+    progress: Progress, rulebook: Rulebook, names: PlaceholderNames, *, now: int, language: str | None
+) -> Export:
     """The export at the instant `now`, its badges in a language of the rulebook (None: its own)."""
     user = user_view(progress, rulebook, names)
     held = held_badges(progress.awards.values(), rulebook)

@@ -11,7 +11,7 @@ from datetime import date
 from msgspec import Struct
 
 from laurels.application.queries.badges import held_badges
-from laurels.application.queries.names import Names
+from laurels.application.queries.placeholder_names import PlaceholderNames
 from laurels.application.queries.views import BadgeView, Document
 from laurels.domain.periods import day_name
 from laurels.domain.progress import Progress
@@ -63,7 +63,7 @@ def check_year(text: str) -> int:
     raise InvalidQuery("year", f"Must be a year of four digits from {FIRST_YEAR} to {LAST_YEAR}, such as 2026.")
 
 
-def review(progress: Progress, rulebook: Rulebook, names: Names, year: int) -> Review:
+def review(progress: Progress, rulebook: Rulebook, names: PlaceholderNames, year: int) -> Review:
     """The review of `year`. Raises InvalidQuery for a year outside the calendar."""
     check_year(f"{year:04d}")
     first, last = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()

@@ -10,7 +10,7 @@ import asyncio
 from msgspec import Struct
 
 from laurels.application.ports.store import Store
-from laurels.application.queries.learners.learners import Learners
+from laurels.application.queries.learners.learner_queries import LearnerQueries
 from laurels.application.queries.views import UserView
 from laurels.errors import UnknownUser
 
@@ -26,7 +26,9 @@ class UserPage(Struct, frozen=True):
     next: str | None
 
 
-async def list_users(store: Store, learners: Learners, *, after: str, limit: int, containing: str = "") -> UserPage:
+async def list_users(
+    store: Store, learners: LearnerQueries, *, after: str, limit: int, containing: str = ""
+) -> UserPage:
     """The first `limit` users whose id is above `after` and whose id or name contains a text, in any case.
 
     Examines at most some ten thousand users: if there may be more, `next` says where to continue, even if none was
@@ -62,7 +64,7 @@ async def _containing(store: Store, user_ids: list[str], text: str) -> list[str]
     ]
 
 
-async def _view(learners: Learners, user_id: str) -> UserView | None:
+async def _view(learners: LearnerQueries, user_id: str) -> UserView | None:
     try:
         return learners.user(await learners.progress(user_id))
     except UnknownUser:

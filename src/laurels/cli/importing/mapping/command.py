@@ -8,7 +8,7 @@ import typer
 
 from laurels.cli.importing.mapping.loader import kinds, load_mapping, text_of_kind
 from laurels.cli.terminal import CommandFailed, say, show_table
-from laurels.shapes import nearest
+from laurels.validation import nearest
 
 
 def mappings(

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from laurels.cli.importing.mapping.consistency import sense_mistakes
-from laurels.cli.importing.mapping.document import MappingDocument
+from laurels.cli.importing.mapping.mapping_file import MappingDocument
+from laurels.cli.importing.mapping.semantic_checks import sense_mistakes
 from laurels.cli.terminal import CommandFailed, MistakesFound
-from laurels.rulebooks.shape import Mistake, shape_mistakes
 from laurels.rulebooks.toml_text import NotToml, document_of, line_of, lines_of
-from laurels.shapes import nearest
+from laurels.rulebooks.toml_validation import TomlMistake, shape_mistakes
+from laurels.validation import nearest
 
 MOST = 50
 _LONGEST = 1 << 20
@@ -33,16 +33,18 @@ class Mapping:
     def check_types(self, event_types: Collection[str]) -> None:
         """Raise MistakesFound if it names event types that are not among `event_types`, those of the rulebook: each row
         would be rejected."""
-        found: list[Mistake] = []
+        found: list[TomlMistake] = []
         for event, key in self.document.event_types().items():
             if event not in event_types:
                 hint = f' Did you mean "{near}"?' if (near := nearest(event, event_types)) else ""
-                found.append(Mistake(key, f'Gives "{event}", an event type that the rulebook does not declare.{hint}'))
+                found.append(
+                    TomlMistake(key, f'Gives "{event}", an event type that the rulebook does not declare.{hint}')
+                )
         if found:
             known = f"The rulebook declares {', '.join(sorted(event_types))}."
             if self.name in kinds():
                 known += f" Copy the mapping to name those: laurels mappings {self.name} > mine.toml"
-            raise MistakesFound([str(_told(self.name, self._text, found)), known])
+            raise MistakesFound([str(_mistakes_found(self.name, self._text, found)), known])
 
 
 def kinds() -> list[str]:
@@ -88,13 +90,13 @@ def parse_mapping(text: str, name: str) -> Mapping:
     try:
         document = msgspec.convert(raw, MappingDocument)
     except msgspec.ValidationError as error:
-        raise _told(name, text, list(islice(shape_mistakes(raw, MappingDocument), MOST))) from error
+        raise _mistakes_found(name, text, list(islice(shape_mistakes(raw, MappingDocument), MOST))) from error
     if found := list(islice(sense_mistakes(document), MOST)):
-        raise _told(name, text, found)
+        raise _mistakes_found(name, text, found)
     return Mapping(name, text, document)
 
 
-def _told(name: str, text: str, found: list[Mistake]) -> MistakesFound:
+def _mistakes_found(name: str, text: str, found: list[TomlMistake]) -> MistakesFound:
     lines = lines_of(text)
     placed = sorted(((line_of(lines, each.key), each) for each in found), key=lambda each: each[0])
     return MistakesFound(

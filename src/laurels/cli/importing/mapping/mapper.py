@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from laurels.cli.importing.formats import Refused
-from laurels.cli.importing.mapping.document import MappingDocument
+from laurels.cli.importing.mapping.mapping_file import MappingDocument
 from laurels.cli.importing.mapping.values import (
     Columns,
     Reader,

@@ -14,11 +14,11 @@ from typing import Any, cast
 import msgspec
 
 from laurels.cli.importing.formats import SEPARATORS, NotEvents, Refused, rows_of_table
-from laurels.cli.importing.mapping.consistency import columns_of
-from laurels.cli.importing.mapping.document import MappingDocument
 from laurels.cli.importing.mapping.mapper import Mapper, Tally, told_of_cells
+from laurels.cli.importing.mapping.mapping_file import MappingDocument
+from laurels.cli.importing.mapping.semantic_checks import columns_of
 from laurels.cli.importing.mapping.values import SHOWN, Reader
-from laurels.shapes import kind_of, nearest
+from laurels.validation import kind_of, nearest
 
 # The number of objects searched for keys that no field reads, and how many such keys are reported.
 _LOOKED_AT = 1_000

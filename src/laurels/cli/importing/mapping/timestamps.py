@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from laurels.cli.importing.mapping.document import TimeSource
+from laurels.cli.importing.mapping.mapping_file import TimeSource
 
 # How many of each unit make a second.
 _COUNTED = {"seconds": 1, "milliseconds": 1_000}

@@ -15,9 +15,16 @@ from typing import Any, Protocol
 
 import msgspec
 
-from laurels.cli.importing.mapping.document import MetadataSource, PassOver, Source, TimeSource, TypeSource, ValueType
+from laurels.cli.importing.mapping.mapping_file import (
+    MetadataSource,
+    PassOver,
+    Source,
+    TimeSource,
+    TypeSource,
+    ValueType,
+)
 from laurels.cli.importing.mapping.timestamps import UnreadableTime, instant_reader
-from laurels.shapes import kind_of
+from laurels.validation import kind_of
 
 # Characters of a cell that a pattern is tried on: for longer text the time may grow much faster than the length.
 REACH = 2_000

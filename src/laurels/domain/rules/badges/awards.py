@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from laurels.domain.boards.ranking import Visibility
 from laurels.domain.periods import Timeframe, period_name
 from laurels.domain.progress import Progress
-from laurels.domain.ranking import Visibility
 from laurels.domain.rules.badges.criteria import Repeat
 
 TIMEFRAMES: Mapping[Repeat, Timeframe] = MappingProxyType({"week": Timeframe.WEEKLY, "month": Timeframe.MONTHLY})

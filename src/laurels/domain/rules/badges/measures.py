@@ -86,7 +86,7 @@ class Measure(Targets):
 
     def value(self, progress: Progress) -> int:
         """The measure's present value, in units of 1 / `scale`."""
-        return progress.gauges.get(self.index, 0)
+        return progress.measure_values.get(self.index, 0)
 
     def shown(self, value: int) -> float:
         """A value in the units of the criterion."""
@@ -157,7 +157,7 @@ class EventMeasure(Measure):
     def raise_to(self, value: int, before: int, progress: Progress, reached: list[int]) -> None:
         """Set the gauge to `value`, at most to the top target; it was `before`, which is less."""
         after = min(value, self.top)
-        progress.gauges[self.index] = after
+        progress.measure_values[self.index] = after
         if after == self.top:
             del progress.parts[self.index]
         reached += self.crossed(before, after)
@@ -167,8 +167,8 @@ def _count(measure: EventMeasure, matches: Matcher | None) -> MeasureUpdate:
     index, badges_at = measure.index, measure.badges_at
 
     def count(progress: Progress, _metadata: Metadata, _moment: Moment, reached: list[int]) -> None:
-        gauges = progress.gauges
-        value = gauges[index] = gauges.get(index, 0) + 1
+        measure_values = progress.measure_values
+        value = measure_values[index] = measure_values.get(index, 0) + 1
         if value in badges_at:
             reached += badges_at[value]
 
@@ -189,9 +189,9 @@ def _sum(measure: EventMeasure, leaf: Sum, matches: Matcher | None) -> MeasureUp
         if matches is None or matches(metadata, moment):
             amount = amount_of(metadata, moment)
             if amount:
-                gauges = progress.gauges
-                before = gauges.get(index, 0)
-                after = gauges[index] = before + amount
+                measure_values = progress.measure_values
+                before = measure_values.get(index, 0)
+                after = measure_values[index] = before + amount
                 reached += crossed(before, after)
 
     return total
@@ -204,7 +204,7 @@ def _best(measure: EventMeasure, leaf: Count | Sum, per: Window, matches: Matche
     amount_of = _amount_of(leaf) if isinstance(leaf, Sum) else None
 
     def best(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
-        before = progress.gauges.get(index, 0)
+        before = progress.measure_values.get(index, 0)
         if before >= top or (matches is not None and not matches(metadata, moment)):
             return
         amount = 1 if amount_of is None else amount_of(metadata, moment)
@@ -280,7 +280,7 @@ def _distinct(measure: EventMeasure, leaf: Distinct, matches: Matcher | None) ->
     window_of: Callable[[Moment], int] | None = attrgetter(leaf.per) if leaf.per else None
 
     def distinct(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
-        before = progress.gauges.get(index, 0)
+        before = progress.measure_values.get(index, 0)
         if before >= top or (matches is not None and not matches(metadata, moment)):
             return
         label = label_of(metadata, moment)
@@ -329,7 +329,7 @@ class StateMeasure(Measure):
         if isinstance(leaf, Points | Level):
             return progress.earned_points
         if isinstance(leaf, Badges):
-            return progress.gauges.get(self.index, 0)
+            return progress.measure_values.get(self.index, 0)
         if isinstance(leaf, Streak):
             return progress.longest_streak
         return progress.last_day - progress.first_day if progress.days else 0

@@ -16,11 +16,11 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from laurels.application.queries.views import QueuedView, RecordedView
 from laurels.http.auth.access import OPEN
+from laurels.http.wire.openapi.error_responses import reference
 from laurels.http.wire.openapi.guide import GROUPS, GUIDE
-from laurels.http.wire.openapi.names import name_parameters
+from laurels.http.wire.openapi.operation_names import name_parameters
 from laurels.http.wire.openapi.operations import BODIES, complete_operation
 from laurels.http.wire.openapi.parameters import complete_parameters
-from laurels.http.wire.openapi.refusals import reference
 from laurels.http.wire.problems import Problem
 from laurels.http.wire.schemas import BatchAnswer, PersonalData
 

@@ -13,6 +13,7 @@ from laurels.http.routes.repairs import RepairRequest
 from laurels.http.routes.spendings import SpendingRequest
 from laurels.http.wire.bodies import NDJSON_TYPES
 from laurels.http.wire.envelopes import ENVELOPE, ENVELOPE_WORDS
+from laurels.http.wire.openapi.error_responses import reference, refusal_of, refusals_of
 from laurels.http.wire.openapi.examples import (
     BOARD_STREAM,
     CSV,
@@ -31,7 +32,6 @@ from laurels.http.wire.openapi.examples import (
     WEBHOOK,
 )
 from laurels.http.wire.openapi.guide import EXAMPLES
-from laurels.http.wire.openapi.refusals import reference, refusal_of, refusals_of
 from laurels.http.wire.schemas import ProfileChange, Ready, WebhookRequest
 from laurels.http.wire.streams import MEDIA_TYPE as STREAM_TYPE
 

@@ -8,12 +8,12 @@ from collections.abc import Collection
 from bson.datetime_ms import DatetimeMS
 
 from laurels.application.ports.boards import Card, Holder, Holders
-from laurels.domain.ranking import Place, Ranking, Standing
-from laurels.domain.rules.kept_boards import Horizon
+from laurels.domain.boards.ranking import Ranking, SortKey, Standing
+from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.storage.mongodb.connection import LONG, Concern, Database, Document, Session, operation
 from laurels.storage.mongodb.documents import LARGEST_INTEGER, bounded, card_of, field_name, standing_of
 from laurels.storage.mongodb.projections import counts
-from laurels.storage.mongodb.projections.counting import Counting
+from laurels.storage.mongodb.projections.count_updater import CountUpdater
 
 ORDER = [("points", -1), ("reachedAt", 1), ("userId", 1)]
 BACKWARDS = [("points", 1), ("reachedAt", -1), ("userId", -1)]
@@ -37,7 +37,7 @@ class MongoBoards(Concern):
 
     def __init__(self, database: Database, session: Session) -> None:
         super().__init__(database, session)
-        self.counting = Counting(database, session)
+        self.counting = CountUpdater(database, session)
 
     @operation()
     async def version(self) -> int:
@@ -51,7 +51,7 @@ class MongoBoards(Concern):
 
     @operation()
     async def standings(
-        self, board: str, *, limit: int, after: Place | None = None, before: Place | None = None
+        self, board: str, *, limit: int, after: SortKey | None = None, before: SortKey | None = None
     ) -> list[Standing]:
         """The server merges the ranges in the order of the index and stops at the limit."""
         query, order = shown(board), ORDER
@@ -83,7 +83,7 @@ class MongoBoards(Concern):
             return None
         counted, ahead = await asyncio.gather(
             self.counting.counts_of(board, [own.points, None]),
-            self.standings(board, limit=1, before=Place(own.points, -1, "")),
+            self.standings(board, limit=1, before=SortKey(own.points, -1, "")),
         )
         return Ranking(own, counted[own.points], counted[None], ahead[0].points if ahead else None)
 
@@ -95,17 +95,17 @@ class MongoBoards(Concern):
         return {above: counted[above] for above in points}
 
     @operation()
-    async def horizon(self) -> Horizon:
+    async def horizon(self) -> RetentionCutoff:
         found = await self.database["meta"].find_one(_HORIZON)
-        return Horizon(found["day"], found["week"]) if found else Horizon()
+        return RetentionCutoff(found["day"], found["week"]) if found else RetentionCutoff()
 
     @operation()
-    async def set_horizon(self, horizon: Horizon) -> None:
+    async def set_horizon(self, horizon: RetentionCutoff) -> None:
         kept = {"$set": {"day": horizon.day, "week": horizon.week}}
         await self.database["meta"].update_one(_HORIZON, kept, upsert=True)
 
     @operation(within=LONG)
-    async def drop(self, horizon: Horizon, *, limit: int) -> int:
+    async def drop(self, horizon: RetentionCutoff, *, limit: int) -> int:
         """Drops board by board. The counts are dropped last, including those that a batch of the journal may have added
         in the meantime; the check for wrong counts skips boards that are not kept."""
         standings = self.database["standings"]
@@ -122,7 +122,7 @@ class MongoBoards(Concern):
             await self.database["counts"].delete_many({"board": board})
         return dropped
 
-    async def _dropping(self, horizon: Horizon) -> list[str]:
+    async def _dropping(self, horizon: RetentionCutoff) -> list[str]:
         named: set[str] = set()
         counted: Document = {}
         for collection, query, index in (
@@ -185,7 +185,7 @@ def shown(board: str) -> Document:
     return {"board": board, "shown": True}
 
 
-def ranges(board: str, place: Place, *, ahead: bool) -> list[Document]:
+def ranges(board: str, place: SortKey, *, ahead: bool) -> list[Document]:
     """The standings before or after a place, as three ranges of the index: with other points, with the same points
     reached at another instant, and with both equal and another user id."""
     more, less = ("$gt", "$lt") if ahead else ("$lt", "$gt")

@@ -1,7 +1,7 @@
 """Reads the counts of the boards: the counted lines, and those not counted yet (`journal` explains how they are
 counted).
 
-See `laurels.domain.point_ranges` for the meaning of a count.
+See `laurels.domain.boards.point_ranges` for the meaning of a count.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterable, Sequence
 
 from bson import ObjectId
 
-from laurels.domain.point_ranges import LARGEST, TOP, Range, ranges_above, roll_up
+from laurels.domain.boards.point_ranges import LARGEST, TOP, PointRange, ranges_above, roll_up
 from laurels.storage.mongodb.connection import Collection as Collected
 from laurels.storage.mongodb.connection import Database, Document
 from laurels.storage.mongodb.documents import bounded
-from laurels.storage.mongodb.projections.journal import (
+from laurels.storage.mongodb.projections.count_journal import (
     FRESH,
     FRESH_INDEX,
     ID,
@@ -167,7 +167,7 @@ async def _compare(database: Database, since: int) -> list[str]:
         of_boards[group["_id"]["board"], group["_id"]["points"]] = group["users"]
     expected = roll_up(of_boards)
     async for each in database["counts"].find({"batch": {"$gt": since}, "users": {"$ne": 0}}):
-        if expected.pop(Range(each["board"], each["level"], each["bucket"]), 0) != each["users"]:
+        if expected.pop(PointRange(each["board"], each["level"], each["bucket"]), 0) != each["users"]:
             wrong.add(each["board"])
     return sorted(wrong | {counted.board for counted in expected})
 

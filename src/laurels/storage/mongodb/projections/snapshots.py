@@ -39,7 +39,7 @@ from laurels.storage.mongodb.documents import (
 )
 from laurels.storage.mongodb.projections import watermark
 from laurels.storage.mongodb.projections.boards import note_change
-from laurels.storage.mongodb.projections.journal import FRESH, count_fresh, forget
+from laurels.storage.mongodb.projections.count_journal import FRESH, count_fresh, forget
 from laurels.storage.mongodb.tombstones import DeletionCache, remove
 
 # Matches at least one line: an empty object is the smallest.

@@ -9,8 +9,8 @@ import apsw
 import msgspec
 
 from laurels.application.ports.boards import Card, Holder, Holders
-from laurels.domain.ranking import Place, Ranking, Standing
-from laurels.domain.rules.kept_boards import Horizon
+from laurels.domain.boards.ranking import Ranking, SortKey, Standing
+from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.storage.sqlite.connection import rows, transaction
 from laurels.storage.sqlite.database import Concern, projecting, reading
 from laurels.storage.sqlite.projections import counts, holders
@@ -51,8 +51,8 @@ class SQLiteBoards(Concern):
         board: str,
         *,
         limit: int,
-        after: Place | None = None,
-        before: Place | None = None,
+        after: SortKey | None = None,
+        before: SortKey | None = None,
     ) -> list[Standing]:
         """Each branch is one walk along the index `standings_order`."""
         if after is not None:
@@ -62,7 +62,11 @@ class SQLiteBoards(Concern):
             bound = "(points > ?2 OR (points = ?2 AND (reached_at, user_id) < (?3, ?4))) AND points >= ?2"
             order, place = "points, reached_at DESC, user_id DESC", before
         else:
-            bound, order, place = "?2 IS ?3 OR ?4 IS NULL OR true", "points DESC, reached_at, user_id", Place(0, 0, "")
+            bound, order, place = (
+                "?2 IS ?3 OR ?4 IS NULL OR true",
+                "points DESC, reached_at, user_id",
+                SortKey(0, 0, ""),
+            )
         found = rows(
             connection,
             f"SELECT {_STANDING} FROM standings WHERE board = ?1 AND shown = 1 AND ({bound}) ORDER BY {order} LIMIT ?5",
@@ -111,15 +115,15 @@ class SQLiteBoards(Concern):
             return {above: counts.count(connection, board, above) for above in points}
 
     @reading
-    def horizon(self, connection: apsw.Connection) -> Horizon:
-        return Horizon(*rows(connection, "SELECT day, week FROM board_horizon")[0])
+    def horizon(self, connection: apsw.Connection) -> RetentionCutoff:
+        return RetentionCutoff(*rows(connection, "SELECT day, week FROM board_horizon")[0])
 
     @projecting
-    def set_horizon(self, connection: apsw.Connection, horizon: Horizon) -> None:
+    def set_horizon(self, connection: apsw.Connection, horizon: RetentionCutoff) -> None:
         rows(connection, "UPDATE board_horizon SET day = ?, week = ?", (horizon.day, horizon.week))
 
     @projecting
-    def drop(self, connection: apsw.Connection, horizon: Horizon, *, limit: int) -> int:
+    def drop(self, connection: apsw.Connection, horizon: RetentionCutoff, *, limit: int) -> int:
         """Drops board by board. Lines of users who have left the boards are in no index by board; they stay,
         invisible."""
         dropped = 0

@@ -1,6 +1,6 @@
 """The counts of the boards: kept in the transaction that writes the lines, read for ranks and totals.
 
-See `laurels.domain.point_ranges` for the meaning of a count.
+See `laurels.domain.boards.point_ranges` for the meaning of a count.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import apsw
 import msgspec
 
-from laurels.domain.point_ranges import LARGEST, LEVELS, TOP, WIDTH, roll_up
+from laurels.domain.boards.point_ranges import LARGEST, LEVELS, TOP, WIDTH, roll_up
 from laurels.storage.sqlite.connection import rows
 
 _encode = msgspec.json.Encoder().encode

@@ -11,7 +11,7 @@ import msgspec
 
 from laurels.application.ports.boards import Card
 from laurels.application.ports.snapshots import Projected, Projection
-from laurels.domain.ranking import Standing
+from laurels.domain.boards.ranking import Standing
 from laurels.storage.packing import pack, unpack
 from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
 from laurels.storage.sqlite.database import Concern, projecting, reading

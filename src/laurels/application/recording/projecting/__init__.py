@@ -1,0 +1,1 @@
+"""Projecting: bringing boards and snapshots up to date with the ledger, behind the commits."""

@@ -1,0 +1,86 @@
+"""Users with changes that are not projected yet, and the days of their boards that these changes touched.
+
+A user who changes often is projected once per interval, not once per event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from time import monotonic
+
+from laurels.domain.ledger.entries import (
+    BadgesGiven,
+    CurrencySpent,
+    Entry,
+    EventRecorded,
+    MergedFrom,
+    MergedInto,
+    ProfileChanged,
+    StreakRepaired,
+)
+from laurels.domain.progress import Progress
+from laurels.domain.revised import is_revision
+from laurels.domain.rules.rulebook import Rulebook
+
+
+class PendingProjections:
+    """Board days by user id, in the order in which the users were added."""
+
+    def __init__(self) -> None:
+        self._days: dict[str, set[int]] = {}
+        # When the longest waiting user was added (seconds, monotonic).
+        self.since: float | None = None
+
+    def __contains__(self, user_id: object) -> bool:
+        return user_id in self._days
+
+    def __len__(self) -> int:
+        return len(self._days)
+
+    def users(self) -> list[str]:
+        """The waiting users."""
+        return list(self._days)
+
+    def add(self, user_id: str, days: Iterable[int]) -> None:
+        """Add a user, whose boards of some days must be written."""
+        if self.since is None or not self._days:
+            self.since = monotonic()
+        touched = self._days.get(user_id)
+        if touched is None:
+            self._days[user_id] = set(days)
+        else:
+            touched.update(days)
+
+    def discard(self, user_id: str) -> None:
+        """Remove a user."""
+        self._days.pop(user_id, None)
+
+    def take(self, limit: int) -> list[tuple[str, set[int]]]:
+        """Remove and return up to `limit` users who waited longest."""
+        taken = list(islice(self._days.items(), limit))
+        for user_id, _ in taken:
+            del self._days[user_id]
+        return taken
+
+    def take_since(self) -> float | None:
+        """Return `since`, and from now on let it apply to users who are added later."""
+        since, self.since = self.since, None
+        return since
+
+
+def days_touched(progress: Progress, entry: Entry, rulebook: Rulebook) -> Iterable[int]:
+    """The days whose boards change by an entry that was just folded into a progress."""
+    body = entry.body
+    if isinstance(body, EventRecorded):
+        return (rulebook.board_day(body.at),)
+    if isinstance(body, BadgesGiven) or (isinstance(body, StreakRepaired) and body.awards):
+        return {rulebook.board_day(award.earned_at) for award in body.awards}
+    if isinstance(body, ProfileChanged):
+        return progress.board_days if body.changes.keys() & {"visibility", "pseudonym", "suspended"} else ()
+    if isinstance(body, CurrencySpent):
+        return ()
+    if is_revision(entry) or isinstance(body, MergedFrom | MergedInto):
+        return progress.board_days
+    # Changes the all-time board alone, and that one is written with any day.
+    return islice(progress.board_days, 1)

@@ -1,0 +1,195 @@
+"""Keeps the projections close behind the ledger: snapshots, cards and boards.
+
+It works behind the acknowledgement. Several changes of one user within an interval are written once; changes that a
+dead process left behind are found again in the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from time import monotonic
+
+from laurels.application.background import BackgroundTask, wait_at_most
+from laurels.application.ports.boards import Card
+from laurels.application.ports.clock import Clock
+from laurels.application.ports.snapshots import Projection
+from laurels.application.ports.store import Store
+from laurels.application.recording.progress_cache import ProgressCache
+from laurels.application.recording.projecting.board_pruner import BoardPruner
+from laurels.application.recording.projecting.projection_signals import ProjectionSignals
+from laurels.application.recording.projecting.standings import card_of, standings_of
+from laurels.application.recording.stats import SECONDS, Histogram
+from laurels.domain.progress import Progress
+from laurels.domain.rules.board_retention import RetentionCutoff
+from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+# Users per write: small enough that the committer never waits long for its turn. If very many users wait, a write takes
+# more: users share the pages of tables and indexes, and each write saves every page that it touches.
+CHUNK = 100
+# Seconds between looks for users that another process left behind.
+CATCH_UP_EVERY = 30.0
+# Milliseconds that another process has to project its own entry; after that this one does it.
+GRACE_MS = 20_000
+
+
+class Projector:
+    """Projects the recorder's commits every `interval` seconds, and now and then those that other processes left
+    behind.
+
+    `progress_lock` is that of the recorder that fills the same cache; `batch` is the maximum number of users in one
+    write.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        rulebook: Rulebook,
+        clock: Clock,
+        cache: ProgressCache,
+        keeper: BoardPruner,
+        *,
+        progress_lock: ProjectionSignals,
+        interval: float,
+        batch: int,
+    ) -> None:
+        self._store = store
+        self._rulebook = rulebook
+        self._clock = clock
+        self._cache = cache
+        self._keeper = keeper
+        self._progress_lock = progress_lock
+        self._interval = interval
+        self._batch = batch
+        self._caught_up_at = float("-inf")
+        self._flushing = asyncio.Lock()
+        self._flushing_since: float | None = None
+        self.flush_seconds = Histogram(SECONDS)
+        self.task = BackgroundTask("laurels-projector", self._turn)
+        self.task.start()
+
+    async def flush(self) -> None:
+        """Project everything that this process has committed so far. Raises StoreError; nothing is forgotten then."""
+        pending = self._cache.pending
+        async with self._flushing:
+            if not pending:
+                return
+            started = monotonic()
+            since = self._flushing_since = pending.take_since()
+            try:
+                await self._flush()
+            except BaseException:
+                pending.since = since
+                raise
+            finally:
+                self._flushing_since = None
+            self.flush_seconds.observe(monotonic() - started)
+
+    @property
+    def behind_seconds(self) -> float:
+        """How long the oldest commit of this process has waited for its projection, in seconds; 0 if none waits."""
+        since = self._flushing_since
+        if since is None and self._cache.pending:
+            since = self._cache.pending.since
+        return 0.0 if since is None else max(0.0, monotonic() - since)
+
+    async def _flush(self) -> None:
+        # Only the users who wait now: under load new ones arrive as fast as these leave, and an endless flush would
+        # project a user again for each of their events.
+        waiting = len(self._cache.pending)
+        chunk = min(max(CHUNK, waiting * self._batch // 10_000), self._batch)
+        horizon = await self._keeper.horizon()
+        for start in range(0, waiting, chunk):
+            async with self._progress_lock.settled:
+                taken = self._cache.take_pending(min(chunk, waiting - start))
+                if not taken:
+                    return
+                write = self._write(taken, horizon)
+            try:
+                await write
+            except BaseException:
+                self._cache.give_back(taken)
+                raise
+            self._progress_lock.projected.set()
+
+    def _write(self, taken: list[tuple[Progress, set[int]]], horizon: RetentionCutoff) -> Awaitable[None]:
+        """Begin to write the given users. A user whose projection cannot be made is left out: the ledger shows that
+        they are behind, so each `catch_up` tries them again."""
+        projections: list[Projection] = []
+        cards: list[Card] = []
+        for progress, touched in taken:
+            try:
+                standings = standings_of(progress, self._rulebook, touched, horizon=horizon) if touched else {}
+                card = card_of(progress, self._rulebook)
+            except Exception:
+                logger.exception("a user cannot be projected")
+                continue
+            projections.append(Projection(progress, standings))
+            cards.append(card)
+        return self._store.snapshots.project(projections, cards=cards)
+
+    async def catch_up(self, *, before: int) -> None:
+        """Project users with unprojected entries that any process recorded before an instant.
+
+        Raises StoreError.
+        """
+        await self.flush()
+        while users := await self._store.snapshots.behind(CHUNK, before=before):
+            async with self._progress_lock.settled:
+                # All users left behind together may exceed memory.
+                self._cache.trim()
+                deleted = (await self._cache.refresh(users, (), doubted=users)).deleted
+                for user_id in users:
+                    if user_id not in deleted:
+                        self._cache.mark_pending(user_id)
+            if deleted:
+                # Written at the instant of their deletion by a process that died before it noticed.
+                await self._store.tombstones.purge(deleted)
+            await self.flush()
+
+    def cancel(self) -> None:
+        """Stop at once. The next start catches up from the ledger."""
+        self.task.cancel()
+
+    async def close(self) -> None:
+        """Stop, after one last flush."""
+        await self.task.close()
+        try:
+            await self.flush()
+        except StoreError as error:
+            # Nothing is lost: the ledger has it all, and the next start catches up.
+            logger.warning("projections could not be brought up to date: %s", error)
+
+    async def _turn(self) -> float:
+        """Wait until there is something to project, or another process may have left something behind; then project
+        it."""
+        if not self._is_due and not self._cache.pending:
+            self._progress_lock.committed.clear()
+            # The first commit after a quiet time is projected at once.
+            await self._wait_for_work()
+        self._progress_lock.crowded.clear()
+        if self._is_due:
+            # At the start everything left behind; later only changes that others should have projected long ago.
+            grace = 0 if self._caught_up_at == float("-inf") else GRACE_MS
+            await self.catch_up(before=self._clock() - grace)
+            self._caught_up_at = monotonic()
+        started = monotonic()
+        await self.flush()
+        # Under a load that changes thousands of users per interval, leave most of the time to the committer.
+        await self._rest(max(self._interval, 3 * (monotonic() - started)))
+        return 0
+
+    @property
+    def _is_due(self) -> bool:
+        return monotonic() - self._caught_up_at >= CATCH_UP_EVERY
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, unless the recorder runs out of memory to work in."""
+        await wait_at_most(self._progress_lock.crowded, seconds)
+
+    async def _wait_for_work(self) -> None:
+        await wait_at_most(self._progress_lock.committed, CATCH_UP_EVERY)

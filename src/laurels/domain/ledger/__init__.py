@@ -1,0 +1,1 @@
+"""The ledger: its entries, and the values that they carry."""

@@ -1,0 +1,72 @@
+"""Reads the counts of the boards for ranks, and schedules their updates: while somebody queries ranks, and from time to
+time.
+
+Readers add lines that are not counted yet, so only their speed depends on this. Counting a line costs the server as
+much as writing it; a line that changes ten times between two queries is counted once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from functools import partial
+
+from laurels.application.coalescing_reader import CoalescingReader
+from laurels.errors import StoreError
+from laurels.storage.mongodb.connection import EACH_OPERATION, Database, Session
+from laurels.storage.mongodb.projections.count_journal import count_fresh
+from laurels.storage.mongodb.projections.counts import counts_of
+
+# Seconds between two updates, whatever the number of queries.
+INTERVAL = 1.0
+# Readers that are kept while unused.
+_KEPT = 64
+
+_Counted = dict[int | None, int]
+
+
+class CountUpdater:
+    """Counts at most every `INTERVAL` seconds, as long as ranks are queried. The search for users that are behind
+    (`watermark.py`) counts, too."""
+
+    def __init__(self, database: Database, session: Session) -> None:
+        self._database = database
+        self._session = session
+        self._task: asyncio.Task[None] | None = None
+        # By board; some of those without queries are kept.
+        self._readers: dict[str, CoalescingReader[Collection[int | None], _Counted]] = {}
+
+    async def counts_of(self, board: str, asked: Collection[int | None]) -> _Counted:
+        """The number of users on a board above each of the given points (None: all users), and perhaps above others.
+
+        Simultaneous queries about the same board share the next read. Raises StoreError.
+        """
+        self._somebody_asks()
+        reader = self._readers.get(board)
+        if reader is None:
+            if len(self._readers) >= _KEPT:
+                self._readers = {name: each for name, each in self._readers.items() if not each.is_idle}
+            reader = self._readers[board] = CoalescingReader(partial(self._read, board))
+        return await reader.ask(asked)
+
+    async def _read(self, board: str, asked: Sequence[Collection[int | None]]) -> _Counted:
+        wanted = {above for each in asked for above in each}
+        return await self._session.run(lambda: counts_of(self._database, board, wanted))
+
+    def _somebody_asks(self) -> None:
+        """Count soon, in a task of its own."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._count(), name="laurels-counting")
+
+    async def _count(self) -> None:
+        # The next query tries again.
+        with suppress(StoreError):
+            await self._session.run(lambda: count_fresh(self._database), within=EACH_OPERATION)
+        await asyncio.sleep(INTERVAL)
+        self._task = None
+
+    def close(self) -> None:
+        """Stop counting."""
+        if self._task is not None:
+            self._task.cancel()

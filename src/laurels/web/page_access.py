@@ -1,0 +1,89 @@
+"""The pages that a request may see, and the answer for those that it may not.
+
+A person's page is shown if the operator shows profiles or the person allows it; anybody else gets the same answer as
+for a person who does not exist.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response
+
+from laurels.application.queries.learners.learner_queries import Known
+from laurels.application.service import Service
+from laurels.domain.boards.ranking import Visibility
+from laurels.domain.progress import Progress
+from laurels.errors import UnknownUser
+from laurels.web.locale import available
+from laurels.web.page_backend import PageBackend
+from laurels.web.rendering import language_of, options_of, page
+
+
+def host_of(request: Request[Any, Any, Any]) -> PageBackend:
+    """The server that shows the page."""
+    return options_of(request)["host"]
+
+
+async def may_see(request: Request[Any, Any, Any], service: Service, user_id: str) -> bool:
+    """Whether there is a learner with this id whom the viewer may see."""
+    return await known_to(request, service, user_id) is not None
+
+
+async def known_to(request: Request[Any, Any, Any], service: Service, user_id: str) -> Known | None:
+    """The known progress of a learner whom the viewer may see; None otherwise. Use it before the next await."""
+    viewer = host_of(request).viewer(request)
+    try:
+        known = await service.learners.known(user_id)
+    except UnknownUser:
+        return None
+    is_seen = is_shown_to_all(request, known.progress) or viewer.is_reader or viewer.user_id == user_id
+    return known if is_seen else None
+
+
+def is_shown_to_all(request: Request[Any, Any, Any], progress: Progress) -> bool:
+    """Whether everybody may see this learner."""
+    # A user under an alias or off the boards does not want to be seen under their id.
+    if progress.visibility is not Visibility.PUBLIC or progress.is_suspended:
+        return False
+    return "profiles" in host_of(request).viewer(request).shown or progress.preferences.get("publicPage") is True
+
+
+def query_of(request: Request[Any, Any, Any]) -> str:
+    """The part of a page's query that matters: its language, if there is that language. Pages are cached by address,
+    and invented languages would cause each request to be drawn again."""
+    lang = request.query_params.get("lang")
+    return f"?lang={lang}" if lang in available() else ""
+
+
+def _problem(request: Request[Any, Any, Any], status: int, title: str, text: str) -> Response[str]:
+    return page(request, "problem.html", status=status, title=title, text=text)
+
+
+def nobody(request: Request[Any, Any, Any]) -> Response[str]:
+    _ = language_of(request).text
+    text = _("There is no page of a learner here, or it is not public.")
+    return _problem(request, 404, _("Nobody to see"), text)
+
+
+def nothing(request: Request[Any, Any, Any]) -> Response[str]:
+    _ = language_of(request).text
+    return _problem(request, 404, _("Nothing here"), _("There is no badge with this id."))
+
+
+def closed(request: Request[Any, Any, Any]) -> Response[str]:
+    _ = language_of(request).text
+    text = _("This page is not public. Ask the operator of this service.")
+    return _problem(request, 401, _("Not public"), text)
+
+
+def not_done(request: Request[Any, Any, Any], reason: str) -> Response[str]:
+    """The answer to a form that cannot be carried out, with the reason."""
+    return _problem(request, 422, language_of(request).text("Not done"), reason)
+
+
+def refused_form(request: Request[Any, Any, Any]) -> Response[str]:
+    """The answer to a form that did not come from one of our own pages."""
+    _ = language_of(request).text
+    text = _("The form is too old, or another page sent it. Open the page again.")
+    return _problem(request, 403, _("Not sent from here"), text)
