@@ -235,7 +235,7 @@ class TestAnyHistory:
         assert {at: sum(points) for at, points in paid_by_day(entries).items()} == {
             at: sum(points) for at, points in paid_by_day(others).items()
         }
-        for name in ("days", "types", "total_points", "longest_streak", "gauges", "parts", "events"):
+        for name in ("days", "types", "total_points", "longest_streak", "measure_values", "parts", "events"):
             assert getattr(again, name) == getattr(lived, name)
 
     @settings(max_examples=share_of(150), deadline=None)
@@ -243,7 +243,16 @@ class TestAnyHistory:
     def test_counts_the_same_in_any_order_of_arrival(self, events: list[Happened], order: random.Random) -> None:
         lived, _entries = live(events)
         again, _entries = live(order.sample(events, len(events)))
-        for name in ("events", "longest_streak", "gauges", "parts", "languages", "first_day", "last_day", "run_first"):
+        for name in (
+            "events",
+            "longest_streak",
+            "measure_values",
+            "parts",
+            "languages",
+            "first_day",
+            "last_day",
+            "run_first",
+        ):
             assert getattr(again, name) == getattr(lived, name)
         assert again.awards.keys() == lived.awards.keys()
         assert {day: held.events for day, held in again.days.items()} == {

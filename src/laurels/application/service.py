@@ -75,8 +75,8 @@ class Service:
     in objects of about 150 bytes. `projection_interval` and `rulebook_interval`, between two checks for a new rulebook,
     are in seconds; `batch` is the maximum number of events in one commit. With a `fallback` the store may go away:
     `accept_event` and `accept_many` then queue events, and reads show the last known state. `names` makes names for
-    people who gave none; `rarity_minimum`: see `RarityReader`. The service starts with the rulebook `began_with` and switches
-    to each one published later; `publishes` and `remembered`: see `RulebookWatcher`.
+    people who gave none; `rarity_minimum`: see `RarityReader`. The service starts with the rulebook `began_with` and
+    switches to each one published later; `publishes` and `remembered`: see `RulebookWatcher`.
     """
 
     def __init__(

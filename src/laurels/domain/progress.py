@@ -102,9 +102,10 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     that hold after the latest day or week that counts, `runs_until`; empty while they are not known. `zones` is the
     history of time zones: (from, name), the first from the beginning of time. `migrated` holds, by origin, the sum of
     the adjustments that came with it. `language_days` is like `board_days`, but for each language with boards of its
-    own, and without badges. `measure_values` and `parts` belong to the measures of the rulebook whose `measures_version` is
-    `version`. So do `paid` (by type and day) and `paid_at` (the latest instants of paid events, ascending) of the types
-    that it limits. `once` are the digests of all once keys that were paid for, ascending, 8 bytes each.
+    own, and without badges. `measure_values` and `parts` belong to the measures of the rulebook whose
+    `measures_version` is `version`. So do `paid` (by type and day) and `paid_at` (the latest instants of paid events,
+    ascending) of the types that it limits. `once` are the digests of all once keys that were paid for, ascending, 8
+    bytes each.
     """
 
     user_id: str

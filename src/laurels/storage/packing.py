@@ -23,7 +23,18 @@ _LAYOUT = b"\x02"
 _BESIDE = ("user_id", "version")
 _COMMON = (
     *("seq", "created_at", "last_active_at", "events", "total_points", "longest_streak"),
-    *("first_day", "last_day", "run_first", "types", "languages", "days", "board_days", "awards", "gauges", "parts"),
+    *(
+        "first_day",
+        "last_day",
+        "run_first",
+        "types",
+        "languages",
+        "days",
+        "board_days",
+        "awards",
+        "measure_values",
+        "parts",
+    ),
 )
 _AWARDS = _COMMON.index("awards")
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Progress)}

@@ -2,8 +2,8 @@
 
 Learners with an event are counted, unless they test, or are suspended or deleted. A learner who hides from the boards
 is counted, too: a share of many learners names nobody. Of a badge that is earned between two days those learners are
-counted who were active on one of them. Both rules are in `recording/projecting/standings.py` (`card_of`); each store adds up the
-cards.
+counted who were active on one of them. Both rules are in `recording/projecting/standings.py` (`card_of`); each store
+adds up the cards.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from laurels.storage.local_copies.replacing import replace_file
 
 from laurels.domain.keys import ApiKey
+from laurels.storage.local_copies.replacing import replace_file
 
 NAME = "keys.json"
 

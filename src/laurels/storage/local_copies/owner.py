@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from laurels.storage.local_copies.replacing import replace_file
-
 from laurels.application.ports.spool import Spool, SpoolStats
 from laurels.errors import SettingsError
 from laurels.plurals import counted
 from laurels.storage.local_copies import keys, rulebook
+from laurels.storage.local_copies.replacing import replace_file
 
 NAME = "store"
 

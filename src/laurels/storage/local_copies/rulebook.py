@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from laurels.storage.local_copies.replacing import replace_file
-
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import RulebookError
+from laurels.storage.local_copies.replacing import replace_file
 
 NAME = "rulebook.json"
 

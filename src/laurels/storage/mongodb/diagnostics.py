@@ -28,8 +28,8 @@ WRONG = 60.0
 
 async def inspect(url: str, *, offline_startup: str | None = None) -> list[Check]:
     """The checks of the database in the URL. A `fail` of `store` or `schema` means that it cannot be opened. A `warn`
-    means that opening would upgrade it, or that it is away but a server can still start: `offline_startup` describes the
-    behaviour of that server. Raises SettingsError."""
+    means that opening would upgrade it, or that it is away but a server can still start: `offline_startup` describes
+    the behaviour of that server. Raises SettingsError."""
     client = await connect(url)
     try:
         with pymongo.timeout(_patience(client)):

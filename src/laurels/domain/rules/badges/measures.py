@@ -1,7 +1,7 @@
 """The measures that criteria compare with their targets, and how one event changes them.
 
 A rulebook's leaves are compiled once into measures: leaves that differ only in their target share one. A measure keeps
-its value in `Progress.gauges`. If a bare number is not enough (distinct values, windows), it keeps its parts in
+its value in `Progress.measure_values`. If a bare number is not enough (distinct values, windows), it keeps its parts in
 `Progress.parts`, under its index.
 """
 
@@ -155,7 +155,7 @@ class EventMeasure(Measure):
         return {window: held if isinstance(held, int) else len(held) for window, held in parts.items()}
 
     def raise_to(self, value: int, before: int, progress: Progress, reached: list[int]) -> None:
-        """Set the gauge to `value`, at most to the top target; it was `before`, which is less."""
+        """Set the number to `value`, at most to the top target; it was `before`, which is less."""
         after = min(value, self.top)
         progress.measure_values[self.index] = after
         if after == self.top:

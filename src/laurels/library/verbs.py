@@ -1,25 +1,21 @@
-"""The library's front: flat verbs on one object, with Python's names and times.
+"""Everything that a caller of the library does with an open Laurels: flat verbs with Python's names and times.
 
-`Laurels` wraps a service, and returns its answers as `laurels.results`. `SyncLaurels` is the same object behind a
-thread, for synchronous code. Inner surfaces (HTTP, command line) use the service itself.
+They are apart from `front.py` so that the synchronous front can be made of them. They call the service and return its
+answers as `laurels.results`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from laurels.application.ports.clock import Clock
 from laurels.application.queries.badges import badge_view
 from laurels.application.queries.boards.leaderboards import DEFAULT_LIMIT
 from laurels.application.queries.goal_views import GoalRecord
 from laurels.application.queries.learners.history import history
-from laurels.application.recording.recorder import BATCH
 from laurels.application.service import Service
 from laurels.arguments import (
     as_day,
@@ -32,16 +28,13 @@ from laurels.arguments import (
     as_timeframe,
     as_user_id,
     as_user_ids,
-    check_opening,
     check_types,
     event_of,
 )
-from laurels.bootstrap import open_service, system_clock
 from laurels.domain.events import LearningEvent, event_faults
 from laurels.domain.periods import Timeframe, to_datetime
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidEvent, InvalidQuery, LaurelsError
-from laurels.loop_thread import LoopThread, awaited, awaited_items
 from laurels.results import (
     Activity,
     BadgeProgress,
@@ -59,92 +52,14 @@ from laurels.results import (
     result_of,
     spending_of,
 )
-from laurels.settings import Settings
 from laurels.validation import FieldFault
 
 
-class Laurels:
-    """A running Laurels in this process; made by `Laurels.open`, or by `Laurels.open_sync` for synchronous code.
-
-    Many tasks may use one at the same time; simultaneous records share one write. All errors are those of
-    `laurels.errors`. A method that reads raises UnknownUser for a user without any entry.
-    """
+class Verbs:
+    """The methods of `Laurels`, around a running service."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
-
-    @classmethod
-    @asynccontextmanager
-    async def open(
-        cls,
-        url: str | None = None,
-        *,
-        rulebook: Rulebook | str | Path | None = None,
-        settings: Settings | None = None,
-        clock: Clock = system_clock,
-        projection_interval: float | None = None,
-        batch: int = BATCH,
-        spool: str | Path | None = None,
-        publish: bool = False,
-    ) -> AsyncGenerator[Self]:
-        """Open the store at `url` and run until the block ends; then everything accepted is committed and projected.
-
-        `rulebook` is a rulebook, a built-in name or a TOML file; default: the one published in the store, else
-        `coding`. Without a `url`, `settings` default to those of the environment, as for the commands, else to the
-        built-in ones. `projection_interval` is in seconds: boards may lag by that much. `batch` is the maximum number
-        of events in one commit. With a `spool`, a folder on the local disk, the store may be away, even now: events are
-        then `Queued`. `publish` publishes the rulebook in a store that has none. Raises StoreError, RulebookError
-        (OtherRulebook if the store runs a different one), SettingsError, or InvalidInput for an argument of a wrong
-        type.
-        """
-        check_opening(
-            url=url,
-            rulebook=rulebook,
-            has_settings=settings is None or isinstance(settings, Settings),  # pyright: ignore[reportUnnecessaryIsInstance]
-            projection_interval=projection_interval,
-            batch=batch,
-            spool=spool,
-        )
-        async with open_service(
-            url,
-            rulebook=rulebook,
-            settings=settings,
-            clock=clock,
-            projection_interval=projection_interval,
-            batch=batch,
-            spool=spool,
-            publish=publish,
-        ) as service:
-            yield cls(service)
-
-    @classmethod
-    def open_sync(
-        cls,
-        url: str | None = None,
-        *,
-        rulebook: Rulebook | str | Path | None = None,
-        settings: Settings | None = None,
-        clock: Clock = system_clock,
-        projection_interval: float | None = None,
-        batch: int = BATCH,
-        spool: str | Path | None = None,
-        publish: bool = False,
-    ) -> SyncLaurels:
-        """The same for synchronous code, and for notebooks: open until `close`, or as a `with` block.
-
-        The arguments are those of `open`. May be used from many threads; each process opens its own.
-        """
-        opening = cls.open(
-            url,
-            rulebook=rulebook,
-            settings=settings,
-            clock=clock,
-            projection_interval=projection_interval,
-            batch=batch,
-            spool=spool,
-            publish=publish,
-        )
-        return SyncLaurels(opening)
 
     @property
     def rulebook(self) -> Rulebook:
@@ -388,45 +303,3 @@ class Laurels:
     async def flush(self) -> None:
         """Bring the boards up to date with everything recorded; without it they follow within the interval."""
         await self.service.projector.flush()
-
-
-class SyncLaurels:
-    """`Laurels` for synchronous code: the same methods, which return when the answer is there.
-
-    Made by `Laurels.open_sync`. May be used from many threads at once; `close` it at the end, or use a `with` block.
-    """
-
-    def __init__(self, opening: AbstractAsyncContextManager[Laurels]) -> None:
-        self.loop_thread = LoopThread(opening)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def rulebook(self) -> Rulebook:
-        """The rules in force."""
-        return self.loop_thread.opened.rulebook
-
-    record = awaited(Laurels.record)
-    record_many = awaited(Laurels.record_many)
-    dashboard = awaited(Laurels.dashboard)
-    profile = awaited(Laurels.profile)
-    badges = awaited(Laurels.badges)
-    activity = awaited(Laurels.activity)
-    goals = awaited(Laurels.goals)
-    history = awaited_items(Laurels.history)
-    leaderboard = awaited(Laurels.leaderboard)
-    rank = awaited(Laurels.rank)
-    spend = awaited(Laurels.spend)
-    set_profile = awaited(Laurels.set_profile)
-    set_goal = awaited(Laurels.set_goal)
-    repair_streak = awaited(Laurels.repair_streak)
-    delete_user = awaited(Laurels.delete_user)
-    flush = awaited(Laurels.flush)
-
-    def close(self) -> None:
-        """Commit and project everything accepted, then close. A second call does nothing."""
-        self.loop_thread.close()
