@@ -216,7 +216,7 @@ export interface components {
             criterion: components["schemas"]["Count"] | components["schemas"]["Distinct"] | components["schemas"]["Sum"] | components["schemas"]["Points"] | components["schemas"]["Level"] | components["schemas"]["Streak"] | components["schemas"]["Span"] | components["schemas"]["Badges"] | components["schemas"]["AllOf"] | components["schemas"]["AnyOf"] | null;
             description: string;
             from?: string;
-            held: components["schemas"]["Held"] | null;
+            held: components["schemas"]["Rarity"] | null;
             hidden?: true;
             icon: string;
             name: string;
@@ -245,7 +245,7 @@ export interface components {
             earned: boolean;
             earnedAt: string | null;
             fraction: number;
-            held: components["schemas"]["Held"] | null;
+            held: components["schemas"]["Rarity"] | null;
             hidden?: true;
             icon: string;
             lastEarnedAt?: string;
@@ -264,7 +264,7 @@ export interface components {
             };
             description: string;
             earnedAt: string;
-            held?: components["schemas"]["Held"] | null;
+            held?: components["schemas"]["Rarity"] | null;
             icon: string;
             lastEarnedAt?: string;
             name: string;
@@ -431,10 +431,6 @@ export interface components {
              * @constant
              */
             success?: true;
-        };
-        Held: {
-            count: number;
-            share: number;
         };
         HistoryAnswer: {
             entries: components["schemas"]["HistoryEntryView"][];
@@ -623,6 +619,10 @@ export interface components {
              */
             success?: true;
             timeframe: string;
+        };
+        Rarity: {
+            count: number;
+            share: number;
         };
         RecordedView: {
             event: components["schemas"]["EventView"];

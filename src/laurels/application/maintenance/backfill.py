@@ -21,6 +21,7 @@ from laurels.application.recording.commands import AwardMissing
 from laurels.application.recording.committer import ATTEMPTS
 from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.refolding import refold, revisions_of
+from laurels.application.recording.stats import RecorderStats
 from laurels.domain.ledger.amounts import NONE, Amounts, sum_of
 from laurels.domain.ledger.entries import Entry, Notify, Repointed
 from laurels.domain.periods import iso
@@ -35,6 +36,10 @@ from laurels.errors import StoreContended, UserDeleted, UserMerged
 SAMPLES = 20
 # Learners whose awards share one commit.
 _AT_ONCE = 50
+# The same while events are recorded: a commit with fewer awards holds them up for less time.
+_FEW = 10
+# Seconds after an event in which more are expected.
+_MOMENT = 1.0
 
 
 class AwardSample(Struct, frozen=True, rename="camel"):
@@ -173,13 +178,16 @@ class Backfill:
         self._caller = caller
         self._most_repointed = most_repointed
         self._selection = ReplaySelection(store, rulebook)
+        self._share = _FairShare(recorder.stats)
 
     async def of(self, users: Sequence[str]) -> Backfilled:
         """Make the awards of some learners, who may record events at the same time. Raises StoreError."""
         done = Backfilled()
-        for start in range(0, len(users), _AT_ONCE):
+        left = list(users)
+        while left:
             waiting: list[_Replayed] = []
-            some = users[start : start + _AT_ONCE]
+            size = _FEW if self._share.is_needed else _AT_ONCE
+            some, left = left[:size], left[size:]
             async for replayed in _replays_of(self._store, self._selection, some, repoint=self._repoints):
                 done.learners += 1
                 done.events += replayed.events
@@ -187,7 +195,7 @@ class Backfill:
                 if found is not None and found.missing:
                     waiting.append(found)
                 # One ledger after the other: new events must not wait for all of them.
-                await asyncio.sleep(0)
+                await self._share.rest()
             await self._award(waiting, done)
         return done
 
@@ -246,6 +254,28 @@ class Backfill:
             waiting = [each for each in repeated if each.missing]
         if waiting:
             raise StoreContended("Other writers kept recording for one user; run the backfill again for what is left.")
+
+
+class _FairShare:
+    """Leaves half of the time to the events that are recorded meanwhile, and takes all of it while there are none."""
+
+    def __init__(self, stats: RecorderStats) -> None:
+        self._stats = stats
+        self._recorded = stats.recorded
+        self._until = float("-inf")
+        self._worked_since = monotonic()
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether events were recorded in the last moment."""
+        if self._stats.recorded != self._recorded:
+            self._recorded, self._until = self._stats.recorded, monotonic() + _MOMENT
+        return monotonic() < self._until
+
+    async def rest(self) -> None:
+        """Let others go on, for as long as was worked if there are any."""
+        await asyncio.sleep(monotonic() - self._worked_since if self.is_needed else 0)
+        self._worked_since = monotonic()
 
 
 async def _replays(store: Store, selection: ReplaySelection, *, repoint: bool) -> AsyncIterator[_Replayed]:

@@ -11,7 +11,7 @@ import pytest
 from laurels.cli.importing.mapping.loader import kinds, load_mapping
 from laurels.domain.periods import iso
 from laurels.rulebooks.loader import load_rulebook
-from tests.cli.conftest import ledger
+from tests.cli.conftest import rows
 from tests.cli.importing.mapping.imports import SAMPLE_OF, SAMPLES, imported
 
 # Recorded, there already, rejected, passed over.
@@ -56,7 +56,10 @@ EVENTS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
 
 def events_in(database: Path) -> list[tuple[str, str, str, dict[str, Any]]]:
     """The events of a ledger."""
-    bodies = [(user_id, json.loads(body)) for user_id, _, _, body in ledger(database)]
+    bodies = [
+        (user_id, json.loads(body))
+        for user_id, body in rows(database, "SELECT user_id, readable(body) FROM ledger ORDER BY user_id, seq")
+    ]
     return [(user_id, body["eventType"], iso(body["at"]), body.get("metadata", {})) for user_id, body in bodies]
 
 
