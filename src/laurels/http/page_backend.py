@@ -19,7 +19,7 @@ from laurels.domain.keys import ADMIN, PROGRESS_READ
 from laurels.errors import StoreError
 from laurels.http.auth import sessions
 from laurels.http.auth.access import caller_of
-from laurels.http.auth.guard import count_failure
+from laurels.http.auth.guard import PROFILE_BYTES, count_failure, count_written
 from laurels.http.routes.streams import streams_of
 from laurels.http.wire.bodies import read_body, user_id_in
 from laurels.http.wire.streams import EventStream
@@ -82,8 +82,12 @@ class PageHost:
         return sessions.cookie_of("", is_secure=request.scope["scheme"] == "https")
 
     def form_token(self, request: Request[Any, Any, Any]) -> str:
-        """The token that forms of this session carry: a page of another origin cannot know it."""
-        session = sessions.session_in(request.scope) or ""
+        """The token that forms of this session carry: a page of another origin cannot know it.
+
+        A cookie beside an end user's token is ignored: made-up cookies would have the same page drawn for each.
+        """
+        is_learner = caller_of(request.scope).user_id is not None
+        session = "" if is_learner else sessions.session_in(request.scope) or ""
         return hmac.new(session.encode(), b"form", hashlib.sha256).hexdigest()
 
     async def form(self, request: Request[Any, Any, Any], *, is_long: bool = False) -> dict[str, str] | None:
@@ -100,6 +104,10 @@ class PageHost:
         if not is_own or not hmac.compare_digest(token, self.form_token(request).encode()):
             return None
         return fields
+
+    async def count_profile_change(self, request: Request[Any, Any, Any]) -> None:
+        """Count a change of the sender's own profile, before it is made. Raises Refusal where there were too many."""
+        await count_written(request.scope, (PROFILE_BYTES,))
 
     def fixed_fields(self, request: Request[Any, Any, Any]) -> frozenset[str]:
         """The fields of their own profile that the sender of `request` cannot change."""

@@ -54,6 +54,10 @@ class PageBackend(Protocol):
         in it: use it for administrators only."""
         ...
 
+    async def count_profile_change(self, request: Request[Any, Any, Any]) -> None:
+        """Count a change of the sender's own profile, before it is made; too many are answered by the server."""
+        ...
+
     def fixed_fields(self, request: Request[Any, Any, Any]) -> frozenset[str]:
         """The fields of their own profile that the sender of `request` cannot change."""
         ...

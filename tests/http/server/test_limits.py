@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import socket
 import sqlite3
 import time
@@ -19,6 +20,7 @@ from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
 
 EVENT = {"userId": "ada", "eventType": "code_run"}
+FORM_TOKEN = re.compile(r'name="token" value="([0-9a-f]+)"')
 
 
 def statuses(port: int, count: int, key: str, *, connections: int = 8) -> Counter[int]:
@@ -113,6 +115,14 @@ def test_end_users_addresses_and_failures_have_limits_of_their_own(start_server:
         fay = bearer(token("fay"))
         for change, status in (({"visibility": "hidden"}, 200), ({"displayName": "Fay"}, 429)):
             assert client.put("/api/progress/users/fay", json=change, headers=fay).status_code == status
+        # The forms of the learner's page change the same profile.
+        gil = {**bearer(token("gil")), "origin": server.url}
+        assert client.put("/api/progress/users/gil", json={"displayName": "Gil"}, headers=gil).status_code == 200
+        pages = [client.get("/u/gil", headers={**gil, "cookie": f"laurels_session={number}"}) for number in range(2)]
+        # A cookie that says nothing changes nothing, or each of them would have the page drawn anew.
+        [shown] = {FORM_TOKEN.findall(page.text)[0] for page in pages}
+        asked = [{"token": shown, "action": "goals", "eventsPerDay": str(target)} for target in (1, 2)]
+        assert [client.post("/u/gil", data=each, headers=gil).status_code for each in asked] == [303, 429]
         writer = bearer(make_key(f"sqlite:///{server.database}", "users:write"))
         changed = client.put("/api/progress/users/eve", json={"displayName": "Eva"}, headers=writer)
         assert changed.status_code == 200

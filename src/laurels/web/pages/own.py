@@ -93,6 +93,7 @@ async def act(
             raise InvalidInput("action", "Must be goals, pause or repair.")
     for name in changes.keys() & own.fixed:
         raise InvalidProfile(name, "Cannot be changed here; ask the operator.")
+    await host_of(request).count_profile_change(request)
     await service.change_profile(user_id, changes)
 
 
