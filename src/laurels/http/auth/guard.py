@@ -16,6 +16,7 @@ from laurels.application.access.rate_limiter import RateLimiter, RateLimitStatus
 from laurels.application.ports.limits import Bucket
 from laurels.http.auth.access import Caller
 from laurels.http.auth.identity import Identity, WrongCredentials
+from laurels.http.auth.places import UserPlaces
 from laurels.http.server.addresses import client_of
 from laurels.http.server.routing import route_of
 from laurels.http.wire.http_error import HttpError
@@ -64,6 +65,7 @@ class Guard:
         self._limiter = limiter
         self._names = names
         self._rates = rates
+        self._places = UserPlaces()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"  # noqa: S101  nothing else comes here
@@ -83,7 +85,7 @@ class Guard:
         else:
             name, bucket = await self._bucket_of(scope, caller)
         if bucket is None:
-            await self._app(scope, receive, send)
+            await self._pass_on(caller, scope, receive, send)
             return
         left = await self._limiter.take(name, bucket)
         if left.retry_after:
@@ -96,7 +98,22 @@ class Guard:
                 message["headers"] = [*message.get("headers", ()), *headers]
             await send(message)
 
-        await self._app(scope, receive, answer)
+        await self._pass_on(caller, scope, receive, answer)
+
+    async def _pass_on(self, caller: Caller, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        """Have the request answered; one of an end user when it is its turn. Streams have limits of their own."""
+        route = route_of(scope)
+        if caller.user_id is None or (route is not None and route.is_stream):
+            await self._app(scope, receive, send)
+            return
+        async with self._places.entering(caller.user_id) as leave:
+
+            async def answer(message: Message) -> None:
+                # What is sent piece by piece is limited elsewhere, and takes as long as its reader wants.
+                leave()
+                await send(message)
+
+            await self._app(scope, receive, answer)
 
     async def _identify(self, scope: HTTPScope) -> Caller:
         try:
