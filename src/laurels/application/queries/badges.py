@@ -82,9 +82,12 @@ def with_share(badge: BadgeView, shares: Shares) -> BadgeView:
 def catalogue(rulebook: Rulebook, shares: Shares) -> list[BadgeDefinitionView]:
     """Every badge that can be earned, in the order of the rulebook; hidden badges show little more than that they
     exist."""
-    return [
-        _hidden(badge, shares) if badge.hidden else _definition(badge, rulebook, shares) for badge in rulebook.badges
-    ]
+    return [definition(badge, rulebook, shares) for badge in rulebook.badges]
+
+
+def definition(badge: Badge, rulebook: Rulebook, shares: Shares) -> BadgeDefinitionView:
+    """One badge as the catalogue has it."""
+    return _hidden(badge, shares) if badge.hidden else _definition(badge, rulebook, shares)
 
 
 def _definition(badge: Badge, rulebook: Rulebook, shares: Shares) -> BadgeDefinitionView:

@@ -6,10 +6,11 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
+import msgspec
 from litestar import Request, Response
 from msgspec.structs import asdict
 
-from laurels.application.queries.badges import catalogue
+from laurels.application.queries.badges import catalogue, definition
 from laurels.application.queries.rarity import NOTHING_KNOWN, Shares
 from laurels.application.queries.translations import translated
 from laurels.application.queries.views import BadgeDefinitionView, Rarity
@@ -22,13 +23,24 @@ from laurels.web.drawing import LARGE_MEDAL, Pen
 from laurels.web.locale import PageLocale
 from laurels.web.page_access import host_of
 from laurels.web.pictures import Markup
-from laurels.web.rendering import language_of, page
+from laurels.web.rendering import kept_of, language_of, page, page_of, render
 
 
 async def badges_page(request: Request[Any, Any, Any], service: Service) -> Response[str]:
-    """All badges by category, in the order of the rulebook."""
-    language = language_of(request)
-    badges, pen = spoken_catalogue(service, language, await service.rarity.shares()), Pen(language)
+    """All badges by category, in the order of the rulebook. Anybody may ask for them, and to draw them takes tens of
+    milliseconds."""
+    language, shares = language_of(request), await service.rarity.shares()
+    kept = kept_of(request)
+    key = ("badges.html", language.code, service.rulebook.view(), msgspec.json.encode(shares))
+    html = kept.get(key)
+    if html is None:
+        html = _catalogue_html(service, language, shares)
+        kept.keep(key, html)
+    return page_of(html)
+
+
+def _catalogue_html(service: Service, language: Language, shares: Shares) -> str:
+    badges, pen = spoken_catalogue(service, language, shares), Pen(language)
     order = list(dict.fromkeys(badge.category for badge in badges))
     grouped = groupby(sorted(badges, key=lambda badge: order.index(badge.category)), key=lambda badge: badge.category)
     groups = [
@@ -38,7 +50,14 @@ async def badges_page(request: Request[Any, Any, Any], service: Service) -> Resp
         }
         for category, members in grouped
     ]
-    return page(request, "badges.html", language=language, groups=groups, total=len(badges), sprite=pen.sprite(badges))
+    return render(
+        "badges.html",
+        language=language,
+        path="/badges",
+        groups=groups,
+        total=len(badges),
+        sprite=pen.sprite(badges),
+    )
 
 
 async def badge_page(request: Request[Any, Any, Any], service: Service, badge_id: str) -> Response[str] | None:
@@ -103,7 +122,11 @@ def spoken_badge(
     service: Service, badge_id: str, language: PageLocale, shares: Shares = NOTHING_KNOWN
 ) -> BadgeDefinitionView | None:
     """The badge with this id; None if there is none."""
-    return next((badge for badge in spoken_catalogue(service, language, shares) if badge.badge_id == badge_id), None)
+    rules = service.rulebook
+    badge = rules.badge(badge_id)
+    if badge is None or badge.id != badge_id:
+        return None
+    return translated(definition(badge, rules, shares), rules, language_for(rules, language.code))
 
 
 def held_line(held: Rarity | None, language: PageLocale) -> str:
