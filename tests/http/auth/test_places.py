@@ -25,10 +25,10 @@ class Requests:
         self.answers_first = False
 
     async def send(self, user_id: str, name: str) -> None:
-        async with self.places.entering(user_id) as leave:
+        async with self.places.entering(user_id) as place:
             self.under_way.append(name)
             if self.answers_first:
-                leave()
+                place.leave()
             await self.release.wait()
 
 
@@ -80,20 +80,34 @@ class OneUser:
         return Caller(user_id="ada")
 
 
-async def test_the_guard_has_requests_of_end_users_wait() -> None:
-    begun, release = 0, asyncio.Event()
+async def test_the_guard_has_requests_of_end_users_wait_but_not_for_slow_bodies() -> None:
+    begun, body, release = 0, asyncio.Event(), asyncio.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal begun
+        if scope["state"]["has_body"]:
+            await receive()
         begun += 1
         await release.wait()
 
+    async def receive() -> Any:
+        await body.wait()
+
     nothing = cast("Any", None)
     guard = Guard(app, identity=cast("Any", OneUser()), limiter=nothing, names=nothing, rates=Rates())
-    scopes = [cast("Any", {"type": "http", "state": {"route": None}}) for _ in range(AT_ONCE + 2)]
-    tasks = [asyncio.create_task(guard(scope, nothing, nothing)) for scope in scopes]
+
+    def send(count: int, *, has_body: bool) -> list[asyncio.Task[None]]:
+        scopes = [cast("Any", {"type": "http", "state": {"route": None, "has_body": has_body}}) for _ in range(count)]
+        return [asyncio.create_task(guard(scope, receive, nothing)) for scope in scopes]
+
+    slow = send(AT_ONCE, has_body=True)
+    await settle()
+    others = send(AT_ONCE + 2, has_body=False)
+    await settle()
+    assert begun == AT_ONCE
+    body.set()
     await settle()
     assert begun == AT_ONCE
     release.set()
-    await asyncio.gather(*tasks)
-    assert begun == len(tasks)
+    await asyncio.gather(*slow, *others)
+    assert begun == len(slow) + len(others)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
 from msgspec import Struct
 
 from laurels.application.access.bucket_names import BucketNames
@@ -106,14 +106,26 @@ class Guard:
         if caller.user_id is None or (route is not None and route.is_stream):
             await self._app(scope, receive, send)
             return
-        async with self._places.entering(caller.user_id) as leave:
+        async with self._places.entering(caller.user_id) as place:
+            has_begun = False
+
+            async def take() -> ReceiveMessage:
+                # Who sends a body slowly holds up nothing else of theirs, which would wait in a place of all requests.
+                if has_begun:
+                    return await receive()
+                place.leave()
+                message = await receive()
+                await place.take()
+                return message
 
             async def answer(message: Message) -> None:
                 # What is sent piece by piece is limited elsewhere, and takes as long as its reader wants.
-                leave()
+                nonlocal has_begun
+                has_begun = True
+                place.leave()
                 await send(message)
 
-            await self._app(scope, receive, answer)
+            await self._app(scope, take, answer)
 
     async def _identify(self, scope: HTTPScope) -> Caller:
         try:

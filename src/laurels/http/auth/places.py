@@ -8,14 +8,14 @@ stand in a line of their own.
 from __future__ import annotations
 
 from asyncio import Semaphore
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from laurels.http.wire.refusal import Refusal
 
 AT_ONCE = 4
 # A browser sends six at a time, or by HTTP/2 through a proxy a page's pictures all together.
-WAITING = 124
+WAITING = 60
 
 
 class _Line:
@@ -24,6 +24,27 @@ class _Line:
     def __init__(self, at_once: int) -> None:
         self.inside = 0
         self.turn = Semaphore(at_once)
+
+
+class Place:
+    """A place of one request, which it may give back and take again."""
+
+    __slots__ = ("_is_held", "_turn")
+
+    def __init__(self, turn: Semaphore) -> None:
+        self._turn = turn
+        self._is_held = False
+
+    async def take(self) -> None:
+        """Wait for a place."""
+        await self._turn.acquire()
+        self._is_held = True
+
+    def leave(self) -> None:
+        """Give it back, if it is held."""
+        if self._is_held:
+            self._is_held = False
+            self._turn.release()
 
 
 class UserPlaces:
@@ -36,9 +57,8 @@ class UserPlaces:
         self._lines: dict[str, _Line] = {}
 
     @asynccontextmanager
-    async def entering(self, user_id: str) -> AsyncGenerator[Callable[[], None]]:
-        """Wait for a place. It is given back at the end of the block, or before by a call of what is given. Raises
-        Refusal where too many wait."""
+    async def entering(self, user_id: str) -> AsyncGenerator[Place]:
+        """Wait for a place, which is given back at the end of the block. Raises Refusal where too many are inside."""
         line = self._lines.get(user_id)
         if line is None:
             line = self._lines[user_id] = _Line(self._at_once)
@@ -46,20 +66,12 @@ class UserPlaces:
             detail = "Too many requests with tokens of this user are under way; wait for the answers to some."
             raise Refusal(429, detail, headers={"Retry-After": "1"})
         line.inside += 1
-        holds_place = False
-
-        def leave() -> None:
-            nonlocal holds_place
-            if holds_place:
-                holds_place = False
-                line.turn.release()
-
+        place = Place(line.turn)
         try:
-            await line.turn.acquire()
-            holds_place = True
-            yield leave
+            await place.take()
+            yield place
         finally:
-            leave()
+            place.leave()
             line.inside -= 1
             if not line.inside:
                 del self._lines[user_id]
