@@ -8,7 +8,7 @@ from typing import Any, cast
 from laurels.application.ports.boards import Holders
 from laurels.application.queries.rarity import NOTHING_KNOWN, Shares
 from laurels.rulebooks.loader import load_rulebook
-from laurels.web.languages import language
+from laurels.web.locale import language
 from laurels.web.pages.badges import badges_page, spoken_badge
 from laurels.web.rendering import kept_pages
 
@@ -30,7 +30,7 @@ async def test_it_is_drawn_once_as_long_as_it_says_the_same() -> None:
 
     async def ask(lang: str) -> str:
         request = SimpleNamespace(
-            query_params={"lang": lang}, headers={}, url=SimpleNamespace(path="/badges"), route_handler=route
+            query_params={"lang": lang}, headers={}, scope={"path": "/badges", "state": {}}, route_handler=route
         )
         answer = await badges_page(cast("Any", request), service)
         return answer.content

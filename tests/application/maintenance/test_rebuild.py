@@ -149,7 +149,7 @@ class TestVerifyOfTheProjections:
             "state = closed(json_set(opened(state, user_id, version), '$.awards.extra', "
             """json('{"badgeId":"extra","points":0,"earnedAt":0}')))""",
             "state = closed(json_remove(opened(state, user_id, version), '$.longestStreak'))",
-            "state = closed(json_remove(opened(state, user_id, version), '$.gauges'))",
+            "state = closed(json_remove(opened(state, user_id, version), '$.measureValues'))",
             "state = closed(json_set(opened(state, user_id, version), '$.displayName', 'Bobby'))",
             "card = json_set(card, '$.totalPoints', 500)",
             "card = json_set(card, '$.displayName', 'Bobby')",

@@ -12,7 +12,7 @@ from litestar.types import HTTPScope, Receive, Scope, Send
 from laurels.http.auth.access import Caller
 from laurels.http.auth.guard import Guard, Rates
 from laurels.http.auth.places import AT_ONCE, UserPlaces
-from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.http_error import HttpError
 
 
 class Requests:
@@ -43,7 +43,7 @@ async def test_a_few_of_one_user_are_worked_on_and_the_rest_wait_in_line_or_are_
     tasks = [asyncio.create_task(requests.send("ada", str(number))) for number in range(4)]
     await settle()
     assert requests.under_way == ["0", "1"]
-    with pytest.raises(Refusal, match="under way") as refused:
+    with pytest.raises(HttpError, match="under way") as refused:
         await requests.send("ada", "4")
     assert refused.value.status_code == 429
     other = asyncio.create_task(requests.send("bob", "other"))

@@ -11,7 +11,7 @@ from asyncio import Semaphore
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from laurels.http.wire.refusal import Refusal
+from laurels.http.wire.http_error import HttpError
 
 AT_ONCE = 4
 # A browser sends six at a time, or by HTTP/2 through a proxy a page's pictures all together.
@@ -58,13 +58,13 @@ class UserPlaces:
 
     @asynccontextmanager
     async def entering(self, user_id: str) -> AsyncGenerator[Place]:
-        """Wait for a place, which is given back at the end of the block. Raises Refusal where too many are inside."""
+        """Wait for a place, which is given back at the end of the block. Raises HttpError where too many are inside."""
         line = self._lines.get(user_id)
         if line is None:
             line = self._lines[user_id] = _Line(self._at_once)
         if line.inside >= self._most:
             detail = "Too many requests with tokens of this user are under way; wait for the answers to some."
-            raise Refusal(429, detail, headers={"Retry-After": "1"})
+            raise HttpError(429, detail, headers={"Retry-After": "1"})
         line.inside += 1
         place = Place(line.turn)
         try:

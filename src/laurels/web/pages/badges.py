@@ -39,7 +39,7 @@ async def badges_page(request: Request[Any, Any, Any], service: Service) -> Resp
     return page_of(html)
 
 
-def _catalogue_html(service: Service, language: Language, shares: Shares) -> str:
+def _catalogue_html(service: Service, language: PageLocale, shares: Shares) -> str:
     badges, pen = spoken_catalogue(service, language, shares), Pen(language)
     order = list(dict.fromkeys(badge.category for badge in badges))
     grouped = groupby(sorted(badges, key=lambda badge: order.index(badge.category)), key=lambda badge: badge.category)

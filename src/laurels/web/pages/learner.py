@@ -109,7 +109,7 @@ async def learner_page(
         user_id,
         language.code,
         address,
-        id(rules),
+        rules.view(),
         known.progress.seq,
         now // _KEPT_MS,
         known.stale is UNSET,
@@ -160,8 +160,8 @@ def html_of(
         shown["newest"] = [(badge.badge_id, pen.medal(badge)) for badge in earned[:NEWEST]]
     else:
         shown |= _whole(learner, earned, pen, shows_goals=shows_goals)
-        if own is not None:
-            shown["own"] = own_forms(own, learner.progress, learner.dashboard, learner.today, language)
+        forms = None if own is None else own_forms(own, learner.progress, learner.dashboard, learner.today, language)
+        shown["own"] = forms
     return render(template, path=path, language=language, **shown)
 
 
