@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from laurels.application.recording.commands import ChangeProfile, RecordEvent, copy_of
 from laurels.domain.events import LearningEvent
-from laurels.domain.goal_records import LATEST, Judged, JudgedGoal, records, standings
+from laurels.domain.goal_records import LATEST, Judged, JudgedGoal, current_goals, records
 from laurels.domain.goals import KINDS, GoalChange, GoalMet, changed, goal_faults, taken_over, targets_of
 from laurels.domain.ledger.entries import Entry, EventRecorded, EventRetracted, ProfileChanged
 from laurels.domain.periods import MS_PER_DAY, MS_PER_HOUR
@@ -125,7 +125,7 @@ class TestJudging:
         assert ada.did(1) == [GoalMet("pointsPerWeek", START, 25)]
         assert ada.did(1, event_type="b") == [GoalMet("eventsPerDay", START + 1, 2)]
         assert ada.did(1) == []
-        assert standings(ada.progress, START + 1) == [
+        assert current_goals(ada.progress, START + 1) == [
             (KINDS["eventsPerDay"], Judged(START + 1, 2, 3)),
             (KINDS["pointsPerWeek"], Judged(START, 25, 43)),
         ]
@@ -156,7 +156,7 @@ class TestJudging:
         record = ada.record("eventsPerDay", today=3)
         assert (record.present, record.met, record.run) == (None, 1, 0)
         assert record.past == [Judged(START + 2, 1, 0), Judged(START + 1, 1, 1)]
-        assert standings(ada.progress, START + 3) == []
+        assert current_goals(ada.progress, START + 3) == []
         # Late, on a day on which the goal held.
         assert ada.did(2) == [GoalMet("eventsPerDay", START + 2, 1)]
 
@@ -316,7 +316,7 @@ def test_whatever_happens_in_whatever_order_a_goal_is_judged_by_the_ledger_alone
             assert judged.target == _target(learner.entries, each.kind.id, judged.first)
             assert judged.current == _amount(learner.entries, each.kind.id, judged.first)
     present = {each.kind: each.present for each in found if each.present is not None}
-    assert dict(standings(progress, START + today)) == present
+    assert dict(current_goals(progress, START + today)) == present
 
 
 def _newly_met(before: list[Entry], after: list[Entry]) -> list[GoalMet]:
@@ -334,4 +334,4 @@ def _newly_met(before: list[Entry], after: list[Entry]) -> list[GoalMet]:
 def test_without_goals_nothing_is_kept_or_told() -> None:
     progress = Progress(user_id="ada", version="1")
     assert records(progress, START, ()) == []
-    assert standings(progress, START) == []
+    assert current_goals(progress, START) == []

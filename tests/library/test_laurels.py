@@ -354,9 +354,9 @@ class TestOpening:
 class TestFaces:
     def test_the_synchronous_one_has_every_method_of_the_other(self) -> None:
         def methods(kind: type) -> set[str]:
-            return {name for name in vars(kind) if not name.startswith("_")}
+            return {name for name in dir(kind) if not name.startswith("_")}
 
-        assert methods(Laurels) - {"open", "open_sync"} == methods(SyncLaurels) - {"close"}
+        assert methods(Laurels) - {"open", "open_sync", "service"} == methods(SyncLaurels) - {"close", "loop_thread"}
 
     def test_both_are_opened_with_the_same_arguments(self) -> None:
         opened, opened_sync = (inspect.signature(each).parameters for each in (Laurels.open, Laurels.open_sync))

@@ -102,18 +102,18 @@ class Service:
         self.clock = clock
         self._max_backdate_days = max_backdate_days
         cache = ProgressCache(store, rulebook, limit=cache_weight)
-        self.problems = IncidentLog(clock)
-        note_outage = partial(self.problems.note, "outage", "")
+        self.incidents = IncidentLog(clock)
+        note_outage = partial(self.incidents.note, "outage", "")
         on_outage = note_outage if fallback is None else fallback.availability.mark_down
         self.recorder = Recorder(store, rulebook, clock, cache, batch=batch, on_outage=on_outage)
-        self.recorder.stats.on_failed.subscribe(self.problems.note_error)
-        self.keeper = BoardPruner(store, rulebook, clock)
+        self.recorder.stats.on_failed.subscribe(self.incidents.note_error)
+        self.pruner = BoardPruner(store, rulebook, clock)
         self.projector = Projector(
             store,
             rulebook,
             clock,
             cache,
-            self.keeper,
+            self.pruner,
             progress_lock=self.recorder.committer.progress_lock,
             interval=projection_interval,
             batch=batch,
@@ -184,7 +184,7 @@ class Service:
         tasks = [
             self.recorder.committer.task,
             self.projector.task,
-            self.keeper.task,
+            self.pruner.task,
             self.deletion.task,
             self.rules.task,
             self.jobs.task,
@@ -333,7 +333,7 @@ class Service:
     async def _tell_set_aside(self, refused: Sequence[SetAside]) -> None:
         await enqueue_set_aside(self.store.webhooks, refused, self.clock())
         for each in refused:
-            self.problems.note("set-aside", each.spooled.event.event_type)
+            self.incidents.note("set-aside", each.spooled.event.event_type)
 
     async def _forget(self, user_ids: Collection[str]) -> None:
         """Drop all data of deleted users from the memory of this process, and end their streams."""
@@ -356,7 +356,7 @@ class Service:
         await self.jobs.task.close()
         await self.rules.task.close()
         await self.deletion.close()
-        await self.keeper.task.close()
+        await self.pruner.task.close()
         await self.rarity.close()
         await self.live.close()
         if self.fallback is not None and self._drainer is not None:

@@ -31,9 +31,9 @@ class Judged(Struct, frozen=True):
 
 
 class JudgedGoal(Struct, frozen=True):
-    """A goal and how it went. `present` is the period of today, None where the goal was ended. `met` counts the periods
-    in which it was met, today's included; `run` those in a row up to today's, which breaks no run while it lasts.
-    `past` are the latest periods that are over, the newest first."""
+    """A goal and its record. `present` is the period of today, None if the goal was ended. `met` counts the periods in
+    which it was met, today's included. `run` counts how many of them are in a row; the present period does not break it
+    before it ends. `past` are the latest periods that are over, the newest first."""
 
     kind: GoalKind
     present: Judged | None
@@ -42,7 +42,7 @@ class JudgedGoal(Struct, frozen=True):
     past: list[Judged]
 
 
-def standings(progress: Progress, today: int) -> list[tuple[GoalKind, Judged]]:
+def current_goals(progress: Progress, today: int) -> list[tuple[GoalKind, Judged]]:
     """The goals that hold now, with what was done of each in the period of the day `today`."""
     return [
         (kind, Judged(first, target, _amount(kind, progress, first)))

@@ -74,9 +74,9 @@ class DayPay(Struct, array_like=True, gc=False):
 
 
 class Purse(Struct, array_like=True, gc=False):
-    """What a user has earned of a currency, and what they have spent. That may be more, where what was spent is taken
-    back later. `days` holds of a currency with boards what `board_days` holds of points: what each day brought, and how
-    many events brought any of it."""
+    """The amounts of a currency that a user has earned and spent. `spent` exceeds `earned` if earnings are taken back
+    after they were spent. `days`, only of currencies with boards: for each day the amount earned, and the number of
+    events that brought any of it."""
 
     earned: int = 0
     spent: int = 0
@@ -98,10 +98,10 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
 
     `pseudonym` replaces the user id on the boards while `visibility` is an alias. A user whom the operator suspended
     (`is_suspended`) is on no board, whatever their visibility. `run_first` is the start of the run of consecutive
-    active days that ends on `last_day`. If the rulebook has its own rules for streaks it stays 0, and `runs` are those
-    that hold after the latest day or week that counts, `runs_until`; empty while they are not known. `zones` is the
-    history of time zones: (from, name), the first from the beginning of time. `migrated` holds, by origin, the sum of
-    the adjustments that came with it. `language_days` is like `board_days`, but for each language with boards of its
+    active days that ends on `last_day`. If the rulebook has its own rules for streaks it stays 0, and `runs` is the
+    state of the count after the latest day or week that counts, `runs_until`; empty while it is not known. `zones` is
+    the history of time zones: (from, name), the first from the beginning of time. `migrated` holds, by origin, the sum
+    of the adjustments that came with it. `language_days` is like `board_days`, but for each language with boards of its
     own, and without badges. `measure_values` and `parts` belong to the measures of the rulebook whose
     `measures_version` is `version`. So do `paid` (by type and day) and `paid_at` (the latest instants of paid events,
     ascending) of the types that it limits. `once` are the digests of all once keys that were paid for, ascending, 8

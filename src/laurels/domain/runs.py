@@ -14,7 +14,7 @@ from collections.abc import Container
 from msgspec import Struct
 
 Runs = list[tuple[int, int]]
-"""The runs that still hold, as (allowance left, length), the longest first and the one with most left last."""
+"""Streaks that may still be extended, as (misses left, length): by falling length, and so by rising misses left."""
 
 
 def run_through(days: Container[int], day: int) -> int:

@@ -19,7 +19,7 @@ from laurels.domain.keys import ADMIN, PROGRESS_READ
 from laurels.errors import StoreError
 from laurels.http.auth import sessions
 from laurels.http.auth.access import caller_of
-from laurels.http.auth.guard import PROFILE_BYTES, count_failure, count_written
+from laurels.http.auth.guard import PROFILE_BYTES, charge_written, count_failure
 from laurels.http.routes.streams import streams_of
 from laurels.http.wire.bodies import read_body, user_id_in
 from laurels.http.wire.streams import EventStream
@@ -106,8 +106,8 @@ class PageHost:
         return fields
 
     async def count_profile_change(self, request: Request[Any, Any, Any]) -> None:
-        """Count a change of the sender's own profile, before it is made. Raises Refusal where there were too many."""
-        await count_written(request.scope, (PROFILE_BYTES,))
+        """Count a change of the sender's own profile, before it is made. Raises HttpError where there were too many."""
+        await charge_written(request.scope, (PROFILE_BYTES,))
 
     def fixed_fields(self, request: Request[Any, Any, Any]) -> frozenset[str]:
         """The fields of their own profile that the sender of `request` cannot change."""

@@ -1,8 +1,8 @@
 """Packs a progress into few bytes: the form of snapshots in both databases, one for each user.
 
 A byte that names the layout, then the fields in an order of their own as msgpack, without those at the end that are as
-in a new progress. Less than half as long as JSON, and as quick. What it means hangs on the fields of `Progress`:
-`SHAPE` of the rulebook tells older snapshots apart, which are then made again.
+in a new progress. Less than half as long as JSON, and as quick. The bytes depend on the fields of
+`Progress`: after a change of these increase `SNAPSHOT_FORMAT`; older snapshots are then ignored and made again.
 """
 
 from __future__ import annotations

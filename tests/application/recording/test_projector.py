@@ -204,7 +204,7 @@ class TestCatchUp:
             laurels.rulebook,
             clock,
             cache,
-            laurels.keeper,
+            laurels.pruner,
             progress_lock=ProjectionSignals(),
             interval=3600,
             batch=1_000,

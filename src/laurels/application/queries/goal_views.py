@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from laurels.domain.goal_records import Judged, records, standings
+from laurels.domain.goal_records import Judged, current_goals, records
 from laurels.domain.goals import KINDS, GoalKind, GoalMeasure, GoalMet, GoalUnit
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
@@ -61,7 +61,7 @@ def goals_of(progress: Progress, today: int) -> list[Goal]:
             fraction=min(1.0, judged.current / judged.target),
             **_fields(kind, judged),
         )
-        for kind, judged in standings(progress, today)
+        for kind, judged in current_goals(progress, today)
     ]
 
 

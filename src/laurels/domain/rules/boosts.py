@@ -57,7 +57,7 @@ class ActiveBoost(Struct, frozen=True):
 
     @property
     def rule(self) -> dict[str, object]:
-        """All that it decides by, to be told from every other one."""
+        """The fields that determine its effect: boosts with the same ones are the same."""
         decides: dict[str, object] = {
             "boost_id": self.boost_id,
             "thousandths": self.thousandths,

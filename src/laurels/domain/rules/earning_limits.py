@@ -33,8 +33,8 @@ def pay(
     once_key: str | None,
     gives: bool = False,
 ) -> tuple[int, Unpaid | None]:
-    """The rest of the `points` of an event at the instant `at` on the local `day`, and the limit that took the others.
-    An event without points and with empty `gives` is not limited."""
+    """The part of the `points` that is paid, of an event at the instant `at` on the local `day`, and the limit that
+    withheld the rest (None if all is paid). An event without points and with empty `gives` is not limited."""
     if not points and not gives:
         return 0, None
     if once_key is not None and is_used(progress.once, key_of(once_key)):

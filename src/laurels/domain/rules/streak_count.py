@@ -36,8 +36,8 @@ class StreakEnd(Struct, frozen=True):
 
 
 class StreakGap(Struct, frozen=True):
-    """What lies between two units that count: its days from `first` to `last`, the first days of the units that were
-    `missed`, how many of these are too `late` to be asked about, and how many the streak before may miss (`spare`)."""
+    """The gap between two units that count: its days from `first` to `last`, and the first days of its `missed` units.
+    `late` counts the missed units too long ago to repair; `spare` the misses that the streak before can still take."""
 
     first: int
     last: int
@@ -66,7 +66,7 @@ class StreakCount:
         )
 
     def is_reached(self, day: DayTotals, points: int) -> bool:
-        """Whether a day counts only since its latest event, which brought `points`."""
+        """Whether the latest event, of `points` points, made this day reach the minimum."""
         if day.events < self._events or day.points < self._points:
             return False
         return day.events == self._events or day.points - points < self._points

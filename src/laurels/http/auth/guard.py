@@ -24,8 +24,8 @@ from laurels.plurals import counted
 
 _NOBODY = Caller()
 _KIB = 1_024
-# What a change of a profile counts as, whatever its size: preferences may be as large. With the last two all lines of
-# the user are written anew, on hundreds of boards.
+# A change of a profile is charged as 16 KiB whatever its size, since preferences may be that large. A change of the
+# fields in APPEARANCE writes all of the user's lines again, on hundreds of boards.
 PROFILE_BYTES = 16 * _KIB
 APPEARANCE_BYTES = 512 * _KIB
 APPEARANCE = frozenset({"visibility", "alias"})
@@ -79,7 +79,7 @@ class Guard:
         caller = await self._identify(scope)
         scope["state"]["caller"], scope["state"]["key_id"] = caller, caller.key
         if caller.user_id is not None and self._rates.written is not None:
-            scope["state"]["count_written"] = partial(self._count_written, caller.user_id, self._rates.written)
+            scope["state"]["charge_written"] = partial(self._charge_written, caller.user_id, self._rates.written)
         if caller.key is not None:
             name, bucket = f"key:{caller.key}", self._rates.key
         else:
@@ -135,15 +135,15 @@ class Guard:
             raise
 
     async def _count_failure(self, scope: HTTPScope) -> None:
-        """Count a wrong key or token of an address. Raises Refusal if there were too many."""
+        """Count a wrong key or token of an address. Raises HttpError if there were too many."""
         bucket = self._rates.failures
         if bucket is not None:
             left = await self._limiter.take(await self._of_address("failures", scope), bucket)
             if left.retry_after:
                 raise _too_many("Too many wrong keys or tokens from this address; wait a moment.", left) from None
 
-    async def _count_written(self, user_id: str, bucket: Bucket, kib: int) -> None:
-        """Count what an end user is about to have recorded. Raises Refusal where it is too much."""
+    async def _charge_written(self, user_id: str, bucket: Bucket, kib: int) -> None:
+        """Count what an end user is about to have recorded. Raises HttpError where it is too much."""
         name = await self._names.of("written", user_id)
         if kib == 1:
             left = await self._limiter.take(name, bucket)
@@ -168,16 +168,16 @@ class Guard:
 
 
 async def count_failure(scope: HTTPScope) -> None:
-    """Count a wrong key that was not sent as the caller's own. Raises Refusal if there were too many."""
+    """Count a wrong key that was not sent as the caller's own. Raises HttpError if there were too many."""
     counting = scope["state"].get("count_failure")
     if counting is not None:
         await counting(scope)
 
 
-async def count_written(scope: HTTPScope, sizes: Iterable[int]) -> None:
+async def charge_written(scope: HTTPScope, sizes: Iterable[int]) -> None:
     """Count things of so many bytes that are about to be recorded, each as a KiB at least: the ledger keeps them for
-    ever. Only those of end users count. Raises Refusal where it is too much."""
-    counting = scope["state"].get("count_written")
+    ever. Only those of end users count. Raises HttpError where it is too much."""
+    counting = scope["state"].get("charge_written")
     if counting is not None and (kib := sum(max(1, -(-size // _KIB)) for size in sizes)):
         await counting(kib)
 
@@ -196,14 +196,14 @@ class BatchCharge:
         self._counted = 1
 
     async def take(self, size: int) -> None:
-        """Charge for bytes that have arrived: reading takes time even if they hold no event. Raises Refusal."""
+        """Charge for bytes that have arrived: reading takes time even if they hold no event. Raises HttpError."""
         self._bytes += size
         count = self._bytes // self._event_bytes
         if count >= self._counted + self._STEP:
             await self.events(count)
 
     async def events(self, count: int) -> None:
-        """Charge for events. Raises Refusal if the caller does not have that many left; these are then not counted."""
+        """Charge for events. Raises HttpError if the caller has fewer left; these are then not counted."""
         meter = self._meter
         if meter is None or count <= self._counted:
             return

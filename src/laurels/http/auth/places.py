@@ -1,8 +1,7 @@
-"""How many requests of one end user are worked on at once.
+"""Limits how many requests of one end user run at once.
 
-What a request costs differs a thousandfold, and the limit for a minute counts it as one. A hundred at once of the
-costly ones would stand in the lines for the processor and the store ahead of everybody else's; here those of one user
-stand in a line of their own.
+The rate limit counts each request as one, though some cost a thousand times more than others. A hundred costly ones at
+once would delay everybody else's. So a few of one end user run at once, and the others wait for these.
 """
 
 from __future__ import annotations
@@ -48,8 +47,7 @@ class Place:
 
 
 class UserPlaces:
-    """Lets so many requests of each user through `at_once`, in the order in which they come, while at most so many
-    more are `waiting`."""
+    """Lets `at_once` requests of each user run, in the order of their arrival, while at most `waiting` more wait."""
 
     def __init__(self, *, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
         self._at_once = at_once

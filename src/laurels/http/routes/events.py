@@ -19,7 +19,7 @@ from laurels.domain.events import LearningEvent, check_event, decode_event
 from laurels.domain.periods import iso
 from laurels.errors import EventConflict, InternalFault, InvalidEvent, LaurelsError, StoreError
 from laurels.http.auth.access import WRITE_EVENTS, Caller, caller_of, check_recording, earliest_for, records_all
-from laurels.http.auth.guard import BatchCharge, count_written
+from laurels.http.auth.guard import BatchCharge, charge_written
 from laurels.http.server.body_limits import BodyLimits, limits_of
 from laurels.http.server.fast_path import JSON, json_answer
 from laurels.http.server.routing import Answer
@@ -100,7 +100,7 @@ async def receive_event(
         raise
     check_recording(caller, event.user_id)
     if caller.user_id is not None:
-        await count_written(scope, (len(msgspec.json.encode(event)),))
+        await charge_written(scope, (len(msgspec.json.encode(event)),))
     return await service.accept_event(event, earliest=earliest)
 
 
@@ -137,7 +137,7 @@ async def record_events(
             take=come,
         )
         await charge.events(len(lines))
-        await count_written(request.scope, (len(text) for _, text in lines if text is not None))
+        await charge_written(request.scope, (len(text) for _, text in lines if text is not None))
         batch = _Batch(service, caller, limits.event_bytes, is_full=is_full)
         await batch.check(lines)
         results: list[BatchResult] = []

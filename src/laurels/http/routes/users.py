@@ -15,7 +15,7 @@ from laurels.domain.periods import iso
 from laurels.domain.profiles import profile_faults
 from laurels.errors import InvalidProfile
 from laurels.http.auth.access import ADMINS, Forbidden, caller_of, change_own, own
-from laurels.http.auth.guard import APPEARANCE, APPEARANCE_BYTES, PROFILE_BYTES, count_written
+from laurels.http.auth.guard import APPEARANCE, APPEARANCE_BYTES, PROFILE_BYTES, charge_written
 from laurels.http.routes.exports import downloads_of
 from laurels.http.routes.learners import UserId
 from laurels.http.wire.bodies import user_id_in
@@ -86,7 +86,7 @@ async def change_profile(
     changes: dict[str, Any] = msgspec.to_builtins(change)
     if kept := sorted(caller_of(request.scope).fixed_fields & changes.keys()):
         raise Forbidden(f"With this token {' and '.join(kept)} cannot be changed; ask the operator.")
-    await count_written(request.scope, (APPEARANCE_BYTES if APPEARANCE & changes.keys() else PROFILE_BYTES,))
+    await charge_written(request.scope, (APPEARANCE_BYTES if APPEARANCE & changes.keys() else PROFILE_BYTES,))
     return UserAnswer(user=await service.change_profile(user_id_in(request.scope, "/users/"), changes))
 
 

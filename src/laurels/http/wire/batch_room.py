@@ -40,8 +40,8 @@ class BatchRoom:
 
     @contextmanager
     def entering(self, caller: Caller) -> Generator[Callable[[int], None]]:
-        """Within the block, a batch of `caller` reserves bytes with the yielded function, which raises Refusal if there
-        is no room for more."""
+        """Within the block, a batch of `caller` reserves bytes with the yielded function, which raises HttpError if
+        there is no room for more."""
         name, own = caller.name or "", 0
         is_user = caller.user_id is not None
         held = self._held[is_user]

@@ -36,7 +36,7 @@ class ConcurrencyLimit:
         self._taken: Counter[str] = Counter()
 
     def check(self, caller: Caller) -> None:
-        """Raise Refusal if `caller` may not have another one now."""
+        """Raise HttpError if `caller` may not have another one now."""
         most = self._of_key if caller.user_id is None else self._of_user
         if self._taken[caller.name or ""] >= most:
             raise _refusal(429, f"One caller may have {counted(most, self._kind)} at once; take those first.")
@@ -45,7 +45,7 @@ class ConcurrencyLimit:
 
     @contextmanager
     def entering(self, caller: Caller) -> Generator[None]:
-        """Count one while the block runs. Raises Refusal."""
+        """Count one while the block runs. Raises HttpError."""
         self.check(caller)
         leave = self._count(caller)
         try:
@@ -55,7 +55,7 @@ class ConcurrencyLimit:
 
     def stream(self, caller: Caller, pieces: AsyncIterator[bytes], headers: dict[str, str]) -> Response[Any]:
         """An answer in pieces that counts from now on until it was sent, or its client is gone. Other tasks get their
-        turn between two pieces. Raises Refusal: `check` may have let in many at once."""
+        turn between two pieces. Raises HttpError: `check` may have let in many at once."""
         self.check(caller)
         return _Counted(_with_turns(pieces), self._count(caller), headers)
 

@@ -271,7 +271,7 @@ def _note(request: Request[Any, Any, Any], error: Exception) -> None:
     app = scope.get("litestar_app")
     running = None if app is None else app.state.get("running")
     if running is not None:
-        running.service.problems.note_error(error, _route(request))
+        running.service.incidents.note_error(error, _route(request))
 
 
 def on_fault(request: Request[Any, Any, Any], error: Exception, *, logged: TrafficSample = _faults) -> Response[bytes]:

@@ -233,7 +233,7 @@ MIGRATIONS = (
     ) STRICT;
     """,
     """
-    -- Another one after anything that boards show was changed.
+    -- A number that grows with every change of what boards show.
     CREATE TABLE board_version (number INTEGER NOT NULL) STRICT;
     INSERT INTO board_version VALUES (0);
     """,

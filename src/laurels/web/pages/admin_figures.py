@@ -126,7 +126,7 @@ def _problems(
     service: Service, endpoints: list[Endpoint], backlogs: Mapping[str, Backlog], language: PageLocale
 ) -> list[dict[str, str]]:
     found = [
-        (problem.at, _problem(problem, language)) for problem in service.problems.latest(service.tasks, limit=SHOWN)
+        (problem.at, _problem(problem, language)) for problem in service.incidents.latest(service.tasks, limit=SHOWN)
     ]
     for endpoint in endpoints:
         failed = backlogs.get(endpoint.id, Backlog()).failed

@@ -51,7 +51,7 @@ class Projector:
         rulebook: Rulebook,
         clock: Clock,
         cache: ProgressCache,
-        keeper: BoardPruner,
+        pruner: BoardPruner,
         *,
         progress_lock: ProjectionSignals,
         interval: float,
@@ -61,7 +61,7 @@ class Projector:
         self._rulebook = rulebook
         self._clock = clock
         self._cache = cache
-        self._keeper = keeper
+        self._pruner = pruner
         self._progress_lock = progress_lock
         self._interval = interval
         self._batch = batch
@@ -102,7 +102,7 @@ class Projector:
         # project a user again for each of their events.
         waiting = len(self._cache.pending)
         chunk = min(max(CHUNK, waiting * self._batch // 10_000), self._batch)
-        horizon = await self._keeper.horizon()
+        horizon = await self._pruner.horizon()
         for start in range(0, waiting, chunk):
             async with self._progress_lock.settled:
                 taken = self._cache.take_pending(min(chunk, waiting - start))

@@ -1,4 +1,4 @@
-"""Reads the counts of the boards: the counted lines, and those not counted yet (`journal` explains how they are
+"""Reads the counts of the boards: the counted lines, and those not counted yet (`count_journal` explains how they are
 counted).
 
 See `laurels.domain.boards.point_ranges` for the meaning of a count.

@@ -87,14 +87,14 @@ async def test_what_is_over_for_long_enough_is_dropped_once_everybody_knows(
             await laurels.record(user_id, "run", timestamp=clock.moment - timedelta(days=back))
     await laurels.projector.flush()
     clock.set(datetime(2026, 3, 30, 12, tzinfo=UTC))
-    keeper = BoardPruner(laurels.store, RULES, clock, everywhere_after=0)
+    pruner = BoardPruner(laurels.store, RULES, clock, everywhere_after=0)
     left = 1
     for _ in range(1_000):
         left = await laurels.store.boards.count("2026-W10")
         if not left:
             break
         await asyncio.sleep(0.02)
-    await keeper.task.close()
+    await pruner.task.close()
     assert not left
     held = (await laurels.store.snapshots.projected(["ada"]))["ada"].standings
     assert sorted(held) == ["2026-02", "2026-03", "2026-W11", "all"]

@@ -74,8 +74,8 @@ async def test_a_commit_that_fails_is_noted_and_events_of_the_last_minute_are_co
     event = LearningEvent(user_id="ada", event_type="run")
     await laurels.record_event(event)
     assert laurels.recorder.stats.last_minute == 1
-    assert laurels.problems.latest(laurels.tasks) == []
+    assert laurels.incidents.latest(laurels.tasks) == []
     await laurels.store.close()
     [result] = await laurels.record_many([event])
     assert isinstance(result, StoreUnavailable)
-    assert [(each.kind, each.detail) for each in laurels.problems.latest()] == [("outage", str(result))]
+    assert [(each.kind, each.detail) for each in laurels.incidents.latest()] == [("outage", str(result))]
