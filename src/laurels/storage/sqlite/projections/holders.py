@@ -98,21 +98,27 @@ def changes(connection: apsw.Connection, states: Collection[tuple[str, int, str,
         user_id: (seq, version, card) for user_id, seq, version, card in rows(connection, _BEFORE, (asked,))
     }
     held = {user_id: _decode(card) for user_id, (_, _, card) in kept.items()}
-    counts: Counter[str] = Counter()
-    before: set[Line] = set()
-    after: set[Line] = set()
-    for user_id, counted in held.items():
-        counts.subtract(_of(counted))
-        before.update(_lines(user_id, counted))
+    # Of the users whose card changes in this: for nearly every event none does.
+    first: dict[str, _Counted | None] = {}
     for user_id, seq, version, card, _ in states:
         known = kept.get(user_id)
         # The same condition as in the statement that stores them.
         if known is None or seq > known[0] or (seq == known[0] and version != known[1]):
             kept[user_id] = (seq, version, card)
-            held[user_id] = _decode(card)
-    for user_id, counted in held.items():
-        counts.update(_of(counted))
-        after.update(_lines(user_id, counted))
+            counted = _decode(card)
+            if counted != held.get(user_id):
+                first.setdefault(user_id, held.get(user_id))
+                held[user_id] = counted
+    counts: Counter[str] = Counter()
+    before: set[Line] = set()
+    after: set[Line] = set()
+    for user_id, old in first.items():
+        new = held[user_id]
+        if old is not None:
+            counts.subtract(_of(old))
+            before.update(_lines(user_id, old))
+        counts.update(_of(new))
+        after.update(_lines(user_id, new))
     return Changes({badge: change for badge, change in counts.items() if change}, before - after, after - before)
 
 
