@@ -1,6 +1,6 @@
 """The results of the library: plain values with Python's names, `datetime` and `date`.
 
-The service answers in the terms of the wire; `result_of` and `recorded_of` convert its answers.
+The service answers in the terms of the wire; `laurels.library.conversions` converts its answers.
 """
 
 from __future__ import annotations
@@ -8,20 +8,16 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any, Literal, TypeVar
 
-import msgspec
 from msgspec import Struct, field
 
-from laurels.application.queries.badges import badge_view
 from laurels.application.queries.goal_views import Goal
 from laurels.application.queries.learners.history import HistoryEvent
 from laurels.application.queries.views import NextBadge, TypeStats
-from laurels.application.recording import commands, spendings
 from laurels.domain.boards.ranking import Visibility
 from laurels.domain.ledger.entries import Boosted, Unpaid
-from laurels.domain.periods import Timeframe, to_datetime
+from laurels.domain.periods import Timeframe
 from laurels.domain.rules.badges.criteria import Repeat
 from laurels.domain.rules.levels import LevelProgress
-from laurels.domain.rules.rulebook import Rulebook
 
 T = TypeVar("T", bound=Struct)
 
@@ -351,53 +347,3 @@ class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     other_user_id: str | None = None
     day: date | None = None
     goals: dict[str, int | None] = {}
-
-
-def result_of(view: object, kind: type[T]) -> T:
-    """Convert a view of the service into a value of the library."""
-    return msgspec.convert(msgspec.to_builtins(view), kind)
-
-
-def recorded_of(result: commands.RecordedEntry | commands.QueuedEvent, rulebook: Rulebook) -> Recorded | Queued:
-    """Convert the result of an event into a value of the library."""
-    if isinstance(result, commands.QueuedEvent):
-        event = result.event
-        return Queued(
-            user_id=event.user_id,
-            event_id=event.event_id or "",
-            event_type=event.event_type,
-            timestamp=to_datetime(result.at),
-        )
-    body = result.body
-    outcome = body.outcome
-    return Recorded(
-        user_id=result.entry.user_id,
-        event_id=result.entry.event_id or "",
-        event_type=body.event_type,
-        timestamp=to_datetime(body.at),
-        points=outcome.points,
-        badges=[result_of(badge_view(award, rulebook), EarnedBadge) for award in outcome.awards],
-        total_points=outcome.total_points,
-        level=outcome.level,
-        leveled_up=outcome.leveled_up,
-        daily_streak=body.daily_streak,
-        unpaid=outcome.unpaid,
-        boost=outcome.boost,
-        currencies=dict(outcome.currencies),
-        is_replay=result.is_replay,
-    )
-
-
-def spending_of(done: spendings.Spending) -> Spending:
-    """Convert a spending into a value of the library."""
-    body = done.body
-    return Spending(
-        user_id=done.entry.user_id,
-        spending_id=spendings.spending_id_of(done.entry),
-        currency=body.currency,
-        amount=body.amount,
-        balance=body.balance,
-        reason=body.reason,
-        spent_at=to_datetime(done.entry.recorded_at),
-        is_replay=done.is_replay,
-    )

@@ -35,6 +35,7 @@ from laurels.domain.events import LearningEvent, event_faults
 from laurels.domain.periods import Timeframe, to_datetime
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import InvalidEvent, InvalidQuery, LaurelsError
+from laurels.library.conversions import recorded_of, result_of, spending_of
 from laurels.results import (
     Activity,
     BadgeProgress,
@@ -48,9 +49,6 @@ from laurels.results import (
     Recorded,
     Repaired,
     Spending,
-    recorded_of,
-    result_of,
-    spending_of,
 )
 from laurels.validation import FieldFault
 

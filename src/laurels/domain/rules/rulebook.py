@@ -5,15 +5,14 @@ Adding a badge is adding data: nothing here or elsewhere knows a badge by name.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
-from fnmatch import translate
 from functools import partial
 from hashlib import blake2b
 
 import msgspec
 from msgspec import UNSET
 
+from laurels.domain.boards.user_patterns import matcher_of
 from laurels.domain.ledger.entries import Award
 from laurels.domain.periods import day_in_zone, day_of
 from laurels.domain.progress import SNAPSHOT_FORMAT, Progress
@@ -101,7 +100,7 @@ class Rulebook:
         self.board_languages: frozenset[str] | None = (
             frozenset(languages) if isinstance(languages, list) else None if languages else frozenset()
         )
-        self._is_test = _any_of(data.boards.test_users)
+        self._is_test = matcher_of(data.boards.test_users)
         # Every tier is a badge of its own here.
         self.badges = [each.badge for each in placed]
         self.badge_points = {badge.id: badge.points for badge in self.badges}
@@ -393,15 +392,6 @@ def _conditions(badge: Badge) -> list[object]:
     # Empty if there are none: see `_kept_languages`.
     asked = [badge.requires, badge.from_day, badge.until_day]
     return [*([asked] if any(asked) else []), *(["repeat"] if badge.repeat is not None else [])]
-
-
-def _any_of(patterns: Collection[str]) -> Callable[[str], re.Match[str] | None] | None:
-    """Matches what one of some patterns fits; None where there are none. `*` in a pattern fits any characters."""
-    if not patterns:
-        return None
-    # `translate` makes expressions whose time does not explode; it would give these signs a meaning as well.
-    fitting = (translate(re.sub(r"([?[])", r"[\1]", pattern)) for pattern in patterns)
-    return re.compile("|".join(fitting)).match
 
 
 def _digest(data: bytes) -> str:
