@@ -13,7 +13,6 @@ from typing import Any
 
 import apsw
 import pytest
-from laurels.storage.local_copies.keys import KeyFile
 from pymongo import MongoClient
 from typer.testing import CliRunner
 
@@ -23,6 +22,7 @@ from laurels.bootstrap import open_service, system_clock
 from laurels.cli.app import app
 from laurels.domain.keys import ApiKey
 from laurels.domain.periods import MS_PER_DAY
+from laurels.storage.local_copies.keys import KeyFile
 from laurels.storage.spool import FileSpool
 from laurels.storage.sqlite.diagnostics import file_system_of, inspect
 from tests.cli.conftest import Run, Start, rows

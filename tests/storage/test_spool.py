@@ -216,7 +216,7 @@ async def test_a_row_that_is_no_event_is_set_aside_and_the_others_go_on(
     assert aside[0].spooled.event.metadata == {"text": text}
     stats = await spool.stats()
     assert (stats.waiting, stats.set_aside) == (1, 2)
-    # Whoever else is waited for, or deleted, is found beside them.
+    # Other users who are waited for, or deleted, are found too.
     assert ids((await spool.events_of("bob"))[0]) == ["bob 3"]
     assert await spool.events_of("ada") == ([], [])
     assert set(await spool.set_aside_users()) <= {"ada"}

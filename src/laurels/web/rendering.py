@@ -61,7 +61,7 @@ def kept_pages() -> LruCache[str]:
 
 def options_of(request: Request[Any, Any, Any]) -> Mapping[str, Any]:
     """What the server of `request` has given its pages."""
-    # Where the framework was passed by, it has found no handler.
+    # On the fast path the framework has not looked for a handler.
     state: dict[str, Any] = request.scope["state"]
     given: Mapping[str, Any] | None = state.get(GIVEN)
     return request.route_handler.opt if given is None else given

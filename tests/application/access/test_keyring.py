@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from laurels.storage.local_copies.keys import KeyFile
 from msgspec.structs import replace
 
 from laurels.application.access.keyring import TOUCH_INTERVAL, Keyring, create_key, revoke_key, wait_for_key_refresh
 from laurels.domain.keys import ADMIN, ApiKey, assemble, digest_of, prefix_of
 from laurels.errors import InvalidInput, StoreError, UnknownKey
+from laurels.storage.local_copies.keys import KeyFile
 from laurels.storage.sqlite.store import SQLiteStore
 from laurels.testing.builders import NOON, api_key
 from laurels.testing.clocks import SettableClock

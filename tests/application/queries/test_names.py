@@ -1,4 +1,4 @@
-"""Who gave no name has one that is theirs everywhere, and says nothing of their id."""
+"""A learner without a name gets the same placeholder everywhere, and it reveals nothing of the id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who waited longest is projected first, with all the days that were touched meanwhile."""
+"""The user who waited longest is projected first, with all the days that were touched meanwhile."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ async def store(database: Path) -> AsyncIterator[SQLiteStore]:
 
 
 async def cache_of(store: SQLiteStore, *users: str, limit: int = 10_000) -> ProgressCache:
-    """A cache that knows these users, each of whom has two events."""
+    """A cache that knows these users, with two events each."""
     for user in users:
         await store.ledger.append(history(user, 2))
     cache = ProgressCache(store, RULEBOOK, limit=limit)

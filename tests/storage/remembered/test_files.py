@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from laurels.storage.local_copies.keys import NAME as KEYS
 from laurels.storage.local_copies.keys import KeyFile
 from laurels.storage.local_copies.replacing import replace_file
 from laurels.storage.local_copies.rulebook import NAME as RULEBOOK
 from laurels.storage.local_copies.rulebook import RulebookFile
-
 from laurels.testing.builders import api_key, small_rulebook
 
 NONSENSE = [b"", b"{", b"[1]", b'{"a":1}', b"\xff\xfe", b"null"]

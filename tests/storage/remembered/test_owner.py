@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from laurels.storage.local_copies.owner import NAME, claim, owner_of
 
 from laurels.application.ports.spool import SetAside, Spooled
 from laurels.errors import SettingsError
 from laurels.storage.local_copies import keys, rulebook
+from laurels.storage.local_copies.owner import NAME, claim, owner_of
 from laurels.storage.spool.file_spool import FileSpool
 from laurels.testing.builders import NOON, learning_event
 

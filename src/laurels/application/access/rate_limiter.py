@@ -56,60 +56,60 @@ class RateLimiter:
     def __init__(self, store: LimitStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._purses: LruCache[_LocalTokens] = LruCache(_NAMES)
+        self._local: LruCache[_LocalTokens] = LruCache(_NAMES)
         self._own: LruCache[tuple[float, float]] = LruCache(_NAMES)
         self.refused = 0
 
     async def take(self, name: str, bucket: Bucket) -> RateLimitStatus:
         """Take one token out of the bucket `name`. Raises nothing."""
-        purse = self._purses.get(name)
-        if purse is None:
-            purse = _LocalTokens()
-            self._purses.keep(name, purse)
+        held = self._local.get(name)
+        if held is None:
+            held = _LocalTokens()
+            self._local.keep(name, held)
         while True:
             now = monotonic()
-            if purse.tokens and now < purse.kept_until:
-                purse.tokens -= 1
-                return _left(bucket, purse.left + purse.tokens, 0)
-            if now < purse.refused_until:
+            if held.tokens and now < held.kept_until:
+                held.tokens -= 1
+                return _left(bucket, held.left + held.tokens, 0)
+            if now < held.refused_until:
                 self.refused += 1
-                return _left(bucket, purse.left, max(1, ceil(purse.refused_until - now)))
-            if purse.asking is None or purse.asking.done():
-                purse.asking = asyncio.create_task(self._fill(name, purse, bucket), name="laurels-meter")
-            await asyncio.shield(purse.asking)
+                return _left(bucket, held.left, max(1, ceil(held.refused_until - now)))
+            if held.asking is None or held.asking.done():
+                held.asking = asyncio.create_task(self._fill(name, held, bucket), name="laurels-meter")
+            await asyncio.shield(held.asking)
 
     async def take_all(self, name: str, bucket: Bucket, count: int) -> RateLimitStatus:
         """Take `count` tokens, at most as many as a full bucket holds, or none. Raises nothing."""
-        purse = self._purses.get(name)
+        held = self._local.get(name)
         at_hand = 0
-        if purse is not None and monotonic() < purse.kept_until:
-            # Taken out of the purse before the query: other requests may take from it before the store answers.
-            at_hand = min(purse.tokens, count)
-            purse.tokens -= at_hand
+        if held is not None and monotonic() < held.kept_until:
+            # Taken from the local tokens before the query: other requests may take from it before the store answers.
+            at_hand = min(held.tokens, count)
+            held.tokens -= at_hand
         wanted = count - at_hand
         if not wanted:
-            return _left(bucket, (purse.left + purse.tokens) if purse is not None else 0, 0)
+            return _left(bucket, (held.left + held.tokens) if held is not None else 0, 0)
         try:
             grant = await self._store.take(name, bucket, wanted, self._clock(), least=wanted)
         except StoreError:
             grant = self._take_here(name, bucket, wanted, least=wanted)
         if grant.taken:
             return _left(bucket, grant.left, 0)
-        if purse is not None:
-            purse.tokens += at_hand
+        if held is not None:
+            held.tokens += at_hand
         self.refused += 1
         return _left(bucket, grant.left, max(1, ceil((wanted - grant.left) / bucket.rate)))
 
-    async def _fill(self, name: str, purse: _LocalTokens, bucket: Bucket) -> None:
+    async def _fill(self, name: str, held: _LocalTokens, bucket: Bucket) -> None:
         wanted = min(_MOST, max(1, bucket.size // _PART))
         try:
             grant = await self._store.take(name, bucket, wanted, self._clock())
         except StoreError:
             grant = self._take_here(name, bucket, wanted)
         now = monotonic()
-        purse.tokens, purse.left, purse.kept_until = grant.taken, grant.left, now + _KEEP
+        held.tokens, held.left, held.kept_until = grant.taken, grant.left, now + _KEEP
         if not grant.taken:
-            purse.refused_until = now + (1 - grant.left) / bucket.rate
+            held.refused_until = now + (1 - grant.left) / bucket.rate
 
     def _take_here(self, name: str, bucket: Bucket, wanted: int, *, least: int = 1) -> TokenGrant:
         now = monotonic()
@@ -123,7 +123,7 @@ class RateLimiter:
 
     async def close(self) -> None:
         """Finish pending work."""
-        asking = [purse.asking for purse in self._purses.values() if purse.asking is not None]
+        asking = [held.asking for held in self._local.values() if held.asking is not None]
         await asyncio.gather(*asking, return_exceptions=True)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -111,18 +112,22 @@ def _definition(badge: Badge, rulebook: Rulebook, shares: Shares) -> BadgeDefini
 
 
 def _hidden(badge: Badge, shares: Shares) -> BadgeDefinitionView:
-    return BadgeDefinitionView(
-        badge_id=badge.id,
-        name=HIDDEN_NAME,
-        description="",
-        icon=HIDDEN_ICON,
-        category=badge.category,
-        rarity=badge.rarity,
-        points=badge.points,
-        criterion=None,
-        held=shares.of(badge.id),
-        hidden=True,
-    )
+    return BadgeDefinitionView(criterion=None, **_hidden_fields(badge, shares))
+
+
+def _hidden_fields(badge: Badge, shares: Shares) -> dict[str, Any]:
+    """The fields of a hidden badge, for those who do not hold it: they tell little more than that it exists."""
+    return {
+        "badge_id": badge.id,
+        "name": HIDDEN_NAME,
+        "description": "",
+        "icon": HIDDEN_ICON,
+        "category": badge.category,
+        "rarity": badge.rarity,
+        "points": badge.points,
+        "held": shares.of(badge.id),
+        "hidden": True,
+    }
 
 
 def _is_hidden(badge_id: str, rulebook: Rulebook) -> bool:
@@ -175,20 +180,12 @@ def badge_states(progress: Progress, rulebook: Rulebook, shares: Shares, today: 
 
 def _concealed(badge: Badge, shares: Shares) -> BadgeStateView:
     return BadgeStateView(
-        badge_id=badge.id,
-        name=HIDDEN_NAME,
-        description="",
-        icon=HIDDEN_ICON,
-        category=badge.category,
-        rarity=badge.rarity,
-        points=badge.points,
         earned=False,
         earned_at=None,
         current=NOTHING_SHOWN.current,
         target=NOTHING_SHOWN.target,
         fraction=NOTHING_SHOWN.fraction,
-        held=shares.of(badge.id),
-        hidden=True,
+        **_hidden_fields(badge, shares),
     )
 
 

@@ -176,7 +176,7 @@ def earned_field(badge: str) -> str:
 
 
 def holders_of(badge: str) -> Document:
-    """Who earned a badge, whenever: a range, without which the index of all badges is not used for one."""
+    """The holders of a badge. The range covers every instant: without it the server does not use the wildcard index."""
     return {earned_field(badge): {"$gte": DatetimeMS(-LARGEST_INTEGER)}}
 
 

@@ -59,7 +59,7 @@ MAKE = f"""
 
 # Filled by projections: snapshots of before have another layout.
 MAKE_EARNED = """
-    -- Who earned a badge when, of those who are shown as themselves.
+    -- The holders of each badge and when they earned it; only users who appear as themselves.
     CREATE TABLE earned (
         badge   TEXT    NOT NULL,
         at      INTEGER NOT NULL,
@@ -94,17 +94,17 @@ _decode = msgspec.json.Decoder(_Counted).decode
 def changes(connection: apsw.Connection, states: Collection[tuple[str, int, str, str, bytes]]) -> Changes:
     """What changes when `states` (user, seq, version, card and snapshot) are kept. Before they are kept."""
     asked = _encode([state[0] for state in states]).decode()
-    kept: dict[str, tuple[int, str, str]] = {
-        user_id: (seq, version, card) for user_id, seq, version, card in rows(connection, _BEFORE, (asked,))
-    }
-    held = {user_id: _decode(card) for user_id, (_, _, card) in kept.items()}
+    kept: dict[str, tuple[int, str]] = {}
+    held: dict[str, _Counted] = {}
+    for user_id, seq, version, card in rows(connection, _BEFORE, (asked,)):
+        kept[user_id], held[user_id] = (seq, version), _decode(card)
     # Of the users whose card changes in this: for nearly every event none does.
     first: dict[str, _Counted | None] = {}
     for user_id, seq, version, card, _ in states:
         known = kept.get(user_id)
         # The same condition as in the statement that stores them.
         if known is None or seq > known[0] or (seq == known[0] and version != known[1]):
-            kept[user_id] = (seq, version, card)
+            kept[user_id] = (seq, version)
             counted = _decode(card)
             if counted != held.get(user_id):
                 first.setdefault(user_id, held.get(user_id))
