@@ -55,11 +55,11 @@ def test_a_badge_appears_on_the_open_page_without_a_reload(
     page.wait_for_timeout(300)
     page.evaluate("window.isSame = true")
     client.post("/api/progress/event", json={"userId": "live", "eventType": "code_run"})
-    page.wait_for_selector("[data-badge=first_run]", timeout=2_000)
+    page.wait_for_selector("[data-badge=first_run]", timeout=30_000)
     assert page.evaluate("window.isSame")
     assert "First Steps" in page.locator("#celebration").inner_text()
     points = client.get("/api/progress/dashboard/live").json()["user"]["totalPoints"]
-    page.wait_for_selector(f'[data-total-points="{points}"]', timeout=2_000)
+    page.wait_for_selector(f'[data-total-points="{points}"]', timeout=30_000)
 
 
 def test_an_operator_signs_in_and_corrects_by_the_forms(browser: Browser, start_server: StartServer) -> None:
@@ -131,6 +131,18 @@ def test_no_page_is_wider_than_a_phone(browser: Browser, pages: ServerProcess) -
         page.goto(pages.url + address)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, address
     context.close()
+
+
+def test_level_and_streak_lie_side_by_side_and_fill_the_page(page: Page, pages: ServerProcess) -> None:
+    page.set_viewport_size({"width": 1100, "height": 800})
+    page.goto(f"{pages.url}/u/ada")
+    whole, level, streak = (
+        page.locator(where).bounding_box()
+        for where in ("section.hero", "section[aria-label=Level]", "section[aria-label=Streak]")
+    )
+    assert whole and level and streak
+    assert (level["y"], level["height"]) == (streak["y"], streak["height"])
+    assert streak["x"] + streak["width"] == pytest.approx(whole["x"] + whole["width"], abs=1)
 
 
 def test_everything_is_there_without_scripts(browser: Browser, pages: ServerProcess) -> None:

@@ -32,6 +32,9 @@ class TestLearnerPage:
         earned = re.findall(r'data-badge="([^"]+)"', text)
         assert sorted(earned) == sorted(badge["badgeId"] for badge in dashboard["badges"])
 
+    def test_learning_began_with_the_first_event_and_not_when_it_was_sent(self, client: httpx2.Client) -> None:
+        assert "Learning since Jan 10, 2026" in client.get("/u/ada").text
+
     def test_nothing_hostile_gets_into_it(self, client: httpx2.Client) -> None:
         for address in ("/u/bob", "/leaderboard", "/badges/first_run", "/embed/bob", "/embed/bob/card.svg"):
             text = client.get(address).text

@@ -176,7 +176,7 @@ def _whole(learner: Learner, earned: list[BadgeStateView], pen: Pen, *, shows_go
     currency_names = {each: view.name for each, view in currencies.items()}
     return {
         "initial": initial_of(user, language),
-        "since": language.date(day_of(user.created_at, zone)),
+        "since": language.date(_learning_since(learner, zone)),
         "last_active": _ago(user, learner.now, language),
         "dashboard": dashboard,
         "currencies": list(currencies.values()),
@@ -205,6 +205,14 @@ def _whole(learner: Learner, earned: list[BadgeStateView], pen: Pen, *, shows_go
         "chart": pen.points(learner.activity, learner.today),
         "languages_picture": pen.languages(dashboard),
     }
+
+
+def _learning_since(learner: Learner, zone: ZoneInfo) -> date:
+    """The first day with an event, which may lie before the day that the user was first recorded."""
+    known_since = day_of(learner.dashboard.user.created_at, zone)
+    if not learner.progress.days:
+        return known_since
+    return min(known_since, date.fromordinal(learner.progress.first_day))
 
 
 def _ago(user: UserView, now: int, language: PageLocale) -> str:
