@@ -140,7 +140,9 @@ def test_level_and_streak_lie_side_by_side_and_fill_the_page(page: Page, pages: 
         page.locator(where).bounding_box()
         for where in ("section.hero", "section[aria-label=Level]", "section[aria-label=Streak]")
     )
-    assert whole and level and streak
+    assert whole
+    assert level
+    assert streak
     assert (level["y"], level["height"]) == (streak["y"], streak["height"])
     assert streak["x"] + streak["width"] == pytest.approx(whole["x"] + whole["width"], abs=1)
 
