@@ -94,7 +94,9 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__import__("benchmarks").__doc__))
     # Checked by hand: with `choices` an empty list of subjects would be refused.
-    parser.add_argument("subjects", nargs="*", metavar="subject", help=f"any of {', '.join(SUBJECTS)}; default: all but growth-large")
+    parser.add_argument(
+        "subjects", nargs="*", metavar="subject", help=f"any of {', '.join(SUBJECTS)}; default: all but growth-large"
+    )
     parser.add_argument("--quick", action="store_true", help="a twentieth of the sizes: that it runs, not how fast")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table here as Markdown")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="also draw latency by size here, as SVG")
