@@ -50,7 +50,7 @@ async def open_service(
     batch: int = BATCH,
     spool: str | Path | None = None,
     publish: bool = False,
-    waits_briefly: bool = False,
+    busy_ms: int | None = None,
     is_away: bool = False,
 ) -> AsyncGenerator[Service]:
     """Open the store at `url` and serve it until the block ends; then everything accepted is committed and projected.
@@ -60,9 +60,8 @@ async def open_service(
     and `rulebook_interval`, between two checks for a new rulebook, are in seconds. `batch` is the maximum number of
     events in one commit. With a `spool`, a folder on the local disk, the store may be away, even now: `accept_event`
     and `accept_many` then queue there. `publish` publishes the rulebook in a store that has none. `is_away`: the store
-    was found to be away, and with a spool it is not waited for. `waits_briefly`: a file that stays locked is given up
-    in time to answer callers within the settings' `store_timeout_ms`. Raises StoreError, RulebookError (OtherRulebook
-    if the store runs a different one) or SettingsError.
+    was found to be away, and with a spool it is not waited for. `busy_ms`: see `open_store`. Raises StoreError,
+    RulebookError (OtherRulebook if the store runs a different one) or SettingsError.
     """
     settings = settings or (read_settings() if url is None else Settings())
     if url is not None:
@@ -72,7 +71,7 @@ async def open_service(
         projection_interval = settings.projection_interval_ms / 1000
     async with AsyncExitStack() as stack:
         make_data_folder(settings)
-        store, fallback = await _open(stack, spool, settings, waits_briefly=waits_briefly, is_away=is_away)
+        store, fallback = await _open(stack, spool, settings, busy_ms=busy_ms, is_away=is_away)
         remembered = None if spool is None else RulebookFile(Path(spool))
         try:
             in_force = await rulebook_to_begin_with(store, given, load_rulebook, clock, publishes=publish)
@@ -127,14 +126,12 @@ def make_data_folder(settings: Settings) -> None:
 
 
 async def _open(
-    stack: AsyncExitStack, spool: str | Path | None, settings: Settings, *, waits_briefly: bool, is_away: bool
+    stack: AsyncExitStack, spool: str | Path | None, settings: Settings, *, busy_ms: int | None, is_away: bool
 ) -> tuple[Store, Fallback | None]:
     """The store and, if there is a spool, the fallback; closed with the stack."""
 
     async def opening() -> Store:
-        # A command that arrives while a commit waits for the lock first waits for that commit, and then as long for its
-        # own.
-        return await open_store(settings.store, busy_ms=settings.store_timeout_ms // 2 if waits_briefly else None)
+        return await open_store(settings.store, busy_ms=busy_ms)
 
     if spool is None:
         store = await opening()

@@ -97,7 +97,13 @@ async def _serving(
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(
             open_service(
-                settings=settings, spool=settings.spool_folder, publish=True, waits_briefly=True, is_away=is_away
+                settings=settings,
+                spool=settings.spool_folder,
+                publish=True,
+                # A command that arrives while a commit waits for the lock first waits for that commit, and then as long
+                # for its own.
+                busy_ms=settings.store_timeout_ms // 2,
+                is_away=is_away,
             )
         )
         limiter = RateLimiter(service.store.limits, service.clock)

@@ -30,6 +30,8 @@ from laurels.settings import Settings
 # Seconds between projections: effectively at the end, or when memory is full. A snapshot is far larger than an event,
 # and writing one every few seconds for each of many users would cost more than all else.
 PROJECTION_INTERVAL = 3_600.0
+# Workers take turns to write large transactions, and nothing makes the turns fair: on a busy machine one may wait long.
+BUSY_MS = 120_000
 # For all processes together, at about 150 bytes each: under half a gigabyte for a file with many users.
 CACHE_WEIGHT = 3_000_000
 # Commits of an import are large: thousands of entries share the pages of the ledger's indexes that each touches.
@@ -145,7 +147,7 @@ async def local_worker(settings: Settings) -> AsyncGenerator[LocalWorker]:
     """A worker in this process; at the end of the block its boards are up to date."""
     tune_collector()
     async with open_service(
-        settings=settings, publish=True, projection_interval=PROJECTION_INTERVAL, batch=BATCH
+        settings=settings, publish=True, projection_interval=PROJECTION_INTERVAL, batch=BATCH, busy_ms=BUSY_MS
     ) as laurels:
         yield LocalWorker(laurels)
         await laurels.projector.flush()
