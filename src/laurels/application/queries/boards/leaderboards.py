@@ -18,7 +18,7 @@ from laurels.application.queries.board_views import Leaderboard, Rank
 from laurels.application.queries.boards.asked_board import AskedBoard, asked_board, kept_board
 from laurels.application.queries.boards.rows import Rows, row_view
 from laurels.application.queries.boards.shown_pages import ShownPage, ShownPages
-from laurels.application.queries.boards.total_order import by_total
+from laurels.application.queries.boards.total_order import TotalOrder
 from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.last_known import LastKnown
 from laurels.application.queries.placeholder_names import PlaceholderNames
@@ -55,16 +55,19 @@ class Leaderboards:
         self._rows = Rows(store, rulebook, self._names)
         self._cursors = cursors or Cursors(store.secrets)
         self._shown = ShownPages(store.boards)
+        self._totals = TotalOrder(store.boards)
 
     def forget_pages(self) -> None:
         """Drop all cached pages."""
         self._shown.forget()
+        self._totals.forget()
         if self._last_known is not None:
             self._last_known.boards.clear()
 
     def forget(self) -> None:
         """Drop all cached pages and ranks."""
         self._shown.forget()
+        self._totals.forget()
         if self._last_known is not None:
             self._last_known.forget()
 
@@ -209,7 +212,7 @@ class Leaderboards:
         _check_limit(limit)
         asked = await self._board(timeframe, period, language, currency)
         all_time = board_name(period_name(Timeframe.ALL_TIME, 1), currency=currency)
-        lines = await by_total(self._store, asked.board, all_time, limit)
+        lines = await self._totals.top(asked.board, all_time, limit)
         user_ids = [standing.user_id for standing, _ in lines]
         before, cards, total, levels = await asyncio.gather(
             self._rows.ranks_before(asked, user_ids),
