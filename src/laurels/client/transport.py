@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import aclosing, closing
+from time import monotonic
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
 
-from laurels.client.answers import Answer
+from laurels.client.answers import Answer, strange
 from laurels.client.calls import Call
 from laurels.client.errors import ServiceUnreachable, error_of
 from laurels.errors import SettingsError
@@ -22,6 +24,11 @@ T = TypeVar("T")
 Token = str | Callable[[], str] | None
 """An API key, or a function that returns a token; it is called before the first request and after each 401."""
 UNAUTHORIZED = 401
+# Bytes of an answer, unpacked. The largest, about a thousand events, has a few million.
+MOST_BYTES = 64 * 1024 * 1024
+# The time limit of a client is for each piece of an answer; all pieces together may take this many times as long.
+_PIECES_SECONDS = 10
+_UNREACHABLE = "The service {}; see that its address is right and that it runs."
 
 
 class Credentials:
@@ -103,7 +110,12 @@ class Connections:
 
     def _once(self, call: Call[T], token: str | None) -> Answer:
         try:
-            return _answer_of(self._http.send(self._transport.request(self._http, call, token)))
+            response = self._http.send(self._transport.request(self._http, call, token), stream=True)
+            with closing(response):
+                body = _Body(response, self._transport.timeout)
+                for piece in response.iter_bytes():
+                    body.add(piece)
+            return body.answer
         except httpx2.RequestError as error:
             raise _unreachable(error) from error
 
@@ -133,7 +145,12 @@ class AsyncConnections:
 
     async def _once(self, call: Call[T], token: str | None) -> Answer:
         try:
-            return _answer_of(await self._http.send(self._transport.request(self._http, call, token)))
+            response = await self._http.send(self._transport.request(self._http, call, token), stream=True)
+            async with aclosing(response):
+                body = _Body(response, self._transport.timeout)
+                async for piece in response.aiter_bytes():
+                    body.add(piece)
+            return body.answer
         except httpx2.RequestError as error:
             raise _unreachable(error) from error
 
@@ -142,18 +159,42 @@ class AsyncConnections:
         await self._http.aclose()
 
 
+class _Body:
+    """The body of an answer, as it arrives: something else may answer in the service's place, without an end."""
+
+    def __init__(self, response: httpx2.Response, timeout: float) -> None:
+        self._response = response
+        self._until = monotonic() + _PIECES_SECONDS * timeout
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def add(self, piece: bytes) -> None:
+        """Take the next piece. Raises ServiceUnreachable."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size > MOST_BYTES:
+            raise strange(Answer(self._response.status_code, {}, b""))
+        if monotonic() > self._until:
+            raise ServiceUnreachable(_UNREACHABLE.format("did not answer in time"))
+
+    @property
+    def answer(self) -> Answer:
+        """The whole answer."""
+        return Answer(self._response.status_code, self._response.headers, b"".join(self._pieces))
+
+
 def value_of(call: Call[T], answer: Answer) -> T:
     """The value of an answer. Raises the error that it refuses with, or ServiceUnreachable if it is not the
     service's."""
-    if not httpx2.codes.is_success(answer.status):
-        raise error_of(answer.status, answer.headers, answer.body, user_id=call.user_id, event_id=call.event_id)
-    return call.read(answer)
-
-
-def _answer_of(response: httpx2.Response) -> Answer:
-    return Answer(response.status_code, response.headers, response.content)
+    try:
+        if not httpx2.codes.is_success(answer.status):
+            raise error_of(answer.status, answer.headers, answer.body, user_id=call.user_id, event_id=call.event_id)
+        return call.read(answer)
+    except RecursionError:
+        # No answer of the service is that deep.
+        raise strange(answer) from None
 
 
 def _unreachable(error: httpx2.RequestError) -> ServiceUnreachable:
     what = "did not answer in time" if isinstance(error, httpx2.TimeoutException) else "could not be reached"
-    return ServiceUnreachable(f"The service {what}; see that its address is right and that it runs.")
+    return ServiceUnreachable(_UNREACHABLE.format(what))
