@@ -58,6 +58,7 @@ def test_an_admin_key_opens_the_page_and_its_end_closes_it(
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
+    assert "Secure" not in cookie
     assert key not in cookie
     page = client.get("/admin?user=ada")
     assert page.status_code == 200
@@ -67,6 +68,9 @@ def test_an_admin_key_opens_the_page_and_its_end_closes_it(
     end = {"Origin": guarded.url}
     assert client.post("/admin/session/end", data={"token": token_in(page.text)}, headers=end).status_code == 303
     assert client.get("/admin").status_code == 401
+    # A browser that came by https says so, even if the proxy does not.
+    by_https = sign_in(client, key, origin=guarded.url.replace("http:", "https:"))
+    assert "; Secure" in by_https.headers["set-cookie"]
 
 
 def test_keys_guessed_in_the_form_are_counted(start_server: StartServer) -> None:

@@ -72,14 +72,14 @@ class PageHost:
             # The form is one more way to guess keys.
             await count_failure(request.scope)
             return None
-        return sessions.cookie_of(session, is_secure=request.scope["scheme"] == "https")
+        return sessions.cookie_of(session, is_secure=_is_secure(request))
 
     async def sign_out(self, request: Request[Any, Any, Any], service: Service) -> str:
         """End the session of a request; returns the header that deletes its cookie."""
         session = sessions.session_in(request.scope)
         if session is not None:
             await sessions.sign_out(service.store.keys, service.clock, session)
-        return sessions.cookie_of("", is_secure=request.scope["scheme"] == "https")
+        return sessions.cookie_of("", is_secure=_is_secure(request))
 
     def form_token(self, request: Request[Any, Any, Any]) -> str:
         """The token that forms of this session carry: a page of another origin cannot know it.
@@ -116,6 +116,12 @@ class PageHost:
     def caller_name(self, request: Request[Any, Any, Any]) -> str | None:
         """The name of the sender of `request` in the ledger, if known."""
         return caller_of(request.scope).name
+
+
+def _is_secure(request: Request[Any, Any, Any]) -> bool:
+    """Whether the sender's browser reached a page of ours by https. It says so itself in each form, also if the proxy
+    before us does not, or is not trusted."""
+    return request.scope["scheme"] == "https" or request.headers.get("origin", "").startswith("https://")
 
 
 def _fields_of(body: bytes) -> dict[str, str]:
