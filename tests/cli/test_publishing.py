@@ -33,6 +33,10 @@ def test_from_the_file_to_learners(run: Run, book: str) -> None:
     previewed = json.loads(run("rulebook", "preview", book, "--json").out)
     [badge] = [each for each in previewed["badges"] if each["badgeId"] == "second_run"]
     assert (badge["wouldEarn"], badge["samples"][0]["userId"]) == (1, "ada")
+    table = run("rulebook", "preview", book).out
+    assert "  second_run        0           1  2026-03\n" in table
+    assert "Held by nobody, before or after: " in table
+    assert "A backfill would take about 1 second." in table
 
     done = run("rulebook", "publish", book, "--backfill")
     assert (done.code, done.err) == (0, "")
@@ -42,9 +46,22 @@ def test_from_the_file_to_learners(run: Run, book: str) -> None:
     assert run("verify").out.endswith("clean\n")
     again = run("rulebook", "publish", book, "--backfill")
     assert (again.code, "0 badges awarded" in again.out) == (0, True)
-    assert "Version 2" in again.out
+    assert "Version 2 of the rulebook coding is in force already." in again.out
+    assert "awarded\n\n" not in again.out, "a table without rows"
+    assert "No learner would get a badge" in run("rulebook", "preview", book).out
     assert "says what the store runs" in run("rulebook", "diff", book).out
     assert "second_run" in run("rulebook", "show").out
+
+
+def test_a_publication_says_how_its_badges_reach_those_who_meet_them_already(run: Run, book: str) -> None:
+    refused = run("rulebook", "publish", book, "--notify", "each")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--backfill" in refused.err
+    done = run("rulebook", "publish", book)
+    assert "Version 2 of the rulebook coding is in force." in done.out
+    assert "publish again with --backfill" in done.out
+    again = run("rulebook", "publish", book)
+    assert again.out == "Version 2 of the rulebook coding is in force already.\n"
 
 
 def test_points_of_the_past_are_counted_anew_where_that_is_asked_for(run: Run, book: str, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from msgspec import Struct
 
 from laurels.application.maintenance.backfill import Preview
 from laurels.application.maintenance.backfill import preview as preview_backfill
@@ -18,10 +19,12 @@ from laurels.application.service import Service
 from laurels.bootstrap import open_service, open_store, system_clock
 from laurels.cli.maintenance.verify import count_users
 from laurels.cli.options import StoreOption, rulebook_for, store_settings
+from laurels.cli.rulebook.preview_words import show_preview
 from laurels.cli.terminal import CommandFailed, progress_bar, say, show_table
 from laurels.domain.ledger.entries import Notify
 from laurels.domain.rules.differences import differences
 from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import RulebookError
 from laurels.plurals import counted
 from laurels.rulebooks.loader import load_rulebook, parse_rulebook
 from laurels.settings import Settings
@@ -89,23 +92,7 @@ def preview(
     if as_json:
         say(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return
-    show_table(
-        f"{file}: {counted(found.learners, 'learner')}, {counted(found.events, 'event')}",
-        ("badge", "holders", "would earn", "months"),
-        [
-            (badge.badge_id, f"{badge.holders:,}", f"{badge.would_earn:,}", f"{len(badge.months):,}")
-            for badge in found.badges
-            if badge.would_earn
-        ],
-        numbers=(1, 2, 3),
-    )
-    if repoint:
-        say(f"{found.repointed_points:+,} points by counting anew, of {counted(found.repointed, 'learner')}")
-    if found.currencies:
-        say("currencies: " + ", ".join(f"{amount:+,} {name}" for name, amount in found.currencies.items()))
-    say(
-        f"{counted(found.points, 'point')} in all; the level of {counted(found.levels_changed, 'learner')} would change"
-    )
+    show_preview(file, found, repoint=repoint)
 
 
 def publish(
@@ -122,36 +109,62 @@ def publish(
     With --backfill or --repoint it is safe to stop this command: a running server continues the work, and so does the
     same command.
     """
+    if notify != "none" and not backfill and not repoint:
+        raise CommandFailed(f"--notify {notify} needs --backfill or --repoint: without them no badge is awarded.")
     rulebook = load_rulebook(file)
     settings = msgspec.structs.replace(store_settings(store), rulebook=None)
-    published, job = asyncio.run(_publish(settings, rulebook, backfill=backfill, repoint=repoint, notify=notify))
-    say(f"Version {published.version} of the rulebook {published.name} is in force.")
+    done = asyncio.run(_publish(settings, rulebook, backfill=backfill, repoint=repoint, notify=notify))
+    job, already = done.job, "" if done.is_new else " already"
+    say(f"Version {done.version} of the rulebook {rulebook.name} is in force{already}.")
     if job is None:
+        if done.changes_badges:
+            say("To award new and changed badges to learners who meet them already, publish again with --backfill.")
         return
     if job.state != "done":
-        raise CommandFailed(job.error or f"The backfill was not done: version {job.version} is in force no more.")
-    show_table(
-        f"{counted(job.learners, 'learner')}, {counted(job.events, 'event')}",
-        ("badge", "awarded"),
-        [(badge_id, f"{count:,}") for badge_id, count in job.awards.items()],
-        numbers=(1,),
-    )
+        raise CommandFailed(
+            job.error
+            or f"Another rulebook was published before the backfill of version {job.version} was done, so it stopped. "
+            "To put this one in force and award its badges, publish it again with --backfill."
+        )
+    title = f"{counted(job.learners, 'learner')}, {counted(job.events, 'event')}"
+    if job.awards:
+        rows = [(badge_id, f"{count:,}") for badge_id, count in job.awards.items()]
+        show_table(title, ("badge", "awarded"), rows, numbers=(1,))
+    else:
+        say(title)
     if job.repoint:
         say(f"points of {counted(job.repointed, 'learner')} counted anew")
     say(counted(sum(job.awards.values()), "badge") + " awarded")
 
 
+class _Published(Struct, frozen=True):
+    """A publication: the version in force and its job, if any. `is_new`: that version was not in force before;
+    `changes_badges`: nor were its badges."""
+
+    version: int
+    is_new: bool
+    changes_badges: bool
+    job: Job | None = None
+
+
 async def _publish(
     settings: Settings, rulebook: Rulebook, *, backfill: bool, repoint: bool, notify: Notify
-) -> tuple[PublishedRulebook, Job | None]:
+) -> _Published:
     store = await open_store(settings.store)
     try:
+        before = await store.rulebook.newest()
         publications = Publications(store, system_clock, parse_rulebook)
         published, job = await publications.publish(
             rulebook, by=None, backfill=backfill, notify=notify, repoint=repoint
         )
+        done = _Published(
+            version=published.version,
+            is_new=before is None or before.version != published.version,
+            changes_badges=_changes_badges(before, rulebook),
+            job=job,
+        )
         if job is None:
-            return published, None
+            return done
         users = await count_users(store)
     finally:
         await store.close()
@@ -163,7 +176,18 @@ async def _publish(
                     now.learners, f"{counted(now.learners, 'learner')}, {counted(sum(now.awards.values()), 'badge')}"
                 )
 
-            return published, await _done(laurels, job, on_page)
+            return msgspec.structs.replace(done, job=await _done(laurels, job, on_page))
+
+
+def _changes_badges(before: PublishedRulebook | None, rulebook: Rulebook) -> bool:
+    if before is None:
+        return False
+    try:
+        was = Rulebook.of_json(before.content)
+    except RulebookError:
+        # A newer Laurels wrote it.
+        return True
+    return any(each.key.startswith("badges.") for each in differences(was.data, rulebook.data))
 
 
 async def _done(laurels: Service, job: Job, on_page: Callable[[Job], object]) -> Job:
