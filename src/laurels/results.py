@@ -331,7 +331,10 @@ class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     merged-from. `at` is when it happened, `recorded_at` when it was written; `event` is None where the line is of
     another kind. `currencies` is what the line added to each or took from it, with what its badges gave. `reason` is
     there where a person gave one and for a repair of a streak, with the `day` that was missed; `other_user_id` where
-    another user was merged with this one; `goals` where the user set goals, None for one that they ended.
+    another user was merged with this one; `goals` where the user set goals, None for one that they ended. `cause` says
+    why an award came without an event: "backfill" under changed rules, or "grant" by hand. `event_id` is the event that
+    a retraction took back, and `revoked` are the badges that it or a revocation took away; `points` has their points
+    already.
     """
 
     seq: int
@@ -339,8 +342,11 @@ class HistoryEntry(Struct, frozen=True, kw_only=True, rename="camel"):
     at: datetime
     recorded_at: datetime
     event: HistoryEvent | None = None
+    event_id: str | None = None
     points: int
+    cause: str | None = None
     badges: list[EarnedBadge] = field(name="awards")
+    revoked: list[EarnedBadge] = []
     currencies: dict[str, int] = {}
     spending_id: str | None = None
     reason: str | None = None

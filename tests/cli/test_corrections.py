@@ -25,9 +25,10 @@ async def made(run: Run, tmp_path: Path) -> Run:
 
 def test_an_event_is_retracted_once(made: Run) -> None:
     done = made("retract", "ada", "e2", "--reason", "A script made it.")
-    assert (done.code, done.out) == (0, "e2 of ada does not count: 5 points less. 15 points in all.\n")
-    assert made("retract", "ada", "e2", "--reason", "Again.").out.startswith("Nothing changed: it was so before.")
+    assert (done.code, done.out) == (0, "The event e2 of ada no longer counts: 5 points less. 15 points in all.\n")
+    assert made("retract", "ada", "e2", "--reason", "Again.").out.startswith("Nothing changed: this was done before.")
     assert "A script made it." in made("users", "data", "ada").out
+    assert "retraction of e2" in made("users", "show", "ada").out
     assert made("verify").out.endswith("clean\n")
 
 
@@ -38,7 +39,10 @@ def test_a_badge_is_granted_and_taken_back(made: Run) -> None:
     assert (done.code, done.out.startswith("ada holds mentor")) == (0, True)
     assert "Nothing changed" in made(*grant, "2026-03-02T09:00:00Z").out
     revoked = made("award", "revoke", "ada", "mentor", "--reason", "By mistake.")
-    assert revoked.out.startswith("ada holds mentor no more: ")
+    assert revoked.out.startswith("ada no longer holds mentor: ")
+    shown = made("users", "show", "ada").out
+    assert "award (grant)" in shown
+    assert "Mentor (-100)" in shown
     assert made("verify").out.endswith("clean\n")
 
 
@@ -51,7 +55,7 @@ async def test_a_badge_that_may_be_earned_again_is_granted_and_taken_back_by_its
     refused = run("award", "revoke", "ada", "full_week", "--reason", "By mistake.")
     assert (refused.code, "name which, as in full_week@2026-W10." in refused.err) == (2, True)
     revoked = run("award", "revoke", "ada", "full_week@2026-W10", "--reason", "By mistake.")
-    assert revoked.out == "ada holds full_week@2026-W10 no more: 25 points less. 1 point in all.\n"
+    assert revoked.out == "ada no longer holds full_week@2026-W10: 25 points less. 1 point in all.\n"
 
 
 async def test_two_ids_of_one_person_become_one(made: Run, tmp_path: Path) -> None:
@@ -59,13 +63,15 @@ async def test_two_ids_of_one_person_become_one(made: Run, tmp_path: Path) -> No
         for event_id, language in (("e1", "c"), ("e9", "go")):
             at = datetime(2026, 3, 3, 12, tzinfo=UTC)
             await laurels.record("old", "code_run", {"language": language}, event_id=event_id, timestamp=at)
+        await laurels.record("shown", "code_run", event_id="e1")
         await laurels.change_profile("old", {"visibility": "alias", "alias": "Fox"})
     merge = ("users", "merge", "old", "ada", "--reason", "Signed up twice.")
     done = made(*merge)
     assert done.out == "old is merged into ada: 2 events. 75 points in all.\n"
     assert "1 event got a new id: ada had another event under it." in done.err
     assert "old was not shown by name on boards; ada is" in done.err
-    assert made(*merge).out == "Nothing changed: old is already merged into ada. 75 points in all.\n"
+    assert "by name" not in made("users", "merge", "shown", "ada", "--reason", "Signed up twice.").err
+    assert made(*merge).out == "Nothing changed: old is already merged into ada. 80 points in all.\n"
     shown = made("users", "show", "old").out
     assert "Merged into ada" in shown
     assert "Signed up twice." in shown

@@ -17,7 +17,7 @@ async def test_a_currency_is_spent_once(run: Run, tmp_path: Path) -> None:
     hat = ("spend", "ada", "coins", "1000", "--reason", "A hat.", "--id", "order-1")
     done = run(*hat)
     assert (done.code, done.out) == (0, "ada spent 1,000 coins (order-1); 200 were left.\n")
-    assert run(*hat).out == "Nothing changed: it was so before. ada spent 1,000 coins (order-1); 200 were left.\n"
+    assert run(*hat).out == "Nothing changed: this was done before. ada spent 1,000 coins (order-1); 200 were left.\n"
     refused = run("spend", "ada", "coins", "300", "--reason", "Another hat.")
     assert refused.code == 2
     assert "The balance of coins is 200, too low to spend 300; nothing was spent." in refused.err

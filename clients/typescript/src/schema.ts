@@ -445,11 +445,13 @@ export interface components {
         HistoryEntryView: {
             at: string;
             awards: components["schemas"]["BadgeView"][];
+            cause?: "backfill" | "grant";
             currencies?: {
                 [key: string]: number;
             };
             day?: string;
             event?: components["schemas"]["HistoryEvent"];
+            eventId?: string;
             goals?: {
                 [key: string]: number | null;
             };
@@ -458,6 +460,7 @@ export interface components {
             points: number;
             reason?: string;
             recordedAt: string;
+            revoked?: components["schemas"]["BadgeView"][];
             seq: number;
             spendingId?: string;
         };

@@ -41,7 +41,8 @@ def retract(
     went = [award.badge_id for award in done.body.revoked]
     _tell(
         done,
-        f"{event} of {user} does not count: {counted(done.body.points, 'point')} less" + _named(went, " and without "),
+        f"The event {event} of {user} no longer counts: {counted(done.body.points, 'point')} less"
+        + _named(went, f", and {'badge' if len(went) == 1 else 'badges'} revoked: "),
     )
 
 
@@ -72,7 +73,7 @@ def revoke(user: UserArgument, badge: BadgeArgument, reason: ReasonOption, store
     """Revoke a badge, with its points; no rule awards it again, only a grant does."""
     done = _correct(store, lambda corrections: corrections.revoke(user, badge, reason=reason))
     assert isinstance(done.body, BadgeRevoked)  # noqa: S101  nothing else takes a badge back
-    _tell(done, f"{user} holds {badge} no more: {counted(done.body.award.points, 'point')} less")
+    _tell(done, f"{user} no longer holds {badge}: {counted(done.body.award.points, 'point')} less")
 
 
 def _correct(store: str | None, work: Callable[[Corrections], Awaitable[Corrected]]) -> Corrected:
@@ -98,6 +99,6 @@ def _named(badge_ids: list[str], before: str = "") -> str:
 
 def _tell(done: Corrected, what: str) -> None:
     if done.is_replay:
-        say(f"Nothing changed: it was so before. {what}.")
+        say(f"Nothing changed: this was done before. {what}.")
         return
     say(f"{what}. {counted(done.progress.total_points, 'point')} in all.")

@@ -37,4 +37,4 @@ def spend(
     done = asyncio.run(run())
     spent = f"{user} spent {done.body.amount:,} {done.body.currency} ({spending_id_of(done.entry)})"
     left = f"{done.body.balance:,} were left."
-    say(f"Nothing changed: it was so before. {spent}; {left}" if done.is_replay else f"{spent}; {left}")
+    say(f"Nothing changed: this was done before. {spent}; {left}" if done.is_replay else f"{spent}; {left}")

@@ -54,5 +54,5 @@ def repair(
     done, streak = asyncio.run(run())
     said = f"{day_name(done.repair.first)} of {user} is repaired for {counted(done.repair.price, 'point')}."
     if done.is_replay:
-        said = f"Nothing changed: it was so before. {said}"
+        said = f"Nothing changed: this was done before. {said}"
     say(f"{said} The streak is {streak}; {counted(done.progress.total_points, 'point')} in all.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -129,16 +129,33 @@ def show(
             (
                 str(line.seq),
                 line.at,
-                line.kind if line.event is UNSET else line.event.event_type,
+                _what(line),
                 f"{line.points:+,}",
                 f"{line.points + sum(award.points for award in line.awards):+,}",
-                ", ".join(f"{award.name} ({award.points:+,})" for award in line.awards),
+                ", ".join(_badges(line)),
                 "" if line.reason is UNSET else line.reason,
             )
             for line in lines
         ],
         numbers=(0, 3, 4),
     )
+
+
+def _what(line: HistoryEntryView) -> str:
+    """The event of a line, or what else it did."""
+    if line.event is not UNSET:
+        return line.event.event_type
+    if line.event_id is not UNSET:
+        return f"{line.kind} of {line.event_id}"
+    return line.kind if line.cause is UNSET else f"{line.kind} ({line.cause})"
+
+
+def _badges(line: HistoryEntryView) -> Iterator[str]:
+    """The badges that a line gave and took away."""
+    for badge in line.awards:
+        yield f"{badge.name} ({badge.points:+,})"
+    for badge in [] if line.revoked is UNSET else line.revoked:
+        yield f"{badge.name} ({-badge.points:+,})"
 
 
 @app.command()
@@ -185,13 +202,11 @@ def merge(
     """Merge two learners who are the same person: everything of FROM then counts under the other id, and FROM is closed
     for good. If it is interrupted, run it again: it finishes the rest."""
 
-    async def work(laurels: Service, _spool: Spool | None) -> tuple[Merged, Visibility, Progress]:
+    async def work(laurels: Service, _spool: Spool | None) -> tuple[Merged, Progress]:
         done = await laurels.merging.merge(source, into, reason=reason)
-        # The profile is not merged.
-        before = (await laurels.learners.progress(source)).visibility
-        return done, before, await laurels.learners.progress(into)
+        return done, await laurels.learners.progress(into)
 
-    done, before, progress = _run(store_settings(store), work)
+    done, progress = _run(store_settings(store), work)
     total = progress.total_points
     if done.is_replay:
         say(f"Nothing changed: {source} is already merged into {into}. {counted(total, 'point')} in all.")
@@ -200,7 +215,8 @@ def merge(
     if done.renamed:
         they = "another event under it" if done.renamed == 1 else "other events under theirs"
         complain(f"{counted(done.renamed, 'event')} got a new id: {into} had {they}.")
-    if before is not Visibility.PUBLIC and progress.visibility is Visibility.PUBLIC:
+    # The profile is not merged.
+    if done.visibility is not Visibility.PUBLIC and progress.visibility is Visibility.PUBLIC:
         complain(f"{source} was not shown by name on boards; {into} is, with all these points. Their profile decides.")
 
 

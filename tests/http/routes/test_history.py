@@ -44,12 +44,16 @@ def test_every_line_adds_up_to_the_total(client: httpx2.Client, corrected: str, 
     lines = history(client, corrected, limit=limit)
     assert [line["seq"] for line in lines] == list(range(len(lines), 0, -1))
     for line in lines:
-        assert line.keys() - {"event", "reason"} == ENTRY
+        assert line.keys() - {"event", "reason", "cause", "eventId", "revoked"} == ENTRY
     total = client.get(f"/api/progress/dashboard/{corrected}").json()["user"]["totalPoints"]
     assert sum(line["points"] + sum(award["points"] for award in line["awards"]) for line in lines) == total
     kinds = [line["kind"] for line in lines]
     assert kinds[:4] == ["retraction", "revocation", "award", "profile"]
     assert [line.get("reason") for line in lines[:3]] == ["A script.", "By mistake.", "Led the course."]
+    retracted, revoked, granted = lines[:3]
+    assert (retracted["eventId"], "revoked" in retracted) == ("run-3", False)
+    assert [badge["badgeId"] for badge in revoked["revoked"]] == ["mentor"]
+    assert granted["cause"] == "grant"
     assert lines[-1]["event"] == {
         "eventId": "run-0",
         "eventType": "code_run",

@@ -29,6 +29,7 @@ from laurels.application.recording.merge_commands import (
 )
 from laurels.application.recording.recorder import Recorder
 from laurels.application.recording.refolding import ledger_of
+from laurels.domain.boards.ranking import Visibility
 from laurels.domain.events import LearningEvent, check_id
 from laurels.domain.ledger.entries import Award, Entry, EventRecorded
 from laurels.domain.ledger.reasons import check_reason
@@ -51,10 +52,12 @@ PAGE = 500
 
 class Merged(Struct, frozen=True):
     """A finished merge: the number of events that counted under the first user, and how many of them got a different
-    id. `is_replay`: it was finished before, and nothing was changed."""
+    id. `visibility` is the first user's on boards before the merge. `is_replay`: it was finished before, and nothing
+    was changed."""
 
     events: int
     renamed: int
+    visibility: Visibility
     is_replay: bool
 
 
@@ -93,7 +96,7 @@ class Merging:
                 await merge.withdraw(source)
             raise
         if source in target.merged:
-            return Merged(account.events, 0, is_replay=True)
+            return Merged(account.events, 0, account.visibility, is_replay=True)
         if account.closing is None:
             account = await merge.close(account)
         try:
@@ -168,7 +171,7 @@ class _Merge:
         for origin in account.migrated:
             await self._write(MergeMigration(self._into, account, origin, reason=self._reason, caller=self._caller))
         is_new = await self._write(self._step(FinishMerge, account))
-        return Merged(account.events, renamed, is_replay=not is_new)
+        return Merged(account.events, renamed, account.visibility, is_replay=not is_new)
 
     def _event(self, account: Account, entry: Entry, body: EventRecorded, pays: Mapping[str, Award]) -> MergeEvent:
         event = LearningEvent(

@@ -15,6 +15,7 @@ from hashlib import sha256
 from msgspec import Struct
 from msgspec.structs import replace
 
+from laurels.domain.boards.ranking import Visibility
 from laurels.domain.engine import advance, award, count
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import adjust, hold, take_repair
@@ -71,6 +72,7 @@ class Account:
         self.pauses: list[Pause] = []
         self.goals: list[GoalChange] = []
         self.is_suspended = False
+        self.visibility = Visibility.PUBLIC
         self.migrated: dict[str, MigratedTotal] = {}
         self.spent: Amounts = NONE
         self._seen = Revisions()
@@ -96,6 +98,7 @@ class Account:
                 self._undated.update((each.badge_id, body.origin) for each in body.awards)
             case ProfileChanged():
                 self.is_suspended = body.changes.get("suspended", self.is_suspended)
+                self.visibility = Visibility(body.changes.get("visibility", self.visibility))
                 self.pauses = pauses_of(body.changes["pauses"]) if "pauses" in body.changes else self.pauses
                 self.goals = changed(self.goals, body.changes.get("goals", {}), body.day)
             case CurrencySpent():

@@ -23,6 +23,7 @@ from laurels.domain.ledger.entries import (
     BadgeRevoked,
     BadgesGiven,
     Boosted,
+    Cause,
     CurrencySpent,
     Entry,
     EventRecorded,
@@ -66,8 +67,10 @@ class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
 
     `kind` is event, profile, migration, award, repair (of a streak, for `day` or the week of which that is the first),
     revocation, retraction, spending, repoint, merged-into or merged-from (another user, `other_user_id`); `at` is when
-    it happened, `recorded_at` when it was written. `goals` are the targets of goals that the learner set, null where
-    they ended one.
+    it happened, `recorded_at` when it was written. `cause` says why an award came without an event: a backfill under
+    changed rules, or a grant by hand. `event_id` is the event that a retraction took back, and `revoked` are the badges
+    that it or a revocation took away; `points` has their points already. `goals` are the targets of goals that the
+    learner set, null where they ended one.
     """
 
     seq: int
@@ -75,8 +78,11 @@ class HistoryEntryView(Struct, frozen=True, rename="camel", kw_only=True):
     at: str
     recorded_at: str
     event: HistoryEvent | UnsetType = UNSET
+    event_id: str | UnsetType = UNSET
     points: int
+    cause: Cause | UnsetType = UNSET
     awards: list[BadgeView]
+    revoked: list[BadgeView] | UnsetType = UNSET
     currencies: dict[str, int] | UnsetType = UNSET
     spending_id: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
@@ -196,6 +202,7 @@ def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
     kind, at, points, event, other = "profile", entry.recorded_at, 0, UNSET, UNSET
     day, reason = UNSET, getattr(body, "reason", None)
     awards: list[Award] = []
+    revoked: list[Award] = []
     if isinstance(body, EventRecorded):
         kind, at, awards = "event", body.at, body.outcome.awards
         points = body.outcome.points + body.outcome.returned
@@ -212,12 +219,13 @@ def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
     elif isinstance(body, BadgesGiven):
         kind, awards = "award", body.awards
     elif isinstance(body, BadgeRevoked):
-        kind, points = "revocation", body.settled - body.award.points
+        kind, points, revoked = "revocation", body.settled - body.award.points, [body.award]
     elif isinstance(body, StreakRepaired):
         kind, points, awards, day = "repair", -body.repair.price, body.awards, day_name(body.repair.first)
         reason = reason or f"Repaired the streak for {day}."
     elif isinstance(body, EventRetracted):
-        kind, points = "retraction", body.settled - body.points - sum(award.points for award in body.revoked)
+        kind, revoked = "retraction", body.revoked
+        points = body.settled - body.points - sum(award.points for award in revoked)
     elif isinstance(body, CurrencySpent):
         kind = "spending"
     elif isinstance(body, Repointed):
@@ -233,7 +241,10 @@ def history_entry(entry: Entry, rulebook: Rulebook) -> HistoryEntryView:
         recorded_at=iso(entry.recorded_at),
         event=event,
         points=points,
+        event_id=body.event_id if isinstance(body, EventRetracted) else UNSET,
+        cause=body.cause if isinstance(body, BadgesGiven) else UNSET,
         awards=[badge_view(award, rulebook) for award in awards],
+        revoked=[badge_view(award, rulebook) for award in revoked] or UNSET,
         currencies=dict(currencies_of(body)) or UNSET,
         spending_id=spending_id_of(entry) if isinstance(body, CurrencySpent) else UNSET,
         reason=reason or UNSET,
