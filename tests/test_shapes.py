@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -50,6 +50,27 @@ class Document(Struct, rename="camel", forbid_unknown_fields=True):
 
 class Open(Struct):
     count: int = 0
+
+
+class Planned(Struct):
+    day: date | None = None
+    inner: Inner | None = None
+    inners: list[Inner] = []
+
+
+@pytest.mark.parametrize(
+    ("document", "fault"),
+    [
+        ({"day": "yesterday"}, ("day", "Must be a day, such as 2026-01-15.")),
+        (
+            {"inner": {"pageSise": 5}},
+            ("inner.pageSise", 'Is not known here. Did you mean "pageSize"? Known are pageSize.'),
+        ),
+        ({"inners": [{"pageSise": 5}]}, ("inners[0].pageSise", "Is not a field that is known here; leave it out.")),
+    ],
+)
+def test_a_day_and_a_misspelled_field_within_an_object_are_named(document: Any, fault: tuple[str, str]) -> None:
+    assert shape_faults(document, Planned) == [fault]
 
 
 class TestNames:

@@ -34,6 +34,7 @@ _KINDS = {
     "array": "a list",
     "null": "null",
     "datetime": "a date with time and offset, such as 2026-01-15T09:30:00Z",
+    "date": "a day, such as 2026-01-15",
 }
 _BOUNDS = {
     ">=": "Must be at least {}.",
@@ -44,6 +45,7 @@ _BOUNDS = {
 _TYPES = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
 _LENGTH = re.compile(r"Expected `(\w+)` of length (>=|<=) (\d+)")
 _BOUND = re.compile(r"Expected `\w+` (>=|<=|>|<) ([-\d.]+)")
+_DAY = "Must be a day, such as 2026-01-15."
 _INSTANT = "Must be a date with time and offset, such as 2026-01-15T09:30:00Z."
 
 
@@ -77,6 +79,8 @@ def plain(message: str) -> str:
         return f"Must have {most} {found[3]} {counted}{plural}.".replace("entrys", "entries")
     if found := _BOUND.fullmatch(message):
         return _BOUNDS[found[1]].format(found[2])
+    if "encoded date" in message and "datetime" not in message:
+        return _DAY
     if "datetime" in message or "RFC3339" in message:
         return _INSTANT
     if found := re.fullmatch(r"Invalid enum value '?(.*?)'?", message):
@@ -85,6 +89,8 @@ def plain(message: str) -> str:
         return "Must hold no number beyond what a double-precision float can."
     if message.startswith("Object missing required field"):
         return "Is required."
+    if message.startswith("Object contains unknown field"):
+        return "Is not a field that is known here; leave it out."
     return "Has not the form that is expected here."
 
 
@@ -182,12 +188,7 @@ def decode_loosely(data: bytes | msgspec.Raw, refused: msgspec.ValidationError, 
 
 def choices(kind: Any) -> list[str]:
     """The values of an enumeration, or of a union with one; empty for any other type."""
-    try:
-        found: Any = msgspec.inspect.type_info(kind)
-    except TypeError:
-        return []
-    found = getattr(found, "type", found)
-    for each in getattr(found, "types", (found,)):
+    for each in _members(kind):
         if isinstance(each, msgspec.inspect.EnumType):
             return [str(member.value) for member in each.cls]
         if isinstance(each, msgspec.inspect.LiteralType):
@@ -195,10 +196,30 @@ def choices(kind: Any) -> list[str]:
     return []
 
 
+def _names_in(kind: Any) -> list[str]:
+    """The names of the fields of an object, or of a union with one; empty for any other type."""
+    for each in _members(kind):
+        if isinstance(each, msgspec.inspect.StructType):
+            return [field.encode_name for field in each.fields]
+    return []
+
+
+def _members(kind: Any) -> tuple[msgspec.inspect.Type, ...]:
+    """The types in a union; for any other type that type alone."""
+    try:
+        found: Any = msgspec.inspect.type_info(kind)
+    except TypeError:
+        return ()
+    found = getattr(found, "type", found)
+    return getattr(found, "types", (found,))
+
+
 def _located(name: str, error: msgspec.ValidationError, kind: Any) -> FieldFault:
     message, _, path = str(error).partition(" - at `$.")
     where = re.sub(r"\[\.\.\.\]", "", path.rstrip("`")).rstrip(".") or name
     if found := re.search(r"(?:missing required|contains unknown) field `([^`]+)`", message):
+        if "unknown field" in message and where == name and (known := _names_in(kind)):
+            return f"{where}.{found[1]}", unknown_name(found[1], known)
         where = f"{where}.{found[1]}"
     if "matching regex" in message and (found := re.search(r"'\^\(([\w|]+)\)\$'", message)):
         return where, f"Must be one of {', '.join(found[1].split('|'))}."

@@ -74,6 +74,7 @@ class TestSchema:
     def test_it_describes_every_part_with_its_values(self, run: Run) -> None:
         schema = json.loads(run("rulebook", "schema").out)
         parts = schema["$defs"]
+        assert not any("\n" in each.get("description", "") for each in parts.values())
         assert schema["$ref"] == "#/$defs/RulebookData"
         document = json.loads(run("rulebook", "show", "coding", "--json").out)
         assert document.keys() <= parts["RulebookData"]["properties"].keys()

@@ -78,7 +78,7 @@ class TestBeginning:
         published = await publish(store, OLD, clock)
         await store.rulebook.add(replace(published, version=2, content=b'{"name": 7}'))
         await store.close()
-        with pytest.raises(RulebookError, match="cannot read it"):
+        with pytest.raises(RulebookError, match="cannot read the rulebook in force"):
             async with open_service(url):
                 pass
 

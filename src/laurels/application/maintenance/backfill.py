@@ -146,6 +146,8 @@ async def preview(
         made.levels_changed += level_at(replayed.total_points) != level_at(replayed.total_points + gained)
         on_progress(made.learners, made.events)
         await asyncio.sleep(0)
+    for shown in made.badges:
+        shown.months = dict(sorted(shown.months.items()))
     made.currencies = dict(currencies) or UNSET
     made.estimated_seconds = round(monotonic() - started, 3)
     return made

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import groupby
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -47,7 +47,14 @@ def check(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of rulebooks, for completion and checks in an editor."""
-    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(RulebookData)}
+    document: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **msgspec.json.schema(RulebookData),
+    }
+    for each in document["$defs"].values():
+        if "description" in each:
+            # A docstring is broken into lines; an editor shows a text.
+            each["description"] = " ".join(each["description"].split())
     say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
 
 

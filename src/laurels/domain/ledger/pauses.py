@@ -76,6 +76,6 @@ def planned(held: Sequence[Pause], asked: Sequence[Pause], today: int, most: int
     years = Counter(date.fromordinal(day).year for day in days_of(after))
     for year in {date.fromordinal(day).year for pause in ahead for day in pause}:
         if years[year] > most:
-            allowed = counted(most, "day") if most else "no days"
-            raise InvalidProfile(FIELD, f"Of {year} {allowed} can be paused, and these would be {years[year]}.")
+            allowed = f"At most {counted(most, 'day')}" if most else "No day"
+            raise InvalidProfile(FIELD, f"{allowed} of {year} can be paused, and these would be {years[year]}.")
     return after

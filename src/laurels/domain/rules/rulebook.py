@@ -184,7 +184,11 @@ class Rulebook:
         try:
             return cls(msgspec.json.decode(content, type=RulebookData))
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise RulebookError("", "This version of Laurels cannot read it; use the one that published it.") from error
+            raise RulebookError(
+                "",
+                "This version of Laurels cannot read the rulebook in force. Use the version that published it, or "
+                "publish another rulebook: laurels rulebook publish FILE.",
+            ) from error
 
     def focused_on(self, badge_ids: Collection[str]) -> Rulebook:
         """The same rules, limited to awarding these badges: quicker if only these are needed."""

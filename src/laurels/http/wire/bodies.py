@@ -176,7 +176,8 @@ def not_json(body: bytes, cause: Exception, error: type[InvalidInput]) -> Except
     """The refusal of a body that is not JSON, or is nested too deeply to be read."""
     if isinstance(cause, RecursionError):
         return error("body", "Is nested too deeply; send a flatter document.")
-    return BodyRefused(400, f"The body is not valid JSON: {_syntax(cause)}." if body else "The body is empty.")
+    found = f"not valid JSON: {_syntax(cause)}." if body else "empty; send JSON in it."
+    return BodyRefused(400, f"The body is {found}")
 
 
 def _syntax(error: Exception) -> str:
