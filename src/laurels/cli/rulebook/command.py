@@ -15,11 +15,11 @@ import typer
 from laurels.cli.options import StoreOption, named_store, rulebook_for, settings_for
 from laurels.cli.rulebook.changing import diff, preview, publish
 from laurels.cli.rulebook.words import boost_words, currency_words, earned_by, streak_words, terms
-from laurels.cli.terminal import say, show_table
+from laurels.cli.terminal import complain, say, show_table
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.rulebook_data import RulebookData
 from laurels.plurals import counted
-from laurels.rulebooks.loader import load_rulebook
+from laurels.rulebooks.loader import check_rulebook, load_rulebook
 
 SHOWN_LEVELS = 10
 _CATEGORIES = ("coding", "learning", "social", "milestone", "streak")
@@ -34,13 +34,18 @@ app.command()(publish)
 def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A TOML file, or the name of a built-in rulebook.")],
 ) -> None:
-    """Check whether a rulebook can be used, and name the lines that cannot."""
-    rulebook = load_rulebook(file)
+    """Check whether a rulebook can be used, and name the lines that cannot.
+
+    It also warns of criteria that decide nothing, because another one decides before them.
+    """
+    rulebook, warnings = check_rulebook(file)
     found = [counted(len(rulebook.event_types), "event type"), counted(len(rulebook.badges), "badge")]
     if rulebook.data.boosts:
         found.append(counted(len(rulebook.data.boosts), "boost"))
     if rulebook.currencies:
         found.append(counted(len(rulebook.currencies), "currency", "currencies"))
+    for warning in warnings:
+        complain(f"Warning: {warning}")
     say(f"{file}: OK, {', '.join(found)}")
 
 
