@@ -254,7 +254,7 @@ def _sum_differs(progress: Progress, body: EntryBody) -> list[str]:
 
 
 def _awarded_again(progress: Progress, awards: list[Award]) -> list[str]:
-    held = progress.awards.keys() & {award.badge_id for award in awards}
+    held = {award.badge_id for award in awards if award.badge_id in progress.awards}
     return [f"badge {badge_id!r} is awarded again" for badge_id in sorted(held)]
 
 
@@ -262,7 +262,8 @@ def _projection_differences(
     progress: Progress, snapshot: Progress, projected: Projected, horizon: RetentionCutoff, rulebook: Rulebook
 ) -> list[str]:
     problems: list[str] = []
-    if snapshot.version == rulebook.measures_version:
+    # Each comparison is one of whole values first: nearly always nothing differs.
+    if snapshot.version == rulebook.measures_version and snapshot != progress:
         for name, wire_name in _FIELDS:
             ours, theirs = getattr(progress, name), getattr(snapshot, name)
             if ours != theirs:
@@ -271,6 +272,8 @@ def _projection_differences(
     if card != projected.card:
         problems.append(f"card: {_short(projected.card)}, the ledger gives {_short(card)}")
     expected = standings_of(progress, rulebook, horizon=horizon)
+    if expected == projected.standings:
+        return problems
     # Boards outside the horizon may not have been dropped yet.
     for board in sorted(expected.keys() | set(filter(horizon.keeps_board, projected.standings))):
         ours, theirs = expected.get(board), projected.standings.get(board)

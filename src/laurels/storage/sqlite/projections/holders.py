@@ -31,12 +31,18 @@ _EARNED = """
     SELECT badge.value AS badge, earned.value AS at, progress.user_id AS user_id
     FROM progress, json_each(progress.card, '$.badges') AS badge
     JOIN json_each(progress.card, '$.earnedAt') AS earned ON earned.key = badge.key"""
-_KEPT = "SELECT badge, at, user_id FROM earned"
 _MISCOUNTED = f"""
-    SELECT badge FROM ({_COUNTED} EXCEPT SELECT * FROM ({_EXPECTED}))
-    UNION SELECT badge FROM (SELECT * FROM ({_EXPECTED}) EXCEPT {_COUNTED})
-    UNION SELECT badge FROM ({_KEPT} EXCEPT SELECT * FROM ({_EARNED}))
-    UNION SELECT badge FROM (SELECT * FROM ({_EARNED}) EXCEPT {_KEPT})
+    WITH expected AS MATERIALIZED ({_EXPECTED}),
+    kept_lines AS MATERIALIZED (SELECT badge, count(*) AS number FROM earned GROUP BY badge),
+    -- Each line is expected once, so they are the same lines if these are as many and all of them are kept.
+    expected_lines AS MATERIALIZED (
+        SELECT e.badge, count(*) AS number, count(k.badge) AS found FROM ({_EARNED}) AS e
+        LEFT JOIN earned AS k ON k.badge = e.badge AND k.at = e.at AND k.user_id = e.user_id GROUP BY e.badge)
+    SELECT badge FROM ({_COUNTED} EXCEPT SELECT * FROM expected)
+    UNION SELECT badge FROM (SELECT * FROM expected EXCEPT {_COUNTED})
+    UNION SELECT badge FROM expected_lines WHERE found < number
+    UNION SELECT k.badge FROM kept_lines AS k LEFT JOIN expected_lines AS e ON e.badge = k.badge
+    WHERE k.number <> coalesce(e.number, 0)
     ORDER BY badge"""
 _FORGET = """
     DELETE FROM earned WHERE (badge, at, user_id) IN (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?))"""
