@@ -39,7 +39,8 @@ def check_json(value: dict[str, Any], field: str, error: type[InvalidInput]) -> 
 
 def _check_members(value: dict[str, Any], field: str, error: type[InvalidInput]) -> None:
     for key, item in value.items():
-        _check_key(key, field, error)
+        if type(key) is not str or "\0" in key:
+            _check_key(key, field, error)
         if type(item) not in _PLAIN:
             _check_value(item, f"{field}.{key}", error)
 

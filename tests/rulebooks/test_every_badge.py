@@ -112,7 +112,7 @@ def events_for_leaf(leaf: EventLeaf, rules: Rulebook, first: int) -> Iterator[Ma
         seen: set[int] = set()
         while len(seen) < leaf.target:
             day = next(days)
-            value = getattr(Moment(instant(day, hours[0]), 0, day), leaf.field)
+            value = getattr(Moment(day, hours[0]), leaf.field)
             if value not in seen:
                 seen.add(value)
                 yield event_type, base, instant(day, hours[0])

@@ -29,11 +29,11 @@ from laurels.domain.ledger.entries import (
     repairs_of,
 )
 from laurels.domain.ledger.repairs import Repair
-from laurels.domain.periods import day_of
+from laurels.domain.periods import day_of, hour_of
 from laurels.domain.progress import BoardDay, DayTotals, Progress, TypeTotals
 from laurels.domain.revised import NO_REVISIONS, Revisions
 from laurels.domain.rules.badges.awards import is_only_award
-from laurels.domain.rules.badges.criteria import Moment
+from laurels.domain.rules.badges.criteria import moment_in
 from laurels.domain.rules.earning_limits import remember_payment
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.runs import run_through
@@ -98,10 +98,10 @@ def fold(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisi
 def _fold_event(
     progress: Progress, entry: Entry, body: EventRecorded, rulebook: Rulebook, revisions: Revisions
 ) -> None:
+    outcome = body.outcome
     if entry.seq in revisions.events:
         _leave_out(progress, body, rulebook)
     else:
-        outcome = body.outcome
         observe_event(
             progress,
             event_type=body.event_type,
@@ -114,13 +114,19 @@ def _fold_event(
             once_key=body.once_key,
             currencies=revisions.currencies_of(entry.seq, body),
         )
-    keep_day_of(progress, body.outcome.currencies, body.at, rulebook)
-    if body.outcome.awards:
+    if outcome.currencies:
+        keep_day_of(progress, outcome.currencies, body.at, rulebook)
+    if outcome.awards:
         _take_awards(progress, entry, rulebook, revisions)
 
 
 def _take_awards(progress: Progress, entry: Entry, rulebook: Rulebook, revisions: Revisions) -> None:
     is_dated = not isinstance(entry.body, UserMigrated)
+    if revisions is NO_REVISIONS:
+        # Nearly always: `hold` then also counts what the awards gave into its day.
+        for award in awards_of(entry.body):
+            hold(progress, award, rulebook, is_dated=is_dated)
+        return
     for award in awards_of(entry.body):
         if (entry.seq, award.badge_id) not in revisions.awards:
             hold(progress, revisions.award_of(entry.seq, award), rulebook, is_dated=is_dated)
@@ -166,7 +172,7 @@ def observe_event(
     language = metadata.get("language")
     if language is not None:
         _count(progress.languages, language)
-        if _has_boards(progress, language, rulebook):
+        if rulebook.has_language_boards and _has_boards(progress, language, rulebook):
             _count_language(progress, language, points, at, rulebook)
 
     day = day_of(at, offset, grace)
@@ -185,7 +191,7 @@ def observe_event(
     if points:
         _earn(progress, points, at, board_day, rulebook, reached)
 
-    moment = Moment(at, offset, day)
+    moment = moment_in(day, hour_of(at, offset))
     updates = rulebook.measure_updates.get(event_type)
     if updates is not None:
         for update in updates:
@@ -236,7 +242,7 @@ def hold(progress: Progress, award: Award, rulebook: Rulebook, *, is_dated: bool
     badge = rulebook.badge(award.badge_id)
     if badge is None:
         return reached
-    measures = rulebook.badge_measures_for(badge)
+    measures = rulebook.badge_measures[badge.id]
     if measures and is_only_award(progress, award.badge_id):
         measure_values = progress.measure_values
         for measure in measures:
@@ -342,7 +348,8 @@ def _earn(
     progress: Progress, points: int, at: int, board_day: BoardDay, rulebook: Rulebook, reached: list[int]
 ) -> None:
     board_day.points += points
-    board_day.reached_at = max(board_day.reached_at, at)
+    if at > board_day.reached_at:
+        board_day.reached_at = at
     # Equals `earned_points`, without the call.
     before = progress.total_points + progress.spent
     progress.total_points += points

@@ -250,5 +250,5 @@ def _drop_award(progress: Progress, held: Award, rulebook: Rulebook) -> None:
     progress.total_points -= held.points
     badge = rulebook.badge(held.badge_id)
     if badge is not None and is_only_award(progress, held.badge_id):
-        for measure in rulebook.badge_measures_for(badge):
+        for measure in rulebook.badge_measures[badge.id]:
             progress.measure_values[measure.index] -= 1

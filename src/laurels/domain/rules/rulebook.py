@@ -21,14 +21,12 @@ from laurels.domain.rules.badges.criteria import (
     AllOf,
     AnyOf,
     Badges,
-    Category,
     Count,
     Criterion,
     Distinct,
     Leaf,
     Level,
     Points,
-    Rarity,
     Repeat,
     Span,
     Streak,
@@ -100,6 +98,7 @@ class Rulebook:
         self.board_languages: frozenset[str] | None = (
             frozenset(languages) if isinstance(languages, list) else None if languages else frozenset()
         )
+        self.has_language_boards = self.board_languages != frozenset()
         self._is_test = matcher_of(data.boards.test_users)
         # Every tier is a badge of its own here.
         self.badges = [each.badge for each in placed]
@@ -144,7 +143,8 @@ class Rulebook:
         self.streak_measures: list[StateMeasure] = []
         self.span_measures: list[StateMeasure] = []
         self._badge_measures: list[StateMeasure] = []
-        self._badge_measures_by_kind: dict[tuple[Category, Rarity], list[StateMeasure]] = {}
+        # By the id of a badge, the measures that grow when it is awarded.
+        self.badge_measures: dict[str, list[StateMeasure]] = {}
         self._sort_measures()
 
         decisive = (
@@ -302,10 +302,6 @@ class Rulebook:
             return badge_id
         return award_id_of(badge_id, badge.repeat, self.today(progress, at))
 
-    def badge_measures_for(self, badge: Badge) -> list[StateMeasure]:
-        """The measures that grow when `badge` is awarded."""
-        return self._badge_measures_by_kind[badge.category, badge.rarity]
-
     def _requirement(self, badge: Badge, position: int) -> Requirement:
         within = Within.of(badge.from_day, badge.until_day)
         for required in badge.requires:
@@ -383,7 +379,7 @@ class Rulebook:
                 case Badges():
                     self._badge_measures.append(measure)
         for badge in self.badges:
-            self._badge_measures_by_kind[badge.category, badge.rarity] = [
+            self.badge_measures[badge.id] = [
                 measure
                 for measure in self._badge_measures
                 if isinstance(measure.leaf, Badges)

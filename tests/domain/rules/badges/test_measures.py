@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laurels.domain.ledger.entries import Award
-from laurels.domain.periods import EPOCH_DAY, MS_PER_DAY, MS_PER_HOUR
 from laurels.domain.progress import DayTotals, Progress
 from laurels.domain.rules.badges.criteria import (
     Badges,
@@ -49,8 +48,7 @@ def count_in(measure: EventMeasure, *events: Happened) -> tuple[Progress, list[i
     """The progress after some events, and the badges whose targets were passed."""
     progress, reached, update = Progress(user_id="ada", version="v"), list[int](), measure.update()
     for metadata, hour in events:
-        at = (DAY - EPOCH_DAY) * MS_PER_DAY + hour * MS_PER_HOUR
-        update(progress, metadata, Moment(at, 0, DAY + hour // 24), reached)
+        update(progress, metadata, Moment(DAY + hour // 24, hour % 24), reached)
     return progress, reached
 
 

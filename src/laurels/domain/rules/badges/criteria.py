@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from laurels.domain.periods import hour_of, month_of, week_of, weekday_of
+from laurels.domain.periods import month_of, week_of, weekday_of
 
 Window = Literal["day", "week", "month"]
 # The periods in each of which a badge may be earned again.
@@ -171,25 +171,20 @@ def signature(leaf: Leaf, within: Within | None = None) -> str:
 
 
 class Moment:
-    """The local time of an event for its user. `offset` is seconds ahead of UTC, `day` the local day.
-
-    The other attributes are the rest of `TIME_FIELDS`. All are computed at once, since several measures need each.
-    """
+    """The local time of an event for its user: the attributes are `TIME_FIELDS`."""
 
     __slots__ = ("day", "hour", "month", "week", "weekday")
 
-    def __init__(self, at: int, offset: int, day: int) -> None:
+    def __init__(self, day: int, hour: int) -> None:
         self.day = day
-        self.hour = hour_of(at, offset)
-        self.weekday, self.week, self.month = _calendar(day)
+        self.hour = hour
+        self.weekday, self.week, self.month = weekday_of(day), week_of(day), month_of(day)
 
 
-@lru_cache(maxsize=4096)
-def _calendar(day: int) -> tuple[int, int, int]:
-    return weekday_of(day), week_of(day), month_of(day)
+# Many events happen in the same hours, and a moment never changes.
+moment_in = lru_cache(maxsize=16_384)(Moment)
 
-
-_NO_MOMENT = Moment(0, 0, 1)
+_NO_MOMENT = Moment(1, 0)
 
 Metadata = Mapping[str, Any]
 Reader = Callable[[Metadata, Moment], Any]
@@ -238,20 +233,33 @@ def metadata_matcher(where: Mapping[str, Condition]) -> Callable[[Metadata], boo
 
 
 def _tester(field: str, condition: Condition) -> Matcher:
-    holds = holds_for(condition)
     key = field.removeprefix("metadata.")
-    if field not in TIME_FIELDS and "." not in key:
-        # By far the most frequent case, and saving one call saves a third of its time.
-        return lambda metadata, _moment: holds(metadata.get(key))
-    read = reader(field)
-    return lambda metadata, moment: holds(read(metadata, moment))
+    if field in TIME_FIELDS or "." in key:
+        holds, read = holds_for(condition), reader(field)
+        return lambda metadata, moment: holds(read(metadata, moment))
+    # By far the most frequent case. Each saved call saves a third of its time.
+    if isinstance(condition, Range):
+        low, high = _bounds(condition)
+
+        def is_between(metadata: Metadata, _moment: Moment) -> bool:
+            value = metadata.get(key)
+            return (type(value) is int or type(value) is float) and low <= value <= high
+
+        return is_between
+    holds = holds_for(condition)
+    return lambda metadata, _moment: holds(metadata.get(key))
+
+
+def _bounds(condition: Range) -> tuple[float, float]:
+    low = float("-inf") if condition.min is None else condition.min
+    high = float("inf") if condition.max is None else condition.max
+    return low, high
 
 
 def holds_for(condition: Condition) -> Callable[[Any], bool]:
     """A function that tells whether a value meets a condition."""
     if isinstance(condition, Range):
-        low = float("-inf") if condition.min is None else condition.min
-        high = float("inf") if condition.max is None else condition.max
+        low, high = _bounds(condition)
         # Exact types: `bool` is an `int` in Python, but not a number in JSON.
         return lambda value: (type(value) is int or type(value) is float) and low <= value <= high
     # Paired with its type: in Python 1, 1.0 and True are equal, in JSON they are not.

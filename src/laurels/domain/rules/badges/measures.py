@@ -154,14 +154,6 @@ class EventMeasure(Measure):
         parts = progress.parts.get(self.index, {})
         return {window: held if isinstance(held, int) else len(held) for window, held in parts.items()}
 
-    def raise_to(self, value: int, before: int, progress: Progress, reached: list[int]) -> None:
-        """Set the number to `value`, at most to the top target; it was `before`, which is less."""
-        after = min(value, self.top)
-        progress.measure_values[self.index] = after
-        if after == self.top:
-            del progress.parts[self.index]
-        reached += self.crossed(before, after)
-
 
 def _count(measure: EventMeasure, matches: Matcher | None) -> MeasureUpdate:
     index, badges_at = measure.index, measure.badges_at
@@ -199,26 +191,31 @@ def _sum(measure: EventMeasure, leaf: Sum, matches: Matcher | None) -> MeasureUp
 
 def _best(measure: EventMeasure, leaf: Count | Sum, per: Window, matches: Matcher | None) -> MeasureUpdate:
     """The best count or sum within one day, week or month."""
-    index, top, raise_to = measure.index, measure.top, measure.raise_to
+    index, top, crossed = measure.index, measure.top, measure.crossed
     window_of: Callable[[Moment], int] = attrgetter(per)
     amount_of = _amount_of(leaf) if isinstance(leaf, Sum) else None
 
     def best(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
-        before = progress.measure_values.get(index, 0)
+        measure_values = progress.measure_values
+        before = measure_values.get(index, 0)
         if before >= top or (matches is not None and not matches(metadata, moment)):
             return
         amount = 1 if amount_of is None else amount_of(metadata, moment)
         if not amount:
             return
-        parts = progress.parts.get(index)
+        all_parts = progress.parts
+        parts = all_parts.get(index)
         if parts is None:
-            parts = progress.parts[index] = {}
+            parts = all_parts[index] = {}
         window = window_of(moment)
         held = parts.get(window, 0)
         assert isinstance(held, int)  # noqa: S101  only distinct values are sets
         total = parts[window] = held + amount
         if total > before:
-            raise_to(total, before, progress, reached)
+            after = measure_values[index] = total if total < top else top
+            if after == top:
+                del all_parts[index]
+            reached += crossed(before, after)
 
     return best
 
@@ -275,20 +272,24 @@ def _each_distinct(measure: EventMeasure, leaf: Distinct, per: Window, matches: 
 
 def _distinct(measure: EventMeasure, leaf: Distinct, matches: Matcher | None) -> MeasureUpdate:
     """The number of different values of a field, over all time or the best within one window."""
-    index, top, raise_to = measure.index, measure.top, measure.raise_to
+    index, top, badges_at = measure.index, measure.top, measure.badges_at
     label_of = _label_of(leaf.field)
     window_of: Callable[[Moment], int] | None = attrgetter(leaf.per) if leaf.per else None
+    # Read here and not by `label_of`, which saves two calls.
+    time_of: Callable[[Moment], int] | None = attrgetter(leaf.field) if leaf.field in TIME_FIELDS else None
 
     def distinct(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
-        before = progress.measure_values.get(index, 0)
+        measure_values = progress.measure_values
+        before = measure_values.get(index, 0)
         if before >= top or (matches is not None and not matches(metadata, moment)):
             return
-        label = label_of(metadata, moment)
+        label = label_of(metadata, moment) if time_of is None else time_of(moment)
         if label is None:
             return
-        parts = progress.parts.get(index)
+        all_parts = progress.parts
+        parts = all_parts.get(index)
         if parts is None:
-            parts = progress.parts[index] = {}
+            parts = all_parts[index] = {}
         window = 0 if window_of is None else window_of(moment)
         held = parts.get(window)
         if held is None:
@@ -299,7 +300,12 @@ def _distinct(measure: EventMeasure, leaf: Distinct, matches: Matcher | None) ->
             held.add(label)
         total = len(held)
         if total > before:
-            raise_to(total, before, progress, reached)
+            # By one: each event adds one value.
+            measure_values[index] = total
+            if total == top:
+                del all_parts[index]
+            if total in badges_at:
+                reached += badges_at[total]
 
     return distinct
 
