@@ -247,8 +247,10 @@ def hold(progress: Progress, award: Award, rulebook: Rulebook, *, is_dated: bool
         measure_values = progress.measure_values
         for measure in measures:
             held = measure_values[measure.index] = measure_values.get(measure.index, 0) + 1
-            reached += measure.badges_at.get(held, ())
-    reached += rulebook.dependents.get(badge.id, ())
+            if held in measure.badges_at:
+                reached += measure.badges_at[held]
+    if badge.id in rulebook.dependents:
+        reached += rulebook.dependents[badge.id]
     return reached
 
 
@@ -348,8 +350,7 @@ def _earn(
     progress: Progress, points: int, at: int, board_day: BoardDay, rulebook: Rulebook, reached: list[int]
 ) -> None:
     board_day.points += points
-    if at > board_day.reached_at:
-        board_day.reached_at = at
+    board_day.reached_at = max(board_day.reached_at, at)
     # Equals `earned_points`, without the call.
     before = progress.total_points + progress.spent
     progress.total_points += points

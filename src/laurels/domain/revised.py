@@ -25,7 +25,11 @@ from laurels.domain.ledger.repairs import Repair, RepairId
 
 def is_revision(entry: Entry) -> bool:
     """Whether the entry changes earlier ones, so that the state after it must be folded from the start."""
-    return isinstance(entry.body, EventRetracted | BadgeRevoked | Repointed)
+    return isinstance(entry.body, _REVISIONS)
+
+
+# Asked about every entry.
+_REVISIONS = (EventRetracted, BadgeRevoked, Repointed)
 
 
 class Revisions:

@@ -207,24 +207,8 @@ async def _unfinished_merges(store: Store, closed: Mapping[str, str]) -> list[Mi
 def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
     """Fold the entry, and return how its recorded outcome differs from the outcome of its event."""
     body = entry.body
-    if isinstance(body, MergedInto):
-        before, left = progress.total_points, progress.left
-        fold(progress, entry, rulebook)
-        problems = [] if before == body.points else [f"recorded total {body.points}, sum of the ledger {before}"]
-        return problems + ([] if left == body.currencies else [f"recorded {body.currencies}, the ledger gives {left}"])
-    if isinstance(body, CurrencySpent):
-        fold(progress, entry, rulebook)
-        purse = progress.purses[body.currency]
-        left = purse.earned - purse.spent
-        return [] if left == body.balance else [f"recorded balance {body.balance}, sum of the ledger {left}"]
-    if isinstance(body, UserMigrated | BadgesGiven | MergedFrom | StreakRepaired):
-        # Decisions of another system, a person or a change of the rules are not ours to repeat.
-        problems = _awarded_again(progress, body.awards)
-        fold(progress, entry, rulebook)
-        return problems + _sum_differs(progress, body)
     if not isinstance(body, EventRecorded):
-        fold(progress, entry, rulebook)
-        return []
+        return _refold_other(progress, entry, rulebook)
     recorded = body.outcome
     problems: list[str] = []
     problems += _awarded_again(progress, recorded.awards)
@@ -243,6 +227,28 @@ def _replay(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
         if progress.total_points != recorded.total_points:
             problems.append(f"recorded total {recorded.total_points}, sum of the ledger {progress.total_points}")
     return problems
+
+
+def _refold_other(progress: Progress, entry: Entry, rulebook: Rulebook) -> list[str]:
+    """The same for an entry that is no event."""
+    body = entry.body
+    if isinstance(body, MergedInto):
+        before, left = progress.total_points, progress.left
+        fold(progress, entry, rulebook)
+        problems = [] if before == body.points else [f"recorded total {body.points}, sum of the ledger {before}"]
+        return problems + ([] if left == body.currencies else [f"recorded {body.currencies}, the ledger gives {left}"])
+    if isinstance(body, CurrencySpent):
+        fold(progress, entry, rulebook)
+        purse = progress.purses[body.currency]
+        left = purse.earned - purse.spent
+        return [] if left == body.balance else [f"recorded balance {body.balance}, sum of the ledger {left}"]
+    if isinstance(body, UserMigrated | BadgesGiven | MergedFrom | StreakRepaired):
+        # Decisions of another system, a person or a change of the rules are not ours to repeat.
+        problems = _awarded_again(progress, body.awards)
+        fold(progress, entry, rulebook)
+        return problems + _sum_differs(progress, body)
+    fold(progress, entry, rulebook)
+    return []
 
 
 def _sum_differs(progress: Progress, body: EntryBody) -> list[str]:

@@ -37,7 +37,6 @@ from laurels.domain.rules.badges.criteria import (
 from laurels.domain.rules.badges.measures import (
     SUM_SCALE,
     EventMeasure,
-    MeasureUpdate,
     StateMeasure,
     Targets,
     measure_for,
@@ -53,6 +52,7 @@ from laurels.domain.rules.badges.requirements import (
     Requirement,
 )
 from laurels.domain.rules.badges.tiers import expand
+from laurels.domain.rules.badges.update_tables import UpdateTables
 from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.domain.rules.boosts import boosts_of
 from laurels.domain.rules.currencies import BadgePay, given_by
@@ -134,10 +134,8 @@ class Rulebook:
         ]
         check_reachable(data, placed)
 
-        self.measure_updates: dict[str, list[MeasureUpdate]] = {name: [] for name in data.event_types}
-        # By the hour of the week, from Monday on. These ask for no more than when an event of whatever type was: the
-        # first one in an hour tells them all.
-        self.hourly_updates: list[list[MeasureUpdate]] = [[] for _ in range(7 * 24)]
+        self._updates = UpdateTables(data.event_types)
+        self.measure_updates, self.hourly_updates = self._updates.by_type, self._updates.by_hour
         # What points and levels are asked for: one look tells all badges that an event's points bring near.
         self.points_targets = Targets()
         self.streak_measures: list[StateMeasure] = []
@@ -288,7 +286,9 @@ class Rulebook:
 
     def badge(self, badge_id: str) -> Badge | None:
         """The definition of a badge, or of the badge of an award in a period; None if the rulebook no longer has it."""
-        position = self._positions.get(badge_and_period(badge_id)[0])
+        position = self._positions.get(badge_id)
+        if position is None:
+            position = self._positions.get(badge_and_period(badge_id)[0])
         return None if position is None else self.badges[position]
 
     def badge_pay_with(self, held: Mapping[str, Award]) -> BadgePay:
@@ -357,15 +357,7 @@ class Rulebook:
     def _sort_measures(self) -> None:
         for measure in self._measures.values():
             if isinstance(measure, EventMeasure):
-                event_types = self._event_types_of[measure.index]
-                if measure.asks_only_when and event_types == self.measure_updates.keys():
-                    for updates, of_hour in zip(self.hourly_updates, measure.hourly_updates(), strict=True):
-                        if of_hour is not None:
-                            updates.append(of_hour)
-                    continue
-                update = measure.update()
-                for event_type in event_types:
-                    self.measure_updates[event_type].append(update)
+                self._updates.add(measure, self._event_types_of[measure.index])
                 continue
             match measure.leaf:
                 case Points() | Level():

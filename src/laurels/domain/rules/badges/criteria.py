@@ -232,9 +232,15 @@ def metadata_matcher(where: Mapping[str, Condition]) -> Callable[[Metadata], boo
     return None if asked is None else lambda metadata: asked(metadata, _NO_MOMENT)
 
 
-def _tester(field: str, condition: Condition) -> Matcher:
+def plain_key(field: str) -> str | None:
+    """The key of the metadata that `field` names; None if it is a time field, or within another value."""
     key = field.removeprefix("metadata.")
-    if field in TIME_FIELDS or "." in key:
+    return None if field in TIME_FIELDS or "." in key else key
+
+
+def _tester(field: str, condition: Condition) -> Matcher:
+    key = plain_key(field)
+    if key is None:
         holds, read = holds_for(condition), reader(field)
         return lambda metadata, moment: holds(read(metadata, moment))
     # By far the most frequent case. Each saved call saves a third of its time.

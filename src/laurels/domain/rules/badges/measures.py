@@ -8,7 +8,7 @@ its value in `Progress.measure_values`. If a bare number is not enough (distinct
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from hashlib import blake2b
 from operator import attrgetter
 
@@ -32,6 +32,7 @@ from laurels.domain.rules.badges.criteria import (
     Within,
     holds_for,
     matcher,
+    plain_key,
     reader,
 )
 
@@ -124,6 +125,16 @@ class EventMeasure(Measure):
         work for other kinds.
         """
         return self._update(matcher(self.leaf.where, self.within))
+
+    def update_by_text(self) -> tuple[str, Collection[str], MeasureUpdate] | None:
+        """Where a condition says which texts a metadata field must have: its key, the texts, and an update for events
+        that have one of them. None without such a condition."""
+        for field, condition in self.leaf.where.items():
+            key, texts = plain_key(field), condition if isinstance(condition, list) else [condition]
+            if key is not None and all(isinstance(text, str) for text in texts):
+                rest = {name: each for name, each in self.leaf.where.items() if name != field}
+                return key, {str(text) for text in texts}, self._update(matcher(rest, self.within))
+        return None
 
     def hourly_updates(self) -> list[MeasureUpdate | None]:
         """Of a measure that `asks_only_when`, the same for each hour of the week: None where its conditions leave that
@@ -316,9 +327,9 @@ def _amount_of(leaf: Sum) -> Callable[[Metadata, Moment], int]:
 
     def amount(metadata: Metadata, moment: Moment) -> int:
         value = value_of(metadata, moment)
-        if not (type(value) is int or type(value) is float) or value <= 0:
-            return 0
-        return round(min(value, MAX_AMOUNT) * SUM_SCALE)
+        if type(value) is int:
+            return min(value, MAX_AMOUNT) * SUM_SCALE if value > 0 else 0
+        return round(min(value, MAX_AMOUNT) * SUM_SCALE) if type(value) is float and value > 0 else 0
 
     return amount
 
