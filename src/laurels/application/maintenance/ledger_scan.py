@@ -9,14 +9,14 @@ from laurels.application.ports.store import Store
 from laurels.domain.ledger.entries import Entry
 
 # Users per portion of work, and per read of ledgers: in the worst case `LATER_LIMIT` entries of each.
-_USERS = 200
+USERS = 200
 _TOGETHER = 50
 
 
-async def pages_of_users(store: Store) -> AsyncGenerator[list[str]]:
+async def pages_of_users(store: Store, size: int = USERS) -> AsyncGenerator[list[str]]:
     """All users of a store, in portions of work."""
     after = ""
-    while users := await store.ledger.users(after=after, limit=_USERS):
+    while users := await store.ledger.users(after=after, limit=size):
         after = users[-1]
         yield users
 

@@ -18,6 +18,11 @@ from laurels.domain.progress import Progress
 from laurels.domain.revised import is_revision
 from laurels.domain.rules.rulebook import Rulebook
 
+# Users per portion of work, and entries behind the projections of one write: learners share ranges of points and pages
+# of tables, so many in one write cost each of them a third; but the projections of long ledgers are large.
+USERS = 1_000
+_ENTRIES = 20_000
+
 
 async def set_board_horizon(
     store: Store, rulebook: Rulebook, now: int, *, everywhere_after: float = EVERYWHERE_AFTER
@@ -37,7 +42,7 @@ async def rebuild(store: Store, rulebook: Rulebook) -> int:
     gradually."""
     await store.snapshots.clear()
     done = 0
-    async for users in pages_of_users(store):
+    async for users in pages_of_users(store, USERS):
         done += (await rebuild_users(store, rulebook, users)).users
     return done
 
@@ -51,7 +56,17 @@ class Rebuilt(Struct, frozen=True):
 
 async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -> Rebuilt:
     """The part of `rebuild` for some users. Their projections must have been dropped before."""
+    done = entries = waiting = 0
     batch: list[Progress] = []
+
+    async def write() -> None:
+        horizon = await store.boards.horizon()
+        await store.snapshots.project(
+            [Projection(progress, standings_of(progress, rulebook, horizon=horizon)) for progress in batch],
+            cards=[card_of(progress, rulebook) for progress in batch],
+        )
+        batch.clear()
+
     async for user_id, first in first_entries(store, users):
         progress = Progress(user_id=user_id, version=rulebook.measures_version)
         async for entry in entries_of(store, user_id, first):
@@ -60,9 +75,10 @@ async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) 
             else:
                 fold(progress, entry, rulebook)
         batch.append(progress)
-    horizon = await store.boards.horizon()
-    await store.snapshots.project(
-        [Projection(progress, standings_of(progress, rulebook, horizon=horizon)) for progress in batch],
-        cards=[card_of(progress, rulebook) for progress in batch],
-    )
-    return Rebuilt(len(batch), sum(progress.seq for progress in batch))
+        done, entries, waiting = done + 1, entries + progress.seq, waiting + progress.seq
+        if waiting >= _ENTRIES:
+            await write()
+            waiting = 0
+    if batch:
+        await write()
+    return Rebuilt(done, entries)

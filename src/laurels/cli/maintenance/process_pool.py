@@ -15,7 +15,7 @@ from contextlib import aclosing
 from multiprocessing import get_context
 from typing import Annotated, Any, TypeVar
 
-from laurels.application.maintenance.ledger_scan import pages_of_users
+from laurels.application.maintenance.ledger_scan import USERS, pages_of_users
 from laurels.application.ports.store import Store
 from laurels.bootstrap import open_store
 from laurels.cli.importing.worker import tune_collector
@@ -43,18 +43,29 @@ ProcessesOption = Annotated[
 # The number of users from which other processes are worth starting, and the maximum number of processes.
 _MANY = 2_000
 _MOST = 4
+# The number of portions for each process from which on they end at about the same time.
+_PORTIONS = 6
 
 
 async def over_users(
-    work: Work[T], store: Store, rulebook: Rulebook, *, url: str, users: int, processes: int | None
+    work: Work[T],
+    store: Store,
+    rulebook: Rulebook,
+    *,
+    url: str,
+    users: int,
+    processes: int | None,
+    most: int = USERS,
 ) -> AsyncGenerator[T]:
     """The results of `work` for every portion of the users of `store` (there are about `users`), which is at `url`.
 
-    They come in any order. Raises StoreError, and CommandFailed if a process ends before its work is done.
+    A portion has at most `most` users, and fewer where processes would wait for the last one. The results come in any
+    order. Raises StoreError, and CommandFailed if a process ends before its work is done.
     """
     if processes is None:
         processes = min(os.cpu_count() or 1, _MOST) if users >= _MANY else 1
-    async with aclosing(pages_of_users(store)) as pages:
+    size = max(USERS, min(most, users // (_PORTIONS * processes)))
+    async with aclosing(pages_of_users(store, size)) as pages:
         if processes == 1:
             async for page in pages:
                 yield await work(store, rulebook, page)

@@ -36,7 +36,13 @@ async def _rebuild(settings: Settings, processes: int | None) -> int:
         users = await count_users(store)
         with progress_bar("Rebuilding", total=users) as bar:
             parts = over_users(
-                repair.rebuild_users, store, rulebook, url=settings.store, users=users, processes=processes
+                repair.rebuild_users,
+                store,
+                rulebook,
+                url=settings.store,
+                users=users,
+                processes=processes,
+                most=repair.USERS,
             )
             done = entries = 0
             async with aclosing(parts):
