@@ -163,9 +163,13 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     @property
     def part_count(self) -> int:
         """How many values `parts` hold, and days, weeks and months."""
-        return sum(
-            1 if isinstance(held, int) else 1 + len(held) for parts in self.parts.values() for held in parts.values()
-        )
+        count = 0
+        for parts in self.parts.values():
+            count += len(parts)
+            for held in parts.values():
+                if type(held) is set:
+                    count += len(held)
+        return count
 
     @property
     def time_zone(self) -> str:
@@ -211,9 +215,8 @@ class Progress(Struct, rename="camel", kw_only=True, omit_defaults=True):
     def daily_streak(self, now: int) -> int:
         """Length of the run of active days that ends today or yesterday, else 0. This is the streak, unless the
         rulebook has a table `[streak]` (`rules/streak_count.py`)."""
-        today = self.today(now)
         last = self.last_day
-        if not self.days or last < today - 1:
+        if not self.days or last < (today := self.today(now)) - 1:
             return 0
         if last <= today:
             return last - self.run_first + 1

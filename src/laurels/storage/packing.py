@@ -7,6 +7,8 @@ in a new progress. Less than half as long as JSON, and as quick. The bytes depen
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -68,13 +70,15 @@ _decode = msgspec.msgpack.Decoder(_Packed).decode
 _encode_json = msgspec.json.Encoder().encode
 _decode_json = msgspec.json.Decoder(Progress).decode
 
-_NEW = Progress(user_id="", version="")
-_RARE_OF_NEW = [getattr(_NEW, name) for name in _RARE]
+_common_of: Callable[[Progress], tuple[Any, ...]] = attrgetter(*_COMMON)
+_rare_of: Callable[[Progress], tuple[Any, ...]] = attrgetter(*_RARE)
+_all_of: Callable[[Struct], tuple[Any, ...]] = attrgetter(*_NAMES)
+_RARE_OF_NEW = _rare_of(Progress(user_id="", version=""))
 
 
 def pack(progress: Progress) -> bytes:
     """The packed form of a progress for `unpack`."""
-    values = [getattr(progress, name) for name in _COMMON]
+    values = [*_common_of(progress)]
     awards: list[tuple[object, ...]] = []
     before = 0
     for award in progress.awards.values():
@@ -82,11 +86,12 @@ def pack(progress: Progress) -> bytes:
         packed = (award.badge_id, award.points, later)
         awards.append((*packed, award.currencies) if award.currencies else packed)
     values[_AWARDS] = awards
-    rare = [getattr(progress, name) for name in _RARE]
+    rare = _rare_of(progress)
     if rare != _RARE_OF_NEW:
-        while rare[-1] == _RARE_OF_NEW[len(rare) - 1]:
-            rare.pop()
-        values += rare
+        last = len(rare)
+        while rare[last - 1] == _RARE_OF_NEW[last - 1]:
+            last -= 1
+        values += rare[:last]
     try:
         return _LAYOUT + _encode(values)
     except OverflowError:
@@ -103,8 +108,7 @@ def unpack(packed: bytes, user_id: str, version: str) -> Progress:
         return Progress(user_id=user_id, version="")
     if packed[:1] != _LAYOUT:
         raise msgspec.DecodeError("This is no snapshot.")
-    read = _decode(memoryview(packed)[1:])
-    values: dict[str, Any] = {name: getattr(read, name) for name in _NAMES}
+    values: dict[str, Any] = dict(zip(_NAMES, _all_of(_decode(packed[1:])), strict=True))
     awards: dict[str, Award] = {}
     at = 0
     for each in values["awards"]:

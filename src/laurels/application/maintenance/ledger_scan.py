@@ -34,12 +34,18 @@ async def first_entries(store: Store, users: Sequence[str]) -> AsyncGenerator[tu
             yield user_id, found.later.pop(user_id, [])
 
 
-async def entries_of(store: Store, user_id: str, first: Sequence[Entry]) -> AsyncIterator[Entry]:
-    """The entries of a user whose `first` ones up to `LATER_LIMIT` were already read; page by page from there."""
+async def ledger_pages(store: Store, user_id: str, first: list[Entry]) -> AsyncIterator[list[Entry]]:
+    """The entries of a user whose `first` ones up to `LATER_LIMIT` were already read, in pages."""
     page = first
     while page:
-        for entry in page:
-            yield entry
+        yield page
         if len(page) < LATER_LIMIT:
             return
         page = await store.ledger.entries(user_id, after=page[-1].seq, limit=LATER_LIMIT)
+
+
+async def entries_of(store: Store, user_id: str, first: list[Entry]) -> AsyncIterator[Entry]:
+    """The same, one by one."""
+    async for page in ledger_pages(store, user_id, first):
+        for entry in page:
+            yield entry

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from laurels.application.maintenance.ledger_scan import entries_of, first_entries, pages_of_users
+from laurels.application.maintenance.ledger_scan import first_entries, ledger_pages, pages_of_users
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
 from laurels.application.recording.projecting.board_pruner import EVERYWHERE_AFTER
@@ -69,11 +69,12 @@ async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) 
 
     async for user_id, first in first_entries(store, users):
         progress = Progress(user_id=user_id, version=rulebook.measures_version)
-        async for entry in entries_of(store, user_id, first):
-            if is_revision(entry):
-                progress = await refold(store, rulebook, user_id, entry.seq)
-            else:
-                fold(progress, entry, rulebook)
+        async for page in ledger_pages(store, user_id, first):
+            for entry in page:
+                if is_revision(entry):
+                    progress = await refold(store, rulebook, user_id, entry.seq)
+                else:
+                    fold(progress, entry, rulebook)
         batch.append(progress)
         done, entries, waiting = done + 1, entries + progress.seq, waiting + progress.seq
         if waiting >= _ENTRIES:

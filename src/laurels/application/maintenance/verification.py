@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 import msgspec
 from msgspec import Struct, field
 
-from laurels.application.maintenance.ledger_scan import entries_of, first_entries, pages_of_users
+from laurels.application.maintenance.ledger_scan import first_entries, ledger_pages, pages_of_users
 from laurels.application.maintenance.merging import left_of_merge
 from laurels.application.ports.snapshots import Projected
 from laurels.application.ports.store import Store
@@ -131,7 +131,7 @@ async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -
     horizon = await store.boards.horizon()
     closed: dict[str, str] = {}
     async for user_id, first in first_entries(store, users):
-        ledger = entries_of(store, user_id, first)
+        ledger = ledger_pages(store, user_id, first)
         progress = await _verify_user(store, ledger, rulebook, user_id, projections.get(user_id), horizon, found)
         if progress.merged_into is not None:
             closed[user_id] = progress.merged_into
@@ -145,7 +145,7 @@ async def verify_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -
 
 async def _verify_user(
     store: Store,
-    ledger: AsyncIterator[Entry],
+    ledger: AsyncIterator[list[Entry]],
     rulebook: Rulebook,
     user_id: str,
     projected: Projected | None,
@@ -161,27 +161,23 @@ async def _verify_user(
     snapshot = projected.progress if projected else None
     snapshot_seq = snapshot.seq if snapshot else 0
     event_ids: set[str] = set()
-    async for entry in ledger:
-        found.entries += 1
-        if entry.seq != progress.seq + 1:
-            differs(entry.seq, f"the entry before it should be {entry.seq - 1} but is {progress.seq}")
-        if entry.event_id in event_ids:
-            differs(entry.seq, f"event {entry.event_id!r} is recorded twice")
-        elif entry.event_id is not None:
-            event_ids.add(entry.event_id)
-        if is_revision(entry):
-            progress = await refold(store, rulebook, user_id, entry.seq)
-            problems = _sum_differs(progress, entry.body)
-        else:
-            problems = _replay(progress, entry, rulebook)
-        for what in problems:
-            differs(entry.seq, what)
-        if isinstance(entry.body, EventRecorded):
-            found.events += 1
-        found.awards += len(awards_of(entry.body))
-        if projected and snapshot and entry.seq == snapshot_seq:
-            for what in _projection_differences(progress, snapshot, projected, horizon, rulebook):
-                differs(0, what)
+    async for page in ledger:
+        found.entries += len(page)
+        for entry in page:
+            problems = _misplaced(entry, progress.seq, event_ids)
+            if is_revision(entry):
+                progress = await refold(store, rulebook, user_id, entry.seq)
+                problems += _sum_differs(progress, entry.body)
+            else:
+                problems += _replay(progress, entry, rulebook)
+            for what in problems:
+                differs(entry.seq, what)
+            if isinstance(entry.body, EventRecorded):
+                found.events += 1
+            found.awards += len(awards_of(entry.body))
+            if projected and snapshot and entry.seq == snapshot_seq:
+                for what in _projection_differences(progress, snapshot, projected, horizon, rulebook):
+                    differs(0, what)
     found.points += progress.total_points
     if projected and not snapshot:
         # A user's projection is written whole: data without a snapshot got there in some other way.
@@ -191,6 +187,19 @@ async def _verify_user(
     elif progress.seq < snapshot_seq:
         differs(0, f"the snapshot stands at entry {snapshot_seq}, the ledger ends at {progress.seq}")
     return progress
+
+
+def _misplaced(entry: Entry, seq: int, event_ids: set[str]) -> list[str]:
+    """Whether an entry does not follow the one at `seq`, or repeats one of the user's `event_ids` so far; adds its
+    own."""
+    problems: list[str] = []
+    if entry.seq != seq + 1:
+        problems.append(f"the entry before it should be {entry.seq - 1} but is {seq}")
+    if entry.event_id in event_ids:
+        problems.append(f"event {entry.event_id!r} is recorded twice")
+    elif entry.event_id is not None:
+        event_ids.add(entry.event_id)
+    return problems
 
 
 async def _unfinished_merges(store: Store, closed: Mapping[str, str]) -> list[Mismatch]:

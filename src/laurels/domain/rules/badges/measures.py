@@ -340,16 +340,23 @@ class StateMeasure(Measure):
     def __init__(self, index: int, leaf: Points | Level | Streak | Span | Badges) -> None:
         super().__init__(index)
         self.leaf = leaf
+        # Chosen once: it is read for every badge that comes near.
+        match leaf:
+            case Points() | Level():
+                self._read: Callable[[Progress], int] = attrgetter("earned_points")
+            case Streak():
+                self._read = attrgetter("longest_streak")
+            case Span():
+                self._read = _span_of
+            case Badges():
+                self._read = super().value
 
     def value(self, progress: Progress) -> int:
-        leaf = self.leaf
-        if isinstance(leaf, Points | Level):
-            return progress.earned_points
-        if isinstance(leaf, Badges):
-            return progress.measure_values.get(self.index, 0)
-        if isinstance(leaf, Streak):
-            return progress.longest_streak
-        return progress.last_day - progress.first_day if progress.days else 0
+        return self._read(progress)
+
+
+def _span_of(progress: Progress) -> int:
+    return progress.last_day - progress.first_day if progress.days else 0
 
 
 def _label_of(field: str) -> Callable[[Metadata, Moment], Label | None]:
