@@ -70,15 +70,22 @@ async def over_users(
             async for page in pages:
                 yield await work(store, rulebook, page)
             return
+        # This process takes its part: it has loaded everything already, which takes each other one half a second.
         pool = ProcessPoolExecutor(
-            processes, mp_context=get_context("spawn"), initializer=_begin, initargs=(url, rulebook.as_json)
+            processes - 1, mp_context=get_context("spawn"), initializer=_begin, initargs=(url, rulebook.as_json)
         )
+        own: asyncio.Future[T | _Failure] | None = None
         under_way: set[asyncio.Future[T | _Failure]] = set()
         try:
             loop = asyncio.get_running_loop()
             async for page in pages:
-                under_way.add(loop.run_in_executor(pool, _carry_out, work, page))
-                while len(under_way) >= 2 * processes:
+                if own is None or own.done():
+                    own = asyncio.ensure_future(_carry_out_here(work, store, rulebook, page))
+                    under_way.add(own)
+                else:
+                    under_way.add(loop.run_in_executor(pool, _carry_out, work, page))
+                # One waits for the next free process.
+                while len(under_way) > processes:
                     yield await _first_of(under_way)
             while under_way:
                 yield await _first_of(under_way)
@@ -87,6 +94,8 @@ async def over_users(
                 "A process that shared the work ended before it was done; run the command again."
             ) from error
         finally:
+            if own is not None:
+                own.cancel()
             pool.shutdown(wait=True, cancel_futures=True)
             # The results of the others no longer matter, their errors included.
             await asyncio.gather(*under_way, return_exceptions=True)
@@ -124,6 +133,10 @@ def _begin(url: str, rulebook: bytes) -> None:
     _Slot.runner = asyncio.Runner()
     _Slot.rulebook = Rulebook.of_json(rulebook)
     _Slot.store = _Slot.runner.run(open_store(url))
+
+
+async def _carry_out_here(work: Work[T], store: Store, rulebook: Rulebook, users: Sequence[str]) -> T | _Failure:
+    return await work(store, rulebook, users)
 
 
 def _carry_out(work: Work[T], users: Sequence[str]) -> T | _Failure:
