@@ -10,9 +10,11 @@ from pathlib import Path
 import apsw
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from laurels import StoreError, StoreIncompatible, StoreUnavailable
 from laurels.application.maintenance.verification import verify
+from laurels.application.ports.snapshots import Projection
 from laurels.bootstrap import open_service, open_store, store_exists
 from laurels.domain.boards.point_ranges import LEVELS
 from laurels.domain.ledger.entries import EntryBody
@@ -20,7 +22,7 @@ from laurels.storage.sqlite import SQLiteStore
 from laurels.storage.sqlite import database as database_module
 from laurels.storage.sqlite.projections import counts, holders
 from laurels.storage.sqlite.schema import MIGRATIONS, teach
-from laurels.testing.builders import VERSION, event_entry, history, project
+from laurels.testing.builders import VERSION, card, event_entry, history, progress, project
 
 # Processes that open one new file after another, each at the same moment, and append to it.
 OPEN_AT_ONCE = """
@@ -184,6 +186,29 @@ class TestSchema:
             assert "SEARCH earned USING PRIMARY KEY (badge=?)" in plan
             assert "TEMP B-TREE" not in plan
         connection.close()
+
+    @pytest.mark.parametrize(
+        ("change", "wrong"),
+        [
+            ("UPDATE earned SET at = 9 WHERE badge = 'first' AND user_id = 'bob'", ["first"]),
+            ("UPDATE earned SET user_id = 'cleo' WHERE user_id = 'bob'", ["first", "second"]),
+            ("DELETE FROM earned WHERE badge = 'second'", ["second"]),
+            ("INSERT INTO earned VALUES ('first', 7, 'cleo'), ('third', 7, 'ada')", ["first", "third"]),
+            ("UPDATE earned SET badge = 'third' WHERE badge = 'second'", ["second", "third"]),
+            ("UPDATE holders SET users = 3 WHERE badge = 'first'", ["first"]),
+            ("UPDATE board_version SET number = 7", []),
+        ],
+    )
+    async def test_a_wrong_line_of_the_holders_is_found(self, database: Path, change: str, wrong: list[str]) -> None:
+        store = await SQLiteStore.open(database)
+        cards = [replace(card(each), badges=["first", "second"], earned_at=[5, 6]) for each in ("ada", "bob")]
+        await store.snapshots.project([Projection(progress(each.user_id), {}) for each in cards], cards=cards)
+        assert await store.boards.miscounted_badges() == []
+        connection = apsw.Connection(str(database))
+        connection.execute(change)
+        connection.close()
+        assert await store.boards.miscounted_badges() == wrong
+        await store.close()
 
     async def test_a_rank_is_one_range_of_the_index_on_each_level_and_leaves_no_empty_counts(
         self, database: Path

@@ -267,6 +267,12 @@ class TestRebuild:
 
     async def test_some_users_at_a_time_come_to_the_same(self, recorded: Service) -> None:
         before = await projections(recorded)
+        for together in (1, 11):
+            # In three writes, then in two.
+            await recorded.store.snapshots.clear()
+            done = await rebuild_users(recorded.store, recorded.rulebook, sorted(before), together=together)
+            assert (done.users, done.entries) == (3, 16)
+            assert await projections(recorded) == before
         await recorded.store.snapshots.clear()
         parts = [await rebuild_users(recorded.store, recorded.rulebook, [user_id]) for user_id in sorted(before)]
         assert [(part.users, part.entries) for part in parts] == [(1, 6), (1, 5), (1, 5)]

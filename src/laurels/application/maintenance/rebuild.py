@@ -21,7 +21,7 @@ from laurels.domain.rules.rulebook import Rulebook
 # Users per portion of work, and entries behind the projections of one write: learners share ranges of points and pages
 # of tables, so many in one write cost each of them a third; but the projections of long ledgers are large.
 USERS = 1_000
-_ENTRIES = 20_000
+ENTRIES = 20_000
 
 
 async def set_board_horizon(
@@ -54,8 +54,9 @@ class Rebuilt(Struct, frozen=True):
     entries: int
 
 
-async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) -> Rebuilt:
-    """The part of `rebuild` for some users. Their projections must have been dropped before."""
+async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str], *, together: int = ENTRIES) -> Rebuilt:
+    """The part of `rebuild` for some users, whose projections must have been dropped before. A write is made as soon as
+    `together` entries are folded."""
     done = entries = waiting = 0
     batch: list[Progress] = []
 
@@ -77,7 +78,7 @@ async def rebuild_users(store: Store, rulebook: Rulebook, users: Sequence[str]) 
                     fold(progress, entry, rulebook)
         batch.append(progress)
         done, entries, waiting = done + 1, entries + progress.seq, waiting + progress.seq
-        if waiting >= _ENTRIES:
+        if waiting >= together:
             await write()
             waiting = 0
     if batch:
