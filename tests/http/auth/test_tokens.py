@@ -18,6 +18,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from laurels.errors import SettingsError
 from laurels.http.auth import tokens
+from laurels.http.auth.published_keys import keys_in
 from laurels.http.auth.tokens import TokenRules, Tokens
 
 SECRET = "a secret of at least thirty-two bytes"
@@ -148,7 +149,10 @@ async def test_a_platform_that_hangs_holds_up_nobody_whose_key_is_known(platform
 
 
 @pytest.mark.parametrize("fault", ["away", "no JSON", "no keys", "too deep", "too large", "elsewhere"])
-async def test_what_is_known_stays_while_the_platform_fails(platform: Platform, fault: str) -> None:
+async def test_what_is_known_stays_while_the_platform_fails(
+    platform: Platform, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "_PATIENCE", 60.0)
     key = rsa("one")
     platform.publish(key)
     checking = Tokens(TokenRules(jwks_url=platform.url), fresh=0.0, again=0.0)
@@ -169,6 +173,46 @@ async def test_what_is_known_stays_while_the_platform_fails(platform: Platform, 
     asked = platform.asked
     assert await checking.check(token) is not None
     assert platform.asked == asked + 1, "asked once, and not where it was sent"
+    await checking.close()
+
+
+ODD_KEYS: list[Any] = [
+    {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"},
+    {"kty": "EC", "crv": 7, "x": "AA", "y": "AA"},
+    {"kty": "OKP", "crv": "X9", "x": "AA"},
+    {"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "short"},
+    {"kty": "RSA", "n": "", "e": "AQAB"},
+    {"kty": "post-quantum", "kid": "new"},
+    {"kty": ["RSA"]},
+    {"kid": "without a type"},
+    7,
+    None,
+]
+
+
+def test_keys_that_cannot_be_used_do_not_end_the_use_of_the_others() -> None:
+    usable = rsa("one").as_dict(private=False)
+    odd = [*ODD_KEYS, *({**usable, "kid": kid} for kid in (5, None, ["one"]))]
+    for place in range(len(odd) + 1):
+        published = keys_in(json.dumps({"keys": [*odd[:place], usable, *odd[place:]]}).encode())
+        assert [key.kid for key in published.keys] == ["one"]
+        assert published.skipped_count == len(odd)
+    for none in ([], odd):
+        with pytest.raises(ValueError, match="holds no key"):
+            keys_in(json.dumps({"keys": none}).encode())
+
+
+async def test_a_key_that_cannot_be_used_is_logged_once(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tokens, "_PATIENCE", 60.0)
+    key = rsa("one")
+    platform.body = json.dumps({"keys": [*ODD_KEYS, key.as_dict(private=False)]}).encode()
+    checking = Tokens(TokenRules(jwks_url=platform.url), fresh=0.0, again=0.0)
+    for _ in range(3):
+        assert await checking.check(signed(key, "RS256", kid="one")) is not None
+    assert platform.asked == 3
+    assert capsys.readouterr().out.count("published keys were skipped") == 1
     await checking.close()
 
 

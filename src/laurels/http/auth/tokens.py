@@ -21,6 +21,7 @@ from joserfc.jwk import Key, KeySet, OctKey
 from msgspec import Struct
 
 from laurels.errors import SettingsError
+from laurels.http.auth.published_keys import PublishedKeys, keys_in
 
 SECRET_ALGORITHMS = ("HS256", "HS384", "HS512")
 KEY_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
@@ -111,6 +112,7 @@ class Tokens:
         self._key: OctKey | KeySet | None = None if rules.secret is None else OctKey.import_key(rules.secret)
         self._fresh_until = float("inf") if rules.secret is not None else 0.0
         self._asked_at = float("-inf")
+        self._skipped = 0
         self._fetching: asyncio.Task[None] | None = None
 
     async def check(self, text: str) -> Token | None:
@@ -182,10 +184,19 @@ class Tokens:
                     body += piece
                     if len(body) > _FETCH_BYTES:
                         raise ValueError("is too large")
-            self._key = KeySet.import_key_set(msgspec.json.decode(body))
-            self._fresh_until = monotonic() + self._fresh
-        except (httpx2.HTTPError, OSError, ValueError, JoseError, KeyError, TypeError, RecursionError) as error:
+            published = keys_in(body)
+        except (httpx2.HTTPError, OSError, ValueError, RecursionError) as error:
             logger.warning("published keys could not be read", reason=type(error).__name__)
+        else:
+            self._key = published.keys
+            self._fresh_until = monotonic() + self._fresh
+            self._report_skipped(published)
+
+    def _report_skipped(self, published: PublishedKeys) -> None:
+        """Log the keys that cannot be used, once: they are read again every ten minutes."""
+        if published.skipped_count and published.skipped_count != self._skipped:
+            logger.warning("published keys were skipped", count=published.skipped_count, reasons=published.reasons)
+        self._skipped = published.skipped_count
 
     async def close(self) -> None:
         """Cancel pending work."""
