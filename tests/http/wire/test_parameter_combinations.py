@@ -62,6 +62,8 @@ DO_NOT_GO = [
     (BOARD, "timeframe=daily&period=2026-11&limit=0&sort=total&around=ada", ["limit", "sort", "period"]),
     # Of what is wrong by itself nothing more is said.
     (BOARD, "timeframe=hourly&period=2026-11", ["timeframe"]),
+    (BOARD, "timeframe=null&period=2026-11", ["timeframe"]),
+    (RANK, "timeframe=NULL&period=2026-11", ["timeframe"]),
     (RANK, "timeframe=weekly&period=2026-11", ["period"]),
     (LIVE_BOARD, "timeframe=weekly&period=all", ["period"]),
     ("GET /api/progress/activity/{user_id}", "from=2026-01-02&to=2026-01-01", ["from"]),

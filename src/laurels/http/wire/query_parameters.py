@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
+from types import NoneType
 from typing import Any, get_args
 from urllib.parse import parse_qsl
 
@@ -66,7 +67,7 @@ def query_faults(
 def _check_value(name: str, value: str, parameter: Parameter) -> None:
     kind, least, most = parameter.kind, parameter.least, parameter.most
     try:
-        read: Any = msgspec.convert(value, kind, strict=_is_instant(kind))
+        read: Any = msgspec.convert(value, _sendable(kind), strict=_is_instant(kind))
     except msgspec.ValidationError as error:
         if accepted := choices(kind):
             raise InvalidQuery(name, f"Must be one of {', '.join(accepted)}.") from None
@@ -79,6 +80,18 @@ def _check_value(name: str, value: str, parameter: Parameter) -> None:
         raise InvalidQuery(name, "Must carry an offset, such as Z or +02:00.")
     if form := _FORMS.get(name):
         form(value)
+
+
+@lru_cache(maxsize=256)
+def _sendable(kind: Any) -> Any:
+    """The kind without None, which only a parameter that was not sent has: the word null would be converted to it."""
+    kinds = get_args(kind)
+    if NoneType not in kinds:
+        return kind
+    first, *others = [each for each in kinds if each is not NoneType]
+    for each in others:
+        first |= each
+    return first
 
 
 def _is_instant(kind: Any) -> bool:
