@@ -126,7 +126,7 @@ async def _serving(
             callers_known=lambda: identity.is_ready,
             envelope=settings.envelope,
         )
-        pages = page_routes(PageHost(), frame_ancestors=settings.listed("frame_ancestors"))
+        pages = page_routes(PageHost(settings.public_url), frame_ancestors=settings.listed("frame_ancestors"))
         framework = build_app(running, pages=[pages])
         await stack.enter_async_context(framework.lifespan())
 

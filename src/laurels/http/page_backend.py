@@ -32,7 +32,11 @@ MOST_FIELDS = 50
 
 
 class PageHost:
-    """Gives the pages access to this server."""
+    """Gives the pages access to this server. `public_url`: the origin under which browsers reach it, if known."""
+
+    def __init__(self, public_url: str | None = None) -> None:
+        scheme, _, host = (public_url or "").lower().partition("://")
+        self._secure_host = host if scheme == "https" else None
 
     def viewer(self, request: Request[Any, Any, Any]) -> Viewer:
         """The rights of the sender of `request`."""
@@ -72,14 +76,14 @@ class PageHost:
             # The form is one more way to guess keys.
             await count_failure(request.scope)
             return None
-        return sessions.cookie_of(session, is_secure=_is_secure(request))
+        return sessions.cookie_of(session, is_secure=self._needs_secure_cookie(request))
 
     async def sign_out(self, request: Request[Any, Any, Any], service: Service) -> str:
         """End the session of a request; returns the header that deletes its cookie."""
         session = sessions.session_in(request.scope)
         if session is not None:
             await sessions.sign_out(service.store.keys, service.clock, session)
-        return sessions.cookie_of("", is_secure=_is_secure(request))
+        return sessions.cookie_of("", is_secure=self._needs_secure_cookie(request))
 
     def form_token(self, request: Request[Any, Any, Any]) -> str:
         """The token that forms of this session carry: a page of another origin cannot know it.
@@ -97,13 +101,30 @@ class PageHost:
             fields = await asyncio.to_thread(_fields_of, body) if is_long else _fields_of(body)
         except ValueError:
             return None
-        origin = request.headers.get("origin", "")
-        is_own = bool(origin) and origin.partition("://")[2] == request.headers.get("host")
         # As bytes: for strings, the comparison accepts ASCII only.
         token = fields.get("token", "").encode("utf-8", "replace")
-        if not is_own or not hmac.compare_digest(token, self.form_token(request).encode()):
+        if not self._is_of_own_page(request) or not hmac.compare_digest(token, self.form_token(request).encode()):
             return None
         return fields
+
+    def _is_of_own_page(self, request: Request[Any, Any, Any]) -> bool:
+        """Whether the page that sends a form is of this origin."""
+        scheme, _, host = request.headers.get("origin", "").partition("://")
+        # Behind a proxy that does not say how it was reached, or is not trusted, it may be either.
+        schemes = ("https",) if self._is_secure(request) else ("http", "https")
+        return bool(host) and host == request.headers.get("host") and scheme in schemes
+
+    def _needs_secure_cookie(self, request: Request[Any, Any, Any]) -> bool:
+        """Whether the sender's browser reached a page of ours by https. It says so itself in each form, also if the
+        proxy before us does not, or is not trusted."""
+        return self._is_secure(request) or request.headers.get("origin", "").startswith("https://")
+
+    def _is_secure(self, request: Request[Any, Any, Any]) -> bool:
+        """Whether the browser is known to use TLS: a trusted proxy says so, or the public address does."""
+        is_tls = request.scope["scheme"] == "https"
+        return is_tls or (
+            self._secure_host is not None and request.headers.get("host", "").lower() == self._secure_host
+        )
 
     async def count_profile_change(self, request: Request[Any, Any, Any]) -> None:
         """Count a change of the sender's own profile, before it is made. Raises HttpError where there were too many."""
@@ -116,12 +137,6 @@ class PageHost:
     def caller_name(self, request: Request[Any, Any, Any]) -> str | None:
         """The name of the sender of `request` in the ledger, if known."""
         return caller_of(request.scope).name
-
-
-def _is_secure(request: Request[Any, Any, Any]) -> bool:
-    """Whether the sender's browser reached a page of ours by https. It says so itself in each form, also if the proxy
-    before us does not, or is not trusted."""
-    return request.scope["scheme"] == "https" or request.headers.get("origin", "").startswith("https://")
 
 
 def _fields_of(body: bytes) -> dict[str, str]:

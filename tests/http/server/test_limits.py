@@ -203,6 +203,7 @@ class TestOnlyThisMachine:
             ({"host": "[::1]:8000"}, 200),
             ({"origin": "{own}", "referer": "{own}/leaderboard", "sec-fetch-site": "same-origin"}, 200),
             ({"sec-fetch-site": "none"}, 200),
+            ({"origin": "https://{host}"}, 401),
             ({"origin": "http://localhost:3000"}, 401),
             ({"referer": "http://evil.example/"}, 401),
             ({"referer": "http://localhost:3000/page"}, 401),
@@ -227,7 +228,8 @@ class TestOnlyThisMachine:
     def test_who_counts_as_this_machine(self, client: httpx2.Client, headers: dict[str, str], status: int) -> None:
         client.post("/api/progress/event", json={**EVENT, "userId": "machine"})
         own = str(client.base_url).rstrip("/")
-        sent = {name: value.replace("{own}", own) for name, value in headers.items()}
+        host = own.partition("://")[2]
+        sent = {name: value.replace("{own}", own).replace("{host}", host) for name, value in headers.items()}
         assert client.get("/api/progress/dashboard/machine", headers=sent).status_code == status
 
     @pytest.mark.parametrize(

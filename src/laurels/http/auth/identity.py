@@ -194,7 +194,8 @@ def is_this_machine(scope: HTTPScope, origins: frozenset[str] = frozenset()) -> 
     asked_by = [page.partition("://") for page in pages]
     if pages and all(f"{scheme}://{rest.partition('/')[0]}" in origins for scheme, _, rest in asked_by):
         return True
-    return not is_of_page and all(rest.partition("/")[0] == hosts[0] for _, _, rest in asked_by)
+    own = (scope["scheme"], hosts[0])
+    return not is_of_page and all((scheme, rest.partition("/")[0]) == own for scheme, _, rest in asked_by)
 
 
 @lru_cache(maxsize=1_000)
