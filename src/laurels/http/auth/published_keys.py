@@ -6,11 +6,9 @@ others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from joserfc.errors import InvalidKeyTypeError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 from msgspec import Struct
 
@@ -38,8 +36,6 @@ def keys_in(document: bytes) -> PublishedKeys:
     reasons: list[str] = []
     for each in given:
         try:
-            if not isinstance(each, Mapping):
-                raise InvalidKeyTypeError
             key = JWKRegistry.import_key(each)
             key.ensure_kid()
         except Exception as error:
