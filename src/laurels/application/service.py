@@ -34,7 +34,7 @@ from laurels.application.queries.boards.badge_holders import BadgeHolders
 from laurels.application.queries.boards.leaderboards import Leaderboards
 from laurels.application.queries.cursors import Cursors
 from laurels.application.queries.last_known import LastKnown
-from laurels.application.queries.learners.history import EventState, event_state
+from laurels.application.queries.learners.event_lookup import EventLookup, EventState
 from laurels.application.queries.learners.learner_queries import LearnerQueries
 from laurels.application.queries.learners.progress_reader import ProgressReader, recent_progress
 from laurels.application.queries.placeholder_names import PlaceholderNames
@@ -149,6 +149,7 @@ class Service:
             last_known=last_known,
             names=names,
         )
+        self._events = EventLookup(store, rulebook, None if fallback is None else fallback.spool)
         self.badge_holders = BadgeHolders(store, rulebook, names or PlaceholderNames())
         self.spendings = Spendings(rulebook, self.recorder, self.learners.progress)
         self.cursors = Cursors(store.secrets)
@@ -324,8 +325,7 @@ class Service:
 
     async def event_state(self, user_id: str, event_id: str) -> EventState:
         """The state of an event, wherever it is. Raises UnknownUser, UnknownEvent or StoreError."""
-        spool = None if self.fallback is None else self.fallback.spool
-        return await event_state(self.store, self.rulebook, spool, user_id, event_id)
+        return await self._events.state(user_id, event_id)
 
     async def _tell_deleted(self, user_id: str, at: int) -> None:
         await enqueue_user_deleted(self.store.webhooks, user_id, at)

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from laurels.application.ports.spool import SpoolCheck
-from laurels.application.queries.learners.history import EventStatus, HistoryEntryView
+from laurels.application.queries.learners.event_lookup import EventStatus
+from laurels.application.queries.learners.history import HistoryEntryView
 from laurels.application.queries.views import (
     BadgeDefinitionView,
     BadgeStateView,

@@ -1,22 +1,17 @@
-"""A user's ledger line by line, newest first: each line has its change to the total, so that the lines add up to it.
-
-Also finds one event wherever it is: in the ledger, in the spool, or set aside.
-"""
+"""A user's ledger line by line, newest first: each line has its change to the total, so that the lines add up to it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from laurels.application.ports.spool import Spool, Spooled
 from laurels.application.ports.store import Store
 from laurels.application.queries.badges import badge_view
 from laurels.application.queries.cursors import Cursors
-from laurels.application.queries.learners.event_views import event_view, known_event_view, queued_event_view
-from laurels.application.queries.views import BadgeView, KnownEventView
+from laurels.application.queries.views import BadgeView
 from laurels.application.recording.spendings import spending_id_of
 from laurels.domain.ledger.entries import (
     Award,
@@ -37,10 +32,9 @@ from laurels.domain.ledger.entries import (
     UserMigrated,
     currencies_of,
 )
-from laurels.domain.periods import day_name, iso, to_ms
+from laurels.domain.periods import day_name, iso
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.errors import StoreError, StoreUnavailable, UnknownEvent, UnknownUser
 
 PAGE = 500
 # Bytes after which a page ends: an entry has up to 16 KiB of metadata, and each slow client keeps a page in memory.
@@ -98,18 +92,6 @@ class HistoryPage(Struct, frozen=True):
     next: str | None
 
 
-EventStatus = Literal["recorded", "retracted", "queued", "setAside"]
-
-
-class EventState(Struct, frozen=True, kw_only=True):
-    """The state of an event; `reason` says why it was retracted or set aside, or that another event with its id was."""
-
-    status: EventStatus
-    event: KnownEventView
-    new_badges: list[BadgeView] = []
-    reason: str | UnsetType = UNSET
-
-
 async def history_page(
     store: Store, rulebook: Rulebook, cursors: Cursors, progress: Progress, *, cursor: str | None, limit: int
 ) -> HistoryPage:
@@ -132,59 +114,6 @@ async def history_page(
         last = last if read else first
     lines = [history_entry(entry, rulebook) for entry in found]
     return HistoryPage(lines, await cursors.seal(purpose, (last + 1).to_bytes(8)) if last > 0 else None)
-
-
-async def event_state(store: Store, rulebook: Rulebook, spool: Spool | None, user_id: str, event_id: str) -> EventState:
-    """The state of an event. Raises UnknownUser if the user is deleted, UnknownEvent or StoreError."""
-    waiting, aside = await spool.events_of(user_id) if spool is not None else ([], [])
-    for each in waiting:
-        if each.event.event_id == event_id:
-            return EventState(status="queued", event=_waiting(each))
-    try:
-        loaded = await store.ledger.load({user_id: None}, [(user_id, event_id)], rulebook.measures_version)
-    except StoreError:
-        loaded = None
-    if loaded is not None and user_id in loaded.deleted:
-        raise UnknownUser(user_id)
-    set_aside = next((each for each in aside if each.spooled.event.event_id == event_id), None)
-    entry = None if loaded is None else loaded.known.get((user_id, event_id))
-    if entry is not None and isinstance(entry.body, EventRecorded):
-        badges = [badge_view(award, rulebook) for award in entry.body.outcome.awards]
-        taken = await _retraction_of(store, entry)
-        reason = UNSET if taken is None else taken.reason
-        if taken is None and set_aside is not None:
-            reason = (
-                "Another event with this eventId was accepted while the database was away, and was set aside: "
-                f"{set_aside.reason}"
-            )
-        return EventState(
-            status="recorded" if taken is None else "retracted",
-            event=known_event_view(event_view(entry, entry.body)),
-            new_badges=badges,
-            reason=reason,
-        )
-    if set_aside is not None:
-        return EventState(status="setAside", event=_waiting(set_aside.spooled), reason=set_aside.reason)
-    if loaded is None:
-        raise StoreUnavailable(
-            "The store is away; whether it has this event cannot be looked up now. Try again in a moment."
-        )
-    raise UnknownEvent
-
-
-def _waiting(spooled: Spooled) -> KnownEventView:
-    at = spooled.event.timestamp
-    return known_event_view(queued_event_view(spooled.event, spooled.arrived_at if at is None else to_ms(at)))
-
-
-async def _retraction_of(store: Store, event: Entry) -> EventRetracted | None:
-    after = event.seq
-    while page := await store.ledger.entries(event.user_id, after=after, limit=PAGE):
-        for entry in page:
-            if isinstance(entry.body, EventRetracted) and entry.body.event_seq == event.seq:
-                return entry.body
-        after = page[-1].seq
-    return None
 
 
 async def history(store: Store, rulebook: Rulebook, user_id: str, last: int) -> AsyncIterator[HistoryEntryView]:
