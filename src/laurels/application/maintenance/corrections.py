@@ -18,7 +18,7 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.recording.committer import ATTEMPTS
 from laurels.application.recording.recorder import Recorder
-from laurels.application.recording.refolding import ledger_of, refold, revisions_of
+from laurels.application.recording.refolding import fold_later, ledger_of, refold, revisions_of
 from laurels.domain.events import check_id
 from laurels.domain.ledger.entries import BadgeRevoked, BadgesGiven, Entry, EntryBody, EventRecorded, EventRetracted
 from laurels.domain.ledger.reasons import check_reason
@@ -67,9 +67,16 @@ class Corrections:
             seen.events.add(event.seq)
             without = await refold(self._store, rules, user_id, progress.seq, revisions=seen)
             points, currencies = seen.points_of(event.seq, event.body), seen.currencies_of(event.seq, event.body)
-            return retract(
+            made = retract(
                 progress, without, event, rules, points=points, currencies=currencies, reason=reason, caller=caller
             )
+            assert isinstance(made.body, EventRetracted)  # noqa: S101  that is what it makes
+            after = without
+            if made.body.revoked:
+                # These count no more either, and the entry that says so is the only one to come.
+                seen.see(Entry(user_id, progress.seq + 1, None, self._clock(), made.body))
+                after = await refold(self._store, rules, user_id, progress.seq, revisions=seen)
+            return Amendment(user_id, progress.seq, settle(made.body, progress, after, rules), after)
 
         return await self._write(user_id, decide)
 
@@ -150,28 +157,19 @@ class Corrections:
             decided = await decide(progress, rules)
             if not isinstance(decided, Amendment):
                 return Corrected(decided, progress, is_replay=True)
-            if isinstance(decided.body, EventRetracted):
-                decided = await self._without(decided, decided.body, progress, rules)
             if await self._recorder.amend(decided):
-                return Corrected(decided.body, await self._progress(user_id, self._rulebook.view()), is_replay=False)
+                decided.progress.stamp(decided.seq + 1, self._clock(), decided.body)
+                return Corrected(decided.body, decided.progress, is_replay=False)
         raise StoreContended("Other writers kept recording for this user at the same moment; try again.")
 
-    async def _without(self, made: Amendment, body: EventRetracted, progress: Progress, rules: Rulebook) -> Amendment:
-        """The amendment with the progress to which its own entry will be folded."""
-        seen = await revisions_of(self._store, made.user_id, made.seq)
-        seen.see(Entry(made.user_id, made.seq + 1, None, self._clock(), made.body))
-        after = await refold(self._store, rules, made.user_id, made.seq, revisions=seen)
-        return Amendment(made.user_id, made.seq, settle(body, progress, after, rules), after)
-
     async def _progress(self, user_id: str, rules: Rulebook) -> Progress:
-        """A separate copy of the progress, from the ledger: deciding a correction changes it."""
+        """A separate copy of the progress: deciding a correction changes it."""
         found = await self._store.ledger.load({user_id: None}, (), rules.measures_version)
-        known = found.snapshots.get(user_id)
-        later = found.later.get(user_id, [])
-        until = later[-1].seq if later else known.seq if known else 0
-        if not until or user_id in found.deleted:
+        known, later = found.snapshots.get(user_id), found.later.get(user_id, [])
+        if user_id in found.deleted or (known is None and not later):
             raise UnknownUser(user_id)
-        progress = await refold(self._store, rules, user_id, until)
+        known = known or Progress(user_id=user_id, version=rules.measures_version)
+        progress = await fold_later(self._store, rules, known, later)
         if progress.merged_into is not None:
             raise UserMerged(user_id, progress.merged_into)
         return progress

@@ -10,11 +10,9 @@ from collections.abc import Iterable
 import msgspec
 
 from laurels.application.lru_cache import LruCache
-from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.store import Store
 from laurels.application.queries.learners.read_batcher import ReadBatcher
-from laurels.application.recording.refolding import last_revision, refold
-from laurels.domain.folding import fold
+from laurels.application.recording.refolding import fold_later
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import UnknownUser
@@ -50,16 +48,7 @@ class ProgressReader:
             if not later:
                 raise UnknownUser(user_id)
             progress = Progress(user_id=user_id, version=rules.measures_version)
-        while later:
-            if last := last_revision(later):
-                progress = await refold(self._store, rules, user_id, last)
-            for entry in later:
-                # Another reader of the same user may have folded this entry during the wait.
-                if entry.seq > progress.seq:
-                    fold(progress, entry, rules)
-            if len(later) < LATER_LIMIT:
-                break
-            later = await self._store.ledger.entries(user_id, after=progress.seq, limit=LATER_LIMIT)
+        progress = await fold_later(self._store, rules, progress, later)
         if rules.measures_version != self._rulebook.measures_version:
             # The rules changed during the read.
             return await self.progress(user_id)
