@@ -66,6 +66,17 @@ async def test_a_file_that_is_none_is_refused_and_says_why(
     assert str(refused.value).startswith(f"{file}")
 
 
+async def test_a_refusal_names_ten_columns_and_counts_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text(",".join([*map(str, range(20_000)), *map(str, range(11))]) + "\n")
+    with pytest.raises(CommandFailed) as refused:
+        await checked(file, load_mapping("table"))
+    told = str(refused.value)
+    assert 'names the column "9" twice; names 1 more column twice; lacks the column' in told
+    assert '"9" and 20,001 more; the mapping must name those.' in told
+    assert len(told) < 1_500
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [

@@ -18,11 +18,14 @@ from laurels.cli.importing.mapping.mapper import Mapper, Tally, told_of_cells
 from laurels.cli.importing.mapping.mapping_file import MappingDocument
 from laurels.cli.importing.mapping.semantic_checks import columns_of
 from laurels.cli.importing.mapping.values import SHOWN, Reader
+from laurels.plurals import counted
 from laurels.validation import kind_of, nearest
 
 # The number of objects searched for keys that no field reads, and how many such keys are reported.
 _LOOKED_AT = 1_000
 _MOST_UNREAD = 100
+# The number of columns that a refusal names; it counts the others.
+_NAMED = 10
 
 OTHER_ENCODING = "save it in UTF-8, or name what it is in the mapping (input.encoding)"
 
@@ -90,7 +93,10 @@ def events_of_table(stream: io.BufferedReader, mapping: MappingDocument, tally: 
 
 def _check_names(names: list[str], mapping: MappingDocument) -> None:
     """Raise NotEvents if the header line of a table lacks columns that the mapping reads."""
-    wrong = [f'names the column "{name[:SHOWN]}" twice' for name, count in Counter(names).items() if count > 1 and name]
+    twice = [name for name, count in Counter(names).items() if count > 1 and name]
+    wrong = [f'names the column "{name[:SHOWN]}" twice' for name in twice[:_NAMED]]
+    if len(twice) > _NAMED:
+        wrong.append(f"names {counted(len(twice) - _NAMED, 'more column')} twice")
     told: set[str] = set()
     for key, column in columns_of(mapping, is_optional=False):
         if column not in names and column not in told:
@@ -103,8 +109,10 @@ def _check_names(names: list[str], mapping: MappingDocument) -> None:
                 remedy = f"say delimiter = {json.dumps(sign)} under [input] in the mapping"
                 raise NotEvents(f"has {called} between its columns; {remedy}.")
     if wrong:
-        listed = ", ".join(f'"{name[:SHOWN]}"' for name in names[:_MOST_UNREAD])
-        raise NotEvents(f"{'; '.join(wrong)}. The columns of its first line are {listed}; the mapping must name those.")
+        listed = ", ".join(f'"{name[:SHOWN]}"' for name in names[:_NAMED])
+        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+        first = f"The columns of its first line are {listed}{more}"
+        raise NotEvents(f"{'; '.join(wrong)}. {first}; the mapping must name those.")
 
 
 class ObjectMapper:
