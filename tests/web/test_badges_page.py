@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -26,7 +27,8 @@ class Counted:
 async def test_it_is_drawn_once_as_long_as_it_says_the_same() -> None:
     rarity = Counted()
     service = cast("Any", SimpleNamespace(rulebook=load_rulebook(), rarity=rarity))
-    route = SimpleNamespace(opt={"kept": kept_pages()})
+    host = SimpleNamespace(drawing=lambda *_: nullcontext())
+    route = SimpleNamespace(opt={"kept": kept_pages(), "host": host})
 
     async def ask(lang: str) -> str:
         request = SimpleNamespace(

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -21,6 +21,7 @@ from laurels.http.auth import sessions
 from laurels.http.auth.access import caller_of
 from laurels.http.auth.guard import PROFILE_BYTES, charge_written, count_failure
 from laurels.http.routes.streams import streams_of
+from laurels.http.server.drawing_turns import DrawingTurns
 from laurels.http.wire.bodies import read_body, user_id_in
 from laurels.http.wire.streams import EventStream
 
@@ -37,6 +38,7 @@ class PageHost:
     def __init__(self, public_url: str | None = None) -> None:
         scheme, _, host = (public_url or "").lower().partition("://")
         self._secure_host = host if scheme == "https" else None
+        self._drawings = DrawingTurns()
 
     def viewer(self, request: Request[Any, Any, Any]) -> Viewer:
         """The rights of the sender of `request`."""
@@ -46,6 +48,14 @@ class PageHost:
     def user_id(self, request: Request[Any, Any, Any], prefix: str, *, tail: str = "") -> str:
         """The user id between `prefix` and `tail` in the path. Raises InvalidQuery."""
         return user_id_in(request.scope, prefix, tail=tail)
+
+    def drawing(self, request: Request[Any, Any, Any], service: Service) -> AbstractAsyncContextManager[None]:
+        """A turn to draw a page or a picture. Raises HttpError where too many wait."""
+        viewer, committer = self.viewer(request), service.recorder.committer
+        return self._drawings.turn(
+            is_stranger=not viewer.is_reader and viewer.user_id is None,
+            is_recording=lambda: committer.asked_at is not None or committer.queue_length > 0,
+        )
 
     async def stream(
         self,

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from laurels.application.service import Service
-from laurels.web.page_access import closed, host_of, is_shown_to_all, known_to, nobody, nothing, query_of
+from laurels.web.page_access import closed, host_of, known_to, nobody, nothing, query_of
 from laurels.web.pages.embeds import PICTURES, badge_picture, framed_by, learner_picture
 from laurels.web.pages.learner import learner_page
 from laurels.web.rendering import STATIC
@@ -34,10 +34,8 @@ async def embedded(request: Request[Any, Any, Any], service: NamedDependency[Ser
     user_id = host_of(request).user_id(request, "/embed/", tail=f"/{kind}.svg" if kind else "")
     if kind is not None:
         known = await known_to(request, service, user_id)
-        if known is None:
-            return nobody(request)
-        is_public = is_shown_to_all(request, known.progress)
-        return await learner_picture(request, service, user_id, kind, is_public=is_public)
+        picture = None if known is None else await learner_picture(request, service, known, kind)
+        return picture or nobody(request)
     name = quote(user_id, safe="")
     address = f"/embed/{name}{query_of(request)}"
     return await learner_page(

@@ -6,6 +6,8 @@ for a person who does not exist.
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Request, Response
@@ -39,6 +41,16 @@ async def known_to(request: Request[Any, Any, Any], service: Service, user_id: s
         return None
     is_seen = is_shown_to_all(request, known.progress) or viewer.is_reader or viewer.user_id == user_id
     return known if is_seen else None
+
+
+@asynccontextmanager
+async def drawing_of(request: Request[Any, Any, Any], service: Service, known: Known) -> AsyncGenerator[Known | None]:
+    """A turn to draw a learner, for a block: gives their progress when it begins, for use before the next await, or
+    None if the viewer may not see them any more."""
+    seq = known.progress.seq
+    async with host_of(request).drawing(request, service):
+        has_changed = known.progress.seq != seq
+        yield await known_to(request, service, known.progress.user_id) if has_changed else known
 
 
 def is_shown_to_all(request: Request[Any, Any, Any], progress: Progress) -> bool:

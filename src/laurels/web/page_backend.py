@@ -6,6 +6,7 @@ Pages and the HTTP interface do not know each other; the code that joins them pa
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from litestar import Request, Response
@@ -24,6 +25,11 @@ class PageBackend(Protocol):
 
     def user_id(self, request: Request[Any, Any, Any], prefix: str, *, tail: str = "") -> str:
         """The user id between `prefix` and `tail` in the path, which may hold any character. Raises InvalidQuery."""
+        ...
+
+    def drawing(self, request: Request[Any, Any, Any], service: Service) -> AbstractAsyncContextManager[None]:
+        """A turn to draw a page or a picture, for a block; others are drawn before or after it. Refuses the request
+        where too many wait."""
         ...
 
     async def stream(

@@ -34,8 +34,9 @@ async def badges_page(request: Request[Any, Any, Any], service: Service) -> Resp
     key = ("badges.html", language.code, service.rulebook.view(), msgspec.json.encode(shares))
     html = kept.get(key)
     if html is None:
-        html = _catalogue_html(service, language, shares)
-        kept.keep(key, html)
+        async with host_of(request).drawing(request, service):
+            html = kept.get(key) or _catalogue_html(service, language, shares)
+            kept.keep(key, html)
     return page_of(html)
 
 
@@ -66,16 +67,17 @@ async def badge_page(request: Request[Any, Any, Any], service: Service, badge_id
     found = spoken_badge(service, badge_id, language, await service.rarity.shares())
     if found is None:
         return None
-    badge = _shown(found, Pen(language).single_medal(found, LARGE_MEDAL), language)
-    return page(
-        request,
-        "badge.html",
-        language=language,
-        badge=badge,
-        holders=await _holders(request, service, badge_id, language),
-        takes=takes_of(found, service, language),
-        tiers=tiers_of(found, service, language),
-    )
+    holders = await _holders(request, service, badge_id, language)
+    async with host_of(request).drawing(request, service):
+        return page(
+            request,
+            "badge.html",
+            language=language,
+            badge=_shown(found, Pen(language).single_medal(found, LARGE_MEDAL), language),
+            holders=holders,
+            takes=takes_of(found, service, language),
+            tiers=tiers_of(found, service, language),
+        )
 
 
 async def _holders(

@@ -18,6 +18,7 @@ from laurels.domain.rules.badge_texts import language_for
 from laurels.errors import InvalidQuery, UnknownUser
 from laurels.web.display_names import person
 from laurels.web.locale import PageLocale, available
+from laurels.web.page_access import host_of
 from laurels.web.rendering import language_of, page
 
 ROWS = 50
@@ -64,28 +65,29 @@ async def board_page(request: Request[Any, Any, Any], service: Service, viewer: 
     is_top = shown is not None and not cursor and not around
     place = {name: value for name, value in (("cursor", cursor), ("around", around)) if value}
     live = {name: value for name, value in keep.items() if name in ("timeframe", "period")}
-    return page(
-        request,
-        "leaderboard.html",
-        language=language,
-        status=404 if shown is None else 200,
-        page=shown,
-        notice=notice,
-        tabs=_tabs(timeframe, period, keep, language),
-        board_languages=_languages(service, board, keep, language),
-        board_currencies=_currencies(service, currency, keep, language),
-        unit=_unit(service, currency, language),
-        level=_level,
-        can_search=viewer.is_reader or viewer.user_id is not None,
-        around=around,
-        keep=list(keep.items()),
-        podium=[] if shown is None or not is_top else shown.leaderboard[:3],
-        person=partial(person, viewer=viewer, language=language),
-        moved=partial(_moved, language=language),
-        following=None if shown is None or shown.next is None else _address({**keep, "cursor": shown.next}),
-        address=_address(keep | place),
-        live=f"/stream/leaderboard?{urlencode(live)}" if is_top and board is None and currency is None else "",
-    )
+    async with host_of(request).drawing(request, service):
+        return page(
+            request,
+            "leaderboard.html",
+            language=language,
+            status=404 if shown is None else 200,
+            page=shown,
+            notice=notice,
+            tabs=_tabs(timeframe, period, keep, language),
+            board_languages=_languages(service, board, keep, language),
+            board_currencies=_currencies(service, currency, keep, language),
+            unit=_unit(service, currency, language),
+            level=_level,
+            can_search=viewer.is_reader or viewer.user_id is not None,
+            around=around,
+            keep=list(keep.items()),
+            podium=[] if shown is None or not is_top else shown.leaderboard[:3],
+            person=partial(person, viewer=viewer, language=language),
+            moved=partial(_moved, language=language),
+            following=None if shown is None or shown.next is None else _address({**keep, "cursor": shown.next}),
+            address=_address(keep | place),
+            live=f"/stream/leaderboard?{urlencode(live)}" if is_top and board is None and currency is None else "",
+        )
 
 
 def timeframe_of(name: str | None) -> Timeframe:

@@ -11,9 +11,11 @@ from typing import Any
 
 from litestar import Request, Response
 
+from laurels.application.queries.learners.learner_queries import Known
 from laurels.application.service import Service
 from laurels.web.display_names import shown_name
 from laurels.web.drawing import LARGE_MEDAL, Pen
+from laurels.web.page_access import drawing_of, is_shown_to_all
 from laurels.web.pages.badges import spoken_badge
 from laurels.web.pictures import Markup
 from laurels.web.pictures.theme import Theme, embedded_style_hash
@@ -36,25 +38,28 @@ def framed_by(origins: Sequence[str]) -> dict[str, str]:
 
 
 async def learner_picture(
-    request: Request[Any, Any, Any], service: Service, user_id: str, kind: str, *, is_public: bool
-) -> Response[bytes]:
-    """The picture `kind` of a learner; `is_public`: everybody may see this learner. Raises UnknownUser or
-    StoreError."""
+    request: Request[Any, Any, Any], service: Service, known: Known, kind: str
+) -> Response[bytes] | None:
+    """The picture `kind` of a learner; None if the viewer may not see them any more. Raises StoreError."""
     pen, width = Pen(language_of(request), theme_of(request)), _width(request)
-    dashboard = await service.learners.dashboard(user_id)
-    activity = await service.learners.activity(user_id)
-    today = await service.learners.today(user_id)
-    match kind:
-        case "streak":
-            picture = pen.streak(dashboard, activity, today, width)
-        case "level":
-            picture = pen.level(dashboard, width)
-        case "heatmap":
-            picture = pen.year(activity, today, width)
-        case _:
-            badges = await service.learners.badges(user_id)
-            picture = pen.card(dashboard, badges, shown_name(dashboard.user, pen.language), width)
-    return _image(request, picture, is_public=is_public)
+    shares = await service.rarity.shares()
+    async with drawing_of(request, service, known) as shown:
+        if shown is None:
+            return None
+        learners, progress = service.learners, shown.progress
+        dashboard, activity = learners.dashboard_of(shown, shares), learners.activity_of(shown)
+        today = learners.today_of(progress)
+        match kind:
+            case "streak":
+                picture = pen.streak(dashboard, activity, today, width)
+            case "level":
+                picture = pen.level(dashboard, width)
+            case "heatmap":
+                picture = pen.year(activity, today, width)
+            case _:
+                badges = learners.badges_of(progress, shares)
+                picture = pen.card(dashboard, badges, shown_name(dashboard.user, pen.language), width)
+        return _image(request, picture, is_public=is_shown_to_all(request, progress))
 
 
 def badge_picture(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import date, datetime, tzinfo
 from types import MappingProxyType
 from typing import Any, Literal
@@ -38,7 +38,7 @@ from laurels.domain.rules.badges.awards import badge_and_period
 from laurels.web.display_names import initial_of, shown_name
 from laurels.web.drawing import HEATMAP, SMALL_MEDAL, Pen, last_earned
 from laurels.web.locale import PageLocale
-from laurels.web.page_access import known_to, nobody
+from laurels.web.page_access import drawing_of, known_to, nobody
 from laurels.web.pages.badge_tiles import day_of, earned_tile, open_tile, shown_badge_name
 from laurels.web.pages.goals import goal_changes, goal_lines
 from laurels.web.pages.own import Own, own_forms
@@ -66,19 +66,22 @@ class Learner(Struct, frozen=True):
     today: date
 
 
-async def read_learner(service: Service, known: Known, shares: Shares, language: PageLocale) -> Learner:
-    """Everything for the page of a learner, in one language. Raises StoreError."""
+def learner_of(service: Service, known: Known, shares: Shares, recent: list[Entry], language: PageLocale) -> Learner:
+    """Everything for the page of a learner, in one language; `recent`: their last entries."""
     learners, progress = service.learners, known.progress
     asked = language_for(service.rulebook, language.code)
-    # All that `known` is needed for, before anything is awaited.
     dashboard = translated(learners.dashboard_of(known, shares), service.rulebook, asked)
     activity, today = learners.activity_of(known), learners.today_of(progress)
     badges = [translated(each, service.rulebook, asked) for each in learners.badges_of(progress, shares)]
-    recent: list[Entry] = []
-    if known.stale is UNSET:
-        after = max(0, progress.seq - RECENT)
-        recent = await service.store.ledger.entries(progress.user_id, after=after, limit=RECENT)
     return Learner(dashboard, activity, badges, recent[::-1], progress, service.clock(), today)
+
+
+async def _recent(service: Service, known: Known) -> list[Entry]:
+    """The last entries of a learner, in order; none while the store is away. Raises StoreError."""
+    if known.stale is not UNSET:
+        return []
+    after = max(0, known.progress.seq - RECENT)
+    return await service.store.ledger.entries(known.progress.user_id, after=after, limit=RECENT)
 
 
 async def learner_page(
@@ -97,39 +100,50 @@ async def learner_page(
     are shown to the learner and to keys that read, not to everybody who may see the page; forms to the learner, who
     sees it as their `own`. Raises StoreError."""
     shares = await service.rarity.shares()
+    language = language_of(request)
+    kept = kept_of(request)
+
+    def key_of(known: Known) -> Hashable:
+        return (
+            template,
+            user_id,
+            language.code,
+            address,
+            service.rulebook.view(),
+            known.progress.seq,
+            service.clock() // _KEPT_MS,
+            known.stale is UNSET,
+            shows_goals,
+            own,
+        )
+
     known = await known_to(request, service, user_id)
     if known is None:
         return nobody(request)
-    language = language_of(request)
-    now = service.clock()
-    rules = service.rulebook
-    kept = kept_of(request)
-    key = (
-        template,
-        user_id,
-        language.code,
-        address,
-        rules.view(),
-        known.progress.seq,
-        now // _KEPT_MS,
-        known.stale is UNSET,
-        shows_goals,
-        own,
-    )
-    html = kept.get(key)
-    if html is None:
-        shown = await read_learner(service, known, shares, language)
-        html = html_of(
-            shown,
-            language,
-            template=template,
-            path=request.scope["path"],
-            address=address,
-            live=live,
-            shows_goals=shows_goals,
-            own=own,
-        )
-        kept.keep(key, html)
+    html = kept.get(key_of(known))
+    if html is not None:
+        return page_of(html, headers=headers)
+    recent, seq = await _recent(service, known), known.progress.seq
+    async with drawing_of(request, service, known) as known:
+        if known is None:
+            return nobody(request)
+        # Meanwhile another request may have drawn it, and the learner may have changed.
+        html = kept.get(key_of(known))
+        if html is None:
+            if known.progress.seq != seq:
+                recent = await _recent(service, known)
+            key = key_of(known)
+            html = html_of(
+                learner_of(service, known, shares, recent, language),
+                language,
+                template=template,
+                path=request.scope["path"],
+                address=address,
+                live=live,
+                shows_goals=shows_goals,
+                own=own,
+            )
+            kept.keep(key, html)
     return page_of(html, headers=headers)
 
 
