@@ -12,13 +12,14 @@ from laurels.domain.engine import advance
 from laurels.domain.events import LearningEvent
 from laurels.domain.folding import fold
 from laurels.domain.ledger.entries import Award, Entry, EventRecorded, EventRetracted, awards_of
-from laurels.domain.periods import to_ms
+from laurels.domain.periods import Timeframe, period_name, to_ms
 from laurels.domain.progress import Progress
 from laurels.domain.revised import Revisions
 from laurels.domain.revisions.amendments import Replay, retract
 from laurels.domain.revisions.merging import Account, begin_merge, finish_merge, merge_event
 from laurels.domain.revisions.migration import DifferencePolicy, migrate_event, migrate_user
-from laurels.domain.rules.badges.awards import badge_and_period, badges_of
+from laurels.domain.rules.badges import awards as award_ids
+from laurels.domain.rules.badges.awards import award_id_of, badge_and_period, badges_of
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import RulebookError
 from laurels.rulebooks.loader import parse_rulebook
@@ -315,8 +316,25 @@ def test_what_cannot_be_earned_again_is_refused(badges: str, key: str) -> None:
     assert key in str(refused.value)
 
 
+def test_a_period_is_named_once_for_all_badges(monkeypatch: pytest.MonkeyPatch) -> None:
+    named: list[int] = []
+
+    def counted(timeframe: Timeframe, day: int) -> str:
+        named.append(day)
+        return period_name(timeframe, day)
+
+    monkeypatch.setattr(award_ids, "period_name", counted)
+    # Weeks that no other test has.
+    weeks = [900_000 + 7 * number for number in range(40)]
+    ids = {award_id_of(f"badge {number}", "week", day) for number in range(20) for day in weeks}
+    assert (len(ids), named) == (20 * 40, weeks)
+
+
 def test_only_what_ends_in_a_period_is_an_award_in_one() -> None:
     assert badge_and_period("busy@2026-W48") == ("busy", "2026-W48")
     assert badge_and_period("busy@2026-11") == ("busy", "2026-11")
     assert badge_and_period("someone@example.org") == ("someone@example.org", None)
     assert badge_and_period("busy@2026-11-23") == ("busy@2026-11-23", None)
+    assert badge_and_period("busy\n@week@2026-11") == ("busy\n@week", "2026-11")
+    for other in ("@2026-11", "busy@", "busy@2026-11\n", "@", "busy@2026-W4"):
+        assert badge_and_period(other) == (other, None)

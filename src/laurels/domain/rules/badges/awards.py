@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from laurels.domain.boards.ranking import Visibility
@@ -17,19 +18,32 @@ from laurels.domain.progress import Progress
 from laurels.domain.rules.badges.criteria import Repeat
 
 TIMEFRAMES: Mapping[Repeat, Timeframe] = MappingProxyType({"week": Timeframe.WEEKLY, "month": Timeframe.MONTHLY})
-_IN_PERIOD = re.compile(r"(.+)@([0-9]{4}-(?:W[0-9]{2}|[0-9]{2}))", re.DOTALL).fullmatch
+_PERIOD = re.compile(r"[0-9]{4}-(?:W[0-9]{2}|[0-9]{2})").fullmatch
 
 
 def award_id_of(badge_id: str, repeat: Repeat, day: int) -> str:
     """The id of the award of a badge in the week or month that holds the local `day`."""
-    return f"{badge_id}@{period_name(TIMEFRAMES[repeat], day)}"
+    return f"{badge_id}@{_period_of(repeat, day)}"
+
+
+# All repeatable badges name the same periods, at each event that opens one: all those of the learner so far.
+@lru_cache(maxsize=4_096)
+def _period_of(repeat: Repeat, day: int) -> str:
+    return period_name(TIMEFRAMES[repeat], day)
 
 
 def badge_and_period(award_id: str) -> tuple[str, str | None]:
     """The badge of an award, and the name of its period; None if it has none."""
     # Most have no period, and no such sign.
-    found = _IN_PERIOD(award_id) if "@" in award_id else None
-    return (award_id, None) if found is None else (found[1], found[2])
+    if "@" not in award_id:
+        return award_id, None
+    badge_id, _, period = award_id.rpartition("@")
+    return (badge_id, period) if badge_id and _is_period(period) else (award_id, None)
+
+
+@lru_cache(maxsize=4_096)
+def _is_period(text: str) -> bool:
+    return _PERIOD(text) is not None
 
 
 def badges_of(award_ids: Iterable[str]) -> list[str]:
