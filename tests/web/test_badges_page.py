@@ -27,7 +27,13 @@ class Counted:
 async def test_it_is_drawn_once_as_long_as_it_says_the_same() -> None:
     rarity = Counted()
     service = cast("Any", SimpleNamespace(rulebook=load_rulebook(), rarity=rarity))
-    host = SimpleNamespace(drawing=lambda *_: nullcontext())
+    turns: list[Any] = []
+
+    def drawing(*given: Any) -> Any:
+        turns.append(given)
+        return nullcontext()
+
+    host = SimpleNamespace(drawing=drawing)
     route = SimpleNamespace(opt={"kept": kept_pages(), "host": host})
 
     async def ask(lang: str) -> str:
@@ -44,6 +50,7 @@ async def test_it_is_drawn_once_as_long_as_it_says_the_same() -> None:
     [badge, *_] = service.rulebook.badges
     rarity.known = Shares(Holders(60, {badge.id: 30}))
     assert await ask("en") != first
+    assert len(turns) == 3, "each drawing had its turn, and nothing else took one"
 
 
 def test_an_award_of_a_period_is_no_badge() -> None:
