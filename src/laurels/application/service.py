@@ -340,6 +340,7 @@ class Service:
         async with self.recorder.committer.progress_lock.settled:
             self.recorder.cache.drop(user_ids)
         self.learners.forget(user_ids)
+        self._events.forget(user_ids)
         self.leaderboards.forget()
         self.live.end_users(user_ids)
 

@@ -5,7 +5,7 @@ Whether it was retracted stands in a later entry of any age. Each entry is exami
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -59,6 +59,7 @@ class EventLookup:
         except StoreError:
             loaded = None
         if loaded is not None and user_id in loaded.deleted:
+            self.forget((user_id,))
             raise UnknownUser(user_id)
         set_aside = next((each for each in aside if each.spooled.event.event_id == event_id), None)
         entry = None if loaded is None else loaded.known.get((user_id, event_id))
@@ -84,6 +85,10 @@ class EventLookup:
                 "The store is away; whether it has this event cannot be looked up now. Try again in a moment."
             )
         raise UnknownEvent
+
+    def forget(self, user_ids: Iterable[str]) -> None:
+        """Drop what is remembered of users."""
+        self._retractions.forget(user_ids)
 
 
 class _Examined(Struct, frozen=True):
@@ -113,6 +118,10 @@ class _Retractions:
         if [entry.recorded_at for entry in last] != [known.recorded_at]:
             return await self._since(event, event)
         return await self._since(event, last[0], known)
+
+    def forget(self, user_ids: Iterable[str]) -> None:
+        for user_id in user_ids:
+            self._known.discard(user_id)
 
     async def _since(self, event: Entry, last: Entry, known: _Examined | None = None) -> EventRetracted | None:
         """Examine what was not examined yet: the entries after `last`, and those between the event and the `known`."""
