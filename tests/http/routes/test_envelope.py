@@ -25,12 +25,15 @@ def test_data_is_the_answer_and_of_a_board_its_rows(
     address = path.format(user)
     flat = client.get(address).json()
     wrapped = client.get(address, params={"envelope": "data"}).json()
+    # How many hold a badge is counted every ten seconds, so it may have changed at one of the two.
+    later = client.get(address).json()
     assert wrapped.keys() == {"success", "data"}
     assert wrapped["success"] is True
     if "leaderboard" in path:
         assert wrapped["data"] == flat["leaderboard"]
     else:
-        assert without(wrapped["data"], "generatedAt") == without(flat, "success", "generatedAt")
+        same = [without(each, "success", "generatedAt") for each in (flat, later)]
+        assert without(wrapped["data"], "generatedAt") in same
 
 
 def test_an_event_and_its_repetition_come_in_one(client: httpx2.Client, user: str) -> None:
