@@ -85,11 +85,12 @@ def rows(connection: apsw.Connection, statement: str, bindings: Sequence[object]
 
 
 class MultiRowInsert:
-    """An INSERT of any number of rows in few statements: `head` is the part up to VALUES, `tail` the part after the
-    rows. With a `guard`, a condition that does not depend on the rows, it inserts all of them or none.
+    """An INSERT of any number of rows in few statements: `head` is the part up to the rows, `tail` the part after them.
+    With a `guard`, a condition that does not depend on the rows, it inserts all of them or none.
 
-    Every step of a statement releases the interpreter's lock and must win it back from the busy event loop. Many rows
-    in one statement need one step, and sizes of powers of two need few prepared statements.
+    Every step of a statement releases the interpreter's lock and must win it back from the busy event loop, which takes
+    milliseconds. Many rows in one statement need one step. Sizes of powers of two need few prepared statements; a
+    smaller number of rows uses the next larger one, whose LIMIT keeps the rest from being read.
     """
 
     _SIZES = (1024, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
@@ -98,33 +99,32 @@ class MultiRowInsert:
         row = f"({','.join('?' * columns)})"
         self._statements: dict[int, str] = {}
         for size in self._SIZES:
-            values = f"VALUES {','.join([row] * size)}"
-            # As a limit it is evaluated once per statement, not once per row.
-            guarded = f"SELECT * FROM ({values}) LIMIT iif({guard}, -1, 0)"
-            statement = f"{head} {guarded if guard else values} {tail}"
+            # As a part of the limit the guard is evaluated once per statement, not once per row.
+            limit = f"iif({guard}, ?, 0)" if guard else "?"
+            statement = f"{head} SELECT * FROM (VALUES {','.join([row] * size)}) LIMIT {limit} {tail}"
             if len(statement) < _LONGEST_KEPT:
                 self._statements[size] = statement
+        self._columns = columns
+        self._most = max(self._statements)
 
     def run(
         self, connection: apsw.Connection, lines: Sequence[tuple[object, ...]], guarded_by: Sequence[object] = ()
     ) -> bool:
-        """Insert `lines`. One statement, and so one transaction of its own, if their number is a power of two.
-
-        `guarded_by` are the values of the guard. Returns False if it did not hold, and then nothing was inserted.
-        """
-        start = 0
-        for size in self._statements:
-            while len(lines) - start >= size:
-                values = [value for line in lines[start : start + size] for value in line]
-                rows(connection, self._statements[size], [*values, *guarded_by])
-                if guarded_by and not connection.changes():
-                    return False
-                start += size
+        """Insert `lines`. `guarded_by` are the values of the guard. Returns False if it did not hold, and then nothing
+        was inserted."""
+        for start in range(0, len(lines), self._most):
+            part = lines[start : start + self._most]
+            size = 1 << (len(part) - 1).bit_length()
+            values: list[object] = [value for line in part for value in line]
+            values += [None] * (self._columns * (size - len(part)))
+            rows(connection, self._statements[size], [*values, *guarded_by, len(part)])
+            if guarded_by and not connection.changes():
+                return False
         return True
 
     def takes_one_statement(self, count: int) -> bool:
-        """Whether `count` rows are inserted by one statement."""
-        return count in self._statements
+        """Whether `count` rows are inserted by one statement, and so in one transaction of its own."""
+        return count <= self._most
 
 
 @contextmanager

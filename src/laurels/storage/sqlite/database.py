@@ -26,6 +26,8 @@ READERS = 2
 # Bytes: a disk with less has no room for a batch of events and the log that it is first written to.
 ROOM = 1024 * 1024
 
+_LAST_ENTRY = "SELECT coalesce(max(pos), 0) FROM ledger"
+
 
 class Database:
     """The file at `path`. Nothing is opened before `open`, or before the first call on a thread."""
@@ -39,9 +41,9 @@ class Database:
         self.readers = Pool("laurels-reader", READERS, partial(opened, read_only=True))
         # Separate, because each connection has its own view of the writes of others.
         self.watcher = Pool("laurels-watcher", 1, partial(opened, read_only=True))
-        self.foreign_writes = 0
+        self.foreign_entries = 0
         self._file: tuple[int, int] | None = None
-        self._version_seen: int | None = None
+        self._last_entry: int | None = None
         self._closed = False
 
     async def open(self) -> None:
@@ -96,16 +98,16 @@ class Database:
         if free < ROOM:
             raise StoreUnavailable("The disk that holds the database is full; free some space.")
 
-    def notice_foreign_writes(self, connection: apsw.Connection) -> None:
-        """On the writer's thread: change `foreign_writes` if another connection committed.
+    def notice_foreign_entries(self, connection: apsw.Connection, *, appended: int = 0) -> None:
+        """On the writer's thread: change `foreign_entries` if the ledger does not end where this store left it, or,
+        after its last statement has `appended` entries, did not end there before.
 
-        Our own projector is such a connection, but it does not write to the ledger: at worst the ledger is read once
-        more than needed.
+        Unlike the version of the file it stays the same while projections are written, several times a second.
         """
-        version = data_version(connection)
-        if version != self._version_seen:
-            self._version_seen = version
-            self.foreign_writes += 1
+        last: int = connection.last_insert_rowid() if appended else rows(connection, _LAST_ENTRY)[0][0]
+        if self._last_entry is None or last != self._last_entry + appended:
+            self.foreign_entries += 1
+        self._last_entry = last
 
 
 class Concern:

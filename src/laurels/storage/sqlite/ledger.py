@@ -67,7 +67,7 @@ class SQLiteLedger(Concern):
         version: str,
     ) -> Loaded:
         # Before the queries: they then see any write in between, and at worst it is read once more later.
-        self.database.notice_foreign_writes(connection)
+        self.database.notice_foreign_entries(connection)
         return _load(connection, known_seqs, event_ids, version)
 
     @reading
@@ -77,9 +77,9 @@ class SQLiteLedger(Concern):
 
     @writing
     def append(self, connection: apsw.Connection, entries: Sequence[Entry]) -> frozenset[str]:
-        refused = _append(connection, entries, self._deletions)
+        refused, appended = _append(connection, entries, self._deletions)
         self.database.require_file()
-        self.database.notice_foreign_writes(connection)
+        self.database.notice_foreign_entries(connection, appended=appended)
         return refused
 
     @reading
@@ -170,7 +170,10 @@ def _load(
     return loaded
 
 
-def _append(connection: apsw.Connection, entries: Sequence[Entry], deletions: DeletionCache) -> frozenset[str]:
+def _append(
+    connection: apsw.Connection, entries: Sequence[Entry], deletions: DeletionCache
+) -> tuple[frozenset[str], int]:
+    """Append entries; the users who were refused, and the number of entries that were not."""
     lines = [(entry.user_id, entry.seq, entry.event_id, entry.recorded_at, pack_body(entry.body)) for entry in entries]
     # Sorted, so that neighbours in the indexes follow each other: a batch then visits their pages once.
     lines.sort(key=itemgetter(0))
@@ -178,12 +181,13 @@ def _append(connection: apsw.Connection, entries: Sequence[Entry], deletions: De
     # Otherwise another process was faster for at least one user, or a user was deleted.
     with suppress(apsw.ConstraintError):
         if deletions.covers(users) and _write(connection, lines, deletions):
-            return frozenset()
+            return frozenset(), len(lines)
     # Under the write lock nobody can write in between.
     with transaction(connection, "IMMEDIATE"):
         refused = deletions.look(connection, users) | _collisions(connection, lines)
-        _INSERT.run(connection, [line for line in lines if line[0] not in refused], (deletions.number,))
-    return refused
+        accepted = [line for line in lines if line[0] not in refused]
+        _INSERT.run(connection, accepted, (deletions.number,))
+    return refused, len(accepted)
 
 
 def entry_of(row: tuple[Any, ...]) -> Entry:
