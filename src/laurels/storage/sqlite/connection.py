@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -84,9 +84,10 @@ def rows(connection: apsw.Connection, statement: str, bindings: Sequence[object]
     return connection.execute(statement, bindings).fetchall()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
-class MultiRowInsert:
-    """An INSERT of any number of rows in few statements: `head` is the part up to the rows, `tail` the part after them.
-    With a `guard`, a condition that does not depend on the rows, it inserts all of them or none.
+class MultiRowStatement:
+    """A statement for any number of rows, in few steps: `head` is the part up to the rows, which are the result of a
+    SELECT, and `tail` the part after them. With a `guard`, a condition that does not depend on the rows, it takes all
+    of them or none.
 
     Every step of a statement releases the interpreter's lock and must win it back from the busy event loop, which takes
     milliseconds. Many rows in one statement need one step. Sizes of powers of two need few prepared statements; a
@@ -101,7 +102,7 @@ class MultiRowInsert:
         for size in self._SIZES:
             # As a part of the limit the guard is evaluated once per statement, not once per row.
             limit = f"iif({guard}, ?, 0)" if guard else "?"
-            statement = f"{head} SELECT * FROM (VALUES {','.join([row] * size)}) LIMIT {limit} {tail}"
+            statement = f"{head} SELECT * FROM (VALUES {','.join([row] * size)}) LIMIT {limit}{tail}"
             if len(statement) < _LONGEST_KEPT:
                 self._statements[size] = statement
         self._columns = columns
@@ -110,21 +111,34 @@ class MultiRowInsert:
     def run(
         self, connection: apsw.Connection, lines: Sequence[tuple[object, ...]], guarded_by: Sequence[object] = ()
     ) -> bool:
-        """Insert `lines`. `guarded_by` are the values of the guard. Returns False if it did not hold, and then nothing
-        was inserted."""
-        for start in range(0, len(lines), self._most):
-            part = lines[start : start + self._most]
-            size = 1 << (len(part) - 1).bit_length()
-            values: list[object] = [value for line in part for value in line]
-            values += [None] * (self._columns * (size - len(part)))
-            rows(connection, self._statements[size], [*values, *guarded_by, len(part)])
+        """Carry it out for `lines`. `guarded_by` are the values of the guard. Returns False if it did not hold, and
+        then nothing was inserted."""
+        for part in self._parts(lines):
+            self._run_part(connection, part, guarded_by)
             if guarded_by and not connection.changes():
                 return False
         return True
 
+    def rows(self, connection: apsw.Connection, lines: Sequence[tuple[object, ...]]) -> Iterator[tuple[Any, ...]]:
+        """The rows that a query returns for `lines`."""
+        for part in self._parts(lines):
+            yield from self._run_part(connection, part, ())
+
     def takes_one_statement(self, count: int) -> bool:
         """Whether `count` rows are inserted by one statement, and so in one transaction of its own."""
         return count <= self._most
+
+    def _parts(self, lines: Sequence[tuple[object, ...]]) -> Iterator[Sequence[tuple[object, ...]]]:
+        for start in range(0, len(lines), self._most):
+            yield lines[start : start + self._most]
+
+    def _run_part(
+        self, connection: apsw.Connection, part: Sequence[tuple[object, ...]], guarded_by: Sequence[object]
+    ) -> list[tuple[Any, ...]]:
+        size = 1 << (len(part) - 1).bit_length()
+        values: list[object] = [value for line in part for value in line]
+        values += [None] * (self._columns * (size - len(part)))
+        return rows(connection, self._statements[size], [*values, *guarded_by, len(part)])
 
 
 @contextmanager

@@ -41,7 +41,7 @@ class Database:
         self.readers = Pool("laurels-reader", READERS, partial(opened, read_only=True))
         # Separate, because each connection has its own view of the writes of others.
         self.watcher = Pool("laurels-watcher", 1, partial(opened, read_only=True))
-        self.foreign_entries = 0
+        self.foreign_writes = 0
         self._file: tuple[int, int] | None = None
         self._last_entry: int | None = None
         self._closed = False
@@ -98,15 +98,15 @@ class Database:
         if free < ROOM:
             raise StoreUnavailable("The disk that holds the database is full; free some space.")
 
-    def notice_foreign_entries(self, connection: apsw.Connection, *, appended: int = 0) -> None:
-        """On the writer's thread: change `foreign_entries` if the ledger does not end where this store left it, or,
+    def notice_foreign_writes(self, connection: apsw.Connection, *, appended: int = 0) -> None:
+        """On the writer's thread: change `foreign_writes` if the ledger does not end where this store left it, or,
         after its last statement has `appended` entries, did not end there before.
 
         Unlike the version of the file it stays the same while projections are written, several times a second.
         """
         last: int = connection.last_insert_rowid() if appended else rows(connection, _LAST_ENTRY)[0][0]
         if self._last_entry is None or last != self._last_entry + appended:
-            self.foreign_entries += 1
+            self.foreign_writes += 1
         self._last_entry = last
 
 

@@ -14,7 +14,7 @@ import msgspec
 from laurels.application.ports.ledger import LATER_LIMIT, Loaded, Written
 from laurels.domain.ledger.entries import Entry
 from laurels.storage.packing import unpack
-from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
+from laurels.storage.sqlite.connection import MultiRowStatement, rows, transaction
 from laurels.storage.sqlite.database import Concern, Database, data_version, reading, writing
 from laurels.storage.sqlite.packed_bodies import pack_body, unpack_body
 from laurels.storage.sqlite.tombstones import NUMBER, DeletionCache, find_tombstones
@@ -28,7 +28,9 @@ _BY_SEQ = attrgetter("seq")
 
 # Only if nobody was deleted since the last check. The condition is in the statement itself, so that nothing can happen
 # in between.
-_INSERT = MultiRowInsert("INSERT INTO ledger (user_id, seq, event_id, recorded_at, body)", 5, guard=f"{NUMBER} = ?")
+_INSERT = MultiRowStatement(
+    "INSERT INTO ledger (user_id, seq, event_id, recorded_at, body)", 5, guard=f"{NUMBER} = ?"
+)
 
 _COLUMNS = "l.user_id, l.seq, l.event_id, l.recorded_at, l.body"
 _SNAPSHOTS = """
@@ -67,7 +69,7 @@ class SQLiteLedger(Concern):
         version: str,
     ) -> Loaded:
         # Before the queries: they then see any write in between, and at worst it is read once more later.
-        self.database.notice_foreign_entries(connection)
+        self.database.notice_foreign_writes(connection)
         return _load(connection, known_seqs, event_ids, version)
 
     @reading
@@ -79,7 +81,7 @@ class SQLiteLedger(Concern):
     def append(self, connection: apsw.Connection, entries: Sequence[Entry]) -> frozenset[str]:
         refused, appended = _append(connection, entries, self._deletions)
         self.database.require_file()
-        self.database.notice_foreign_entries(connection, appended=appended)
+        self.database.notice_foreign_writes(connection, appended=appended)
         return refused
 
     @reading

@@ -50,7 +50,7 @@ class SQLiteStore:
 
     @property
     def mark(self) -> object | None:
-        return self._database.foreign_entries
+        return self._database.foreign_writes
 
     async def check(self) -> None:
         await self._database.check(with_room=True)

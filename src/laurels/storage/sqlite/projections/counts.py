@@ -15,17 +15,6 @@ from laurels.storage.sqlite.connection import rows
 
 _encode = msgspec.json.Encoder().encode
 
-# The changes that the lines in `incoming` are about to make: an existing line loses its points to the new one, if that
-# is newer. A hidden line is not counted, as if it had no points.
-_CHANGES = """
-    WITH kept (board, points, lost) AS MATERIALIZED (
-        SELECT n.board, iif(n.shown, n.points, NULL), iif(s.shown, s.points, NULL)
-        FROM incoming AS n LEFT JOIN standings AS s ON s.user_id = n.user_id AND s.board = n.board
-        WHERE s.seq IS NULL OR n.seq > s.seq)
-    SELECT board, points, sum(change) FROM (
-        SELECT board, points, 1 AS change FROM kept WHERE points IS NOT NULL AND points IS NOT lost
-        UNION ALL SELECT board, lost, -1 FROM kept WHERE lost IS NOT NULL AND points IS NOT lost)
-    GROUP BY board, points HAVING sum(change) <> 0"""
 _APPLY = """
     INSERT INTO counts (board, level, bucket, users)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHERE true
@@ -50,12 +39,6 @@ _MISCOUNTED = f"""
 
 # Executed with every change of the boards' shown data.
 CHANGED = "UPDATE board_version SET number = number + 1"
-
-
-def changes(connection: apsw.Connection) -> Mapping[tuple[str, int], int]:
-    """By board and points, the changes in the number of users that the lines in `incoming` will make. Call it before
-    they are stored."""
-    return {(board, points): change for board, points, change in rows(connection, _CHANGES)}
 
 
 def apply(connection: apsw.Connection, changed: Mapping[tuple[str, int], int]) -> None:

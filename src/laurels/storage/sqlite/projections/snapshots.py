@@ -13,7 +13,7 @@ from laurels.application.ports.boards import Card
 from laurels.application.ports.snapshots import Projected, Projection
 from laurels.domain.boards.ranking import Standing
 from laurels.storage.packing import pack, unpack
-from laurels.storage.sqlite.connection import MultiRowInsert, rows, transaction
+from laurels.storage.sqlite.connection import MultiRowStatement, rows, transaction
 from laurels.storage.sqlite.database import Concern, projecting, reading
 from laurels.storage.sqlite.projections import counts, holders
 from laurels.storage.sqlite.tombstones import find_tombstones
@@ -23,30 +23,32 @@ Line = tuple[str, str, int, int, int, int, bool]
 """The board, the user, and their points, events, instant, entry and whether it is shown."""
 
 _SEQ = itemgetter(5)
+_NO_LINE: tuple[int | None, int] = (None, -1)
 
 _encode = msgspec.json.Encoder().encode
 _decode_card = msgspec.json.Decoder(Card).decode
 
-_KEEP_PROGRESS = MultiRowInsert(
+_KEEP_PROGRESS = MultiRowStatement(
     "INSERT INTO progress (user_id, seq, version, card, state)",
     5,
-    """ON CONFLICT (user_id) DO UPDATE
+    """ ON CONFLICT (user_id) DO UPDATE
     SET seq = excluded.seq, version = excluded.version, card = excluded.card, state = excluded.state
     WHERE excluded.seq > seq OR (excluded.seq = seq AND excluded.version <> version)""",
 )
-# The lines that are about to be stored: the counts read them first. In memory, for this connection alone.
-_MAKE_INCOMING = """
-    CREATE TEMP TABLE IF NOT EXISTS incoming (
-        board TEXT, user_id TEXT, points INTEGER, events INTEGER, reached_at INTEGER, seq INTEGER, shown INTEGER)"""
-_TAKE_IN = MultiRowInsert("INSERT INTO incoming", 7)
 _ANY_LINES = "SELECT 1 FROM json_each(?) AS asked JOIN standings AS s ON s.user_id = asked.value LIMIT 1"
-_KEEP_STANDINGS = """
-    INSERT INTO standings (board, user_id, points, events, reached_at, seq, shown)
-    SELECT board, user_id, points, events, reached_at, seq, shown FROM incoming WHERE true
-    ON CONFLICT (user_id, board) DO UPDATE
+_KEPT_STANDINGS = MultiRowStatement(
+    "SELECT s.board, s.user_id, s.points, s.seq, s.shown FROM (",
+    2,
+    ") AS asked CROSS JOIN standings AS s ON s.board = asked.column1 AND s.user_id = asked.column2",
+)
+_KEEP_STANDINGS = MultiRowStatement(
+    "INSERT INTO standings (board, user_id, points, events, reached_at, seq, shown)",
+    7,
+    """ ON CONFLICT (user_id, board) DO UPDATE
     SET points = excluded.points, events = excluded.events, reached_at = excluded.reached_at, seq = excluded.seq,
         shown = excluded.shown
-    WHERE excluded.seq > seq"""
+    WHERE excluded.seq > seq""",
+)
 _BEHIND = """
     SELECT l.user_id FROM ledger AS l LEFT JOIN progress AS p ON p.user_id = l.user_id
     WHERE l.pos > (SELECT pos FROM projected) AND l.pos < ?1 AND l.seq > coalesce(p.seq, 0)
@@ -66,17 +68,14 @@ class SQLiteSnapshots(Concern):
 
     @projecting
     def _keep(self, connection: apsw.Connection, states: list[State], standings: list[Line]) -> None:
-        rows(connection, _MAKE_INCOMING)
         with transaction(connection, "IMMEDIATE"):
             if rows(connection, "SELECT number FROM burials")[0][0]:
                 states, standings = _without_deleted(connection, states, standings)
             held = holders.changes(connection, states)
             _KEEP_PROGRESS.run(connection, states)
             holders.apply(connection, held)
-            _TAKE_IN.run(connection, standings)
             changed = _changes(connection, states, standings)
-            rows(connection, _KEEP_STANDINGS)
-            rows(connection, "DELETE FROM incoming")
+            _KEEP_STANDINGS.run(connection, standings)
             counts.apply(connection, changed)
             rows(connection, counts.CHANGED)
 
@@ -153,11 +152,26 @@ def _rows_of(projections: Sequence[Projection], cards: Sequence[Card]) -> tuple[
 
 
 def _changes(connection: apsw.Connection, states: list[State], lines: list[Line]) -> Mapping[tuple[str, int], int]:
-    """See `counts.changes`. Where no user has lines yet, as in an import, there is nothing to compare them with."""
+    """By board and points, the change in the number of users that `lines` will make. Before they are stored."""
     users = _encode([state[0] for state in states]).decode()
-    if rows(connection, _ANY_LINES, (users,)):
-        return counts.changes(connection)
-    return Counter((board, points) for board, _, points, _, _, _, is_shown in lines if is_shown)
+    if not rows(connection, _ANY_LINES, (users,)):
+        # As in an import: there is nothing to compare them with.
+        return Counter((board, points) for board, _, points, _, _, _, is_shown in lines if is_shown)
+    kept = {
+        (board, user_id): (points if is_shown else None, seq)
+        for board, user_id, points, seq, is_shown in _KEPT_STANDINGS.rows(connection, [line[:2] for line in lines])
+    }
+    changed: dict[tuple[str, int], int] = {}
+    for board, user_id, points, _, _, seq, is_shown in lines:
+        lost, kept_seq = kept.get((board, user_id), _NO_LINE)
+        # A hidden line is not counted, as if it had no points. The same condition as in `_KEEP_STANDINGS`.
+        gained = points if is_shown else None
+        if seq > kept_seq and gained != lost:
+            if gained is not None:
+                changed[board, gained] = changed.get((board, gained), 0) + 1
+            if lost is not None:
+                changed[board, lost] = changed.get((board, lost), 0) - 1
+    return changed
 
 
 def _without_deleted(
