@@ -244,7 +244,7 @@ class Committer:
             # cheaper. Without repetitions a lookup finds nothing, and an append would notice a repetition.
             self._expects_replays = found or bool(refused)
             self._cache.drop(refused)
-            self._cache.weigh(users)
+            self._cache.weigh(users, always=doubted)
             for command, entry, is_new in decided:
                 if command.user_id not in refused:
                     result = command.result(entry, is_new=is_new)

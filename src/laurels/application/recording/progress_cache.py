@@ -24,6 +24,8 @@ from laurels.domain.rules.rulebook import Rulebook
 _encode = msgspec.json.Encoder().encode
 # How many users with pending projections one `trim` examines before it leaves the rest to the next one.
 PASSED_OVER = 1_000
+# The maximum number of entries between two measurements of a weight; fewer for users with few entries.
+_WEIGHED_EVERY = 16
 
 
 class Refreshed(NamedTuple):
@@ -34,14 +36,16 @@ class Refreshed(NamedTuple):
 
 
 class _Cached:
-    """A progress, the store's mark when it was last known to be complete, and its last measured weight."""
+    """A progress, the store's mark when it was last known to be complete, its last measured weight, and the `seq` from
+    which on it is measured again."""
 
-    __slots__ = ("mark", "progress", "weight")
+    __slots__ = ("mark", "progress", "weigh_at", "weight")
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.mark: object | None = None
         self.weight = 0
+        self.weigh_at = 0
 
 
 class ProgressCache:
@@ -177,17 +181,20 @@ class ProgressCache:
             else:
                 self.drop((user_id,))
 
-    def weigh(self, user_ids: Iterable[str]) -> None:
-        """Update the weights of users."""
+    def weigh(self, user_ids: Iterable[str], *, always: Container[str] = ()) -> None:
+        """Update the weights of users who are in `always` or have enough new entries: an event adds little, and
+        measuring takes as long as counting it."""
         for user_id in user_ids:
             cached = self._items.get(user_id)
-            if cached is not None:
+            if cached is not None and (cached.progress.seq >= cached.weigh_at or user_id in always):
                 self._weigh(cached)
 
     def _weigh(self, cached: _Cached) -> None:
         weight = _weight_of(cached.progress)
         self.weight += weight - cached.weight
         cached.weight = weight
+        seq = cached.progress.seq
+        cached.weigh_at = seq + min(_WEIGHED_EVERY, 1 + seq // 4)
 
     def __len__(self) -> int:
         return len(self._items)
