@@ -268,6 +268,8 @@ class Service:
         `earliest`: see `accept_many`. When this returns, the event is on disk. Raises InvalidEvent, EventConflict or
         StoreError.
         """
+        if self._intake is None:
+            return await self.recorder.record_one(event, earliest=self._bound(earliest))
         [result] = await self.accept_many([event], earliest=earliest)
         if isinstance(result, LaurelsError):
             raise result
@@ -281,10 +283,13 @@ class Service:
         `earliest` (milliseconds) narrows how far back a timestamp of this caller may lie; it never widens the
         operator's limit. It is checked now: a queued event is recorded later without a second check.
         """
-        bound = self.earliest if earliest is None else max(earliest, self.earliest)
+        bound = self._bound(earliest)
         if self._intake is None:
             return await self.recorder.record_many(events, earliest=bound)
         return await self._intake.accept_many(events, earliest=bound)
+
+    def _bound(self, earliest: int | None) -> int:
+        return self.earliest if earliest is None else max(earliest, self.earliest)
 
     async def change_profile(self, user_id: str, changes: Mapping[str, Any]) -> UserView:
         """Set profile fields by wire name: `displayName`, `photoURL`, `timeZone`, `preferences`, `visibility`, `alias`.

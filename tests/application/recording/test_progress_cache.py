@@ -93,7 +93,10 @@ class TestBound:
         before = cache.weight
         cache.get("ada").preferences = {"note": "x" * 6_000}
         assert cache.weight == before
+        # It has no new entries.
         cache.weigh(["ada", "stranger"])
+        assert cache.weight == before
+        cache.weigh(["ada", "stranger"], always={"ada"})
         assert cache.weight >= before + 1_000
         cache.drop(["ada", "stranger"])
         assert cache.weight == 0

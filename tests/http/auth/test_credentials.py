@@ -23,7 +23,8 @@ LONG = 0.005
 def request(path: str, *, query: bytes = b"", cookie: bytes = b"") -> Any:
     address = Address(path, {"GET": Route(OPEN, is_stream=True)})
     headers = [(b"cookie", cookie)] if cookie else []
-    return {"path": path, "method": "GET", "query_string": query, "headers": headers, "state": {"address": address}}
+    state = {"address": address, "route": address.routes.get("GET")}
+    return {"path": path, "method": "GET", "query_string": query, "headers": headers, "state": state}
 
 
 @pytest.mark.parametrize(

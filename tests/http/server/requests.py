@@ -17,7 +17,8 @@ THING = Address("/api/thing", {"GET": Route(ANYBODY), "POST": Route(ANYBODY)})
 def scope_of(method: str = "GET", address: Address | None = THING, **headers: Any) -> Any:
     """The scope of a request; the name of a header is written with `_` for `-`."""
     given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return {"type": "http", "method": method, "headers": given, "state": {"address": address} if address else {}}
+    state = {"address": address, "route": address.routes.get(method)} if address else {}
+    return {"type": "http", "method": method, "headers": given, "state": state}
 
 
 async def body() -> Any:

@@ -9,7 +9,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from secrets import token_hex
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -66,6 +66,10 @@ class Command(ABC, Generic[T]):
 
     __slots__ = ("answer", "key", "user_id")
 
+    # Whether it always makes an entry, so that the append checks the progress that it was decided on. A class's own
+    # mark, because asking for an abstract class takes longer.
+    always_appends: ClassVar[bool] = False
+
     def __init__(self, user_id: str, key: tuple[str, str] | None) -> None:
         self.user_id = user_id
         self.key = key
@@ -97,6 +101,8 @@ class EventCommand(Command[T], ABC):
     """Record an event that has passed `check_event` and happened at the instant `at`."""
 
     __slots__ = ("at", "event", "event_id", "is_imported")
+
+    always_appends = True
 
     def __init__(self, event: LearningEvent, at: int, *, is_imported: bool = False) -> None:
         # An id made here is new by construction: no lookup is needed.

@@ -17,7 +17,7 @@ from typing import Any
 from laurels.application.background import BackgroundTask, Observers, wait_at_most
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
-from laurels.application.recording.commands import Command, EventCommand, RecordEvent
+from laurels.application.recording.commands import Command, RecordEvent
 from laurels.application.recording.progress_cache import ProgressCache
 from laurels.application.recording.projecting.projection_signals import ProjectionSignals
 from laurels.application.recording.stats import RecorderStats
@@ -228,7 +228,7 @@ class Committer:
             users = {command.user_id: None for command in batch}
             # These may find that there is nothing to write, and then no append corrects it. Their ids must be looked up
             # in time, too: a repeated spending would find its balance already spent.
-            others = [command for command in batch if not isinstance(command, EventCommand)]
+            others = [command for command in batch if not command.always_appends]
             doubted = {command.user_id for command in others}
             keys = {each.key for each in (batch if self._expects_replays or closed else others) if each.key}
             known, deleted = await self._cache.refresh(users, keys, doubted=doubted | closed)

@@ -67,6 +67,15 @@ class Recorder:
             return await self.carry_out(self.prepare(events, earliest=earliest, is_imported=True))
         return await self.carry_out(await self.prepare_many(events, earliest=earliest))
 
+    async def record_one(self, event: LearningEvent, *, earliest: int) -> RecordedEntry:
+        """Record one event, see `record_many`. Raises InvalidEvent, EventConflict or StoreError."""
+        command = self._command_of(event, self.clock(), earliest)
+        self.committer.submit((command,))
+        result = await command.answer
+        if isinstance(result, LaurelsError):
+            raise result
+        return result
+
     def prepare(
         self,
         events: Sequence[LearningEvent],
@@ -81,18 +90,25 @@ class Recorder:
         """
         prepared: list[RecordEvent | LaurelsError] = []
         now = self.clock()
-        types = self.rulebook.event_types
         for index, event in enumerate(events):
             try:
                 arrived = now if arrivals is None else arrivals[index]
-                normal = normal_event(event)
-                at = check_event(normal, types, now=arrived, earliest=earliest)
+                prepared.append(self._command_of(event, arrived, earliest, is_imported=is_imported))
             except LaurelsError as error:
-                self.stats.invalid += 1
                 prepared.append(error)
-            else:
-                prepared.append(RecordEvent(normal, at, is_imported=is_imported))
         return prepared
+
+    def _command_of(
+        self, event: LearningEvent, arrived: int, earliest: int, *, is_imported: bool = False
+    ) -> RecordEvent:
+        """The command for a valid event. Raises InvalidEvent."""
+        try:
+            normal = normal_event(event)
+            at = check_event(normal, self.rulebook.event_types, now=arrived, earliest=earliest)
+        except LaurelsError:
+            self.stats.invalid += 1
+            raise
+        return RecordEvent(normal, at, is_imported=is_imported)
 
     async def prepare_many(
         self, events: Sequence[LearningEvent], *, earliest: int, arrived_at: int | None = None
@@ -111,8 +127,8 @@ class Recorder:
 
     async def carry_out(self, prepared: Sequence[Command[T] | LaurelsError]) -> list[T | LaurelsError]:
         """Carry out commands in order; one result each, for an error the error itself."""
-        self.committer.submit([each for each in prepared if isinstance(each, Command)])
-        return [await each.answer if isinstance(each, Command) else each for each in prepared]
+        self.committer.submit([each for each in prepared if not isinstance(each, LaurelsError)])
+        return [each if isinstance(each, LaurelsError) else await each.answer for each in prepared]
 
     async def change_profile(self, user_id: str, changes: Mapping[str, Any]) -> Progress:
         """Set profile fields by wire name (`displayName`, `photoURL`, `timeZone`, `preferences`) and return the user's

@@ -96,6 +96,7 @@ class RequestObserver:
         address = self._table.find(scope["path"])
         state: dict[str, Any] = scope.setdefault("state", {})  # pyright: ignore[reportUnknownMemberType]  untyped there
         state["address"] = address
+        state["route"] = route = None if address is None else address.routes.get(scope["method"])
         answered = status = 0
         request_id = header(scope, b"x-request-id", "")
         if not _IS_REQUEST_ID(request_id):
@@ -117,19 +118,19 @@ class RequestObserver:
             status = status or 500
             raise
         finally:
-            self._note(scope, address, status, started, answered)
+            # Of a live stream until its start.
+            until = answered if answered and route is not None and route.is_stream else None
+            self._note(scope, address, status, started, until)
 
-    def _note(self, scope: HTTPScope, address: Address | None, status: int, started: int, answered: int) -> None:
+    def _note(self, scope: HTTPScope, address: Address | None, status: int, started: int, until: int | None) -> None:
         ended = perf_counter_ns()
         template = UNMATCHED if address is None else address.template
-        route = None if address is None else address.routes.get(scope["method"])
         method = scope["method"] if scope["method"] in _METHODS else "other"
         seen = (template, method, _CLASSES[status // 100])
         histogram = self.requests.get(seen)
         if histogram is None:
             histogram = self.requests[seen] = Histogram(SECONDS)
-        until = answered if answered and route is not None and route.is_stream else ended
-        histogram.observe((until - started) / 1e9)
+        histogram.observe(((until or ended) - started) / 1e9)
         if self._traces is not None:
             self._traces.request(scope, template, status, ended - started)
         if self._is_silent:

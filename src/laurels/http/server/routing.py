@@ -133,9 +133,9 @@ def address_of(scope: HTTPScope) -> Address | None:
 
 
 def route_of(scope: HTTPScope) -> Route | None:
-    """The route of a request; None if it has no address, or its address lacks the method."""
-    address = address_of(scope)
-    return None if address is None else address.routes.get(scope["method"])
+    """The route of a request, as found when it arrived; None if it has no address, or its address lacks the method."""
+    state: dict[str, Any] = scope["state"]
+    return state.get("route")
 
 
 def _addresses(app: Litestar) -> Iterable[Address]:

@@ -20,8 +20,8 @@ from laurels.errors import StoreError, StoreIncompatible, StoreUnavailable
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 10_000
-# Pages of the log, of 4 KiB, after which a commit moves them into the file and syncs it, which takes a while. Commits of
-# projections do so, because nobody waits for these; commits that callers wait for do so only where the others cannot
+# Pages of the log, of 4 KiB, after which a commit moves them into the file and syncs it, which takes a while. Commits
+# of projections do so, because nobody waits for these; commits that callers wait for do so only where the others cannot
 # keep up.
 _LOG_PAGES, _LOG_PAGES_AT_MOST = 4_096, 16_384
 # Characters of a statement from which on the driver does not keep it prepared.
