@@ -6,7 +6,9 @@ Each concern of the store is a class of methods that take a connection; a decora
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import partial, wraps
 from pathlib import Path
 from types import CoroutineType
@@ -26,6 +28,9 @@ READERS = 2
 # Bytes: a disk with less has no room for a batch of events and the log that it is first written to.
 ROOM = 1024 * 1024
 
+# Seconds after which a write no longer waits for its turn: then the database itself decides, within its own time limit.
+_TURN = 1.0
+
 _LAST_ENTRY = "SELECT coalesce(max(pos), 0) FROM ledger"
 
 
@@ -42,6 +47,7 @@ class Database:
         # Separate, because each connection has its own view of the writes of others.
         self.watcher = Pool("laurels-watcher", 1, partial(opened, read_only=True))
         self.foreign_writes = 0
+        self._turn = threading.Lock()
         self._file: tuple[int, int] | None = None
         self._last_entry: int | None = None
         self._closed = False
@@ -82,6 +88,20 @@ class Database:
         self._closed = True
         for pool in (self.watcher, self.readers, self.projector, self.writer):
             await pool.close()
+
+    @contextmanager
+    def write_turn(self) -> Generator[None]:
+        """Wait until no other thread of this process writes in such a block.
+
+        A writer that finds the database locked looks again at growing intervals, up to a tenth of a second. This lock
+        wakes it at once.
+        """
+        is_held = self._turn.acquire(timeout=_TURN)
+        try:
+            yield
+        finally:
+            if is_held:
+                self._turn.release()
 
     def require_file(self) -> None:
         """Raise StoreUnavailable if the file was deleted or replaced: it would still accept writes, but they would be

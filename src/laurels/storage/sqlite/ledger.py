@@ -28,9 +28,7 @@ _BY_SEQ = attrgetter("seq")
 
 # Only if nobody was deleted since the last check. The condition is in the statement itself, so that nothing can happen
 # in between.
-_INSERT = MultiRowStatement(
-    "INSERT INTO ledger (user_id, seq, event_id, recorded_at, body)", 5, guard=f"{NUMBER} = ?"
-)
+_INSERT = MultiRowStatement("INSERT INTO ledger (user_id, seq, event_id, recorded_at, body)", 5, guard=f"{NUMBER} = ?")
 
 _COLUMNS = "l.user_id, l.seq, l.event_id, l.recorded_at, l.body"
 _SNAPSHOTS = """
@@ -79,7 +77,9 @@ class SQLiteLedger(Concern):
 
     @writing
     def append(self, connection: apsw.Connection, entries: Sequence[Entry]) -> frozenset[str]:
-        refused, appended = _append(connection, entries, self._deletions)
+        lines = _lines_of(entries)
+        with self.database.write_turn():
+            refused, appended = _append(connection, lines, self._deletions)
         self.database.require_file()
         self.database.notice_foreign_writes(connection, appended=appended)
         return refused
@@ -172,13 +172,15 @@ def _load(
     return loaded
 
 
-def _append(
-    connection: apsw.Connection, entries: Sequence[Entry], deletions: DeletionCache
-) -> tuple[frozenset[str], int]:
-    """Append entries; the users who were refused, and the number of entries that were not."""
+def _lines_of(entries: Sequence[Entry]) -> list[Row]:
     lines = [(entry.user_id, entry.seq, entry.event_id, entry.recorded_at, pack_body(entry.body)) for entry in entries]
     # Sorted, so that neighbours in the indexes follow each other: a batch then visits their pages once.
     lines.sort(key=itemgetter(0))
+    return lines
+
+
+def _append(connection: apsw.Connection, lines: list[Row], deletions: DeletionCache) -> tuple[frozenset[str], int]:
+    """Append entries; the users who were refused, and the number of entries that were not."""
     users = {line[0] for line in lines}
     # Otherwise another process was faster for at least one user, or a user was deleted.
     with suppress(apsw.ConstraintError):

@@ -68,7 +68,7 @@ class SQLiteSnapshots(Concern):
 
     @projecting
     def _keep(self, connection: apsw.Connection, states: list[State], standings: list[Line]) -> None:
-        with transaction(connection, "IMMEDIATE"):
+        with self.database.write_turn(), transaction(connection, "IMMEDIATE"):
             if rows(connection, "SELECT number FROM burials")[0][0]:
                 states, standings = _without_deleted(connection, states, standings)
             held = holders.changes(connection, states)
