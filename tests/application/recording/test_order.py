@@ -66,7 +66,8 @@ def without_order(progress: Progress) -> dict[str, Any]:
     Only `created_at`, which is that of the first entry, and `earned_at` know the order, and with the latter the day on
     which the boards count a badge's points.
     """
-    seen: dict[str, Any] = msgspec.to_builtins(progress)
+    # A set has no order, and lists what it holds by hashes that differ from process to process.
+    seen: dict[str, Any] = msgspec.to_builtins(progress, order="deterministic")
     del seen["createdAt"]
     badge_points: dict[int, int] = {}
     for award in progress.awards.values():
