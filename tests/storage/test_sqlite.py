@@ -369,6 +369,33 @@ class TestLocks:
         await store.close()
 
 
+class TestTwoWriters:
+    """Entries and projections are written by two connections of one store."""
+
+    async def test_a_projection_is_no_write_to_the_ledger_and_another_stores_entry_is(self, database: Path) -> None:
+        one, other = await SQLiteStore.open(database), await SQLiteStore.open(database)
+        await one.ledger.append(history("ada", 3))
+        mark = one.mark
+        await project(one, "ada", 3)
+        await one.ledger.load({"ada": 3}, [], VERSION)
+        await one.ledger.append([event_entry("bob", 1)])
+        assert one.mark == mark
+        await other.ledger.append([event_entry("cem", 1)])
+        # Seen without a query, by the position of the entry after it.
+        await one.ledger.append([event_entry("dan", 1)])
+        assert one.mark != mark
+        await one.close()
+        await other.close()
+
+    @pytest.mark.parametrize("number", [3, 5, 1_024, 1_027])
+    async def test_any_number_of_entries_is_appended_whole(self, database: Path, number: int) -> None:
+        store = await SQLiteStore.open(database)
+        entries = history("ada", number)
+        assert await store.ledger.append(entries) == frozenset()
+        assert await store.ledger.entries("ada", limit=2_000) == entries
+        await store.close()
+
+
 class TestProcesses:
     """Several processes on one file."""
 
