@@ -10,7 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from laurels.application.recording.projecting.pending_projections import days_touched
+from laurels.application.recording.projecting.pending_projections import (
+    PendingProjections,
+    days_touched,
+    languages_touched,
+)
 from laurels.application.recording.projecting.standings import standings_of
 from laurels.domain.boards.ranking import Standing
 from laurels.domain.ledger.entries import EventRecorded, awards_of
@@ -52,10 +56,13 @@ class Projected:
 
     def look(self) -> None:
         progress, rules = self.book.progress, self.book.rules
-        touched = {day for entry in self.book.entries[self._seen :] for day in days_touched(progress, entry, rules)}
+        pending = PendingProjections()
+        for entry in self.book.entries[self._seen :]:
+            pending.add("ada", days_touched(progress, entry, rules), languages_touched(entry))
         self._seen = len(self.book.entries)
-        if touched:
-            self.lines |= standings_of(progress, rules, touched)
+        for _, touched in pending.take(1):
+            if touched.days:
+                self.lines |= standings_of(progress, rules, touched.days, languages=touched.languages)
 
 
 def do(book: Ledger, what: str, name: str, number: int) -> None:

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from laurels.application.recording.projecting.pending_projections import PendingProjections, days_touched
+from laurels.application.recording.projecting.pending_projections import (
+    PendingProjections,
+    Touched,
+    days_touched,
+    languages_touched,
+)
 from laurels.bootstrap import open_service
 from laurels.domain.ledger.entries import (
     Award,
@@ -38,6 +43,10 @@ def waiting(*users: str) -> PendingProjections:
     return pending
 
 
+def days_of(taken: list[tuple[str, Touched]]) -> list[tuple[str, set[int]]]:
+    return [(user_id, touched.days) for user_id, touched in taken]
+
+
 class TestWaiting:
     def test_nobody_waits_at_first(self) -> None:
         pending = PendingProjections()
@@ -47,17 +56,17 @@ class TestWaiting:
         pending = waiting("ada", "bob")
         pending.add("ada", (day for day in (2, 1, 3)))
         pending.add("bob", [])
-        assert pending.take(5) == [("ada", {1, 2, 3}), ("bob", {1})]
+        assert days_of(pending.take(5)) == [("ada", {1, 2, 3}), ("bob", {1})]
 
     def test_who_is_taken_waits_no_more_and_comes_last_the_next_time(self) -> None:
         pending = waiting("ada", "bob", "cem")
         assert pending.take(0) == []
-        assert pending.take(1) == [("ada", {1})]
+        assert days_of(pending.take(1)) == [("ada", {1})]
         assert "ada" not in pending
         pending.add("ada", [7])
         assert pending.users() == ["bob", "cem", "ada"]
-        assert pending.take(2) == [("bob", {1}), ("cem", {1})]
-        assert pending.take(2) == [("ada", {7})]
+        assert days_of(pending.take(2)) == [("bob", {1}), ("cem", {1})]
+        assert days_of(pending.take(2)) == [("ada", {7})]
 
     def test_what_is_handed_in_stays_the_callers(self) -> None:
         days = {1}
@@ -76,7 +85,7 @@ class TestWaiting:
         pending = PendingProjections()
         pending.add("ada", ())
         assert "ada" in pending
-        assert pending.take(1) == [("ada", set())]
+        assert days_of(pending.take(1)) == [("ada", set())]
 
 
 class TestSince:
@@ -168,3 +177,27 @@ async def test_a_badge_that_a_repair_brings_stands_on_the_boards_of_its_day(stor
         standing = await laurels.store.boards.standing(period_name(Timeframe.DAILY, NOON_DAY), "ada")
         assert standing is not None
         assert standing.points == 30
+
+
+def languages_of(*entries: Entry) -> set[str] | None:
+    pending = PendingProjections()
+    for entry in entries:
+        pending.add("ada", [1], languages_touched(entry))
+    [(_, touched)] = pending.take(1)
+    return touched.languages
+
+
+class TestLanguages:
+    def test_an_event_touches_the_boards_of_its_own_language_alone(self) -> None:
+        python, other = event_entry(metadata={"language": "python"}), event_entry(metadata={"language": "go"})
+        assert languages_of(event_entry()) == set()
+        assert languages_of(python, event_entry(), other) == {"python", "go"}
+
+    def test_badges_given_touch_none(self) -> None:
+        given = BadgesGiven("grant", [Award("first", 10, NOON)], 10, 1, "rules")
+        assert languages_of(Entry("ada", 5, None, NOON, given)) == set()
+
+    def test_whatever_changes_all_lines_touches_all_of_them(self) -> None:
+        python = event_entry(metadata={"language": "python"})
+        assert languages_of(python, profile_entry(visibility="hidden"), python) is None
+        assert languages_of(python, Entry("ada", 6, None, NOON, EventRetracted("e5", 1, 5, 5, 1, "A mistake."))) is None

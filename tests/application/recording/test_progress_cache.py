@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from laurels.application.recording.progress_cache import ProgressCache
+from laurels.application.recording.projecting.pending_projections import Touched
 from laurels.domain.progress import Progress
 from laurels.storage.sqlite.store import SQLiteStore
 from laurels.testing.builders import event_entry, history, profile_entry, small_rulebook
@@ -40,7 +41,7 @@ class TestRefresh:
         await cache.refresh(["ada"], (), doubted={"ada"})
         assert (cache.get("ada").seq, cache.get("ada").events) == (4, 4)
         # What another process wrote waits for its projection here, too.
-        assert [(progress.user_id, len(days)) for progress, days in cache.take_pending(5)] == [("ada", 1)]
+        assert [(progress.user_id, len(touched.days)) for progress, touched in cache.take_pending(5)] == [("ada", 1)]
 
     async def test_a_user_without_entries_is_empty_and_not_shown(self, store: SQLiteStore) -> None:
         cache = await cache_of(store)
@@ -121,13 +122,13 @@ class TestPending:
         # One that was read anew is another one.
         await cache.refresh(["ada"], ())
         cache.take_pending(5)
-        cache.give_back([*taken, (Progress(user_id="bob", version="v"), {1})])
+        cache.give_back([*taken, (Progress(user_id="bob", version="v"), Touched({1}, None))])
         assert cache.take_pending(5) == []
 
     async def test_an_entry_that_changes_no_board_waits_for_its_card(self, store: SQLiteStore) -> None:
         cache = await cache_of(store, "ada")
         cache.touch(cache.get("ada"), profile_entry("ada", 3))
-        assert [(progress.user_id, days) for progress, days in cache.take_pending(5)] == [("ada", set())]
+        assert [(progress.user_id, touched.days) for progress, touched in cache.take_pending(5)] == [("ada", set())]
 
     async def test_to_forget_everybody_says_who_waits(self, store: SQLiteStore) -> None:
         cache = await cache_of(store, "ada", "bob")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from laurels.application.recording.projecting.standings import card_of, standings_of
 from laurels.domain.boards.ranking import Standing, Visibility, alias_order
 from laurels.domain.ledger.entries import Award
-from laurels.domain.periods import Timeframe, period_name
+from laurels.domain.periods import Timeframe, board_name, period_name
 from laurels.domain.progress import BoardDay, Progress
 from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.testing.builders import NOON, small_rulebook
@@ -169,3 +169,12 @@ def test_all_days_at_once_give_the_lines_of_each_day(
     }
     assert standings_of(progress, RULES, set(board_days), horizon=horizon) == by_day
     assert standings_of(progress, RULES, horizon=horizon) == by_day
+
+
+def test_of_the_boards_of_one_language_only_those_asked_for_are_summed() -> None:
+    day = {DAY: BoardDay(5, 1, NOON)}
+    progress = on_days(day, language_days={"go": day, "c": day})
+    assert standings_of(progress, RULES, [DAY], languages=()).keys() == set(names_of(DAY))
+    of_go = standings_of(progress, RULES, [DAY], languages={"go", "python"})
+    assert of_go.keys() == {*names_of(DAY), *(board_name(name, "go") for name in names_of(DAY))}
+    assert of_go.items() <= standings_of(progress, RULES).items()

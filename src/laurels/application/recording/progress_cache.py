@@ -14,7 +14,12 @@ import msgspec
 
 from laurels.application.ports.ledger import LATER_LIMIT, Loaded
 from laurels.application.ports.store import Store
-from laurels.application.recording.projecting.pending_projections import PendingProjections, days_touched
+from laurels.application.recording.projecting.pending_projections import (
+    PendingProjections,
+    Touched,
+    days_touched,
+    languages_touched,
+)
 from laurels.application.recording.refolding import last_revision, refold
 from laurels.domain.folding import fold
 from laurels.domain.ledger.entries import Entry
@@ -138,23 +143,23 @@ class ProgressCache:
 
     def touch(self, progress: Progress, entry: Entry) -> None:
         """Note that an entry was folded and waits to be projected."""
-        self.pending.add(entry.user_id, days_touched(progress, entry, self._rulebook))
+        self.pending.add(entry.user_id, days_touched(progress, entry, self._rulebook), languages_touched(entry))
 
     def mark_pending(self, user_id: str) -> None:
         """Project a user again whose projection may lack entries of another process."""
         self.pending.add(user_id, self._items[user_id].progress.board_days)
 
-    def take_pending(self, limit: int) -> list[tuple[Progress, set[int]]]:
-        """Up to `limit` users with changes to be projected, and the board days that these touched; they are no longer
+    def take_pending(self, limit: int) -> list[tuple[Progress, Touched]]:
+        """Up to `limit` users with changes to be projected, and the boards that these touched; they are no longer
         pending."""
-        return [(self._items[user_id].progress, days) for user_id, days in self.pending.take(limit)]
+        return [(self._items[user_id].progress, touched) for user_id, touched in self.pending.take(limit)]
 
-    def give_back(self, taken: Iterable[tuple[Progress, set[int]]]) -> None:
+    def give_back(self, taken: Iterable[tuple[Progress, Touched]]) -> None:
         """Mark users as pending again after their projection failed, unless they were dropped in the meantime."""
-        for progress, days in taken:
+        for progress, touched in taken:
             cached = self._items.get(progress.user_id)
             if cached is not None and cached.progress is progress:
-                self.pending.add(progress.user_id, days)
+                self.pending.add(progress.user_id, touched.days, touched.languages)
 
     def drop(self, user_ids: Iterable[str]) -> None:
         """Forget users: their folded entries were not written, or are not known to be."""

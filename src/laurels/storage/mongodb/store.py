@@ -1,6 +1,6 @@
 """`Store` on a MongoDB database: a standalone server, a replica set or a sharded cluster, with one protocol.
 
-It uses no transactions, which a standalone server does not have.
+It needs no transactions, which a standalone server does not have; projections use them where they make writing cheaper.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from laurels.storage.mongodb.ledger import MongoLedger
 from laurels.storage.mongodb.limits import MongoLimits
 from laurels.storage.mongodb.projections.boards import MongoBoards
 from laurels.storage.mongodb.projections.snapshots import MongoSnapshots
+from laurels.storage.mongodb.projections.transactions import Transactions
 from laurels.storage.mongodb.rulebook import MongoRulebook
 from laurels.storage.mongodb.schema import LEASE, check_server, migrate
 from laurels.storage.mongodb.secrets import MongoSecrets
@@ -33,8 +34,9 @@ class MongoStore:
         self._session = session = Session(client.options.timeout)
         deletions = DeletionCache(database)
         self.ledger = MongoLedger(database, session, deletions)
-        self.snapshots = MongoSnapshots(database, session, deletions)
-        self.boards = MongoBoards(database, session)
+        transactions = Transactions(database)
+        self.snapshots = MongoSnapshots(database, session, deletions, transactions)
+        self.boards = MongoBoards(database, session, transactions)
         self.rulebook = MongoRulebook(database, session)
         self.jobs = MongoJobs(database, session)
         self.imports = MongoImports(database, session)

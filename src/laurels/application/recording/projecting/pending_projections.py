@@ -1,13 +1,15 @@
-"""Users with changes that are not projected yet, and the days of their boards that these changes touched.
+"""Users with changes that are not projected yet, and which of their boards these changes touched.
 
 A user who changes often is projected once per interval, not once per event.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import islice
 from time import monotonic
+
+from msgspec import Struct
 
 from laurels.domain.ledger.entries import (
     BadgesGiven,
@@ -24,43 +26,58 @@ from laurels.domain.revised import is_revision
 from laurels.domain.rules.rulebook import Rulebook
 
 
+class Touched(Struct):
+    """The boards of a user that changed: those of `days`, and of these the boards of `languages` (None: of all)."""
+
+    days: set[int]
+    languages: set[str] | None
+
+    def add(self, days: Iterable[int], languages: Iterable[str] | None) -> None:
+        """Add further boards."""
+        self.days.update(days)
+        if languages is None:
+            self.languages = None
+        elif self.languages is not None:
+            self.languages.update(languages)
+
+
 class PendingProjections:
-    """Board days by user id, in the order in which the users were added."""
+    """What changed by user id, in the order in which the users were added."""
 
     def __init__(self) -> None:
-        self._days: dict[str, set[int]] = {}
+        self._touched: dict[str, Touched] = {}
         # When the longest waiting user was added (seconds, monotonic).
         self.since: float | None = None
 
     def __contains__(self, user_id: object) -> bool:
-        return user_id in self._days
+        return user_id in self._touched
 
     def __len__(self) -> int:
-        return len(self._days)
+        return len(self._touched)
 
     def users(self) -> list[str]:
         """The waiting users."""
-        return list(self._days)
+        return list(self._touched)
 
-    def add(self, user_id: str, days: Iterable[int]) -> None:
-        """Add a user, whose boards of some days must be written."""
-        if self.since is None or not self._days:
+    def add(self, user_id: str, days: Iterable[int], languages: Iterable[str] | None = None) -> None:
+        """Add a user whose boards of some days must be written, but only those of `languages` if it is given."""
+        if self.since is None or not self._touched:
             self.since = monotonic()
-        touched = self._days.get(user_id)
+        touched = self._touched.get(user_id)
         if touched is None:
-            self._days[user_id] = set(days)
+            self._touched[user_id] = Touched(set(days), None if languages is None else set(languages))
         else:
-            touched.update(days)
+            touched.add(days, languages)
 
     def discard(self, user_id: str) -> None:
         """Remove a user."""
-        self._days.pop(user_id, None)
+        self._touched.pop(user_id, None)
 
-    def take(self, limit: int) -> list[tuple[str, set[int]]]:
+    def take(self, limit: int) -> list[tuple[str, Touched]]:
         """Remove and return up to `limit` users who waited longest."""
-        taken = list(islice(self._days.items(), limit))
+        taken = list(islice(self._touched.items(), limit))
         for user_id, _ in taken:
-            del self._days[user_id]
+            del self._touched[user_id]
         return taken
 
     def take_since(self) -> float | None:
@@ -84,3 +101,15 @@ def days_touched(progress: Progress, entry: Entry, rulebook: Rulebook) -> Iterab
         return progress.board_days
     # Changes the all-time board alone, and that one is written with any day.
     return islice(progress.board_days, 1)
+
+
+def languages_touched(entry: Entry) -> Collection[str] | None:
+    """The languages whose boards change by an entry; None if all may."""
+    body = entry.body
+    if isinstance(body, EventRecorded):
+        language = body.metadata.get("language")
+        return () if language is None else (language,)
+    if isinstance(body, BadgesGiven | StreakRepaired):
+        # Badges count on no board of a language.
+        return ()
+    return None

@@ -18,6 +18,7 @@ from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
 from laurels.application.recording.progress_cache import ProgressCache
 from laurels.application.recording.projecting.board_pruner import BoardPruner
+from laurels.application.recording.projecting.pending_projections import Touched
 from laurels.application.recording.projecting.projection_signals import ProjectionSignals
 from laurels.application.recording.projecting.standings import card_of, standings_of
 from laurels.application.recording.stats import SECONDS, Histogram
@@ -116,14 +117,18 @@ class Projector:
                 raise
             self._progress_lock.projected.set()
 
-    def _write(self, taken: list[tuple[Progress, set[int]]], horizon: RetentionCutoff) -> Awaitable[None]:
+    def _write(self, taken: list[tuple[Progress, Touched]], horizon: RetentionCutoff) -> Awaitable[None]:
         """Begin to write the given users. A user whose projection cannot be made is left out: the ledger shows that
         they are behind, so each `catch_up` tries them again."""
         projections: list[Projection] = []
         cards: list[Card] = []
         for progress, touched in taken:
             try:
-                standings = standings_of(progress, self._rulebook, touched, horizon=horizon) if touched else {}
+                standings = (
+                    standings_of(progress, self._rulebook, touched.days, languages=touched.languages, horizon=horizon)
+                    if touched.days
+                    else {}
+                )
                 card = card_of(progress, self._rulebook)
             except Exception:
                 logger.exception("a user cannot be projected")

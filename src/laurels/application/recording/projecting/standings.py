@@ -51,18 +51,27 @@ def _periods_of(day: int) -> tuple[_Period, ...]:
 
 
 def standings_of(
-    progress: Progress, rulebook: Rulebook, days: Collection[int] | None = None, *, horizon: RetentionCutoff = _ALL_KEPT
+    progress: Progress,
+    rulebook: Rulebook,
+    days: Collection[int] | None = None,
+    *,
+    languages: Collection[str] | None = None,
+    horizon: RetentionCutoff = _ALL_KEPT,
 ) -> dict[str, Standing]:
     """The user's standing on every board that `horizon` keeps (default: all) and that the given days of the boards'
-    calendar (all if None) touch."""
-    found = _standings_of(progress, rulebook, days, horizon)
+    calendar (all if None) touch; of the boards of one language only those of `languages` (all if None)."""
+    found = _standings_of(progress, rulebook, days, languages, horizon)
     if rulebook.is_test(progress.user_id):
         return {name: replace(line, is_shown=False) for name, line in found.items()}
     return found
 
 
 def _standings_of(
-    progress: Progress, rulebook: Rulebook, days: Collection[int] | None, horizon: RetentionCutoff
+    progress: Progress,
+    rulebook: Rulebook,
+    days: Collection[int] | None,
+    languages: Collection[str] | None,
+    horizon: RetentionCutoff,
 ) -> dict[str, Standing]:
     board_days = progress.board_days
     touched = board_days.keys() if days is None else days
@@ -73,7 +82,9 @@ def _standings_of(
             found[name] = _line(progress, progress.total_points, progress.events, reached_at, is_shown=True)
         else:
             found[name] = _sum_line(progress, points, events, reached_at)
-    for language, held in progress.language_days.items():
+    language_days = progress.language_days
+    for language in language_days if languages is None else language_days.keys() & languages:
+        held = language_days[language]
         for name, (points, events, reached_at) in _sums(held, [day for day in touched if day in held], horizon).items():
             found[board_name(name, language)] = _sum_line(progress, points, events, reached_at)
     for currency in rulebook.board_currencies & progress.purses.keys():

@@ -14,6 +14,7 @@ from laurels.storage.mongodb.connection import LONG, Concern, Database, Document
 from laurels.storage.mongodb.documents import LARGEST_INTEGER, bounded, card_of, field_name, standing_of
 from laurels.storage.mongodb.projections import counts
 from laurels.storage.mongodb.projections.count_updater import CountUpdater
+from laurels.storage.mongodb.projections.transactions import Transactions
 
 ORDER = [("points", -1), ("reachedAt", 1), ("userId", 1)]
 BACKWARDS = [("points", 1), ("reachedAt", -1), ("userId", -1)]
@@ -35,9 +36,9 @@ async def note_change(database: Database) -> None:
 class MongoBoards(Concern):
     """See `BoardStore`."""
 
-    def __init__(self, database: Database, session: Session) -> None:
+    def __init__(self, database: Database, session: Session, transactions: Transactions) -> None:
         super().__init__(database, session)
-        self.counting = CountUpdater(database, session)
+        self.counting = CountUpdater(database, session, transactions)
 
     @operation()
     async def version(self) -> int:

@@ -11,9 +11,8 @@ number, so it is done once, whatever the number of processes. Readers add lines 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
 
 from msgspec import Struct, field
 from pymongo import UpdateOne
@@ -22,6 +21,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from laurels.domain.boards.point_ranges import PointRange, roll_up
 from laurels.storage.mongodb.connection import Collection as Collected
 from laurels.storage.mongodb.connection import Database, Document, duplicates
+from laurels.storage.mongodb.projections.transactions import Transactions
 
 FRESH: Document = {"fresh": True}
 FRESH_INDEX = "standings_fresh"
@@ -42,13 +42,13 @@ class Batch(Struct):
     lines: list[Document] = field(default_factory=list[Document])
 
 
-async def count_fresh(database: Database) -> None:
+async def count_fresh(database: Database, transactions: Transactions | None = None) -> None:
     """Count all lines that are fresh at the start, unless other processes do."""
-    while await _count_some(database):
+    while await _count_some(database, transactions):
         pass
 
 
-async def _count_some(database: Database) -> bool:
+async def _count_some(database: Database, transactions: Transactions | None) -> bool:
     """Finish an open journal, and count a batch of fresh lines. Returns whether there may be more."""
     batch = await open_batch(database)
     if batch.lines:
@@ -67,7 +67,8 @@ async def _count_some(database: Database) -> bool:
     if not await _open_journal(database, journal):
         # Another process was first, or somebody compares. Uncounted lines are added when reading.
         return False
-    await carry_out(database, journal)
+    if not await _carry_out_at_once(database, journal, transactions):
+        await carry_out(database, journal)
     return len(lines) == BATCH
 
 
@@ -87,11 +88,33 @@ async def _open_journal(database: Database, journal: Batch) -> bool:
     return done.modified_count == 1
 
 
+async def _carry_out_at_once(database: Database, journal: Batch, transactions: Transactions | None) -> bool:
+    """Carry out all steps of a new journal in one transaction. Returns False if that did not succeed."""
+    if transactions is None or not transactions.are_available:
+        return False
+    return await transactions.write(
+        [
+            (database["counts"], _count_updates(journal.changes.items(), journal.number, journal.since, may_add=True)),
+            (database["standings"], _marks(journal)),
+            (database["meta"], [_closing(journal.number)]),
+        ]
+    )
+
+
 async def carry_out(database: Database, journal: Batch) -> None:
     """Carry out the remaining steps of a journal, and close it. Several processes may do so, and do it again later."""
+    await _apply(database["counts"], journal.changes, journal.number, journal.since)
+    await database["standings"].bulk_write(_marks(journal), ordered=False)
+    await database["meta"].bulk_write([_closing(journal.number)])
+
+
+def _closing(number: int) -> UpdateOne:
+    return UpdateOne({**ID, "number": number}, {"$set": {"lines": [], "changes": []}})
+
+
+def _marks(journal: Batch) -> list[UpdateOne]:
     number = journal.number
-    await _apply(database["counts"], journal.changes, number, journal.since)
-    marks: list[Any] = [
+    return [
         UpdateOne(
             # Found by its own id: a line that was dropped and made again is a different one.
             {
@@ -113,38 +136,40 @@ async def carry_out(database: Database, journal: Batch) -> None:
         )
         for line in journal.lines
     ]
-    await database["standings"].bulk_write(marks, ordered=False)
-    closed: Document = {"$set": {"lines": [], "changes": []}}
-    await database["meta"].update_one({**ID, "number": number}, closed)
 
 
 async def _apply(counts: Collected, changes: Mapping[PointRange, int], number: int, since: int) -> None:
-    writes = [(dict(counted._asdict()), change) for counted, change in changes.items()]
+    writes = list(changes.items())
     for may_add in (True, False):
         if not writes:
             return
-        updates: list[Any] = [
-            UpdateOne(
-                {**counted, "batch": {"$lt": number}},
-                [
-                    {
-                        "$set": {
-                            "users": {"$add": [{"$cond": [{"$gt": ["$batch", since]}, "$users", 0]}, change]},
-                            "batch": number,
-                        }
-                    }
-                ],
-                upsert=may_add,
-            )
-            for counted, change in writes
-        ]
         try:
-            await counts.bulk_write(updates, ordered=False)
+            await counts.bulk_write(_count_updates(writes, number, since, may_add=may_add), ordered=False)
         except BulkWriteError as error:
             # It exists with this number or a later one: done. Or it was just created from an earlier one: repeat.
             writes = [writes[position] for position in duplicates(error)]
         else:
             return
+
+
+def _count_updates(
+    changes: Iterable[tuple[PointRange, int]], number: int, since: int, *, may_add: bool
+) -> list[UpdateOne]:
+    return [
+        UpdateOne(
+            {**counted._asdict(), "batch": {"$lt": number}},
+            [
+                {
+                    "$set": {
+                        "users": {"$add": [{"$cond": [{"$gt": ["$batch", since]}, "$users", 0]}, change]},
+                        "batch": number,
+                    }
+                }
+            ],
+            upsert=may_add,
+        )
+        for counted, change in changes
+    ]
 
 
 async def open_batch(database: Database) -> Batch:

@@ -9,7 +9,6 @@ of a user's projection treats them as already in place. So the projection is wri
 from __future__ import annotations
 
 from collections.abc import Awaitable, Collection, Mapping, Sequence
-from typing import Any
 
 import msgspec
 from pymongo import UpdateOne, WriteConcern
@@ -40,6 +39,7 @@ from laurels.storage.mongodb.documents import (
 from laurels.storage.mongodb.projections import watermark
 from laurels.storage.mongodb.projections.boards import note_change
 from laurels.storage.mongodb.projections.count_journal import FRESH, count_fresh, forget
+from laurels.storage.mongodb.projections.transactions import LARGEST, Transactions, size_of
 from laurels.storage.mongodb.tombstones import DeletionCache, remove
 
 # Matches at least one line: an empty object is the smallest.
@@ -47,25 +47,34 @@ PENDING: Document = {"pending": {"$gt": {}}}
 # Named, since the query has no condition on its keys: membership in the index is the answer.
 PENDING_INDEX = "users_pending"
 
+_Write = tuple[Document, Document]
+"""A condition on a document, and the fields to set in it."""
+
 
 class MongoSnapshots(Concern):
     """See `SnapshotStore`."""
 
-    def __init__(self, database: Database, session: Session, deletions: DeletionCache) -> None:
+    def __init__(
+        self, database: Database, session: Session, deletions: DeletionCache, transactions: Transactions
+    ) -> None:
         super().__init__(database, session)
         self._deletions = deletions
+        self._transactions = transactions
 
     def project(self, projections: Sequence[Projection], *, cards: Sequence[Card]) -> Awaitable[None]:
         return self._keep(pack(projections, cards))
 
     @operation(within=EACH_OPERATION)
     async def _keep(self, packed: Sequence[Packed]) -> None:
-        await keep(self.database, packed, self._deletions)
+        if not await _keep_at_once(self.database, packed, self._transactions):
+            await keep(self.database, packed)
+        await note_change(self.database)
+        await _remove_deleted(self.database, [each.user_id for each in packed], self._deletions)
 
     @operation(within=LONG)
     async def behind(self, limit: int, *, before: int) -> list[str]:
         # Also finishes lines that another process left half done on the boards.
-        await finish(self.database, self._deletions)
+        await finish(self.database, self._deletions, self._transactions)
         return await watermark.behind(self.database, limit, before)
 
     @operation()
@@ -129,26 +138,33 @@ def pack(projections: Sequence[Projection], cards: Sequence[Card]) -> list[Packe
     ]
 
 
-async def keep(database: Database, projections: Sequence[Packed], deletions: DeletionCache) -> None:
-    """See `SnapshotStore.project`."""
+async def _keep_at_once(database: Database, projections: Sequence[Packed], transactions: Transactions) -> bool:
+    """Write users' documents and their lines in one transaction. Returns False if that did not succeed."""
+    if not transactions.are_available or size_of([each.fields for each in projections], "state") > LARGEST:
+        return False
+    lines = _board_writes({packed.user_id: packed.lines for packed in projections})
+    users = [(_older(packed), packed.fields) for packed in projections]
+    return await transactions.write(
+        [
+            (database["standings"], _updates(lines, may_add=True)),
+            (database["users"], _updates(users, may_add=True)),
+        ]
+    )
+
+
+async def keep(database: Database, projections: Sequence[Packed]) -> None:
+    """Write users' documents with their lines as `pending`, then the lines, and then remove them from there."""
     await _write_where_newer(
         database["users"],
         [
             (
-                {
-                    "userId": packed.user_id,
-                    "$or": [
-                        {"seq": {"$lt": packed.seq}},
-                        {"seq": packed.seq, "version": {"$ne": packed.version}},
-                    ],
-                },
+                _older(packed),
                 packed.fields | {f"pending.{field_name(board)}": line for board, line in packed.lines.items()},
             )
             for packed in projections
         ],
     )
     await _put_on_boards(database, {packed.user_id: packed.lines for packed in projections})
-    await note_change(database)
     done = [
         UpdateOne(
             # If another projection came in between, its lines are among these; they stay for the next process that
@@ -162,7 +178,14 @@ async def keep(database: Database, projections: Sequence[Packed], deletions: Del
     if done:
         # No majority is needed: if this write is lost, the lines are put on the boards once more.
         await database["users"].with_options(write_concern=WriteConcern(1)).bulk_write(done, ordered=False)
-    await _remove_deleted(database, [packed.user_id for packed in projections], deletions)
+
+
+def _older(packed: Packed) -> Document:
+    """The user's document, if it is older."""
+    return {
+        "userId": packed.user_id,
+        "$or": [{"seq": {"$lt": packed.seq}}, {"seq": packed.seq, "version": {"$ne": packed.version}}],
+    }
 
 
 async def _remove_deleted(database: Database, user_ids: Collection[str], deletions: DeletionCache) -> None:
@@ -172,12 +195,12 @@ async def _remove_deleted(database: Database, user_ids: Collection[str], deletio
         await remove(database, deleted)
 
 
-async def finish(database: Database, deletions: DeletionCache) -> None:
+async def finish(database: Database, deletions: DeletionCache, transactions: Transactions) -> None:
     """Put lines on the boards that dead processes left in users' documents, and finish their counting."""
     wanted = {"userId": 1, "seq": 1, "version": 1, "pending": 1}
     users = await database["users"].find(PENDING, wanted, hint=PENDING_INDEX).to_list()
     if not users:
-        await count_fresh(database)
+        await count_fresh(database, transactions)
         return
     await _put_on_boards(
         database,
@@ -193,21 +216,26 @@ async def finish(database: Database, deletions: DeletionCache) -> None:
     ]
     await database["users"].bulk_write(done, ordered=False)
     await _remove_deleted(database, [user["userId"] for user in users], deletions)
-    await count_fresh(database)
+    await count_fresh(database, transactions)
 
 
 async def _put_on_boards(database: Database, lines: Mapping[str, Mapping[str, Document]]) -> None:
-    await _write_where_newer(
-        database["standings"],
-        [
-            ({"userId": user_id, "board": board, "seq": {"$lt": line["seq"]}}, line | FRESH)
-            for user_id, own in lines.items()
-            for board, line in own.items()
-        ],
-    )
+    await _write_where_newer(database["standings"], _board_writes(lines))
 
 
-async def _write_where_newer(collection: Documents, writes: Sequence[tuple[Document, Document]]) -> None:
+def _board_writes(lines: Mapping[str, Mapping[str, Document]]) -> list[_Write]:
+    return [
+        ({"userId": user_id, "board": board, "seq": {"$lt": line["seq"]}}, line | FRESH)
+        for user_id, own in lines.items()
+        for board, line in own.items()
+    ]
+
+
+def _updates(writes: Sequence[_Write], *, may_add: bool) -> list[UpdateOne]:
+    return [UpdateOne(wanted, {"$set": fields}, upsert=may_add) for wanted, fields in writes]
+
+
+async def _write_where_newer(collection: Documents, writes: Sequence[_Write]) -> None:
     """Set fields in the documents that a condition finds, or create them.
 
     If a document exists and does not meet the condition, the server tries to add another, which the unique index
@@ -217,9 +245,8 @@ async def _write_where_newer(collection: Documents, writes: Sequence[tuple[Docum
     for may_add in (True, False):
         if not writes:
             return
-        updates: list[Any] = [UpdateOne(wanted, {"$set": fields}, upsert=may_add) for wanted, fields in writes]
         try:
-            await collection.bulk_write(updates, ordered=False)
+            await collection.bulk_write(_updates(writes, may_add=may_add), ordered=False)
         except BulkWriteError as error:
             writes = [writes[position] for position in duplicates(error)]
         else:
