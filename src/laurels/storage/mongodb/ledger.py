@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
 from itertools import islice
+from time import monotonic
 
 import msgspec
 from bson import Timestamp
@@ -36,6 +37,8 @@ USERS_INDEX = "ledger_users"
 
 # Branches of one query: the server's planning time grows faster than their number.
 _BRANCHES = 100
+# Seconds for which the ledger is always asked after another process was seen to write to the same users.
+_SHARED_FOR = 10.0
 
 
 class MongoLedger(Concern):
@@ -44,22 +47,49 @@ class MongoLedger(Concern):
     def __init__(self, database: Database, session: Session, deletions: DeletionCache) -> None:
         super().__init__(database, session)
         self._deletions = deletions
+        # How many users had been deleted at the last `load`.
+        self._checked_at = 0
+        # How often others were seen to write, and until when (seconds, monotonic) they may continue.
+        self._others = 0
+        self._others_until = float("-inf")
+
+    @property
+    def mark(self) -> object | None:
+        """See `Store.mark`. It also changes when a user is deleted, because the server would not refuse an append."""
+        number = self._deletions.number
+        if number is None or number != self._checked_at or monotonic() < self._others_until:
+            return None
+        return self._others, number
+
+    def _note_others(self) -> None:
+        self._others += 1
+        self._others_until = monotonic() + _SHARED_FOR
 
     @operation()
     async def load(
         self, known_seqs: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
     ) -> Loaded:
-        return await load(self.database, known_seqs, event_ids, version, self._deletions)
+        loaded, number = await load(self.database, known_seqs, event_ids, version, self._deletions)
+        if known_seqs:
+            self._checked_at = number
+        if loaded.later:
+            self._note_others()
+        return loaded
 
     @operation()
     async def read(self, known_seqs: Mapping[str, int | None], version: str) -> Loaded:
-        return await load(self.database, known_seqs, (), version, self._deletions)
+        return (await load(self.database, known_seqs, (), version, self._deletions))[0]
 
     @operation()
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
         """If the server refuses a bundle because of another one, it still waits until a majority holds that other one:
         the refused caller finds it at the next `load`."""
-        return await append(self.database, entries)
+        refused, is_shared = await append(self.database, entries)
+        if is_shared:
+            self._note_others()
+        # With a recent number the next append needs no `load`.
+        await self._deletions.keep_recent()
+        return refused
 
     @operation()
     async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
@@ -130,14 +160,14 @@ async def load(
     event_ids: Collection[tuple[str, str]],
     version: str,
     deletions: DeletionCache,
-) -> Loaded:
-    """See `LedgerStore.load`."""
+) -> tuple[Loaded, int]:
+    """See `LedgerStore.load`. Also returns how many users had been deleted."""
     loaded = Loaded()
     by_user: dict[str, list[str]] = {}
     for user_id, event_id in event_ids:
         by_user.setdefault(user_id, []).append(event_id)
-    known, _, loaded.deleted = await asyncio.gather(
-        _known(database, by_user), _fill_later(database, known_seqs, version, loaded), deletions.deleted(known_seqs)
+    known, _, (loaded.deleted, number) = await asyncio.gather(
+        _known(database, by_user), _fill_later(database, known_seqs, version, loaded), deletions.check(known_seqs)
     )
     for user_id in loaded.deleted:
         # Part of their data may still exist while it is being removed.
@@ -149,7 +179,7 @@ async def load(
             key = (bundle["userId"], line["eventId"])
             if key in asked:
                 loaded.known[key] = entry_of(bundle, line)
-    return loaded
+    return loaded, number
 
 
 async def _fill_later(database: Database, known_seqs: Mapping[str, int | None], version: str, loaded: Loaded) -> None:
@@ -204,8 +234,8 @@ async def _any_of(database: Database, queries: Sequence[Document], index: str) -
     return [bundle for bundles in found for bundle in bundles]
 
 
-async def append(database: Database, entries: Sequence[Entry]) -> frozenset[str]:
-    """See `LedgerStore.append`."""
+async def append(database: Database, entries: Sequence[Entry]) -> tuple[frozenset[str], bool]:
+    """See `LedgerStore.append`. Also returns whether another writer had taken a `seq`."""
     by_user: dict[str, list[Entry]] = {}
     for entry in entries:
         by_user.setdefault(entry.user_id, []).append(entry)
@@ -218,27 +248,31 @@ async def append(database: Database, entries: Sequence[Entry]) -> frozenset[str]
             firsts.append(first)
             if rest:
                 rests[user_id] = rest
-    refused |= await _insert(database, firsts)
+    collided, is_shared = await _insert(database, firsts)
+    refused |= collided
     for user_id, rest in rests.items():
         if user_id in refused:
             continue
         for bundle in rest:
-            if await _insert(database, [bundle]):
+            if (await _insert(database, [bundle]))[0]:
                 # A write larger than one document: its beginning is already written, so it is not true that nothing
                 # was.
                 raise StoreUnavailable("Another writer came between the parts of a very large write; try again.")
-    return frozenset(refused)
+    return frozenset(refused), is_shared
 
 
-async def _insert(database: Database, bundles: Sequence[Document]) -> set[str]:
-    """Write bundles; return the users of those that were refused."""
+async def _insert(database: Database, bundles: Sequence[Document]) -> tuple[set[str], bool]:
+    """Write bundles. Returns the users of those that were refused, and whether for another reason than a repeated
+    event."""
     if not bundles:
-        return set()
+        return set(), False
     try:
         await database["ledger"].insert_many(bundles, ordered=False)
     except BulkWriteError as error:
-        return {bundles[position]["userId"] for position in duplicates(error)}
-    return set()
+        refused = {bundles[position]["userId"] for position in duplicates(error)}
+        failures: list[Document] = (error.details or {})["writeErrors"]
+        return refused, any("eventIds" not in failure.get("keyPattern", ()) for failure in failures)
+    return set(), False
 
 
 def _is_sound(entries: Sequence[Entry]) -> bool:

@@ -65,8 +65,7 @@ class MongoStore:
 
     @property
     def mark(self) -> object | None:
-        """None: the server does not report the writes of others."""
-        return None
+        return self.ledger.mark
 
     async def check(self) -> None:
         async def write() -> None:

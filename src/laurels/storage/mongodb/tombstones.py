@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 from time import monotonic
 
+import pymongo
 from bson.datetime_ms import DatetimeMS
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from laurels.domain.tombstones import Tombstone, digest_of
 from laurels.storage.mongodb.connection import EACH_OPERATION, LONG, Concern, Database, Document, operation
@@ -29,6 +31,8 @@ _LAST_SEQ = 2**62
 _ROUNDS = 100
 _PAUSE = 0.05
 _REMEMBERED = 200_000
+# Seconds for a question that may remain without an answer.
+_PATIENCE = 0.5
 _BURIALS: Document = {"_id": "burials"}
 OPEN: Document = {"userId": {"$exists": True}}
 # Users that are looked up together, and bundles that are removed together.
@@ -45,28 +49,45 @@ class DeletionCache:
         self._asked_at = float("-inf")
         self._users: set[str] = set()
 
+    @property
+    def number(self) -> int | None:
+        """How many users had been deleted a moment ago; None if that was not asked lately."""
+        return self._number if monotonic() - self._asked_at <= CACHED_FOR else None
+
     async def deleted(self, user_ids: Collection[str], *, now: bool = False) -> frozenset[str]:
         """The deleted users among the given ones; `now` ignores the cache."""
+        return (await self.check(user_ids, now=now))[0]
+
+    async def check(self, user_ids: Collection[str], *, now: bool = False) -> tuple[frozenset[str], int]:
+        """The same, and how many users had been deleted when that was true."""
         if not user_ids:
-            return frozenset()
-        if now or monotonic() - self._asked_at > CACHED_FOR:
-            asked_at = monotonic()
-            found = await self._database["meta"].find_one(_BURIALS)
-            number: int = found["number"] if found else 0
-            if number != self._number or len(self._users) > _REMEMBERED:
-                self._number = number
-                self._users = set()
-            self._asked_at = max(self._asked_at, asked_at)
+            return frozenset(), self._number
+        if now or self.number is None:
+            await self.ask()
         number, users = self._number, self._users
-        if number == 0:
-            return frozenset()
-        unknown = set(user_ids) - users
+        unknown = set(user_ids) - users if number else ()
         if not unknown:
-            return frozenset()
+            return frozenset(), number
         deleted = frozenset(await find_tombstones(self._database, unknown))
         # Into the set of that time: if somebody was deleted since, another set is in use.
         users |= unknown - deleted
-        return deleted
+        return deleted, number
+
+    async def ask(self) -> None:
+        """Ask the server whether anybody was deleted since."""
+        asked_at = monotonic()
+        found = await self._database["meta"].find_one(_BURIALS)
+        number: int = found["number"] if found else 0
+        if number != self._number or len(self._users) > _REMEMBERED:
+            self._number = number
+            self._users = set()
+        self._asked_at = max(self._asked_at, asked_at)
+
+    async def keep_recent(self) -> None:
+        """Ask, unless that was just done, so that `number` is known for a while. Raises nothing if that fails."""
+        if monotonic() - self._asked_at > CACHED_FOR / 2:
+            with suppress(PyMongoError), pymongo.timeout(_PATIENCE):
+                await self.ask()
 
 
 class MongoTombstones(Concern):
