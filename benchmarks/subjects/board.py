@@ -37,21 +37,26 @@ def run(bench: Bench) -> list[Figure]:
         imported = bench.imported.with_name(bench.imported.name + suffix)
         if imported.exists():
             shutil.copy(imported, database.with_name(database.name + suffix))
-    count, rounds = bench.size(REQUESTS), bench.rounds(ROUNDS)
     with laurels(database) as ours:
-        _, body = ours.get(PATH)
-        answer = bench.folder / "board.json"
-        answer.write_bytes(body)
-        with serving(FLOOR, {BYTES: str(answer)}) as floor:
-            floor_rate = _arm(bench, floor, "/bytes", count)
-            our_rate = _arm(bench, ours, PATH, count)
-            still = in_turns({"floor": floor_rate, "ours": our_rate}, rounds)
-            with _arriving(ours):
-                busy = in_turns({"floor": floor_rate, "ours": our_rate}, rounds)
+        return measure(bench, "board", ours, USERS)
+
+
+def measure(bench: Bench, subject: str, ours: Server, users: int) -> list[Figure]:
+    """The same on a server; the events that arrive are of `users` learners."""
+    count, rounds = bench.size(REQUESTS), bench.rounds(ROUNDS)
+    _, body = ours.get(PATH)
+    answer = bench.folder / "board.json"
+    answer.write_bytes(body)
+    with serving(FLOOR, {BYTES: str(answer)}) as floor:
+        floor_rate = _arm(bench, floor, "/bytes", count)
+        our_rate = _arm(bench, ours, PATH, count)
+        still = in_turns({"floor": floor_rate, "ours": our_rate}, rounds)
+        with _arriving(ours, users):
+            busy = in_turns({"floor": floor_rate, "ours": our_rate}, rounds)
     rows = len(msgspec.json.decode(body)["leaderboard"])
     return [
         Figure(
-            "board",
+            subject,
             f"top {rows}, {CONNECTIONS} connections, {when}",
             f"{median(rates['ours']):,.0f}/s",
             f"{median(rates['floor']):,.0f}/s",
@@ -65,19 +70,19 @@ def run(bench: Bench) -> list[Figure]:
 def _arm(bench: Bench, server: Server, path: str, count: int) -> Callable[[], float]:
     requests = [get(path)] * count
 
-    def measure() -> float:
+    def rate() -> float:
         return bench.send(server.port, requests, connections=CONNECTIONS, expected="200").rate
 
-    measure()
-    return measure
+    rate()
+    return rate
 
 
 @contextmanager
-def _arriving(server: Server) -> Iterator[None]:
+def _arriving(server: Server, users: int) -> Iterator[None]:
     """Have events recorded as long as the block runs."""
     is_over = Event()
     # More than there will be time for.
-    events = Learners(USERS).events(100_000, ids="arriving-")
+    events = Learners(users).events(100_000, ids="arriving-")
 
     def send() -> None:
         while not is_over.is_set():

@@ -24,7 +24,13 @@ TARGET_MS = 500
 
 def run(bench: Bench) -> list[Figure]:
     """A learner of their own records one event after the other, and asks for their rank until it counts each."""
-    with laurels(bench.folder / "lag.db") as ours, ThreadPoolExecutor(1) as pool:
+    with laurels(bench.folder / "lag.db") as ours:
+        return measure(bench, "lag", ours)
+
+
+def measure(bench: Bench, subject: str, ours: Server) -> list[Figure]:
+    """The same on a server."""
+    with ThreadPoolExecutor(1) as pool:
         requests = [
             post_json("/api/progress/event", event) for event in Learners(USERS).events(bench.size(LOAD), ids="lag-")
         ]
@@ -38,7 +44,7 @@ def run(bench: Bench) -> list[Figure]:
     cuts = quantiles(lags, n=100, method="inclusive")
     return [
         Figure(
-            "lag",
+            subject,
             f"from the answer until the board has it, at {rate:,.0f} events/s ({len(lags)} events)",
             f"p50 {cuts[49]:.0f} ms, p99 {cuts[98]:.0f} ms",
             target=f"p99 < {TARGET_MS} ms",

@@ -1,4 +1,5 @@
-"""Laurels on a replica set of three, all on this machine, against a bare `insert_many` of the very documents it writes.
+"""Laurels on a replica set of three, all on this machine, against a bare `insert_many` of the very documents it writes,
+and against the bytes of a board from the framework alone.
 
 Both wait for a majority of journals. The floor writes into a collection with the ledger's indexes, a thousand documents
 at a time, in turns with ours. Three servers, Laurels and the load share the cores of one machine: what is compared is
@@ -15,11 +16,13 @@ from typing import Any
 import msgspec
 from pymongo import MongoClient, WriteConcern
 from pymongo.collection import Collection
+from pymongo.database import Database
 
 from benchmarks.bench import Bench, Load
 from benchmarks.figures import Figure, Ratio, in_turns
 from benchmarks.history import Learners, write_history
 from benchmarks.servers import Server, get, laurels_on, post, post_json
+from benchmarks.subjects import board, lag
 from tests.mongod import Deployment, find_mongod
 
 SINGLE = 10_000
@@ -84,6 +87,23 @@ def _measure(bench: Bench, deployment: Deployment, client: MongoClient[dict[str,
                 )
             )
         figures += _reads(bench, server)
+        figures += board.measure(bench, "mongodb", server, USERS)
+        figures += lag.measure(bench, "mongodb", server)
+        figures += _sizes(client[served])
+    return figures
+
+
+def _sizes(database: Database[dict[str, Any]]) -> list[Figure]:
+    """Bytes on the disk of one member, of events sent one by one and in batches together."""
+    [events] = database["ledger"].aggregate([{"$group": {"_id": None, "count": {"$sum": {"$size": "$entries"}}}}])
+    figures: list[Figure] = []
+    for name in ("ledger", "users", "standings"):
+        # A checkpoint, after which all is in the files.
+        database.client.admin.command("fsync")
+        kept = database.command("collStats", name)
+        per_event = [kept[size] / events["count"] for size in ("storageSize", "totalIndexSize")]
+        text = f"{per_event[0]:,.0f} bytes and {per_event[1]:,.0f} of indexes"
+        figures.append(Figure("mongodb", f"disk space of {name}, per event, {events['count']:,} events", text))
     return figures
 
 

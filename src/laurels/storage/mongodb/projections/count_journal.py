@@ -27,6 +27,8 @@ FRESH: Document = {"fresh": True}
 FRESH_INDEX = "standings_fresh"
 # Lines in one journal, which is one document: at most two megabytes.
 BATCH = 2_000
+# Updates in one transaction.
+_TOGETHER = 500
 
 ID: Document = {"_id": "counts"}
 UNCOUNTED = {"userId": 1, "board": 1, "points": 1, "shown": 1, "seq": 1, "counted": 1, "batch": 1}
@@ -67,7 +69,7 @@ async def _count_some(database: Database, transactions: Transactions | None) -> 
     if not await _open_journal(database, journal):
         # Another process was first, or somebody compares. Uncounted lines are added when reading.
         return False
-    if not await _carry_out_at_once(database, journal, transactions):
+    if not await _carry_out_together(database, journal, transactions):
         await carry_out(database, journal)
     return len(lines) == BATCH
 
@@ -88,17 +90,19 @@ async def _open_journal(database: Database, journal: Batch) -> bool:
     return done.modified_count == 1
 
 
-async def _carry_out_at_once(database: Database, journal: Batch, transactions: Transactions | None) -> bool:
-    """Carry out all steps of a new journal in one transaction. Returns False if that did not succeed."""
-    if transactions is None or not transactions.are_available:
+async def _carry_out_together(database: Database, journal: Batch, transactions: Transactions | None) -> bool:
+    """Carry out the steps of a journal in few transactions. Returns False if one of them did not succeed."""
+    if transactions is None:
         return False
-    return await transactions.write(
-        [
-            (database["counts"], _count_updates(journal.changes.items(), journal.number, journal.since, may_add=True)),
-            (database["standings"], _marks(journal)),
-            (database["meta"], [_closing(journal.number)]),
-        ]
-    )
+    changes = _count_updates(journal.changes.items(), journal.number, journal.since, may_add=True)
+    steps = ("counts", changes), ("standings", _marks(journal)), ("meta", [_closing(journal.number)])
+    for name, updates in steps:
+        for start in range(0, len(updates), _TOGETHER):
+            if not transactions.are_available:
+                return False
+            if not await transactions.write([(database[name], updates[start : start + _TOGETHER])]):
+                return False
+    return True
 
 
 async def carry_out(database: Database, journal: Batch) -> None:

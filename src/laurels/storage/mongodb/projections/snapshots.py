@@ -47,6 +47,9 @@ PENDING: Document = {"pending": {"$gt": {}}}
 # Named, since the query has no condition on its keys: membership in the index is the answer.
 PENDING_INDEX = "users_pending"
 
+# Users in one transaction.
+TOGETHER = 100
+
 _Write = tuple[Document, Document]
 """A condition on a document, and the fields to set in it."""
 
@@ -66,8 +69,11 @@ class MongoSnapshots(Concern):
 
     @operation(within=EACH_OPERATION)
     async def _keep(self, packed: Sequence[Packed]) -> None:
-        if not await _keep_at_once(self.database, packed, self._transactions):
-            await keep(self.database, packed)
+        # One transaction for not too many: what is appended meanwhile is acknowledged after it.
+        for start in range(0, len(packed), TOGETHER):
+            part = packed[start : start + TOGETHER]
+            if not await _keep_at_once(self.database, part, self._transactions):
+                await keep(self.database, part)
         await note_change(self.database)
         await _remove_deleted(self.database, [each.user_id for each in packed], self._deletions)
 
