@@ -167,6 +167,27 @@ class TestTransactions:
         assert found is not None
         assert found["events"] == 3
 
+    @pytest.mark.parametrize("is_at_start", [True, False], ids=["at the start", "when met"])
+    async def test_one_that_a_killed_process_left_open_is_ended(
+        self, store: MongoStore, one_node_url: str, *, is_at_start: bool
+    ) -> None:
+        killed = await MongoStore.open(one_node_url)
+        await project(killed, "ada", 5, points=50)
+        session = await killed.snapshots._transactions._own_session()
+        await session.start_transaction()
+        users = killed._database["users"]
+        await users.update_one({"userId": "ada"}, {"$set": {"level": 9}}, session=session)
+        if is_at_start:
+            await store.snapshots.behind(1, before=0)
+            await store._database["users"].update_one({"userId": "ada"}, {"$set": {"level": 2}})
+        # The server would end it by itself in a minute, which is longer than a write may take.
+        await project(store, "ada", 6, points=60)
+        assert await kept_of(store, "ada") == (6, 6)
+        assert store.snapshots._transactions.are_available
+        await project(killed, "ada", 7, points=70)
+        assert await kept_of(store, "ada") == (7, 7)
+        await killed.close()
+
     async def test_more_than_a_transaction_should_hold_is_written_without_one(
         self, store: MongoStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -34,7 +34,7 @@ class MongoStore:
         self._session = session = Session(client.options.timeout)
         deletions = DeletionCache(database)
         self.ledger = MongoLedger(database, session, deletions)
-        transactions = Transactions(database)
+        self._transactions = transactions = Transactions(database)
         self.snapshots = MongoSnapshots(database, session, deletions, transactions)
         self.boards = MongoBoards(database, session, transactions)
         self.rulebook = MongoRulebook(database, session)
@@ -77,4 +77,5 @@ class MongoStore:
     async def close(self) -> None:
         self.boards.counting.close()
         if await self._session.close():
+            await self._transactions.close()
             await self._client.close()

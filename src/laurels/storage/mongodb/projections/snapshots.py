@@ -79,6 +79,7 @@ class MongoSnapshots(Concern):
 
     @operation(within=LONG)
     async def behind(self, limit: int, *, before: int) -> list[str]:
+        await self._transactions.begin()
         # Also finishes lines that another process left half done on the boards.
         await finish(self.database, self._deletions, self._transactions)
         return await watermark.behind(self.database, limit, before)
