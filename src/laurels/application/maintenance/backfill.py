@@ -14,8 +14,8 @@ from time import monotonic
 from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import replace
 
-from laurels.application.maintenance.badges_to_replay import Decisions, ReplaySelection
-from laurels.application.maintenance.ledger_scan import entries_of, first_entries, pages_of_users
+from laurels.application.maintenance.ledger_scan import pages_of_users
+from laurels.application.maintenance.replaying import Replayed, Replays
 from laurels.application.ports.store import Store
 from laurels.application.recording.commands import AwardMissing
 from laurels.application.recording.committer import ATTEMPTS
@@ -25,19 +25,19 @@ from laurels.application.recording.stats import RecorderStats
 from laurels.domain.ledger.amounts import NONE, Amounts, sum_of
 from laurels.domain.ledger.entries import Entry, Notify, Repointed
 from laurels.domain.periods import iso
-from laurels.domain.revised import Revisions
 from laurels.domain.revisions import repointing
-from laurels.domain.revisions.amendments import Amendment, Crossing, Replay, settle
-from laurels.domain.revisions.repointing import Repointing
+from laurels.domain.revisions.amendments import Amendment, settle
 from laurels.domain.rules.badges.awards import badge_and_period, badges_of
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreContended, UserDeleted, UserMerged
 
 SAMPLES = 20
 # Learners whose awards share one commit.
-_AT_ONCE = 50
+_AT_ONCE = 200
 # The same while events are recorded: a commit with fewer awards holds them up for less time.
 _FEW = 10
+# Seconds of work after which others get their turn.
+_SLICE = 0.002
 # Seconds after an event in which more are expected.
 _MOMENT = 1.0
 
@@ -88,20 +88,6 @@ class Backfilled(Struct):
     awards: Counter[str] = field(default_factory=Counter[str])
 
 
-class _Replayed(Struct):
-    """A user's replay: missing awards, held awards, and the entries behind them. With `repointing`, a badge counts as
-    missing if it is missing after the points have changed."""
-
-    user_id: str
-    seq: int
-    events: int
-    missing: list[Crossing]
-    seen: Revisions
-    # The total as recorded: the replay's total without the missing awards and the recounted points.
-    total_points: int
-    repointing: Repointing | None = None
-
-
 async def preview(
     store: Store,
     rulebook: Rulebook,
@@ -117,12 +103,13 @@ async def preview(
     started = monotonic()
     badges = {badge.id: BadgePreview(badge.id) for badge in rulebook.badges}
     made = Preview(list(badges.values()))
-    selection = ReplaySelection(store, rulebook)
+    replays = Replays(store, rulebook, repoint=repoint)
+    rested = monotonic()
     currencies: Amounts = NONE
-    async for replayed in _replays(store, selection, repoint=repoint):
+    async for replayed in _all(store, replays):
         made.learners += 1
         made.events += replayed.events
-        for badge_id in badges_of(replayed.seen.held):
+        for badge_id in badges_of(replayed.held):
             if badge_id in badges:
                 badges[badge_id].holders += 1
         gained = 0
@@ -145,7 +132,9 @@ async def preview(
         level_at = rulebook.levels.level_at
         made.levels_changed += level_at(replayed.total_points) != level_at(replayed.total_points + gained)
         on_progress(made.learners, made.events)
-        await asyncio.sleep(0)
+        if monotonic() - rested >= _SLICE:
+            await asyncio.sleep(0)
+            rested = monotonic()
     for shown in made.badges:
         shown.months = dict(sorted(shown.months.items()))
     made.currencies = dict(currencies) or UNSET
@@ -179,7 +168,8 @@ class Backfill:
         self._repoints = repoint
         self._caller = caller
         self._most_repointed = most_repointed
-        self._selection = ReplaySelection(store, rulebook)
+        self._replays = Replays(store, rulebook, repoint=repoint)
+        self._after = Replays(store, rulebook)
         self._share = _FairShare(recorder.stats)
 
     async def of(self, users: Sequence[str]) -> Backfilled:
@@ -187,21 +177,20 @@ class Backfill:
         done = Backfilled()
         left = list(users)
         while left:
-            waiting: list[_Replayed] = []
+            waiting: list[Replayed] = []
             size = _FEW if self._share.is_needed else _AT_ONCE
             some, left = left[:size], left[size:]
-            async for replayed in _replays_of(self._store, self._selection, some, repoint=self._repoints):
+            async for replayed in self._replays.of(some):
                 done.learners += 1
                 done.events += replayed.events
                 found = await self._repoint(replayed, done) if self._repoints else replayed
                 if found is not None and found.missing:
                     waiting.append(found)
-                # One ledger after the other: new events must not wait for all of them.
                 await self._share.rest()
             await self._award(waiting, done)
         return done
 
-    async def _repoint(self, replayed: _Replayed, done: Backfilled) -> _Replayed | None:
+    async def _repoint(self, replayed: Replayed, done: Backfilled) -> Replayed | None:
         """Write the points that change, and replay again; None if the user was deleted in the meantime."""
         attempts, has_written = replayed.events // self._most_repointed + 1 + ATTEMPTS, False
         while replayed.repointing is not None and (
@@ -213,13 +202,13 @@ class Backfill:
             attempts -= 1
             if not attempts:
                 raise StoreContended("Other writers kept recording for one user; publish again for what is left.")
-            again = [each async for each in _replays_of(self._store, self._selection, [replayed.user_id], repoint=True)]
+            again = [each async for each in self._replays.of([replayed.user_id])]
             if not again:
                 return None
             [replayed] = again
         return replayed
 
-    async def _amendment(self, replayed: _Replayed, body: Repointed) -> Amendment:
+    async def _amendment(self, replayed: Replayed, body: Repointed) -> Amendment:
         user_id, seq = replayed.user_id, replayed.seq
         seen = await revisions_of(self._store, user_id, seq)
         # The price of streak repairs follows from the ledger as it is, not from a replay by other rules.
@@ -233,10 +222,13 @@ class Backfill:
             return Amendment(user_id, seq, body, after)
         return Amendment(user_id, seq, settle(body, before, after, self._rulebook), after)
 
-    async def _award(self, waiting: list[_Replayed], done: Backfilled) -> None:
+    async def _award(self, waiting: list[Replayed], done: Backfilled) -> None:
         for _ in range(ATTEMPTS):
             if not waiting:
                 return
+            for each in waiting:
+                if each.progress is not None:
+                    self._recorder.cache.offer(each.progress)
             results = await self._recorder.carry_out(
                 [
                     AwardMissing(each.user_id, each.seq, each.missing, self._rulebook.fingerprint, self._notify)
@@ -252,14 +244,15 @@ class Backfill:
                     again.append(replayed.user_id)
                 elif not isinstance(result, UserDeleted | UserMerged):
                     raise result
-            repeated = [each async for each in _replays_of(self._store, self._selection, again, repoint=False)]
+            repeated = [each async for each in self._after.of(again)]
             waiting = [each for each in repeated if each.missing]
         if waiting:
             raise StoreContended("Other writers kept recording for one user; run the backfill again for what is left.")
 
 
 class _FairShare:
-    """Leaves half of the time to the events that are recorded meanwhile, and takes all of it while there are none."""
+    """Leaves half of the time to the events that are recorded meanwhile, and takes all of it while there are none. In
+    either case others get their turn after each slice of work."""
 
     def __init__(self, stats: RecorderStats) -> None:
         self._stats = stats
@@ -275,56 +268,14 @@ class _FairShare:
         return monotonic() < self._until
 
     async def rest(self) -> None:
-        """Let others go on, for as long as was worked if there are any."""
-        await asyncio.sleep(monotonic() - self._worked_since if self.is_needed else 0)
-        self._worked_since = monotonic()
+        """After a slice of work let others go on, for as long as was worked if there are any."""
+        worked = monotonic() - self._worked_since
+        if worked >= _SLICE:
+            await asyncio.sleep(worked if self.is_needed else 0)
+            self._worked_since = monotonic()
 
 
-async def _replays(store: Store, selection: ReplaySelection, *, repoint: bool) -> AsyncIterator[_Replayed]:
+async def _all(store: Store, replays: Replays) -> AsyncIterator[Replayed]:
     async for users in pages_of_users(store):
-        async for replayed in _replays_of(store, selection, users, repoint=repoint):
+        async for replayed in replays.of(users):
             yield replayed
-
-
-async def _replays_of(
-    store: Store, selection: ReplaySelection, users: Sequence[str], *, repoint: bool
-) -> AsyncIterator[_Replayed]:
-    async for user_id, first in first_entries(store, users):
-        if first:
-            yield await _replay(store, selection, user_id, first, repoint=repoint)
-
-
-async def _replay(
-    store: Store, selection: ReplaySelection, user_id: str, first: list[Entry], *, repoint: bool
-) -> _Replayed:
-    """Replay a ledger whose `first` entries up to `LATER_LIMIT` were already read; the rest of a longer one is read
-    again on each pass."""
-    decisions = Decisions(Revisions(), set())
-    async for entry in entries_of(store, user_id, first):
-        decisions.see(entry)
-    seen, last = decisions.seen, decisions.seq
-    rulebook = selection.rulebook if repoint else await selection.on(decisions)
-    repointing = None
-    if repoint:
-        repointing = Repointing(user_id, rulebook, seen)
-        async for entry in _entries_until(last, store, user_id, first):
-            repointing.take(entry)
-        # The total does not matter from here on: points are looked up by their entries.
-        if body := repointing.body(0, most=last):
-            seen.see(Entry(user_id, last + 1, None, 0, body))
-    replay = Replay(user_id, rulebook, seen)
-    async for entry in _entries_until(last, store, user_id, first):
-        replay.take(entry)
-    missing = replay.missing
-    total = replay.progress.total_points - sum(crossing.award.points for crossing in missing)
-    if repointing is not None:
-        total -= repointing.difference
-    return _Replayed(user_id, last, decisions.events, missing, seen, total, repointing)
-
-
-async def _entries_until(last: int, store: Store, user_id: str, first: list[Entry]) -> AsyncIterator[Entry]:
-    """The same entries again, even if more were recorded in the meantime."""
-    async for entry in entries_of(store, user_id, first):
-        if entry.seq > last:
-            return
-        yield entry

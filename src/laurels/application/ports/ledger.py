@@ -59,8 +59,9 @@ class LedgerStore(Protocol):
         """
         ...
 
-    async def read(self, known_seqs: Mapping[str, int | None], version: str) -> Loaded:
-        """The same for readers, without event ids: the entries beyond `known_seqs`, from one consistent view."""
+    async def read(self, known_seqs: Mapping[str, int | None], *versions: str) -> Loaded:
+        """The same for readers, without event ids: the entries beyond `known_seqs`, from one consistent view. Snapshots
+        with any of these versions count."""
         ...
 
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:

@@ -131,6 +131,12 @@ class ProgressCache:
                 unfinished[user_id] = cached.progress.seq
         return unfinished
 
+    def offer(self, progress: Progress) -> None:
+        """Take in the progress of a user that was made elsewhere from all entries up to its `seq`, unless the user is
+        already here. `refresh` then reads only later entries."""
+        if progress.user_id not in self._items and progress.version == self._rulebook.measures_version:
+            self._items[progress.user_id] = _Cached(progress)
+
     def get(self, user_id: str) -> Progress:
         """The progress of a user whom `refresh` has just brought in."""
         self._items.move_to_end(user_id)

@@ -126,8 +126,9 @@ class Rulebook:
         self._positions = {badge.id: position for position, badge in enumerate(self.badges)}
         # The positions of the badges that require another badge.
         self.dependents: dict[str, list[int]] = {}
-        self._measures: dict[str, EventMeasure | StateMeasure] = {}
-        self._event_types_of: dict[int, frozenset[str]] = {}
+        # Every measure by its signature, and the event types that change it by its index.
+        self.measures: dict[str, EventMeasure | StateMeasure] = {}
+        self.event_types_of: dict[int, frozenset[str]] = {}
         self.requirements: list[Requirement] = [
             self._requirement(badge, position) if only is None or badge.id in only else NEVER
             for position, badge in enumerate(self.badges)
@@ -161,20 +162,13 @@ class Rulebook:
         self.fingerprint = _digest(msgspec.json.encode(decisive, order="deterministic"))
         # Measures of badges held keep numbers that depend on the badges' definitions when they were folded.
         counted = [(badge.id, badge.category, badge.rarity) for badge in self.badges] if self._badge_measures else []
+        kept = [*self._kept_languages(), *self._kept_pay(), *self._kept_currencies(), *self._streak_rules()]
+        measured = [(key, measure.top) for key, measure in self.measures.items()]
         self.measures_version = _digest(
-            msgspec.json.encode(
-                [
-                    SNAPSHOT_FORMAT,
-                    self.board_zone,
-                    counted,
-                    *((key, m.top) for key, m in self._measures.items()),
-                    *self._kept_languages(),
-                    *self._kept_pay(),
-                    *self._kept_currencies(),
-                    *self._streak_rules(),
-                ]
-            )
+            msgspec.json.encode([SNAPSHOT_FORMAT, self.board_zone, counted, *measured, *kept])
         )
+        # The same without the measures.
+        self.folding_version = _digest(msgspec.json.encode([SNAPSHOT_FORMAT, self.board_zone, *kept]))
 
     @classmethod
     def of_json(cls, content: bytes) -> Rulebook:
@@ -321,9 +315,9 @@ class Rulebook:
         leaf = badge.criterion
         assert isinstance(leaf, Count | Distinct | Sum)  # noqa: S101  `check_consistency` has asked
         key = "repeat " + signature(leaf, within)
-        measure = self._measures.get(key)
+        measure = self.measures.get(key)
         if measure is None:
-            measure = EventMeasure(len(self._measures), leaf, within, is_repeated=True)
+            measure = EventMeasure(len(self.measures), leaf, within, is_repeated=True)
             self._keep(key, measure, leaf)
         assert isinstance(measure, EventMeasure)  # noqa: S101  no other has such a key
         threshold = leaf.target * measure.scale
@@ -331,10 +325,10 @@ class Rulebook:
         return RepeatRequirement(badge.id, repeat, measure, leaf.target, threshold, badge.requires)
 
     def _keep(self, key: str, measure: EventMeasure | StateMeasure, leaf: Leaf) -> None:
-        self._measures[key] = measure
+        self.measures[key] = measure
         if isinstance(leaf, Count | Distinct | Sum):
             named = [leaf.event] if isinstance(leaf.event, str) else leaf.event
-            self._event_types_of[measure.index] = frozenset(self.event_types if named is None else named)
+            self.event_types_of[measure.index] = frozenset(self.event_types if named is None else named)
 
     def _tie(self, criterion: Criterion, badge: int, within: Within | None) -> Requirement:
         if isinstance(criterion, AllOf):
@@ -342,9 +336,9 @@ class Rulebook:
         if isinstance(criterion, AnyOf):
             return AnyRequirement([self._tie(part, badge, within) for part in criterion.of])
         key = signature(criterion, within)
-        measure = self._measures.get(key)
+        measure = self.measures.get(key)
         if measure is None:
-            measure = measure_for(len(self._measures), criterion, within)
+            measure = measure_for(len(self.measures), criterion, within)
             self._keep(key, measure, criterion)
         threshold = criterion.target
         if isinstance(criterion, Sum):
@@ -355,9 +349,9 @@ class Rulebook:
         return LeafRequirement(criterion, measure, threshold)
 
     def _sort_measures(self) -> None:
-        for measure in self._measures.values():
+        for measure in self.measures.values():
             if isinstance(measure, EventMeasure):
-                self._updates.add(measure, self._event_types_of[measure.index])
+                self._updates.add(measure, self.event_types_of[measure.index])
                 continue
             match measure.leaf:
                 case Points() | Level():

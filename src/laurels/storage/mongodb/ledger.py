@@ -69,7 +69,7 @@ class MongoLedger(Concern):
     async def load(
         self, known_seqs: Mapping[str, int | None], event_ids: Collection[tuple[str, str]], version: str
     ) -> Loaded:
-        loaded, number = await load(self.database, known_seqs, event_ids, version, self._deletions)
+        loaded, number = await load(self.database, known_seqs, event_ids, (version,), self._deletions)
         if known_seqs:
             self._checked_at = number
         if loaded.later:
@@ -77,8 +77,8 @@ class MongoLedger(Concern):
         return loaded
 
     @operation()
-    async def read(self, known_seqs: Mapping[str, int | None], version: str) -> Loaded:
-        return (await load(self.database, known_seqs, (), version, self._deletions))[0]
+    async def read(self, known_seqs: Mapping[str, int | None], *versions: str) -> Loaded:
+        return (await load(self.database, known_seqs, (), versions, self._deletions))[0]
 
     @operation()
     async def append(self, entries: Sequence[Entry]) -> frozenset[str]:
@@ -158,7 +158,7 @@ async def load(
     database: Database,
     known_seqs: Mapping[str, int | None],
     event_ids: Collection[tuple[str, str]],
-    version: str,
+    versions: tuple[str, ...],
     deletions: DeletionCache,
 ) -> tuple[Loaded, int]:
     """See `LedgerStore.load`. Also returns how many users had been deleted."""
@@ -167,7 +167,7 @@ async def load(
     for user_id, event_id in event_ids:
         by_user.setdefault(user_id, []).append(event_id)
     known, _, (loaded.deleted, number) = await asyncio.gather(
-        _known(database, by_user), _fill_later(database, known_seqs, version, loaded), deletions.check(known_seqs)
+        _known(database, by_user), _fill_later(database, known_seqs, versions, loaded), deletions.check(known_seqs)
     )
     for user_id in loaded.deleted:
         # Part of their data may still exist while it is being removed.
@@ -182,13 +182,16 @@ async def load(
     return loaded, number
 
 
-async def _fill_later(database: Database, known_seqs: Mapping[str, int | None], version: str, loaded: Loaded) -> None:
+async def _fill_later(
+    database: Database, known_seqs: Mapping[str, int | None], versions: tuple[str, ...], loaded: Loaded
+) -> None:
     """Reads snapshots first and entries second: an entry written in between is after the snapshot, and is seen."""
     unknown = [user_id for user_id, seq in known_seqs.items() if seq is None]
     from_seq = {user_id: seq or 0 for user_id, seq in known_seqs.items()}
     if unknown:
         async for user in database["users"].find(
-            {"userId": {"$in": unknown}, "version": version}, {"userId": 1, "version": 1, "seq": 1, "state": 1}
+            {"userId": {"$in": unknown}, "version": {"$in": versions}},
+            {"userId": 1, "version": 1, "seq": 1, "state": 1},
         ):
             # An unreadable snapshot is ignored: the ledger has everything.
             try:

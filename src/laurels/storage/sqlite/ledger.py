@@ -32,8 +32,8 @@ _INSERT = MultiRowStatement("INSERT INTO ledger (user_id, seq, event_id, recorde
 
 _COLUMNS = "l.user_id, l.seq, l.event_id, l.recorded_at, l.body"
 _SNAPSHOTS = """
-    SELECT p.user_id, p.seq, p.state FROM json_each(?) AS asked
-    JOIN progress AS p ON p.user_id = asked.value WHERE p.version = ?"""
+    SELECT p.user_id, p.seq, p.version, p.state FROM json_each(?) AS asked
+    JOIN progress AS p ON p.user_id = asked.value WHERE p.version IN """
 # With an extra row before the entries if there are any tombstones.
 _LATER = f"""
     SELECT NULL, number, NULL, NULL, NULL FROM burials WHERE number > 0
@@ -68,12 +68,12 @@ class SQLiteLedger(Concern):
     ) -> Loaded:
         # Before the queries: they then see any write in between, and at worst it is read once more later.
         self.database.notice_foreign_writes(connection)
-        return _load(connection, known_seqs, event_ids, version)
+        return _load(connection, known_seqs, event_ids, (version,))
 
     @reading
-    def read(self, connection: apsw.Connection, known_seqs: Mapping[str, int | None], version: str) -> Loaded:
+    def read(self, connection: apsw.Connection, known_seqs: Mapping[str, int | None], *versions: str) -> Loaded:
         with transaction(connection, "DEFERRED"):
-            return _load(connection, known_seqs, (), version)
+            return _load(connection, known_seqs, (), versions)
 
     @writing
     def append(self, connection: apsw.Connection, entries: Sequence[Entry]) -> frozenset[str]:
@@ -141,14 +141,16 @@ def _load(
     connection: apsw.Connection,
     known_seqs: Mapping[str, int | None],
     event_ids: Collection[tuple[str, str]],
-    version: str,
+    versions: tuple[str, ...],
 ) -> Loaded:
     loaded = Loaded()
     if known_seqs:
         unknown = [user_id for user_id, seq in known_seqs.items() if seq is None]
         from_seq = {user_id: seq or 0 for user_id, seq in known_seqs.items()}
         if unknown:
-            for user_id, seq, state in rows(connection, _SNAPSHOTS, (_json(unknown), version)):
+            # With one version, which is by far the most frequent, this is a comparison.
+            query = f"{_SNAPSHOTS}({', '.join('?' * len(versions))})"
+            for user_id, seq, version, state in rows(connection, query, (_json(unknown), *versions)):
                 # An unreadable snapshot is ignored: the ledger has everything.
                 with suppress(msgspec.MsgspecError):
                     loaded.snapshots[user_id] = unpack(state, user_id, version)

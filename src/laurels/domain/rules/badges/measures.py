@@ -118,6 +118,11 @@ class EventMeasure(Measure):
         leaf = self.leaf
         return isinstance(leaf, Distinct) and TIME_FIELDS.keys() >= {leaf.field, *leaf.where}
 
+    @property
+    def is_total(self) -> bool:
+        """Whether it is one number that counts on past the top target."""
+        return isinstance(self.leaf, Count | Sum) and self.leaf.per is None
+
     def update(self) -> MeasureUpdate:
         """The function that counts one event. Call this when every target is known.
 
