@@ -168,8 +168,9 @@ class Backfill:
         self._repoints = repoint
         self._caller = caller
         self._most_repointed = most_repointed
-        self._replays = Replays(store, rulebook, repoint=repoint)
-        self._after = Replays(store, rulebook)
+        self._replays = Replays(store, rulebook, repoint=repoint, carries=True)
+        # For learners who recorded events in the meantime: their points are counted already.
+        self._again = Replays(store, rulebook, carries=True)
         self._share = _FairShare(recorder.stats)
 
     async def of(self, users: Sequence[str]) -> Backfilled:
@@ -244,7 +245,7 @@ class Backfill:
                     again.append(replayed.user_id)
                 elif not isinstance(result, UserDeleted | UserMerged):
                     raise result
-            repeated = [each async for each in self._after.of(again)]
+            repeated = [each async for each in self._again.of(again)]
             waiting = [each for each in repeated if each.missing]
         if waiting:
             raise StoreContended("Other writers kept recording for one user; run the backfill again for what is left.")

@@ -17,12 +17,12 @@ from laurels.application.maintenance.ledger_scan import entries_of, first_entrie
 from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.store import Store
 from laurels.domain.folding import fold
-from laurels.domain.ledger.entries import Award, Entry, MergedFrom, MergedInto
+from laurels.domain.ledger.entries import Award, Entry, EventRetracted, MergedFrom, MergedInto
 from laurels.domain.progress import Progress
 from laurels.domain.revised import Revisions, is_revision
 from laurels.domain.revisions.amendments import Crossing, Replay
 from laurels.domain.revisions.carrying_over import CarryOver
-from laurels.domain.revisions.crossings import Counting, CrossingSearch, retracted_by
+from laurels.domain.revisions.crossings import Counting, CrossingSearch
 from laurels.domain.revisions.prospects import Prospects, is_straight
 from laurels.domain.revisions.repointing import Repointing
 from laurels.domain.rules.rulebook import Rulebook
@@ -68,13 +68,17 @@ class _Prospect(Struct, frozen=True):
 class Replays:
     """Replays of learners' ledgers under `rulebook`; with `repoint` after their points are counted again.
 
-    `is_short`: whether the short way is taken where it leads to the result.
+    `carries`: whether `Replayed.progress` is wanted. `is_short`: whether the short way is taken where it leads to the
+    result.
     """
 
-    def __init__(self, store: Store, rulebook: Rulebook, *, repoint: bool = False, is_short: bool = True) -> None:
+    def __init__(
+        self, store: Store, rulebook: Rulebook, *, repoint: bool = False, carries: bool = False, is_short: bool = True
+    ) -> None:
         self._store = store
         self._rulebook = rulebook
         self._repoints = repoint
+        self._carries = carries
         self._is_short = is_short and not repoint
         self._selection = ReplaySelection(store, rulebook)
         # By the version of snapshots.
@@ -133,26 +137,28 @@ class Replays:
     async def _count(self, prospect: _Prospect, first: list[Entry]) -> Replayed | None:
         """Count the events of the badges that may be missing; None if these depend on more, or may bring others."""
         progress, earlier = prospect.progress, prospect.earlier
+        carries = self._carries and earlier.over.is_exact
         key = progress.version, frozenset(prospect.positions)
         if key not in self._counting:
-            over = earlier.over
-            self._counting[key] = Counting.of(self._rulebook, key[1], over.lacking if over.is_exact else ())
+            along = earlier.over.lacking if carries else ()
+            self._counting[key] = Counting.of(self._rulebook, key[1], along)
         counting = self._counting[key]
         if counting is None:
             return None
         retracted: set[int] = set()
         async for page in self._pages(progress, first):
-            retracted.update(seq for entry in page if (seq := retracted_by(entry)) is not None)
+            retracted.update(body.event_seq for entry in page if isinstance(body := entry.body, EventRetracted))
         search = CrossingSearch(counting, progress, retracted)
         async for page in self._pages(progress, first):
-            for entry in page:
-                search.take(entry)
+            search.take(page)
+            if search.is_over:
+                break
         missing = list(search.crossings.values())
         if earlier.prospects.may_bring_others(progress, [crossing.award for crossing in missing]):
             return None
         replayed = _nothing_missing(progress)
         replayed.missing = missing
-        if earlier.over.is_exact:
+        if carries:
             earlier.over.carry(progress, search.counted)
             replayed.progress = progress
         return replayed

@@ -63,9 +63,10 @@ class Prospects:
             for position, (badge, requirement) in enumerate(requirements)
             if isinstance(requirement, RepeatRequirement)
         ]
-        self._on_awards = {
-            position for position, (_, requirement) in enumerate(requirements) if _hangs_on_awards(requirement)
-        }
+        self._on_awards = [each for each in self._badges if _hangs_on_awards(over.after.requirements[each[0]])]
+        self._repeated_on_awards = [
+            each for each in self._repeated if _hangs_on_awards(over.after.requirements[each[0]])
+        ]
 
     def of(self, progress: Progress) -> list[int]:
         """The positions of the badges that may be missing; nothing is missing if there are none."""
@@ -86,14 +87,13 @@ class Prospects:
         points = sum(award.points for award in awards)
         beside = _Beside(self._over.badge_numbers(progress), points, badge_ids)
         return any(
-            position in self._on_awards
-            and badge_id not in badge_ids
-            # A repeatable badge may be brought in further periods.
-            and not is_held(progress, badge_id)
-            and badge_id not in progress.revoked
+            badge_id not in badge_ids
+            and badge_id not in progress.awards
             and may(progress, beside)
-            for position, badge_id, may in self._badges
-        ) or any(position in self._on_awards and may(progress, beside) for position, _, may in self._repeated)
+            and badge_id not in progress.revoked
+            and not is_held(progress, badge_id)
+            for _, badge_id, may in self._on_awards
+        ) or any(may(progress, beside) for _, _, may in self._repeated_on_awards)
 
     def _may(self, requirement: Requirement) -> _May:
         match requirement:

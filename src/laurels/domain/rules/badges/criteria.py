@@ -184,7 +184,8 @@ class Moment:
 # Many events happen in the same hours, and a moment never changes.
 moment_in = lru_cache(maxsize=16_384)(Moment)
 
-_NO_MOMENT = Moment(1, 0)
+NO_MOMENT = Moment(1, 0)
+"""For criteria that do not depend on the time of events."""
 
 Metadata = Mapping[str, Any]
 Reader = Callable[[Metadata, Moment], Any]
@@ -229,7 +230,7 @@ def matcher(where: Mapping[str, Condition], within: Within | None = None) -> Mat
 def metadata_matcher(where: Mapping[str, Condition]) -> Callable[[Metadata], bool] | None:
     """The same of metadata alone: no condition may be on one of `TIME_FIELDS`."""
     asked = matcher(where)
-    return None if asked is None else lambda metadata: asked(metadata, _NO_MOMENT)
+    return None if asked is None else lambda metadata: asked(metadata, NO_MOMENT)
 
 
 def plain_key(field: str) -> str | None:

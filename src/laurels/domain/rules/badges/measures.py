@@ -119,6 +119,13 @@ class EventMeasure(Measure):
         return isinstance(leaf, Distinct) and TIME_FIELDS.keys() >= {leaf.field, *leaf.where}
 
     @property
+    def asks_when(self) -> bool:
+        """Whether it depends on the time of events."""
+        leaf = self.leaf
+        fields = {*leaf.where, leaf.field} if isinstance(leaf, Distinct | Sum) else {*leaf.where}
+        return leaf.per is not None or self.within is not None or bool(fields & TIME_FIELDS.keys())
+
+    @property
     def is_total(self) -> bool:
         """Whether it is one number that counts on past the top target."""
         return isinstance(self.leaf, Count | Sum) and self.leaf.per is None
