@@ -54,6 +54,7 @@ SUBJECTS = {
     "rank": rank.run,
     "rank-mongodb": rank_on_mongodb.run,
     "mongodb": on_mongodb.run,
+    "backfill-mongodb": backfilling.run_on_mongodb,
 }
 EVERYDAY = [name for name in SUBJECTS if name != "growth-large"]
 

@@ -163,7 +163,7 @@ class Rulebook:
         # Measures of badges held keep numbers that depend on the badges' definitions when they were folded.
         counted = [(badge.id, badge.category, badge.rarity) for badge in self.badges] if self._badge_measures else []
         kept = [*self._kept_languages(), *self._kept_pay(), *self._kept_currencies(), *self._streak_rules()]
-        measured = [(key, measure.top) for key, measure in self.measures.items()]
+        measured = [(key, measure.top, *self._all_types(measure)) for key, measure in self.measures.items()]
         self.measures_version = _digest(
             msgspec.json.encode([SNAPSHOT_FORMAT, self.board_zone, counted, *measured, *kept])
         )
@@ -263,6 +263,11 @@ class Rulebook:
         # Empty if there are none: see `_kept_languages`. Their levels decide nothing.
         given = sorted(self.event_currencies.items()), sorted(self.badge_pay.currencies.items())
         return ["currencies", *given] if any(given) else []
+
+    def _all_types(self, measure: EventMeasure | StateMeasure) -> list[list[str]]:
+        # A measure without named types counts those of the rulebook: with others it is another number.
+        counts_all = isinstance(measure, EventMeasure) and measure.leaf.event is None
+        return [sorted(self.event_types)] if counts_all else []
 
     def _kept_languages(self) -> list[object]:
         # Empty if there are none: otherwise the snapshots of older rulebooks would have to be made again.
