@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 from msgspec import Struct
 
@@ -30,6 +31,12 @@ _EACH = 60
 
 WEEK = {"factor": 1.5, "from": "2025-03-01", "until": "2025-03-07"}
 OLD = small_rulebook(badges=[])
+# With badges that learners' snapshots and single events tell of.
+MORE = small_rulebook(
+    badges=[
+        msgspec.to_builtins(each) for each in small_rulebook().data.badges if each.id in ("first", "third", "polyglot")
+    ]
+)
 NEW = small_rulebook(
     event_types={"run": {"points": 4, "max_per_day": 2}, "talk": {"points": 11}},
     boosts={"week": WEEK, "pilot": WEEK | {"factor": 3, "where": {"language": "py"}}},
@@ -90,32 +97,42 @@ async def whole(laurels: Service) -> Whole:
 async def test_a_preview_says_exactly_what_publishing_does(tmp_path: Path, events: int) -> None:
     async with open_service(f"sqlite:///{tmp_path / 'laurels.db'}", rulebook=OLD) as laurels:
         await record(laurels, events)
-        before = await whole(laurels)
-        shown = await preview(laurels.store, NEW, repoint=True)
-        assert (shown.events, shown.learners) == (events, len(before.totals))
-        # Looking changes nothing.
-        assert await whole(laurels) == before
+        await publish_as_shown(laurels, MORE, events, repoint=False)
+        await publish_as_shown(laurels, NEW, events, repoint=True)
 
-        publications = Publications(laurels.store, laurels.clock, parse_rulebook)
-        _, job = await publications.publish(NEW, by=None, backfill=False, notify="none", repoint=True)
-        assert job is not None
-        ended = await laurels.jobs.work(job.id)
-        assert ended is not None
-        assert ended.state == "done"
-        after = await whole(laurels)
 
-        assert sum(after.totals.values()) - sum(before.totals.values()) == shown.points
-        for badge in shown.badges:
-            assert badge.holders == before.holders[badge.badge_id]
-            assert badge.would_earn == after.awards[badge.badge_id] - before.awards[badge.badge_id]
-            earned = {month: after.months[badge.badge_id, month] for month in badge.months}
-            assert badge.months == earned
-            assert sum(earned.values()) == badge.would_earn
-        assert shown.currencies == {name: amount for name, amount in after.balances.items() if amount}
-        assert shown.levels_changed == levels_changed(before, after, NEW)
-        assert (await verify(laurels.store, NEW)).differences == []
-        again = await preview(laurels.store, NEW, repoint=True)
-        assert (again.points, again.repointed, sum(each.would_earn for each in again.badges)) == (0, 0, 0)
+async def publish_as_shown(laurels: Service, rules: Rulebook, events: int, *, repoint: bool) -> None:
+    """Publish rules for the past, too, and compare what it changes with what was shown before."""
+    before = await whole(laurels)
+    shown = await preview(laurels.store, rules, repoint=repoint)
+    assert (shown.events, shown.learners) == (events, len(before.totals))
+    # Looking changes nothing.
+    assert await whole(laurels) == before
+
+    publications = Publications(laurels.store, laurels.clock, parse_rulebook)
+    _, job = await publications.publish(rules, by=None, backfill=True, notify="none", repoint=repoint)
+    assert job is not None
+    ended = await laurels.jobs.work(job.id)
+    assert ended is not None
+    assert ended.state == "done"
+    assert ended.awards == {each.badge_id: each.would_earn for each in shown.badges if each.would_earn}
+    after = await whole(laurels)
+
+    assert sum(after.totals.values()) - sum(before.totals.values()) == shown.points
+    for badge in shown.badges:
+        badge_id = badge.badge_id
+        assert badge.holders == before.holders[badge_id]
+        assert badge.would_earn == after.awards[badge_id] - before.awards[badge_id]
+        months = {name for of, name in after.months if of == badge_id}
+        earned = {name: after.months[badge_id, name] - before.months[badge_id, name] for name in months}
+        assert badge.months == {name: number for name, number in earned.items() if number}
+        assert sum(badge.months.values()) == badge.would_earn
+    gained = {name: amount - before.balances[name] for name, amount in after.balances.items()}
+    assert (shown.currencies or {}) == {name: amount for name, amount in gained.items() if amount}
+    assert shown.levels_changed == levels_changed(before, after, rules)
+    assert (await verify(laurels.store, rules)).differences == []
+    again = await preview(laurels.store, rules, repoint=repoint)
+    assert (again.points, again.repointed, sum(each.would_earn for each in again.badges)) == (0, 0, 0)
 
 
 def levels_changed(before: Whole, after: Whole, rules: Rulebook) -> int:
