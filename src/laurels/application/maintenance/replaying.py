@@ -108,24 +108,23 @@ class Replays:
         settled: dict[str, Replayed] = {}
         prospects: dict[str, _Prospect] = {}
         # Those whose entries were not all read just now.
-        unread: list[str] = []
+        unread: set[str] = set()
         for user_id, progress in found.snapshots.items():
             earlier, later = known[progress.version], found.later.pop(user_id, [])
             if not _fold_later(progress, later, earlier.over.before) or not is_straight(progress):
-                unread.append(user_id)
+                unread.add(user_id)
             elif positions := earlier.prospects.of(progress):
                 prospects[user_id] = _Prospect(progress, positions, earlier)
-                unread.append(user_id)
+                unread.add(user_id)
             else:
                 settled[user_id] = _nothing_missing(progress)
         # In one order whatever the way: then a preview shows the same samples.
-        is_unread = {*unread}
-        ledgers = first_entries(self._store, [user_id for user_id in users if user_id in is_unread])
+        ledgers = first_entries(self._store, [user_id for user_id in users if user_id in unread])
         for user_id in users:
             replayed = settled.pop(user_id, None)
             if replayed is None:
                 # Released along the way: the long ledgers of many users take much memory together.
-                first = (await anext(ledgers))[1] if user_id in is_unread else found.later.pop(user_id, [])
+                first = (await anext(ledgers))[1] if user_id in unread else found.later.pop(user_id, [])
                 if not first:
                     # No such user, or deleted since.
                     continue
@@ -158,7 +157,7 @@ class Replays:
             return None
         replayed = _nothing_missing(progress)
         replayed.missing = missing
-        if carries:
+        if carries and missing:
             earlier.over.carry(progress, search.counted)
             replayed.progress = progress
         return replayed

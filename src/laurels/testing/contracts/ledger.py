@@ -287,6 +287,16 @@ class LedgerContract:
             assert found.snapshots == {}
             assert found.later == {"ada": history("ada", 5)}
 
+    async def test_a_snapshot_of_any_version_that_is_asked_for_tells_its_version(self, open_store: OpenStore) -> None:
+        store = await open_store()
+        await store.ledger.append([*history("ada", 5), *history("bob", 2), *history("cleo", 1)])
+        await project(store, "ada", 3)
+        await project(store, "bob", 2, version="v2")
+        await project(store, "cleo", 1, version="v3")
+        found = await store.ledger.read(dict.fromkeys(("ada", "bob", "cleo")), VERSION, "v2")
+        assert {user_id: kept.version for user_id, kept in found.snapshots.items()} == {"ada": VERSION, "bob": "v2"}
+        assert found.later == {"ada": history("ada", 5)[3:], "cleo": history("cleo", 1)}
+
     async def test_consult_and_read_stop_at_the_limit_in_order(self, open_store: OpenStore) -> None:
         store = await open_store()
         ledger = history("ada", LATER_LIMIT + 10)
