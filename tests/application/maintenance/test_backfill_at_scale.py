@@ -95,7 +95,7 @@ async def whole(laurels: Service) -> Whole:
 @pytest.mark.timeout(4 * 3_600)
 @pytest.mark.parametrize("events", [2_000, pytest.param(1_000_000, marks=pytest.mark.long)])
 async def test_a_preview_says_exactly_what_publishing_does(tmp_path: Path, events: int) -> None:
-    async with open_service(f"sqlite:///{tmp_path / 'laurels.db'}", rulebook=OLD) as laurels:
+    async with open_service(f"sqlite:///{tmp_path / 'laurels.db'}", rulebook=OLD, publish=True) as laurels:
         await record(laurels, events)
         await publish_as_shown(laurels, MORE, events, repoint=False)
         await publish_as_shown(laurels, NEW, events, repoint=True)
