@@ -17,13 +17,13 @@ from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.domain.engine import advance
 from laurels.domain.folding import fold
-from laurels.domain.ledger.entries import Entry, EventRecorded
+from laurels.domain.ledger.entries import Award, Entry, EventRecorded, EventRetracted
 from laurels.domain.periods import to_ms
 from laurels.domain.progress import Progress
 from laurels.domain.revised import Revisions
 from laurels.domain.revisions.amendments import Replay
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.testing.builders import small_rulebook
+from laurels.testing.builders import event_entry, small_rulebook
 from laurels.testing.clocks import SettableClock
 from tests.examples import share_of
 
@@ -80,6 +80,23 @@ async def test_what_is_shown_is_awarded_once_however_many_backfills_race(
         await other.projector.flush()
         found = await verify(one.store, NEW)
         assert (found.differences, found.behind) == ([], 0)
+
+
+def test_a_badge_of_a_retracted_event_counts_once_if_the_rules_award_it_earlier() -> None:
+    """By the rules in force it comes with the first run; it was awarded with the second, which is retracted."""
+    first = Award("first", 10, 2)
+    entries = [
+        event_entry("ada", 1, at=1),
+        event_entry("ada", 2, at=2, awards=[first]),
+        Entry("ada", 3, None, 3, EventRetracted("e2", 2, 5, 15, 1, "x")),
+    ]
+    seen = Revisions()
+    for entry in entries:
+        seen.see(entry)
+    replay = Replay("ada", NEW, seen)
+    for entry in entries:
+        replay.take(entry)
+    assert (replay.missing, replay.progress.total_points) == ([], 5 + 10)
 
 
 EVENTS = st.lists(

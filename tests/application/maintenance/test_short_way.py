@@ -33,10 +33,10 @@ from laurels.domain.ledger.entries import (
 )
 from laurels.domain.progress import Progress
 from laurels.domain.revised import Revisions
-from laurels.domain.revisions.amendments import grant, retract, revoke
+from laurels.domain.revisions.amendments import Replay, backfill, grant, retract, revoke
 from laurels.domain.revisions.repointing import Repointing
 from laurels.domain.rules.badges.awards import badge_and_period
-from laurels.domain.rules.badges.criteria import Criterion
+from laurels.domain.rules.badges.criteria import AllOf, AnyOf, Criterion
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.domain.rules.streak_rules import StreakRules
 from laurels.testing.builders import card
@@ -48,8 +48,10 @@ FULL = small_rulebook(more="".join(conditional(*each) for each in enumerate(COND
 _REQUIRED = {each.removesuffix("_gold") for badge in FULL.badges for each in badge.requires}
 
 
-def _easier(criterion: Criterion, by: int) -> Criterion:
-    return replace(criterion, target=max(1, criterion.target + by)) if hasattr(criterion, "target") else criterion
+def _retargeted(criterion: Criterion, by: int) -> Criterion:
+    if isinstance(criterion, AllOf | AnyOf):
+        return criterion
+    return replace(criterion, target=max(1, criterion.target + by))
 
 
 def _variant(which: int, of: int, by: int = 0, *, is_repeatable: bool = True, **changes: object) -> Rulebook:
@@ -60,7 +62,7 @@ def _variant(which: int, of: int, by: int = 0, *, is_repeatable: bool = True, **
         else replace(
             badge,
             repeat=badge.repeat if is_repeatable else None,
-            criterion=_easier(badge.criterion, by if number % 3 == 0 else 0),
+            criterion=_retargeted(badge.criterion, by if number % 3 == 0 else 0),
             points=badge.points + (number * by) % 3,
         )
         for number, badge in enumerate(FULL.data.badges)
@@ -137,43 +139,58 @@ class Ledger:
         self.progress.stamp(len(self.entries), 0, self.entries[-1].body)
 
     def amend(self, kind: str, number: int) -> None:
-        rules, progress = self.rules, self.progress
-        seen = revisions(self.entries)
-        events = [e for e in self.entries if isinstance(e.body, EventRecorded) and e.seq not in seen.events]
-        awards = list(progress.awards)
-        if kind == "retract" and events:
-            event = events[number % len(events)]
-            assert isinstance(event.body, EventRecorded)
-            seen.events.add(event.seq)
-            without = Progress(user_id=self.user_id, version=rules.measures_version)
-            for entry in self.entries:
-                fold(without, entry, rules, seen)
-            points = seen.points_of(event.seq, event.body)
-            made = retract(progress, without, event, rules, points=points, reason="x", caller=None)
-            self.add(made.body)
-        elif kind == "revoke" and awards:
-            self.add(revoke(progress, awards[number % len(awards)], rules, reason="x", caller=None))
-        elif kind == "grant":
-            badge = rules.badges[number % len(rules.badges)]
-            if badge.repeat is None and badge.id not in {badge_and_period(each)[0] for each in awards}:
-                self.add(grant(progress, badge.id, 2_000, rules, reason="x", caller=None).body)
-        elif kind == "zone":
-            self.add(ProfileChanged({"timeZone": ZONES[number % len(ZONES)]}, 1_000_000_000 * number))
-        elif kind == "migrate" and not progress.migrated:
-            total = max(0, progress.total_points + number % 40 - 20)
-            given = [] if "b0" in progress.awards or "b0" in progress.revoked else [Award("b0", 1, 5)]
-            self.add(UserMigrated("o", 5, total, 1, adjustment=total - progress.total_points, awards=given))
-        elif kind == "repoint":
-            repointing = Repointing(self.user_id, rules, seen)
-            for entry in self.entries:
-                repointing.take(entry)
-            if body := repointing.body(progress.total_points):
-                self.add(body)
-        elif kind == "spend":
-            self.add(CurrencySpent("coins", 1, 0, progress.total_points, 1, "x"))
-        elif kind == "rules":
+        if kind == "rules":
             self.rules = VARIANTS[number % len(VARIANTS)]
             self.progress = folded(self.entries, self.rules)
+        elif body := self._amendment(kind, number):
+            self.add(body)
+
+    def _amendment(self, kind: str, number: int) -> EntryBody | None:
+        rules, progress, seen = self.rules, self.progress, revisions(self.entries)
+        awards = list(progress.awards)
+        match kind:
+            case "retract":
+                return self._retraction(number, seen)
+            case "revoke" if awards:
+                return revoke(progress, awards[number % len(awards)], rules, reason="x", caller=None)
+            case "grant":
+                badge = rules.badges[number % len(rules.badges)]
+                if badge.repeat is None and badge.id not in {badge_and_period(each)[0] for each in awards}:
+                    return grant(progress, badge.id, 2_000, rules, reason="x", caller=None).body
+            case "zone":
+                return ProfileChanged({"timeZone": ZONES[number % len(ZONES)]}, 1_000_000_000 * number)
+            case "migrate" if not progress.migrated:
+                total = max(0, progress.total_points + number % 40 - 20)
+                given = [] if "b0" in progress.awards or "b0" in progress.revoked else [Award("b0", 1, 5)]
+                return UserMigrated("o", 5, total, 1, adjustment=total - progress.total_points, awards=given)
+            case "repoint":
+                repointing = Repointing(self.user_id, rules, seen)
+                for entry in self.entries:
+                    repointing.take(entry)
+                return repointing.body(progress.total_points)
+            case "backfill":
+                replay = Replay(self.user_id, rules, seen)
+                for entry in self.entries:
+                    replay.take(entry)
+                return backfill(progress, replay.missing, rules, "none") if replay.missing else None
+            case "spend":
+                return CurrencySpent("coins", 1, 0, progress.total_points, 1, "x")
+            case _:
+                pass
+        return None
+
+    def _retraction(self, number: int, seen: Revisions) -> EntryBody | None:
+        events = [each for each in self.entries if isinstance(each.body, EventRecorded) and each.seq not in seen.events]
+        if not events:
+            return None
+        event = events[number % len(events)]
+        assert isinstance(event.body, EventRecorded)
+        seen.events.add(event.seq)
+        without = Progress(user_id=self.user_id, version=self.rules.measures_version)
+        for entry in self.entries:
+            fold(without, entry, self.rules, seen)
+        points = seen.points_of(event.seq, event.body)
+        return retract(self.progress, without, event, self.rules, points=points, reason="x", caller=None).body
 
 
 def revisions(entries: list[Entry]) -> Revisions:
@@ -184,7 +201,7 @@ def revisions(entries: list[Entry]) -> Revisions:
 
 
 def folded(entries: list[Entry], rules: Rulebook) -> Progress:
-    progress, seen = Progress(user_id=entries[0].user_id if entries else "", version=rules.measures_version), None
+    progress = Progress(user_id=entries[0].user_id if entries else "", version=rules.measures_version)
     seen = revisions(entries)
     for entry in entries:
         fold(progress, entry, rules, seen)

@@ -81,12 +81,16 @@ class Replay:
             return
         if isinstance(body, MergedInto):
             self.crossings.clear()
-        if not isinstance(body, EventRecorded) or entry.seq in self._seen.events:
-            # A badge that came with a retracted event is held from the next event that brings it, or stays.
+        if not isinstance(body, EventRecorded):
             fold(progress, entry, rulebook, self._seen)
             return
         progress.stamp(entry.seq, entry.recorded_at, body)
         outcome = body.outcome
+        if entry.seq in self._seen.events:
+            # A badge that came with a retracted event stays, once: the rules may have awarded it before.
+            for recorded in outcome.awards:
+                self._hold(entry.seq, recorded)
+            return
         candidates = observe_event(
             progress,
             event_type=body.event_type,
