@@ -1,143 +1,91 @@
 """Finds all mistakes of a rulebook at once, not only the first one.
 
-The part with a mistake (a badge, an event type, a table) is set aside, and the rest is checked again.
+Values with a wrong shape are replaced by ones that nothing can object to, and the rest is checked for consistency.
 """
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, cast
 
 import msgspec
+from msgspec.structs import replace
 
-from laurels.domain.rules.rulebook import Rulebook
+from laurels.domain.rules.badges.tiers import expand
+from laurels.domain.rules.points import EventType
 from laurels.domain.rules.rulebook_data import RulebookData
-from laurels.errors import RulebookError
+from laurels.domain.rules.semantic_checks import MOST_FAULTS, rulebook_faults
+from laurels.rulebooks.stand_ins import mended
+from laurels.rulebooks.toml_text import KeyPath, key_path
 from laurels.rulebooks.toml_validation import TomlMistake, shape_mistakes
-
-MOST = 50
-# Replacements for wrong parts that cannot be left out.
-_STAND_INS: dict[str, Any] = {
-    "name": "stand-in",
-    "levels": {"kind": "quadratic", "step": 50},
-    "event_types": {"stand-in": {"points": 0}},
-}
 
 
 def mistakes(raw: dict[str, Any]) -> list[TomlMistake]:
-    """The mistakes in the document of a rulebook, at most `MOST`; empty if there are none.
+    """The mistakes in the document of a rulebook, at most `MOST_FAULTS`; empty if there are none.
 
-    First all mistakes of shape, then of consistency, one for each badge, boost, currency and table. Parts with a wrong
-    shape are not checked for consistency, nor are badges that refer to others if some badges are wrong.
+    First all mistakes of shape, then of consistency. What only refers to a wrong part is not blamed for it.
     """
     # Each costs a search for the nearest known name.
-    found = list(islice(shape_mistakes(raw), MOST))
-    if len(found) == MOST:
-        return found
-    rest = _Rest(raw)
-    # From the last badge to the first, so that the positions of the remaining ones to remove stay valid.
-    for key in sorted({part_of(mistake.key) for mistake in found}, key=_number, reverse=True):
-        rest.set_aside(key)
-    return [*found, *_of_sense(rest)][:MOST]
+    found = list(islice(shape_mistakes(raw), MOST_FAULTS))
+    return [*found, *islice(_of_sense(raw, [key_path(each.key) for each in found]), MOST_FAULTS - len(found))]
 
 
-def _of_sense(rest: _Rest) -> list[TomlMistake]:
-    found: list[TomlMistake] = []
-    while len(found) < MOST:
-        try:
-            Rulebook(msgspec.convert(rest.document, RulebookData))
-        except msgspec.ValidationError:
-            # The rest is not a rulebook: event types with wrong names.
-            break
-        except RulebookError as error:
-            # With fewer badges than in the file, this mistake may be due only to the missing ones.
-            if not (rest.is_partial and rest.counts_badges(error.key)):
-                found.append(TomlMistake(rest.original(error.key), error.detail))
-            if rest.set_aside(part_of(error.key)):
-                continue
-        break
+def _of_sense(raw: dict[str, Any], wrong: Sequence[KeyPath]) -> Iterator[TomlMistake]:
+    document = mended(raw, wrong)
+    misnamed = [str(path[1]) for path in wrong if path[0] == "event_types" and len(path) > 1]
+    try:
+        data = msgspec.convert(document, RulebookData)
+    except msgspec.ValidationError:
+        # More than a table may hold.
+        return
+    named = _mentioned(raw, one="event", table="events")
+    declared = named if ("event_types",) in wrong else _meant_by(misnamed, named)
+    data = replace(data, event_types=dict.fromkeys(declared, EventType(points=1)) | data.event_types)
+    for fault in rulebook_faults(data, expand(data), _doubtful(raw, wrong)):
+        path = key_path(fault.key)
+        # A table may lack only what is wrong in it.
+        if not any(each[: len(path)] == path for each in wrong):
+            yield TomlMistake(fault.key, fault.detail)
+
+
+def _doubtful(raw: dict[str, Any], wrong: Sequence[KeyPath]) -> set[str]:
+    """The ids of badges with wrong values, and the names that may be meant for one whose id is wrong or lacking."""
+    named = _mentioned(raw, one="requires", table="badges")
+    if ("badges",) in wrong:
+        return named
+    entries: list[object] = [raw["badges"][position] for position in {p[1] for p in wrong if p[0] == "badges"}]
+    ids = [cast("dict[str, object]", entry).get("id") if isinstance(entry, dict) else None for entry in entries]
+    texts = [each for each in ids if isinstance(each, str)]
+    if len(texts) < len(ids):
+        return named
+    tiers = {name for name in named if name.startswith(tuple(f"{each}_" for each in texts))}
+    return {*texts, *tiers, *_meant_by(texts, named)}
+
+
+def _meant_by(misnamed: Iterable[str], named: Iterable[str]) -> set[str]:
+    """Those of the names that would be the `misnamed` in the spelling of identifiers."""
+    meant = {_bare(each) for each in misnamed}
+    return {name for name in named if _bare(name) in meant}
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
+
+
+def _mentioned(value: object, *, one: str, table: str) -> set[str]:
+    """All names that stand anywhere below a key `one`, as text or list, or are the keys of a table `table`."""
+    found: set[str] = set()
+    if isinstance(value, list):
+        for item in cast("list[object]", value):
+            found |= _mentioned(item, one=one, table=table)
+    elif isinstance(value, dict):
+        for key, item in cast("dict[str, object]", value).items():
+            if key == one:
+                names = cast("list[object]", item) if isinstance(item, list) else [item]
+                found |= {each for each in names if isinstance(each, str)}
+            elif key == table and isinstance(item, dict):
+                found |= set(cast("dict[str, object]", item))
+            found |= _mentioned(cast("object", item), one=one, table=table)
     return found
-
-
-class _Rest:
-    """The rest of a rulebook's document after parts were set aside."""
-
-    def __init__(self, raw: dict[str, Any]) -> None:
-        badges = raw.get("badges")
-        self.document: dict[str, Any] = {
-            **raw,
-            **({"badges": list(badges)} if isinstance(badges, list) else {}),  # pyright: ignore[reportUnknownArgumentType]  TOML
-            # Copies, from which parts can be removed.
-            **{name: dict(raw[name]) for name in _NAMED if isinstance(raw.get(name), dict)},
-        }
-        # The original position of each remaining badge.
-        self._places = list(range(len(badges))) if isinstance(badges, list) else []  # pyright: ignore[reportUnknownArgumentType]  TOML
-        self.is_partial = False
-        self._lacks_badges = False
-
-    def original(self, key: str) -> str:
-        """A key in the form that it has in the whole document."""
-        found = _BADGE.match(key)
-        return key if found is None else f"badges[{self._places[int(found[1])]}]{key[found.end() :]}"
-
-    def counts_badges(self, key: str) -> bool:
-        """Whether `key` belongs to a badge that refers to other badges, or to a currency that set-aside badges give."""
-        found = _BADGE.match(key)
-        if found is None:
-            return self._lacks_badges and _GIVEN_BY_BADGES.match(key) is not None
-        badge = self.document["badges"][int(found[1])]
-        return bool(badge.get("requires")) or '"kind": "badges"' in json.dumps(badge, default=str)
-
-    def set_aside(self, part: str) -> bool:
-        """Remove a badge, an event type, a boost, a currency or a table. Returns whether there is still something to
-        check."""
-        self.is_partial = True
-        self._lacks_badges |= part.startswith("badges")
-        if found := _BADGE.match(part):
-            del self.document["badges"][int(found[1])], self._places[int(found[1])]
-            return True
-        if found := _EVENT_TYPE.match(part):
-            types = cast("dict[str, Any]", self.document["event_types"])
-            name = _name_of(found)
-            # Badges, boosts and currencies may still refer to it.
-            is_new = types.get(name) != {"points": 0}
-            types[name] = {"points": 0}
-            return is_new
-        if found := _BOOST.match(part) or _CURRENCY.match(part):
-            return self.document[part.partition(".")[0]].pop(_name_of(found), None) is not None
-        if part == "event_types":
-            # No event type named by boosts and currencies is left.
-            self.document.pop("boosts", None)
-            self.document.pop("currencies", None)
-        if part not in _STAND_INS:
-            return self.document.pop(part, None) is not None
-        is_new = self.document.get(part) != _STAND_INS[part]
-        self.document[part] = _STAND_INS[part]
-        return is_new
-
-
-_NAMED = ("event_types", "boosts", "currencies")
-_BADGE = re.compile(r"badges\[(\d+)\]")
-_NAME = r'("(?:[^"\\]|\\.)*"|[^.\[]+)'
-_EVENT_TYPE = re.compile(rf"event_types\.{_NAME}")
-_BOOST = re.compile(rf"boosts\.{_NAME}")
-_CURRENCY = re.compile(rf"currencies\.{_NAME}")
-_GIVEN_BY_BADGES = re.compile(rf"currencies\.{_NAME}\.badges")
-
-
-def part_of(key: str) -> str:
-    """The badge, the event type, the boost, the currency or the table of a key."""
-    found = _BADGE.match(key) or _EVENT_TYPE.match(key) or _BOOST.match(key) or _CURRENCY.match(key)
-    return found[0] if found else re.split(r"[.[]", key, maxsplit=1)[0]
-
-
-def _name_of(found: re.Match[str]) -> str:
-    """The name of a matched event type, boost or currency in the document."""
-    return json.loads(found[1]) if found[1].startswith('"') else found[1]
-
-
-def _number(part: str) -> int:
-    found = _BADGE.match(part)
-    return int(found[1]) if found else -1

@@ -52,11 +52,16 @@ def lines_of(text: str) -> dict[KeyPath, int]:
     return _Positions(text).lines
 
 
-def line_of(lines: dict[KeyPath, int], key: str) -> int:
-    """The line (from 1) of `key`, or of the part that encloses it."""
-    path = tuple(
+def key_path(key: str) -> KeyPath:
+    """The parts of a dotted `key`: names, and positions in lists."""
+    return tuple(
         json.loads(quoted) if quoted else int(index) if index else bare for quoted, index, bare in _PART.findall(key)
     )
+
+
+def line_of(lines: dict[KeyPath, int], key: str) -> int:
+    """The line (from 1) of `key`, or of the part that encloses it."""
+    path = key_path(key)
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)

@@ -6,7 +6,7 @@ itself says. So it does not matter when the event arrives, nor what becomes of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
 from typing import Annotated
 
@@ -97,22 +97,22 @@ def boost_on(boosts: Boosts, event_type: str, metadata: Metadata, day: int) -> A
     return None
 
 
-def check_boosts(boosts: Mapping[str, Boost], declared: Collection[str]) -> None:
-    """Raise RulebookError for the first mistake."""
+def boost_faults(boosts: Mapping[str, Boost], declared: Collection[str]) -> Iterator[RulebookError]:
+    """Every value that makes no sense, or names an event type that is not declared."""
     for boost_id, boost in boosts.items():
         key = f"boosts.{boost_id}"
         if round(boost.factor * _SCALE) / _SCALE != boost.factor:
-            raise RulebookError(f"{key}.factor", "Must have at most three decimals, such as 1.25.")
+            yield RulebookError(f"{key}.factor", "Must have at most three decimals, such as 1.25.")
         if boost.until_day < boost.from_day:
-            raise RulebookError(f"{key}.until", "Must not be before from.")
+            yield RulebookError(f"{key}.until", "Must not be before from.")
         for name in sorted(TIME_FIELDS.keys() & boost.where.keys()):
-            raise RulebookError(
+            yield RulebookError(
                 f"{key}.where",
                 f"Cannot ask for {name}: a boost goes by its days. Write metadata.{name} for a field of that name.",
             )
         if boost.event == []:
-            raise RulebookError(f"{key}.event", "Names no event type; leave it out where all pay more.")
+            yield RulebookError(f"{key}.event", "Names no event type; leave it out where all pay more.")
         for name in boost.event_types(declared):
             if name not in declared:
                 known = unknown_name(name, sorted(declared), of=f"There is no event type {name!r}")
-                raise RulebookError(f"{key}.event", known)
+                yield RulebookError(f"{key}.event", known)

@@ -7,7 +7,7 @@ these rules.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from laurels.domain.ledger.amounts import NONE, Amounts, amounts_of
 from laurels.domain.ledger.entries import Award
 from laurels.domain.progress import Purse
-from laurels.domain.rules.levels import Levels, check_levels
+from laurels.domain.rules.levels import Levels, level_faults
 from laurels.domain.rules.text_types import LanguageTag, Name
 from laurels.errors import RulebookError
 from laurels.validation import unknown_name
@@ -82,21 +82,21 @@ def given_by(tables: Iterable[tuple[str, Mapping[str, int]]]) -> dict[str, Amoun
     return {name: amounts_of(given) for name, given in found.items()}
 
 
-def check_currencies(
+def currency_faults(
     currencies: Mapping[str, Currency], event_types: Collection[str], badge_ids: Collection[str]
-) -> None:
-    """Raise RulebookError for the first mistake."""
+) -> Iterator[RulebookError]:
+    """Every currency that nothing gives, and every name that is not declared."""
     for currency_id, currency in currencies.items():
         key = f"currencies.{currency_id}"
         for name in currency.events:
             if name not in event_types:
                 known = unknown_name(name, sorted(event_types), of=f"There is no event type {name!r}")
-                raise RulebookError(f"{key}.events", known)
+                yield RulebookError(f"{key}.events", known)
         for name in currency.badges:
             if name not in badge_ids:
                 known = unknown_name(name, sorted(badge_ids), of=f"There is no badge {name!r}")
-                raise RulebookError(f"{key}.badges", known)
+                yield RulebookError(f"{key}.badges", known)
         if not currency.events and not currency.badges:
-            raise RulebookError(key, "Nothing gives it; say under events or badges what does, and how much.")
+            yield RulebookError(key, "Nothing gives it; say under events or badges what does, and how much.")
         if currency.levels is not None:
-            check_levels(currency.levels, f"{key}.levels")
+            yield from level_faults(currency.levels, f"{key}.levels")

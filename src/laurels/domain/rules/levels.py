@@ -6,6 +6,7 @@ The curve is data of the rulebook; both forms implement the same two methods.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from itertools import pairwise
 from math import isqrt
 from typing import Annotated
@@ -49,10 +50,10 @@ class TableLevels(Struct, frozen=True, tag="table", tag_field="kind", forbid_unk
 Levels = QuadraticLevels | TableLevels
 
 
-def check_levels(levels: Levels, key: str) -> None:
-    """Raise RulebookError if levels do not rise; `key` is their place in the rulebook."""
+def level_faults(levels: Levels, key: str) -> Iterator[RulebookError]:
+    """The fault of levels that do not rise; `key` is their place in the rulebook."""
     if isinstance(levels, TableLevels) and (levels.starts[0] != 0 or any(a >= b for a, b in pairwise(levels.starts))):
-        raise RulebookError(f"{key}.starts", "Must begin with 0 and rise from level to level.")
+        yield RulebookError(f"{key}.starts", "Must begin with 0 and rise from level to level.")
 
 
 class LevelProgress(Struct, frozen=True, rename="camel"):

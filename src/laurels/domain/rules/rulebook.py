@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from hashlib import blake2b
+from itertools import islice
 
 import msgspec
 from msgspec import UNSET
@@ -41,7 +42,6 @@ from laurels.domain.rules.badges.measures import (
     Targets,
     measure_for,
 )
-from laurels.domain.rules.badges.reachability import check_reachable
 from laurels.domain.rules.badges.requirements import (
     NEVER,
     AllRequirement,
@@ -57,21 +57,22 @@ from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.domain.rules.boosts import boosts_of
 from laurels.domain.rules.currencies import BadgePay, given_by
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
-from laurels.domain.rules.semantic_checks import check_consistency
+from laurels.domain.rules.semantic_checks import MOST_FAULTS, rulebook_faults
 from laurels.domain.rules.streak_count import StreakCount
 from laurels.domain.rules.streak_rules import Unit
 from laurels.errors import RulebookError
 
 
 class Rulebook:
-    """A checked rulebook, ready for the engine. Raises RulebookError with the key of the first mistake.
+    """A checked rulebook, ready for the engine. Raises RulebookError with the keys of all mistakes.
 
     `only`: ids of the badges to be awarded, which are the only ones measured; None for all.
     """
 
     def __init__(self, data: RulebookData, *, only: Collection[str] | None = None) -> None:
         placed = expand(data)
-        check_consistency(data, placed)
+        if faults := list(islice(rulebook_faults(data, placed), MOST_FAULTS)):
+            raise RulebookError(faults[0].key, faults[0].detail, others=faults[1:])
         # Identifies this compiled form in caches that depend on it.
         self._mark = object()
         self.data = data
@@ -133,7 +134,6 @@ class Rulebook:
             self._requirement(badge, position) if only is None or badge.id in only else NEVER
             for position, badge in enumerate(self.badges)
         ]
-        check_reachable(data, placed)
 
         self._updates = UpdateTables(data.event_types)
         self.measure_updates, self.hourly_updates = self._updates.by_type, self._updates.by_hour
@@ -318,7 +318,7 @@ class Rulebook:
         self, badge: Badge, repeat: Repeat, position: int, within: Within | None
     ) -> RepeatRequirement:
         leaf = badge.criterion
-        assert isinstance(leaf, Count | Distinct | Sum)  # noqa: S101  `check_consistency` has asked
+        assert isinstance(leaf, Count | Distinct | Sum)  # noqa: S101  `rulebook_faults` has asked
         key = "repeat " + signature(leaf, within)
         measure = self.measures.get(key)
         if measure is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Literal
 
@@ -65,20 +66,20 @@ class StreakRules(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     repair: RepairRules | None = None
 
 
-def check_streak(rules: StreakRules) -> None:
-    """Raise RulebookError for the first mistake."""
+def streak_faults(rules: StreakRules) -> Iterator[RulebookError]:
+    """Every value that contradicts another one."""
     if rules.per == "day" and rules.days != 1:
-        raise RulebookError("streak.days", 'Counts the days that a week needs; write per = "week" with it.')
+        yield RulebookError("streak.days", 'Counts the days that a week needs; write per = "week" with it.')
     freezes = rules.freezes
     if freezes.every is UNSET and freezes.cap is not UNSET:
-        raise RulebookError("streak.freezes.cap", "Limits what is earned; write every with it, or leave it out.")
+        yield RulebookError("streak.freezes.cap", "Limits what is earned; write every with it, or leave it out.")
     if freezes.every is not UNSET and freezes.cap is UNSET:
-        raise RulebookError("streak.freezes.every", "Needs a cap beside it: how many freezes a streak may hold.")
+        yield RulebookError("streak.freezes.every", "Needs a cap beside it: how many freezes a streak may hold.")
     if freezes.cap is not UNSET and freezes.cap < freezes.initial:
-        raise RulebookError("streak.freezes.cap", f"Must be at least initial, which is {freezes.initial}.")
+        yield RulebookError("streak.freezes.cap", f"Must be at least initial, which is {freezes.initial}.")
     for number, pause in enumerate(rules.pauses):
         key = f"streak.pauses[{number}].until"
         if pause.until_day < pause.from_day:
-            raise RulebookError(key, "Must not be before from.")
-        if (pause.until_day - pause.from_day).days > _LONGEST_PAUSE:
-            raise RulebookError(key, f"Must lie at most {_LONGEST_PAUSE} days after from; write a shorter pause.")
+            yield RulebookError(key, "Must not be before from.")
+        elif (pause.until_day - pause.from_day).days > _LONGEST_PAUSE:
+            yield RulebookError(key, f"Must lie at most {_LONGEST_PAUSE} days after from; write a shorter pause.")

@@ -5,7 +5,7 @@ A badge that nobody can reach is a mistake in the rulebook, and it is cheapest t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from laurels.domain.periods import month_of, week_of, weekday_of
@@ -40,75 +40,86 @@ _OF_DAY: Mapping[str, Callable[[int], int]] = MappingProxyType(
 )
 
 
-def check_reachable(data: RulebookData, badges: Sequence[Placed]) -> None:
-    """Raise RulebookError for the first criterion that no sequence of events could meet. `badges` are the expanded
-    badges of the data."""
+def unreachable(
+    data: RulebookData, badges: Sequence[Placed], doubtful: Collection[str] = ()
+) -> Iterator[RulebookError]:
+    """Every criterion that no sequence of events could meet. `badges` are the expanded badges of the data; those with
+    `doubtful` ids are taken to be within reach."""
     for placed in badges:
         within = Within.of(placed.badge.from_day, placed.badge.until_day)
         for key, leaf in leaves(placed.badge.criterion, placed.criterion_key):
-            problem = _leaf_problem(leaf, data)
-            if problem is None and within is not None and isinstance(leaf, Count | Distinct | Sum):
-                problem = _window_problem(leaf, within)
-            if problem:
-                raise RulebookError(key, f"Can never be met: {problem}")
-    _check_badge_counts(data, badges)
+            problems = list(_leaf_problems(leaf, data, within))
+            if placed.is_higher_tier and problems:
+                # It has them in common with the lowest tier.
+                continue
+            for problem in problems or _target_problems(leaf, data, within):
+                yield RulebookError(key, f"Can never be met: {problem}")
+    yield from _out_of_reach(data, badges, doubtful)
 
 
-def _leaf_problem(leaf: Leaf, data: RulebookData) -> str | None:
+def _leaf_problems(leaf: Leaf, data: RulebookData, within: Within | None) -> Iterator[str]:
+    """Why a leaf could not be met with any target."""
     if isinstance(leaf, Count | Distinct | Sum):
-        return _event_leaf_problem(leaf, data)
-    if isinstance(leaf, Points | Level):
-        if isinstance(leaf, Level) and data.levels.start_of(leaf.target) == 0:
-            # Badges are awarded when a total passes the start of a level; no total ever passes this one.
-            return "everyone begins at this level."
-        if not _events_pay(data) and not any(badge.points for badge in data.badges):
-            return "no event type and no badge pays points."
+        yield from _event_leaf_problems(leaf, data)
+        if within is not None and _is_looked_through(within) and not _days(leaf, within):
+            yield "no day between from and until is such a weekday."
+    if isinstance(leaf, Points | Level) and not _events_pay(data) and not any(badge.points for badge in data.badges):
+        yield "no event type and no badge pays points."
     if isinstance(leaf, Streak) and data.streak is not None and data.streak.minimum.points and not _events_pay(data):
-        return "a day needs points to count, and no event type pays any."
-    return None
+        yield "a day needs points to count, and no event type pays any."
+
+
+def _target_problems(leaf: Leaf, data: RulebookData, within: Within | None) -> Iterator[str]:
+    """Why a leaf could not be met with its own target."""
+    if isinstance(leaf, Level) and data.levels.start_of(leaf.target) == 0:
+        # Badges are awarded when a total passes the start of a level; no total ever passes this one.
+        yield "everyone begins at this level."
+    if not isinstance(leaf, Distinct):
+        return
+    most = _most_values(leaf)
+    if most is not None and leaf.target > most:
+        yield f"{leaf.field!r} can take at most {most} values here."
+    elif within is not None and _is_looked_through(within) and leaf.field in _OF_DAY:
+        most = len({_OF_DAY[leaf.field](day) for day in _days(leaf, within)})
+        if leaf.target > most:
+            yield f"{leaf.field!r} can take at most {most} values between from and until."
 
 
 def _events_pay(data: RulebookData) -> bool:
     return any(rule.points or any(bonus.points for bonus in rule.bonuses) for rule in data.event_types.values())
 
 
-def _event_leaf_problem(leaf: EventLeaf, data: RulebookData) -> str | None:
+def _event_leaf_problems(leaf: EventLeaf, data: RulebookData) -> Iterator[str]:
     named = [leaf.event] if isinstance(leaf.event, str) else leaf.event
     if named is not None:
         if not named:
-            return "the list of event types is empty."
+            yield "the list of event types is empty."
         for name in named:
             if name not in data.event_types:
-                return f"event type {name!r} is not declared."
+                yield f"event type {name!r} is not declared."
+    has_problem = False
     for field, condition in leaf.where.items():
-        problem = _condition_problem(field, condition)
-        if problem:
-            return problem
-    if isinstance(leaf, Distinct):
-        return _distinct_problem(leaf)
-    if isinstance(leaf, Sum):
+        if problem := _condition_problem(field, condition):
+            has_problem = True
+            yield problem
+    if isinstance(leaf, Sum) and not has_problem:
         if leaf.field in TIME_FIELDS:
-            return f"{leaf.field!r} is no amount to add up."
-        if not _lets_an_amount_through(leaf.where.get(leaf.field)):
-            return f"the condition on {leaf.field!r} lets no positive number through."
-    return None
+            yield f"{leaf.field!r} is no amount to add up."
+        elif not _lets_an_amount_through(leaf.where.get(leaf.field)):
+            yield f"the condition on {leaf.field!r} lets no positive number through."
 
 
-def _window_problem(leaf: EventLeaf, within: Within) -> str | None:
-    """A requirement of a leaf that the days from `from` to `until` cannot meet."""
-    if within.last - within.first >= _LONGEST_LOOKED_THROUGH:
-        return None
+def _is_looked_through(within: Within) -> bool:
+    """Whether the days from `from` to `until` are in order, and few enough to be checked one by one."""
+    return 0 <= within.last - within.first < _LONGEST_LOOKED_THROUGH
+
+
+def _days(leaf: EventLeaf, within: Within) -> list[int]:
+    """The days from `from` to `until` that meet the leaf's condition on the weekday."""
     condition = leaf.where.get("weekday")
-    days = [
+    return [
         day for day in range(within.first, within.last + 1) if condition is None or _holds(condition, weekday_of(day))
     ]
-    if not days:
-        return "no day between from and until is such a weekday."
-    if isinstance(leaf, Distinct) and leaf.field in _OF_DAY:
-        most = len({_OF_DAY[leaf.field](day) for day in days})
-        if leaf.target > most:
-            return f"{leaf.field!r} can take at most {most} values between from and until."
-    return None
 
 
 def _lets_an_amount_through(condition: Condition | None) -> bool:
@@ -144,73 +155,92 @@ def _holds(condition: Condition, value: int) -> bool:
     return any(value == one and not isinstance(one, bool) for one in accepted)
 
 
-def _distinct_problem(leaf: Distinct) -> str | None:
-    most: int | None = None
+def _most_values(leaf: Distinct) -> int | None:
+    """The maximum number of values that the field can take; None if there is none."""
     bounds = TIME_FIELDS.get(leaf.field)
     if bounds is not None:
-        condition = leaf.where.get(leaf.field)
-        most = sum(condition is None or _holds(condition, v) for v in range(bounds[0], bounds[1] + 1))
         if leaf.field == "weekday" and leaf.per == "day":
-            most = 1
-    elif leaf.field in ("day", "week", "month") and leaf.per is not None:
+            return 1
+        condition = leaf.where.get(leaf.field)
+        return sum(condition is None or _holds(condition, v) for v in range(bounds[0], bounds[1] + 1))
+    if leaf.field in ("day", "week", "month") and leaf.per is not None:
         days = _LONGEST_WINDOW[leaf.per]
-        most = {"day": days, "week": 1 if days == 1 else (days + 6) // 7 + (days > 7), "month": 1 + (days == 7)}[
+        return {"day": days, "week": 1 if days == 1 else (days + 6) // 7 + (days > 7), "month": 1 + (days == 7)}[
             leaf.field
         ]
-    else:
-        condition = leaf.where.get(leaf.field)
-        if condition is not None and not isinstance(condition, Range):
-            most = len(condition) if isinstance(condition, list) else 1
-    if most is not None and leaf.target > most:
-        return f"{leaf.field!r} can take at most {most} values here."
-    return None
+    condition = leaf.where.get(leaf.field)
+    if condition is None or isinstance(condition, Range):
+        return None
+    return len(condition) if isinstance(condition, list) else 1
 
 
-def _check_badge_counts(data: RulebookData, badges: Sequence[Placed]) -> None:
+def _out_of_reach(data: RulebookData, badges: Sequence[Placed], doubtful: Collection[str]) -> Iterator[RulebookError]:
     """Badges that require badges, or points that only badges pay.
 
     Grows the set of reachable badges until it does not change any more.
     """
-    reached: dict[str, Badge] = {}
+    known = {placed.badge.id for placed in badges}
+    # Names that no badge has are mistakes of another kind.
+    reached = {required for badge in data.badges for required in badge.requires if required not in known}.union(
+        doubtful
+    )
+    counted: dict[str, Badge] = {}
     while True:
         new = [
             placed.badge
             for placed in badges
             if placed.badge.id not in reached
-            and reached.keys() >= set(placed.badge.requires)
-            and _within_reach(placed.badge.criterion, reached, data)
+            and reached >= set(placed.badge.requires)
+            and _within_reach(placed.badge.criterion, counted, data, doubtful)
         ]
         if not new:
             break
-        reached |= {badge.id: badge for badge in new}
+        counted |= {badge.id: badge for badge in new}
+        reached.update(counted)
+    asked = {placed.badge.id: placed.badge.requires for placed in badges}
     for placed in badges:
-        badge = placed.badge
-        if badge.id in reached:
+        if placed.badge.id in reached:
             continue
-        if not reached.keys() >= set(badge.requires):
-            raise RulebookError(
-                f"{placed.key.partition('.')[0]}.requires",
+        if reached >= set(placed.badge.requires):
+            yield RulebookError(
+                placed.criterion_key,
+                "Can never be met: it asks for more badges, or more points of badges, than can be had before it.",
+            )
+        elif not placed.is_higher_tier and _requires_itself(placed.badge.id, asked):
+            # Other badges that ask for an unreachable one are not wrong themselves.
+            yield RulebookError(
+                f"{placed.key}.requires",
                 "Can never be met: it asks for a badge that itself cannot be had before it.",
             )
-        raise RulebookError(
-            placed.criterion_key,
-            "Can never be met: it asks for more badges, or more points of badges, than can be had before it.",
-        )
 
 
-def _within_reach(criterion: Criterion, reached: Mapping[str, Badge], data: RulebookData) -> bool:
+def _requires_itself(badge_id: str, asked: Mapping[str, Sequence[str]]) -> bool:
+    seen: set[str] = set()
+    left = [*asked[badge_id]]
+    while left:
+        required = left.pop()
+        if required not in seen:
+            seen.add(required)
+            left += asked.get(required, ())
+    return badge_id in seen
+
+
+def _within_reach(
+    criterion: Criterion, reached: Mapping[str, Badge], data: RulebookData, doubtful: Collection[str]
+) -> bool:
     if isinstance(criterion, AllOf):
-        return all(_within_reach(part, reached, data) for part in criterion.of)
+        return all(_within_reach(part, reached, data, doubtful) for part in criterion.of)
     if isinstance(criterion, AnyOf):
-        return any(_within_reach(part, reached, data) for part in criterion.of)
+        return any(_within_reach(part, reached, data, doubtful) for part in criterion.of)
     if isinstance(criterion, Points | Level) and not _events_pay(data):
         total = sum(badge.points for badge in reached.values())
         needed = criterion.target if isinstance(criterion, Points) else data.levels.start_of(criterion.target)
-        return needed is not None and total >= needed
+        return bool(doubtful) or (needed is not None and total >= needed)
     if not isinstance(criterion, Badges):
         return True
     held = sum(
         criterion.category in (None, badge.category) and criterion.rarity in (None, badge.rarity)
         for badge in reached.values()
     )
-    return held >= criterion.target
+    # A doubtful badge may be of any kind.
+    return held + len(doubtful) >= criterion.target

@@ -26,6 +26,16 @@ class Placed(Struct, frozen=True):
     badge: Badge
     family: tuple[str, ...] = ()
 
+    @property
+    def entry_key(self) -> str:
+        """The key of the file's entry, which is shared by all tiers."""
+        return self.key.partition(".")[0]
+
+    @property
+    def is_higher_tier(self) -> bool:
+        """Whether it is made from a tier of an entry, not from the entry itself."""
+        return self.key != self.entry_key
+
 
 def expand(data: RulebookData) -> list[Placed]:
     """Every badge of a rulebook, in its order, each tier after the one below it."""
