@@ -249,10 +249,13 @@ class TestPointsThatAreTakenBack:
 class TestRefusals:
     def test_say_what_stands_in_the_way(self) -> None:
         ada = learner(0, 1, 2, 4)
-        assert "not over" in ada.refused(4, today=4)
+        assert "not over" in ada.refused(5, today=5)
         assert "not over" in ada.refused(9, today=4)
         assert "until 2026-03-08" in ada.refused(3, today=7)
-        assert "counts" in ada.refused(2, today=4)
+        # However long ago it was, and today as well.
+        for day, today in ((2, 4), (2, 40), (4, 4)):
+            assert f"2026-03-0{day + 2} counts already" in ada.refused(day, today=today)
+        assert "the week of 2026-03-02 counts already" in learner(0, 1, rulebook=WEEKLY).refused(3, today=40)
         assert "no streak had begun" in ada.refused(-1, today=1)
         assert "no repair" in learner(0, 2, rulebook=rulebook_of(repair=None)).refused(1, today=2)
         assert "paused" in learner(

@@ -256,6 +256,12 @@ class StreakCount:
             weeks[week] = weeks.get(week, 0) + 1
         return [week for week, number in weeks.items() if number >= self._days]
 
+    def counts_around(self, progress: Progress, day: int) -> bool:
+        """Whether a day counts, or its week."""
+        if self.is_weekly:
+            return self._days_of(progress, self._unit(day)) >= self._days
+        return self._counts(progress.days.get(day))
+
     def _days_of(self, progress: Progress, week: int) -> int:
         start = self._first_day(week)
         return sum(self._counts(progress.days.get(day)) for day in range(start, start + _WEEK))

@@ -28,6 +28,8 @@ def repair_at(streak: StreakCount | None, progress: Progress, day: int, today: i
             "The rulebook in force has no repair of streaks; an administrator can allow it with `repair` in its table "
             "[streak]."
         )
+    if streak.counts_around(progress, day):
+        raise RepairRefused(f"{_NOTHING}: {_unit_name(streak, day)} counts already.")
     gaps = streak.gaps(progress, _earliest(streak, streak.rules.repair, today), today)
     repair = _repair_at(streak, streak.rules.repair, gaps, day, today)
     if progress.total_points < repair.price:
@@ -59,9 +61,13 @@ def _earliest(streak: StreakCount, rules: RepairRules, today: int) -> int:
     return first
 
 
+def _unit_name(streak: StreakCount, day: int) -> str:
+    return f"the week of {day_name(streak.unit_around(day)[0])}" if streak.is_weekly else day_name(day)
+
+
 def _repair_at(streak: StreakCount, rules: RepairRules, gaps: Sequence[StreakGap], day: int, today: int) -> Repair:
     first, last = streak.unit_around(day)
-    unit = f"the week of {day_name(first)}" if streak.is_weekly else day_name(day)
+    unit = _unit_name(streak, day)
     if last >= today:
         raise RepairRefused(f"Nothing is missed yet: {unit} is not over. Ask again when it is.")
     if today - last > rules.within:
@@ -71,7 +77,7 @@ def _repair_at(streak: StreakCount, rules: RepairRules, gaps: Sequence[StreakGap
         )
     gap = next((each for each in gaps if each.first <= day <= each.last), None)
     if gap is None:
-        raise RepairRefused(f"{_NOTHING}: {unit} counts, or no streak had begun before it.")
+        raise RepairRefused(f"{_NOTHING}: no streak had begun before {unit}.")
     if first not in gap.missed:
         raise RepairRefused(f"{_NOTHING}: nothing was expected in {unit}, since it is paused or repaired.")
     if len(gap.missed) <= gap.spare:
