@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
 
 from laurels import LearningEvent
+from laurels.application.maintenance.backfill import Backfill, Backfilled
 from laurels.application.maintenance.jobs import LEASE_MS, JobRunner
 from laurels.application.maintenance.publishing import Publications
 from laurels.application.queries.learners.history import history
@@ -154,6 +156,30 @@ async def test_another_process_goes_on_where_one_was_killed(two: tuple[Service, 
     for user_id in learners:
         assert (await other.learners.progress(user_id)).types["run"].points == 27
     await assert_sound(one, other)
+
+
+async def test_the_numbers_include_what_a_process_did_before_it_was_killed_within_a_page(
+    two: tuple[Service, Service], clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = two
+    learners = [f"user-{number}" for number in range(4)]
+    for user_id in learners:
+        await record(one, user_id, "run", 0, 0, 0, 0, 1, 1)
+    job_id = await publish(one, NEW)
+    whole = Backfill.of
+
+    async def cut_off(self: Backfill, users: Sequence[str]) -> Backfilled:
+        await whole(self, users[:3])
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Backfill, "of", cut_off)
+        with pytest.raises(asyncio.CancelledError):
+            await one.jobs.work(job_id)
+    clock.advance(timedelta(milliseconds=LEASE_MS))
+    ended = await other.jobs.work(job_id)
+    assert ended is not None
+    assert (ended.learners, ended.repointed, ended.awards) == (4, 4, {"century": 4})
 
 
 async def test_corrections_go_by_the_points_that_count(two: tuple[Service, Service]) -> None:

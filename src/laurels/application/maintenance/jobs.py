@@ -1,7 +1,8 @@
 """Runs the jobs that follow a publication: page by page of learners, in any process, until all are done.
 
 A job belongs to one process for a while and is saved after each page; if that process dies, another one continues.
-Existing awards are never made again, so a page that was not saved may be repeated.
+Existing awards are never made again, so a page that was not saved may be repeated. What was made in it before is then
+counted from the ledger.
 """
 
 from __future__ import annotations
@@ -9,19 +10,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 from msgspec.structs import replace
 
 from laurels.application.background import BackgroundTask
-from laurels.application.maintenance.backfill import Backfill
+from laurels.application.maintenance.backfill import Backfill, Backfilled
+from laurels.application.maintenance.ledger_scan import entries_of, first_entries
 from laurels.application.maintenance.rulebook_watcher import RulebookWatcher
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.jobs import Job, JobState
 from laurels.application.ports.store import Store
 from laurels.application.recording.recorder import Recorder
+from laurels.domain.ledger.entries import BadgesGiven, Repointed
 from laurels.domain.revisions.repointing import MOST
+from laurels.domain.rules.badges.awards import badge_and_period
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreError
 
@@ -86,11 +90,15 @@ class JobRunner:
             return await self._end(await self._store.jobs.get(job.id) or job, "failed", error)
 
     async def _carry_out(self, job: Job, on_page: Callable[[Job], object]) -> Job | None:
+        # The process before may have been cut off within the page that comes next.
+        is_repeated = job.state == "running"
         if job.state == "waiting":
             # Until then another process may decide by the earlier rules, and its decisions for finished learners would
             # be missed.
             await asyncio.sleep(self._follower.everywhere_after)
             job = replace(job, state="running", started_at=self._clock())
+            if not await self._save(job):
+                return None
         await self._follower.look()
         backfill = Backfill(
             self._store,
@@ -105,6 +113,9 @@ class JobRunner:
             if self._follower.version != job.version:
                 return await self._end(job, "replaced")
             done = await backfill.of(users)
+            if is_repeated:
+                await self._count_made(users, job, done)
+                is_repeated = False
             job = replace(
                 job,
                 after=users[-1],
@@ -117,6 +128,20 @@ class JobRunner:
                 return None
             on_page(job)
         return await self._end(job, "done")
+
+    async def _count_made(self, users: Sequence[str], job: Job, done: Backfilled) -> None:
+        """Put into `done` what the ledgers of these users hold of a job, whichever process made it."""
+        done.awards, repointed = Counter[str](), set[str]()
+        async for user_id, first in first_entries(self._store, users):
+            async for entry in entries_of(self._store, user_id, first):
+                body = entry.body
+                if entry.recorded_at < (job.started_at or 0) or not isinstance(body, BadgesGiven | Repointed):
+                    continue
+                if isinstance(body, Repointed):
+                    repointed.add(user_id)
+                elif body.cause == "backfill":
+                    done.awards.update(badge_and_period(award.badge_id)[0] for award in body.awards)
+        done.repointed = len(repointed)
 
     async def _end(self, job: Job, state: JobState, error: str | None = None) -> Job | None:
         job = replace(job, state=state, error=error, finished_at=self._clock())

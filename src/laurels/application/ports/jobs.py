@@ -20,8 +20,8 @@ class Job(Struct, kw_only=True, rename="camel"):
 
     With `repoint` the points of the past are counted again before badges are awarded; `repointed` is the number of
     learners whose points it changed. `after` is the last user that is done. `learners` and `events` count the users and
-    events examined, `awards` the awards by badge. These numbers are as of the last save: the last work of a process
-    before it died is not included.
+    events examined, `awards` the awards by badge. These numbers are as of the last save. What a process did after it
+    and before it died is included once another process goes on.
     """
 
     id: str
