@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from laurels.application.maintenance.backfill import Preview
+from laurels.application.maintenance.backfill import BadgePreview, Preview
 from laurels.application.maintenance.publishing import Publications
 from laurels.domain.rules.rulebook import Rulebook
 from laurels.errors import StoreUnavailable
@@ -36,7 +36,12 @@ class Held(Publications):
             await self.go_on.wait()
             if self.error is not None:
                 raise self.error
-            return Preview([], learners=7, events=2_000, currencies={"coins": -1_200, "gone": 3})
+            badges = [
+                BadgePreview("new", would_earn=3, months={"2026-03": 1, "2025-12": 2}),
+                BadgePreview("other", would_earn=1, months={"2026-03": 1}),
+                BadgePreview("none", holders=1),
+            ]
+            return Preview(badges, learners=7, events=2_000, currencies={"coins": -1_200, "gone": 3})
         finally:
             self.is_under_way = False
 
@@ -59,6 +64,18 @@ async def test_the_page_says_how_far_it_has_come_and_then_what_was_found(parts: 
     assert "7 learners with 2,000 events were looked at" in rest
     # By its name where the rulebook has one.
     assert "<p>Currencies in all: Coins -1,200, gone 3.</p>" in rest
+
+
+@pytest.mark.parametrize(
+    ("code", "span", "month"),
+    [("en", "Dec 2025 to Mar 2026", "Mar 2026"), ("de", "Dez 2025 bis Mär 2026", "Mär 2026")],
+)
+async def test_each_badge_has_the_months_in_which_it_would_be_earned(code: str, span: str, month: str) -> None:
+    held = Held()
+    held.go_on.set()
+    found = preview_parts(held, RULES, language(code), people=7)
+    text = "".join([part async for part in found])
+    assert [each for each in (span, month) if f"<td>{each}</td>" in text] == [span, month]
 
 
 async def test_leaving_the_page_stops_it(parts: Callable[[Publications], Any]) -> None:

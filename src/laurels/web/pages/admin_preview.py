@@ -121,6 +121,7 @@ def _in_words(preview: Preview, rulebook: Rulebook, language: PageLocale) -> dic
                 "name": names.get(each.badge_id, each.badge_id),
                 "holders": number(each.holders),
                 "would_earn": number(each.would_earn),
+                "months": _span(each.months, language),
                 "samples": [
                     f"{sample.user_id} ({language.date(date.fromisoformat(sample.earned_at[:10]))})"
                     for sample in each.samples[:SAMPLES]
@@ -130,3 +131,9 @@ def _in_words(preview: Preview, rulebook: Rulebook, language: PageLocale) -> dic
             if each.would_earn
         ],
     }
+
+
+def _span(months: dict[str, int], language: PageLocale) -> str:
+    """The first and the last month with an award."""
+    first, last = (language.month_and_year(date.fromisoformat(f"{each}-01")) for each in (min(months), max(months)))
+    return first if first == last else language.text("{first} to {last}", first=first, last=last)
