@@ -45,7 +45,7 @@ def _of_sense(raw: dict[str, Any], wrong: Sequence[KeyPath]) -> Iterator[TomlMis
     data = replace(data, event_types=dict.fromkeys(declared, EventType(points=1)) | data.event_types)
     for fault in rulebook_faults(data, expand(data), _doubtful(raw, wrong)):
         path = key_path(fault.key)
-        # A table may lack only what is wrong in it.
+        # What the table lacks may be just the value that is wrong in it.
         if not any(each[: len(path)] == path for each in wrong):
             yield TomlMistake(fault.key, fault.detail)
 

@@ -6,7 +6,6 @@ value.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple, cast
@@ -19,6 +18,7 @@ from laurels.domain.rules.currencies import Currency
 from laurels.domain.rules.points import EventType
 from laurels.domain.rules.rulebook_data import Badge, Boards, RulebookData
 from laurels.domain.rules.streak_rules import StreakRules
+from laurels.domain.rules.text_types import is_identifier
 from laurels.rulebooks.toml_text import KeyPath
 
 
@@ -74,7 +74,6 @@ _BADGE = _Part(
         "criterion": {"kind": "count", "target": 1},
     },
 )
-_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}").fullmatch
 
 
 def mended(raw: Mapping[str, Any], wrong: Sequence[KeyPath]) -> dict[str, Any]:
@@ -91,7 +90,7 @@ def mended(raw: Mapping[str, Any], wrong: Sequence[KeyPath]) -> dict[str, Any]:
             document[name] = {
                 each: part.mended(table, _within(wrong, name, each)) if _is_wrong(wrong, name, each) else table
                 for each, table in cast("dict[str, Any]", tables).items()
-                if _IDENTIFIER(each)
+                if is_identifier(each)
             }
     document["event_types"] = document["event_types"] or _EVENT_TYPES
     badges = document.get("badges")

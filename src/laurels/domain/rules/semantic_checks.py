@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from math import isfinite
 
@@ -15,6 +14,7 @@ from laurels.domain.rules.currencies import currency_faults
 from laurels.domain.rules.levels import level_faults
 from laurels.domain.rules.rulebook_data import Badge, RulebookData
 from laurels.domain.rules.streak_rules import streak_faults
+from laurels.domain.rules.text_types import is_identifier
 from laurels.errors import RulebookError
 from laurels.validation import unknown_name
 
@@ -23,7 +23,6 @@ MOST_FAULTS = 50
 
 # The largest range of whole numbers that a double-precision float holds exactly.
 MAX_NUMBER = 2**53
-_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}").fullmatch
 
 
 def rulebook_faults(
@@ -97,7 +96,7 @@ def _of_id(placed: Placed, seen: Collection[str]) -> Iterator[RulebookError]:
     badge_id = placed.badge.id
     if badge_id in seen:
         yield RulebookError(f"{placed.key}.id", f"The badge id {badge_id!r} is used twice; give each badge its own.")
-    if _IDENTIFIER(badge_id) is None:
+    if not is_identifier(badge_id):
         yield RulebookError(
             f"{placed.key}.id",
             f"Makes the badge id {badge_id!r}, which must have at most 64 characters; shorten that of the badge.",
