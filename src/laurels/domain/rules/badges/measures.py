@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Sequence
-from hashlib import blake2b
 from operator import attrgetter
 
-from laurels.domain.progress import Label, Progress
+from laurels.domain.progress import Progress
 from laurels.domain.rules.badges.criteria import (
     TIME_FIELDS,
     Badges,
@@ -35,19 +34,15 @@ from laurels.domain.rules.badges.criteria import (
     plain_key,
     reader,
 )
+from laurels.domain.rules.badges.labels import label_reader
 
 MeasureUpdate = Callable[[Progress, Metadata, Moment, list[int]], None]
 """Counts one event into a progress, and adds the rulebook positions of the badges whose target it passed."""
 
 # Sums are kept in whole thousandths, so that the order of addition cannot change the last digit.
 SUM_SCALE = 1000
-_SCALARS = (str, int, float)
 # No target is above this, and a larger float could not be scaled.
 MAX_AMOUNT = 1_000_000_000_000
-# Integers from here on are told apart by their digits: a snapshot has no room for them.
-_LARGE = 2**63
-# Characters; longer values are replaced by a digest.
-LONGEST_LABEL = 64
 
 
 class Targets:
@@ -270,7 +265,7 @@ def _each_distinct(measure: EventMeasure, leaf: Distinct, per: Window, matches: 
     """The number of different values of a field in every day, week or month."""
     index, top, crossed = measure.index, measure.top, measure.crossed
     window_of: Callable[[Moment], int] = attrgetter(per)
-    label_of = _label_of(leaf.field)
+    label_of = label_reader(leaf.field)
 
     def each_distinct(progress: Progress, metadata: Metadata, moment: Moment, reached: list[int]) -> None:
         if matches is not None and not matches(metadata, moment):
@@ -296,7 +291,7 @@ def _each_distinct(measure: EventMeasure, leaf: Distinct, per: Window, matches: 
 def _distinct(measure: EventMeasure, leaf: Distinct, matches: Matcher | None) -> MeasureUpdate:
     """The number of different values of a field, over all time or the best within one window."""
     index, top, badges_at = measure.index, measure.top, measure.badges_at
-    label_of = _label_of(leaf.field)
+    label_of = label_reader(leaf.field)
     window_of: Callable[[Moment], int] | None = attrgetter(leaf.per) if leaf.per else None
     # Read here and not by `label_of`, which saves two calls.
     time_of: Callable[[Moment], int] | None = attrgetter(leaf.field) if leaf.field in TIME_FIELDS else None
@@ -369,31 +364,6 @@ class StateMeasure(Measure):
 
 def _span_of(progress: Progress) -> int:
     return progress.last_day - progress.first_day if progress.days else 0
-
-
-def _label_of(field: str) -> Callable[[Metadata, Moment], Label | None]:
-    """A function that reads the label of an event's value; None where it has no value to be told from others."""
-    if field in TIME_FIELDS:
-        of_moment: Callable[[Moment], int] = attrgetter(field)
-        return lambda _metadata, moment: of_moment(moment)
-    read = reader(field)
-
-    def label_of(metadata: Metadata, moment: Moment) -> Label | None:
-        value = read(metadata, moment)
-        return _label(value) if isinstance(value, _SCALARS) else None
-
-    return label_of
-
-
-def _label(value: str | float) -> Label:
-    """A short name for a distinct value, never the same for two values that differ in JSON."""
-    if type(value) is int and abs(value) < _LARGE:
-        return value
-    if type(value) is str:
-        if len(value) <= LONGEST_LABEL and ":" not in value:
-            return value
-        return "str:" + blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return f"{type(value).__name__}:{value}"
 
 
 def measure_for(index: int, leaf: Leaf, within: Within | None = None) -> EventMeasure | StateMeasure:
