@@ -11,7 +11,7 @@ from laurels.application.ports.boards import Card
 from laurels.application.queries.boards.asked_board import AskedBoard
 from laurels.application.queries.boards.rows import Rows, row_view
 from laurels.application.queries.placeholder_names import PlaceholderNames
-from laurels.domain.boards.ranking import Standing, ranks_of
+from laurels.domain.boards.ranking import ranks_of
 from laurels.domain.periods import Timeframe, parse_period
 from laurels.storage.sqlite.store import SQLiteStore
 from laurels.testing.builders import NOON, card, project, small_rulebook, standing
@@ -71,11 +71,6 @@ class TestRow:
     def test_who_gave_no_name_gets_one(self, display_name: str | None) -> None:
         row = row_view(standing("ada"), 1, None, card("ada", display_name=display_name), NAMES)
         assert row.display_name == NAMES.of("ada")
-
-    def test_a_standing_whose_card_is_gone_is_shown_by_itself(self) -> None:
-        row = row_view(Standing("ada", 5, 1, NOON), 1, None, None, NAMES)
-        assert (row.user_id, row.points, row.total_points, row.level, row.badges) == ("ada", 5, 5, 1, [])
-        assert (row.has_name, row.last_active_at) == (False, None)
 
     def test_under_an_alias_nothing_tells_who_it_is(self) -> None:
         hidden = Card("ada", 90, 4, ["first"], NOON, "Ada", "https://x.example/ada", alias="Owl", pseudonym="p1")

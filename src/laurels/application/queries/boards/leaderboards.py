@@ -16,7 +16,7 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.store import Store
 from laurels.application.queries.board_views import Leaderboard, Rank
 from laurels.application.queries.boards.asked_board import AskedBoard, asked_board, kept_board
-from laurels.application.queries.boards.rows import Rows, row_view
+from laurels.application.queries.boards.rows import Rows, card_for, row_view
 from laurels.application.queries.boards.shown_pages import ShownPage, ShownPages
 from laurels.application.queries.boards.total_order import TotalOrder
 from laurels.application.queries.cursors import Cursors
@@ -177,11 +177,12 @@ class Leaderboards:
             _check_limit(limit)
         check_users(user_ids)
         asked = await self._board(timeframe, period, language, currency)
+        found = await self._store.boards.standings_of(asked.board, user_ids)
+        # After the lines, so that no card is from before its user took an alias: a query by user id would reveal them.
         cards = await self._store.boards.cards(user_ids)
-        # A query by user id would reveal a user who appears under an alias.
-        named = [user_id for user_id in user_ids if user_id not in cards or cards[user_id].pseudonym is None]
-        standings = await self._store.boards.standings_of(asked.board, named)
-        before = [] if asked.before is None else await self._store.boards.standings_of(asked.before, named)
+        cards = {user_id: card for user_id, card in cards.items() if card.pseudonym is None}
+        standings = [line for line in found if card_for(line, cards) is not None]
+        before = [] if asked.before is None else await self._store.boards.standings_of(asked.before, list(cards))
         levels = await self._rows.currency_levels(asked, standings[:limit])
         ranks = dict(zip((line.user_id for line in before), ranks_of([line.points for line in before]), strict=True))
         return Leaderboard(
@@ -191,7 +192,7 @@ class Leaderboards:
             currency=UNSET if asked.currency is None else asked.currency,
             leaderboard=[
                 row_view(
-                    line, rank, ranks.get(line.user_id), cards.get(line.user_id), self._names, levels.get(line.user_id)
+                    line, rank, ranks.get(line.user_id), cards[line.user_id], self._names, levels.get(line.user_id)
                 )
                 for line, rank in zip(standings[:limit], ranks_of([line.points for line in standings]), strict=False)
             ],
@@ -227,10 +228,9 @@ class Leaderboards:
             language=UNSET if asked.language is None else asked.language,
             currency=UNSET if asked.currency is None else asked.currency,
             leaderboard=[
-                row_view(
-                    line, rank, before.get(line.user_id), cards.get(line.user_id), self._names, levels.get(line.user_id)
-                )
+                row_view(line, rank, before.get(line.user_id), card, self._names, levels.get(line.user_id))
                 for (line, _), rank in zip(lines, ranks, strict=True)
+                if (card := card_for(line, cards)) is not None
             ],
             total=total,
             next=None,

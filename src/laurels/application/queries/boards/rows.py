@@ -6,7 +6,7 @@ Ranks and cards are read for a whole page at once, so that a page costs few quer
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
 from msgspec import UNSET
@@ -17,7 +17,7 @@ from laurels.application.ports.store import Store
 from laurels.application.queries.board_views import LeaderboardRow
 from laurels.application.queries.boards.asked_board import AskedBoard
 from laurels.application.queries.placeholder_names import PlaceholderNames
-from laurels.domain.boards.ranking import Standing, ranks_of
+from laurels.domain.boards.ranking import Standing, alias_order, is_alias_order, ranks_of
 from laurels.domain.periods import iso
 from laurels.domain.rules.rulebook import Rulebook
 
@@ -46,11 +46,12 @@ class Rows:
                 standing,
                 rank,
                 ranks_before.get(standing.user_id),
-                cards.get(standing.user_id),
+                card,
                 self._names,
                 levels.get(standing.user_id),
             )
             for standing, rank in zip(standings, ranks, strict=True)
+            if (card := card_for(standing, cards)) is not None
         ]
 
     async def currency_levels(self, asked: AskedBoard, standings: Sequence[Standing]) -> dict[str, int]:
@@ -83,16 +84,28 @@ class Rows:
         return [1 + above[points[0]]] * ties + below
 
 
+def card_for(standing: Standing, cards: Mapping[str, Card]) -> Card | None:
+    """The card of a line's user; None if it says nothing about this line, which must then not be shown.
+
+    Cards are read after the lines, and a store may write them before. A user under an alias may have been deleted or
+    have left the boards in between: then the card no longer hides who they are.
+    """
+    card = cards.get(standing.user_id)
+    if card is None or not is_alias_order(standing.reached_at):
+        return card
+    return card if card.pseudonym is not None and alias_order(card.pseudonym) == standing.reached_at else None
+
+
 def row_view(
     standing: Standing,
     rank: int,
     previous_rank: int | None,
-    card: Card | None,
+    card: Card,
     names: PlaceholderNames,
     currency_level: int | None = None,
 ) -> LeaderboardRow:
-    """A row of a board; without name and photo if the user appears there under an alias."""
-    if card is not None and card.pseudonym is not None:
+    """A row of a board; without name and photo if the user appears there under an alias. `card`: see `card_for`."""
+    if card.pseudonym is not None:
         # No data that could identify them; points and level are the purpose of a board.
         card = replace(
             card,
@@ -102,21 +115,19 @@ def row_view(
             badges=[],
             last_active_at=None,
         )
-    at = card.last_active_at if card else None
-    user_id = card.user_id if card else standing.user_id
-    name = card.display_name if card else None
+    at, name = card.last_active_at, card.display_name
     return LeaderboardRow(
-        id=user_id,
+        id=card.user_id,
         rank=rank,
         previous_rank=previous_rank,
-        user_id=user_id,
-        display_name=name or names.of(user_id),
+        user_id=card.user_id,
+        display_name=name or names.of(card.user_id),
         has_name=name is not None,
-        photo_url=card.photo_url if card else None,
+        photo_url=card.photo_url,
         points=standing.points,
-        total_points=card.total_points if card else standing.points,
-        level=card.level if card else 1,
+        total_points=card.total_points,
+        level=card.level,
         currency_level=UNSET if currency_level is None else currency_level,
-        badges=card.badges if card else [],
+        badges=card.badges,
         last_active_at=None if at is None else iso(at),
     )
