@@ -211,7 +211,7 @@ def _whole(learner: Learner, earned: list[BadgeStateView], pen: Pen, *, shows_go
                 language=language,
                 zone=zone,
                 currencies=currency_names,
-                shows_goals=shows_goals,
+                shows_private=shows_goals,
             )
             for entry in learner.recent
         ],
@@ -242,10 +242,10 @@ def ledger_line(
     language: PageLocale,
     zone: tzinfo,
     currencies: Mapping[str, str] = MappingProxyType({}),
-    shows_goals: bool = True,
+    shows_private: bool = True,
 ) -> dict[str, Any]:
     """An entry of the ledger in words: what happened, what it brought, and why. `names` are those of badges by id,
-    `currencies` those of currencies."""
+    `currencies` those of currencies. `shows_private`: also goals, and reasons in the platform's own words."""
     _ = language.text
     body = entry.body
     at = body.at if isinstance(body, EventRecorded) else entry.recorded_at
@@ -261,8 +261,7 @@ def ledger_line(
         line["why"] = _event_reasons(body, language)
     elif isinstance(body, ProfileChanged):
         line["what"] = _("Profile changed")
-        if shows_goals:
-            line["why"] = goal_changes(body.changes.get("goals", {}), language)
+        line["why"] = goal_changes(body.changes.get("goals", {}), language) if shows_private else []
     elif isinstance(body, BadgesGiven):
         line["what"] = _("Badges awarded later")
     elif isinstance(body, StreakRepaired):
@@ -278,7 +277,7 @@ def ledger_line(
         line["points"] = _points(body.settled - taken, language)
     elif isinstance(body, CurrencySpent):
         line["what"] = _("Spent")
-        line["why"].append(body.reason)
+        line["why"] = [body.reason] if shows_private else []
     elif isinstance(body, Repointed):
         line["what"] = _("Points counted anew under other rules")
         line["points"] = _points(body.difference + body.settled, language)
