@@ -95,6 +95,24 @@ async def test_who_does_not_wait_any_more_holds_up_nobody(drawings: Drawings, mo
     await drawings.draw("later")
 
 
+async def test_who_is_cancelled_just_before_the_turn_is_passed_on_is_passed_over(
+    drawings: Drawings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = drawings.begin("first", "gone", "last")
+    await asyncio.sleep(0)
+    pass_on = drawings.turns._pass_on
+
+    def cancel_and_pass_on() -> None:
+        tasks[1].cancel()
+        pass_on()
+
+    monkeypatch.setattr(drawings.turns, "_pass_on", cancel_and_pass_on)
+    drawings.gate.set()
+    await asyncio.wait(tasks)
+    assert drawings.order == ["first", "last"]
+    assert [task.cancelled() for task in tasks] == [False, True, False]
+
+
 async def test_a_fault_ends_the_turn(drawings: Drawings) -> None:
     with pytest.raises(ZeroDivisionError):
         async with drawings.turns.turn(is_stranger=True, is_recording=lambda: False):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 
 from laurels.http.wire.http_error import HttpError
@@ -61,7 +61,9 @@ class DrawingTurns:
             if mine.done() and not mine.cancelled():
                 self._pass_on()
             else:
-                line.remove(mine)
+                # It may have been passed over in this very turn of the event loop.
+                with suppress(ValueError):
+                    line.remove(mine)
             raise
 
     def _pass_on(self) -> None:
