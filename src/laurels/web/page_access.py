@@ -33,14 +33,18 @@ async def may_see(request: Request[Any, Any, Any], service: Service, user_id: st
 
 
 async def known_to(request: Request[Any, Any, Any], service: Service, user_id: str) -> Known | None:
-    """The known progress of a learner whom the viewer may see; None otherwise. Use it before the next await."""
+    """The known progress of a learner whom the viewer may see; None otherwise. Use it before the next await. Raises
+    StoreError."""
     viewer = host_of(request).viewer(request)
+    sees_always = viewer.is_reader or viewer.user_id == user_id
     try:
-        known = await service.learners.known(user_id)
+        if sees_always:
+            return await service.learners.known(user_id)
+        # Not the last known state while the store is away: the learner may have become private since.
+        known = Known(await service.learners.progress(user_id))
     except UnknownUser:
         return None
-    is_seen = is_shown_to_all(request, known.progress) or viewer.is_reader or viewer.user_id == user_id
-    return known if is_seen else None
+    return known if is_shown_to_all(request, known.progress) else None
 
 
 @asynccontextmanager

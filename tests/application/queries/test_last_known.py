@@ -6,7 +6,7 @@ import asyncio
 
 from laurels.application.lru_cache import LruCache
 from laurels.application.queries.board_views import Leaderboard
-from laurels.application.queries.last_known import LastKnown
+from laurels.application.queries.last_known import OLDEST, LastKnown
 from laurels.application.service import Service
 from laurels.domain.progress import Progress
 from laurels.testing.builders import progress
@@ -45,6 +45,22 @@ async def test_what_a_commit_under_way_has_folded_is_not_shown(laurels: Service)
 
 async def test_what_is_forgotten_is_not_shown_again(laurels: Service) -> None:
     known = LastKnown(laurels.recorder, LruCache(10))
-    known.boards.keep("all", BOARD)
+    known.keep_board("all", BOARD)
     known.forget()
-    assert known.boards.get("all") is None
+    assert known.board("all") is None
+
+
+async def test_a_board_that_was_read_long_before_the_outage_is_not_shown(laurels: Service) -> None:
+    now = [0.0]
+    known = LastKnown(laurels.recorder, LruCache(10), now=lambda: now[0])
+    known.keep_board("old", BOARD)
+    now[0] = OLDEST
+    known.keep_board("all", BOARD)
+    now[0] += 1
+    assert (known.board("old"), known.board("all")) == (None, BOARD)
+    # However long the outage is.
+    now[0] += 10 * OLDEST
+    assert known.board("all") is BOARD
+    known.keep_board("other", BOARD)
+    now[0] += 1
+    assert known.board("all") is None

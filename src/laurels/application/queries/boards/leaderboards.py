@@ -62,7 +62,7 @@ class Leaderboards:
         self._shown.forget()
         self._totals.forget()
         if self._last_known is not None:
-            self._last_known.boards.clear()
+            self._last_known.forget_boards()
 
     def forget(self) -> None:
         """Drop all cached pages and ranks."""
@@ -123,11 +123,11 @@ class Leaderboards:
         try:
             page = await self._page(asked, limit, cursor, around)
         except StoreError:
-            last = self._last_known.boards.get(key)
+            last = self._last_known.board(key)
             if last is None:
                 raise
             return replace(last, stale=True)
-        self._last_known.boards.keep(key, page)
+        self._last_known.keep_board(key, page)
         return page
 
     async def _page(self, asked: AskedBoard, limit: int, cursor: str | None, around: str | None) -> Leaderboard:
