@@ -36,7 +36,8 @@ _TOGETHER = 50
 
 class Replayed(Struct):
     """A learner's replay: missing awards and held ones. With `repointing`, a badge counts as missing if it is missing
-    after the points have changed. `progress`: as of entry `seq` by the present rules, if it became known on the way."""
+    after the points have changed. `progress`: as of entry `seq` by the present rules, if it became known on the way and
+    is on the boards."""
 
     user_id: str
     seq: int
@@ -58,11 +59,13 @@ class _Earlier(Struct, frozen=True):
 
 
 class _Prospect(Struct, frozen=True):
-    """A learner who may lack badges. `progress` is folded by `earlier`."""
+    """A learner who may lack badges. `progress` is folded by `earlier`, and `is_snapshot` if nothing was folded into
+    it."""
 
     progress: Progress
     positions: list[int]
     earlier: _Earlier
+    is_snapshot: bool
 
 
 class Replays:
@@ -114,7 +117,7 @@ class Replays:
             if not _fold_later(progress, later, earlier.over.before) or not is_straight(progress):
                 unread.add(user_id)
             elif positions := earlier.prospects.of(progress):
-                prospects[user_id] = _Prospect(progress, positions, earlier)
+                prospects[user_id] = _Prospect(progress, positions, earlier, is_snapshot=not later)
                 unread.add(user_id)
             else:
                 settled[user_id] = _nothing_missing(progress)
@@ -157,7 +160,8 @@ class Replays:
             return None
         replayed = _nothing_missing(progress)
         replayed.missing = missing
-        if carries and missing:
+        # Later entries may not be on the boards yet: whoever continues from here must read these first.
+        if carries and missing and prospect.is_snapshot:
             earlier.over.carry(progress, search.counted)
             replayed.progress = progress
         return replayed

@@ -132,8 +132,8 @@ class ProgressCache:
         return unfinished
 
     def offer(self, progress: Progress) -> None:
-        """Take in the progress of a user that was made elsewhere from all entries up to its `seq`, unless the user is
-        already here. `refresh` then reads only later entries."""
+        """Take in the progress of a user that was made elsewhere from all entries up to its `seq`, which are projected,
+        unless the user is already here. `refresh` then reads only later entries."""
         if progress.user_id not in self._items and progress.version == self._rulebook.measures_version:
             self._items[progress.user_id] = _Cached(progress)
 
