@@ -1,4 +1,4 @@
-"""Who sees a learner's page while the store is away."""
+"""Who sees a learner's page while the store is away, or while the learner becomes private."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from laurels.errors import StoreUnavailable
 from laurels.http.auth.access import Caller
 from laurels.http.page_backend import PageHost
 from laurels.testing.builders import small_rulebook
-from laurels.web.page_access import known_to, may_see
+from laurels.web.page_access import drawing_of, known_to, may_see
 from laurels.web.rendering import GIVEN
 
 STRANGER = Caller(shown=frozenset({"boards", "badges", "profiles"}))
@@ -28,6 +28,12 @@ def request_of(caller: Caller) -> Request[Any, Any, Any]:
     state = {"caller": caller, GIVEN: {"host": PageHost()}}
     scope: Any = {"type": "http", "method": "GET", "path": "/u/ada", "headers": [], "state": state}
     return Request(scope)
+
+
+@pytest.fixture
+async def laurels(store_url: str) -> AsyncIterator[Service]:
+    async with open_service(store_url, rulebook=small_rulebook()) as service:
+        yield service
 
 
 @pytest.fixture
@@ -55,3 +61,18 @@ async def test_who_may_see_a_private_page_sees_the_last_known_one(alone: Service
     known = await known_to(request_of(caller), alone, "ada")
     assert known is not None
     assert (known.stale, known.progress.events) == (True, 1)
+
+
+@pytest.mark.parametrize(("caller", "is_drawn"), [(STRANGER, False), (ADA, True), (READER, True)])
+async def test_who_became_private_before_they_are_drawn_is_not_drawn_for_strangers(
+    laurels: Service, caller: Caller, is_drawn: bool
+) -> None:
+    await laurels.record("ada", "run")
+    request = request_of(caller)
+    known = await known_to(request, laurels, "ada")
+    assert known is not None
+    # The page then reads other things, and meanwhile somebody else reads the learner.
+    await laurels.change_profile("ada", {"visibility": "hidden"})
+    await laurels.learners.progress("ada")
+    async with drawing_of(request, laurels, known) as shown:
+        assert (shown is not None) is is_drawn

@@ -35,10 +35,8 @@ async def may_see(request: Request[Any, Any, Any], service: Service, user_id: st
 async def known_to(request: Request[Any, Any, Any], service: Service, user_id: str) -> Known | None:
     """The known progress of a learner whom the viewer may see; None otherwise. Use it before the next await. Raises
     StoreError."""
-    viewer = host_of(request).viewer(request)
-    sees_always = viewer.is_reader or viewer.user_id == user_id
     try:
-        if sees_always:
+        if _sees_always(request, user_id):
             return await service.learners.known(user_id)
         # Not the last known state while the store is away: the learner may have become private since.
         known = Known(await service.learners.progress(user_id))
@@ -47,14 +45,24 @@ async def known_to(request: Request[Any, Any, Any], service: Service, user_id: s
     return known if is_shown_to_all(request, known.progress) else None
 
 
+def _sees_always(request: Request[Any, Any, Any], user_id: str) -> bool:
+    """Whether the viewer may see a learner who is private."""
+    viewer = host_of(request).viewer(request)
+    return viewer.is_reader or viewer.user_id == user_id
+
+
 @asynccontextmanager
 async def drawing_of(request: Request[Any, Any, Any], service: Service, known: Known) -> AsyncGenerator[Known | None]:
     """A turn to draw a learner, for a block: gives their progress when it begins, for use before the next await, or
     None if the viewer may not see them any more."""
-    seq = known.progress.seq
+    progress = known.progress
+    seq, user_id = progress.seq, progress.user_id
     async with host_of(request).drawing(request, service):
-        has_changed = known.progress.seq != seq
-        yield await known_to(request, service, known.progress.user_id) if has_changed else known
+        if progress.seq != seq:
+            yield await known_to(request, service, user_id)
+        else:
+            # It may have changed before this began, as other readers fold into it.
+            yield known if _sees_always(request, user_id) or is_shown_to_all(request, progress) else None
 
 
 def is_shown_to_all(request: Request[Any, Any, Any], progress: Progress) -> bool:
