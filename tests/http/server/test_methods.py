@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from litestar.exceptions import NotFoundException
 
 from laurels.http.server.methods import Methods
 from laurels.http.server.routing import Address, Route
@@ -21,8 +22,10 @@ async def test_what_an_address_takes_is_passed_on(method: str) -> None:
     assert (b"x-method", method.encode()) in headers
 
 
-async def test_where_there_is_no_address_the_framework_says_so() -> None:
-    assert (await ask(Methods(answering()), scope_of("BREW", None)))[0] == 200
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "BREW"])
+async def test_where_there_is_no_address_nothing_is_passed_on(method: str) -> None:
+    with pytest.raises(NotFoundException):
+        await ask(Methods(answering()), scope_of(method, None))
 
 
 async def test_head_is_asked_as_get_and_answered_without_a_body() -> None:

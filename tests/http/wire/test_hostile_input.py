@@ -95,3 +95,20 @@ def test_headers_of_any_kind_are_refused_or_taken_as_they_are(client: httpx2.Cli
     for value in ("a" * 8_000, "\x80\xff", "' OR 1=1 --", "${jndi:ldap://127.0.0.1/a}", "../../etc/passwd"):
         answer = client.get("/api/badges", headers=[(name.encode(), value.encode("latin-1"))])
         assert answer.status_code in (200, 400, 401, 431), (name, value, answer.status_code)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/progress//leaderboard/stream",
+        "//api/progress/leaderboard/stream",
+        "/stream//leaderboard",
+        "/api//progress/stream/ada",
+        "/health//live",
+        "/api/progress//leaderboard",
+    ],
+)
+def test_a_path_with_an_empty_segment_names_no_other_address(client: httpx2.Client, path: str) -> None:
+    # A stream that is reached so would hold a place of all requests for as long as it lasts.
+    with client.stream("GET", f"http://{client.base_url.netloc.decode()}{path}") as answer:
+        assert answer.status_code == 404

@@ -1,10 +1,11 @@
 """Methods that work the same everywhere: HEAD for each GET, OPTIONS, and the refusal of methods that an address
-lacks."""
+lacks, and of paths that have no address."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
+from litestar.exceptions import NotFoundException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from laurels.http.server.routing import address_of
@@ -24,7 +25,11 @@ class Methods:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"  # noqa: S101  nothing else comes here
         address, method = address_of(scope), scope["method"]
-        if address is None or (method != "HEAD" and method in address.routes):
+        if address is None:
+            # The framework drops empty segments: it would find a route for `/stream//leaderboard`, whose declarations
+            # the layers around it do not know. The stream would hold a place of all requests for as long as it lasts.
+            raise NotFoundException
+        if method != "HEAD" and method in address.routes:
             await self._app(scope, receive, send)
         elif method == "HEAD" and "GET" in address.routes:
             await self._head({**scope, "method": "GET"}, receive, send)
