@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from litestar.exceptions import NotFoundException
 
-from laurels.http.server.methods import Methods
+from laurels.errors import InvalidQuery
+from laurels.http.auth.access import EVERYTHING, Caller
+from laurels.http.server.methods import LONGEST_PATH, LONGEST_QUERY, Methods
 from laurels.http.server.routing import Address, Route
 from laurels.http.wire.http_error import HttpError
+from laurels.http.wire.query_parameters import MAX_PARAMETERS
 from tests.http.server.requests import ANYBODY, answering, ask, scope_of
 
 ONLY_POST = Address("/api/event", {"POST": Route(ANYBODY)})
@@ -26,6 +30,33 @@ async def test_what_an_address_takes_is_passed_on(method: str) -> None:
 async def test_where_there_is_no_address_nothing_is_passed_on(method: str) -> None:
     with pytest.raises(NotFoundException):
         await ask(Methods(answering()), scope_of(method, None))
+
+
+async def test_a_path_longer_than_any_address_is_not_passed_on() -> None:
+    for length, is_taken in ((LONGEST_PATH, True), (LONGEST_PATH + 1, False)):
+        scope = {**scope_of(), "path": "/".ljust(length, "x")}
+        with nullcontext() if is_taken else pytest.raises(NotFoundException):
+            assert (await ask(Methods(answering()), scope))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "caller", "is_taken"),
+    [
+        (b"&".join([b"a=1"] * MAX_PARAMETERS), Caller(), True),
+        (b"&".join([b"a=1"] * (MAX_PARAMETERS + 1)), Caller(), False),
+        (b"&".join([b"a=1"] * (MAX_PARAMETERS + 1)), EVERYTHING, False),
+        (b"x" * LONGEST_QUERY, Caller(), True),
+        (b"x" * (LONGEST_QUERY + 1), Caller(), False),
+        (b"x" * (LONGEST_QUERY + 1), Caller(user_id="ada"), True),
+    ],
+)
+async def test_a_query_that_would_fill_the_memory_is_not_passed_on(
+    query: bytes, caller: Caller, is_taken: bool
+) -> None:
+    scope = {**scope_of(), "query_string": query}
+    scope["state"]["caller"] = caller
+    with nullcontext() if is_taken else pytest.raises(InvalidQuery, match="query: Must have at most"):
+        assert (await ask(Methods(answering()), scope))[0] == 200
 
 
 async def test_head_is_asked_as_get_and_answered_without_a_body() -> None:

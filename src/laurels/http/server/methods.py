@@ -1,15 +1,24 @@
 """Methods that work the same everywhere: HEAD for each GET, OPTIONS, and the refusal of methods that an address
-lacks, and of paths that have no address."""
+lacks, of paths that have no address, and of paths and queries that are too long."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
 from litestar.exceptions import NotFoundException
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from laurels.http.server.routing import address_of
+from laurels.errors import InvalidQuery
+from laurels.http.auth.access import caller_of
+from laurels.http.server.routing import address_of, route_of
 from laurels.http.wire.http_error import HttpError
+from laurels.http.wire.query_parameters import MAX_PARAMETERS
+
+# The framework keeps the last 1,024 paths and queries in memory, whoever sent them: a query of 32 KB without bounds
+# takes more than a megabyte there. No address with its ids is as long as this; in characters.
+LONGEST_PATH = 2_000
+# Bytes. Only a list of users is longer, and it takes a key or a token.
+LONGEST_QUERY = 4_096
 
 
 class _HeadIsSent(BaseException):
@@ -29,6 +38,10 @@ class Methods:
             # The framework drops empty segments: it would find a route for `/stream//leaderboard`, whose declarations
             # the layers around it do not know. The stream would hold a place of all requests for as long as it lasts.
             raise NotFoundException
+        if len(scope["path"]) > LONGEST_PATH:
+            raise NotFoundException
+        if scope["query_string"]:
+            _check_query(scope)
         if method != "HEAD" and method in address.routes:
             await self._app(scope, receive, send)
         elif method == "HEAD" and "GET" in address.routes:
@@ -50,3 +63,15 @@ class Methods:
 
         with suppress(_HeadIsSent):
             await self._app(scope, receive, answer)
+
+
+def _check_query(scope: HTTPScope) -> None:
+    """Raise InvalidQuery for a query that would take too much memory; of the API `check_request` finds what else is
+    wrong."""
+    query, route = scope["query_string"], route_of(scope)
+    if route is None or route.is_probe:
+        return
+    if route.query is None and query.count(b"&") >= MAX_PARAMETERS:
+        raise InvalidQuery("query", f"Must have at most {MAX_PARAMETERS} parameters.")
+    if len(query) > LONGEST_QUERY and caller_of(scope).is_anonymous:
+        raise InvalidQuery("query", f"Must have at most {LONGEST_QUERY} bytes without a key or token.")
