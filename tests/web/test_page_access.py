@@ -1,4 +1,4 @@
-"""Who sees a learner's page while the store is away, or while the learner becomes private."""
+"""Who may see a learner's page: while the store is away, and when the learner has just become private."""
 
 from __future__ import annotations
 

@@ -148,10 +148,10 @@ class Replays:
         if counting is None:
             return None
         retracted: set[int] = set()
-        async for page in self._pages(progress, first):
+        async for page in _pages_until(progress.seq, self._store, progress.user_id, first):
             retracted.update(body.event_seq for entry in page if isinstance(body := entry.body, EventRetracted))
         search = CrossingSearch(counting, progress, retracted)
-        async for page in self._pages(progress, first):
+        async for page in _pages_until(progress.seq, self._store, progress.user_id, first):
             search.take(page)
             if search.is_over:
                 break
@@ -160,19 +160,11 @@ class Replays:
             return None
         replayed = _nothing_missing(progress)
         replayed.missing = missing
-        # Later entries may not be on the boards yet: whoever continues from here must read these first.
+        # The boards may lack entries after the snapshot. So a progress that has them is not passed on.
         if carries and missing and prospect.is_snapshot:
             earlier.over.carry(progress, search.counted)
             replayed.progress = progress
         return replayed
-
-    async def _pages(self, progress: Progress, first: list[Entry]) -> AsyncIterator[list[Entry]]:
-        """The ledger up to the last entry of `progress`, even if more were recorded in the meantime."""
-        async for page in ledger_pages(self._store, progress.user_id, first):
-            if page[-1].seq > progress.seq:
-                yield [entry for entry in page if entry.seq <= progress.seq]
-                return
-            yield page
 
     async def _replay(self, user_id: str, first: list[Entry]) -> Replayed:
         """Replay a ledger whose `first` entries up to `LATER_LIMIT` were already read; the rest of a longer one is read
@@ -236,9 +228,17 @@ def _nothing_missing(progress: Progress) -> Replayed:
     return Replayed(progress.user_id, progress.seq, progress.events, [], dict(progress.awards), progress.total_points)
 
 
-async def _entries_until(last: int, store: Store, user_id: str, first: list[Entry]) -> AsyncIterator[Entry]:
-    """The same entries again, even if more were recorded in the meantime."""
-    async for entry in entries_of(store, user_id, first):
-        if entry.seq > last:
+async def _pages_until(last: int, store: Store, user_id: str, first: list[Entry]) -> AsyncIterator[list[Entry]]:
+    """The ledger up to entry `last`, even if more were recorded in the meantime; see `ledger_pages`."""
+    async for page in ledger_pages(store, user_id, first):
+        if page[-1].seq > last:
+            yield [entry for entry in page if entry.seq <= last]
             return
-        yield entry
+        yield page
+
+
+async def _entries_until(last: int, store: Store, user_id: str, first: list[Entry]) -> AsyncIterator[Entry]:
+    """The same, one by one."""
+    async for page in _pages_until(last, store, user_id, first):
+        for entry in page:
+            yield entry

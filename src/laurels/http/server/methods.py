@@ -14,8 +14,8 @@ from laurels.http.server.routing import address_of, route_of
 from laurels.http.wire.http_error import HttpError
 from laurels.http.wire.query_parameters import MAX_PARAMETERS
 
-# The framework keeps the last 1,024 paths and queries in memory, whoever sent them: a query of 32 KB without bounds
-# takes more than a megabyte there. No address with its ids is as long as this; in characters.
+# The framework caches the last 1,024 paths and queries of all senders. A query of 32 KB can take more than a megabyte
+# there. No address with its ids is as long as this; in characters.
 LONGEST_PATH = 2_000
 # Bytes. Only a list of users is longer, and it takes a key or a token.
 LONGEST_QUERY = 4_096
