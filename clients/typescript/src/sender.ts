@@ -17,6 +17,9 @@ const MAX_LEAVING_BYTES = 60_000;
 /** Statuses of a batch that no repetition would change: an event in it is at fault. */
 const FINAL = new Set([400, 409, 410, 413, 422]);
 
+/** What may become of an event: then it leaves the queue. */
+const STATUSES: ReadonlySet<unknown> = new Set<Result["status"]>(["recorded", "replayed", "queued", "conflict", "invalid"]);
+
 export class Sender {
   private readonly timer = later(() => void this.flush());
   private running: Promise<void> | undefined;
@@ -112,8 +115,8 @@ export class Sender {
     const query = { outcomes: this.options.onAccepted ? "full" : null };
     await this.queue.whileInFlight(entries, async () => {
       try {
-        const answer = await this.transport.json<{ results?: Result[] }>(PATH, { body, query, keepalive });
-        const results = answer?.results;
+        const answer = await this.transport.json<unknown>(PATH, { body, query, keepalive });
+        const results = resultsOf(answer);
         // Something between us and the server answers in its place, such as the page of a hotel's network.
         if (results?.length !== entries.length) throw new LaurelsError("The answer is not the server's.", 0, "unreachable");
         this.failures = this.pauseEnds = 0;
@@ -187,4 +190,12 @@ export class Sender {
     // Longer than anybody is made to wait: the clock was set back in between.
     return wait > 2 * DAY_MS ? 0 : wait;
   }
+}
+
+/** The results in an answer to a batch; undefined if it is not such an answer. */
+function resultsOf(answer: unknown): Result[] | undefined {
+  const results = (answer as { results?: unknown } | null)?.results;
+  if (!Array.isArray(results)) return undefined;
+  const isResult = (result: { status?: unknown } | null) => STATUSES.has(result?.status);
+  return results.every(isResult) ? (results as Result[]) : undefined;
 }

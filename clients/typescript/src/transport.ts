@@ -51,6 +51,8 @@ export function createTransport(options: ClientOptions): Transport {
       headers,
       signal,
       cache: "no-store",
+      // What is recorded goes to the given address alone.
+      redirect: given.body === undefined ? "follow" : "error",
       keepalive: given.keepalive ?? false,
       ...(given.body === undefined ? {} : { body: given.body }),
     });

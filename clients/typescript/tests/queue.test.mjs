@@ -220,13 +220,26 @@ describe("a server that fails", () => {
 
   it("is hidden behind a network's page, which is no acknowledgement", async () => {
     const { client, userId } = newClient();
-    interfereWithBatches(
+    const said = (results) => (answer) =>
+      answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ success: true, results }));
+    const acts = [
       (answer) => answer.writeHead(200, { "content-type": "text/html" }).end("<h1>Welcome</h1>"),
-      (answer) => answer.writeHead(200, { "content-type": "application/json" }).end('{"success":true,"results":[]}'),
-    );
+      ...[[], "x", [null], [{}], [{ status: "welcome" }]].map(said),
+    ];
+    interfereWithBatches(...acts);
+    client.track("code_run");
+    for (const _ of acts) assert.equal(await client.flush(), 1);
+    await client.flush();
+    assert.equal((await server.eventIdsOf(userId)).length, 1);
+  });
+
+  it("sends nothing to an address that an answer names instead", async () => {
+    const { client, userId } = newClient();
+    interfereWithBatches(...[302, 307].map((status) => (answer) => answer.writeHead(status, { location: "/elsewhere" }).end()));
     client.track("code_run");
     assert.equal(await client.flush(), 1);
     assert.equal(await client.flush(), 1);
+    assert.equal(proxy.requests.filter((request) => request.path === "/elsewhere").length, 0);
     await client.flush();
     assert.equal((await server.eventIdsOf(userId)).length, 1);
   });
