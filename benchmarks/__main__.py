@@ -1,4 +1,4 @@
-"""The command, from the root: `python -m benchmarks [subject ...] [--quick] [--markdown FILE] [--picture FILE]`."""
+"""The command, from the root: `python -m benchmarks [subject ...] [--quick] [--markdown FILE] [--pictures FOLDER]`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import apsw
 
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure, markdown_table, plain_table
-from benchmarks.picture import picture
+from benchmarks.picture import pictures
 from benchmarks.subjects import (
     backfilling,
     board,
@@ -24,6 +24,7 @@ from benchmarks.subjects import (
     engine,
     events,
     growth,
+    growth_over_years,
     guard,
     importing,
     lag,
@@ -48,7 +49,7 @@ SUBJECTS = {
     "rebuild": rebuilding.run,
     "backfill": backfilling.run,
     "growth": growth.run,
-    "growth-large": growth.run_large,
+    "growth-large": growth_over_years.run,
     "lag": lag.run,
     "tracking": tracking.run,
     "rank": rank.run,
@@ -86,8 +87,10 @@ def main() -> None:
     print(f"{conditions}\n\n{plain_table(figures)}")
     if asked.markdown:
         asked.markdown.write_text(f"{conditions}\n\n{markdown_table(figures)}", "utf-8")
-    if asked.picture and (drawn := picture(figures)):
-        asked.picture.write_text(drawn, "utf-8")
+    if asked.pictures:
+        asked.pictures.mkdir(parents=True, exist_ok=True)
+        for chart, drawn in pictures(figures).items():
+            (asked.pictures / f"{chart}.svg").write_text(drawn, "utf-8")
     if failed:
         sys.exit(f"Failed: {', '.join(failed)}.")
 
@@ -100,7 +103,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="a twentieth of the sizes: that it runs, not how fast")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table here as Markdown")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="also draw latency by size here, as SVG")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="also draw figures by size here, as SVGs")
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.subjects if name not in SUBJECTS]:
         parser.error(f"no such subject: {', '.join(unknown)}; there are {', '.join(SUBJECTS)}")

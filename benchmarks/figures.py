@@ -23,11 +23,20 @@ class Ratio(Struct, frozen=True):
         return cls(median(each), min(each), max(each))
 
 
+class Point(Struct, frozen=True):
+    """A place in a picture: a chart by its name, and in it a series. `sized_by`: what `size` is a number of."""
+
+    chart: str
+    unit: str
+    series: str
+    size: int
+    value: float
+    sized_by: str = "users"
+
+
 class Figure(Struct, frozen=True):
     """One line of the table. `ours` and `floor` carry their units; `target` is what the ratio or ours must reach.
-
-    `point` puts it into the picture: the name of a series, a number of users, milliseconds.
-    """
+    `point` puts it into a picture."""
 
     subject: str
     what: str
@@ -35,7 +44,7 @@ class Figure(Struct, frozen=True):
     floor: str = ""
     ratio: Ratio | None = None
     target: str = ""
-    point: tuple[str, int, float] | None = None
+    point: Point | None = None
 
 
 def in_turns(arms: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:

@@ -1,4 +1,4 @@
-"""A picture of what something costs by size: an SVG of lines over a logarithmic axis, made of figures."""
+"""Pictures of what becomes of figures as sizes grow: SVGs of lines over a logarithmic axis."""
 
 from __future__ import annotations
 
@@ -6,50 +6,57 @@ from collections.abc import Sequence
 from html import escape
 from math import log10
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, Point
 
-WIDTH, HEIGHT = 720, 360
-LEFT, RIGHT, TOP, BOTTOM = 64, 200, 24, 48
-COLOURS = ("#2563eb", "#c2410c", "#15803d", "#7c3aed", "#be185d")
+WIDTH, HEIGHT = 720, 300
+LEFT, RIGHT, TOP, BOTTOM = 72, 200, 28, 48
+COLOURS = ("#2563eb", "#c2410c", "#15803d", "#7c3aed", "#be185d", "#0f766e")
 
 
-def picture(figures: Sequence[Figure]) -> str:
-    """Milliseconds by number of users, a line for each series; empty where no figure belongs to one."""
-    series: dict[str, list[tuple[int, float]]] = {}
+def pictures(figures: Sequence[Figure]) -> dict[str, str]:
+    """An SVG for each chart that figures belong to, by its name."""
+    charts: dict[str, list[Point]] = {}
     for figure in figures:
         if figure.point is not None:
-            name, size, milliseconds = figure.point
-            series.setdefault(name, []).append((size, milliseconds))
-    if not series:
-        return ""
-    sizes = sorted({size for points in series.values() for size, _ in points})
-    most = 1.15 * max(milliseconds for points in series.values() for _, milliseconds in points)
+            charts.setdefault(figure.point.chart, []).append(figure.point)
+    return {name: _drawn(points) for name, points in charts.items()}
+
+
+def _drawn(points: Sequence[Point]) -> str:
+    """One chart: a line for each series."""
+    unit, sized_by = points[0].unit, points[0].sized_by
+    series: dict[str, list[Point]] = {}
+    for point in points:
+        series.setdefault(point.series, []).append(point)
+    sizes = sorted({point.size for point in points})
+    most = 1.15 * max(point.value for point in points)
     low, high = log10(sizes[0]), max(log10(sizes[-1]), log10(sizes[0]) + 1)
 
     def x(size: int) -> float:
         return LEFT + (log10(size) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
-    def y(milliseconds: float) -> float:
-        return HEIGHT - BOTTOM - milliseconds / most * (HEIGHT - TOP - BOTTOM)
+    def y(value: float) -> float:
+        return HEIGHT - BOTTOM - value / most * (HEIGHT - TOP - BOTTOM)
 
+    title = f"{unit} by number of {sized_by}"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
         'font-size="12" role="img">',
-        "<title>Latency by number of users</title>",
+        f"<title>{escape(title[0].upper() + title[1:])}</title>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
     ]
     for size in sizes:
         parts.append(_line(x(size), TOP, x(size), HEIGHT - BOTTOM, "#e5e7eb"))
         parts.append(_text(x(size), HEIGHT - BOTTOM + 18, f"{size:,}", "middle"))
     for part in range(5):
-        milliseconds = most * part / 4
-        parts.append(_line(LEFT, y(milliseconds), WIDTH - RIGHT, y(milliseconds), "#e5e7eb"))
-        parts.append(_text(LEFT - 8, y(milliseconds) + 4, f"{milliseconds:.2f}", "end"))
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, "users", "middle"))
-    parts.append(_text(8, TOP - 8, "ms", "start"))
-    for number, (name, points) in enumerate(series.items()):
+        value = most * part / 4
+        parts.append(_line(LEFT, y(value), WIDTH - RIGHT, y(value), "#e5e7eb"))
+        parts.append(_text(LEFT - 8, y(value) + 4, f"{value:,.0f}" if most >= 20 else f"{value:.2f}", "end"))
+    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, sized_by, "middle"))
+    parts.append(_text(8, TOP - 12, unit, "start"))
+    for number, (name, found) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
-        places = [(x(size), y(milliseconds)) for size, milliseconds in sorted(points)]
+        places = [(x(point.size), y(point.value)) for point in sorted(found, key=lambda point: point.size)]
         path = " ".join(f"{across:.1f},{down:.1f}" for across, down in places)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{across:.1f}" cy="{down:.1f}" r="3" fill="{colour}"/>' for across, down in places]

@@ -7,6 +7,7 @@ within a minute.
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -14,7 +15,7 @@ from time import perf_counter
 import msgspec
 
 from benchmarks.bench import Bench, remove_database
-from benchmarks.figures import Figure, Ratio, in_turns
+from benchmarks.figures import Figure, Point, Ratio, in_turns
 from benchmarks.history import HISTORY_DAYS, HISTORY_START, SEED, Learners
 from benchmarks.servers import Server, get, laurels, post_json
 from benchmarks.subjects.importing import insert_bare, ledger_of
@@ -22,7 +23,6 @@ from benchmarks.subjects.rank import measure
 
 # Events, and the learners whose they are.
 SIZES = ((50_000, 15_000), (200_000, 60_000), (1_200_000, 360_000))
-LARGE = (10_000_000, 1_000_000)
 WARM = 1_000
 SINGLE_EVENTS = 6_000
 CONNECTIONS = 64
@@ -51,12 +51,6 @@ def run(bench: Bench) -> list[Figure]:
         )
     )
     return figures
-
-
-def run_large(bench: Bench) -> list[Figure]:
-    """The same at ten million events of a million learners, which takes half an hour and 15 GB on disk."""
-    events, learners = LARGE
-    return _at(bench, bench.size(events), bench.size(learners))[0]
 
 
 def _at(bench: Bench, events: int, learners: int) -> tuple[list[Figure], float]:
@@ -88,8 +82,8 @@ def _at(bench: Bench, events: int, learners: int) -> tuple[list[Figure], float]:
                 Figure("growth", f"room on disk, {size}", f"{disk:,.0f} bytes an event", target="<= 500"),
                 Figure("growth", f"laurels verify, {size}", f"{verified:,.0f}/s"),
                 Figure("growth", f"restart until ready, {size}", f"{restart:.2f} s", target="< 2 s"),
-                *_live(bench, server, size, known),
-                *_reads(bench, server, size, known),
+                live_figure(size, len(known), live_rates(bench, server, known)),
+                *read_figures(bench, server, size, known),
             ]
     finally:
         file.unlink()
@@ -105,13 +99,14 @@ def _write(file: Path, events: int, learners: int) -> None:
             written.write(encode(event) + b"\n")
 
 
-def _live(bench: Bench, server: Server, size: str, learners: list[str]) -> list[Figure]:
-    """Single events: each of another learner who was not seen since the start, against a thousand who were."""
+def live_rates(bench: Bench, server: Server, learners: list[str]) -> dict[str, list[float]]:
+    """Single events a second, in rounds. `cold`: each of another learner who was not seen since the start; `warm`: of a
+    thousand who were."""
     count = bench.size(SINGLE_EVENTS)
     source = Learners(1, seed=SEED + 1)
     everybody = list(learners)
     random.Random(3).shuffle(everybody)
-    some = min(WARM, len(everybody) // 10)
+    some = warm_ones(len(everybody))
     warm, cold = everybody[:some], everybody[some:]
     sent = 0
 
@@ -133,35 +128,48 @@ def _live(bench: Bench, server: Server, size: str, learners: list[str]) -> list[
         return send(taken)
 
     of_warm()
-    rates = in_turns({"cold": of_cold, "warm": of_warm}, bench.rounds(ROUNDS))
-    return [
-        Figure(
-            "growth",
-            f"live events of cold learners against {len(warm):,} warm ones, {size}",
-            f"{median(rates['cold']):,.0f}/s",
-            f"{median(rates['warm']):,.0f}/s",
-            Ratio.of(rates["cold"], rates["warm"]),
-            ">= 0.75",
-        )
-    ]
+    return in_turns({"cold": of_cold, "warm": of_warm}, bench.rounds(ROUNDS))
 
 
-def _reads(bench: Bench, server: Server, size: str, learners: list[str]) -> list[Figure]:
-    """One request at a time, each for another learner, against liveness."""
+def warm_ones(learners: int) -> int:
+    """How many learners are warm among so many."""
+    return min(WARM, learners // 10)
+
+
+def live_figure(size: str, learners: int, rates: Mapping[str, Sequence[float]]) -> Figure:
+    """Cold learners against warm ones."""
+    return Figure(
+        "growth",
+        f"live events of cold learners against {warm_ones(learners):,} warm ones, {size}",
+        f"{median(rates['cold']):,.0f}/s",
+        f"{median(rates['warm']):,.0f}/s",
+        Ratio.of(rates["cold"], rates["warm"]),
+        ">= 0.75",
+    )
+
+
+def read_figures(
+    bench: Bench, server: Server, size: str, learners: list[str], others: Mapping[str, str] | None = None
+) -> list[Figure]:
+    """Dashboards and ranks, each for another learner, and `others` by their paths: one request at a time, against
+    liveness."""
     draw = random.Random(5)
     asked = {"live": [get("/health/live")] * bench.size(READS)}
     for name in ("dashboard", "rank"):
         users = draw.choices(learners, k=bench.size(READS))
         asked[name] = [get(f"/api/progress/{name}/{user}") for user in users]
+    for name, path in (others or {}).items():
+        asked[name] = [get(path)] * bench.size(READS)
     times = measure(bench, server, asked, bench.rounds(ROUNDS))
     return [
         Figure(
             "growth",
             f"median latency of a {name}, {size}, against /health/live",
-            f"{median(times[name]):.3f} ms",
+            f"{median(taken):.3f} ms",
             f"{median(times['live']):.3f} ms",
-            Ratio.of(times[name], times["live"]),
-            point=(name, len(learners), median(times[name])),
+            Ratio.of(taken, times["live"]),
+            point=Point("growth-latency", "ms", name, len(learners), median(taken)),
         )
-        for name in ("dashboard", "rank")
+        for name, taken in times.items()
+        if name != "live"
     ]

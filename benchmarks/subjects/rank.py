@@ -11,7 +11,7 @@ import apsw
 import msgspec
 
 from benchmarks.bench import Bench, remove_database
-from benchmarks.figures import Figure, Ratio, in_turns
+from benchmarks.figures import Figure, Point, Ratio, in_turns
 from benchmarks.servers import Server, get, laurels
 from laurels.application.ports.boards import Card
 from laurels.domain.progress import Progress
@@ -54,7 +54,7 @@ def run(bench: Bench) -> list[Figure]:
                     f"{median(times['live']):.3f} ms",
                     Ratio.of(times["rank"], times["live"]),
                     "<= 2.00" if size == PAGED else "",
-                    ("rank, SQLite", size, median(times["rank"])),
+                    Point("ranks", "ms", "rank, SQLite", size, median(times["rank"])),
                 )
             )
             if size == bench.size(PAGED):

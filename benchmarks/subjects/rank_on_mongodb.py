@@ -11,7 +11,7 @@ from bson.datetime_ms import DatetimeMS
 from pymongo import MongoClient, WriteConcern
 
 from benchmarks.bench import Bench
-from benchmarks.figures import Figure, Ratio
+from benchmarks.figures import Figure, Point, Ratio
 from benchmarks.mongod import start_mongod
 from benchmarks.servers import get, laurels_on
 from benchmarks.subjects.rank import NOON, REQUESTS, ROUNDS, measure, points_of
@@ -52,7 +52,7 @@ def run(bench: Bench) -> list[Figure]:
                         f"{median(times['live']):.3f} ms",
                         Ratio.of(times["rank"], times["live"]),
                         "<= 4.00" if size == TARGET_SIZE else "",
-                        ("rank, MongoDB", size, median(times["rank"])),
+                        Point("ranks", "ms", "rank, MongoDB", size, median(times["rank"])),
                     )
                 )
                 client.drop_database(name)
