@@ -154,6 +154,20 @@ class TestPlans:
             assert {stage["stage"] for stage in stages(plan["queryPlanner"])}.isdisjoint({"COLLSCAN", "SORT"})
             assert plan["executionStats"]["totalKeysExamined"] <= 6
 
+    async def test_a_page_of_a_history_takes_what_it_shows_and_not_all_that_was_written_with_it(
+        self, store: MongoStore
+    ) -> None:
+        await store.ledger.append(history("ada", 1_200))
+        await store.ledger.append(history("ada", 1_300)[1_200:])
+        await store._database.command("profile", 2)
+        for after in (0, 600, 1_196):
+            page = await store.ledger.entries("ada", after=after, limit=8)
+            assert [entry.seq for entry in page] == list(range(after + 1, after + 9))
+        await store._database.command("profile", 0)
+        asked = await store._database["system.profile"].find({"command.aggregate": "ledger"}).to_list()
+        assert [each["docsExamined"] for each in asked] == [1, 1, 2]
+        assert max(each["responseLength"] for each in asked) < 8_000
+
     async def test_every_index_is_there_and_none_else(self, store: MongoStore) -> None:
         for collection, indexes in schema.INDEXES.items():
             made = await store._database[collection].index_information()

@@ -93,17 +93,19 @@ class MongoLedger(Concern):
 
     @operation()
     async def entries(self, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
-        found: list[Entry] = []
-        # Each bundle has at least one.
-        bundles = (
-            self.database["ledger"].find({"userId": user_id, "lastSeq": {"$gt": after}}).sort("lastSeq").limit(limit)
+        last = after + limit
+        is_asked = {"$and": [{"$gt": ["$$this.seq", after]}, {"$lte": ["$$this.seq", last]}]}
+        # A bundle of an import holds thousands, so the server picks those that are asked for: a client that reads its
+        # whole history page by page would otherwise fetch each bundle again for every page.
+        bundles = await self.database["ledger"].aggregate(
+            [
+                {"$match": {"userId": user_id, "lastSeq": {"$gt": after}, "firstSeq": {"$lte": last}}},
+                {"$sort": {"lastSeq": 1}},
+                {"$project": {"_id": 0, "userId": 1, "entries": {"$filter": {"input": "$entries", "cond": is_asked}}}},
+            ],
+            hint=LATER_INDEX,
         )
-        async for bundle in bundles:
-            found += [entry_of(bundle, line) for line in bundle["entries"] if line["seq"] > after]
-            if len(found) >= limit:
-                break
-        await bundles.close()
-        return found[:limit]
+        return [entry_of(bundle, line) async for bundle in bundles for line in bundle["entries"]]
 
     @operation()
     async def users(self, *, after: str = "", limit: int = 1_000) -> list[str]:
