@@ -238,17 +238,42 @@ async def test_who_has_to_wait_for_a_read_is_given_a_heartbeat_and_later_all(
 
     monkeypatch.setattr(laurels.store.ledger, "entries", hanging)
     users, backlog = UserChannel(), Backlog(laurels.store, patience=0.01)
-    feeds = [user_feed(laurels, users, backlog) for _ in range(READS + 1)]
-    reading = [asyncio.create_task(take(feed, "3")) for feed in feeds[:READS]]
+    feed = user_feed(laurels, users, backlog)
+    reading = [asyncio.create_task(backlog.entries(f"other {n}", after=0, limit=PAGE)) for n in range(READS)]
     async with asyncio.timeout(SOON):
         while hanging_ones < READS:  # noqa: ASYNC110  nobody tells
             await asyncio.sleep(0.001)
-        assert await feeds[READS].take(0.05) == []
+        assert await feed.take(0.05) == []
     goes_on.set()
-    for taken in await asyncio.gather(*reading, take(feeds[READS], "3")):
-        assert seqs(taken) == [1, 2, 3]
-    for feed in feeds:
-        feed.close()
+    assert seqs(await take(feed, "3")) == [1, 2, 3]
+    await asyncio.gather(*reading)
+    feed.close()
+
+
+async def test_one_learners_history_is_read_by_one_at_a_time_and_others_do_not_wait_for_it(
+    laurels: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await record(laurels, 3)
+    entries = laurels.store.ledger.entries
+    at_once = most_at_once = 0
+
+    async def slow(user_id: str, **options: Any) -> Any:
+        nonlocal at_once, most_at_once
+        at_once += user_id == "ada"
+        most_at_once = max(most_at_once, at_once)
+        await asyncio.sleep(0.01)
+        at_once -= user_id == "ada"
+        return await entries(user_id, **options)
+
+    monkeypatch.setattr(laurels.store.ledger, "entries", slow)
+    backlog = Backlog(laurels.store, patience=SOON)
+    many = [asyncio.create_task(backlog.entries("ada", after=0, limit=PAGE)) for _ in range(20)]
+    for _ in range(READS):
+        await backlog.entries("bob", after=0, limit=PAGE)
+    # Without rests of ada's, hers would be over as well.
+    assert sum(task.done() for task in many) < len(many)
+    assert [len(found) for found in await asyncio.gather(*many)] == [3] * 20
+    assert most_at_once == 1
 
 
 async def test_an_id_that_cannot_be_one_is_refused(laurels: Service) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from time import monotonic
 from typing import Protocol
 
@@ -33,6 +34,13 @@ AWAY_PAUSE = 0.5
 # other reads. And the seconds that one client waits for its turn.
 READS = 4
 TURN_PATIENCE = 2.0
+# A learner's history is read for at most a tenth of the time, in one read at a time, however many streams follow it: a
+# stream is one request to the limits, whatever it reads.
+_REST_PER_READ = 9
+# Seconds: a slow database alone must not keep a learner from what is new.
+_LONGEST_REST = 0.2
+# Learners whose rests are kept before those whose rests are over are looked for.
+_MOST_TURNS = 1_000
 
 
 class Signal:
@@ -117,6 +125,17 @@ class UserChannel:
         return [entry for entry in self._recent if entry.seq > seq]
 
 
+class _Turn:
+    """The reads of one learner's history: one at a time, with rests between them."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        # Reads that wait or run: nobody needs it once there are none and the rest is over.
+        self.wanted = 0
+        # In monotonic seconds.
+        self.rests_until = 0.0
+
+
 class Backlog:
     """Reads the ledger for clients that are behind, a few at once. A read waits up to `patience` seconds for its
     turn."""
@@ -125,19 +144,41 @@ class Backlog:
         self._store = store
         self._patience = patience
         self._places = asyncio.Semaphore(READS)
+        self._turns: dict[str, _Turn] = {}
 
     async def entries(self, user_id: str, *, after: int, limit: int) -> list[Entry]:
         """See `LedgerStore.entries`. Raises StoreError, also if its turn does not come in time: the client can then get
         a heartbeat."""
+        turn = self._turns.setdefault(user_id, _Turn())
+        turn.wanted += 1
         try:
-            async with asyncio.timeout(self._patience):
-                await self._places.acquire()
-        except TimeoutError:
-            raise StoreUnavailable("Many streams read the ledger; this one tries again in a moment.") from None
-        try:
-            return await self._store.ledger.entries(user_id, after=after, limit=limit)
+            return await self._read(turn, user_id, after, limit)
         finally:
-            self._places.release()
+            turn.wanted -= 1
+            if not turn.wanted:
+                self._forget_rested()
+
+    async def _read(self, turn: _Turn, user_id: str, after: int, limit: int) -> list[Entry]:
+        async with AsyncExitStack() as held:
+            try:
+                async with asyncio.timeout(self._patience):
+                    await held.enter_async_context(turn.lock)
+                    await asyncio.sleep(max(0, turn.rests_until - monotonic()))
+                    await held.enter_async_context(self._places)
+            except TimeoutError:
+                raise StoreUnavailable("Many streams read the ledger; this one tries again in a moment.") from None
+            started = monotonic()
+            try:
+                return await self._store.ledger.entries(user_id, after=after, limit=limit)
+            finally:
+                ended = monotonic()
+                turn.rests_until = ended + min(_LONGEST_REST, _REST_PER_READ * (ended - started))
+
+    def _forget_rested(self) -> None:
+        """Forget learners whose history nobody reads any more; those who rest stay, for who comes back at once."""
+        now = monotonic()
+        if len(self._turns) > _MOST_TURNS:
+            self._turns = {who: turn for who, turn in self._turns.items() if turn.wanted or turn.rests_until > now}
 
 
 class UserFeed:
