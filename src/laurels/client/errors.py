@@ -151,5 +151,5 @@ def instant_of(date: str) -> float | None:
     """The instant (seconds) of a date in a header; None if it is not a date."""
     try:
         return parsedate_to_datetime(date).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
