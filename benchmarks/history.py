@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
@@ -86,8 +86,13 @@ def write_history(path: Path, events: int, users: int) -> None:
             made.append(msgspec.structs.replace(event, user_id=user_id, timestamp=at))
             at += timedelta(seconds=random.randrange(20, 300))
     made.sort(key=lambda event: event.timestamp or HISTORY_START)
+    write_events(path, made)
+
+
+def write_events(path: Path, events: Iterable[LearningEvent]) -> None:
+    """Events as NDJSON, in their order."""
     encode = msgspec.json.Encoder().encode
     with path.open("wb", buffering=1 << 20) as file:
-        for event in made:
+        for event in events:
             file.write(encode(event))
             file.write(b"\n")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -16,7 +15,7 @@ import msgspec
 
 from benchmarks.bench import Bench, remove_database
 from benchmarks.figures import Figure, Point, Ratio, in_turns
-from benchmarks.history import HISTORY_DAYS, HISTORY_START, SEED, Learners
+from benchmarks.history import HISTORY_DAYS, HISTORY_START, SEED, Learners, write_events
 from benchmarks.servers import Server, get, laurels, post_json
 from benchmarks.subjects.importing import insert_bare, ledger_of
 from benchmarks.subjects.rank import measure
@@ -56,7 +55,7 @@ def run(bench: Bench) -> list[Figure]:
 def _at(bench: Bench, events: int, learners: int) -> tuple[list[Figure], float]:
     size = f"{events:,} events of {learners:,} learners"
     file, database, bare = (bench.folder / f"growth.{ending}" for ending in ("ndjson", "db", "bare"))
-    _write(file, events, learners)
+    write_events(file, Learners(learners).events(events, first=HISTORY_START, days=HISTORY_DAYS))
     try:
         spent = bench.laurels("import", str(file), store=database)
         rate = events / spent.seconds
@@ -90,13 +89,6 @@ def _at(bench: Bench, events: int, learners: int) -> tuple[list[Figure], float]:
         remove_database(database)
         remove_database(bare)
     return found, rate
-
-
-def _write(file: Path, events: int, learners: int) -> None:
-    encode = msgspec.json.Encoder().encode
-    with file.open("wb", buffering=1 << 20) as written:
-        for event in Learners(learners).events(events, first=HISTORY_START, days=HISTORY_DAYS):
-            written.write(encode(event) + b"\n")
 
 
 def live_rates(bench: Bench, server: Server, learners: list[str]) -> dict[str, list[float]]:

@@ -20,7 +20,7 @@ import msgspec
 
 from benchmarks.bench import Bench, remove_database
 from benchmarks.figures import Figure, Point
-from benchmarks.history import HISTORY_START, SEED, Learners
+from benchmarks.history import HISTORY_START, SEED, Learners, write_events
 from benchmarks.servers import laurels
 from benchmarks.subjects.growth import live_figure, live_rates, read_figures
 from laurels import LearningEvent
@@ -51,7 +51,7 @@ def _at(bench: Bench, events: int, learners: int) -> list[Figure]:
         )
 
     try:
-        _write(file, events, learners)
+        write_events(file, _events(events, learners))
         figures = [rate("import", events / bench.laurels("import", str(file), store=database).seconds)]
         file.unlink()
         disk = sum(path.stat().st_size for path in bench.folder.glob("growth.db*")) / events
@@ -86,13 +86,6 @@ def _by_events(figure: Figure, events: int) -> Figure:
     assert figure.point is not None
     point = msgspec.structs.replace(figure.point, size=events, sized_by="events")
     return msgspec.structs.replace(figure, subject="growth-large", point=point)
-
-
-def _write(file: Path, events: int, learners: int) -> None:
-    encode = msgspec.json.Encoder().encode
-    with file.open("wb", buffering=1 << 20) as written:
-        for event in _events(events, learners):
-            written.write(encode(event) + b"\n")
 
 
 def _events(count: int, learners: int) -> Iterator[LearningEvent]:

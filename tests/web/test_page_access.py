@@ -1,4 +1,4 @@
-"""Who may see a learner's page: while the store is away, and when the learner has just become private."""
+"""Who may see a learner's page while the database is unavailable, and after the learner has become private."""
 
 from __future__ import annotations
 
