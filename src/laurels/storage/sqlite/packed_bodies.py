@@ -1,13 +1,12 @@
 """An entry body as few bytes: what a row of the ledger holds, and nearly every row is an event.
 
 An event is a byte that names the format, then its fields in an order of their own as msgpack, without those that are
-empty at the end. A quarter as long as JSON, and as quick. Every other body is rare and stays JSON, which begins with a
+empty at the end. A third as long as JSON, and as quick. Every other body is rare and stays JSON, which begins with a
 brace; so did the events that older versions wrote.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -17,30 +16,14 @@ from laurels.domain.goals import GoalMet
 from laurels.domain.ledger.amounts import NONE, Amounts
 from laurels.domain.ledger.entries import Award, Boosted, EntryBody, EventRecorded, Outcome, Unpaid
 
-# The first byte. Another layout takes the next number; what has been written is never read in another way. The first
-# layout has no numbers for types and rules.
-_EVENT = b"\x02"
-_EVENTS = (b"\x02", b"\x01")
+# The first byte. Another layout takes the next number; what has been written is never read in another way.
+_EVENT = b"\x01"
 
 _IMPORTED, _EXTENDS_STREAK, _LEVELED_UP = 1, 2, 4
 
 # Names that nearly every event has in its metadata. Their numbers stand in the ledger: they never change.
 _NUMBERS: dict[str | int, int] = {"language": 0, "codeLength": 1, "sessionDuration": 2}
 _NAMES: dict[str | int, str] = {number: str(name) for name, number in _NUMBERS.items()}
-
-
-# The usual types of events: the same holds for their numbers.
-_TYPE_NUMBERS: dict[str | int, int] = {
-    name: number
-    for number, name in enumerate(
-        (
-            *("code_run", "ai_explain", "ai_debug", "snippet_create", "session_join", "visualize"),
-            *("challenge_complete", "tutorial_start", "tutorial_step_complete", "tutorial_quiz_attempt"),
-            *("tutorial_complete", "challenge_solve", "code_submit", "tutorial_view", "login"),
-        )
-    )
-}
-_TYPES: dict[str | int, str] = {number: str(name) for name, number in _TYPE_NUMBERS.items()}
 
 
 class _Award(Struct, array_like=True, frozen=True, gc=False):
@@ -55,12 +38,12 @@ class _Award(Struct, array_like=True, frozen=True, gc=False):
 class _Event(Struct, array_like=True, frozen=True):
     """The layout. What is mostly empty comes last; each of these is false in Python where it is empty."""
 
-    event_type: str | int
+    event_type: str
     at: int
     points: int
     total_points: int
     level: int
-    rules: str | int
+    rules: str
     metadata: dict[str | int, Any] = {}
     flags: int = 0
     daily_streak: int = 0
@@ -94,17 +77,17 @@ def pack_body(body: EntryBody) -> bytes:
 
 def unpack_body(packed: bytes) -> EntryBody:
     """The body that was packed. Raises MsgspecError."""
-    if packed[:1] not in _EVENTS:
+    if packed[:1] != _EVENT:
         return _decode_json(packed)
     read = _decode(packed[1:])
-    at, flags, event_type, rules = read.at, read.flags, read.event_type, read.rules
+    at, flags = read.at, read.flags
     # By position, and nothing is built where there is nothing: most of an import's, a rebuild's and a check's time goes
     # into small steps of each event.
     outcome = Outcome(
         read.points,
         read.total_points,
         read.level,
-        rules if type(rules) is str else f"{rules:012x}",
+        read.rules,
         read.offset,
         read.grace,
         flags & _LEVELED_UP > 0,
@@ -117,7 +100,7 @@ def unpack_body(packed: bytes) -> EntryBody:
         read.returned,
     )
     return EventRecorded(
-        event_type if type(event_type) is str else _type_of(event_type),
+        read.event_type,
         at,
         outcome,
         _named(read.metadata),
@@ -127,22 +110,6 @@ def unpack_body(packed: bytes) -> EntryBody:
         flags & _IMPORTED > 0,
         read.goals,
     )
-
-
-def _type_of(number: str | int) -> str:
-    if number not in _TYPES:
-        raise msgspec.ValidationError(f"No event type has the number {number}.")
-    return _TYPES[number]
-
-
-@lru_cache(maxsize=64)
-def _rules_of(rules: str) -> str | int:
-    """A fingerprint of twelve hexadecimal digits as a number."""
-    try:
-        number = int(rules, 16)
-    except ValueError:
-        return rules
-    return number if f"{number:012x}" == rules else rules
 
 
 def _named(metadata: dict[str | int, Any]) -> dict[str, Any]:
@@ -163,12 +130,12 @@ def repacked(body: str) -> bytes:
 def _values_of(body: EventRecorded) -> list[object]:
     outcome, at = body.outcome, body.at
     values: list[object] = [
-        _TYPE_NUMBERS.get(body.event_type, body.event_type),
+        body.event_type,
         at,
         outcome.points,
         outcome.total_points,
         outcome.level,
-        _rules_of(outcome.rules),
+        outcome.rules,
         {_NUMBERS.get(name, name): value for name, value in body.metadata.items()},
         (_IMPORTED if body.is_imported else 0)
         | (_EXTENDS_STREAK if body.extends_streak else 0)
