@@ -35,7 +35,7 @@ CHUNK = 100
 # A write takes fewer users where even so many take longer than `STEP`, but not fewer than this.
 _SMALLEST_CHUNK = 20
 # Seconds of projecting between two pauses: who changed something in the meantime does not wait for all others.
-STEP = 0.03
+STEP = 0.05
 # During a longer pause, up to `FEW` of those who changed nothing for a while are projected every `PAUSE` seconds.
 PAUSE = 0.1
 FEW = 5
@@ -216,8 +216,12 @@ class Projector:
         # Under a load that changes thousands of users per interval, leave most of the time to the committer.
         rest = 3 * self._writing_seconds
         since = self._cache.pending.since
-        if since is None or since >= started:
-            await self._rest(max(rest, self._interval))
+        is_done = since is None or since >= started
+        if is_done or self._store.is_remote:
+            # Each step changes the boards, and then everybody's page of them is made again.
+            rest = max(rest, self._interval)
+        if is_done:
+            await self._rest(rest)
         else:
             await self._rest_between_steps(monotonic() + rest)
         return 0
