@@ -1,13 +1,12 @@
 """Users with changes that are not projected yet, and which of their boards these changes touched.
 
-A user who changes often is projected once per interval, not once per event. Under a load that changes more users than
-can be projected at once, those who changed now and then do not wait for those who change all the time.
+A user who changes often is projected once per interval, not once per event.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from itertools import islice, takewhile
+from itertools import islice
 from time import monotonic
 
 from msgspec import Struct
@@ -26,20 +25,12 @@ from laurels.domain.progress import Progress
 from laurels.domain.revised import is_revision
 from laurels.domain.rules.rulebook import Rulebook
 
-# Seconds after which a user who was projected is as good as one who never was: longer than all who wait need for their
-# turn under load.
-QUIET = 60.0
-# Users who are remembered to have been projected lately.
-_REMEMBERED = 20_000
-
 
 class Touched(Struct):
     """The boards of a user that changed: those of `days`, and of these the boards of `languages` (None: of all)."""
 
     days: set[int]
     languages: set[str] | None
-    # When the user was added (seconds, monotonic).
-    since: float = 0.0
 
     def add(self, days: Iterable[int], languages: Iterable[str] | None) -> None:
         """Add further boards."""
@@ -55,9 +46,6 @@ class PendingProjections:
 
     def __init__(self) -> None:
         self._touched: dict[str, Touched] = {}
-        # Of these, users who were not taken for a while, and when others were (seconds, monotonic).
-        self._quiet: dict[str, None] = {}
-        self._taken: dict[str, float] = {}
         # When the longest waiting user was added (seconds, monotonic).
         self.since: float | None = None
 
@@ -77,43 +65,25 @@ class PendingProjections:
             self.since = monotonic()
         touched = self._touched.get(user_id)
         if touched is None:
-            self._touched[user_id] = Touched(set(days), None if languages is None else set(languages), monotonic())
-            if user_id not in self._taken:
-                self._quiet[user_id] = None
+            self._touched[user_id] = Touched(set(days), None if languages is None else set(languages))
         else:
             touched.add(days, languages)
 
     def discard(self, user_id: str) -> None:
         """Remove a user."""
         self._touched.pop(user_id, None)
-        self._quiet.pop(user_id, None)
-
-    @property
-    def quiet(self) -> int:
-        """How many of those who wait were not taken for `QUIET` seconds."""
-        return len(self._quiet)
 
     def take(self, limit: int) -> list[tuple[str, Touched]]:
-        """Remove and return up to `limit` users: half of them from the quiet ones, as far as there are any, and
-        otherwise those who waited longest."""
-        now = monotonic()
-        for user_id in list(takewhile(lambda each: self._taken[each] <= now - QUIET, self._taken)):
-            del self._taken[user_id]
-        for user_id in list(islice(self._taken, max(0, len(self._taken) - _REMEMBERED))):
-            del self._taken[user_id]
-        chosen = dict.fromkeys(islice(self._quiet, limit // 2))
-        for user_id in islice(self._touched, limit):
-            if len(chosen) >= limit:
-                break
-            chosen[user_id] = None
-        taken = [(user_id, self._touched[user_id]) for user_id in chosen]
-        for user_id in chosen:
-            self.discard(user_id)
-            # Moved to the end, if it is there.
-            self._taken.pop(user_id, None)
-            self._taken[user_id] = now
-        self.since = next((touched.since for touched in self._touched.values()), None)
+        """Remove and return up to `limit` users who waited longest."""
+        taken = list(islice(self._touched.items(), limit))
+        for user_id, _ in taken:
+            del self._touched[user_id]
         return taken
+
+    def take_since(self) -> float | None:
+        """Return `since`, and from now on let it apply to users who are added later."""
+        since, self.since = self.since, None
+        return since
 
 
 def days_touched(progress: Progress, entry: Entry, rulebook: Rulebook) -> Iterable[int]:

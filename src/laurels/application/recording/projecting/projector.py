@@ -32,13 +32,6 @@ logger = logging.getLogger(__name__)
 # Users per write: small enough that the committer never waits long for its turn. If very many users wait, a write takes
 # more: users share the pages of tables and indexes, and each write saves every page that it touches.
 CHUNK = 100
-# A write takes fewer users where even so many take longer than `STEP`, but not fewer than this.
-_SMALLEST_CHUNK = 20
-# Seconds of projecting between two pauses: who changed something in the meantime does not wait for all others.
-STEP = 0.05
-# During a longer pause, up to `FEW` of those who changed nothing for a while are projected every `PAUSE` seconds.
-PAUSE = 0.1
-FEW = 5
 # Seconds between looks for users that another process left behind.
 CATCH_UP_EVERY = 30.0
 # Milliseconds that another process has to project its own entry; after that this one does it.
@@ -74,10 +67,6 @@ class Projector:
         self._interval = interval
         self._batch = batch
         self._caught_up_at = float("-inf")
-        # How many users may be projected in `STEP`, as far as is known.
-        self._pace = float(CHUNK)
-        # Seconds spent on writes since the last pause; not those of waiting for the committer.
-        self._writing_seconds = 0.0
         self._flushing = asyncio.Lock()
         self._flushing_since: float | None = None
         self.flush_seconds = Histogram(SECONDS)
@@ -86,18 +75,14 @@ class Projector:
 
     async def flush(self) -> None:
         """Project everything that this process has committed so far. Raises StoreError; nothing is forgotten then."""
-        await self._flush(float("inf"))
-
-    async def _flush(self, seconds: float, *, most: int | None = None) -> None:
-        """Project those who wait, or `most` of them, but begin no write after `seconds`."""
         pending = self._cache.pending
         async with self._flushing:
             if not pending:
                 return
             started = monotonic()
-            since = self._flushing_since = pending.since
+            since = self._flushing_since = pending.take_since()
             try:
-                await self._project(started + seconds, most)
+                await self._flush()
             except BaseException:
                 pending.since = since
                 raise
@@ -113,35 +98,23 @@ class Projector:
             since = self._cache.pending.since
         return 0.0 if since is None else max(0.0, monotonic() - since)
 
-    async def _project(self, until: float, most: int | None) -> None:
+    async def _flush(self) -> None:
         # Only the users who wait now: under load new ones arrive as fast as these leave, and an endless flush would
         # project a user again for each of their events.
         waiting = len(self._cache.pending)
-        if most is not None:
-            waiting = min(waiting, most)
         chunk = min(max(CHUNK, waiting * self._batch // 10_000), self._batch)
         horizon = await self._pruner.horizon()
-        while waiting > 0 and monotonic() < until:
-            # Many who wait are not divided into the smallest writes: it would take too long.
-            size = chunk if chunk > 2 * CHUNK or until == float("inf") else min(chunk, int(self._pace))
+        for start in range(0, waiting, chunk):
             async with self._progress_lock.settled:
-                taken = self._cache.take_pending(min(size, waiting))
+                taken = self._cache.take_pending(min(chunk, waiting - start))
                 if not taken:
                     return
                 write = self._write(taken, horizon)
-            started = monotonic()
             try:
                 await write
             except BaseException:
                 self._cache.give_back(taken)
                 raise
-            waiting -= size
-            took = monotonic() - started
-            self._writing_seconds += took
-            if len(taken) >= _SMALLEST_CHUNK:
-                # Half of what was expected and half of what was seen, so that one slow write changes little.
-                seen = len(taken) * STEP / max(took, 0.001)
-                self._pace = min(max(_SMALLEST_CHUNK, (self._pace + seen) / 2), 2 * CHUNK)
             self._progress_lock.projected.set()
 
     def _write(self, taken: list[tuple[Progress, Touched]], horizon: RetentionCutoff) -> Awaitable[None]:
@@ -169,9 +142,7 @@ class Projector:
 
         Raises StoreError.
         """
-        if 1_000 * self.behind_seconds >= self._clock() - before:
-            # Otherwise none of those who wait here is meant.
-            await self.flush()
+        await self.flush()
         while users := await self._store.snapshots.behind(CHUNK, before=before):
             async with self._progress_lock.settled:
                 # All users left behind together may exceed memory.
@@ -211,28 +182,11 @@ class Projector:
             grace = 0 if self._caught_up_at == float("-inf") else GRACE_MS
             await self.catch_up(before=self._clock() - grace)
             self._caught_up_at = monotonic()
-        started, self._writing_seconds = monotonic(), 0.0
-        await self._flush(STEP)
+        started = monotonic()
+        await self.flush()
         # Under a load that changes thousands of users per interval, leave most of the time to the committer.
-        rest = 3 * self._writing_seconds
-        since = self._cache.pending.since
-        is_done = since is None or since >= started
-        if is_done or self._store.is_remote:
-            # Each step changes the boards, and then everybody's page of them is made again.
-            rest = max(rest, self._interval)
-        if is_done:
-            await self._rest(rest)
-        else:
-            await self._rest_between_steps(monotonic() + rest)
+        await self._rest(max(self._interval, 3 * (monotonic() - started)))
         return 0
-
-    async def _rest_between_steps(self, until: float) -> None:
-        """Rest while others wait, but take in a few who change something now and then: that costs little."""
-        while not self._progress_lock.crowded.is_set() and (seconds := until - monotonic()) > 0:
-            await self._rest(min(seconds, PAUSE))
-            if 0 < self._cache.pending.quiet <= FEW:
-                # Half of those who are taken.
-                await self._flush(STEP, most=2 * FEW)
 
     @property
     def _is_due(self) -> bool:

@@ -27,8 +27,8 @@ FRESH: Document = {"fresh": True}
 FRESH_INDEX = "standings_fresh"
 # Lines in one journal, which is one document: at most two megabytes.
 BATCH = 2_000
-# Updates in one transaction: projections wait for it.
-_TOGETHER = 150
+# Updates in one transaction.
+_TOGETHER = 500
 
 ID: Document = {"_id": "counts"}
 UNCOUNTED = {"userId": 1, "board": 1, "points": 1, "shown": 1, "seq": 1, "counted": 1, "batch": 1}
@@ -192,15 +192,6 @@ async def open_batch(database: Database) -> Batch:
         {PointRange(*counted): change for *counted, change in found["changes"]},
         found["lines"],
     )
-
-
-async def advance(database: Database) -> None:
-    """Make every process read the counts again, after some were removed."""
-    batch = await open_batch(database)
-    if batch.lines:
-        await carry_out(database, batch)
-    # If it is open again, another process has changed the number since.
-    await database["meta"].update_one({**ID, "lines": []}, {"$inc": {"number": 1}})
 
 
 def points_of(line: Document) -> int | None:
