@@ -22,6 +22,7 @@ from pymongo import MongoClient
 from tests import forks
 from tests.entry_bodies import teach_bodies
 from tests.mongod import Deployment, deploy
+from tests.packed_projections import teach_projections
 
 COMMAND = (sys.executable, "-m", "laurels")
 # No test may find what another one left in the data folder of the user.
@@ -180,6 +181,7 @@ def rows(database: Path, statement: str) -> list[tuple[Any, ...]]:
     """What a statement finds in, or does to, a database."""
     connection = apsw.Connection(str(database))
     teach_bodies(connection)
+    teach_projections(connection)
     try:
         return list(connection.execute(statement))
     finally:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run, Start, children_of, event, ledger, ndjson, rows
+from tests.packed_projections import LINES, changed_line
 
 # More than one portion of users for each of two processes, one of them with a long ledger.
 EVENTS = [event(number) | {"userId": f"user-{number % 900:03d}"} for number in range(2_000)]
 EVENTS += [event(number) | {"userId": "user-007"} for number in range(2_000, 4_500)]
-STANDINGS = "SELECT board, user_id, points, events, reached_at FROM standings ORDER BY 1, 2"
 SHARED = ("--processes", 2)
 
 
@@ -24,18 +24,18 @@ def _recorded(run: Run, store_url: str) -> None:
 
 
 def test_two_processes_rebuild_what_one_did(run: Run, store_url: str, database: Path) -> None:
-    before, entries = rows(database, STANDINGS), ledger(database)
+    before, entries = rows(database, LINES), ledger(database)
     rows(database, "UPDATE standings SET points = 1; DELETE FROM progress WHERE user_id > 'user-300'")
     done = run("rebuild", "--store", store_url, *SHARED)
     assert (done.code, done.out, done.err) == (0, "Rebuilt the projections of 900 users.\n", "")
-    assert rows(database, STANDINGS) == before
+    assert rows(database, LINES) == before
     assert ledger(database) == entries
     assert run("verify", "--store", store_url, *SHARED) == run("verify", "--store", store_url, "--processes", 1)
 
 
 def test_two_processes_find_what_one_finds(run: Run, store_url: str, database: Path) -> None:
     rows(database, "UPDATE ledger SET body = packed(json_set(readable(body), '$.outcome.level', 77)) WHERE seq = 1")
-    rows(database, "UPDATE standings SET points = points + 1 WHERE board = 'all' AND user_id = 'user-007'")
+    rows(database, changed_line("user-007", "all", "json_set(lines, path || '[0]', 1)"))
     alone, shared = (run("verify", "--store", store_url, "--processes", count) for count in (1, 2))
     assert alone.code == 1
     # One more: the counts of the board tell of the line as it was.

@@ -27,13 +27,15 @@ _KEYS = _TEXTS | st.sampled_from(["language", "codeLength", "sessionDuration", "
 def events(draw: st.DrawFn) -> EventRecorded:
     at = draw(_NUMBERS)
     return EventRecorded(
-        event_type=draw(_TEXTS),
+        event_type=draw(_TEXTS | st.sampled_from(["code_run", "login"])),
         at=at,
         outcome=Outcome(
             points=draw(_NUMBERS),
             total_points=draw(st.integers(-(2**70), 2**70)),
             level=draw(st.integers(1, 100)),
-            rules=draw(st.just("54a50dec195c") | _TEXTS),
+            rules=draw(
+                st.sampled_from(["54a50dec195c", "00000dec195c", "54A50DEC195C", "0x4a50dec195", "-1"]) | _TEXTS
+            ),
             offset=draw(st.sampled_from([0, 3_600, -3_600])),
             grace=draw(st.sampled_from([0, 4])),
             leveled_up=draw(st.booleans()),
@@ -89,15 +91,30 @@ def test_an_event_is_a_third_of_its_json_at_most() -> None:
 
 
 def test_what_stands_in_a_ledger_is_read_for_ever() -> None:
-    # Written by the first version of this layout. A change that does not read it loses ledgers.
-    kept = bytes.fromhex(
+    # Written by the first version of each layout. A change that does not read them loses ledgers.
+    first = bytes.fromhex(
         "019aa8636f64655f72756ecf000001946baefc800a2301ac35346135306465633139356382"
         "00a6707974686f6e01ccc105019192a966697273745f72756e0a"
     )
+    second = bytes.fromhex(
+        "029a00cf000001946baefc800a2301cf000054a50dec195c8200a6707974686f6e01ccc105019192a966697273745f72756e0a"
+    )
     outcome = Outcome(10, 35, 1, "54a50dec195c", leveled_up=True, awards=[Award("first_run", 10, AT)])
     body = EventRecorded("code_run", AT, outcome, {"language": "python", "codeLength": 193}, 1, is_imported=True)
-    assert pack_body(body).hex() == kept.hex()
-    assert unpack_body(kept) == body
+    assert pack_body(body).hex() == second.hex()
+    assert unpack_body(first) == unpack_body(second) == body
+
+
+def test_the_numbers_of_event_types_never_change() -> None:
+    types = [
+        *("code_run", "ai_explain", "ai_debug", "snippet_create", "session_join", "visualize", "challenge_complete"),
+        *("tutorial_start", "tutorial_step_complete", "tutorial_quiz_attempt", "tutorial_complete"),
+        *("challenge_solve", "code_submit", "tutorial_view", "login"),
+    ]
+    for number, event_type in enumerate(types):
+        body = EventRecorded(event_type, AT, Outcome(10, 35, 1, "r"))
+        assert pack_body(body)[2] == number
+        assert unpack_body(pack_body(body)) == body
 
 
 def test_a_text_of_before_becomes_a_packed_body_or_stays() -> None:
@@ -115,7 +132,8 @@ def test_a_text_of_before_becomes_a_packed_body_or_stays() -> None:
         b"{",
         b"\x01",
         b"\x01\xa1a",
-        b"\x02\x91\x01",
+        b"\x03\x91\x01",
+        b"\x02\x96\x63\x01\x01\x01\x01\xa1a",
         b"\x01\x97\xa1a\x01\x01\x01\x01\xa1a\x81\x09\x01",
     ],
 )

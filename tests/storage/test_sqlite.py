@@ -14,15 +14,17 @@ from msgspec.structs import replace
 
 from laurels import StoreError, StoreIncompatible, StoreUnavailable
 from laurels.application.maintenance.verification import verify
+from laurels.application.ports.boards import Holder
 from laurels.application.ports.snapshots import Projection
 from laurels.bootstrap import open_service, open_store, store_exists
 from laurels.domain.boards.point_ranges import LEVELS
 from laurels.domain.ledger.entries import EntryBody
 from laurels.storage.sqlite import SQLiteStore
 from laurels.storage.sqlite import database as database_module
-from laurels.storage.sqlite.projections import counts, holders
+from laurels.storage.sqlite.projections import boards, counts, holders
 from laurels.storage.sqlite.schema import MIGRATIONS, teach
-from laurels.testing.builders import VERSION, card, event_entry, history, progress, project
+from laurels.testing.builders import VERSION, card, event_entry, history, progress, project, standing
+from tests.packed_projections import number_of
 
 # Processes that open one new file after another, each at the same moment, and append to it.
 OPEN_AT_ONCE = """
@@ -157,7 +159,7 @@ class TestSchema:
         assert await store.ledger.append(entries) == {"ada"}
         mark = (await store.ledger.written_since("0:0", 100)).next
         connection = apsw.Connection(str(database))
-        assert connection.execute("SELECT DISTINCT hex(substr(body, 1, 1)) FROM ledger").fetchall() == [("01",)]
+        assert connection.execute("SELECT DISTINCT hex(substr(body, 1, 1)) FROM ledger").fetchall() == [("02",)]
         connection.execute("DELETE FROM ledger")
         connection.close()
         await store.ledger.append(history("eve", 1))
@@ -178,6 +180,59 @@ class TestSchema:
             assert await store.boards.count("all", above=asked) == sum(each > asked for each in points)
         await store.close()
 
+    async def test_lines_cards_and_holders_of_before_stay_what_they_were(self, database: Path) -> None:
+        connection = apsw.Connection(str(database))
+        _make(connection, 17)
+        ada, bob = standing("ada", 7, reached_at=9), replace(standing("bob", 8), is_shown=False)
+        lines = [("all", each.user_id, each.points, 1, each.reached_at, 2, each.is_shown) for each in (ada, bob)]
+        lines.append(("2026-03", "ada", 2**62, 1, 0, 2, True))
+        connection.executemany("INSERT INTO standings VALUES (?, ?, ?, ?, ?, ?, ?)", lines)
+        cards = [
+            card("ada", earned_at=[5], is_counted=False),
+            card("bob", display_name="B\N{SNOWMAN}b"),
+        ]
+        states = [(each.user_id, 2, VERSION, msgspec.json.encode(each).decode(), b"?") for each in cards]
+        connection.executemany("INSERT INTO progress VALUES (?, ?, ?, ?, ?)", states)
+        connection.execute("INSERT INTO earned VALUES ('first', 5, 'ada'); INSERT INTO counts VALUES ('all', 0, 7, 1)")
+        connection.close()
+        store = await SQLiteStore.open(database)
+        assert await store.boards.cards(["ada", "bob"]) == {each.user_id: each for each in cards}
+        assert await store.boards.standings("all", limit=9) == [ada]
+        assert (await store.boards.standings("2026-03", limit=9))[0].points == 2**62
+        assert await store.boards.standing("all", "ada") == ada
+        assert await store.boards.first_holders("first", limit=9) == [Holder("ada", 5)]
+        # A line of an older entry does not replace what was there; a later one does.
+        late, later = (Projection(progress("bob", seq), {"all": standing("bob", seq)}) for seq in (1, 3))
+        await store.snapshots.project([late], cards=[card("bob")])
+        assert await store.boards.standing("all", "bob") is None
+        await store.snapshots.project([later], cards=[card("bob")])
+        assert await store.boards.standing("all", "bob") == standing("bob", 3)
+        assert (await store.snapshots.projected(["bob"]))["bob"].standings == {"all": standing("bob", 3)}
+        await store.close()
+
+    async def test_a_name_whose_transaction_failed_is_numbered_again(self, database: Path) -> None:
+        store = await SQLiteStore.open(database)
+        connection = apsw.Connection(str(database))
+        connection.execute("ALTER TABLE standings RENAME TO elsewhere")
+        with pytest.raises(StoreError):
+            await project(store, "ada", 1, boards=["all", "2026-03"])
+        connection.execute("ALTER TABLE elsewhere RENAME TO standings; INSERT INTO names (name) VALUES ('2026-04')")
+        await project(store, "ada", 1, boards=["all", "2026-03"])
+        assert await store.boards.standing("all", "ada") == standing("ada")
+        assert await store.boards.standings("2026-04", limit=9) == []
+        assert await store.boards.miscounted() == []
+        connection.close()
+        await store.close()
+
+    async def test_a_page_of_a_board_is_one_range_of_an_index(self, database: Path) -> None:
+        await (await SQLiteStore.open(database)).close()
+        connection = apsw.Connection(str(database))
+        for statement in boards.PAGES:
+            plan = str(connection.execute(f"EXPLAIN QUERY PLAN {statement}", ("all", 1, 2, "ada", 5)).fetchall())
+            assert "standings USING PRIMARY KEY (board=?" in plan
+            assert "TEMP B-TREE" not in plan
+        connection.close()
+
     async def test_the_first_and_the_latest_holders_are_one_range_of_an_index(self, database: Path) -> None:
         await (await SQLiteStore.open(database)).close()
         connection = apsw.Connection(str(database))
@@ -190,11 +245,15 @@ class TestSchema:
     @pytest.mark.parametrize(
         ("change", "wrong"),
         [
-            ("UPDATE earned SET at = 9 WHERE badge = 'first' AND user_id = 'bob'", ["first"]),
+            (f"UPDATE earned SET at = 9 WHERE badge = {number_of('first')} AND user_id = 'bob'", ["first"]),
             ("UPDATE earned SET user_id = 'cleo' WHERE user_id = 'bob'", ["first", "second"]),
-            ("DELETE FROM earned WHERE badge = 'second'", ["second"]),
-            ("INSERT INTO earned VALUES ('first', 7, 'cleo'), ('third', 7, 'ada')", ["first", "third"]),
-            ("UPDATE earned SET badge = 'third' WHERE badge = 'second'", ["second", "third"]),
+            (f"DELETE FROM earned WHERE badge = {number_of('second')}", ["second"]),
+            (
+                "INSERT INTO names (name) VALUES ('third'); "
+                f"INSERT INTO earned VALUES ({number_of('first')}, 7, 'cleo'), ({number_of('third')}, 7, 'ada')",
+                ["first", "third"],
+            ),
+            ("UPDATE names SET name = 'third' WHERE name = 'second'", ["second", "third"]),
             ("UPDATE holders SET users = 3 WHERE badge = 'first'", ["first"]),
             ("UPDATE board_version SET number = 7", []),
         ],

@@ -18,6 +18,7 @@ from laurels.storage.packing import unpack
 from laurels.testing.builders import learning_event, project, small_rulebook
 from laurels.testing.clocks import SettableClock
 from tests.entry_bodies import teach_bodies
+from tests.packed_projections import changed_line, number_of, teach_projections
 
 
 @pytest.fixture
@@ -42,6 +43,7 @@ def tamper(database: Path, statement: str) -> None:
     """Change the file behind the store's back."""
     connection = apsw.Connection(str(database))
     teach_bodies(connection)
+    teach_projections(connection)
     # A snapshot as JSON, and back.
     connection.create_scalar_function("opened", lambda *given: msgspec.json.encode(unpack(*given)).decode(), 3)  # pyright: ignore  the driver's stubs
     connection.create_scalar_function("closed", lambda *given: given[0].encode(), 1)  # pyright: ignore  the driver's stubs
@@ -151,9 +153,9 @@ class TestVerifyOfTheProjections:
             "state = closed(json_remove(opened(state, user_id, version), '$.longestStreak'))",
             "state = closed(json_remove(opened(state, user_id, version), '$.measureValues'))",
             "state = closed(json_set(opened(state, user_id, version), '$.displayName', 'Bobby'))",
-            "card = json_set(card, '$.totalPoints', 500)",
-            "card = json_set(card, '$.displayName', 'Bobby')",
-            "card = json_set(card, '$.badges', json('[]'))",
+            "card = card_packed(json_set(card_json(card, user_id), '$.totalPoints', 500))",
+            "card = card_packed(json_set(card_json(card, user_id), '$.displayName', 'Bobby'))",
+            "card = card_packed(json_set(card_json(card, user_id), '$.badges', json('[]')))",
             "seq = seq + 1",
         ],
     )
@@ -162,23 +164,41 @@ class TestVerifyOfTheProjections:
         assert said_of(await verify(recorded.store, recorded.rulebook), "bob")
 
     @pytest.mark.parametrize(
-        "statement",
+        ("board", "change"),
         [
-            "UPDATE standings SET points = points + 1 WHERE user_id = 'bob' AND board = '2026-03'",
-            "UPDATE standings SET events = events + 1 WHERE user_id = 'bob' AND board = 'all'",
-            "UPDATE standings SET reached_at = reached_at - 1 WHERE user_id = 'bob' AND board = '2026-W11'",
-            "DELETE FROM standings WHERE user_id = 'bob' AND board = '2026-03-14'",
-            "INSERT INTO standings VALUES ('2031-01', 'bob', 5, 1, 0, 1, 1)",
+            ("2026-03", "json_set(lines, path || '[0]', 77)"),
+            ("all", "json_set(lines, path || '[1]', 77)"),
+            ("2026-W11", "json_set(lines, path || '[2]', 77)"),
+            ("all", "json_set(lines, path || '[4]', 1)"),
+            ("2026-03-14", "json_remove(lines, path)"),
+            ("2031-01", "json_set(lines, path, json('[5, 1, 0, 1, 0]'))"),
         ],
     )
     async def test_a_changed_missing_or_extra_standing_is_found(
-        self, recorded: Service, database: Path, statement: str
+        self, recorded: Service, database: Path, board: str, change: str
     ) -> None:
-        tamper(database, statement)
-        assert "board " in said_of(await verify(recorded.store, recorded.rulebook), "bob")
+        tamper(database, f"INSERT OR IGNORE INTO names (name) VALUES ('{board}'); {changed_line('bob', board, change)}")
+        assert f"board {board}" in said_of(await verify(recorded.store, recorded.rulebook), "bob")
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "UPDATE standings SET points = points + 1",
+            "UPDATE standings SET events = events + 1",
+            "UPDATE standings SET reached_at = reached_at - 1",
+            "UPDATE standings SET user_id = 'ghost'",
+            "DELETE FROM standings",
+        ],
+    )
+    async def test_an_order_that_differs_from_the_lines_is_found(
+        self, recorded: Service, database: Path, change: str
+    ) -> None:
+        tamper(database, f"{change} WHERE user_id = 'bob' AND board = {number_of('2026-03')}")
+        found = await verify(recorded.store, recorded.rulebook)
+        assert [each.counted for each in found.differences] == ["board '2026-03'"]
 
     async def test_a_standing_of_nobody_is_found(self, recorded: Service, database: Path) -> None:
-        tamper(database, "INSERT INTO standings VALUES ('2026-03', 'ghost', 5, 1, 0, 1, 1)")
+        tamper(database, "INSERT INTO lines SELECT 'ghost', lines FROM lines WHERE user_id = 'bob'")
         assert "2026-03" in said_of(await verify(recorded.store, recorded.rulebook), "ghost")
 
     async def test_a_projection_of_nobody_is_found(self, recorded: Service) -> None:
@@ -224,13 +244,17 @@ class TestRebuild:
         "statement",
         [
             "UPDATE progress SET state = closed(json_set(opened(state, user_id, version), '$.totalPoints', 500)), "
-            "card = json_set(card, '$.level', 7)",
+            "card = card_packed(json_set(card_json(card, user_id), '$.level', 7))",
             "UPDATE progress SET seq = 1000, state = closed(json_set(opened(state, user_id, version), '$.seq', 1000))",
             "UPDATE progress SET state = x'00'",
-            "UPDATE standings SET points = 1, seq = 1000",
+            "UPDATE standings SET points = 1",
+            "UPDATE lines SET lines = (SELECT lines FROM lines WHERE user_id = 'ada')",
             "DELETE FROM standings",
+            "DELETE FROM lines",
+            "DELETE FROM names",
             "DELETE FROM progress",
-            "INSERT INTO standings VALUES ('2026-03', 'ghost', 5, 1, 0, 1, 1)",
+            "INSERT INTO standings SELECT board, 5, 1, 'ghost', 1 FROM standings WHERE user_id = 'bob'",
+            "INSERT INTO lines SELECT 'ghost', lines FROM lines WHERE user_id = 'bob'",
             "INSERT INTO progress SELECT 'ghost', seq, version, card, state FROM progress WHERE user_id = 'bob'",
         ],
     )

@@ -89,6 +89,11 @@ def rows(connection: apsw.Connection, statement: str, bindings: Sequence[object]
     return connection.execute(statement, bindings).fetchall()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
+def each_row(connection: apsw.Connection, statement: str) -> Iterator[tuple[Any, ...]]:
+    """The rows that `statement` returns, one by one: for more than memory should hold."""
+    yield from connection.execute(statement)  # pyright: ignore[reportUnknownMemberType]
+
+
 class MultiRowStatement:
     """A statement for any number of rows, in few steps: `head` is the part up to the rows, which are the result of a
     SELECT, and `tail` the part after them. With a `guard`, a condition that does not depend on the rows, it takes all

@@ -98,12 +98,12 @@ class SQLiteLedger(Concern):
                 SELECT min(user_id) FROM (
                     SELECT min(user_id) AS user_id FROM ledger WHERE user_id > ?1
                     UNION ALL SELECT min(user_id) FROM progress WHERE user_id > ?1
-                    UNION ALL SELECT min(user_id) FROM standings WHERE user_id > ?1)
+                    UNION ALL SELECT min(user_id) FROM lines WHERE user_id > ?1)
                 UNION ALL
                 SELECT (SELECT min(user_id) FROM (
                     SELECT min(user_id) AS user_id FROM ledger WHERE user_id > walk.user_id
                     UNION ALL SELECT min(user_id) FROM progress WHERE user_id > walk.user_id
-                    UNION ALL SELECT min(user_id) FROM standings WHERE user_id > walk.user_id))
+                    UNION ALL SELECT min(user_id) FROM lines WHERE user_id > walk.user_id))
                 FROM walk WHERE walk.user_id IS NOT NULL LIMIT ?2)
             SELECT user_id FROM walk WHERE user_id IS NOT NULL
             """,

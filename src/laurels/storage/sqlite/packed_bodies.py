@@ -1,12 +1,13 @@
 """An entry body as few bytes: what a row of the ledger holds, and nearly every row is an event.
 
 An event is a byte that names the format, then its fields in an order of their own as msgpack, without those that are
-empty at the end. A third as long as JSON, and as quick. Every other body is rare and stays JSON, which begins with a
+empty at the end. A quarter as long as JSON, and as quick. Every other body is rare and stays JSON, which begins with a
 brace; so did the events that older versions wrote.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -16,14 +17,30 @@ from laurels.domain.goals import GoalMet
 from laurels.domain.ledger.amounts import NONE, Amounts
 from laurels.domain.ledger.entries import Award, Boosted, EntryBody, EventRecorded, Outcome, Unpaid
 
-# The first byte. Another layout takes the next number; what has been written is never read in another way.
-_EVENT = b"\x01"
+# The first byte. Another layout takes the next number; what has been written is never read in another way. The first
+# layout has no numbers for types and rules.
+_EVENT = b"\x02"
+_EVENTS = (b"\x02", b"\x01")
 
 _IMPORTED, _EXTENDS_STREAK, _LEVELED_UP = 1, 2, 4
 
 # Names that nearly every event has in its metadata. Their numbers stand in the ledger: they never change.
 _NUMBERS: dict[str | int, int] = {"language": 0, "codeLength": 1, "sessionDuration": 2}
 _NAMES: dict[str | int, str] = {number: str(name) for name, number in _NUMBERS.items()}
+
+
+# The usual types of events: the same holds for their numbers.
+_TYPE_NUMBERS: dict[str | int, int] = {
+    name: number
+    for number, name in enumerate(
+        (
+            *("code_run", "ai_explain", "ai_debug", "snippet_create", "session_join", "visualize"),
+            *("challenge_complete", "tutorial_start", "tutorial_step_complete", "tutorial_quiz_attempt"),
+            *("tutorial_complete", "challenge_solve", "code_submit", "tutorial_view", "login"),
+        )
+    )
+}
+_TYPES: dict[str | int, str] = {number: str(name) for name, number in _TYPE_NUMBERS.items()}
 
 
 class _Award(Struct, array_like=True, frozen=True, gc=False):
@@ -38,12 +55,12 @@ class _Award(Struct, array_like=True, frozen=True, gc=False):
 class _Event(Struct, array_like=True, frozen=True):
     """The layout. What is mostly empty comes last; each of these is false in Python where it is empty."""
 
-    event_type: str
+    event_type: str | int
     at: int
     points: int
     total_points: int
     level: int
-    rules: str
+    rules: str | int
     metadata: dict[str | int, Any] = {}
     flags: int = 0
     daily_streak: int = 0
@@ -77,17 +94,17 @@ def pack_body(body: EntryBody) -> bytes:
 
 def unpack_body(packed: bytes) -> EntryBody:
     """The body that was packed. Raises MsgspecError."""
-    if packed[:1] != _EVENT:
+    if packed[:1] not in _EVENTS:
         return _decode_json(packed)
     read = _decode(packed[1:])
-    at, flags = read.at, read.flags
+    at, flags, event_type, rules = read.at, read.flags, read.event_type, read.rules
     # By position, and nothing is built where there is nothing: most of an import's, a rebuild's and a check's time goes
     # into small steps of each event.
     outcome = Outcome(
         read.points,
         read.total_points,
         read.level,
-        read.rules,
+        rules if type(rules) is str else f"{rules:012x}",
         read.offset,
         read.grace,
         flags & _LEVELED_UP > 0,
@@ -100,7 +117,7 @@ def unpack_body(packed: bytes) -> EntryBody:
         read.returned,
     )
     return EventRecorded(
-        read.event_type,
+        event_type if type(event_type) is str else _type_of(event_type),
         at,
         outcome,
         _named(read.metadata),
@@ -110,6 +127,22 @@ def unpack_body(packed: bytes) -> EntryBody:
         flags & _IMPORTED > 0,
         read.goals,
     )
+
+
+def _type_of(number: str | int) -> str:
+    if number not in _TYPES:
+        raise msgspec.ValidationError(f"No event type has the number {number}.")
+    return _TYPES[number]
+
+
+@lru_cache(maxsize=64)
+def _rules_of(rules: str) -> str | int:
+    """A fingerprint of twelve hexadecimal digits as a number."""
+    try:
+        number = int(rules, 16)
+    except ValueError:
+        return rules
+    return number if f"{number:012x}" == rules else rules
 
 
 def _named(metadata: dict[str | int, Any]) -> dict[str, Any]:
@@ -130,12 +163,12 @@ def repacked(body: str) -> bytes:
 def _values_of(body: EventRecorded) -> list[object]:
     outcome, at = body.outcome, body.at
     values: list[object] = [
-        body.event_type,
+        _TYPE_NUMBERS.get(body.event_type, body.event_type),
         at,
         outcome.points,
         outcome.total_points,
         outcome.level,
-        outcome.rules,
+        _rules_of(outcome.rules),
         {_NUMBERS.get(name, name): value for name, value in body.metadata.items()},
         (_IMPORTED if body.is_imported else 0)
         | (_EXTENDS_STREAK if body.extends_streak else 0)

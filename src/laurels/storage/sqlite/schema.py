@@ -11,8 +11,11 @@ from laurels.domain.boards.point_ranges import LEVELS, WIDTH
 from laurels.errors import StoreIncompatible
 from laurels.storage.sqlite.connection import rows, transaction
 from laurels.storage.sqlite.packed_bodies import repacked
+from laurels.storage.sqlite.packed_cards import packed_from_json as packed_card
+from laurels.storage.sqlite.packed_lines import packed_from_json as packed_lines
 from laurels.storage.sqlite.projections.holders import MAKE as MAKE_HOLDERS
-from laurels.storage.sqlite.projections.holders import MAKE_EARNED
+from laurels.storage.sqlite.projections.holders import MAKE_EARNED, MAKE_NUMBERED
+from laurels.storage.sqlite.projections.lines import MAKE as MAKE_LINES
 
 _MAKE_COUNTS = f"""
     -- How many users of a board have points in a range: those for which points >> ({WIDTH} * level) = bucket.
@@ -45,6 +48,20 @@ _LEDGER_ENDS = """
     BEGIN
         INSERT INTO ledger_ends (pos) SELECT coalesce(max(pos), 0) FROM ledger;
     END;
+    """
+
+_PACK_CARDS = """
+    -- Cards are packed from now on.
+    CREATE TABLE packed (
+        user_id TEXT    PRIMARY KEY,
+        seq     INTEGER NOT NULL,
+        version TEXT    NOT NULL,
+        card    BLOB    NOT NULL,
+        state   BLOB    NOT NULL
+    ) STRICT;
+    INSERT INTO packed SELECT user_id, seq, version, packed_card(card), state FROM progress;
+    DROP TABLE progress;
+    ALTER TABLE packed RENAME TO progress;
     """
 
 # Forward only: each step runs once, in one transaction, under the write lock; PRAGMA user_version counts them.
@@ -282,6 +299,7 @@ MIGRATIONS = (
     """
     + _LEDGER_INDEXES
     + _LEDGER_ENDS,
+    MAKE_LINES + MAKE_NUMBERED + _PACK_CARDS,
 )
 
 
@@ -323,13 +341,10 @@ def migrate(connection: apsw.Connection) -> None:
 
 
 def teach(connection: apsw.Connection) -> None:
-    """Let the steps of a connection use `packed_body(text)`."""
-    # The driver's stubs leave the type of buffers open on this Python.
-    connection.create_scalar_function("packed_body", _packed_body, 1, deterministic=True)  # pyright: ignore[reportUnknownMemberType]
-
-
-def _packed_body(*given: object) -> bytes:
-    return repacked(str(given[0]))
+    """Let the steps of a connection use `packed_body(text)`, `packed_card(text)` and `packed_lines(text)`."""
+    for name, packed in (("packed_body", repacked), ("packed_card", packed_card), ("packed_lines", packed_lines)):
+        # The driver's stubs leave the type of buffers open on this Python.
+        connection.create_scalar_function(name, packed, 1, deterministic=True)  # pyright: ignore
 
 
 def _version(connection: apsw.Connection) -> int:

@@ -10,7 +10,7 @@ import msgspec
 from laurels.domain.tombstones import Tombstone, digest_of
 from laurels.storage.sqlite.connection import BUSY_TIMEOUT_MS, rows, transaction
 from laurels.storage.sqlite.database import Concern, reading, writing
-from laurels.storage.sqlite.projections import counts, holders
+from laurels.storage.sqlite.projections import counts, holders, lines
 
 # Entries per transaction of an erasure: commits of others come in between.
 ENTRIES = 2_000
@@ -30,7 +30,7 @@ _WALK = """
         UNION ALL SELECT (SELECT min(user_id) FROM {table} WHERE user_id > walk.user_id)
         FROM walk WHERE walk.user_id IS NOT NULL)
     SELECT user_id FROM walk WHERE user_id IS NOT NULL"""
-_PLACES = {"ledger": "ledger", "snapshots": "progress", "boards": "standings"}
+_PLACES = {"ledger": "ledger", "snapshots": "progress", "boards": "lines"}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -92,11 +92,8 @@ class SQLiteTombstones(Concern):
         """Remove a user's snapshot, card and lines, and subtract them from the counts."""
         _overwrite(connection)
         with transaction(connection, "IMMEDIATE"):
-            shown = "SELECT board, points FROM standings WHERE user_id = ? AND shown = 1"
-            lines: list[tuple[str, int]] = [(board, points) for board, points in rows(connection, shown, (user_id,))]
-            counts.apply(connection, dict.fromkeys(lines, -1))
-            rows(connection, "DELETE FROM standings WHERE user_id = ?", (user_id,))
-            holders.apply(connection, holders.of_user(connection, user_id))
+            lines.purge(connection, user_id)
+            holders.purge(connection, user_id)
             rows(connection, "DELETE FROM progress WHERE user_id = ?", (user_id,))
             rows(connection, counts.CHANGED)
 

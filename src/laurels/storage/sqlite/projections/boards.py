@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection
 
 import apsw
@@ -13,10 +12,11 @@ from laurels.domain.boards.ranking import Ranking, SortKey, Standing
 from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.storage.sqlite.connection import rows, transaction
 from laurels.storage.sqlite.database import Concern, projecting, reading
-from laurels.storage.sqlite.projections import counts, holders
+from laurels.storage.sqlite.packed_cards import unpack_card
+from laurels.storage.sqlite.projections import counts, holders, lines
+from laurels.storage.sqlite.projections.names import OF_NAME, number_of
 
 _encode = msgspec.json.Encoder().encode
-_decode_card = msgspec.json.Decoder(Card).decode
 
 # Every visible line is counted. One lookup in the counts for each board, whatever its size.
 _BOARDS = """
@@ -25,7 +25,15 @@ _BOARDS = """
         UNION ALL SELECT (SELECT min(c.board) FROM counts AS c WHERE c.board > boards.board) FROM boards
         WHERE board IS NOT NULL)
     SELECT board FROM boards WHERE board IS NOT NULL"""
-_STANDING = "user_id, points, events, reached_at"
+_PAGE = f"SELECT user_id, points, events, reached_at FROM standings WHERE board = {OF_NAME}"
+_FIRST = f"{_PAGE} ORDER BY points DESC, reached_at, user_id LIMIT ?5"
+_AFTER = f"""
+    {_PAGE} AND (points < ?2 OR (points = ?2 AND (reached_at, user_id) > (?3, ?4))) AND points <= ?2
+    ORDER BY points DESC, reached_at, user_id LIMIT ?5"""
+_BEFORE = f"""
+    {_PAGE} AND (points > ?2 OR (points = ?2 AND (reached_at, user_id) < (?3, ?4))) AND points >= ?2
+    ORDER BY points, reached_at DESC, user_id DESC LIMIT ?5"""
+PAGES = (_FIRST, _AFTER, _BEFORE)
 
 
 class SQLiteBoards(Concern):
@@ -42,7 +50,7 @@ class SQLiteBoards(Concern):
             "SELECT p.user_id, p.card FROM json_each(?) AS asked JOIN progress AS p ON p.user_id = asked.value",
             (_encode(list(user_ids)).decode(),),
         )
-        return {user_id: _decode_card(card) for user_id, card in found}
+        return {user_id: unpack_card(card, user_id) for user_id, card in found}
 
     @reading
     def standings(
@@ -54,44 +62,28 @@ class SQLiteBoards(Concern):
         after: SortKey | None = None,
         before: SortKey | None = None,
     ) -> list[Standing]:
-        """Each branch is one walk along the index `standings_order`."""
+        """Each branch is one walk along the primary key."""
         if after is not None:
-            bound = "(points < ?2 OR (points = ?2 AND (reached_at, user_id) > (?3, ?4))) AND points <= ?2"
-            order, place = "points DESC, reached_at, user_id", after
+            statement, place = _AFTER, after
         elif before is not None:
-            bound = "(points > ?2 OR (points = ?2 AND (reached_at, user_id) < (?3, ?4))) AND points >= ?2"
-            order, place = "points, reached_at DESC, user_id DESC", before
+            statement, place = _BEFORE, before
         else:
-            bound, order, place = (
-                "?2 IS ?3 OR ?4 IS NULL OR true",
-                "points DESC, reached_at, user_id",
-                SortKey(0, 0, ""),
-            )
-        found = rows(
-            connection,
-            f"SELECT {_STANDING} FROM standings WHERE board = ?1 AND shown = 1 AND ({bound}) ORDER BY {order} LIMIT ?5",
-            (board, place.points, place.reached_at, place.user_id, limit),
-        )
+            statement, place = _FIRST, SortKey(0, 0, "")
+        found = rows(connection, statement, (board, place.points, place.reached_at, place.user_id, limit))
         page = [Standing(*row) for row in found]
         return page[::-1] if before is not None else page
 
     @reading
     def standings_of(self, connection: apsw.Connection, board: str, user_ids: Collection[str]) -> list[Standing]:
         """One lookup in the primary key for each user, whatever the size of the board."""
-        found = rows(
-            connection,
-            """
-            SELECT s.user_id, s.points, s.events, s.reached_at
-            FROM json_each(?2) AS asked CROSS JOIN standings AS s ON s.user_id = asked.value AND s.board = ?1
-            WHERE s.shown = 1
-            """,
-            (board, _encode(list(dict.fromkeys(user_ids))).decode()),
-        )
-        return sorted((Standing(*row) for row in found), key=lambda standing: standing.place.sort_key)
+        with transaction(connection, "DEFERRED"):
+            found = _standings(connection, board, list(dict.fromkeys(user_ids)))
+        return sorted(found, key=lambda standing: standing.place.sort_key)
 
     @reading
     def standing(self, connection: apsw.Connection, board: str, user_id: str) -> Standing | None:
-        return _standing(connection, board, user_id)
+        with transaction(connection, "DEFERRED"):
+            return _standing(connection, board, user_id)
 
     @reading
     def ranking(self, connection: apsw.Connection, board: str, user_id: str) -> Ranking | None:
@@ -100,7 +92,7 @@ class SQLiteBoards(Concern):
             own = _standing(connection, board, user_id)
             if own is None:
                 return None
-            asked = "SELECT min(points) FROM standings WHERE board = ? AND shown = 1 AND points > ?"
+            asked = f"SELECT min(points) FROM standings WHERE board = {OF_NAME} AND points > ?2"
             next_points = rows(connection, asked, (board, own.points))[0][0]
             above = counts.count(connection, board, own.points)
             return Ranking(own, above, counts.count(connection, board, None), next_points)
@@ -124,13 +116,15 @@ class SQLiteBoards(Concern):
 
     @projecting
     def drop(self, connection: apsw.Connection, horizon: RetentionCutoff, *, limit: int) -> int:
-        """Drops board by board. Lines of users who have left the boards are in no index by board; they stay,
+        """Drops board by board. Lines of users who have left the boards are in no order of a board; they stay,
         invisible."""
         dropped = 0
         for (board,) in rows(connection, _BOARDS):
             if not horizon.keeps_board(board):
                 with transaction(connection, "IMMEDIATE"):
-                    dropped += _drop(connection, board, limit - dropped)
+                    number = number_of(connection, board)
+                    dropped += 0 if number is None else lines.drop(connection, board, number, limit - dropped)
+                    rows(connection, counts.CHANGED)
                 if dropped >= limit:
                     break
         return dropped
@@ -149,32 +143,26 @@ class SQLiteBoards(Concern):
 
     @reading
     def miscounted(self, connection: apsw.Connection) -> list[str]:
-        return counts.miscounted(connection)
+        with transaction(connection, "DEFERRED"):
+            return sorted({*counts.miscounted(connection), *lines.inconsistent(connection)})
 
     @reading
     def miscounted_badges(self, connection: apsw.Connection) -> list[str]:
-        return holders.miscounted(connection)
+        with transaction(connection, "DEFERRED"):
+            return holders.miscounted(connection)
 
 
-def _drop(connection: apsw.Connection, board: str, limit: int) -> int:
-    """Drop up to this many lines of a board, and subtract them from the counts. Returns the number dropped."""
-    asked = "SELECT user_id, points FROM standings WHERE board = ? AND shown = 1 LIMIT ?"
-    found = rows(connection, asked, (board, limit))
-    users = _encode([user_id for user_id, _ in found]).decode()
-    rows(
-        connection,
-        "DELETE FROM standings WHERE board = ? AND user_id IN (SELECT value FROM json_each(?))",
-        (board, users),
-    )
-    counts.apply(connection, {(board, points): -n for points, n in Counter(points for _, points in found).items()})
-    rows(connection, counts.CHANGED)
-    return len(found)
+def _standings(connection: apsw.Connection, board: str, user_ids: Collection[str]) -> list[Standing]:
+    number = number_of(connection, board)
+    if number is None:
+        return []
+    return [
+        standing
+        for user_id, own in lines.of(connection, user_ids).items()
+        if number in own and (standing := lines.standing(user_id, own[number])).is_shown
+    ]
 
 
 def _standing(connection: apsw.Connection, board: str, user_id: str) -> Standing | None:
-    found = rows(
-        connection,
-        f"SELECT {_STANDING} FROM standings WHERE board = ? AND user_id = ? AND shown = 1",
-        (board, user_id),
-    )
-    return Standing(*found[0]) if found else None
+    found = _standings(connection, board, (user_id,))
+    return found[0] if found else None

@@ -28,7 +28,8 @@ ABOVE = f"""
 # Compares level 0 with the lines, and each other level with the one below: so all of them with the lines.
 _COUNTED = "SELECT board, level, bucket, users FROM counts"
 _EXPECTED = f"""
-    SELECT board, 0 AS level, points AS bucket, count(*) AS users FROM standings WHERE shown = 1 GROUP BY board, points
+    SELECT n.name AS board, 0 AS level, s.points AS bucket, count(*) AS users
+    FROM standings AS s JOIN names AS n ON n.number = s.board GROUP BY s.board, s.points
     UNION ALL
     SELECT board, level + 1, bucket >> {WIDTH}, sum(users) FROM counts WHERE level < {TOP} GROUP BY 1, 2, 3"""
 _MISCOUNTED = f"""

@@ -4,14 +4,24 @@ that writes these."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import apsw
 import msgspec
 from msgspec import Struct
 
-from laurels.application.ports.boards import ELIGIBLE, EVERYBODY, Holder, Holders, badge_counted, counted_under
-from laurels.storage.sqlite.connection import rows
+from laurels.application.ports.boards import (
+    ELIGIBLE,
+    EVERYBODY,
+    Card,
+    Holder,
+    Holders,
+    badge_counted,
+    counted_under,
+)
+from laurels.storage.sqlite.connection import MultiRowStatement, each_row, rows
+from laurels.storage.sqlite.packed_cards import unpack_card
+from laurels.storage.sqlite.projections.names import OF_NAME, names_of
 
 _BEFORE = """
     SELECT p.user_id, p.seq, p.version, p.card
@@ -20,38 +30,13 @@ _APPLY = """
     INSERT INTO holders (badge, users) SELECT key, value FROM json_each(?) WHERE true
     ON CONFLICT (badge) DO UPDATE SET users = users + excluded.users"""
 _COUNTED = "SELECT badge, users FROM holders WHERE users <> 0"
-_CARDS = "FROM progress WHERE coalesce(card ->> 'isCounted', 1)"
-_EXPECTED = f"""
-    SELECT '{EVERYBODY}' AS badge, count(*) AS users {_CARDS} HAVING count(*) > 0
-    UNION ALL SELECT held.value, count(*)
-    FROM (SELECT card {_CARDS}) AS cards, json_each(cards.card, '$.badges') AS held GROUP BY held.value
-    UNION ALL SELECT '{ELIGIBLE}' || could.value, count(*)
-    FROM (SELECT card {_CARDS}) AS cards, json_each(cards.card, '$.eligible') AS could GROUP BY could.value"""
-_EARNED = """
-    SELECT badge.value AS badge, earned.value AS at, progress.user_id AS user_id
-    FROM progress, json_each(progress.card, '$.badges') AS badge
-    JOIN json_each(progress.card, '$.earnedAt') AS earned ON earned.key = badge.key"""
-_MISCOUNTED = f"""
-    WITH expected AS MATERIALIZED ({_EXPECTED}),
-    kept_lines AS MATERIALIZED (SELECT badge, count(*) AS number FROM earned GROUP BY badge),
-    -- Each line is expected once, so they are the same lines if these are as many and all of them are kept.
-    expected_lines AS MATERIALIZED (
-        SELECT e.badge, count(*) AS number, count(k.badge) AS found FROM ({_EARNED}) AS e
-        LEFT JOIN earned AS k ON k.badge = e.badge AND k.at = e.at AND k.user_id = e.user_id GROUP BY e.badge)
-    SELECT badge FROM ({_COUNTED} EXCEPT SELECT * FROM expected)
-    UNION SELECT badge FROM (SELECT * FROM expected EXCEPT {_COUNTED})
-    UNION SELECT badge FROM expected_lines WHERE found < number
-    UNION SELECT k.badge FROM kept_lines AS k LEFT JOIN expected_lines AS e ON e.badge = k.badge
-    WHERE k.number <> coalesce(e.number, 0)
-    ORDER BY badge"""
-_FORGET = """
-    DELETE FROM earned WHERE (badge, at, user_id) IN (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?))"""
-_REMEMBER = """
-    INSERT OR IGNORE INTO earned SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)"""
-FIRST = "SELECT user_id, at FROM earned WHERE badge = ? ORDER BY at, user_id LIMIT ?"
-LATEST = "SELECT user_id, at FROM earned WHERE badge = ? ORDER BY at DESC, user_id DESC LIMIT ?"
+_FORGET = MultiRowStatement("DELETE FROM earned WHERE (badge, at, user_id) IN (", 3, ")")
+_REMEMBER = MultiRowStatement("INSERT OR IGNORE INTO earned (badge, at, user_id)", 3)
+FIRST = f"SELECT user_id, at FROM earned WHERE badge = {OF_NAME} ORDER BY at, user_id LIMIT ?2"
+LATEST = f"SELECT user_id, at FROM earned WHERE badge = {OF_NAME} ORDER BY at DESC, user_id DESC LIMIT ?2"
 
-# Fills the new table from the existing cards.
+_CARDS = "FROM progress WHERE coalesce(card ->> 'isCounted', 1)"
+# Fills the new table from the existing cards, which were JSON.
 MAKE = f"""
     -- How many users hold each badge, under the empty id how many there are, and under "among:" and the id of a badge
     -- how many could have earned it.
@@ -59,7 +44,12 @@ MAKE = f"""
         badge TEXT    PRIMARY KEY,
         users INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-    INSERT INTO holders {_EXPECTED};
+    INSERT INTO holders
+    SELECT '{EVERYBODY}' AS badge, count(*) AS users {_CARDS} HAVING count(*) > 0
+    UNION ALL SELECT held.value, count(*)
+    FROM (SELECT card {_CARDS}) AS cards, json_each(cards.card, '$.badges') AS held GROUP BY held.value
+    UNION ALL SELECT '{ELIGIBLE}' || could.value, count(*)
+    FROM (SELECT card {_CARDS}) AS cards, json_each(cards.card, '$.eligible') AS could GROUP BY could.value;
     """
 
 
@@ -74,15 +64,22 @@ MAKE_EARNED = """
     ) STRICT, WITHOUT ROWID;
     """
 
+MAKE_NUMBERED = """
+    -- The badges of `earned` are numbers.
+    CREATE TABLE numbered (
+        badge   INTEGER NOT NULL,
+        at      INTEGER NOT NULL,
+        user_id TEXT    NOT NULL,
+        PRIMARY KEY (badge, at, user_id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO numbered SELECT n.number, e.at, e.user_id
+    FROM earned AS e CROSS JOIN names AS n ON n.name = e.badge ORDER BY 1, 2, 3;
+    DROP TABLE earned;
+    ALTER TABLE numbered RENAME TO earned;
+    """
+
 Line = tuple[str, int, str]
-"""Of `earned`: the badge, the instant and the user."""
-
-
-class _Counted(Struct, rename="camel"):
-    badges: list[str]
-    is_counted: bool = True
-    eligible: list[str] = []
-    earned_at: list[int] = []
+"""The badge, the instant and the user."""
 
 
 class Changes(Struct):
@@ -92,29 +89,36 @@ class Changes(Struct):
     gone: Collection[Line]
     come: Collection[Line]
 
+    @property
+    def badges(self) -> set[str]:
+        """Those of the lines."""
+        return {badge for lines in (self.gone, self.come) for badge, _, _ in lines}
+
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(_Counted).decode
 
 
-def changes(connection: apsw.Connection, states: Collection[tuple[str, int, str, str, bytes]]) -> Changes:
-    """What changes when `states` (user, seq, version, card and snapshot) are kept. Before they are kept."""
-    asked = _encode([state[0] for state in states]).decode()
+def changes(
+    connection: apsw.Connection, states: Iterable[tuple[str, int, str, bytes, bytes]], cards: Sequence[Card]
+) -> Changes:
+    """What changes when `states` (user, seq, version, card and snapshot) with these cards are kept. Before they are
+    kept."""
+    asked = _encode([card.user_id for card in cards]).decode()
     kept: dict[str, tuple[int, str]] = {}
-    held: dict[str, _Counted] = {}
-    for user_id, seq, version, card in rows(connection, _BEFORE, (asked,)):
-        kept[user_id], held[user_id] = (seq, version), _decode(card)
+    held: dict[str, Card] = {}
+    for user_id, seq, version, packed in rows(connection, _BEFORE, (asked,)):
+        kept[user_id], held[user_id] = (seq, version), unpack_card(packed, user_id)
     # Of the users whose card changes in this: for nearly every event none does.
-    first: dict[str, _Counted | None] = {}
-    for user_id, seq, version, card, _ in states:
+    first: dict[str, Card | None] = {}
+    for (user_id, seq, version, _, _), card in zip(states, cards, strict=True):
         known = kept.get(user_id)
         # The same condition as in the statement that stores them.
         if known is None or seq > known[0] or (seq == known[0] and version != known[1]):
             kept[user_id] = (seq, version)
-            counted = _decode(card)
-            if counted != held.get(user_id):
-                first.setdefault(user_id, held.get(user_id))
-                held[user_id] = counted
+            old = held.get(user_id)
+            if old is None or _counted(card) != _counted(old):
+                first.setdefault(user_id, old)
+                held[user_id] = card
     counts: Counter[str] = Counter()
     before: set[Line] = set()
     after: set[Line] = set()
@@ -122,26 +126,28 @@ def changes(connection: apsw.Connection, states: Collection[tuple[str, int, str,
         new = held[user_id]
         if old is not None:
             counts.subtract(_of(old))
-            before.update(_lines(user_id, old))
+            before.update(_lines(old))
         counts.update(_of(new))
-        after.update(_lines(user_id, new))
+        after.update(_lines(new))
     return Changes({badge: change for badge, change in counts.items() if change}, before - after, after - before)
 
 
-def of_user(connection: apsw.Connection, user_id: str) -> Changes:
-    """What changes when a user's card goes."""
+def purge(connection: apsw.Connection, user_id: str) -> None:
+    """Take a user's card out of the counts and the lines, before it goes."""
     found = rows(connection, "SELECT card FROM progress WHERE user_id = ?", (user_id,))
-    if not found:
-        return Changes({}, (), ())
-    counted = _decode(found[0][0])
-    return Changes(dict.fromkeys(_of(counted), -1), _lines(user_id, counted), ())
+    if found:
+        card = unpack_card(found[0][0], user_id)
+        numbers = {name: number for number, name in names_of(connection).items()}
+        apply(connection, Changes(dict.fromkeys(_of(card), -1), _lines(card), ()), numbers)
 
 
-def apply(connection: apsw.Connection, changed: Changes) -> None:
-    """Write the changes, in the transaction that makes them."""
-    for statement, values in ((_APPLY, changed.counts), (_FORGET, changed.gone), (_REMEMBER, changed.come)):
-        if values:
-            rows(connection, statement, (_encode(values).decode(),))
+def apply(connection: apsw.Connection, changed: Changes, numbers: Mapping[str, int]) -> None:
+    """Write the changes, in the transaction that makes them. `numbers`: of the badges of their lines, by name."""
+    if changed.counts:
+        rows(connection, _APPLY, (_encode(changed.counts).decode(),))
+    # In the order of the table: neighbours then visit its pages once.
+    _FORGET.run(connection, sorted((numbers[badge], at, user_id) for badge, at, user_id in changed.gone))
+    _REMEMBER.run(connection, sorted((numbers[badge], at, user_id) for badge, at, user_id in changed.come))
 
 
 def first_holders(connection: apsw.Connection, badge: str, limit: int) -> list[Holder]:
@@ -160,14 +166,35 @@ def holders(connection: apsw.Connection) -> Holders:
 
 
 def miscounted(connection: apsw.Connection) -> list[str]:
-    """See `BoardStore.miscounted_badges`. One statement, so one view of cards and counts."""
-    return sorted({badge_counted(badge) for (badge,) in rows(connection, _MISCOUNTED)})
+    """See `BoardStore.miscounted_badges`. In one transaction, so that cards, counts and lines are of one view."""
+    counted: Counter[str] = Counter()
+    # By badge: how many lines there are, and a sum that their sequence does not change.
+    held: dict[str, tuple[int, int]] = {}
+    for user_id, packed in each_row(connection, "SELECT user_id, card FROM progress"):
+        card = unpack_card(packed, user_id)
+        counted.update(_of(card))
+        for badge, at, _ in _lines(card):
+            count, total = held.get(badge, (0, 0))
+            held[badge] = count + 1, total + hash((at, user_id))
+    names = names_of(connection)
+    for number, at, user_id in each_row(connection, "SELECT badge, at, user_id FROM earned"):
+        badge = names[number]
+        count, total = held.get(badge, (0, 0))
+        held[badge] = count - 1, total - hash((at, user_id))
+    stored: dict[str, int] = dict(rows(connection, _COUNTED))
+    wrong = {name for name in stored.keys() | counted.keys() if stored.get(name, 0) != counted[name]}
+    wrong.update(badge for badge, differs in held.items() if differs != (0, 0))
+    return sorted({badge_counted(name) for name in wrong})
 
 
-def _of(counted: _Counted) -> list[str]:
-    return counted_under(counted.badges, counted.eligible) if counted.is_counted else []
+def _of(card: Card) -> list[str]:
+    return counted_under(card.badges, card.eligible) if card.is_counted else []
 
 
-def _lines(user_id: str, counted: _Counted) -> list[Line]:
+def _counted(card: Card) -> tuple[object, ...]:
+    return card.badges, card.is_counted, card.eligible, card.earned_at
+
+
+def _lines(card: Card) -> list[Line]:
     # Without instants there are no lines.
-    return [(badge, at, user_id) for badge, at in zip(counted.badges, counted.earned_at, strict=False)]
+    return [(badge, at, card.user_id) for badge, at in zip(card.badges, card.earned_at, strict=False)]
