@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -445,6 +447,28 @@ class TestTwoWriters:
         assert one.mark != mark
         await one.close()
         await other.close()
+
+    async def test_the_log_is_moved_into_the_file_when_the_turn_of_a_projection_is_over(
+        self, database: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(database_module, "LOG_PAGES", 1)
+        sizes: list[int] = []
+        give_turn = database_module.Database.write_turn
+
+        @contextmanager
+        def turn(self: database_module.Database) -> Generator[None]:
+            with give_turn(self):
+                yield
+                sizes.append(database.stat().st_size)
+
+        monkeypatch.setattr(database_module.Database, "write_turn", turn)
+        store = await SQLiteStore.open(database)
+        before = database.stat().st_size
+        await project(store)
+        # Of the projection, and of what was written while the log was moved.
+        assert len(sizes) == 2
+        assert sizes[0] == before < sizes[1]
+        await store.close()
 
     @pytest.mark.parametrize("number", [3, 5, 1_024, 1_027])
     async def test_any_number_of_entries_is_appended_whole(self, database: Path, number: int) -> None:

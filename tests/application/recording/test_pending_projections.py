@@ -88,6 +88,14 @@ class TestWaiting:
         assert days_of(pending.take(1)) == [("ada", set())]
 
 
+def waiting_like(pending: PendingProjections) -> list[tuple[str, Touched]]:
+    """Who waits, as they would be taken; they go on waiting."""
+    taken = pending.take(len(pending))
+    for user_id, touched in taken:
+        pending.put_back(user_id, touched)
+    return taken
+
+
 class TestSince:
     def test_it_is_when_the_first_of_those_who_wait_began_to(self) -> None:
         pending = waiting("ada")
@@ -99,10 +107,27 @@ class TestSince:
     def test_once_taken_it_is_that_of_those_who_come_later(self) -> None:
         pending = waiting("ada")
         began = pending.since
-        assert pending.take_since() == began
-        assert (pending.since, pending.take_since()) == (None, None)
+        assert [touched.since for _, touched in pending.take(1)] == [began]
+        assert pending.since is None
         pending.add("ada", [1])
         assert pending.since is not None
+        assert pending.since != began
+
+    def test_while_some_are_taken_it_is_that_of_the_others(self) -> None:
+        pending = waiting("ada", "bob")
+        [(_, taken)] = pending.take(1)
+        [(_, left)] = waiting_like(pending)
+        assert pending.since == left.since
+        assert left.since > taken.since
+
+    def test_who_is_put_back_has_waited_since_the_beginning_and_comes_last(self) -> None:
+        pending = waiting("ada", "bob")
+        began = pending.since
+        [(_, touched)] = pending.take(1)
+        pending.add("ada", [2])
+        pending.put_back("ada", touched)
+        assert pending.since == began
+        assert days_of(pending.take(5)) == [("bob", {1}), ("ada", {1, 2})]
 
 
 def touched_by(body: EntryBody) -> set[int]:

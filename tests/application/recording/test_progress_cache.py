@@ -122,7 +122,7 @@ class TestPending:
         # One that was read anew is another one.
         await cache.refresh(["ada"], ())
         cache.take_pending(5)
-        cache.give_back([*taken, (Progress(user_id="bob", version="v"), Touched({1}, None))])
+        cache.give_back([*taken, (Progress(user_id="bob", version="v"), Touched({1}, None, 0.0))])
         assert cache.take_pending(5) == []
 
     async def test_an_entry_that_changes_no_board_waits_for_its_card(self, store: SQLiteStore) -> None:

@@ -48,6 +48,38 @@ async def until_projected(laurels: Service, *, seconds: float = 10) -> None:
             await asyncio.sleep(0.01)
 
 
+class SteppedProjector(Projector):
+    """Another projector of a service, that begins its next turn when `go` is set."""
+
+    def __init__(self, laurels: Service) -> None:
+        self.go = asyncio.Event()
+        self.rests: list[float] = []
+        self._resting = asyncio.Event()
+        committer = laurels.recorder.committer
+        super().__init__(
+            laurels.store,
+            laurels.rulebook,
+            laurels.clock,
+            laurels.recorder.cache,
+            laurels.pruner,
+            progress_lock=committer.progress_lock,
+            interval=60,
+            batch=1_000,
+        )
+
+    async def step(self) -> None:
+        """Return when the turn is over; a timeout fails the test."""
+        async with asyncio.timeout(25):
+            await self._resting.wait()
+        self._resting.clear()
+
+    async def _rest(self, seconds: float) -> None:
+        self.rests.append(seconds)
+        self._resting.set()
+        await self.go.wait()
+        self.go.clear()
+
+
 class TestFlush:
     """What this process recorded."""
 
@@ -87,6 +119,25 @@ class TestFlush:
                 await laurels.record("ada", "talk")
                 await until_projected(laurels)
                 assert await board(laurels) == [(1, "ada", 10 * (number + 1))]
+
+    async def test_many_users_are_projected_in_parts_with_a_rest_after_each(self, laurels: Service) -> None:
+        # It would take some of them for its own.
+        laurels.projector.cancel()
+        projector = SteppedProjector(laurels)
+        await projector.step()
+        await laurels.record_many([learning_event(f"user {n:03}", "run") for n in range(120)])
+        left: list[int] = []
+        for _ in range(3):
+            projector.go.set()
+            await projector.step()
+            left.append(len(laurels.recorder.cache.pending))
+            assert await laurels.store.boards.count("all") == 120 - left[-1]
+            assert (projector.behind_seconds > 0) == (left[-1] > 0)
+        await projector.close()
+        assert left == [70, 20, 0]
+        # Shares of an interval of a minute: of three parts, of two, and of one.
+        assert projector.rests[1:] == [20.0, 30.0, 60.0]
+        assert (await verify(laurels.store, laurels.rulebook)).is_clean
 
     async def test_a_profile_change_reaches_the_card(self, laurels: Service) -> None:
         await laurels.record("ada", "run")

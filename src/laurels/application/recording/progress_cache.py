@@ -165,7 +165,7 @@ class ProgressCache:
         for progress, touched in taken:
             cached = self._items.get(progress.user_id)
             if cached is not None and cached.progress is progress:
-                self.pending.add(progress.user_id, touched.days, touched.languages)
+                self.pending.put_back(progress.user_id, touched)
 
     def drop(self, user_ids: Iterable[str]) -> None:
         """Forget users: their folded entries were not written, or are not known to be."""

@@ -101,7 +101,9 @@ class Metrics(Collector):
         yield _gauge("laurels_projector_users_waiting", "Users whose boards lack what they did.", len(cache.pending))
         yield _gauge("laurels_projector_behind_seconds", "How long the first has waited.", projector.behind_seconds)
         yield _histogram(
-            "laurels_projector_flush_seconds", "How long it took to write those who waited.", projector.flush_seconds
+            "laurels_projector_flush_seconds",
+            "How long it took to write some who waited.",
+            projector.flush_seconds,
         )
         yield _gauge("laurels_cache_weight", "Progress in memory, in objects of about 150 bytes.", cache.weight)
         yield _gauge("laurels_cache_users", "Users whose progress is in memory.", len(cache))

@@ -20,10 +20,9 @@ from laurels.errors import StoreError, StoreIncompatible, StoreUnavailable
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 10_000
-# Pages of the log, of 4 KiB, after which a commit moves them into the file and syncs it, which takes a while. Commits
-# of projections do so, because nobody waits for these; commits that callers wait for do so only where the others cannot
-# keep up.
-_LOG_PAGES, _LOG_PAGES_AT_MOST = 4_096, 16_384
+# Pages of the log, of 4 KiB, after which a commit moves them into the file and syncs it, which takes a while. The
+# thread of projections does so earlier, because nobody waits for it; commits do so only where it cannot keep up.
+_LOG_PAGES_AT_MOST = 16_384
 # Characters of a statement from which on the driver does not keep it prepared.
 _LONGEST_KEPT = 16_384
 
@@ -53,7 +52,7 @@ def connect(
         if not read_only and not _when_free(lambda: rows(connection, "PRAGMA journal_mode = WAL") == [("wal",)]):
             raise StoreIncompatible(f"{path} cannot be put in WAL mode; keep it on a local disk.")
         rows(connection, f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        rows(connection, f"PRAGMA wal_autocheckpoint = {_LOG_PAGES_AT_MOST if durable else _LOG_PAGES}")
+        rows(connection, f"PRAGMA wal_autocheckpoint = {_LOG_PAGES_AT_MOST}")
         rows(connection, "PRAGMA cache_size = -65536")
         rows(connection, "PRAGMA temp_store = MEMORY")
     except apsw.NotADBError as error:

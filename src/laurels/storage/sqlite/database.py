@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial, wraps
 from pathlib import Path
 from types import CoroutineType
@@ -28,6 +28,9 @@ READERS = 2
 # Bytes: a disk with less has no room for a batch of events and the log that it is first written to.
 ROOM = 1024 * 1024
 
+# Pages of the log, of 4 KiB, after which the thread of projections moves them into the file.
+LOG_PAGES = 4_096
+
 # Seconds after which a write no longer waits for its turn: then the database itself decides, within its own time limit.
 _TURN = 1.0
 
@@ -42,12 +45,14 @@ class Database:
         opened = partial(connect, path, busy_ms=busy_ms)
         self.writer = Pool("laurels-writer", 1, partial(opened, admits=is_laurels))
         # Projections can be made again, so they need not wait for the disk, and they must not delay the writer.
-        self.projector = Pool("laurels-projector", 1, partial(opened, durable=False))
+        self.projector = Pool("laurels-projector", 1, lambda: self._watch_log(opened(durable=False)))
         self.readers = Pool("laurels-reader", READERS, partial(opened, read_only=True))
         # Separate, because each connection has its own view of the writes of others.
         self.watcher = Pool("laurels-watcher", 1, partial(opened, read_only=True))
         self.foreign_writes = 0
         self._turn = threading.Lock()
+        # In the log after the last projection. Used only on the thread of projections.
+        self._log_pages = 0
         self._file: tuple[int, int] | None = None
         self._last_entry: int | None = None
         self._closed = False
@@ -102,6 +107,30 @@ class Database:
         finally:
             if is_held:
                 self._turn.release()
+
+    def _watch_log(self, connection: apsw.Connection) -> apsw.Connection:
+        # In place of what SQLite does of its own accord: to move the log within the commit, and so within its turn.
+        def count(_: apsw.Connection, __: str, pages: int) -> int:
+            self._log_pages = pages
+            return apsw.SQLITE_OK
+
+        connection.set_wal_hook(count)
+        return connection
+
+    def move_log(self, connection: apsw.Connection) -> None:
+        """On the thread of projections: move a long log into the file, while others write.
+
+        What they wrote meanwhile is moved in a turn, which is short: SQLite only begins the log anew when all of it is
+        moved.
+        """
+        if self._log_pages < LOG_PAGES:
+            return
+        self._log_pages = 0
+        # If it fails, or another process is about it, the next projection finds the log still long.
+        with suppress(apsw.Error):
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            with self.write_turn():
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def require_file(self) -> None:
         """Raise StoreUnavailable if the file was deleted or replaced: it would still accept writes, but they would be
@@ -168,7 +197,12 @@ def projecting(
 
     @wraps(method)
     async def run(self: C, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.database.projector.run(lambda connection: method(self, connection, *args, **kwargs))
+        def project(connection: apsw.Connection) -> T:
+            done = method(self, connection, *args, **kwargs)
+            self.database.move_log(connection)
+            return done
+
+        return await self.database.projector.run(project)
 
     return run
 

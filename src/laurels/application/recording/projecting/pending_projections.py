@@ -27,10 +27,12 @@ from laurels.domain.rules.rulebook import Rulebook
 
 
 class Touched(Struct):
-    """The boards of a user that changed: those of `days`, and of these the boards of `languages` (None: of all)."""
+    """The boards of a user that changed: those of `days`, and of these the boards of `languages` (None: of all).
+    `since`: when the first of them did (seconds, monotonic)."""
 
     days: set[int]
     languages: set[str] | None
+    since: float
 
     def add(self, days: Iterable[int], languages: Iterable[str] | None) -> None:
         """Add further boards."""
@@ -46,8 +48,6 @@ class PendingProjections:
 
     def __init__(self) -> None:
         self._touched: dict[str, Touched] = {}
-        # When the longest waiting user was added (seconds, monotonic).
-        self.since: float | None = None
 
     def __contains__(self, user_id: object) -> bool:
         return user_id in self._touched
@@ -55,19 +55,28 @@ class PendingProjections:
     def __len__(self) -> int:
         return len(self._touched)
 
+    @property
+    def since(self) -> float | None:
+        """When the longest waiting user was added (seconds, monotonic); None if none waits."""
+        return min((touched.since for touched in self._touched.values()), default=None)
+
     def users(self) -> list[str]:
         """The waiting users."""
         return list(self._touched)
 
     def add(self, user_id: str, days: Iterable[int], languages: Iterable[str] | None = None) -> None:
         """Add a user whose boards of some days must be written, but only those of `languages` if it is given."""
-        if self.since is None or not self._touched:
-            self.since = monotonic()
         touched = self._touched.get(user_id)
         if touched is None:
-            self._touched[user_id] = Touched(set(days), None if languages is None else set(languages))
+            self._touched[user_id] = Touched(set(days), None if languages is None else set(languages), monotonic())
         else:
             touched.add(days, languages)
+
+    def put_back(self, user_id: str, touched: Touched) -> None:
+        """Add a user again who was taken. They come last, so that what keeps them from being written does not keep
+        others waiting, but have waited since they first did."""
+        self.add(user_id, touched.days, touched.languages)
+        self._touched[user_id].since = touched.since
 
     def discard(self, user_id: str) -> None:
         """Remove a user."""
@@ -79,11 +88,6 @@ class PendingProjections:
         for user_id, _ in taken:
             del self._touched[user_id]
         return taken
-
-    def take_since(self) -> float | None:
-        """Return `since`, and from now on let it apply to users who are added later."""
-        since, self.since = self.since, None
-        return since
 
 
 def days_touched(progress: Progress, entry: Entry, rulebook: Rulebook) -> Iterable[int]:

@@ -32,6 +32,10 @@ logger = logging.getLogger(__name__)
 # Users per write: small enough that the committer never waits long for its turn. If very many users wait, a write takes
 # more: users share the pages of tables and indexes, and each write saves every page that it touches.
 CHUNK = 100
+# The same for the parts that are spread over an interval: a commit that comes behind one waits for all of it.
+PART = 50
+# Under load the projector rests this many times as long as it worked, so that most of the time is the committer's.
+REST = 2
 # Seconds between looks for users that another process left behind.
 CATCH_UP_EVERY = 30.0
 # Milliseconds that another process has to project its own entry; after that this one does it.
@@ -68,54 +72,52 @@ class Projector:
         self._batch = batch
         self._caught_up_at = float("-inf")
         self._flushing = asyncio.Lock()
-        self._flushing_since: float | None = None
+        # Since when the longest waiting of the users waits who are being written.
+        self._written_since: float | None = None
         self.flush_seconds = Histogram(SECONDS)
         self.task = BackgroundTask("laurels-projector", self._turn)
         self.task.start()
 
     async def flush(self) -> None:
         """Project everything that this process has committed so far. Raises StoreError; nothing is forgotten then."""
-        pending = self._cache.pending
         async with self._flushing:
-            if not pending:
-                return
-            started = monotonic()
-            since = self._flushing_since = pending.take_since()
-            try:
-                await self._flush()
-            except BaseException:
-                pending.since = since
-                raise
-            finally:
-                self._flushing_since = None
-            self.flush_seconds.observe(monotonic() - started)
+            # Only the users who wait now: under load new ones arrive as fast as these leave, and an endless flush would
+            # project a user again for each of their events.
+            waiting = len(self._cache.pending)
+            chunk = self._chunk_of(waiting, CHUNK)
+            for start in range(0, waiting, chunk):
+                await self._write_some(min(chunk, waiting - start))
 
     @property
     def behind_seconds(self) -> float:
         """How long the oldest commit of this process has waited for its projection, in seconds; 0 if none waits."""
-        since = self._flushing_since
-        if since is None and self._cache.pending:
+        since = self._written_since
+        if since is None:
             since = self._cache.pending.since
         return 0.0 if since is None else max(0.0, monotonic() - since)
 
-    async def _flush(self) -> None:
-        # Only the users who wait now: under load new ones arrive as fast as these leave, and an endless flush would
-        # project a user again for each of their events.
-        waiting = len(self._cache.pending)
-        chunk = min(max(CHUNK, waiting * self._batch // 10_000), self._batch)
+    def _chunk_of(self, waiting: int, least: int) -> int:
+        return min(max(least, waiting * self._batch // 10_000), self._batch)
+
+    async def _write_some(self, most: int) -> None:
+        """Project up to `most` of the users who waited longest."""
         horizon = await self._pruner.horizon()
-        for start in range(0, waiting, chunk):
-            async with self._progress_lock.settled:
-                taken = self._cache.take_pending(min(chunk, waiting - start))
-                if not taken:
-                    return
-                write = self._write(taken, horizon)
-            try:
-                await write
-            except BaseException:
-                self._cache.give_back(taken)
-                raise
-            self._progress_lock.projected.set()
+        async with self._progress_lock.settled:
+            taken = self._cache.take_pending(most)
+            if not taken:
+                return
+            started = monotonic()
+            write = self._write(taken, horizon)
+        self._written_since = min(touched.since for _, touched in taken)
+        try:
+            await write
+        except BaseException:
+            self._cache.give_back(taken)
+            raise
+        finally:
+            self._written_since = None
+        self.flush_seconds.observe(monotonic() - started)
+        self._progress_lock.projected.set()
 
     def _write(self, taken: list[tuple[Progress, Touched]], horizon: RetentionCutoff) -> Awaitable[None]:
         """Begin to write the given users. A user whose projection cannot be made is left out: the ledger shows that
@@ -183,10 +185,24 @@ class Projector:
             await self.catch_up(before=self._clock() - grace)
             self._caught_up_at = monotonic()
         started = monotonic()
-        await self.flush()
-        # Under a load that changes thousands of users per interval, leave most of the time to the committer.
-        await self._rest(max(self._interval, 3 * (monotonic() - started)))
+        if self._cache.is_crowded:
+            await self.flush()
+            parts = 1
+        else:
+            parts = await self._write_part()
+        await self._rest(max(self._interval / parts, REST * (monotonic() - started)))
         return 0
+
+    async def _write_part(self) -> int:
+        """Project some of the users who wait, and return in how many parts all of them would be.
+
+        The parts are spread over the interval: one after the other, each would hold up the commit of the same callers.
+        """
+        async with self._flushing:
+            waiting = len(self._cache.pending)
+            chunk = self._chunk_of(waiting, PART)
+            await self._write_some(chunk)
+        return max(1, -(-waiting // chunk))
 
     @property
     def _is_due(self) -> bool:
