@@ -22,7 +22,7 @@ from laurels.domain.boards.ranking import SortKey
 from laurels.errors import StoreUnavailable
 from laurels.storage.mongodb import MongoStore, ledger, schema, webhooks
 from laurels.storage.mongodb.documents import bundle_of
-from laurels.storage.mongodb.projections import boards, snapshots, watermark
+from laurels.storage.mongodb.projections import boards, counts, snapshots, watermark
 from laurels.testing.builders import (
     NOON,
     VERSION,
@@ -89,6 +89,10 @@ class TestPlans:
             ("users", snapshots.PENDING, [], "users_pending"),
             ("standings", {"userId": "user 1", "board": "all"}, [], "standings_user"),
             ("standings", {"userId": {"$in": some}}, [], "standings_user"),
+            ("standings", counts.own_query("all", some), [], "standings_user"),
+            ("standings", counts.fresh_query("all"), [], "standings_fresh"),
+            ("standings", counts.ahead_query("all", 3), backwards, "standings_shown"),
+            ("counts", {"$or": [counts.family_query("all", (level, 0)) for level in range(7)]}, [], "counts_range"),
             ("standings", boards.shown("all"), order, "standings_shown"),
             ("standings", {"$or": boards.ranges("all", place, ahead=False)}, order, "standings_shown"),
             ("standings", {"$or": boards.ranges("all", place, ahead=True)}, backwards, "standings_shown"),

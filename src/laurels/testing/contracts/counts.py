@@ -81,6 +81,14 @@ class CountContract:
         assert await store.boards.count(f"{run} all") == await store.boards.count(f"{run} month") == len(held)
         for points in {*asked, *held, *(points - 1 for points in held)}:
             assert await store.boards.count(f"{run} all", above=points) == sum(other > points for other in held), points
+        for user, (_, points) in newest.items():
+            found = await store.boards.ranking(f"{run} all", f"{run} {user}")
+            if points is None:
+                assert found is None
+                continue
+            above = [other for other in held if other > points]
+            assert found is not None
+            assert (found.above, found.of, found.next_points) == (len(above), len(held), min(above, default=None))
         assert await store.boards.miscounted() == []
         await store.close()
 

@@ -13,6 +13,7 @@ from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.storage.mongodb.connection import LONG, Concern, Database, Document, Session, operation
 from laurels.storage.mongodb.documents import LARGEST_INTEGER, bounded, card_of, field_name, standing_of
 from laurels.storage.mongodb.projections import counts
+from laurels.storage.mongodb.projections.count_journal import advance
 from laurels.storage.mongodb.projections.count_updater import CountUpdater
 from laurels.storage.mongodb.projections.transactions import Transactions
 
@@ -79,14 +80,7 @@ class MongoBoards(Concern):
         return standing_of(user_id, found) if found else None
 
     async def ranking(self, board: str, user_id: str) -> Ranking | None:
-        own = await self.standing(board, user_id)
-        if own is None:
-            return None
-        counted, ahead = await asyncio.gather(
-            self.counting.counts_of(board, [own.points, None]),
-            self.standings(board, limit=1, before=SortKey(own.points, -1, "")),
-        )
-        return Ranking(own, counted[own.points], counted[None], ahead[0].points if ahead else None)
+        return await self.counting.ranking(board, user_id)
 
     async def count(self, board: str, *, above: int | None = None) -> int:
         return (await self.counting.counts_of(board, [above]))[above]
@@ -121,6 +115,7 @@ class MongoBoards(Concern):
             if dropped >= limit:
                 break
             await self.database["counts"].delete_many({"board": board})
+            await advance(self.database)
         return dropped
 
     async def _dropping(self, horizon: RetentionCutoff) -> list[str]:

@@ -194,6 +194,15 @@ async def open_batch(database: Database) -> Batch:
     )
 
 
+async def advance(database: Database) -> None:
+    """Make every process read the counts again, after some were removed."""
+    batch = await open_batch(database)
+    if batch.lines:
+        await carry_out(database, batch)
+    # If it is open again, another process has changed the number since.
+    await database["meta"].update_one({**ID, "lines": []}, {"$inc": {"number": 1}})
+
+
 def points_of(line: Document) -> int | None:
     """The points with which a line is to be counted; None if it is not shown."""
     return line["points"] if line["shown"] else None

@@ -14,18 +14,22 @@ from functools import partial
 from time import monotonic
 
 from laurels.application.coalescing_reader import CoalescingReader
+from laurels.domain.boards.ranking import Ranking
 from laurels.errors import StoreError
 from laurels.storage.mongodb.connection import EACH_OPERATION, Database, Session
+from laurels.storage.mongodb.projections.board_counts import Answer, BoardCounts
 from laurels.storage.mongodb.projections.count_journal import count_fresh
-from laurels.storage.mongodb.projections.counts import counts_of
 from laurels.storage.mongodb.projections.transactions import Transactions
 
 # Seconds between two updates at least, whatever the number of queries.
 INTERVAL = 1.0
 # Readers that are kept while unused.
 _KEPT = 64
+# Queries that share a read.
+_TOGETHER = 100
 
-_Counted = dict[int | None, int]
+_Asked = tuple[str | None, Collection[int | None]]
+"""A user, or None, and points."""
 
 
 class CountUpdater:
@@ -38,24 +42,34 @@ class CountUpdater:
         self._transactions = transactions
         self._task: asyncio.Task[None] | None = None
         # By board; some of those without queries are kept.
-        self._readers: dict[str, CoalescingReader[Collection[int | None], _Counted]] = {}
+        self._readers: dict[str, CoalescingReader[_Asked, Answer]] = {}
 
-    async def counts_of(self, board: str, asked: Collection[int | None]) -> _Counted:
+    async def counts_of(self, board: str, asked: Collection[int | None]) -> dict[int | None, int]:
         """The number of users on a board above each of the given points (None: all users), and perhaps above others.
 
         Simultaneous queries about the same board share the next read. Raises StoreError.
         """
+        return (await self._ask(board, (None, asked))).counted
+
+    async def ranking(self, board: str, user_id: str) -> Ranking | None:
+        """The ranking of a user; None if they are not on the board. Raises StoreError."""
+        return (await self._ask(board, (user_id, ()))).rankings.get(user_id)
+
+    async def _ask(self, board: str, asked: _Asked) -> Answer:
         self._somebody_asks()
         reader = self._readers.get(board)
         if reader is None:
             if len(self._readers) >= _KEPT:
                 self._readers = {name: each for name, each in self._readers.items() if not each.is_idle}
-            reader = self._readers[board] = CoalescingReader(partial(self._read, board))
+            reader = self._readers[board] = CoalescingReader(
+                partial(self._read, BoardCounts(self._database, board)), size=_TOGETHER
+            )
         return await reader.ask(asked)
 
-    async def _read(self, board: str, asked: Sequence[Collection[int | None]]) -> _Counted:
-        wanted = {above for each in asked for above in each}
-        return await self._session.run(lambda: counts_of(self._database, board, wanted))
+    async def _read(self, counts: BoardCounts, asked: Sequence[_Asked]) -> Answer:
+        user_ids = {user_id for user_id, _ in asked if user_id is not None}
+        points = {above for _, each in asked for above in each}
+        return await self._session.run(lambda: counts.read(user_ids, points))
 
     def _somebody_asks(self) -> None:
         """Count soon, in a task of its own."""

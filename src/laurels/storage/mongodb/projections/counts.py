@@ -1,69 +1,183 @@
-"""Reads the counts of the boards: the counted lines, and those not counted yet (`count_journal` explains how they are
-counted).
+"""Queries for the counts of the boards, and sums of them (`count_journal` explains how lines are counted, and
+`board_counts` which of them a process keeps).
 
 See `laurels.domain.boards.point_ranges` for the meaning of a count.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from bson import ObjectId
-
-from laurels.domain.boards.point_ranges import LARGEST, TOP, PointRange, ranges_above, roll_up
+from laurels.domain.boards.point_ranges import LARGEST, LEVELS, TOP, WIDTH, PointRange, roll_up
 from laurels.storage.mongodb.connection import Collection as Collected
 from laurels.storage.mongodb.connection import Database, Document
 from laurels.storage.mongodb.documents import bounded
 from laurels.storage.mongodb.projections.count_journal import (
     FRESH,
-    FRESH_INDEX,
     ID,
     UNCOUNTED,
-    Batch,
     carry_out,
-    counted_of,
     open_batch,
-    points_of,
 )
 
-# Up to this many uncounted lines of a board are added when reading; if there are more, all its lines are counted.
-FEW = 2_000
 # Milliseconds during which nobody starts a batch while somebody compares counts with lines.
 HOLD = 600_000
+# Branches of one query: the server's planning time grows faster than their number.
+_BRANCHES = 100
 
-Ranges = Sequence[tuple[int, int, int]]
-"""Level, and first and last bucket."""
+Family = tuple[int, int]
+"""A level, and the range of the next level that its ranges make together. The highest level is one family."""
+
+Users = dict[int, int]
+"""The numbers of users in the ranges of a family, by bucket."""
+
+_IS_OPEN: Document = {"$ne": ["$lines", []]}
 
 
-async def counts_of(
-    database: Database, board: str, asked: Iterable[int | None], *, few: int = FEW
-) -> dict[int | None, int]:
-    """The results of `count` above each of the given points (None: all).
+def now_pipeline(board: str, user_ids: Collection[str], lines: int) -> list[Document]:
+    """Over `standings`: the lines of users on a board, shown or not, up to `lines` of its fresh lines, and then the
+    last batch and the version of the boards. The server reads the parts in this order.
 
-    They are computed from the counts, as if the running batch were done, and the fresh lines. They are read again if
-    the next batch was started in the meantime. If more than `few` lines were written since the last count, as after an
-    import, the server reads all of the board's lines instead.
+    Lines come whole: each stage costs more time than the fields that it would leave out.
     """
-    ranges = {above: _ranges(above) for above in asked}
-    counts, standings = database["counts"], database["standings"]
-    while True:
-        batch = await open_batch(database)
-        found, fresh = await asyncio.gather(
-            asyncio.gather(*(_counted_in(counts, board, each) for each in ranges.values())),
-            standings.find({"board": board, **FRESH}, UNCOUNTED, hint=FRESH_INDEX).limit(few + 1).to_list(),
+    fresh = [{"$match": fresh_query(board)}, {"$limit": lines}]
+    state = [
+        {"$match": {"_id": {"$in": ["counts", "boards"]}}},
+        {"$project": {"number": 1, "since": 1, "version": 1, "isOpen": _IS_OPEN}},
+    ]
+    own = [{"$match": own_query(board, user_ids)}, {"$unionWith": {"coll": "standings", "pipeline": fresh}}]
+    return [*(own if user_ids else fresh), {"$unionWith": {"coll": "meta", "pipeline": state}}]
+
+
+def missing_pipeline(board: str, families: Collection[Family], *, journal: bool, lines: int) -> list[Document]:
+    """Over `meta`: a board's part of the journal, families of its counts, up to `lines` of its fresh lines, and the
+    number of the last batch, which the server reads last."""
+    name = {"$literal": board}
+    of_board: Document = {
+        "part": "journal",
+        "isOpen": _IS_OPEN,
+        "lines": {"$filter": {"input": "$lines", "cond": {"$eq": ["$$this.board", name]}}},
+        "changes": {"$filter": {"input": "$changes", "cond": {"$eq": [{"$first": "$$this"}, name]}}},
+    }
+    stages: list[Document] = [{"$match": ID}, {"$project": of_board}] if journal else [{"$match": {"_id": None}}]
+    branches = [family_query(board, family) for family in families]
+    for start in range(0, len(branches), _BRANCHES):
+        query: Document = {"$or": branches[start : start + _BRANCHES]}
+        stages.append(
+            _with("counts", query, 0, {"_id": 0, "part": "counts", "level": 1, "bucket": 1, "users": 1, "batch": 1})
         )
-        if len(fresh) > few:
-            return await _lines_of(standings, board, ranges)
-        if (await _number(database)) == batch.number:
-            return {
-                above: _sum(batch, board, each, held) + _correction(batch, fresh, above) if each else 0
-                for (above, each), held in zip(ranges.items(), found, strict=True)
-            }
+    if lines:
+        stages.append(_with("standings", fresh_query(board), lines, {"part": "fresh", **UNCOUNTED}))
+    return [*stages, _with("meta", ID, 0, {"_id": 0, "part": "until", "number": 1})]
 
 
-async def _lines_of(standings: Collected, board: str, asked: Collection[int | None]) -> dict[int | None, int]:
-    """The same, by reading the board's lines in the index of its order."""
+def _with(collection: str, query: Document, limit: int, fields: Document) -> Document:
+    stages: list[Document] = [{"$match": query}, *([{"$limit": limit}] if limit else []), {"$project": fields}]
+    return {"$unionWith": {"coll": collection, "pipeline": stages}}
+
+
+def own_query(board: str, user_ids: Collection[str]) -> Document:
+    """The lines of users on a board, shown or not: otherwise the server might try the index of the board's order."""
+    return {"userId": {"$in": list(user_ids)}, "board": board}
+
+
+def fresh_query(board: str) -> Document:
+    """The lines of a board that are not counted yet."""
+    return {"board": board, **FRESH}
+
+
+def ahead_query(board: str, points: int) -> Document:
+    """The lines of a board with more points."""
+    return {"board": board, "shown": True, "points": {"$gt": points}}
+
+
+def family_query(board: str, family: Family) -> Document:
+    """The counts of one family."""
+    level, parent = family
+    if level == TOP:
+        return {"board": board, "level": TOP}
+    first = parent << WIDTH
+    return {"board": board, "level": level, "bucket": {"$gte": first, "$lte": first + 2**WIDTH - 1}}
+
+
+def families_above(above: int | None) -> list[Family]:
+    """The families with the ranges of users with more points than `above`; none if nobody can have them."""
+    if above is None or above < -LARGEST - 1:
+        return [(TOP, 0)]
+    if above >= LARGEST:
+        return []
+    return [_family_of(level, above >> (WIDTH * level)) for level in range(LEVELS)]
+
+
+def users_above(above: int | None, counts: Mapping[Family, Users]) -> int:
+    """The number of counted users with more points than `above`; `counts` has its families."""
+    if above is None or above < -LARGEST - 1:
+        return sum(counts[TOP, 0].values())
+    total = 0
+    for family in families_above(above):
+        own = above >> (WIDTH * family[0])
+        total += sum(users for bucket, users in counts[family].items() if bucket > own)
+    return total
+
+
+def points_ahead(points: int, counts: Mapping[Family, Users], left: Sequence[int]) -> int | Family | None:
+    """The next points above `points` with which users are counted, or None; or a family that is needed to tell, and is
+    not in `counts`. `left`: the points, in order, of counted users who have others by now."""
+
+    def nearest(family: Family, beyond: int | None) -> int | None:
+        shift = WIDTH * family[0]
+        return min(
+            (
+                bucket
+                for bucket, users in counts[family].items()
+                if (beyond is None or bucket > beyond)
+                and users > bisect_left(left, bucket + 1 << shift) - bisect_left(left, bucket << shift)
+            ),
+            default=None,
+        )
+
+    for family in families_above(points):
+        found = nearest(family, points >> (WIDTH * family[0]))
+        if found is not None:
+            for level in range(family[0] - 1, -1, -1):
+                if (level, found) not in counts:
+                    return level, found
+                if (found := nearest((level, found), None)) is None:
+                    return None
+            return found
+    return None
+
+
+def counts_in(
+    families: Iterable[Family],
+    found: Iterable[Document],
+    number: int,
+    since: int,
+    changes: Mapping[tuple[int, int], int],
+) -> dict[Family, Users]:
+    """The counts in documents, as if batch `number` were done, whose journal has `changes` by level and bucket."""
+    counts: dict[Family, Users] = {family: {} for family in families}
+    applied: set[tuple[int, int]] = set()
+    for each in found:
+        level, bucket = each["level"], each["bucket"]
+        if each["batch"] > since:
+            counts[_family_of(level, bucket)][bucket] = each["users"]
+        if each["batch"] == number:
+            applied.add((level, bucket))
+    for (level, bucket), change in changes.items():
+        users = counts.get(_family_of(level, bucket))
+        if users is not None and (level, bucket) not in applied:
+            users[bucket] = users.get(bucket, 0) + change
+    return counts
+
+
+def _family_of(level: int, bucket: int) -> Family:
+    return (TOP, 0) if level == TOP else (level, bucket >> WIDTH)
+
+
+async def lines_above(standings: Collected, board: str, asked: Collection[int | None]) -> dict[int | None, int]:
+    """The number of users above each of the given points (None: all), from the lines of a board in its order."""
     # Bounds above the largest points of a line are all equivalent, and the driver accepts no larger integer.
     sums: Document = {
         f"above{number}": 1 if above is None else {"$cond": [{"$gt": ["$points", bounded(above)]}, 1, 0]}
@@ -82,55 +196,9 @@ def _lowest(asked: Collection[int | None]) -> int:
     return bounded(min(known) if len(known) == len(asked) and known else -LARGEST)
 
 
-def _ranges(above: int | None) -> Ranges:
-    """The ranges of users with more points than `above`; empty if nobody can have them."""
-    if above is None or above < -LARGEST - 1:
-        return [(TOP, -LARGEST - 1, LARGEST)]
-    return [] if above >= LARGEST else list(ranges_above(above))
-
-
-async def _counted_in(counts: Collected, board: str, ranges: Ranges) -> list[Document]:
-    return await counts.find(_query(board, ranges), {"_id": 0}).to_list() if ranges else []
-
-
-def _query(board: str, ranges: Ranges) -> Document:
-    return {
-        "$or": [
-            {"board": board, "level": level, "bucket": {"$gte": first, "$lte": last}} for level, first, last in ranges
-        ]
-    }
-
-
 async def _number(database: Database) -> int:
     found = await database["meta"].find_one(ID, {"number": 1})
     return found["number"] if found else 0
-
-
-def _sum(batch: Batch, board: str, ranges: Ranges, found: list[Document]) -> int:
-    total = 0
-    applied: set[tuple[int, int]] = set()
-    for each in found:
-        if each["batch"] > batch.since:
-            total += each["users"]
-        if each["batch"] == batch.number:
-            applied.add((each["level"], each["bucket"]))
-    bounds = {level: (first, last) for level, first, last in ranges}
-    for counted, change in batch.changes.items():
-        if counted.board == board and counted.level in bounds and (counted.level, counted.bucket) not in applied:
-            first, last = bounds[counted.level]
-            total += change if first <= counted.bucket <= last else 0
-    return total
-
-
-def _correction(batch: Batch, fresh: list[Document], above: int | None) -> int:
-    journaled: dict[ObjectId, int | None] = {line["_id"]: line["points"] for line in batch.lines}
-    correction = 0
-    for line in fresh:
-        counted = journaled.get(line["_id"], counted_of(line, batch.since))
-        points = points_of(line)
-        correction += points is not None and (above is None or points > above)
-        correction -= counted is not None and (above is None or counted > above)
-    return correction
 
 
 async def miscounted(database: Database) -> list[str]:
