@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from laurels.application.recording.projecting import pending_projections
 from laurels.application.recording.projecting.pending_projections import (
     PendingProjections,
     Touched,
@@ -128,6 +129,48 @@ class TestSince:
         pending.put_back("ada", touched)
         assert pending.since == began
         assert days_of(pending.take(5)) == [("bob", {1}), ("ada", {1, 2})]
+
+
+class TestQuietUsers:
+    """Who changes now and then does not wait for those who change all the time."""
+
+    def test_half_of_those_who_are_taken_were_not_taken_lately(self) -> None:
+        busy = [f"busy {n}" for n in range(10)]
+        pending = waiting(*busy)
+        pending.take(10)
+        for user in (*busy, "ada", "bob", "cem"):
+            pending.add(user, [1])
+        assert [user for user, _ in pending.take(4)] == ["ada", "bob", "busy 0", "busy 1"]
+        assert [user for user, _ in pending.take(4)] == ["cem", "busy 2", "busy 3", "busy 4"]
+        assert [user for user, _ in pending.take(9)] == ["busy 5", "busy 6", "busy 7", "busy 8", "busy 9"]
+
+    def test_the_longest_waiting_are_taken_however_many_quiet_ones_come(self) -> None:
+        pending = waiting("busy")
+        pending.take(1)
+        pending.add("busy", [1])
+        for n in range(20):
+            pending.add(f"user {n}", [1])
+        assert "busy" in dict(pending.take(2))
+
+    def test_after_a_while_everybody_is_quiet_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pending = waiting("ada", "bob")
+        pending.take(2)
+        monkeypatch.setattr(pending_projections, "QUIET", 0.0)
+        pending.take(0)
+        for user in ("bob", "ada"):
+            pending.add(user, [1])
+        monkeypatch.undo()
+        pending.add("cem", [1])
+        assert [user for user, _ in pending.take(4)] == ["bob", "ada", "cem"]
+
+    def test_only_so_many_are_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pending_projections, "_REMEMBERED", 2)
+        pending = waiting(*"abcd")
+        pending.take(4)
+        pending.take(0)
+        for user in "dcba":
+            pending.add(user, [1])
+        assert [user for user, _ in pending.take(2)] == ["b", "d"]
 
 
 def touched_by(body: EntryBody) -> set[int]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from laurels import Settings, Timeframe
 from laurels.application.maintenance.verification import verify
+from laurels.application.ports.boards import Card
 from laurels.application.ports.ledger import LATER_LIMIT
 from laurels.application.ports.snapshots import Projection
 from laurels.application.ports.store import Store
@@ -73,7 +77,7 @@ class SteppedProjector(Projector):
             await self._resting.wait()
         self._resting.clear()
 
-    async def _rest(self, seconds: float) -> None:
+    async def _rest(self, seconds: float, *, others_wait: bool) -> None:
         self.rests.append(seconds)
         self._resting.set()
         await self.go.wait()
@@ -265,6 +269,48 @@ class TestCatchUp:
         assert await laurels.store.boards.count("all") == 500
         # What one write takes, and what the bound allows besides.
         assert len(cache) <= 100 + 1_000 // 16
+
+
+class TestOverload:
+    """More users change all the time than can be projected at once."""
+
+    async def test_who_changes_now_and_then_does_not_wait_for_all_others(
+        self, store_url: str, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        busy = [f"busy {n}" for n in range(400)]
+        async with open_service(store_url, rulebook=small_rulebook(), clock=clock, projection_interval=0.01) as laurels:
+            await laurels.record_many([learning_event(user, "run") for user in busy])
+            await laurels.projector.flush()
+            project, written = laurels.store.snapshots.project, list[list[str]]()
+
+            async def project_slowly(projections: Sequence[Projection], *, cards: Sequence[Card]) -> None:
+                written.append([each.progress.user_id for each in projections])
+                await asyncio.sleep(0.2)
+                await project(projections, cards=cards)
+
+            monkeypatch.setattr(laurels.store.snapshots, "project", project_slowly)
+            await laurels.record_many([learning_event(user, "talk") for user in busy])
+            while not written:  # noqa: ASYNC110  a store sends no event
+                await asyncio.sleep(0.01)
+            await laurels.record("ada", "run")
+            while sum(map(len, written)) <= len(busy):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            position = next(number for number, users in enumerate(written) if "ada" in users)
+            # The next one but for the one that had begun; and all others came, too.
+            assert position <= 2 < len(written) - 2
+            await laurels.projector.flush()
+            found = await verify(laurels.store, laurels.rulebook)
+            assert (found.is_clean, found.behind) == (True, 0)
+
+    async def test_looking_for_what_others_left_does_not_project_all_who_wait(
+        self, laurels: Service, clock: SettableClock
+    ) -> None:
+        await laurels.projector.task.close()
+        await laurels.record("ada", "run")
+        await laurels.projector.catch_up(before=clock() - 20_000)
+        assert await board(laurels) == []
+        await laurels.projector.catch_up(before=clock() + 1)
+        assert await board(laurels) == [(1, "ada", 15)]
 
 
 class TestMemory:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
@@ -11,10 +12,11 @@ import pytest
 
 from laurels import EventConflict, InvalidEvent, InvalidProfile, LaurelsError, StoreUnavailable
 from laurels.application.maintenance.verification import verify
+from laurels.application.recording import committer
 from laurels.application.recording.commands import RecordedEntry
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
-from laurels.domain.ledger.entries import EventRecorded, ProfileChanged
+from laurels.domain.ledger.entries import Entry, EventRecorded, ProfileChanged
 from laurels.domain.profiles import MOST_ZONE_CHANGES
 from laurels.testing.builders import learning_event, small_rulebook
 from laurels.testing.clocks import SettableClock
@@ -203,6 +205,36 @@ class TestManyCallers:
         # Each id was sent twice by each of two callers, one on either handle.
         assert found.events == 6 * 20
         assert Counter(result.is_replay for result in results) == {False: 120, True: 360}
+
+    async def test_on_a_remote_store_those_who_come_again_share_a_commit(
+        self, laurels: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Two halves of the callers, each of which always waited while the other one was written."""
+        monkeypatch.setattr(type(laurels.store), "is_remote", True)
+        # However slow the machine is, all come again in this time.
+        monkeypatch.setattr(committer, "LONGEST_PAUSE", 1.0)
+        monkeypatch.setattr(committer, "_PAUSE", 2.0)
+        append, sizes = laurels.store.ledger.append, list[int]()
+
+        async def append_slowly(entries: Sequence[Entry]) -> frozenset[str]:
+            sizes.append(len(entries))
+            await asyncio.sleep(0.1)
+            return await append(entries)
+
+        monkeypatch.setattr(laurels.store.ledger, "append", append_slowly)
+
+        async def call(caller: int) -> None:
+            # As after a way over the network.
+            for _ in range(8):
+                await laurels.record(f"user {caller}", "run")
+                await asyncio.sleep(0.002)
+
+        first = [asyncio.create_task(call(caller)) for caller in range(20)]
+        while not sizes:  # noqa: ASYNC110  a store sends no event
+            await asyncio.sleep(0.001)
+        await asyncio.gather(*first, *(call(caller) for caller in range(20, 40)))
+        assert sum(sizes) == 320
+        assert 40 in sizes
 
     async def test_a_caller_who_stops_waiting_takes_nothing_with_them(self, laurels: Service) -> None:
         waiting = [asyncio.create_task(laurels.record("ada", "run", event_id=f"e{n}")) for n in range(20)]

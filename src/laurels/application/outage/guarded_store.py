@@ -80,6 +80,10 @@ class GuardedStore:
         self.webhooks = cast("WebhookStore", _GuardedConcern(self, "webhooks"))
 
     @property
+    def is_remote(self) -> bool:
+        return self._opened is not None and self._opened.is_remote
+
+    @property
     def mark(self) -> object | None:
         return None if self._opened is None else self._opened.mark
 

@@ -61,6 +61,11 @@ class Store(Protocol):
         """
         ...
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether an append mostly waits for other machines: then fewer and larger ones take less of their time."""
+        ...
+
     async def check(self) -> None:
         """Return when the store can read and write; raises StoreUnavailable otherwise."""
         ...

@@ -1,8 +1,8 @@
 """The one writer of a process: makes entries of all commands that queued while the last commit ran.
 
-Nobody waits for a timer: one command alone is written at once, and a thousand simultaneous ones share one durable
-write. Each command is decided on its user's progress in memory, and the append checks that this was up to date: refused
-users are loaded and decided again.
+One command alone is written at once, and a thousand simultaneous ones share one durable write. Each command is decided
+on its user's progress in memory, and the append checks that this was up to date: refused users are loaded and decided
+again.
 """
 
 from __future__ import annotations
@@ -40,6 +40,13 @@ ATTEMPTS = 50
 # Seconds that a batch waits for projections while memory is full of users with pending ones.
 LONGEST_WAIT = 1.0
 
+# If the store is remote and a commit had `MANY` commands, the next one begins this part of its duration later, and at
+# most `LONGEST_PAUSE` seconds: callers who were just answered send their next commands by then. Without it half of them
+# would always wait while the other half is written.
+MANY = 16
+_PAUSE = 0.15
+LONGEST_PAUSE = 0.01
+
 _DEAD = "This process can record nothing any more because of a fault of its own; its log has the cause. Restart it."
 _GONE = "The rulebook was changed just now, and has no such event type any more."
 _FAULT = "Laurels could not carry this out because of a fault of its own; its log has the cause."
@@ -75,6 +82,9 @@ class Committer:
         self._arrived = asyncio.Event()
         self._is_closing = False
         self._expects_replays = False
+        # The size of the last commit, and when the next one may begin (seconds, monotonic).
+        self._last_size = 0
+        self._not_before = 0.0
         self.progress_lock = ProjectionSignals()
         self.stats = RecorderStats()
         # When the running batch was sent to the store (seconds, monotonic); None between batches.
@@ -151,6 +161,7 @@ class Committer:
             return 0
         if self._cache.is_crowded:
             await self._wait_for_projections()
+        await self._gather()
         batch = [self._queue.popleft() for _ in range(min(self._batch, len(self._queue)))]
         started = self.asked_at = monotonic()
         async with self.progress_lock.settled:
@@ -164,9 +175,18 @@ class Committer:
             finally:
                 self._under_way, self.asked_at = [], None
                 self._cache.trim()
-        self.stats.committed(len(batch), monotonic() - started)
+        took, self._last_size = monotonic() - started, len(batch)
+        self.stats.committed(len(batch), took)
+        if self._store.is_remote and len(batch) >= MANY:
+            self._not_before = monotonic() + min(_PAUSE * took, LONGEST_PAUSE)
         self.progress_lock.committed.set()
         return 0
+
+    async def _gather(self) -> None:
+        """Wait a little if many callers are about to come again, unless enough of them are here."""
+        seconds = self._not_before - monotonic()
+        if seconds > 0 and len(self._queue) < min(2 * self._last_size, self._batch) and not self._is_closing:
+            await asyncio.sleep(seconds)
 
     def _die(self) -> None:
         self.give_up(InternalFault(_DEAD))

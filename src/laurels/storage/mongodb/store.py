@@ -67,6 +67,10 @@ class MongoStore:
     def mark(self) -> object | None:
         return self.ledger.mark
 
+    @property
+    def is_remote(self) -> bool:
+        return True
+
     async def check(self) -> None:
         async def write() -> None:
             # This needs the same as a commit: a majority of members that write to disk.

@@ -49,6 +49,10 @@ class SQLiteStore:
         return store
 
     @property
+    def is_remote(self) -> bool:
+        return False
+
+    @property
     def mark(self) -> object | None:
         return self._database.foreign_writes
 

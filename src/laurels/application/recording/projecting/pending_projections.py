@@ -1,12 +1,13 @@
 """Users with changes that are not projected yet, and which of their boards these changes touched.
 
-A user who changes often is projected once per interval, not once per event.
+A user who changes often is projected once per interval, not once per event. Under a load that changes more users than
+can be projected at once, those who changed now and then do not wait for those who change all the time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from itertools import islice
+from itertools import islice, takewhile
 from time import monotonic
 
 from msgspec import Struct
@@ -24,6 +25,12 @@ from laurels.domain.ledger.entries import (
 from laurels.domain.progress import Progress
 from laurels.domain.revised import is_revision
 from laurels.domain.rules.rulebook import Rulebook
+
+# Seconds after which a user who was projected is as good as one who never was: longer than all who wait need for their
+# turn under load.
+QUIET = 60.0
+# Users who are remembered to have been projected lately.
+_REMEMBERED = 20_000
 
 
 class Touched(Struct):
@@ -48,6 +55,9 @@ class PendingProjections:
 
     def __init__(self) -> None:
         self._touched: dict[str, Touched] = {}
+        # Of these, users who were not taken for a while, and when others were (seconds, monotonic).
+        self._quiet: dict[str, None] = {}
+        self._taken: dict[str, float] = {}
 
     def __contains__(self, user_id: object) -> bool:
         return user_id in self._touched
@@ -69,6 +79,8 @@ class PendingProjections:
         touched = self._touched.get(user_id)
         if touched is None:
             self._touched[user_id] = Touched(set(days), None if languages is None else set(languages), monotonic())
+            if user_id not in self._taken:
+                self._quiet[user_id] = None
         else:
             touched.add(days, languages)
 
@@ -81,12 +93,32 @@ class PendingProjections:
     def discard(self, user_id: str) -> None:
         """Remove a user."""
         self._touched.pop(user_id, None)
+        self._quiet.pop(user_id, None)
+
+    @property
+    def quiet(self) -> int:
+        """How many of those who wait were not taken for `QUIET` seconds."""
+        return len(self._quiet)
 
     def take(self, limit: int) -> list[tuple[str, Touched]]:
-        """Remove and return up to `limit` users who waited longest."""
-        taken = list(islice(self._touched.items(), limit))
-        for user_id, _ in taken:
-            del self._touched[user_id]
+        """Remove and return up to `limit` users: half of them from the quiet ones, as far as there are any, and
+        otherwise those who waited longest."""
+        now = monotonic()
+        for user_id in list(takewhile(lambda each: self._taken[each] <= now - QUIET, self._taken)):
+            del self._taken[user_id]
+        for user_id in list(islice(self._taken, max(0, len(self._taken) - _REMEMBERED))):
+            del self._taken[user_id]
+        chosen = dict.fromkeys(islice(self._quiet, limit // 2))
+        for user_id in islice(self._touched, limit):
+            if len(chosen) >= limit:
+                break
+            chosen[user_id] = None
+        taken = [(user_id, self._touched[user_id]) for user_id in chosen]
+        for user_id in chosen:
+            self.discard(user_id)
+            # Moved to the end, if it is there.
+            self._taken.pop(user_id, None)
+            self._taken[user_id] = now
         return taken
 
 

@@ -36,6 +36,13 @@ CHUNK = 100
 PART = 50
 # Under load the projector rests this many times as long as it worked, so that most of the time is the committer's.
 REST = 2
+# A part for a remote store takes as many users as are written in about this time (seconds), but not fewer than
+# `_SMALLEST_PART`: who changed something in the meantime does not wait for all others.
+STEP = 0.05
+_SMALLEST_PART = 20
+# During a longer rest, up to `FEW` of those who changed nothing for a while are projected every `PAUSE` seconds.
+PAUSE = 0.1
+FEW = 5
 # Seconds between looks for users that another process left behind.
 CATCH_UP_EVERY = 30.0
 # Milliseconds that another process has to project its own entry; after that this one does it.
@@ -71,6 +78,8 @@ class Projector:
         self._interval = interval
         self._batch = batch
         self._caught_up_at = float("-inf")
+        # How many users may be projected in `STEP`, as far as is known.
+        self._pace = float(CHUNK)
         self._flushing = asyncio.Lock()
         # Since when the longest waiting of the users waits who are being written.
         self._written_since: float | None = None
@@ -99,6 +108,14 @@ class Projector:
     def _chunk_of(self, waiting: int, least: int) -> int:
         return min(max(least, waiting * self._batch // 10_000), self._batch)
 
+    def _part_of(self, waiting: int) -> int:
+        """How many of the users who wait the next part takes."""
+        if not self._store.is_remote:
+            return self._chunk_of(waiting, PART)
+        part = self._chunk_of(waiting, CHUNK)
+        # Very many who wait are not divided into the smallest writes: it would take too long.
+        return part if part > 2 * CHUNK else min(part, int(self._pace))
+
     async def _write_some(self, most: int) -> None:
         """Project up to `most` of the users who waited longest."""
         horizon = await self._pruner.horizon()
@@ -116,7 +133,12 @@ class Projector:
             raise
         finally:
             self._written_since = None
-        self.flush_seconds.observe(monotonic() - started)
+        took = monotonic() - started
+        self.flush_seconds.observe(took)
+        if len(taken) >= _SMALLEST_PART:
+            # Half of what was expected and half of what was seen, so that one slow write changes little.
+            seen = len(taken) * STEP / max(took, 0.001)
+            self._pace = min(max(_SMALLEST_PART, (self._pace + seen) / 2), 2 * CHUNK)
         self._progress_lock.projected.set()
 
     def _write(self, taken: list[tuple[Progress, Touched]], horizon: RetentionCutoff) -> Awaitable[None]:
@@ -144,7 +166,9 @@ class Projector:
 
         Raises StoreError.
         """
-        await self.flush()
+        if 1_000 * self.behind_seconds >= self._clock() - before:
+            # Otherwise none of those who wait here is meant.
+            await self.flush()
         while users := await self._store.snapshots.behind(CHUNK, before=before):
             async with self._progress_lock.settled:
                 # All users left behind together may exceed memory.
@@ -190,7 +214,10 @@ class Projector:
             parts = 1
         else:
             parts = await self._write_part()
-        await self._rest(max(self._interval / parts, REST * (monotonic() - started)))
+        # Each part changes the boards, and then everybody's page of them is made again: from a remote store that takes
+        # more than the parts save.
+        shares = 1 if self._store.is_remote else parts
+        await self._rest(max(self._interval / shares, REST * (monotonic() - started)), others_wait=parts > 1)
         return 0
 
     async def _write_part(self) -> int:
@@ -200,17 +227,26 @@ class Projector:
         """
         async with self._flushing:
             waiting = len(self._cache.pending)
-            chunk = self._chunk_of(waiting, PART)
-            await self._write_some(chunk)
-        return max(1, -(-waiting // chunk))
+            part = self._part_of(waiting)
+            await self._write_some(part)
+        return max(1, -(-waiting // part))
 
     @property
     def _is_due(self) -> bool:
         return monotonic() - self._caught_up_at >= CATCH_UP_EVERY
 
-    async def _rest(self, seconds: float) -> None:
-        """Wait, unless the recorder runs out of memory to work in."""
-        await wait_at_most(self._progress_lock.crowded, seconds)
+    async def _rest(self, seconds: float, *, others_wait: bool) -> None:
+        """Wait, unless the recorder runs out of memory to work in. While others wait for their part, take in a few who
+        change something now and then: that costs little."""
+        until = monotonic() + seconds
+        crowded = self._progress_lock.crowded
+        while others_wait and until - monotonic() > PAUSE and not crowded.is_set():
+            await wait_at_most(crowded, PAUSE)
+            if 0 < self._cache.pending.quiet <= FEW:
+                async with self._flushing:
+                    # Half of those who are taken.
+                    await self._write_some(2 * FEW)
+        await wait_at_most(crowded, until - monotonic())
 
     async def _wait_for_work(self) -> None:
         await wait_at_most(self._progress_lock.committed, CATCH_UP_EVERY)

@@ -27,8 +27,8 @@ FRESH: Document = {"fresh": True}
 FRESH_INDEX = "standings_fresh"
 # Lines in one journal, which is one document: at most two megabytes.
 BATCH = 2_000
-# Updates in one transaction.
-_TOGETHER = 500
+# Updates in one transaction: projections wait for it.
+_TOGETHER = 150
 
 ID: Document = {"_id": "counts"}
 UNCOUNTED = {"userId": 1, "board": 1, "points": 1, "shown": 1, "seq": 1, "counted": 1, "batch": 1}
