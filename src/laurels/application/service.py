@@ -343,7 +343,7 @@ class Service:
     async def _forget(self, user_ids: Collection[str]) -> None:
         """Drop all data of deleted users from the memory of this process, and end their streams."""
         async with self.recorder.committer.progress_lock.settled:
-            self.recorder.cache.drop(user_ids)
+            self.recorder.cache.forget(user_ids)
         self.learners.forget(user_ids)
         self._events.forget(user_ids)
         self.leaderboards.forget()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Never
 
 import pytest
 
 from laurels.application.recording.progress_cache import ProgressCache
-from laurels.application.recording.projecting.pending_projections import Touched
-from laurels.domain.progress import Progress
+from laurels.errors import StoreUnavailable
 from laurels.storage.sqlite.store import SQLiteStore
-from laurels.testing.builders import event_entry, history, profile_entry, small_rulebook
+from laurels.testing.builders import NOON, event_entry, history, profile_entry, small_rulebook
 
 RULEBOOK = small_rulebook()
 
@@ -29,7 +29,7 @@ async def cache_of(store: SQLiteStore, *users: str, limit: int = 10_000) -> Prog
         await store.ledger.append(history(user, 2))
     cache = ProgressCache(store, RULEBOOK, limit=limit)
     await cache.refresh(users, ())
-    cache.take_pending(100)
+    await cache.take_pending(100)
     return cache
 
 
@@ -41,7 +41,9 @@ class TestRefresh:
         await cache.refresh(["ada"], (), doubted={"ada"})
         assert (cache.get("ada").seq, cache.get("ada").events) == (4, 4)
         # What another process wrote waits for its projection here, too.
-        assert [(progress.user_id, len(touched.days)) for progress, touched in cache.take_pending(5)] == [("ada", 1)]
+        assert [(progress.user_id, len(touched.days)) for progress, touched in await cache.take_pending(5)] == [
+            ("ada", 1)
+        ]
 
     async def test_a_user_without_entries_is_empty_and_not_shown(self, store: SQLiteStore) -> None:
         cache = await cache_of(store)
@@ -72,7 +74,7 @@ class TestBound:
         each = cache.weight // 3
         bounded = await cache_of(store, limit=2 * each)
         await bounded.refresh(["ada", "bob", "cem"], ())
-        bounded.take_pending(100)
+        await bounded.take_pending(100)
         bounded.get("ada")
         bounded.trim()
         assert [user for user in ("ada", "bob", "cem") if bounded.peek(user)] == ["ada", "cem"]
@@ -85,7 +87,7 @@ class TestBound:
         cache.trim()
         assert cache.peek("ada") is not None
         assert cache.peek("bob") is None
-        cache.take_pending(5)
+        await cache.take_pending(5)
         cache.trim()
         assert (len(cache), cache.weight, cache.is_crowded) == (0, 0, False)
 
@@ -107,34 +109,78 @@ class TestPending:
     async def test_what_is_given_back_waits_again_with_its_days(self, store: SQLiteStore) -> None:
         cache = await cache_of(store, "ada")
         cache.mark_pending("ada")
-        taken = cache.take_pending(5)
-        assert cache.take_pending(5) == []
+        taken = await cache.take_pending(5)
+        assert await cache.take_pending(5) == []
         cache.give_back(taken)
-        again = cache.take_pending(5)
+        again = await cache.take_pending(5)
         assert [(progress, touched.days, touched.languages) for progress, touched in again] == [
             (progress, touched.days, touched.languages) for progress, touched in taken
         ]
 
-    async def test_of_who_was_dropped_meanwhile_nothing_is_taken_back(self, store: SQLiteStore) -> None:
+    async def test_who_was_dropped_is_read_again_for_the_projection(self, store: SQLiteStore) -> None:
+        cache = await cache_of(store, "ada", "bob")
+        for user in ("ada", "bob"):
+            cache.mark_pending(user)
+        began = cache.pending.since
+        # As if the append was refused, or its answer was lost.
+        cache.touch(cache.get("ada"), event_entry("ada", 3))
+        cache.drop(["ada"])
+        await store.ledger.append([event_entry("ada", 3, at=NOON + 7 * 86_400_000)])
+        assert (cache.peek("ada"), cache.pending.since) == (None, began)
+        ada, bob = await cache.take_pending(5)
+        assert (ada[0].seq, len(ada[1].days), bob[0].seq) == (3, 2, 2)
+        assert await cache.take_pending(5) == []
+        # A failed write changes nothing of this.
+        cache.drop(["ada"])
+        cache.give_back([ada, bob])
+        assert cache.pending.since == began
+        assert [(progress.seq, len(touched.days)) for progress, touched in await cache.take_pending(5)] == [
+            (3, 2),
+            (2, 1),
+        ]
+
+    async def test_who_was_deleted_or_never_written_is_not_projected(self, store: SQLiteStore) -> None:
         cache = await cache_of(store, "ada", "bob")
         cache.mark_pending("ada")
-        taken = cache.take_pending(5)
+        cache.pending.add("nobody", [1])
         cache.drop(["ada"])
-        cache.give_back(taken)
-        assert cache.take_pending(5) == []
-        # One that was read anew is another one.
-        await cache.refresh(["ada"], ())
-        cache.take_pending(5)
-        cache.give_back([*taken, (Progress(user_id="bob", version="v"), Touched({1}, None, 0.0))])
-        assert cache.take_pending(5) == []
+        await store.tombstones.mark_deleted("ada", 5)
+        cache.mark_pending("bob")
+        assert [progress.user_id for progress, _ in await cache.take_pending(5)] == ["bob"]
+        assert len(cache.pending) == 0
+
+    async def test_if_they_cannot_be_read_all_wait_on(
+        self, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cache = await cache_of(store, "ada", "bob")
+        for user in ("ada", "bob"):
+            cache.mark_pending(user)
+        cache.drop(["ada"])
+
+        async def fail(*_: object) -> Never:
+            raise error
+
+        error: Exception = StoreUnavailable("away")
+        monkeypatch.setattr(store.ledger, "load", fail)
+        with pytest.raises(StoreUnavailable):
+            await cache.take_pending(5)
+        assert set(cache.pending.users()) == {"ada", "bob"}
+        # One who can never be read does not keep others waiting.
+        error = ValueError("a fault")
+        assert [progress.user_id for progress, _ in await cache.take_pending(5)] == ["bob"]
+        assert len(cache.pending) == 0
 
     async def test_an_entry_that_changes_no_board_waits_for_its_card(self, store: SQLiteStore) -> None:
         cache = await cache_of(store, "ada")
         cache.touch(cache.get("ada"), profile_entry("ada", 3))
-        assert [(progress.user_id, touched.days) for progress, touched in cache.take_pending(5)] == [("ada", set())]
+        assert [(progress.user_id, touched.days) for progress, touched in await cache.take_pending(5)] == [
+            ("ada", set())
+        ]
 
-    async def test_to_forget_everybody_says_who_waits(self, store: SQLiteStore) -> None:
+    async def test_who_waits_does_so_even_if_everybody_is_dropped(self, store: SQLiteStore) -> None:
         cache = await cache_of(store, "ada", "bob")
         cache.mark_pending("bob")
-        assert cache.clear() == ["bob"]
-        assert (len(cache), cache.weight, cache.take_pending(5)) == (0, 0, [])
+        cache.clear()
+        assert (len(cache), cache.weight, cache.pending.users()) == (0, 0, ["bob"])
+        cache.forget(["bob"])
+        assert await cache.take_pending(5) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Never
 
 import pytest
 
@@ -22,7 +23,9 @@ from laurels.application.recording.recorder import Recorder
 from laurels.application.service import Service
 from laurels.bootstrap import open_service, open_store
 from laurels.domain.boards.ranking import Standing
+from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import StoreUnavailable
 from laurels.testing.builders import learning_event, small_rulebook
 from laurels.testing.clocks import SettableClock
 
@@ -167,6 +170,57 @@ class TestFlush:
         await flushing
         await laurels.projector.flush()
         assert (await verify(laurels.store, laurels.rulebook)).is_clean
+
+
+class TestHiding:
+    """Who hides is on no board once that is answered, whatever happens between the entry and its projection."""
+
+    async def names(self, laurels: Service) -> list[str | None]:
+        return [user for _, user, _ in await board(laurels)]
+
+    async def test_an_append_that_is_refused_meanwhile(
+        self, laurels: Service, store_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        horizon, has_happened = laurels.pruner.horizon, False
+        async with open_service(store_url, rulebook=laurels.rulebook, projection_interval=3600) as other:
+            await asyncio.gather(*(laurels.record(user, "run") for user in ("ada", "bob")))
+            await laurels.projector.flush()
+
+            async def horizon_after_a_refusal() -> RetentionCutoff:
+                nonlocal has_happened
+                if not has_happened:
+                    has_happened = True
+                    await other.record("ada", "run")
+                    await asyncio.gather(*(laurels.record(user, "run") for user in ("bob", "ada")))
+                return await horizon()
+
+            monkeypatch.setattr(laurels.pruner, "horizon", horizon_after_a_refusal)
+            await laurels.change_profile("ada", {"visibility": "hidden"})
+            assert has_happened
+            assert await self.names(other) == ["bob"]
+
+    async def test_a_commit_that_fails_meanwhile(self, laurels: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+        horizon, has_happened = laurels.pruner.horizon, False
+
+        async def fail(_: object) -> Never:
+            raise StoreUnavailable("away")
+
+        async def horizon_after_a_failure() -> RetentionCutoff:
+            nonlocal has_happened
+            if not has_happened:
+                has_happened = True
+                with monkeypatch.context() as during:
+                    during.setattr(laurels.store.ledger, "append", fail)
+                    [failure] = await laurels.recorder.record_many([learning_event("ada", "run")], earliest=0)
+                assert isinstance(failure, StoreUnavailable)
+            return await horizon()
+
+        await asyncio.gather(*(laurels.record(user, "run") for user in ("ada", "bob")))
+        await laurels.projector.flush()
+        monkeypatch.setattr(laurels.pruner, "horizon", horizon_after_a_failure)
+        await laurels.change_profile("ada", {"visibility": "hidden"})
+        assert has_happened
+        assert await self.names(laurels) == ["bob"]
 
 
 class TestCatchUp:

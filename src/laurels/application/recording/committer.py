@@ -138,18 +138,9 @@ class Committer:
                 if isinstance(command, RecordEvent) and command.event.event_type not in rulebook.event_types:
                     command.resolve(InvalidEvent("eventType", _GONE))
             self._queue = deque(command for command in self._queue if command.is_open)
-            if not is_folded_otherwise:
-                return
-            waiting = self._cache.clear()
-            try:
-                deleted = (await self._cache.refresh(waiting, (), doubted=waiting)).deleted
-            except StoreError as error:
-                # The ledger shows that they are behind: the projector finds them when it catches up.
-                logger.warning("%d users wait for their projection: %s", len(waiting), error)
-                return
-            for user_id in waiting:
-                if user_id not in deleted:
-                    self._cache.mark_pending(user_id)
+            if is_folded_otherwise:
+                # Who waits for a projection is read again for it.
+                self._cache.clear()
 
     async def _turn(self) -> float | None:
         """Commit one batch of queued commands; wait for the first command if there are none."""

@@ -6,6 +6,7 @@ from the true state and `append` rarely has to refuse it.
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Collection, Container, Iterable
 from typing import NamedTuple
@@ -25,6 +26,9 @@ from laurels.domain.folding import fold
 from laurels.domain.ledger.entries import Entry
 from laurels.domain.progress import Progress
 from laurels.domain.rules.rulebook import Rulebook
+from laurels.errors import StoreError
+
+logger = logging.getLogger(__name__)
 
 _encode = msgspec.json.Encoder().encode
 # How many users with pending projections one `trim` examines before it leaves the rest to the next one.
@@ -93,7 +97,7 @@ class ProgressCache:
             event_ids = ()
             if found.deleted:
                 deleted |= found.deleted
-                self.drop(found.deleted)
+                self.forget(found.deleted)
                 known_seqs = {user_id: head for user_id, head in known_seqs.items() if user_id not in found.deleted}
             await self._refold(found)
             known_seqs = self._take_in(known_seqs, found.snapshots, found.later)
@@ -155,31 +159,61 @@ class ProgressCache:
         """Project a user again whose projection may lack entries of another process."""
         self.pending.add(user_id, self._items[user_id].progress.board_days)
 
-    def take_pending(self, limit: int) -> list[tuple[Progress, Touched]]:
+    async def take_pending(self, limit: int) -> list[tuple[Progress, Touched]]:
         """Up to `limit` users with changes to be projected, and the boards that these touched; they are no longer
-        pending."""
-        return [(self._items[user_id].progress, touched) for user_id, touched in self.pending.take(limit)]
+        pending. Those who were dropped are read again. Raises StoreError; all are pending then."""
+        taken = self.pending.take(limit)
+        dropped = {user_id: touched for user_id, touched in taken if user_id not in self._items}
+        if dropped:
+            try:
+                await self._read_again(dropped)
+            except BaseException:
+                for user_id, touched in taken:
+                    self.pending.put_back(user_id, touched)
+                raise
+        return [(cached.progress, touched) for user_id, touched in taken if (cached := self._items.get(user_id))]
+
+    async def _read_again(self, dropped: dict[str, Touched]) -> None:
+        """Read users whose projection is pending, and add to theirs what entries changed that were not known here."""
+        try:
+            await self.refresh(dropped, (), doubted=dropped)
+        except StoreError:
+            raise
+        except Exception:
+            # The ledger shows that they are behind, and others do not wait for them.
+            logger.exception("%d users cannot be read for their projection", len(dropped))
+            self.forget(dropped)
+        for user_id, touched in dropped.items():
+            again = self.pending.discard(user_id)
+            if again is not None:
+                touched.add(again.days, again.languages)
+            cached = self._items.get(user_id)
+            if cached is not None and not cached.progress.seq:
+                # The entry that it waited for was not written.
+                self.forget((user_id,))
 
     def give_back(self, taken: Iterable[tuple[Progress, Touched]]) -> None:
-        """Mark users as pending again after their projection failed, unless they were dropped in the meantime."""
+        """Mark users as pending again after their projection failed."""
         for progress, touched in taken:
-            cached = self._items.get(progress.user_id)
-            if cached is not None and cached.progress is progress:
-                self.pending.put_back(progress.user_id, touched)
+            self.pending.put_back(progress.user_id, touched)
 
     def drop(self, user_ids: Iterable[str]) -> None:
-        """Forget users: their folded entries were not written, or are not known to be."""
+        """Drop the progress of users: their folded entries were not written, or are not known to be. A pending
+        projection stays so: earlier entries wait for it."""
         for user_id in user_ids:
             cached = self._items.pop(user_id, None)
             if cached is not None:
                 self.weight -= cached.weight
-                self.pending.discard(user_id)
 
-    def clear(self) -> list[str]:
-        """Forget all users; return those with a pending projection."""
-        waiting = self.pending.users()
+    def forget(self, user_ids: Iterable[str]) -> None:
+        """Drop users and their pending projections."""
+        for user_id in user_ids:
+            self.drop((user_id,))
+            self.pending.discard(user_id)
+
+    def clear(self) -> None:
+        """Drop the progress of all users."""
         self.drop(list(self._items))
-        return waiting
 
     def trim(self) -> None:
         """Forget the least recently used users until the bound holds again."""

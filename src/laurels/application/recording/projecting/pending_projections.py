@@ -90,10 +90,10 @@ class PendingProjections:
         self.add(user_id, touched.days, touched.languages)
         self._touched[user_id].since = touched.since
 
-    def discard(self, user_id: str) -> None:
-        """Remove a user."""
-        self._touched.pop(user_id, None)
+    def discard(self, user_id: str) -> Touched | None:
+        """Remove a user; return what changed, or None if they do not wait."""
         self._quiet.pop(user_id, None)
+        return self._touched.pop(user_id, None)
 
     @property
     def quiet(self) -> int:

@@ -89,13 +89,14 @@ class Projector:
 
     async def flush(self) -> None:
         """Project everything that this process has committed so far. Raises StoreError; nothing is forgotten then."""
+        # Only the users who wait now: under load new ones arrive as fast as these leave, and an endless flush would
+        # project a user again for each of their events.
+        began = monotonic()
         async with self._flushing:
-            # Only the users who wait now: under load new ones arrive as fast as these leave, and an endless flush would
-            # project a user again for each of their events.
-            waiting = len(self._cache.pending)
-            chunk = self._chunk_of(waiting, CHUNK)
-            for start in range(0, waiting, chunk):
-                await self._write_some(min(chunk, waiting - start))
+            pending = self._cache.pending
+            chunk = self._chunk_of(len(pending), CHUNK)
+            while (since := pending.since) is not None and since <= began:
+                await self._write_some(chunk)
 
     @property
     def behind_seconds(self) -> float:
@@ -120,7 +121,7 @@ class Projector:
         """Project up to `most` of the users who waited longest."""
         horizon = await self._pruner.horizon()
         async with self._progress_lock.settled:
-            taken = self._cache.take_pending(most)
+            taken = await self._cache.take_pending(most)
             if not taken:
                 return
             started = monotonic()
