@@ -43,10 +43,11 @@ def _read_bare(database: Path, events: int) -> float:
     """Seconds to read every entry, user by user, and decode it."""
     connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     try:
+        names = dict(connection.execute("SELECT number, name FROM names"))
         started = perf_counter()
         read = 0
         for (body,) in connection.execute("SELECT body FROM ledger ORDER BY user_id, seq"):
-            unpack_body(bytes(body))
+            unpack_body(bytes(body), names)
             read += 1
         seconds = perf_counter() - started
     finally:

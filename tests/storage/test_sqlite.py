@@ -20,12 +20,12 @@ from laurels.application.ports.boards import Holder
 from laurels.application.ports.snapshots import Projection
 from laurels.bootstrap import open_service, open_store, store_exists
 from laurels.domain.boards.point_ranges import LEVELS
-from laurels.domain.ledger.entries import EntryBody
+from laurels.domain.ledger.entries import Award, EntryBody
 from laurels.storage.sqlite import SQLiteStore
 from laurels.storage.sqlite import database as database_module
 from laurels.storage.sqlite.projections import boards, counts, holders
 from laurels.storage.sqlite.schema import MIGRATIONS, teach
-from laurels.testing.builders import VERSION, card, event_entry, history, progress, project, standing
+from laurels.testing.builders import NOON, VERSION, card, event_entry, history, progress, project, standing
 from tests.packed_projections import number_of
 
 # Processes that open one new file after another, each at the same moment, and append to it.
@@ -337,6 +337,27 @@ class TestFile:
     async def test_a_folder_in_which_nothing_can_be_made_is_told(self) -> None:
         with pytest.raises(StoreUnavailable):
             await SQLiteStore.open(Path("/proc/laurels.db"))
+
+    async def test_a_name_is_known_to_all_and_its_loss_is_told(self, database: Path) -> None:
+        reader, writer = await SQLiteStore.open(database), await SQLiteStore.open(database)
+        assert await reader.ledger.entries("ada") == []
+        written = [event_entry("ada", 1), event_entry("ada", 2, awards=[Award("first", 5, NOON)])]
+        for entry in written:
+            await writer.ledger.append([entry])
+            assert (await reader.ledger.entries("ada"))[-1] == entry
+        # What is projected can be dropped, and names of the ledger stay.
+        await writer.snapshots.clear()
+        again = await SQLiteStore.open(database)
+        assert await again.ledger.entries("ada") == written
+        await again.close()
+        with apsw.Connection(str(database)) as connection:
+            connection.execute("DELETE FROM names WHERE name = 'first'")
+        again = await SQLiteStore.open(database)
+        with pytest.raises(StoreError):
+            await again.ledger.entries("ada")
+        await again.close()
+        await reader.close()
+        await writer.close()
 
     async def test_a_folder_as_the_file_is_told(self, tmp_path: Path) -> None:
         with pytest.raises(StoreError):

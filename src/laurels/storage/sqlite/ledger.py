@@ -16,7 +16,8 @@ from laurels.domain.ledger.entries import Entry
 from laurels.storage.packing import unpack
 from laurels.storage.sqlite.connection import MultiRowStatement, rows, transaction
 from laurels.storage.sqlite.database import Concern, Database, data_version, reading, writing
-from laurels.storage.sqlite.packed_bodies import pack_body, unpack_body
+from laurels.storage.sqlite.names import NAMES, NameNumbers
+from laurels.storage.sqlite.packed_bodies import names_in, pack_body, unpack_body
 from laurels.storage.sqlite.tombstones import NUMBER, DeletionCache, find_tombstones
 
 # Seconds between two looks for the writes of others, while somebody watches.
@@ -50,6 +51,27 @@ _SINCE = "SELECT pos, user_id, seq FROM ledger WHERE pos > ? ORDER BY pos LIMIT 
 _ENTRIES = f"SELECT {_COLUMNS} FROM ledger AS l WHERE user_id = ? AND seq > ? ORDER BY seq LIMIT ?"
 
 
+class LedgerNames:
+    """The names by their numbers, as far as they have been read; shared by the threads that read entries."""
+
+    def __init__(self) -> None:
+        self._known: Mapping[int | str, str] = {}
+
+    def entry_of(self, connection: apsw.Connection, row: tuple[Any, ...]) -> Entry:
+        """The entry that a row of the ledger holds. Raises MsgspecError."""
+        user_id, seq, event_id, recorded_at, packed = row
+        try:
+            body = unpack_body(packed, self._known)
+        except KeyError:
+            # Written before the entry, and by any process.
+            self._known = dict(rows(connection, NAMES))
+            try:
+                body = unpack_body(packed, self._known)
+            except KeyError as error:
+                raise msgspec.ValidationError(f"No name has the number {error}.") from None
+        return Entry(user_id, seq, event_id, recorded_at, body)
+
+
 class SQLiteLedger(Concern):
     """See `LedgerStore`."""
 
@@ -57,6 +79,8 @@ class SQLiteLedger(Concern):
         super().__init__(database)
         # Used only on the writer's thread.
         self._deletions = DeletionCache()
+        self._numbers = NameNumbers()
+        self._names = LedgerNames()
 
     @writing
     def load(
@@ -68,25 +92,39 @@ class SQLiteLedger(Concern):
     ) -> Loaded:
         # Before the queries: they then see any write in between, and at worst it is read once more later.
         self.database.notice_foreign_writes(connection)
-        return _load(connection, known_seqs, event_ids, (version,))
+        return _load(connection, known_seqs, event_ids, (version,), self._names)
 
     @reading
     def read(self, connection: apsw.Connection, known_seqs: Mapping[str, int | None], *versions: str) -> Loaded:
         with transaction(connection, "DEFERRED"):
-            return _load(connection, known_seqs, (), versions)
+            return _load(connection, known_seqs, (), versions, self._names)
 
     @writing
     def append(self, connection: apsw.Connection, entries: Sequence[Entry]) -> frozenset[str]:
-        lines = _lines_of(entries)
+        lines = self._lines_of(connection, entries)
         with self.database.write_turn():
             refused, appended = _append(connection, lines, self._deletions)
         self.database.require_file()
         self.database.notice_foreign_writes(connection, appended=appended)
         return refused
 
+    def _lines_of(self, connection: apsw.Connection, entries: Sequence[Entry]) -> list[Row]:
+        try:
+            return _lines_of(entries, self._numbers.known)
+        except KeyError:
+            names = {name for entry in entries for name in names_in(entry.body)}
+        try:
+            # Before the entries, and not taken back with them: a name that no entry uses does no harm.
+            with self.database.write_turn(), transaction(connection, "IMMEDIATE"):
+                numbers = self._numbers.of(connection, names)
+        except BaseException:
+            self._numbers.forget()
+            raise
+        return _lines_of(entries, numbers)
+
     @reading
     def entries(self, connection: apsw.Connection, user_id: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
-        return [entry_of(row) for row in rows(connection, _ENTRIES, (user_id, after, limit))]
+        return [self._names.entry_of(connection, row) for row in rows(connection, _ENTRIES, (user_id, after, limit))]
 
     @reading
     def users(self, connection: apsw.Connection, *, after: str = "", limit: int = 1_000) -> list[str]:
@@ -142,6 +180,7 @@ def _load(
     known_seqs: Mapping[str, int | None],
     event_ids: Collection[tuple[str, str]],
     versions: tuple[str, ...],
+    names: LedgerNames,
 ) -> Loaded:
     loaded = Loaded()
     if known_seqs:
@@ -160,7 +199,7 @@ def _load(
             del found[0]
             loaded.deleted = frozenset(find_tombstones(connection, known_seqs))
         for row in found:
-            loaded.later.setdefault(row[0], []).append(entry_of(row))
+            loaded.later.setdefault(row[0], []).append(names.entry_of(connection, row))
         for own in loaded.later.values():
             # The index returns them in this order, but SQL does not guarantee it.
             own.sort(key=_BY_SEQ)
@@ -170,12 +209,16 @@ def _load(
             loaded.later.pop(user_id, None)
     if event_ids:
         for row in rows(connection, _KNOWN, (_json(sorted(event_ids)),)):
-            loaded.known[row[0], row[2]] = entry_of(row)
+            loaded.known[row[0], row[2]] = names.entry_of(connection, row)
     return loaded
 
 
-def _lines_of(entries: Sequence[Entry]) -> list[Row]:
-    lines = [(entry.user_id, entry.seq, entry.event_id, entry.recorded_at, pack_body(entry.body)) for entry in entries]
+def _lines_of(entries: Sequence[Entry], numbers: Mapping[str, int]) -> list[Row]:
+    """The rows of entries. Raises KeyError if a name has no number."""
+    lines = [
+        (entry.user_id, entry.seq, entry.event_id, entry.recorded_at, pack_body(entry.body, numbers))
+        for entry in entries
+    ]
     # Sorted, so that neighbours in the indexes follow each other: a batch then visits their pages once.
     lines.sort(key=itemgetter(0))
     return lines
@@ -194,12 +237,6 @@ def _append(connection: apsw.Connection, lines: list[Row], deletions: DeletionCa
         accepted = [line for line in lines if line[0] not in refused]
         _INSERT.run(connection, accepted, (deletions.number,))
     return refused, len(accepted)
-
-
-def entry_of(row: tuple[Any, ...]) -> Entry:
-    """The entry that a row of the ledger holds."""
-    user_id, seq, event_id, recorded_at, body = row
-    return Entry(user_id, seq, event_id, recorded_at, unpack_body(body))
 
 
 def _write(connection: apsw.Connection, lines: list[Row], deletions: DeletionCache) -> bool:

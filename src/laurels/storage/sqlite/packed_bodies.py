@@ -1,13 +1,14 @@
 """An entry body as few bytes: what a row of the ledger holds, and nearly every row is an event.
 
 An event is a byte that names the format, then its fields in an order of their own as msgpack, without those that are
-empty at the end. A quarter as long as JSON, and as quick. Every other body is rare and stays JSON, which begins with a
-brace; so did the events that older versions wrote.
+empty at the end. Event types, badges and fingerprints of rules are numbers; the database has their names. It is a fifth
+as long as JSON, and as quick. Every other body is rare and stays JSON, which begins with a brace; so did the events
+that older versions wrote.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from laurels.domain.ledger.amounts import NONE, Amounts
 from laurels.domain.ledger.entries import Award, Boosted, EntryBody, EventRecorded, Outcome, Unpaid
 
 # The first byte. Another layout takes the next number; what has been written is never read in another way. The first
-# layout has no numbers for types and rules.
+# layout has no numbers for event types, rules and badges.
 _EVENT = b"\x02"
 _EVENTS = (b"\x02", b"\x01")
 
@@ -29,24 +30,20 @@ _NUMBERS: dict[str | int, int] = {"language": 0, "codeLength": 1, "sessionDurati
 _NAMES: dict[str | int, str] = {number: str(name) for name, number in _NUMBERS.items()}
 
 
-# The usual types of events: the same holds for their numbers.
-_TYPE_NUMBERS: dict[str | int, int] = {
-    name: number
-    for number, name in enumerate(
-        (
-            *("code_run", "ai_explain", "ai_debug", "snippet_create", "session_join", "visualize"),
-            *("challenge_complete", "tutorial_start", "tutorial_step_complete", "tutorial_quiz_attempt"),
-            *("tutorial_complete", "challenge_solve", "code_submit", "tutorial_view", "login"),
-        )
-    )
-}
-_TYPES: dict[str | int, str] = {number: str(name) for name, number in _TYPE_NUMBERS.items()}
+class _Unnumbered(dict[str, int | str]):
+    """In place of numbers: each name stays a name."""
+
+    def __missing__(self, name: str) -> str:
+        return name
+
+
+UNNUMBERED: Mapping[str, int | str] = _Unnumbered()
 
 
 class _Award(Struct, array_like=True, frozen=True, gc=False):
     """An award of an event, earned so many milliseconds after it: nearly always 0."""
 
-    badge_id: str
+    badge_id: str | int
     points: int = 0
     later: int = 0
     currencies: Amounts = NONE
@@ -81,19 +78,31 @@ _encode_json = msgspec.json.Encoder().encode
 _decode_json = msgspec.json.Decoder(EntryBody).decode
 
 
-def pack_body(body: EntryBody) -> bytes:
-    """What `unpack_body` makes the same body of."""
+def names_in(body: EntryBody) -> Iterable[str]:
+    """The names that `pack_body` needs the numbers of."""
+    if isinstance(body, EventRecorded):
+        yield body.event_type
+        yield body.outcome.rules
+        for award in body.outcome.awards:
+            yield award.badge_id
+
+
+def pack_body(body: EntryBody, numbers: Mapping[str, int | str]) -> bytes:
+    """What `unpack_body` makes the same body of, given the names by these numbers.
+
+    Raises KeyError if a name has no number.
+    """
     if isinstance(body, EventRecorded):
         try:
-            return _EVENT + _encode(_values_of(body))
+            return _EVENT + _encode(_values_of(body, numbers))
         except OverflowError:
             # An integer beyond 64 bits, in metadata or a sum without bounds: only JSON has room for it.
             pass
     return _encode_json(body)
 
 
-def unpack_body(packed: bytes) -> EntryBody:
-    """The body that was packed. Raises MsgspecError."""
+def unpack_body(packed: bytes, names: Mapping[int | str, str]) -> EntryBody:
+    """The body that was packed. Raises MsgspecError, or KeyError of a number that has no name."""
     if packed[:1] not in _EVENTS:
         return _decode_json(packed)
     read = _decode(packed[1:])
@@ -104,20 +113,18 @@ def unpack_body(packed: bytes) -> EntryBody:
         read.points,
         read.total_points,
         read.level,
-        rules if type(rules) is str else f"{rules:012x}",
+        rules if type(rules) is str else names[rules],
         read.offset,
         read.grace,
         flags & _LEVELED_UP > 0,
-        [Award(each.badge_id, each.points, at + each.later, each.currencies) for each in read.awards]
-        if read.awards
-        else [],
+        [_award_at(each, at, names) for each in read.awards] if read.awards else [],
         read.unpaid,
         None if read.boost is None else Boosted(*read.boost),
         read.currencies,
         read.returned,
     )
     return EventRecorded(
-        event_type if type(event_type) is str else _type_of(event_type),
+        event_type if type(event_type) is str else names[event_type],
         at,
         outcome,
         _named(read.metadata),
@@ -129,20 +136,11 @@ def unpack_body(packed: bytes) -> EntryBody:
     )
 
 
-def _type_of(number: str | int) -> str:
-    if number not in _TYPES:
-        raise msgspec.ValidationError(f"No event type has the number {number}.")
-    return _TYPES[number]
-
-
-@lru_cache(maxsize=64)
-def _rules_of(rules: str) -> str | int:
-    """A fingerprint of twelve hexadecimal digits as a number."""
-    try:
-        number = int(rules, 16)
-    except ValueError:
-        return rules
-    return number if f"{number:012x}" == rules else rules
+def _award_at(award: _Award, at: int, names: Mapping[int | str, str]) -> Award:
+    badge_id = award.badge_id
+    return Award(
+        badge_id if type(badge_id) is str else names[badge_id], award.points, at + award.later, award.currencies
+    )
 
 
 def _named(metadata: dict[str | int, Any]) -> dict[str, Any]:
@@ -155,26 +153,26 @@ def _named(metadata: dict[str | int, Any]) -> dict[str, Any]:
 def repacked(body: str) -> bytes:
     """What versions kept as JSON that did not pack yet. A text that cannot be read stays, for `verify` to find."""
     try:
-        return pack_body(_decode_json(body))
+        return pack_body(_decode_json(body), UNNUMBERED)
     except msgspec.MsgspecError:
         return body.encode()
 
 
-def _values_of(body: EventRecorded) -> list[object]:
+def _values_of(body: EventRecorded, numbers: Mapping[str, int | str]) -> list[object]:
     outcome, at = body.outcome, body.at
     values: list[object] = [
-        _TYPE_NUMBERS.get(body.event_type, body.event_type),
+        numbers[body.event_type],
         at,
         outcome.points,
         outcome.total_points,
         outcome.level,
-        _rules_of(outcome.rules),
+        numbers[outcome.rules],
         {_NUMBERS.get(name, name): value for name, value in body.metadata.items()},
         (_IMPORTED if body.is_imported else 0)
         | (_EXTENDS_STREAK if body.extends_streak else 0)
         | (_LEVELED_UP if outcome.leveled_up else 0),
         body.daily_streak,
-        [_award_of(award, at) for award in outcome.awards],
+        [_award_of(award, at, numbers) for award in outcome.awards],
         outcome.offset,
     ]
     rare = (
@@ -193,9 +191,10 @@ def _values_of(body: EventRecorded) -> list[object]:
     return values
 
 
-def _award_of(award: Award, at: int) -> tuple[object, ...]:
+def _award_of(award: Award, at: int, numbers: Mapping[str, int | str]) -> tuple[object, ...]:
+    badge = numbers[award.badge_id]
     if award.currencies:
-        return award.badge_id, award.points, award.earned_at - at, award.currencies
+        return badge, award.points, award.earned_at - at, award.currencies
     if award.earned_at != at:
-        return award.badge_id, award.points, award.earned_at - at
-    return award.badge_id, award.points
+        return badge, award.points, award.earned_at - at
+    return badge, award.points

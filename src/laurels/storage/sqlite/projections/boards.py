@@ -12,9 +12,9 @@ from laurels.domain.boards.ranking import Ranking, SortKey, Standing
 from laurels.domain.rules.board_retention import RetentionCutoff
 from laurels.storage.sqlite.connection import rows, transaction
 from laurels.storage.sqlite.database import Concern, projecting, reading
+from laurels.storage.sqlite.names import OF_NAME, number_of
 from laurels.storage.sqlite.packed_cards import unpack_card
 from laurels.storage.sqlite.projections import counts, holders, lines
-from laurels.storage.sqlite.projections.names import OF_NAME, number_of
 
 _encode = msgspec.json.Encoder().encode
 

@@ -20,8 +20,8 @@ from laurels.application.ports.boards import (
     counted_under,
 )
 from laurels.storage.sqlite.connection import MultiRowStatement, each_row, rows
+from laurels.storage.sqlite.names import OF_NAME, names_of
 from laurels.storage.sqlite.packed_cards import unpack_card
-from laurels.storage.sqlite.projections.names import OF_NAME, names_of
 
 _BEFORE = """
     SELECT p.user_id, p.seq, p.version, p.card

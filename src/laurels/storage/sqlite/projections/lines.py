@@ -14,10 +14,10 @@ import msgspec
 
 from laurels.domain.boards.ranking import Standing
 from laurels.storage.sqlite.connection import MultiRowStatement, each_row, rows
+from laurels.storage.sqlite.names import MAKE as MAKE_NAMES
+from laurels.storage.sqlite.names import names_of
 from laurels.storage.sqlite.packed_lines import Line, pack_lines, unpack_lines
 from laurels.storage.sqlite.projections import counts
-from laurels.storage.sqlite.projections.names import MAKE as MAKE_NAMES
-from laurels.storage.sqlite.projections.names import names_of
 
 MAKE = f"""
     {MAKE_NAMES}

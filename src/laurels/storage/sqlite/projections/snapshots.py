@@ -12,10 +12,10 @@ from laurels.application.ports.snapshots import Projected, Projection
 from laurels.storage.packing import pack, unpack
 from laurels.storage.sqlite.connection import MultiRowStatement, rows, transaction
 from laurels.storage.sqlite.database import Concern, Database, projecting, reading
+from laurels.storage.sqlite.names import NameNumbers
 from laurels.storage.sqlite.packed_cards import pack_card, unpack_card
 from laurels.storage.sqlite.projections import counts, holders, lines
 from laurels.storage.sqlite.projections.lines import Written
-from laurels.storage.sqlite.projections.names import NameNumbers
 from laurels.storage.sqlite.tombstones import find_tombstones
 
 State = tuple[str, int, str, bytes, bytes]

@@ -1,7 +1,8 @@
-"""Numbers for the names of boards and badges: each stands in a row of every learner, where a number is far shorter.
+"""Numbers for names that stand in very many rows, where a number is far shorter: boards and badges in those of each
+learner, event types and rules in that of each event.
 
 A name keeps its number for ever, also where nothing uses it any more. So what a process remembers stays true, whatever
-others write.
+others write. The ledger cannot be read without these names: nothing removes one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import msgspec
 from laurels.storage.sqlite.connection import rows
 
 MAKE = """
-    -- Numbers of boards and badges.
+    -- Numbers of boards, badges, event types and rules.
     CREATE TABLE names (
         number INTEGER PRIMARY KEY,
         name   TEXT    NOT NULL UNIQUE
@@ -22,6 +23,7 @@ MAKE = """
     """
 OF_NAME = "(SELECT number FROM names WHERE name = ?1)"
 """The number of the first binding, as part of a statement; NULL, which no column holds, if the name has none."""
+NAMES = "SELECT number, name FROM names"
 _FIND = "SELECT n.name, n.number FROM json_each(?) AS asked CROSS JOIN names AS n ON n.name = asked.value"
 _ADD = "INSERT INTO names (name) SELECT value FROM json_each(?) RETURNING name, number"
 
@@ -33,6 +35,11 @@ class NameNumbers:
 
     def __init__(self) -> None:
         self._known: dict[str, int] = {}
+
+    @property
+    def known(self) -> Mapping[str, int]:
+        """The numbers that are remembered."""
+        return self._known
 
     def of(self, connection: apsw.Connection, names: Iterable[str]) -> Mapping[str, int]:
         """The numbers of at least these names; new names get one. Call it in a transaction that writes, and call
@@ -57,7 +64,7 @@ def number_of(connection: apsw.Connection, name: str) -> int | None:
 
 def names_of(connection: apsw.Connection) -> Mapping[int, str]:
     """All names by their numbers. A number whose row was lost has a name that nothing else has."""
-    return _Names(rows(connection, "SELECT number, name FROM names"))
+    return _Names(rows(connection, NAMES))
 
 
 class _Names(dict[int, str]):
