@@ -119,6 +119,25 @@ class SnapshotContract:
 
     # behind
 
+    async def test_a_projection_is_read_whole_while_others_are_written(self, open_store: OpenStore) -> None:
+        reader, writer = await open_store(), await open_store()
+        is_done = False
+
+        async def write() -> None:
+            nonlocal is_done
+            for seq in range(1, 20):
+                for user_id in ("ada", "bob"):
+                    await project(writer, user_id, seq, points=seq, boards=["all", "2026"])
+            is_done = True
+
+        writing = asyncio.create_task(write())
+        while not is_done:
+            for user_id, found in (await reader.snapshots.projected(["ada", "bob"])).items():
+                assert found.progress is not None
+                points = found.progress.total_points
+                assert found.standings == dict.fromkeys(["all", "2026"], standing(user_id, points))
+        await writing
+
     async def test_nobody_is_behind_on_an_empty_or_fully_projected_store(self, open_store: OpenStore) -> None:
         store = await open_store()
         assert await store.snapshots.behind(10, before=LATER) == []

@@ -49,6 +49,8 @@ PENDING_INDEX = "users_pending"
 
 # Users in one transaction.
 TOGETHER = 100
+# Reads of a user's projection, if each time another one is written between its parts.
+ATTEMPTS = 5
 
 _Write = tuple[Document, Document]
 """A condition on a document, and the fields to set in it."""
@@ -86,10 +88,24 @@ class MongoSnapshots(Concern):
 
     @operation()
     async def projected(self, user_ids: Collection[str]) -> dict[str, Projected]:
+        found = dict[str, Projected]()
+        left = set(user_ids)
+        for _ in range(ATTEMPTS):
+            read, torn = await self._read_projected(left)
+            found |= read
+            left = torn
+            if not left:
+                break
+        return found
+
+    async def _read_projected(self, user_ids: Collection[str]) -> tuple[dict[str, Projected], set[str]]:
+        """The projections as they were read, and the users who were projected between both reads: theirs are torn."""
         asked = {"userId": {"$in": list(user_ids)}}
         # Lines are read second: a pending line may be on the boards by then, never the other way round.
         users = await self.database["users"].find(asked).to_list()
         lines = await self.database["standings"].find(asked).to_list()
+        stands_at = {user["userId"]: user["seq"] for user in users}
+        torn = {line["userId"] for line in lines if line["seq"] > stands_at.get(line["userId"], 0)}
         found = {
             user["userId"]: Projected(progress_of(user) if user["state"] else None, card_of(user), {}) for user in users
         }
@@ -104,7 +120,7 @@ class MongoSnapshots(Concern):
                 board = board_name(field)
                 if line["seq"] > seqs.get((user_id, board), 0):
                     found[user_id].standings[board] = standing_of(user_id, line)
-        return found
+        return found, torn
 
     @operation(within=LONG)
     async def clear(self) -> None:
