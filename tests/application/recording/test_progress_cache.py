@@ -122,8 +122,8 @@ class TestPending:
         for user in ("ada", "bob"):
             cache.mark_pending(user)
         began = cache.pending.since
-        # As if the append was refused, or its answer was lost.
-        cache.touch(cache.get("ada"), event_entry("ada", 3))
+        # As if the append was refused: what it would have changed is on no board.
+        cache.touch(cache.get("ada"), event_entry("ada", 3, at=NOON + 9 * 86_400_000))
         cache.drop(["ada"])
         await store.ledger.append([event_entry("ada", 3, at=NOON + 7 * 86_400_000)])
         assert (cache.peek("ada"), cache.pending.since) == (None, began)

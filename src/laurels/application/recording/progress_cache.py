@@ -171,7 +171,14 @@ class ProgressCache:
                 for user_id, touched in taken:
                     self.pending.put_back(user_id, touched)
                 raise
-        return [(cached.progress, touched) for user_id, touched in taken if (cached := self._items.get(user_id))]
+        found: list[tuple[Progress, Touched]] = []
+        for user_id, touched in taken:
+            cached = self._items.get(user_id)
+            if cached is not None:
+                # Entries that were refused may have touched days on which there is nothing.
+                touched.days &= cached.progress.board_days.keys()
+                found.append((cached.progress, touched))
+        return found
 
     async def _read_again(self, dropped: dict[str, Touched]) -> None:
         """Read users whose projection is pending, and add to theirs what entries changed that were not known here."""

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 CHUNK = 100
 # The same for the parts that are spread over an interval: a commit that comes behind one waits for all of it.
 PART = 50
-# Under load the projector rests this many times as long as it worked, so that most of the time is the committer's.
+# Under load the projector rests this many times as long as it wrote, so that most of the time is the committer's.
 REST = 2
 # A part for a remote store takes as many users as are written in about this time (seconds), but not fewer than
 # `_SMALLEST_PART`: who changed something in the meantime does not wait for all others.
@@ -80,6 +80,8 @@ class Projector:
         self._caught_up_at = float("-inf")
         # How many users may be projected in `STEP`, as far as is known.
         self._pace = float(CHUNK)
+        # Seconds spent on writes since the last rest; not those of waiting for the committer.
+        self._writing_seconds = 0.0
         self._flushing = asyncio.Lock()
         # Since when the longest waiting of the users waits who are being written.
         self._written_since: float | None = None
@@ -135,6 +137,7 @@ class Projector:
         finally:
             self._written_since = None
         took = monotonic() - started
+        self._writing_seconds += took
         self.flush_seconds.observe(took)
         if len(taken) >= _SMALLEST_PART:
             # Half of what was expected and half of what was seen, so that one slow write changes little.
@@ -209,7 +212,7 @@ class Projector:
             grace = 0 if self._caught_up_at == float("-inf") else GRACE_MS
             await self.catch_up(before=self._clock() - grace)
             self._caught_up_at = monotonic()
-        started = monotonic()
+        self._writing_seconds = 0.0
         if self._cache.is_crowded:
             await self.flush()
             parts = 1
@@ -218,7 +221,7 @@ class Projector:
         # Each part changes the boards, and then everybody's page of them is made again: from a remote store that takes
         # more than the parts save.
         shares = 1 if self._store.is_remote else parts
-        await self._rest(max(self._interval / shares, REST * (monotonic() - started)), others_wait=parts > 1)
+        await self._rest(max(self._interval / shares, REST * self._writing_seconds), others_wait=parts > 1)
         return 0
 
     async def _write_part(self) -> int:
