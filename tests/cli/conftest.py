@@ -190,7 +190,7 @@ def rows(database: Path, statement: str) -> list[tuple[Any, ...]]:
 
 def ledger(database: Path) -> list[tuple[Any, ...]]:
     """Every entry of a database, without the time of writing."""
-    return rows(database, "SELECT user_id, seq, event_id, body FROM ledger ORDER BY user_id, seq")
+    return rows(database, "SELECT user_id, seq, event_id, readable(body) FROM ledger ORDER BY user_id, seq")
 
 
 def children_of(process_id: int) -> list[int]:
