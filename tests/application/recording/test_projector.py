@@ -132,16 +132,16 @@ class TestFlush:
         laurels.projector.cancel()
         projector = SteppedProjector(laurels)
         await projector.step()
-        await laurels.record_many([learning_event(f"user {n:03}", "run") for n in range(120)])
+        await laurels.record_many([learning_event(f"user {n:03}", "run") for n in range(230)])
         left: list[int] = []
         for _ in range(3):
             projector.go.set()
             await projector.step()
             left.append(len(laurels.recorder.cache.pending))
-            assert await laurels.store.boards.count("all") == 120 - left[-1]
+            assert await laurels.store.boards.count("all") == 230 - left[-1]
             assert (projector.behind_seconds > 0) == (left[-1] > 0)
         await projector.close()
-        assert left == [70, 20, 0]
+        assert left == [130, 30, 0]
         # Shares of an interval of a minute: of three parts, of two, and of one.
         assert projector.rests[1:] == [20.0, 30.0, 60.0]
         assert (await verify(laurels.store, laurels.rulebook)).is_clean

@@ -32,8 +32,6 @@ logger = logging.getLogger(__name__)
 # Users per write: small enough that the committer never waits long for its turn. If very many users wait, a write takes
 # more: users share the pages of tables and indexes, and each write saves every page that it touches.
 CHUNK = 100
-# The same for the parts that are spread over an interval: a commit that comes behind one waits for all of it.
-PART = 50
 # Under load the projector rests this many times as long as it wrote, so that most of the time is the committer's.
 REST = 2
 # A part for a remote store takes as many users as are written in about this time (seconds), but not fewer than
@@ -96,7 +94,7 @@ class Projector:
         began = monotonic()
         async with self._flushing:
             pending = self._cache.pending
-            chunk = self._chunk_of(len(pending), CHUNK)
+            chunk = self._chunk_of(len(pending))
             while (since := pending.since) is not None and since <= began:
                 await self._write_some(chunk)
 
@@ -108,14 +106,14 @@ class Projector:
             since = self._cache.pending.since
         return 0.0 if since is None else max(0.0, monotonic() - since)
 
-    def _chunk_of(self, waiting: int, least: int) -> int:
-        return min(max(least, waiting * self._batch // 10_000), self._batch)
+    def _chunk_of(self, waiting: int) -> int:
+        return min(max(CHUNK, waiting * self._batch // 10_000), self._batch)
 
     def _part_of(self, waiting: int) -> int:
         """How many of the users who wait the next part takes."""
+        part = self._chunk_of(waiting)
         if not self._store.is_remote:
-            return self._chunk_of(waiting, PART)
-        part = self._chunk_of(waiting, CHUNK)
+            return part
         # Very many who wait are not divided into the smallest writes: it would take too long.
         return part if part > 2 * CHUNK else min(part, int(self._pace))
 
