@@ -23,7 +23,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from tests.http.server_process import ServerProcess
+from tests.http.server_process import BehindProxy, ServerProcess
 from tests.http.stream_client import SOON, Reader
 from tests.ports import free_port
 
@@ -92,21 +92,12 @@ def platform() -> Iterator[int]:
     server.server_close()
 
 
-class BehindProxy(ServerProcess):
-    """A server that believes proxies as `laurels serve` does."""
-
-    def command(self) -> list[str]:
-        command = [part for part in super().command() if part != "--no-proxy-headers"]
-        return [*command, "--proxy-headers", "--forwarded-allow-ips", "127.0.0.1"]
-
-
 @pytest.fixture(scope="module")
 def laurels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     server = BehindProxy(
         tmp_path_factory.mktemp("laurels"),
         jwt_secret=SECRET,
         users_record_events="true",
-        trusted_proxies="127.0.0.1",
         access_log="all",
         log_addresses="true",
         projection_interval_ms="20",

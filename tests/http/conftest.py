@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import httpx2
 import pytest
 
-from tests.http.server_process import ServerProcess
+from tests.http.server_process import BehindProxy, ServerProcess
 
 StartServer = Callable[..., ServerProcess]
 MAX_BATCH_BYTES = 2 * 1024 * 1024
@@ -59,8 +59,9 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
     """Starts servers of a test's own, on an empty database or on the one in `folder`; they are ended with the test."""
     started: list[ServerProcess] = []
 
-    def start(*, folder: Path | None = None, **settings: Any) -> ServerProcess:
-        process = ServerProcess(folder or tmp_path_factory.mktemp("own"), **settings)
+    def start(*, folder: Path | None = None, is_behind_proxy: bool = False, **settings: Any) -> ServerProcess:
+        kind = BehindProxy if is_behind_proxy else ServerProcess
+        process = kind(folder or tmp_path_factory.mktemp("own"), **settings)
         started.append(process)
         process.start()
         return process

@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -138,3 +139,14 @@ class ServerProcess:
             return await verify(store, load_rulebook("coding"))
         finally:
             await store.close()
+
+
+class BehindProxy(ServerProcess):
+    """A server that believes proxies on this machine, as `laurels serve` does where they are named."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        super().__init__(folder, trusted_proxies="127.0.0.1", **settings)
+
+    def command(self) -> list[str]:
+        command = [part for part in super().command() if part != "--no-proxy-headers"]
+        return [*command, "--proxy-headers", "--forwarded-allow-ips", "127.0.0.1"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from laurels.http.server.addresses import among, client_of, is_loopback
+from laurels.http.server.addresses import among, client_of, is_loopback, networks_of
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,12 @@ def test_spellings_and_addresses_of_one_client_are_one(one: str, other: str) -> 
 )
 def test_others_are_others(one: str, other: str) -> None:
     assert client_of(one) != client_of(other)
+
+
+def test_a_client_of_ipv6_is_in_two_networks_and_others_are_in_none() -> None:
+    assert networks_of("2001:DB8:1:2ff::1%eth0") == ("2001:db8:1:200::/56", "2001:db8:1::/48")
+    for address in ("192.0.2.1", "::ffff:192.0.2.1", "", "unix:"):
+        assert networks_of(address) == (), address
 
 
 def test_this_machine_is_known_however_it_is_written() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.http.answers import assert_refused
+from tests.http.callers import SECRET, bearer, token
 from tests.http.conftest import StartServer
 from tests.http.server_process import ServerProcess
 from tests.http.stream_client import BOARD, SOON, USER, follow, post, seqs
@@ -34,7 +36,7 @@ def memory_of(server: ServerProcess) -> int:
 
 @asynccontextmanager
 async def connection(
-    server: ServerProcess, path: str, *, receives: int | None = None
+    server: ServerProcess, path: str, *, receives: int | None = None, headers: Mapping[str, str] | None = None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A bare connection that has asked for a stream; `receives`: the size of its socket's buffer."""
     plug = socket.socket()
@@ -43,7 +45,12 @@ async def connection(
         plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
     await asyncio.get_running_loop().sock_connect(plug, ("127.0.0.1", server.port))
     reader, writer = await asyncio.open_connection(sock=plug, limit=4096)
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    lines = [
+        f"GET {path} HTTP/1.1",
+        "Host: localhost",
+        *(f"{name}: {value}" for name, value in (headers or {}).items()),
+    ]
+    writer.write("\r\n".join([*lines, "", ""]).encode())
     try:
         yield reader, writer
     finally:
@@ -143,6 +150,53 @@ async def test_clients_that_vanish_are_freed(start_server: StartServer, path: st
         async with follow(server, path) as reader:
             assert reader.response.status_code == 429
     await wait_for_place(server, 3)
+
+
+class Opened:
+    """Streams that stay open within a block, behind a proxy that names their clients."""
+
+    def __init__(self, server: ServerProcess, stack: AsyncExitStack) -> None:
+        self._server = server
+        self._stack = stack
+
+    async def of(self, addresses: Iterable[str], headers: Mapping[str, str] | None = None) -> Counter[int]:
+        """How many streams of a board, one of each address, were answered with which status."""
+        found: Counter[int] = Counter()
+        for address in addresses:
+            named = {"X-Forwarded-For": address, **(headers or {})}
+            reader, _ = await self._stack.enter_async_context(connection(self._server, BOARD, headers=named))
+            found[int((await asyncio.wait_for(reader.readline(), SOON)).split()[1])] += 1
+        return found
+
+
+class TestNetworks:
+    """One line of IPv6 has hundreds of clients for nothing."""
+
+    async def test_a_household_and_a_site_have_limits_of_their_own(self, start_server: StartServer) -> None:
+        server = start_server(is_behind_proxy=True, jwt_secret=SECRET, max_streams_per_address="2")
+        async with AsyncExitStack() as stack:
+            opened = Opened(server, stack)
+            household = [f"2001:db8:1:{number:x}::1" for number in range(10)]
+            assert await opened.of(household) == {200: 8, 429: 2}
+            site = [f"2001:db8:1:{number:x}00::1" for number in range(1, 11)]
+            assert await opened.of(site) == {200: 8, 429: 2}
+            assert await opened.of(["2001:db8:2::1", "192.0.2.1", "192.0.2.2"]) == {200: 3}
+            # Nobody is refused for their neighbours who says who they are, and one client is still one.
+            assert await opened.of(household[:1] * 2, bearer(token("ada"))) == {200: 1, 429: 1}
+            assert await opened.of(household[5:], bearer(token("ada"))) == {200: 5}
+        deadline = time.monotonic() + SOON
+        async with AsyncExitStack() as stack:
+            while await Opened(server, stack).of(household[:1]) != {200: 1}:
+                assert time.monotonic() < deadline, "no place became free"
+                await asyncio.sleep(0.1)
+
+    async def test_no_number_of_strangers_takes_the_last_places(self, start_server: StartServer) -> None:
+        server = start_server(is_behind_proxy=True, jwt_secret=SECRET, max_streams="8")
+        async with AsyncExitStack() as stack:
+            opened = Opened(server, stack)
+            assert await opened.of(f"192.0.2.{number}" for number in range(10)) == {200: 6, 503: 4}
+            learners = [f"198.51.100.{number}" for number in range(3)]
+            assert await opened.of(learners, bearer(token("ada"))) == {200: 2, 503: 1}
 
 
 class TestLimits:

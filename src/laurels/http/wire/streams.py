@@ -19,7 +19,8 @@ from msgspec import Struct
 
 from laurels.application.live.feeds import Feed
 from laurels.application.live.messages import Message
-from laurels.http.server.addresses import client_of
+from laurels.http.auth.access import caller_of
+from laurels.http.server.addresses import client_of, networks_of
 from laurels.http.wire.http_error import HttpError
 from laurels.plurals import counted
 
@@ -29,6 +30,10 @@ PATIENCE = 4
 # Seconds that a client has to read the end of its stream when the server stops.
 _LAST = 1.0
 _RETRY_AFTER_SECONDS = 10
+# Streams without a key, token or session of a /56 and of a /48 of IPv6: so many times those of one address.
+_OF_NETWORKS = (4, 8)
+# One of so many places is kept for callers who have one of these.
+_RESERVED = 4
 
 _HEADERS = [
     (b"content-type", MEDIA_TYPE.encode()),
@@ -62,26 +67,30 @@ class Streams:
     def __init__(self, limits: StreamLimits) -> None:
         self.limits = limits
         self._by_address: Counter[str] = Counter()
+        # Of anonymous callers, who also may not have the last places.
+        self._by_network: Counter[str] = Counter()
+        self._anonymous = 0
         self.refused = 0
 
     def enter(self, scope: HTTPScope) -> Callable[[], None]:
-        """Count a stream of the client of `scope`; call the result to end the count. Raises StreamRefused."""
+        """Count a stream of the caller of `scope`; call the result to end the count. Raises StreamRefused."""
         client = scope["client"]
-        address = "" if client is None else client_of(client[0])
-        if self._by_address[address] >= self.limits.per_address:
+        host = "" if client is None else client[0]
+        address, is_anonymous = client_of(host), caller_of(scope).is_anonymous
+        networks = networks_of(host) if is_anonymous else ()
+        try:
+            self._check(address, networks, is_anonymous=is_anonymous)
+        except StreamRefused:
             self.refused += 1
-            raise StreamRefused(
-                429, f"One client may have {counted(self.limits.per_address, 'stream')} open; close one."
-            )
-        if self._by_address.total() >= self.limits.in_all:
-            self._forget(address)
-            self.refused += 1
-            raise StreamRefused(503, "As many streams are open as this server takes; try again later.")
+            raise
         self._by_address[address] += 1
+        self._by_network.update(networks)
+        self._anonymous += is_anonymous
 
         def leave() -> None:
-            self._by_address[address] -= 1
-            self._forget(address)
+            _count_off(self._by_address, (address,))
+            _count_off(self._by_network, networks)
+            self._anonymous -= is_anonymous
 
         return leave
 
@@ -90,9 +99,23 @@ class Streams:
         """The number of open streams."""
         return self._by_address.total()
 
-    def _forget(self, address: str) -> None:
-        if not self._by_address[address]:
-            del self._by_address[address]
+    def _check(self, address: str, networks: tuple[str, ...], *, is_anonymous: bool) -> None:
+        limits = self.limits
+        # `get`, since reading a missing one would keep it.
+        if self._by_address.get(address, 0) >= limits.per_address:
+            raise StreamRefused(429, f"One client may have {counted(limits.per_address, 'stream')} open; close one.")
+        for network, times in zip(networks, _OF_NETWORKS, strict=False):
+            most = times * limits.per_address
+            if self._by_network.get(network, 0) >= most:
+                raise StreamRefused(
+                    429, f"The network {network} may have {counted(most, 'stream')} open without a key or token."
+                )
+        if self.open >= limits.in_all:
+            raise StreamRefused(503, "As many streams are open as this server takes; try again later.")
+        if is_anonymous and self._anonymous >= limits.in_all - limits.in_all // _RESERVED:
+            raise StreamRefused(
+                503, "As many streams are open as this server takes without a key or token; try again later."
+            )
 
     @contextmanager
     def entering(self, scope: HTTPScope) -> Generator[Callable[[], None]]:
@@ -103,6 +126,13 @@ class Streams:
         except BaseException:
             leave()
             raise
+
+
+def _count_off(counter: Counter[str], names: tuple[str, ...]) -> None:
+    for name in names:
+        counter[name] -= 1
+        if not counter[name]:
+            del counter[name]
 
 
 class EventStream(Response[bytes]):
