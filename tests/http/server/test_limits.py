@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import time
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import ExitStack, closing
 
 import httpx2
@@ -181,6 +182,59 @@ def test_names_of_buckets_tell_nobody_whose_they_are(start_server: StartServer) 
     one.start()
     assert names(one) == known, "all processes know them by the same names"
     assert not names(other) & known, "and nobody can make a list of them"
+
+
+class TestNetworks:
+    """One line of IPv6 has hundreds of addresses for nothing."""
+
+    @pytest.mark.parametrize(
+        ("settings", "headers", "status"),
+        [({"address_rate": "5"}, {}, 200), ({"failure_rate": "5"}, {"authorization": "Basic x"}, 401)],
+        ids=["requests", "failures"],
+    )
+    def test_a_household_and_a_site_have_limits_of_their_own(
+        self, start_server: StartServer, settings: dict[str, str], headers: dict[str, str], status: int
+    ) -> None:
+        server = start_server(is_behind_proxy=True, jwt_secret=SECRET, **settings)
+        started = time.monotonic()
+
+        def send(client: httpx2.Client, addresses: Iterable[str]) -> Counter[int]:
+            return Counter(
+                client.get("/api/badges", headers={**headers, "x-forwarded-for": address}).status_code
+                for address in addresses
+            )
+
+        def buckets() -> int:
+            with closing(sqlite3.connect(server.database)) as database:
+                return database.execute(
+                    "SELECT count(*) FROM buckets WHERE name LIKE 'a%' OR name LIKE 'f%'"
+                ).fetchone()[0]
+
+        with server.client() as client:
+            of_household = send(client, (f"2001:db8:1:{number:x}::1" for number in range(200)))
+            come_in = 20 / 60 * (time.monotonic() - started)
+            assert 20 <= of_household[status] <= 20 + come_in + 1, of_household
+            assert of_household.total() == of_household[status] + of_household[429]
+            # Those of the clients that were let in, one that was not, and of their networks.
+            assert buckets() <= 2 * of_household[status] + 2
+            of_site = send(client, (f"2001:db8:1:{number:x}00::1" for number in range(1, 200)))
+            come_in = 80 / 60 * (time.monotonic() - started)
+            assert 50 <= of_household[status] + of_site[status] <= 80 + come_in + 1, of_site
+            assert send(client, ["2001:db8:2::1", "192.0.2.1"]) == {status: 2}
+            known = {**bearer(token("ada")), "x-forwarded-for": "2001:db8:1:c7::1"}
+            assert client.get("/api/badges", headers=known).status_code == 200
+
+    def test_a_client_that_is_refused_takes_nothing_from_its_network(self, start_server: StartServer) -> None:
+        server = start_server(is_behind_proxy=True, jwt_secret=SECRET, address_rate="5")
+        with server.client() as client:
+            found = [
+                client.get("/api/badges", headers={"x-forwarded-for": address})
+                for address in ["2001:db8:1:1::1"] * 100 + ["2001:db8:1:2::1"] * 5
+            ]
+        assert [each.status_code for each in found[-5:]] == [200] * 5
+        refused = [each for each in found if each.status_code == 429]
+        assert len(refused) > 80
+        assert all(each.headers["ratelimit-limit"] == "5" for each in refused)
 
 
 def test_addresses_that_clients_claim_to_have_change_nothing(start_server: StartServer) -> None:

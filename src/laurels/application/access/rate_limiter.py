@@ -8,8 +8,10 @@ refused again without a query until a new token can have arrived.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from math import ceil
 from time import monotonic
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -35,6 +37,13 @@ class RateLimitStatus(Struct, frozen=True):
     remaining: int
     reset: int
     retry_after: int
+
+
+class NamedBucket(NamedTuple):
+    """A bucket by its name in the store."""
+
+    name: str
+    bucket: Bucket
 
 
 class _LocalTokens:
@@ -77,6 +86,27 @@ class RateLimiter:
             if held.asking is None or held.asking.done():
                 held.asking = asyncio.create_task(self._fill(name, held, bucket), name="laurels-meter")
             await asyncio.shield(held.asking)
+
+    async def take_of_each(self, buckets: Sequence[NamedBucket]) -> RateLimitStatus:
+        """Take one token out of each of these buckets, or out of those before the first that has none: the state of
+        that one, else of the first. Raises nothing.
+
+        No token is taken where one of them is known to have none, so a full bucket at the end keeps the store from
+        getting new ones for all that come before it.
+        """
+        now = monotonic()
+        for name, bucket in buckets:
+            held = self._local.get(name)
+            if held is not None and not (held.tokens and now < held.kept_until) and now < held.refused_until:
+                return await self.take(name, bucket)
+        first: RateLimitStatus | None = None
+        for name, bucket in buckets:
+            left = await self.take(name, bucket)
+            if left.retry_after:
+                return left
+            first = first or left
+        assert first is not None  # noqa: S101  nobody asks for none
+        return first
 
     async def take_all(self, name: str, bucket: Bucket, count: int) -> RateLimitStatus:
         """Take `count` tokens, at most as many as a full bucket holds, or none. Raises nothing."""

@@ -12,12 +12,12 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage,
 from msgspec import Struct
 
 from laurels.application.access.bucket_names import BucketNames
-from laurels.application.access.rate_limiter import RateLimiter, RateLimitStatus
+from laurels.application.access.rate_limiter import NamedBucket, RateLimiter, RateLimitStatus
 from laurels.application.ports.limits import Bucket
 from laurels.http.auth.access import Caller
 from laurels.http.auth.identity import Identity, WrongCredentials
 from laurels.http.auth.places import UserPlaces
-from laurels.http.server.addresses import client_of
+from laurels.http.server.addresses import client_of, networks_of
 from laurels.http.server.routing import route_of
 from laurels.http.wire.http_error import HttpError
 from laurels.plurals import counted
@@ -29,6 +29,8 @@ _KIB = 1_024
 PROFILE_BYTES = 16 * _KIB
 APPEARANCE_BYTES = 512 * _KIB
 APPEARANCE = frozenset({"visibility", "alias"})
+# The limits of a /56 and of a /48 of IPv6: so many times that of one address.
+_OF_NETWORKS = (4, 16)
 
 
 class Rates(Struct, frozen=True):
@@ -80,17 +82,14 @@ class Guard:
         scope["state"]["caller"], scope["state"]["key_id"] = caller, caller.key
         if caller.user_id is not None and self._rates.written is not None:
             scope["state"]["charge_written"] = partial(self._charge_written, caller.user_id, self._rates.written)
-        if caller.key is not None:
-            name, bucket = f"key:{caller.key}", self._rates.key
-        else:
-            name, bucket = await self._bucket_of(scope, caller)
-        if bucket is None:
+        buckets = await self._buckets_of(scope, caller)
+        if not buckets:
             await self._pass_on(caller, scope, receive, send)
             return
-        left = await self._limiter.take(name, bucket)
+        left = await self._limiter.take_of_each(buckets)
         if left.retry_after:
             raise _too_many("Too many requests; wait a moment.", left)
-        meter = scope["state"]["meter"] = _RequestQuota(self._limiter, name, bucket, left)
+        meter = scope["state"]["meter"] = _RequestQuota(self._limiter, *buckets[0], left)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -138,7 +137,7 @@ class Guard:
         """Count a wrong key or token of an address. Raises HttpError if there were too many."""
         bucket = self._rates.failures
         if bucket is not None:
-            left = await self._limiter.take(await self._of_address("failures", scope), bucket)
+            left = await self._limiter.take_of_each(await self._of_address("failures", scope, bucket))
             if left.retry_after:
                 raise _too_many("Too many wrong keys or tokens from this address; wait a moment.", left) from None
 
@@ -153,18 +152,26 @@ class Guard:
             detail = "Too much was recorded with tokens of this user in the last hour; wait a moment."
             raise HttpError(429, detail, headers={"Retry-After": str(left.retry_after)})
 
-    async def _bucket_of(self, scope: HTTPScope, caller: Caller) -> tuple[str, Bucket | None]:
-        """The bucket of a caller without a key: its name and its limit; None for a caller without a limit."""
+    async def _buckets_of(self, scope: HTTPScope, caller: Caller) -> list[NamedBucket]:
+        """The buckets that count a request, its caller's own first; none for a caller without a limit."""
         rates = self._rates
+        if caller.key is not None:
+            return [] if rates.key is None else [NamedBucket(f"key:{caller.key}", rates.key)]
         if caller.user_id is not None:
-            return ("", None) if rates.user is None else (await self._names.of("user", caller.user_id), rates.user)
+            return [] if rates.user is None else [NamedBucket(await self._names.of("user", caller.user_id), rates.user)]
         if not caller.is_anonymous or rates.address is None:
-            return "", None
-        return await self._of_address("address", scope), rates.address
+            return []
+        return await self._of_address("address", scope, rates.address)
 
-    async def _of_address(self, kind: str, scope: HTTPScope) -> str:
+    async def _of_address(self, kind: str, scope: HTTPScope, bucket: Bucket) -> list[NamedBucket]:
+        """The bucket of the client of a request, and those of its wider networks."""
         client = scope["client"]
-        return await self._names.of(kind, "" if client is None else client_of(client[0]))
+        host = "" if client is None else client[0]
+        buckets = [NamedBucket(await self._names.of(kind, client_of(host)), bucket)]
+        for network, times in zip(networks_of(host), _OF_NETWORKS, strict=False):
+            wider = Bucket(times * bucket.size, times * bucket.rate)
+            buckets.append(NamedBucket(await self._names.of(kind, network), wider))
+        return buckets
 
 
 async def count_failure(scope: HTTPScope) -> None:
