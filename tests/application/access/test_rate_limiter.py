@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+from unittest.mock import patch
 
 from laurels.application.access.rate_limiter import RateLimiter, RateLimitStatus
-from laurels.application.ports.limits import Bucket
+from laurels.application.ports.limits import Bucket, TokenGrant
 from laurels.storage.sqlite.store import SQLiteStore
 from laurels.testing.builders import NOON
 from laurels.testing.clocks import SettableClock
@@ -60,6 +62,28 @@ class TestOne:
         limiter, bucket = limiter_of(store), Bucket(1, SLOW)
         assert [(await limiter.take(name, bucket)).retry_after for name in ("ada", "bob", "é😀")] == [0, 0, 0]
         assert (await limiter.take("ada", bucket)).retry_after
+
+    async def test_who_asks_now_and_then_loses_nothing(self, store: SQLiteStore) -> None:
+        limiter, bucket = limiter_of(store), Bucket(1_000, SLOW)
+        for spent in (1, 2):
+            assert (await limiter.take("ada", bucket)).remaining == 1_000 - spent
+            # Longer than tokens are kept.
+            await asyncio.sleep(1.1)
+
+    async def test_who_asks_often_asks_the_store_seldom(self, store: SQLiteStore) -> None:
+        limiter, bucket = limiter_of(store), Bucket(10_000, SLOW)
+        asked = 0
+        take = store.limits.take
+
+        async def counting(*arguments: Any, **options: Any) -> TokenGrant:
+            nonlocal asked
+            asked += 1
+            return await take(*arguments, **options)
+
+        with patch.object(store.limits, "take", counting):
+            for _ in range(2_000):
+                assert not (await limiter.take("ada", bucket)).retry_after
+        assert 0 < asked < 100
 
 
 class TestSeveral:

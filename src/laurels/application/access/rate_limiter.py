@@ -1,8 +1,9 @@
 """Rate limits for callers, counted in the store so that they hold across all processes.
 
 A query to the store for each request would cost more than most requests. So a process takes several tokens out of a
-bucket at a time and spends them itself; tokens not spent soon are lost, never granted twice. A refused caller is
-refused again without a query until a new token can have arrived.
+bucket at a time and spends them itself; tokens not spent soon are lost, never granted twice. It takes as many as were
+spent the last time, or twice as many if all were: else callers that come now and then would lose more than they spend.
+A refused caller is refused again without a query until a new token can have arrived.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from laurels.application.ports.clock import Clock
 from laurels.application.ports.limits import Bucket, LimitStore, TokenGrant
 from laurels.errors import StoreError
 
-# Tokens taken at once: this fraction of a bucket, within these bounds.
+# Most tokens taken at once: this fraction of a bucket, and this number.
 _PART = 50
 _MOST = 500
 # Seconds after which tokens that were taken but not spent expire.
@@ -49,10 +50,12 @@ class NamedBucket(NamedTuple):
 class _LocalTokens:
     """The tokens that this process holds from one bucket."""
 
-    __slots__ = ("asking", "kept_until", "left", "refused_until", "tokens")
+    __slots__ = ("asking", "granted", "kept_until", "left", "refused_until", "tokens")
 
     def __init__(self) -> None:
         self.tokens = 0
+        # The tokens of the last grant.
+        self.granted = 0
         self.left = 0.0
         self.kept_until = 0.0
         self.refused_until = 0.0
@@ -131,13 +134,15 @@ class RateLimiter:
         return _left(bucket, grant.left, max(1, ceil((wanted - grant.left) / bucket.rate)))
 
     async def _fill(self, name: str, held: _LocalTokens, bucket: Bucket) -> None:
-        wanted = min(_MOST, max(1, bucket.size // _PART))
+        spent = held.granted - held.tokens
+        wanted = max(1, min(_MOST, bucket.size // _PART, spent if held.tokens else 2 * spent))
         try:
             grant = await self._store.take(name, bucket, wanted, self._clock())
         except StoreError:
             grant = self._take_here(name, bucket, wanted)
         now = monotonic()
-        held.tokens, held.left, held.kept_until = grant.taken, grant.left, now + _KEEP
+        held.tokens = held.granted = grant.taken
+        held.left, held.kept_until = grant.left, now + _KEEP
         if not grant.taken:
             held.refused_until = now + (1 - grant.left) / bucket.rate
 
