@@ -11,7 +11,7 @@ import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Sequence
 from hashlib import sha256
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -63,8 +63,24 @@ ROTATION = 24 * 3_600 * 1_000
 
 _SECRET = "whsec_"  # noqa: S105  the mark of one, not one
 _LONGEST_URL = 2_000
-# IPv4 addresses behind a NAT64 gateway.
-_TRANSLATED = IPv6Network("64:ff9b::/32")
+# Special ranges of the IANA registries that versions of Python call global; and 168.63.129.16, the virtual public
+# address at which Azure answers its own machines.
+_SPECIAL_V4 = tuple(
+    map(
+        IPv4Network,
+        (
+            "168.63.129.16/32",
+            "192.0.0.0/24",
+            "192.31.196.0/24",
+            "192.52.193.0/24",
+            "192.88.99.0/24",
+            "192.175.48.0/24",
+        ),
+    )
+)
+# Nothing beyond it is global unicast: so neither are IPv4 addresses behind a NAT64 gateway.
+_UNICAST = IPv6Network("2000::/3")
+_SPECIAL_V6 = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")))
 
 State = Literal["pending", "dead", "done"]
 
@@ -172,24 +188,25 @@ def _may_be_public(host: str) -> bool:
 def is_public(address: str) -> bool:
     """Whether an IP address belongs to the open internet. Raises ValueError.
 
-    IPv6 addresses that embed an IPv4 one do not: their destination depends on the sender's network.
+    Addresses of special purpose do not, nor do IPv6 addresses that embed an IPv4 one: their destination depends on the
+    sender's network.
     """
     parsed = ip_address(address.partition("%")[0])
-    if isinstance(parsed, IPv6Address) and (
-        parsed.ipv4_mapped is not None
-        or parsed.sixtofour is not None
-        or parsed.teredo is not None
-        or parsed.is_site_local
-        or parsed in _TRANSLATED
-    ):
-        return False
-    return parsed.is_global and not (
-        parsed.is_private
-        or parsed.is_loopback
-        or parsed.is_link_local
-        or parsed.is_multicast
-        or parsed.is_reserved
-        or parsed.is_unspecified
+    if isinstance(parsed, IPv6Address):
+        is_special = parsed not in _UNICAST or any(parsed in network for network in _SPECIAL_V6)
+    else:
+        is_special = any(parsed in network for network in _SPECIAL_V4)
+    return (
+        not is_special
+        and parsed.is_global
+        and not (
+            parsed.is_private
+            or parsed.is_loopback
+            or parsed.is_link_local
+            or parsed.is_multicast
+            or parsed.is_reserved
+            or parsed.is_unspecified
+        )
     )
 
 

@@ -96,6 +96,8 @@ def test_a_message_right_after_a_rotation_is_signed_by_both_secrets(
     [
         ({"url": "http://hooks.example/"}, "url"),
         ({"url": "https://169.254.169.254/latest"}, "url"),
+        ({"url": "https://168.63.129.16/machine"}, "url"),
+        ({"url": "https://[3fff::1]/"}, "url"),
         ({"url": "https://hooks.example/", "types": ["everything"]}, "types"),
         ({"url": "https://hooks.example/", "secret": "mine"}, "secret"),
         ({}, "url"),
