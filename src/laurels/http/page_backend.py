@@ -23,7 +23,7 @@ from laurels.http.auth.guard import PROFILE_BYTES, charge_written, count_failure
 from laurels.http.routes.streams import streams_of
 from laurels.http.server.drawing_turns import DrawingTurns
 from laurels.http.wire.bodies import read_body, user_id_in
-from laurels.http.wire.streams import EventStream
+from laurels.http.wire.streams import EventStream, follower_of
 
 # A key and a token. Anybody may send a form, and decoding half a megabyte takes a third of a second.
 FORM_BYTES = 4 * 1024
@@ -56,6 +56,10 @@ class PageHost:
             is_stranger=not viewer.is_reader and viewer.user_id is None,
             is_recording=lambda: committer.asked_at is not None or committer.queue_length > 0,
         )
+
+    def follower(self, request: Request[Any, Any, Any]) -> str:
+        """The name under which the sender of `request` follows boards."""
+        return follower_of(request.scope)
 
     async def stream(
         self,

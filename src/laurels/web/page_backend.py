@@ -32,6 +32,10 @@ class PageBackend(Protocol):
         where too many wait."""
         ...
 
+    def follower(self, request: Request[Any, Any, Any]) -> str:
+        """The name under which the sender of `request` follows boards: each has a share of their reads."""
+        ...
+
     async def stream(
         self,
         request: Request[Any, Any, Any],

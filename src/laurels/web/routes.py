@@ -119,13 +119,13 @@ async def board_stream(request: Request[Any, Any, Any], service: NamedDependency
     if not host_of(request).viewer(request).sees("boards"):
         return closed(request)
     query = request.query_params
-    timeframe = timeframe_of(query.get("timeframe"))
+    timeframe, follower = timeframe_of(query.get("timeframe")), host_of(request).follower(request)
 
     async def follow() -> Feed:
         last_id = request.headers.get("last-event-id") or None
         if period := query.get("period"):
-            return await service.live.follow_board(period=period, last_id=last_id)
-        return await service.live.follow_board(timeframe, last_id=last_id)
+            return await service.live.follow_board(period=period, last_id=last_id, follower=follower)
+        return await service.live.follow_board(timeframe, last_id=last_id, follower=follower)
 
     return await host_of(request).stream(request, follow)
 

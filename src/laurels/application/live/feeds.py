@@ -8,7 +8,7 @@ slow clients, and they hold no memory.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from time import monotonic
@@ -287,11 +287,15 @@ class UserFeed:
 
 
 class BoardChannel:
-    """The visible top of one board, shared by all its followers."""
+    """The visible top of one board, shared by all its followers.
+
+    `followers`: the number of feeds of each follower. `read_at`: when it was last read, in monotonic seconds.
+    """
 
     def __init__(self) -> None:
         self.signal = Signal()
-        self.feeds = 0
+        self.followers: Counter[str] = Counter()
+        self.read_at = float("-inf")
         self.message: Message | None = None
 
     def show(self, message: Message) -> None:

@@ -14,6 +14,7 @@ from contextlib import aclosing, suppress
 from time import monotonic
 
 from laurels.application.background import BackgroundTask, wait_at_most
+from laurels.application.live.board_turns import in_turn
 from laurels.application.live.feeds import Backlog, BoardChannel, BoardFeed, Feed, UserChannel, UserFeed
 from laurels.application.live.messages import board_message, place_of
 from laurels.application.ports.clock import Clock
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two reads of the followed boards, while anything is being written.
 BOARD_INTERVAL = 0.25
+# Seconds of a turn for reading boards; those that are left wait for the next one.
+_BOARD_SECONDS = BOARD_INTERVAL / 4
 # Boards lag behind the ledger: for this many seconds after the last notice they are still read that often.
 BOARD_SETTLES = 3.0
 # Seconds between two reads otherwise. A new day may have begun, and with it another board.
@@ -116,26 +119,31 @@ class LiveStreams:
         period: str | None = None,
         limit: int = 10,
         last_id: str | None = None,
+        follower: str = "",
     ) -> Feed:
         """The top of a board, each time it differs from the last one sent, or at first from the one with the id
-        `last_id`.
+        `last_id`. `follower` names who follows: where there are many boards, each follower has a share of the reads.
 
         See `Leaderboards.page` for the arguments and for InvalidQuery.
         """
         key: _Board = (timeframe, period, limit)
-        message = None
+        message, read_at = None, float("-inf")
         if key not in self._boards:
+            read_at = monotonic()
             # Rejects invalid arguments at once; a store that is away is waited for.
             with suppress(StoreError):
                 message = board_message(await self._leaderboards.page(timeframe, period=period, limit=limit))
         channel = self._boards.setdefault(key, BoardChannel())
         if message is not None:
             channel.show(message)
-        channel.feeds += 1
+            channel.read_at = max(channel.read_at, read_at)
+        channel.followers[follower] += 1
 
         def leave() -> None:
-            channel.feeds -= 1
-            if not channel.feeds:
+            channel.followers[follower] -= 1
+            if not channel.followers[follower]:
+                del channel.followers[follower]
+            if not channel.followers:
                 del self._boards[key]
             self._leave(feed)
 
@@ -239,9 +247,16 @@ class LiveStreams:
                 channel.doubt()
 
     async def _show_boards(self) -> float:
-        """Send every followed board, and wait until the next round."""
+        """Send the followed boards, as many as there is time for, and wait until the next turn."""
         started = monotonic()
-        for (timeframe, period, limit), channel in list(self._boards.items()):
+        for (timeframe, period, limit), channel in in_turn(self._boards):
+            now = monotonic()
+            if now - started > _BOARD_SECONDS:
+                break
+            channel.read_at = now
+            if not channel.followers:
+                # Nobody follows it any more since the turn began.
+                continue
             try:
                 page = await self._leaderboards.page(timeframe, period=period, limit=limit)
             except StoreError:
@@ -251,9 +266,10 @@ class LiveStreams:
                 logger.exception("a followed board cannot be shown")
                 continue
             channel.show(board_message(page))
-        # Even with many followed boards, most of the time is left for other work.
+        # Even with slow reads, most of the time is left for other work.
         await asyncio.sleep(max(BOARD_INTERVAL, 3 * (monotonic() - started)))
-        if monotonic() - self._stirred_at > BOARD_SETTLES:
+        settled_at = self._stirred_at + BOARD_SETTLES
+        if monotonic() > settled_at and all(channel.read_at > settled_at for channel in self._boards.values()):
             self._stirred.clear()
             await wait_at_most(self._stirred, BOARD_IDLE)
         return 0

@@ -17,7 +17,7 @@ from laurels.http.auth.access import BOARDS, caller_of, own
 from laurels.http.routes.learners import UserId
 from laurels.http.wire.bodies import user_id_in
 from laurels.http.wire.parameter_combinations import period_of_timeframe
-from laurels.http.wire.streams import EventStream, Streams
+from laurels.http.wire.streams import EventStream, Streams, follower_of
 
 Header = Annotated[
     str | None,
@@ -79,7 +79,11 @@ async def leaderboard_stream(
     streams = streams_of(request)
     with streams.entering(request.scope) as leave:
         feed = await service.live.follow_board(
-            timeframe, period=period, limit=limit, last_id=last_event_id or first_event_id
+            timeframe,
+            period=period,
+            limit=limit,
+            last_id=last_event_id or first_event_id,
+            follower=follower_of(request.scope),
         )
         return _stream(request, feed, leave)
 
