@@ -183,7 +183,9 @@ class TestNetworks:
             assert await opened.of(["2001:db8:2::1", "192.0.2.1", "192.0.2.2"]) == {200: 3}
             # Nobody is refused for their neighbours who says who they are, and one client is still one.
             assert await opened.of(household[:1] * 2, bearer(token("ada"))) == {200: 1, 429: 1}
-            assert await opened.of(household[5:], bearer(token("ada"))) == {200: 5}
+            assert await opened.of(household[5:7], bearer(token("bob"))) == {200: 2}
+            # A learner is one client, too, from wherever they come.
+            assert await opened.of(["2001:db8:3::1", *household[7:]], bearer(token("bob"))) == {429: 4}
         deadline = time.monotonic() + SOON
         async with AsyncExitStack() as stack:
             while await Opened(server, stack).of(household[:1]) != {200: 1}:

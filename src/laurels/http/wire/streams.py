@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from random import randint
 from typing import Any
@@ -67,6 +67,7 @@ class Streams:
     def __init__(self, limits: StreamLimits) -> None:
         self.limits = limits
         self._by_address: Counter[str] = Counter()
+        self._by_user: Counter[str] = Counter()
         # Of anonymous callers, who also may not have the last places.
         self._by_network: Counter[str] = Counter()
         self._anonymous = 0
@@ -76,20 +77,24 @@ class Streams:
         """Count a stream of the caller of `scope`; call the result to end the count. Raises StreamRefused."""
         client = scope["client"]
         host = "" if client is None else client[0]
-        address, is_anonymous = client_of(host), caller_of(scope).is_anonymous
+        caller = caller_of(scope)
+        address, is_anonymous = client_of(host), caller.is_anonymous
         networks = networks_of(host) if is_anonymous else ()
+        users = () if caller.user_id is None else (caller.user_id,)
         try:
-            self._check(address, networks, is_anonymous=is_anonymous)
+            self._check(address, networks, users, is_anonymous=is_anonymous)
         except StreamRefused:
             self.refused += 1
             raise
         self._by_address[address] += 1
         self._by_network.update(networks)
+        self._by_user.update(users)
         self._anonymous += is_anonymous
 
         def leave() -> None:
             _count_off(self._by_address, (address,))
             _count_off(self._by_network, networks)
+            _count_off(self._by_user, users)
             self._anonymous -= is_anonymous
 
         return leave
@@ -99,11 +104,14 @@ class Streams:
         """The number of open streams."""
         return self._by_address.total()
 
-    def _check(self, address: str, networks: tuple[str, ...], *, is_anonymous: bool) -> None:
+    def _check(self, address: str, networks: Sequence[str], users: Sequence[str], *, is_anonymous: bool) -> None:
         limits = self.limits
         # `get`, since reading a missing one would keep it.
         if self._by_address.get(address, 0) >= limits.per_address:
             raise StreamRefused(429, f"One client may have {counted(limits.per_address, 'stream')} open; close one.")
+        # Whatever the number of addresses that a learner has.
+        if any(self._by_user.get(user_id, 0) >= limits.per_address for user_id in users):
+            raise StreamRefused(429, f"One user may have {counted(limits.per_address, 'stream')} open; close one.")
         for network, times in zip(networks, _OF_NETWORKS, strict=False):
             most = times * limits.per_address
             if self._by_network.get(network, 0) >= most:
@@ -128,7 +136,7 @@ class Streams:
             raise
 
 
-def _count_off(counter: Counter[str], names: tuple[str, ...]) -> None:
+def _count_off(counter: Counter[str], names: Sequence[str]) -> None:
     for name in names:
         counter[name] -= 1
         if not counter[name]:
