@@ -108,12 +108,14 @@ def one_node(deploy_mongodb: Deploy, tmp_path: Path) -> Iterator[Deployment]:
 async def test_a_killed_primary_loses_and_doubles_nothing(
     three_nodes: Deployment,
     start_server: StartServer,
+    tmp_path: Path,
     kills: int,
     connections: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     url = three_nodes.url("laurels")
-    server = start_server(store=url, workers=2)
+    # Not the folder of the user, which servers of other runs on such a store have, too.
+    server = start_server(store=url, workers=2, spool=str(tmp_path / "spool"))
     load = Load()
     async with load.on(server, connections=connections):
         for _ in range(kills):
