@@ -51,6 +51,36 @@ def test_what_is_unpacked_is_what_was_packed(progress: Progress) -> None:
     assert unpack(pack(progress), progress.user_id, "v") == progress
 
 
+def test_each_common_field_comes_back_in_its_own_place() -> None:
+    # All of them differ, and there is no other field: nearly every user is read like this one.
+    progress = Progress(
+        user_id="ada",
+        version="v",
+        seq=1,
+        created_at=2,
+        last_active_at=3,
+        events=4,
+        total_points=5,
+        longest_streak=6,
+        first_day=7,
+        last_day=8,
+        run_first=9,
+        types={"run": TypeTotals(10, 11)},
+        languages={"python": 12},
+        days={13: DayTotals(14, 15, 16)},
+        board_days={17: BoardDay(18, 19, 20)},
+        awards={"first": Award("first", 21, 22), "second": Award("second", 23, 24)},
+        measure_values={25: 26},
+        parts={27: {28: {29, "x"}, 30: 31}},
+    )
+    read = unpack(pack(progress), "ada", "v")
+    assert read == progress
+    # Nothing that is empty is shared with another user.
+    read.zones.append((0, "UTC"))
+    read.revoked.append("first")
+    assert unpack(pack(progress), "ada", "v") == progress
+
+
 def test_it_is_much_shorter_than_json() -> None:
     progress = Progress(
         user_id="learner-1",
