@@ -104,6 +104,27 @@ class TestBound:
         cache.drop(["ada", "stranger"])
         assert cache.weight == 0
 
+    async def test_who_is_read_counts_from_the_next_look(self, store: SQLiteStore) -> None:
+        cache = await cache_of(store)
+        for user in ("ada", "bob"):
+            await store.ledger.append(history(user, 2))
+        await cache.refresh(["ada"], ())
+        one = cache.weight
+        await cache.refresh(["bob"], ())
+        assert 0 < one < cache.weight
+        # As a commit does: whom it changed is measured with the change.
+        cache.get("bob").preferences = {"note": "x" * 6_000}
+        cache.weigh(["bob"], always={"bob"})
+        assert cache.weight >= 2 * one + 900
+        cache.clear()
+        assert cache.weight == 0
+
+    async def test_whom_it_was_offered_counts(self, store: SQLiteStore) -> None:
+        cache = await cache_of(store, "ada")
+        other = await cache_of(store)
+        other.offer(cache.get("ada"))
+        assert other.weight == cache.weight > 0
+
 
 class TestPending:
     async def test_what_is_given_back_waits_again_with_its_days(self, store: SQLiteStore) -> None:

@@ -69,8 +69,9 @@ class ProgressCache:
         self._rulebook = rulebook
         self._limit = limit
         self._items: OrderedDict[str, _Cached] = OrderedDict()
-        # The present weight, in objects.
-        self.weight = 0
+        self._weight = 0
+        # Users who were read and wait to be measured: most of them change at once, and are measured after that.
+        self._unweighed: set[str] = set()
         self.pending = PendingProjections()
 
     async def refresh(
@@ -112,6 +113,7 @@ class ProgressCache:
                 progress = await refold(self._store, self._rulebook, user_id, last)
                 cached = self._items.setdefault(user_id, _Cached(progress))
                 cached.progress.become(progress)
+                cached.weigh_at = 0
                 self.pending.add(user_id, progress.board_days)
 
     def _take_in(
@@ -130,7 +132,7 @@ class ProgressCache:
                     fold(cached.progress, entry, self._rulebook)
                     self.touch(cached.progress, entry)
             cached.mark = mark
-            self._weigh(cached)
+            self._unweighed.add(user_id)
             if len(entries) >= LATER_LIMIT:
                 unfinished[user_id] = cached.progress.seq
         return unfinished
@@ -140,6 +142,7 @@ class ProgressCache:
         unless the user is already here. `refresh` then reads only later entries."""
         if progress.user_id not in self._items and progress.version == self._rulebook.measures_version:
             self._items[progress.user_id] = _Cached(progress)
+            self._unweighed.add(progress.user_id)
 
     def get(self, user_id: str) -> Progress:
         """The progress of a user whom `refresh` has just brought in."""
@@ -210,7 +213,7 @@ class ProgressCache:
         for user_id in user_ids:
             cached = self._items.pop(user_id, None)
             if cached is not None:
-                self.weight -= cached.weight
+                self._weight -= cached.weight
 
     def forget(self, user_ids: Iterable[str]) -> None:
         """Drop users and their pending projections."""
@@ -233,23 +236,31 @@ class ProgressCache:
             else:
                 self.drop((user_id,))
 
-    def weigh(self, user_ids: Iterable[str], *, always: Container[str] = ()) -> None:
+    def weigh(self, user_ids: Collection[str], *, always: Container[str] = ()) -> None:
         """Update the weights of users who are in `always` or have enough new entries: an event adds little, and
         measuring takes as long as counting it."""
         for user_id in user_ids:
             cached = self._items.get(user_id)
             if cached is not None and (cached.progress.seq >= cached.weigh_at or user_id in always):
                 self._weigh(cached)
+        self._unweighed.difference_update(user_ids)
 
     def _weigh(self, cached: _Cached) -> None:
         weight = _weight_of(cached.progress)
-        self.weight += weight - cached.weight
+        self._weight += weight - cached.weight
         cached.weight = weight
         seq = cached.progress.seq
         cached.weigh_at = seq + min(_WEIGHED_EVERY, 1 + seq // 4)
 
     def __len__(self) -> int:
         return len(self._items)
+
+    @property
+    def weight(self) -> int:
+        """The present weight, in objects."""
+        if self._unweighed:
+            self.weigh(list(self._unweighed))
+        return self._weight
 
     @property
     def is_crowded(self) -> bool:
