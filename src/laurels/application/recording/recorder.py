@@ -95,7 +95,8 @@ class Recorder:
                 arrived = now if arrivals is None else arrivals[index]
                 prepared.append(self._command_of(event, arrived, earliest, is_imported=is_imported))
             except LaurelsError as error:
-                prepared.append(error)
+                # Its traceback would hold this list, which holds it: only the garbage collector would free them.
+                prepared.append(error.with_traceback(None))
         return prepared
 
     def _command_of(

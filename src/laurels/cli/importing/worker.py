@@ -12,8 +12,8 @@ import gc
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
 
 import msgspec
@@ -145,12 +145,12 @@ class RemoteWorker:
 @asynccontextmanager
 async def local_worker(settings: Settings) -> AsyncGenerator[LocalWorker]:
     """A worker in this process; at the end of the block its boards are up to date."""
-    tune_collector()
-    async with open_service(
-        settings=settings, publish=True, projection_interval=PROJECTION_INTERVAL, batch=BATCH, busy_ms=BUSY_MS
-    ) as laurels:
-        yield LocalWorker(laurels)
-        await laurels.projector.flush()
+    with _without_collector():
+        async with open_service(
+            settings=settings, publish=True, projection_interval=PROJECTION_INTERVAL, batch=BATCH, busy_ms=BUSY_MS
+        ) as laurels:
+            yield LocalWorker(laurels)
+            await laurels.projector.flush()
 
 
 @asynccontextmanager
@@ -234,6 +234,22 @@ async def _frame(reader: asyncio.StreamReader) -> bytes | None:
 def for_import(settings: Settings, processes: int = 1) -> Settings:
     """The settings of each of the processes of an import."""
     return replace(settings, cache_weight=max(settings.cache_weight, CACHE_WEIGHT // processes))
+
+
+@contextmanager
+def _without_collector() -> Generator[None]:
+    """Keep the garbage collector from running in the block."""
+    # It would scan every object of every progress twice, a sixth of the time of an import, and find nothing.
+    was_enabled = gc.isenabled()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        # Neither is it worth a scan at the end of the process.
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
 
 
 def tune_collector() -> None:
