@@ -10,12 +10,13 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from laurels.errors import InvalidQuery
 from laurels.http.auth.access import caller_of
+from laurels.http.server.query_caches import count_query
 from laurels.http.server.routing import address_of, route_of
 from laurels.http.wire.http_error import HttpError
 from laurels.http.wire.query_parameters import MAX_PARAMETERS
 
-# The framework caches the last 1,024 paths and queries of all senders. A query of 32 KB can take more than a megabyte
-# there. No address with its ids is as long as this; in characters.
+# The framework caches the last 1,024 paths and queries of all senders. A query of 32 KB with thousands of parameters
+# can take more than a megabyte there. No address with its ids is as long as this; in characters.
 LONGEST_PATH = 2_000
 # Bytes. Only a list of users is longer, and it takes a key or a token.
 LONGEST_QUERY = 4_096
@@ -75,3 +76,4 @@ def _check_query(scope: HTTPScope) -> None:
         raise InvalidQuery("query", f"Must have at most {MAX_PARAMETERS} parameters.")
     if len(query) > LONGEST_QUERY and caller_of(scope).is_anonymous:
         raise InvalidQuery("query", f"Must have at most {LONGEST_QUERY} bytes without a key or token.")
+    count_query(query)
