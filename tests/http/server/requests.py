@@ -18,7 +18,7 @@ def scope_of(method: str = "GET", address: Address | None = THING, **headers: An
     """The scope of a request; the name of a header is written with `_` for `-`."""
     given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     state = {"address": address, "route": address.routes.get(method)} if address else {}
-    shown = {"path": "/api/thing", "query_string": b""}
+    shown = {"path": address.template if address else "/api/thing", "query_string": b""}
     return {"type": "http", "method": method, "headers": given, "state": state, **shown}
 
 

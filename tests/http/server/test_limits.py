@@ -184,6 +184,20 @@ def test_names_of_buckets_tell_nobody_whose_they_are(start_server: StartServer) 
     assert not names(other) & known, "and nobody can make a list of them"
 
 
+def test_only_the_very_paths_of_health_have_no_limit(start_server: StartServer) -> None:
+    server = start_server(jwt_secret=SECRET, address_rate="5")
+    with server.client() as client:
+        for path in ("/health/live", "/health/ready"):
+            assert {client.get(path).status_code for _ in range(20)} == {200}
+            assert {client.head(path).status_code for _ in range(20)} == {200}
+        for path in ("/health/live/", "/health/live//", "/health/ready/", "/health/ready///", "/health/live?x=1"):
+            found = Counter(client.get(path).status_code for _ in range(20))
+            assert found[429] >= 13, (path, found)
+        found = Counter(client.post("/health/live").status_code for _ in range(20))
+        assert found[429] >= 13, found
+        assert client.get("/health/live").status_code == 200
+
+
 class TestNetworks:
     """One line of IPv6 has hundreds of addresses for nothing."""
 

@@ -18,7 +18,7 @@ from laurels.http.auth.access import Caller
 from laurels.http.auth.identity import Identity, WrongCredentials
 from laurels.http.auth.places import UserPlaces
 from laurels.http.server.addresses import client_of, networks_of
-from laurels.http.server.routing import route_of
+from laurels.http.server.routing import is_probe, route_of
 from laurels.http.wire.http_error import HttpError
 from laurels.plurals import counted
 
@@ -71,8 +71,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"  # noqa: S101  nothing else comes here
-        route = route_of(scope)
-        if route is not None and route.is_probe:
+        if is_probe(scope):
             # Liveness is open to everybody, even while no keys are known.
             scope["state"]["caller"] = _NOBODY
             await self._app(scope, receive, send)

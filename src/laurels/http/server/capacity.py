@@ -10,7 +10,7 @@ import asyncio
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
 
 from laurels.http.server.deadlines import Deadlines
-from laurels.http.server.routing import address_of, route_of
+from laurels.http.server.routing import address_of, is_probe, route_of
 from laurels.http.wire.bodies import BODY_IS_READ
 from laurels.http.wire.http_error import HttpError
 from laurels.plurals import counted
@@ -45,7 +45,7 @@ class Capacity:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"  # noqa: S101  nothing else comes here
         route = route_of(scope)
-        places = self._of_requests if route is None or not route.is_probe else self._places_of_probe(scope)
+        places = self._places_of_probe(scope) if is_probe(scope) else self._of_requests
         if places.taken >= places.most:
             self.shed += 1
             raise HttpError(503, "The server has as much to do as it takes; try again in a moment.")

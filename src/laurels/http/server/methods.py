@@ -70,7 +70,7 @@ def _check_query(scope: HTTPScope) -> None:
     """Raise InvalidQuery for a query that would take too much memory; of the API `check_request` finds what else is
     wrong."""
     query, route = scope["query_string"], route_of(scope)
-    if route is None or route.is_probe:
+    if route is None:
         return
     if route.query is None and query.count(b"&") >= MAX_PARAMETERS:
         raise InvalidQuery("query", f"Must have at most {MAX_PARAMETERS} parameters.")

@@ -138,6 +138,19 @@ def route_of(scope: HTTPScope) -> Route | None:
     return state.get("route")
 
 
+def is_probe(scope: HTTPScope) -> bool:
+    """Whether a request is a probe, to which no limit of requests applies: to a health path as it is declared, with
+    nothing added."""
+    address, route = address_of(scope), route_of(scope)
+    return (
+        address is not None
+        and route is not None
+        and route.is_probe
+        and scope["path"] == address.template
+        and not scope["query_string"]
+    )
+
+
 def _addresses(app: Litestar) -> Iterable[Address]:
     for route in app.routes:
         found: dict[str, Route] = {}
