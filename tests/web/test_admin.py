@@ -73,6 +73,31 @@ def test_an_admin_key_opens_the_page_and_its_end_closes_it(
     assert "; Secure" in by_https.headers["set-cookie"]
 
 
+def test_a_session_over_https_has_a_cookie_that_no_other_host_can_set(start_server: StartServer) -> None:
+    server = start_server(is_behind_proxy=True)
+    key = make_key(f"sqlite:///{server.database}", "admin")
+    plain, secure = server.url, server.url.replace("http:", "https:")
+    by_https = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}
+    with server.client() as client:
+        assert sign_in(client, key, origin=plain).headers["set-cookie"].startswith("laurels_session=lrl_")
+        cookie = sign_in(client, key, origin=secure).headers["set-cookie"]
+        name, _, session = cookie.partition(";")[0].partition("=")
+        assert name == "__Host-laurels_session"
+        # Browsers refuse the name without these.
+        assert {"; Path=/", "; Secure"} <= {f";{part}" for part in cookie.split(";")[1:]}
+        assert "Domain" not in cookie
+        client.cookies.clear()
+        # What another host of the domain, or a page by http, may have set counts for nothing.
+        planted = {**by_https, "Cookie": f"laurels_session={session}"}
+        assert client.get("/admin", headers=planted).status_code == 401
+        own = {**by_https, "Cookie": f"{name}={session}"}
+        page = client.get("/admin", headers=own)
+        assert page.status_code == 200
+        end = client.post("/admin/session/end", data={"token": token_in(page.text)}, headers={**own, "Origin": secure})
+        assert (end.status_code, end.headers["set-cookie"].partition(";")[0]) == (303, f"{name}=")
+        assert client.get("/admin", headers=own).status_code == 401
+
+
 def test_keys_guessed_in_the_form_are_counted(start_server: StartServer) -> None:
     server = start_server(failure_rate="3")
     key = make_key(f"sqlite:///{server.database}", "admin")

@@ -20,11 +20,11 @@ MOST = 31 * 1024
 LONG = 0.005
 
 
-def request(path: str, *, query: bytes = b"", cookie: bytes = b"") -> Any:
+def request(path: str, *, query: bytes = b"", cookie: bytes = b"", scheme: str = "http") -> Any:
     address = Address(path, {"GET": Route(OPEN, is_stream=True)})
     headers = [(b"cookie", cookie)] if cookie else []
     state = {"address": address, "route": address.routes.get("GET")}
-    return {"path": path, "method": "GET", "query_string": query, "headers": headers, "state": state}
+    return {"scheme": scheme, "path": path, "method": "GET", "query_string": query, "headers": headers, "state": state}
 
 
 @pytest.mark.parametrize(
@@ -38,10 +38,21 @@ def request(path: str, *, query: bytes = b"", cookie: bytes = b"") -> Any:
         (b"a=laurels_session=abc", None),
         (b"laurels_session", None),
         (b"", None),
+        # Set over https; the proxy may not say that the browser came by it.
+        (b"__Host-laurels_session=abc", "abc"),
+        (b"laurels_session=planted; __Host-laurels_session=abc", "abc"),
+        (b"__Host-laurels_session=; laurels_session=planted", ""),
+        (b"My__Host-laurels_session=abc", None),
     ],
 )
 def test_the_session_among_other_cookies(cookie: bytes, found: str | None) -> None:
     assert session_in(request("/admin", cookie=cookie)) == found
+
+
+def test_over_https_a_cookie_counts_that_only_this_host_can_have_set() -> None:
+    assert session_in(request("/admin", scheme="https", cookie=b"laurels_session=planted")) is None
+    for cookie in (b"__Host-laurels_session=abc", b"laurels_session=planted; __Host-laurels_session=abc"):
+        assert session_in(request("/admin", scheme="https", cookie=cookie)) == "abc"
 
 
 @pytest.mark.parametrize(

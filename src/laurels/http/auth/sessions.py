@@ -19,12 +19,14 @@ from laurels.errors import UnknownKey
 from laurels.http.wire.bodies import header
 
 COOKIE = "laurels_session"
+# Browsers accept a cookie of this name over https and from this very host alone, not from another one of the domain.
+_SECURE_COOKIE = f"__Host-{COOKIE}"
 HOURS = 12
 _NAME = "session of "
 # Addresses of the pages: the cookie is ignored elsewhere, so that no foreign page can make the API do anything.
 _PAGES = ("/admin", "/u/", "/stream/", "/embed/", "/leaderboard", "/badges")
 # The standard library's parser takes a fifth of a second for 8 KB of escapes, and no limit applies to the sender yet.
-_COOKIE = re.compile(rf"(?:^|;)[ \t]*+{COOKIE}=([^;]*+)")
+_FIND, _FIND_SECURE = (re.compile(rf"(?:^|;)[ \t]*+{name}=([^;]*+)") for name in (COOKIE, _SECURE_COOKIE))
 
 
 async def sign_in(store: KeyStore, clock: Clock, text: str) -> str | None:
@@ -63,10 +65,14 @@ async def sign_out(store: KeyStore, clock: Clock, session: str) -> None:
 
 
 def session_in(scope: HTTPScope) -> str | None:
-    """The session in a request to a page."""
+    """The session in a request to a page. Over https only that of the cookie which is set there; where it is not known
+    that a browser came by https, that one before the other."""
     if not scope["path"].startswith(_PAGES):
         return None
-    found = _COOKIE.search(header(scope, b"cookie", ""))
+    cookies = header(scope, b"cookie", "")
+    found = _FIND_SECURE.search(cookies)
+    if found is None and scope["scheme"] != "https":
+        found = _FIND.search(cookies)
     return None if found is None else found[1].strip()
 
 
@@ -78,5 +84,5 @@ def parent_of(key: ApiKey) -> str | None:
 def cookie_of(session: str, *, is_secure: bool) -> str:
     """The header that sets the session; an empty `session` ends it."""
     age = HOURS * 3_600 if session else 0
-    secure = "; Secure" if is_secure else ""
-    return f"{COOKIE}={session}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
+    name, secure = (_SECURE_COOKIE, "; Secure") if is_secure else (COOKIE, "")
+    return f"{name}={session}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
