@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
@@ -93,6 +94,8 @@ def build_app(
     """The application around running objects; without them it can be described, but answers no request."""
     state = State({"is_stopping": False})
     state["documents"] = ConcurrencyLimit("document", in_all=40, of_key=20, of_user=2)
+    state["searches"] = ConcurrencyLimit("search request", in_all=16, of_key=8, of_user=1)
+    state["search_turn"] = asyncio.Lock()
     state["downloads"] = ConcurrencyLimit("download", in_all=1_000, of_key=200, of_user=4)
     if running is not None:
         state.update(limits=running.limits, streams=running.streams, callers_known=running.callers_known)

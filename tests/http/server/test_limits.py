@@ -198,6 +198,32 @@ def test_only_the_very_paths_of_health_have_no_limit(start_server: StartServer) 
         assert client.get("/health/live").status_code == 200
 
 
+def test_searches_of_learners_take_turns_and_are_few(start_server: StartServer) -> None:
+    server = start_server()
+    headers = bearer(make_key(f"sqlite:///{server.database}", "admin"))
+    with server.client() as client:
+        events = [{"userId": f"user-{number:05}", "eventType": "code_run"} for number in range(10_000)]
+        for start in range(0, len(events), 2_000):
+            batch = events[start : start + 2_000]
+            assert client.post("/api/progress/events", json=batch, headers=headers).status_code == 200
+        too_long = client.get("/api/progress/users", params={"q": "x" * 101}, headers=headers)
+        assert (too_long.status_code, too_long.json()["errors"][0]["field"]) == (422, "q")
+        assert client.get("/api/progress/users", params={"q": "x" * 100}, headers=headers).status_code == 200
+
+    async def search() -> Counter[int]:
+        async with server.async_client() as client:
+            query = {"q": "nobody"}
+            asked = (client.get("/api/progress/users", params=query, headers=headers) for _ in range(40))
+            return Counter(answer.status_code for answer in await asyncio.gather(*asked))
+
+    found = asyncio.run(search())
+    assert found.keys() == {200, 429}
+    assert found[429] > found[200] >= 4, found
+    with server.client() as client:
+        # Each gave its place back.
+        assert client.get("/api/progress/users", params={"q": "00007"}, headers=headers).json()["users"]
+
+
 class TestNetworks:
     """One line of IPv6 has hundreds of addresses for nothing."""
 

@@ -13,7 +13,7 @@ from laurels.application.queries.learners.users import list_users
 from laurels.application.service import Service
 from laurels.domain.periods import iso
 from laurels.domain.profiles import profile_faults
-from laurels.errors import InvalidProfile
+from laurels.errors import InvalidProfile, InvalidQuery
 from laurels.http.auth.access import ADMINS, Forbidden, caller_of, change_own, own
 from laurels.http.auth.guard import APPEARANCE, APPEARANCE_BYTES, PROFILE_BYTES, charge_written
 from laurels.http.routes.exports import downloads_of
@@ -25,11 +25,16 @@ from laurels.http.wire.schemas import ProfileChange, UserAnswer, UserDeletion, U
 # An id may contain slashes, so the framework's routes cannot find its end.
 DATA = "/data"
 MAX_USERS = 100
+# Characters: no id or name has more.
+MAX_SEARCHED = 100
+# A search takes a quarter of the time, while one after the other has its turn.
+_REST = 3.0
 CHANGE = JsonBody(ProfileChange, InvalidProfile, lambda _running: profile_faults)
 
 
 @get("/api/progress/users", access=ADMINS, summary="The learners", tags=["learners"])
 async def users(
+    request: Request[Any, Any, Any],
     service: NamedDependency[Service],
     after: Annotated[str, QueryParameter(description="`next` of the page before.")] = "",
     limit: Annotated[int, QueryParameter(description="How many, 1 to 100.", ge=1, le=MAX_USERS)] = 50,
@@ -37,7 +42,18 @@ async def users(
 ) -> UserList:
     """All learners with entries, ascending by id. `next` is set as long as there may be more. A search ends a page
     after a few ten thousand learners, found or not, and continues from `next`."""
-    found = await list_users(service.store, service.learners, after=after, limit=limit, containing=q.strip())
+    text = q.strip()
+    if not text:
+        found = await list_users(service.store, service.learners, after=after, limit=limit)
+    elif len(text) > MAX_SEARCHED:
+        raise InvalidQuery("q", f"Must have at most {MAX_SEARCHED} characters.")
+    else:
+        state = request.app.state
+        with state.searches.entering(caller_of(request.scope)):
+            async with state.search_turn:
+                found = await list_users(
+                    service.store, service.learners, after=after, limit=limit, containing=text, rest=_REST
+                )
     return UserList(users=found.users, next=found.next)
 
 

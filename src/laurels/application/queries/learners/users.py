@@ -6,6 +6,7 @@ A search examines one page of users after the other, within a bound, because no 
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 
 from msgspec import Struct
 
@@ -27,16 +28,19 @@ class UserPage(Struct, frozen=True):
 
 
 async def list_users(
-    store: Store, learners: LearnerQueries, *, after: str, limit: int, containing: str = ""
+    store: Store, learners: LearnerQueries, *, after: str, limit: int, containing: str = "", rest: float = 0.0
 ) -> UserPage:
     """The first `limit` users whose id is above `after` and whose id or name contains a text, in any case.
 
     Examines at most some ten thousand users: if there may be more, `next` says where to continue, even if none was
-    found. Raises StoreError.
+    found. Between two pages of a search it rests for `rest` times as long as the page took. Raises StoreError.
     """
     found: list[str] = []
-    searched, place, is_end = 0, after, False
+    searched, place, is_end, started = 0, after, False, 0.0
     while len(found) < limit and searched < _MOST_SEARCHED and not is_end:
+        if searched:
+            await asyncio.sleep(rest * (monotonic() - started))
+        started = monotonic()
         wanted = _PAGE if containing else limit - len(found)
         user_ids = await store.ledger.users(after=place, limit=wanted)
         is_end = len(user_ids) < wanted
