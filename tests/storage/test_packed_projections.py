@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laurels.application.ports.boards import Card
+from laurels.application.ports.snapshots import Projection
+from laurels.domain.boards.ranking import Standing
+from laurels.domain.progress import Progress
 from laurels.storage.sqlite.packed_cards import pack_card, packed_from_json, unpack_card
 from laurels.storage.sqlite.packed_lines import Line, pack_lines, unpack_lines
+from laurels.storage.sqlite.store import SQLiteStore
 
 _TEXTS = st.text(max_size=8)
 _INSTANTS = st.integers(0, 2**53)
@@ -76,3 +82,29 @@ def test_what_cannot_be_read_is_an_error_of_one_kind(nonsense: bytes) -> None:
         unpack_lines(nonsense)
     with pytest.raises(msgspec.MsgspecError):
         unpack_card(nonsense, "ada")
+
+
+async def test_they_are_read_by_whatever_name_a_user_has(database: Path) -> None:
+    # They are read as JSON, in which each of these is written in another way.
+    names = ["ada", 'say "hi"', "back\\slash", "tab\tand\x01", "Zoë 🦉", "null", "7", "[]"]
+    store = await SQLiteStore.open(database)
+    progresses = [Progress(user_id=name, version="v", seq=2**53 + place) for place, name in enumerate(names)]
+    written = [card_named(name, place) for place, name in enumerate(names)]
+    lines = {name: {"all_time": Standing(name, 2**62 - place, 1, 5, True)} for place, name in enumerate(names)}
+    await store.snapshots.project([Projection(each, lines[each.user_id]) for each in progresses], cards=written)
+    loaded = await store.ledger.load(dict.fromkeys([*names, "stranger"]), (), "v")
+    assert loaded.snapshots == {each.user_id: each for each in progresses}
+    found = await store.snapshots.projected([*names, "stranger"])
+    assert {name: (each.card, each.standings) for name, each in found.items()} == {
+        card.user_id: (card, lines[card.user_id]) for card in written
+    }
+    # Written again, those of before are found: each line and each card is counted once.
+    await store.snapshots.project([Projection(each, lines[each.user_id]) for each in progresses], cards=written)
+    assert await store.boards.miscounted() == []
+    assert await store.boards.miscounted_badges() == []
+    assert await store.boards.count("all_time") == len(names)
+    await store.close()
+
+
+def card_named(name: str, place: int) -> Card:
+    return Card(name, place, 1, ["first"], 3, earned_at=[place])

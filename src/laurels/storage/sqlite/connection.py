@@ -26,6 +26,8 @@ _LOG_PAGES_AT_MOST = 16_384
 # Characters of a statement from which on the driver does not keep it prepared.
 _LONGEST_KEPT = 16_384
 
+_decode_rows = msgspec.json.Decoder(list[list[Any]]).decode
+
 
 def connect(
     path: Path,
@@ -86,6 +88,16 @@ def rows(connection: apsw.Connection, statement: str, bindings: Sequence[object]
     """Every row that `statement` returns; empty for statements without rows. Always use bindings for data."""
     # The driver's stubs leave the type of buffers open on this Python, which strict checking reports at each call.
     return connection.execute(statement, bindings).fetchall()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+
+def rows_in_one_step(connection: apsw.Connection, statement: str, bindings: Sequence[object] = ()) -> list[list[Any]]:
+    """The rows that `statement` returns as one JSON array of arrays, with blobs as hexadecimal text.
+
+    For many rows where others wait: each step of a statement must win the interpreter's lock back, see
+    `MultiRowStatement`, and a query has a step for each row.
+    """
+    [(found,)] = rows(connection, statement, bindings)
+    return _decode_rows(found)
 
 
 def each_row(connection: apsw.Connection, statement: str) -> Iterator[tuple[Any, ...]]:

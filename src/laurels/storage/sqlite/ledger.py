@@ -14,7 +14,7 @@ import msgspec
 from laurels.application.ports.ledger import LATER_LIMIT, Loaded, Written
 from laurels.domain.ledger.entries import Entry
 from laurels.storage.packing import unpack
-from laurels.storage.sqlite.connection import MultiRowStatement, rows, transaction
+from laurels.storage.sqlite.connection import MultiRowStatement, rows, rows_in_one_step, transaction
 from laurels.storage.sqlite.database import Concern, Database, data_version, reading, writing
 from laurels.storage.sqlite.names import NAMES, NameNumbers
 from laurels.storage.sqlite.packed_bodies import names_in, pack_body, unpack_body
@@ -33,8 +33,8 @@ _INSERT = MultiRowStatement("INSERT INTO ledger (user_id, seq, event_id, recorde
 
 _COLUMNS = "l.user_id, l.seq, l.event_id, l.recorded_at, l.body"
 _SNAPSHOTS = """
-    SELECT p.user_id, p.seq, p.version, p.state FROM json_each(?) AS asked
-    JOIN progress AS p ON p.user_id = asked.value WHERE p.version IN """
+    SELECT json_group_array(json_array(asked.value, p.seq, p.version, hex(p.state))) FROM json_each(?) AS asked
+    CROSS JOIN progress AS p ON p.user_id = asked.value WHERE p.version IN """
 # With an extra row before the entries if there are any tombstones.
 _LATER = f"""
     SELECT NULL, number, NULL, NULL, NULL FROM burials WHERE number > 0
@@ -189,10 +189,10 @@ def _load(
         if unknown:
             # With one version, which is by far the most frequent, this is a comparison.
             query = f"{_SNAPSHOTS}({', '.join('?' * len(versions))})"
-            for user_id, seq, version, state in rows(connection, query, (_json(unknown), *versions)):
+            for user_id, seq, version, state in rows_in_one_step(connection, query, (_json(unknown), *versions)):
                 # An unreadable snapshot is ignored: the ledger has everything.
                 with suppress(msgspec.MsgspecError):
-                    loaded.snapshots[user_id] = unpack(state, user_id, version)
+                    loaded.snapshots[user_id] = unpack(bytes.fromhex(state), user_id, version)
                     from_seq[user_id] = seq
         found = rows(connection, _LATER, (_json(sorted(from_seq.items())),))
         if found and found[0][0] is None:

@@ -19,13 +19,13 @@ from laurels.application.ports.boards import (
     badge_counted,
     counted_under,
 )
-from laurels.storage.sqlite.connection import MultiRowStatement, each_row, rows
+from laurels.storage.sqlite.connection import MultiRowStatement, each_row, rows, rows_in_one_step
 from laurels.storage.sqlite.names import OF_NAME, names_of
 from laurels.storage.sqlite.packed_cards import unpack_card
 
 _BEFORE = """
-    SELECT p.user_id, p.seq, p.version, p.card
-    FROM json_each(?) AS asked JOIN progress AS p ON p.user_id = asked.value"""
+    SELECT json_group_array(json_array(asked.value, p.seq, p.version, hex(p.card)))
+    FROM json_each(?) AS asked CROSS JOIN progress AS p ON p.user_id = asked.value"""
 _APPLY = """
     INSERT INTO holders (badge, users) SELECT key, value FROM json_each(?) WHERE true
     ON CONFLICT (badge) DO UPDATE SET users = users + excluded.users"""
@@ -106,8 +106,8 @@ def changes(
     asked = _encode([card.user_id for card in cards]).decode()
     kept: dict[str, tuple[int, str]] = {}
     held: dict[str, Card] = {}
-    for user_id, seq, version, packed in rows(connection, _BEFORE, (asked,)):
-        kept[user_id], held[user_id] = (seq, version), unpack_card(packed, user_id)
+    for user_id, seq, version, packed in rows_in_one_step(connection, _BEFORE, (asked,)):
+        kept[user_id], held[user_id] = (seq, version), unpack_card(bytes.fromhex(packed), user_id)
     # Of the users whose card changes in this: for nearly every event none does.
     first: dict[str, Card | None] = {}
     for (user_id, seq, version, _, _), card in zip(states, cards, strict=True):

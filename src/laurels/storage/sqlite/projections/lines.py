@@ -13,7 +13,7 @@ import apsw
 import msgspec
 
 from laurels.domain.boards.ranking import Standing
-from laurels.storage.sqlite.connection import MultiRowStatement, each_row, rows
+from laurels.storage.sqlite.connection import MultiRowStatement, each_row, rows, rows_in_one_step
 from laurels.storage.sqlite.names import MAKE as MAKE_NAMES
 from laurels.storage.sqlite.names import names_of
 from laurels.storage.sqlite.packed_lines import Line, pack_lines, unpack_lines
@@ -47,7 +47,8 @@ MAKE = f"""
     """
 
 _OF_USERS = """
-    SELECT l.user_id, l.lines FROM json_each(?) AS asked CROSS JOIN lines AS l ON l.user_id = asked.value"""
+    SELECT json_group_array(json_array(asked.value, hex(l.lines)))
+    FROM json_each(?) AS asked CROSS JOIN lines AS l ON l.user_id = asked.value"""
 _KEEP = MultiRowStatement("INSERT OR REPLACE INTO lines (user_id, lines)", 2)
 _SHOW = MultiRowStatement("INSERT OR REPLACE INTO standings (board, points, reached_at, user_id, events)", 5)
 _HIDE = MultiRowStatement("DELETE FROM standings WHERE (board, points, reached_at, user_id) IN (", 4, ")")
@@ -106,8 +107,8 @@ def write(connection: apsw.Connection, written: Collection[Written], numbers: Ma
 
 def of(connection: apsw.Connection, user_ids: Collection[str]) -> dict[str, dict[int, Line]]:
     """The lines of those users who have any, by the number of their boards."""
-    found = rows(connection, _OF_USERS, (_encode(list(user_ids)).decode(),))
-    return {user_id: unpack_lines(packed) for user_id, packed in found}
+    found = rows_in_one_step(connection, _OF_USERS, (_encode(list(user_ids)).decode(),))
+    return {user_id: unpack_lines(bytes.fromhex(packed)) for user_id, packed in found}
 
 
 def standings_of(connection: apsw.Connection, user_ids: Collection[str]) -> dict[str, dict[str, Standing]]:
