@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from laurels.bootstrap import system_clock
 from laurels.domain.keys import SCOPES
 from tests.cli.conftest import Ran, Run
+from tests.http.callers import make_key, revoke
 
 
 @pytest.fixture
@@ -41,6 +43,21 @@ def test_a_key_is_shown_once_and_kept_as_its_hash(laurels: Run, database: Path) 
     listed = laurels("keys", "list").out
     assert key.split("_")[2] not in listed
     assert all(part in listed for part in (prefix, "platform", "events:write users:write", "active"))
+
+
+def test_sessions_are_listed_until_they_end_and_no_key_can_pass_for_one(laurels: Run, store_url: str) -> None:
+    prefix = laurels("keys", "create", "--new-store", "--name", "a", "--scope", "admin").out.split("_")[1]
+    session = make_key(store_url, "admin", parent=prefix, expires_at=system_clock() + 3_600_000)
+    assert f"session of {prefix}" in laurels("keys", "list").out
+    # It ends within the hour, which is no reason to make another key.
+    assert "1 key may be used" in laurels("doctor").out
+    revoke(store_url, session)
+    listed = laurels("keys", "list").out
+    assert prefix in listed
+    assert "session of" not in listed
+    # Such a key would open nothing, since a session is valid only in its cookie.
+    refused = laurels("keys", "create", "--name", f"session of {prefix}", "--scope", "admin", code=2)
+    assert "Must not begin with 'session of '" in refused.err
 
 
 def test_a_revoked_key_stays_listed_as_revoked(laurels: Run) -> None:

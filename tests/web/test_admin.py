@@ -62,6 +62,9 @@ def test_an_admin_key_opens_the_page_and_its_end_closes_it(
     assert key not in cookie
     page = client.get("/admin?user=ada")
     assert page.status_code == 200
+    # The list of keys is of those that an operator made.
+    assert key.split("_")[1] in page.text
+    assert "session of" not in page.text
     assert "code run" in page.text
     # A cookie opens pages alone, never the API.
     assert client.get("/api/webhooks").status_code == 401

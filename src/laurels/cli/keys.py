@@ -18,7 +18,7 @@ from laurels.application.queries import cursors
 from laurels.bootstrap import make_data_folder, open_store, store_exists, system_clock
 from laurels.cli.options import StoreOption, missing, named_store, settings_for, store_settings, whole_number
 from laurels.cli.terminal import CommandFailed, complain, say, show_table
-from laurels.domain.keys import SCOPES, ApiKey
+from laurels.domain.keys import SCOPES, ApiKey, parent_of
 from laurels.domain.periods import MS_PER_DAY, iso
 from laurels.plurals import counted
 from laurels.settings import Settings
@@ -60,7 +60,8 @@ def create(
 
 @app.command("list")
 def list_keys(store: StoreOption = None) -> None:
-    """Show all keys, with their scopes and last use; never the keys themselves."""
+    """Show all keys, with their scopes and last use; never the keys themselves. Sessions of the operator's page are
+    shown until they end."""
     now = system_clock()
 
     def line(key: ApiKey) -> list[str]:
@@ -74,7 +75,8 @@ def list_keys(store: StoreOption = None) -> None:
             *("-" if at is None else iso(at) for at in instants),
         ]
 
-    found = _run(store_settings(store), lambda opened: opened.keys.all())
+    kept = _run(store_settings(store), lambda opened: opened.keys.all())
+    found = [key for key in kept if parent_of(key) is None or key.is_valid(now)]
     columns = ["prefix", "name", "scopes", "state", "created", "expires", "last used"]
     show_table(counted(len(found), "key"), columns, map(line, found), numbers=[])
 

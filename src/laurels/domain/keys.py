@@ -34,6 +34,10 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _KEY = re.compile(r"lrl_([0-9A-Za-z]{12})_([0-9A-Za-z]{40})", re.ASCII)
 
 
+SESSION = "session of "
+"""How the name of a session of the operator's page begins."""
+
+
 class ApiKey(Struct, frozen=True, kw_only=True):
     """A key as it is stored. `digest` is the SHA-256 of the whole key in hex; instants are in milliseconds.
 
@@ -78,3 +82,13 @@ def fits(key: str, digest: str) -> bool:
 def allowed_by(scopes: frozenset[str]) -> frozenset[str]:
     """Every scope that holders of `scopes` have."""
     return frozenset(SCOPES) if ADMIN in scopes else scopes
+
+
+def session_name(prefix: str) -> str:
+    """The name of a session that is made from the key with this prefix. No other key has a name that begins like it."""
+    return f"{SESSION}{prefix}"
+
+
+def parent_of(key: ApiKey) -> str | None:
+    """The prefix of the key that a session was made from; None for a key that is not a session."""
+    return key.name.removeprefix(SESSION) if key.name.startswith(SESSION) else None

@@ -21,11 +21,13 @@ from laurels.domain.keys import (
     PREFIX_LENGTH,
     SCOPES,
     SECRET_LENGTH,
+    SESSION,
     ApiKey,
     assemble,
     digest_of,
     fits,
     prefix_of,
+    session_name,
 )
 from laurels.errors import InvalidInput, StoreError, UnknownKey
 
@@ -175,12 +177,23 @@ class Keyring:
 
 
 async def create_key(
-    store: KeyStore, clock: Clock, *, name: str, scopes: Iterable[str], expires_at: int | None = None
+    store: KeyStore,
+    clock: Clock,
+    *,
+    name: str = "",
+    scopes: Iterable[str],
+    expires_at: int | None = None,
+    parent: str | None = None,
 ) -> tuple[str, ApiKey]:
     """Make a key. Returns the key itself, which cannot be shown again, and its stored record.
 
-    Every process accepts it as soon as this returns. Raises InvalidInput or StoreError.
+    Every process accepts it as soon as this returns. With the prefix of a key as `parent` it is a session of that key,
+    named by it. Raises InvalidInput or StoreError.
     """
+    if parent is not None:
+        name = session_name(parent)
+    elif name.startswith(SESSION):
+        raise InvalidInput("name", f"Must not begin with '{SESSION}': so begin the names of the operator's sessions.")
     wanted = frozenset(scopes)
     if not 1 <= len(name) <= 100 or not name.isprintable():
         raise InvalidInput("name", "Must have 1 to 100 printable characters.")

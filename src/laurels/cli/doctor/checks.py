@@ -18,7 +18,7 @@ from laurels.application.maintenance.diagnostics import Check
 from laurels.application.ports.store import Store
 from laurels.bootstrap import rulebook_of, system_clock
 from laurels.cli.serve import is_loopback
-from laurels.domain.keys import ApiKey
+from laurels.domain.keys import ApiKey, parent_of
 from laurels.domain.periods import MS_PER_DAY
 from laurels.errors import OtherRulebook, RulebookError, SettingsError, StoreError
 from laurels.plurals import counted
@@ -195,7 +195,8 @@ async def _waiting(store: Store, user_id: str, now: int) -> int:
 
 def examine_keys(keys: Iterable[ApiKey], settings: Settings, now: int, host: str) -> Iterable[Check]:
     """Check whether anybody may call a server that listens on `host`, and for how long."""
-    keys = list(keys)
+    # A session ends by itself, and nobody else can use it.
+    keys = [key for key in keys if parent_of(key) is None]
     has_tokens = settings.jwt_secret is not None or settings.jwt_jwks_url is not None
     active = [key for key in keys if key.is_valid(now)]
     if not active:

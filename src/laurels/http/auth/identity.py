@@ -15,9 +15,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from laurels.application.access.keyring import Keyring
-from laurels.domain.keys import ApiKey, allowed_by
+from laurels.domain.keys import ApiKey, allowed_by, parent_of
 from laurels.http.auth.access import EVERYTHING, Caller, Unauthenticated
-from laurels.http.auth.sessions import parent_of, session_in
+from laurels.http.auth.sessions import session_in
 from laurels.http.auth.tokens import MAX_LENGTH, Token, Tokens
 from laurels.http.server.routing import route_of
 from laurels.http.wire.bodies import header

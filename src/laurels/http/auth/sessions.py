@@ -14,7 +14,7 @@ from litestar.types import HTTPScope
 from laurels.application.access.keyring import create_key, revoke_key
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.keys import KeyStore
-from laurels.domain.keys import ADMIN, ApiKey, fits, prefix_of
+from laurels.domain.keys import ADMIN, fits, parent_of, prefix_of
 from laurels.errors import UnknownKey
 from laurels.http.wire.bodies import header
 
@@ -22,7 +22,6 @@ COOKIE = "laurels_session"
 # Browsers accept a cookie of this name over https and from this very host alone, not from another one of the domain.
 _SECURE_COOKIE = f"__Host-{COOKIE}"
 HOURS = 12
-_NAME = "session of "
 # Addresses of the pages: the cookie is ignored elsewhere, so that no foreign page can make the API do anything.
 _PAGES = ("/admin", "/u/", "/stream/", "/embed/", "/leaderboard", "/badges")
 # The standard library's parser takes a fifth of a second for 8 KB of escapes, and no limit applies to the sender yet.
@@ -46,7 +45,7 @@ async def sign_in(store: KeyStore, clock: Clock, text: str) -> str | None:
             expires_at = now + HOURS * 3_600_000
             if key.expires_at is not None:
                 expires_at = min(expires_at, key.expires_at)
-            session, _ = await create_key(store, clock, name=f"{_NAME}{prefix}", scopes=[ADMIN], expires_at=expires_at)
+            session, _ = await create_key(store, clock, parent=prefix, scopes=[ADMIN], expires_at=expires_at)
             return session
     return None
 
@@ -74,11 +73,6 @@ def session_in(scope: HTTPScope) -> str | None:
     if found is None and scope["scheme"] != "https":
         found = _FIND.search(cookies)
     return None if found is None else found[1].strip()
-
-
-def parent_of(key: ApiKey) -> str | None:
-    """The prefix of the key that a session was made from; None for a key that is not a session."""
-    return key.name.removeprefix(_NAME) if key.name.startswith(_NAME) else None
 
 
 def cookie_of(session: str, *, is_secure: bool) -> str:

@@ -10,6 +10,7 @@ from litestar import Request, Response
 
 from laurels.application.service import Service
 from laurels.application.webhooks.webhook_service import Webhooks
+from laurels.domain.keys import parent_of
 from laurels.domain.ledger.entries import Entry, EventRecorded
 from laurels.domain.rules.badges.awards import badge_and_period
 from laurels.errors import InvalidInput, InvalidQuery, StoreError, UnknownUser
@@ -95,7 +96,7 @@ def _done(what: str, language: PageLocale) -> str:
 
 
 async def _keys(service: Service, language: PageLocale) -> list[dict[str, str]]:
-    """The valid keys, with the fields that may be shown."""
+    """The valid keys without the sessions made from them, with the fields that may be shown."""
     now = service.clock()
     try:
         keys = await service.store.keys.all()
@@ -110,7 +111,7 @@ async def _keys(service: Service, language: PageLocale) -> list[dict[str, str]]:
             "ends": "" if key.expires_at is None else language.instant(key.expires_at),
         }
         for key in keys
-        if key.is_valid(now)
+        if key.is_valid(now) and parent_of(key) is None
     ]
 
 
