@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from laurels.application.live.board_feeds import BoardChannel
 from laurels.application.live.board_turns import COMMON, in_turn
-from laurels.application.live.feeds import BoardChannel, Feed
+from laurels.application.live.feeds import Feed
 from laurels.application.service import Service
 from laurels.bootstrap import open_service
 from laurels.testing.builders import small_rulebook

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
+from laurels.application.live.board_feeds import BoardChannel, BoardFeed
 from laurels.application.live.feeds import (
     KEPT,
     PAGE,
     READS,
     Backlog,
-    BoardChannel,
-    BoardFeed,
     Feed,
     Signal,
     UserChannel,

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TypeVar
 
-from laurels.application.live.feeds import BoardChannel
+from laurels.application.live.board_feeds import BoardChannel
 
 K = TypeVar("K")
 

@@ -14,8 +14,9 @@ from contextlib import aclosing, suppress
 from time import monotonic
 
 from laurels.application.background import BackgroundTask, wait_at_most
+from laurels.application.live.board_feeds import BoardChannel, BoardFeed
 from laurels.application.live.board_turns import in_turn
-from laurels.application.live.feeds import Backlog, BoardChannel, BoardFeed, Feed, UserChannel, UserFeed
+from laurels.application.live.feeds import Backlog, Feed, UserChannel, UserFeed
 from laurels.application.live.messages import board_message, place_of
 from laurels.application.ports.clock import Clock
 from laurels.application.ports.ledger import LATER_LIMIT
