@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -295,6 +296,32 @@ async def test_while_a_secret_is_replaced_both_sign(
     assert receiver.verify(new.secret)["data"]["userId"] == "bob"
     with pytest.raises(WebhookVerificationError):
         receiver.verify(old.secret)
+
+
+@pytest.mark.parametrize("status", [204, 500])
+async def test_who_is_deleted_while_an_endpoint_takes_its_time_is_told_of_no_more(
+    laurels: Service, webhooks: Webhooks, hire: Hire, receiver: Receiver, status: int
+) -> None:
+    endpoint = await webhooks.add(receiver.url, [BADGE_AWARDED])
+    await third_runs(laurels, "ada")
+    has_come, may_answer = threading.Event(), threading.Event()
+
+    def answer(_: Any) -> int:
+        has_come.set()
+        may_answer.wait(25)
+        return status
+
+    receiver.answers = answer
+    dispatcher = await hire()
+    working = asyncio.create_task(dispatcher.work())
+    assert await asyncio.to_thread(has_come.wait, 25)
+    await laurels.delete_user("ada")
+    may_answer.set()
+    await working
+    await (await hire()).work()
+    assert badges_of(receiver, "ada", once=False) == ["first"]
+    assert await laurels.store.webhooks.deliveries(endpoint.id) == []
+    assert await laurels.store.tombstones.leftovers() == {}
 
 
 async def test_a_deletion_is_told_and_leaves_nothing_else(

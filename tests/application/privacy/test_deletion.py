@@ -93,6 +93,17 @@ async def test_gone_here_and_elsewhere_at_once(here: Service, elsewhere: Service
     assert (await verify(here.store, here.rulebook)).is_clean
 
 
+async def test_what_a_verification_finds_is_gone_once_they_are_deleted_again(here: Service) -> None:
+    await here.projector.flush()
+    await here.store.tombstones.mark_deleted("ada", here.clock())
+    # As if their data had come back with a backup, long after it.
+    await here.store.tombstones.close(["ada"])
+    [difference] = (await verify(here.store, here.rulebook)).differences
+    assert "delete them again" in difference.what
+    await here.delete_user("ada")
+    assert (await verify(here.store, here.rulebook)).is_clean
+
+
 async def test_of_a_batch_only_their_events_are_refused(here: Service, elsewhere: Service) -> None:
     await elsewhere.delete_user("ada")
     events = [LearningEvent(user_id=user_id, event_type="run") for user_id in ("bob", "ada", "new", "ada")]

@@ -91,7 +91,8 @@ class WebhookStore(Protocol):
     async def record_attempts(self, deliveries: Sequence[Delivery]) -> None:
         """Store the results of messages for one endpoint, in order. Those that arrived or were given up move the
         cursors of their users forward, never back. Bodies of those that arrived are deleted, and so are all but the
-        last `LOG` of them. Nothing is stored for a removed endpoint."""
+        last `LOG` of them. Nothing is stored for a removed endpoint, or of a deleted user but that they were
+        deleted."""
         ...
 
     async def due(self, endpoint_id: str, *, now: int, limit: int) -> list[Delivery]:
@@ -118,7 +119,7 @@ class WebhookStore(Protocol):
 
     async def remind(self, endpoint_id: str, reminders: Mapping[str, int | None]) -> None:
         """Store for an endpoint the instant at which each user is to be looked at, replacing the stored one; None
-        deletes it. Nothing is stored for a removed endpoint."""
+        deletes it. Nothing is stored for a removed endpoint or of a deleted user."""
         ...
 
     async def due_reminders(self, endpoint_id: str, *, now: int, limit: int) -> dict[str, int]:

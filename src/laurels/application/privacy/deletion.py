@@ -40,7 +40,9 @@ async def delete_user(store: Store, clock: Clock, spool: Spool | None, user_id: 
         raise UnknownUser(user_id)
     if found is None or found.is_open:
         found = await store.tombstones.mark_deleted(user_id, clock())
-        await store.tombstones.purge((user_id,))
+    # Also long after it: `verify` may have found something.
+    await store.tombstones.purge((user_id,))
+    await store.webhooks.forget(user_id)
     if spool is not None:
         await spool.forget((user_id,))
     return found

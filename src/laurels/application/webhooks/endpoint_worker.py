@@ -23,7 +23,7 @@ from laurels.application.webhooks.lease import Lease
 from laurels.application.webhooks.outbox import Outbox, Owed
 from laurels.application.webhooks.reminders import Reminders
 from laurels.domain.rules.rulebook import Rulebook
-from laurels.domain.webhooks import Delivery, Endpoint
+from laurels.domain.webhooks import USER_DELETED, Delivery, Endpoint
 
 T = TypeVar("T")
 
@@ -51,6 +51,7 @@ class EndpointWorker:
         # Replaced when its secret changes.
         self.endpoint = endpoint
         self._store = store.webhooks
+        self._tombstones = store.tombstones
         self._clock = clock
         self._lease = Lease(endpoint.id, store.webhooks, clock, owner)
         self._reminders = Reminders(store, rulebook, clock, reader)
@@ -126,15 +127,25 @@ class EndpointWorker:
         """Deliver a user's messages until one does not arrive."""
         async with aclosing(self._outbox.messages(self.endpoint, owed)) as messages:
             async for message in messages:
-                tried = await self._attempts.attempt(self.endpoint, message)
+                tried = await self._attempt(message)
+                if tried is None:
+                    return
                 await self._store.record_attempts([tried])
                 if tried.state == "pending":
                     return
 
+    async def _attempt(self, message: Delivery) -> Delivery | None:
+        """Send a message; None if its user was deleted since it was read: to a slow endpoint that may be an hour."""
+        if message.type != USER_DELETED and await self._tombstones.find((message.user_id,)):
+            return None
+        return await self._attempts.attempt(self.endpoint, message)
+
     async def _retry(self, pending: list[Delivery]) -> None:
         """Retry a user's messages; once they arrive or are given up, continue with the later ones."""
         for delivery in pending:
-            tried = await self._attempts.attempt(self.endpoint, delivery)
+            tried = await self._attempt(delivery)
+            if tried is None:
+                continue
             if tried.state == "pending":
                 await self._store.record_attempts([tried])
                 return
@@ -150,7 +161,10 @@ class EndpointWorker:
             async for message in messages:
                 now = self._clock()
                 await self._store.record_attempts([replace(message, next_at=now, at=now), tried])
-                tried = await self._attempts.attempt(self.endpoint, message)
+                sent = await self._attempt(message)
+                if sent is None:
+                    break
+                tried = sent
                 if tried.state == "pending":
                     break
         await self._store.record_attempts([tried])

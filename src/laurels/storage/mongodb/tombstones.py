@@ -19,6 +19,7 @@ from bson.datetime_ms import DatetimeMS
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from laurels.domain.tombstones import Tombstone, digest_of
+from laurels.domain.webhooks import USER_DELETED
 from laurels.storage.mongodb.connection import EACH_OPERATION, LONG, Concern, Database, Document, operation
 from laurels.storage.mongodb.projections.boards import note_change
 from laurels.storage.mongodb.projections.count_journal import count_fresh
@@ -37,7 +38,14 @@ _BURIALS: Document = {"_id": "burials"}
 OPEN: Document = {"userId": {"$exists": True}}
 # Users that are looked up together, and bundles that are removed together.
 _TOGETHER = 1_000
-_PLACES = {"ledger": "ledger", "snapshots": "users", "boards": "standings"}
+_PLACES = {
+    "ledger": "ledger",
+    "snapshots": "users",
+    "boards": "standings",
+    "webhook messages": "webhook_deliveries",
+    "webhook cursors": "webhook_cursors",
+    "webhook reminders": "webhook_reminders",
+}
 
 
 class DeletionCache:
@@ -139,7 +147,11 @@ class MongoTombstones(Concern):
             return found
         for place, name in _PLACES.items():
             # Uses an index that begins with the user's id.
-            groups = await self.database[name].aggregate([{"$sort": {"userId": 1}}, {"$group": {"_id": "$userId"}}])
+            steps: list[Document] = [{"$sort": {"userId": 1}}, {"$group": {"_id": "$userId"}}]
+            if name == "webhook_deliveries":
+                # That they were deleted is told, and may stay.
+                steps.insert(0, {"$match": {"type": {"$ne": USER_DELETED}}})
+            groups = await self.database[name].aggregate(steps)
             some: list[str] = []
             async for group in groups:
                 some.append(group["_id"])

@@ -12,6 +12,7 @@ from laurels.application.ports.webhooks import LOG, Backlog, Cursor, FailedAttem
 from laurels.domain.webhooks import USER_DELETED, Delivery, Endpoint, State
 from laurels.storage.mongodb.connection import Concern, Database, Document, operation
 from laurels.storage.mongodb.projections.watermark import before_margin, mark_of, newest
+from laurels.storage.mongodb.tombstones import find_tombstones
 
 DUE_ORDER = [("next_at", 1), ("turn", 1)]
 REMINDERS_ORDER = [("at", 1)]
@@ -81,7 +82,13 @@ class MongoWebhooks(Concern):
             each["_id"]
             for each in await self.database["webhooks"].find({"_id": {"$in": list(ids)}}, {"_id": 1}).to_list()
         }
-        kept = [each for each in deliveries if each.endpoint in known]
+        # One who is deleted right after this is forgotten once more, a minute later.
+        deleted = await find_tombstones(self.database, {each.user_id for each in deliveries})
+        kept = [
+            each
+            for each in deliveries
+            if each.endpoint in known and (each.type == USER_DELETED or each.user_id not in deleted)
+        ]
         if not kept:
             return
         turn = await _take_turns(self.database, len(kept))
@@ -155,10 +162,13 @@ class MongoWebhooks(Concern):
     async def remind(self, endpoint_id: str, reminders: Mapping[str, int | None]) -> None:
         if not reminders or not await self.database["webhooks"].find_one({"_id": {"$eq": endpoint_id}}, {"_id": 1}):
             return
+        deleted = await find_tombstones(self.database, reminders)
         keys = {user_id: {"endpoint": {"$eq": endpoint_id}, "userId": {"$eq": user_id}} for user_id in reminders}
         await self.database["webhook_reminders"].bulk_write(
             [
-                DeleteOne(keys[user_id]) if at is None else UpdateOne(keys[user_id], {"$set": {"at": at}}, upsert=True)
+                DeleteOne(keys[user_id])
+                if at is None or user_id in deleted
+                else UpdateOne(keys[user_id], {"$set": {"at": at}}, upsert=True)
                 for user_id, at in reminders.items()
             ]
         )

@@ -8,6 +8,7 @@ import apsw
 import msgspec
 
 from laurels.domain.tombstones import Tombstone, digest_of
+from laurels.domain.webhooks import USER_DELETED
 from laurels.storage.sqlite.connection import BUSY_TIMEOUT_MS, rows, transaction
 from laurels.storage.sqlite.database import Concern, reading, writing
 from laurels.storage.sqlite.projections import counts, holders, lines
@@ -30,7 +31,16 @@ _WALK = """
         UNION ALL SELECT (SELECT min(user_id) FROM {table} WHERE user_id > walk.user_id)
         FROM walk WHERE walk.user_id IS NOT NULL)
     SELECT user_id FROM walk WHERE user_id IS NOT NULL"""
-_PLACES = {"ledger": "ledger", "snapshots": "progress", "boards": "lines"}
+# That they were deleted is told, and may stay.
+_MESSAGES = f"SELECT DISTINCT user_id FROM webhook_deliveries WHERE type <> '{USER_DELETED}'"
+_PLACES = {
+    "ledger": _WALK.format(table="ledger"),
+    "snapshots": _WALK.format(table="progress"),
+    "boards": _WALK.format(table="lines"),
+    "webhook messages": _MESSAGES,
+    "webhook cursors": _WALK.format(table="webhook_cursors"),
+    "webhook reminders": _WALK.format(table="webhook_reminders"),
+}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -51,7 +61,7 @@ class DeletionCache:
 
     def look(self, connection: apsw.Connection, user_ids: set[str]) -> frozenset[str]:
         """Look for tombstones, in a transaction. Returns the users who have one; the others are covered from now on."""
-        number: int = rows(connection, "SELECT number FROM burials")[0][0]
+        number = _number(connection)
         if number != self.number or len(self._users) > _REMEMBERED:
             self.number = number
             self._users.clear()
@@ -154,11 +164,20 @@ class SQLiteTombstones(Concern):
             found: dict[str, list[str]] = {}
             if not digests:
                 return found
-            for place, table in _PLACES.items():
-                for (user_id,) in rows(connection, _WALK.format(table=table)):
+            for place, users in _PLACES.items():
+                for (user_id,) in rows(connection, users):
                     if digest_of(user_id) in digests:
                         found.setdefault(user_id, []).append(place)
         return found
+
+
+def find_deleted(connection: apsw.Connection, user_ids: Collection[str]) -> Collection[str]:
+    """The deleted users among the given ones; the table is only read once somebody was deleted."""
+    return find_tombstones(connection, user_ids) if user_ids and _number(connection) else ()
+
+
+def _number(connection: apsw.Connection) -> int:
+    return rows(connection, "SELECT number FROM burials")[0][0]
 
 
 def find_tombstones(connection: apsw.Connection, user_ids: Iterable[str]) -> dict[str, Tombstone]:

@@ -13,6 +13,7 @@ from laurels.domain.webhooks import USER_DELETED, Delivery, Endpoint, State
 from laurels.storage.sqlite.connection import rows, transaction
 from laurels.storage.sqlite.database import Concern, projecting, reading, writing
 from laurels.storage.sqlite.ledger import ends_and_last
+from laurels.storage.sqlite.tombstones import find_deleted
 
 _encode = msgspec.json.Encoder().encode
 _decode_endpoint = msgspec.json.Decoder(Endpoint).decode
@@ -125,7 +126,10 @@ class SQLiteWebhooks(Concern):
     @projecting
     def record_attempts(self, connection: apsw.Connection, deliveries: Sequence[Delivery]) -> None:
         with transaction(connection, "IMMEDIATE"):
+            deleted = find_deleted(connection, {each.user_id for each in deliveries if each.type != USER_DELETED})
             for each in deliveries:
+                if each.user_id in deleted and each.type != USER_DELETED:
+                    continue
                 kept = msgspec.structs.replace(each, body="") if each.state == "done" else each
                 rows(connection, _RECORD, _values(kept))
                 if each.state != "pending" and each.seq:
@@ -182,8 +186,9 @@ class SQLiteWebhooks(Concern):
     @projecting
     def remind(self, connection: apsw.Connection, endpoint_id: str, reminders: Mapping[str, int | None]) -> None:
         with transaction(connection, "IMMEDIATE"):
+            deleted = find_deleted(connection, reminders)
             for user_id, at in reminders.items():
-                if at is None:
+                if at is None or user_id in deleted:
                     one = (endpoint_id, user_id)
                     rows(connection, "DELETE FROM webhook_reminders WHERE endpoint = ? AND user_id = ?", one)
                 else:

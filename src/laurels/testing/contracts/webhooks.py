@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from laurels.application.ports.store import Store
 from laurels.application.ports.webhooks import LOG, Backlog, Cursor, FailedAttempt
-from laurels.domain.webhooks import Delivery, Endpoint
+from laurels.domain.webhooks import USER_DELETED, Delivery, Endpoint
 from laurels.testing.builders import NOON, event_entry, history
 from laurels.testing.handles import AWKWARD_IDS, OpenStore
 
@@ -264,6 +264,27 @@ class WebhookContract:
         await other.webhooks.remind("wh_a", {"eve": NOON})
         await one.webhooks.add(endpoint())
         assert await one.webhooks.due_reminders("wh_a", now=NOON + 9, limit=9) == {}
+
+    async def test_of_a_deleted_user_only_their_deletion_is_stored(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        await one.webhooks.add(endpoint())
+        await one.webhooks.record_attempts([delivery(1)])
+        await one.webhooks.remind("wh_a", {"ada": NOON, "bob": NOON})
+        await other.tombstones.mark_deleted("ada", NOON)
+        assert await other.tombstones.leftovers() == {"ada": ["webhook messages", "webhook reminders"]}
+        await other.webhooks.forget("ada")
+        # A worker that had read their entries before goes on.
+        told = delivery(0, type=USER_DELETED)
+        await one.webhooks.record_attempts([delivery(1, state="done"), delivery(2), delivery(3, state="dead"), told])
+        await one.webhooks.record_attempts([delivery(1, "bob", state="done")])
+        await one.webhooks.remind("wh_a", {"ada": NOON, "bob": NOON + 1})
+        assert [each.id for each in await other.webhooks.deliveries("wh_a")] == ["msg_bob_1", told.id]
+        assert await other.webhooks.cursors("wh_a", ["ada", "bob"]) == {
+            "ada": Cursor(0, 0, is_blocked=True),
+            "bob": Cursor(1, 1),
+        }
+        assert await other.webhooks.due_reminders("wh_a", now=NOON + 9, limit=9) == {"bob": NOON + 1}
+        assert await other.tombstones.leftovers() == {}
 
     async def test_a_removed_endpoint_and_a_forgotten_user_leave_nothing(self, open_store: OpenStore) -> None:
         one, other = await open_store(), await open_store()
