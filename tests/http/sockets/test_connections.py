@@ -5,18 +5,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections import Counter
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import ClassVar
 from weakref import WeakSet
 
 import pytest
 import uvicorn
 from litestar.types import Receive, Scope, Send
+from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from laurels.errors import SettingsError
-from laurels.http.sockets.connections import BoundedProtocol, check_server
+from laurels.http.sockets.connections import BoundedProtocol, ConnectionLimits, check_server
+from laurels.http.sockets.head_waits import HeadWaits
 from laurels.http.sockets.transport import READ
 
 HEAD = b"POST / HTTP/1.1\r\nhost: a\r\n"
@@ -108,6 +112,86 @@ async def connected(
         server.close()
         while state.connections:  # noqa: ASYNC110  nobody tells when they are gone
             await asyncio.sleep(0.001)
+
+
+class Single(BoundedProtocol):
+    """One connection of an address."""
+
+    limits = ConnectionLimits(per_address=1)
+    linger_seconds = 0.01
+    _of_address: ClassVar[Counter[str]] = Counter()
+
+
+async def test_a_household_and_a_site_have_limits_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    household = [f"2001:db8:1:{number:x}::1" for number in range(6)]
+    site = [f"2001:db8:1:{number:x}00::1" for number in range(1, 7)]
+    others = ["2001:db8:2::1", "192.0.2.1", "192.0.2.2", "192.0.2.2"]
+    addresses = iter([*household, *site, *others, *household[:1]])
+    monkeypatch.setattr(httptools_impl, "get_remote_addr", lambda _: (next(addresses), 1))
+    async with connected(answers_at_once, Single) as (reader, writer), AsyncExitStack() as stack:
+
+        async def is_answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+            writer.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            return b" 200 " in await asyncio.wait_for(reader.readline(), 25)
+
+        async def connect() -> bool:
+            before = Counter(Single._of_address)
+            again = await asyncio.open_connection(*writer.get_extra_info("peername"))
+            stack.callback(again[1].close)
+            if await is_answered(*again):
+                return True
+            async with asyncio.timeout(25):
+                # Counted until it has read the refusal.
+                while Single._of_address != before:  # noqa: ASYNC110  nobody tells when it is gone
+                    await asyncio.sleep(0.001)
+            return False
+
+        assert await is_answered(reader, writer)
+        assert [await connect() for _ in household[1:]] == [True, True, True, False, False]
+        assert [await connect() for _ in site] == [True, True, True, True, False, False]
+        assert [await connect() for _ in others] == [True, True, True, False]
+    async with connected(answers_at_once, Single) as (reader, writer):
+        assert await is_answered(reader, writer)
+    assert not Single._of_address
+
+
+class Few(BoundedProtocol):
+    """Three connections in all."""
+
+    limits = ConnectionLimits(connections=3)
+    linger_seconds = 0.01
+    _head_waits: ClassVar[HeadWaits] = HeadWaits()
+
+
+async def test_half_a_request_keeps_no_place_from_a_whole_one() -> None:
+    request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+    async with connected(answers_with_size, Few) as (first, writer), AsyncExitStack() as stack:
+
+        async def connect(sent: bytes) -> asyncio.StreamReader:
+            reader, again = await asyncio.open_connection(*writer.get_extra_info("peername"))
+            stack.callback(again.close)
+            again.write(sent)
+            return reader
+
+        async def status_of(reader: asyncio.StreamReader) -> bytes:
+            return (await asyncio.wait_for(reader.readline(), 25))[9:12]
+
+        writer.write(request[:-2])
+        halves = [await connect(request[:-2]) for _ in range(2)]
+        whole = [await connect(request) for _ in range(2)]
+        assert [await status_of(reader) for reader in whole] == [b"200", b"200"]
+        # Those that had waited longest gave way, and the third one waits on.
+        for reader in (first, halves[0]):
+            with pytest.raises(ConnectionResetError):
+                await asyncio.wait_for(reader.readexactly(1), 25)
+        assert not halves[1].at_eof()
+        # Who waits for a body holds a place, and those who are idle do not.
+        post = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{"
+        for gone in (halves[1], *whole):
+            await connect(post)
+            with suppress(ConnectionResetError):
+                await asyncio.wait_for(gone.read(), 25)
+        assert await status_of(await connect(post)) == b"503"
 
 
 async def test_bodies_of_thousands_of_chunks_give_others_their_turn() -> None:

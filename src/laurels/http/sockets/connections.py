@@ -19,7 +19,8 @@ from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from laurels.errors import SettingsError
-from laurels.http.server.addresses import client_of
+from laurels.http.server.addresses import client_of, networks_of
+from laurels.http.sockets.head_waits import HeadWaits
 from laurels.http.sockets.read_scheduler import SHARE, TURN, ReadScheduler
 from laurels.http.sockets.transport import READ, BoundedReads, CoalescingTransport
 from laurels.http.wire.problems import plain_refusal
@@ -62,6 +63,8 @@ _MOST_UNREAD = 1024 * 1024
 # this: skipping one takes as long as a request.
 _SMALL = 64
 _PASSED_OVER = 4_000
+# The connections of an address, and of a /56 and a /48 of IPv6: so many times those of one address.
+_OF_NETWORKS = (1, 4, 8)
 # Seconds for which further data of a refused client is discarded, so that the client gets to read the refusal.
 LINGER = 1.0
 # Seconds in which a client must read something when the server stops.
@@ -78,7 +81,8 @@ _CROWDED = plain_refusal(503, "As many connections are open from this address as
 class ConnectionLimits(Struct, frozen=True):
     """For one process, the same for all connections.
 
-    `connections` and `per_address`: how many may be open; `exempt` addresses (of proxies) may use all. `head_bytes` and
+    `connections` and `per_address`: how many may be open (of an IPv6 /56 four times as many as of an address, of a /48
+    eight times); `exempt` addresses (of proxies) may use all. `head_bytes` and
     `headers`: the maximum size of a request's head, its first line included, and the maximum number of its fields; the
     same limits apply to trailers. `ahead`: requests that wait for the answers to those before them; further data of the
     client is not read until then. Seconds: `head_seconds` for a head to arrive, `write_seconds` in which a client must
@@ -124,9 +128,11 @@ class BoundedProtocol(HttpToolsProtocol):
     turn_seconds: ClassVar[float] = TURN
     linger_seconds: ClassVar[float] = LINGER
     _of_address: ClassVar[Counter[str]] = Counter()
+    _head_waits: ClassVar[HeadWaits] = HeadWaits()
     _turns: ClassVar[ReadScheduler | None] = None
 
-    _address: str | None = None
+    # The address and the wider networks that it is counted for.
+    _counted_for: tuple[str, ...] = ()
     _head_timer: asyncio.TimerHandle | None = None
     # Of the present head or trailer.
     _bytes = 0
@@ -157,25 +163,27 @@ class BoundedProtocol(HttpToolsProtocol):
         transport.set_protocol(BoundedReads(self))
         self._transport = CoalescingTransport(transport, self.loop, patience=limits.write_seconds)
         super().connection_made(self._transport)  # type: ignore[arg-type]
-        if len(self.connections) > limits.connections:
+        if len(self.connections) > limits.connections and not self._head_waits.end_oldest():
             self._refuse(_BUSY)
             return
         if self.client is not None and not (limits.exempt and limits.exempt(self.client[0])):
-            self._address = client_of(self.client[0])
-            self._of_address[self._address] += 1
-            if self._of_address[self._address] > limits.per_address:
-                self._refuse(_CROWDED)
-                return
+            self._counted_for = (client_of(self.client[0]), *networks_of(self.client[0]))
+            self._of_address.update(self._counted_for)
+            for name, times in zip(self._counted_for, _OF_NETWORKS, strict=False):
+                if self._of_address[name] > times * limits.per_address:
+                    self._refuse(_CROWDED)
+                    return
         self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         self._unread = b""
         self._transport.end()
-        if self._address is not None:
-            self._of_address[self._address] -= 1
-            if not self._of_address[self._address]:
-                del self._of_address[self._address]
+        counted, self._counted_for = self._counted_for, ()
+        for name in counted:
+            self._of_address[name] -= 1
+            if not self._of_address[name]:
+                del self._of_address[name]
         super().connection_lost(exc)
         self._tell_of_loss()
 
@@ -317,6 +325,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._linger()
         elif self._unread:
             self._read_unread()
+        elif not self.pipeline and not self._is_refused and not self._waits_for_body() and self._head_timer is None:
+            # Idle until its next request.
+            self._head_waits.add(self)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -363,8 +374,18 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _wait_for_head(self) -> None:
         self._head_timer = self.loop.call_later(self.limits.head_seconds, self._give_up)
+        self._head_waits.add(self)
+
+    def give_up_place(self) -> None:
+        """Close: all places are taken, and no other connection has waited as long for a request. What was answered is
+        still sent."""
+        if self._head_timer is None:
+            self._transport.close()
+        else:
+            self._transport.abort()
 
     def _stop_waiting(self) -> None:
+        self._head_waits.discard(self)
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
