@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from laurels import LearningEvent
 from laurels.application.maintenance.rebuild import rebuild
 from laurels.application.maintenance.verification import verify
@@ -29,7 +31,13 @@ async def assert_sound(*processes: Service) -> None:
     users = await store.ledger.users(after="", limit=100)
     before = await store.snapshots.projected(users)
     await rebuild(store, rules)
-    assert await store.snapshots.projected(users) == before
+    after = await store.snapshots.projected(users)
+    for user_id, was in before.items():
+        if was.progress is not None and was.progress.version != rules.measures_version:
+            # Projected before the rules changed, and nothing was recorded since: such a snapshot is made again once it
+            # is needed.
+            before[user_id] = replace(was, progress=after[user_id].progress)
+    assert after == before
     for user_id in users:
         progress = await processes[-1].learners.progress(user_id)
         lines = [line async for line in history(store, rules, user_id, progress.seq)]
