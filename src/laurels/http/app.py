@@ -43,6 +43,7 @@ from laurels.http.wire.openapi.operation_names import operation_id
 from laurels.http.wire.problems import not_found, on_fault, on_http_exception, on_laurels_error
 from laurels.http.wire.requests import check_request
 from laurels.http.wire.streams import Streams
+from laurels.http.wire.user_rests import UserRests
 
 ROUTES = (
     events.record_event,
@@ -93,10 +94,11 @@ def build_app(
 ) -> Litestar:
     """The application around running objects; without them it can be described, but answers no request."""
     state = State({"is_stopping": False})
-    state["documents"] = ConcurrencyLimit("document", in_all=40, of_key=20, of_user=2)
+    rests = UserRests()
+    state["documents"] = ConcurrencyLimit("document", in_all=40, of_key=20, of_user=2, rests=rests)
     state["searches"] = ConcurrencyLimit("search request", in_all=16, of_key=8, of_user=1)
     state["search_turn"] = asyncio.Lock()
-    state["downloads"] = ConcurrencyLimit("download", in_all=1_000, of_key=200, of_user=4)
+    state["downloads"] = ConcurrencyLimit("download", in_all=1_000, of_key=200, of_user=4, rests=rests)
     if running is not None:
         state.update(limits=running.limits, streams=running.streams, callers_known=running.callers_known)
         state.update(batches=BatchRoom(running.limits.batch_bytes))

@@ -64,7 +64,7 @@ async def export(
     `format=pdf` the finished report."""
     user_id = user_id_in(request.scope, "/export/")
     if format == "pdf":
-        with _documents_of(request).entering(caller_of(request.scope)):
+        async with _documents_of(request).making(caller_of(request.scope)):
             made = await reports_of(request).report(service, user_id, lang, request.headers.get("accept-language", ""))
         return _pdf(made, "report.pdf")  # pyright: ignore[reportReturnType]  described for JSON, sent as PDF
     if format == "csv":
@@ -95,7 +95,7 @@ async def year_review(
     user_id = user_id_in(request.scope, "/review/", tail=ANY_SEGMENT)
     year = check_year(last_segment(request.scope, "year"))
     if format == "pdf":
-        with _documents_of(request).entering(caller_of(request.scope)):
+        async with _documents_of(request).making(caller_of(request.scope)):
             made = await reports_of(request).review(
                 service, user_id, year, lang, request.headers.get("accept-language", "")
             )

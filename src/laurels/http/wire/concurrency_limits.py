@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from weakref import finalize
 
@@ -20,16 +20,19 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from laurels.http.auth.access import Caller
 from laurels.http.wire.http_error import HttpError
+from laurels.http.wire.user_rests import UserRests
 from laurels.plurals import counted
 
 _RETRY_AFTER_SECONDS = 2
 
 
 class ConcurrencyLimit:
-    """At most `in_all` answers of a kind at once, and at most `of_key` or `of_user` of one caller. `kind`: its name."""
+    """At most `in_all` answers of a kind at once, and at most `of_key` or `of_user` of one caller. `kind`: its name.
+    `rests`: the turns of end users, shared with other kinds."""
 
-    def __init__(self, kind: str, *, in_all: int, of_key: int, of_user: int) -> None:
+    def __init__(self, kind: str, *, in_all: int, of_key: int, of_user: int, rests: UserRests | None = None) -> None:
         self._kind = kind
+        self._rests = rests or UserRests()
         self._in_all = in_all
         self._of_key = of_key
         self._of_user = of_user
@@ -57,7 +60,14 @@ class ConcurrencyLimit:
         """An answer in pieces that counts from now on until it was sent, or its client is gone. Other tasks get their
         turn between two pieces. Raises HttpError: `check` may have let in many at once."""
         self.check(caller)
-        return _Counted(_with_turns(pieces), self._count(caller), headers)
+        return _Counted(_with_turns(self._rests.each(caller, pieces)), self._count(caller), headers)
+
+    @asynccontextmanager
+    async def making(self, caller: Caller) -> AsyncGenerator[None]:
+        """Count one while the block runs, in a turn of the caller. Raises HttpError."""
+        with self.entering(caller):
+            async with self._rests.turn(caller):
+                yield
 
     def _count(self, caller: Caller) -> Callable[[], None]:
         """Count one; call the result to end the count."""
