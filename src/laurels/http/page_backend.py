@@ -20,10 +20,11 @@ from laurels.errors import StoreError
 from laurels.http.auth import sessions
 from laurels.http.auth.access import caller_of
 from laurels.http.auth.guard import PROFILE_BYTES, charge_written, count_failure
+from laurels.http.auth.senders import sender_of
 from laurels.http.routes.streams import streams_of
 from laurels.http.server.drawing_turns import DrawingTurns
 from laurels.http.wire.bodies import read_body, user_id_in
-from laurels.http.wire.streams import EventStream, follower_of
+from laurels.http.wire.streams import EventStream
 
 # A key and a token. Anybody may send a form, and decoding half a megabyte takes a third of a second.
 FORM_BYTES = 4 * 1024
@@ -53,13 +54,14 @@ class PageHost:
         """A turn to draw a page or a picture. Raises HttpError where too many wait."""
         viewer, committer = self.viewer(request), service.recorder.committer
         return self._drawings.turn(
+            sender_of(request.scope),
             is_stranger=not viewer.is_reader and viewer.user_id is None,
             is_recording=lambda: committer.asked_at is not None or committer.queue_length > 0,
         )
 
     def follower(self, request: Request[Any, Any, Any]) -> str:
         """The name under which the sender of `request` follows boards."""
-        return follower_of(request.scope)
+        return sender_of(request.scope)
 
     async def stream(
         self,

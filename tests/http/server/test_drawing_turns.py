@@ -1,4 +1,4 @@
-"""Pages are drawn one at a time, after the events that are being recorded, and those of known viewers first."""
+"""Pages are drawn one at a time, after the events that are being recorded, and one of each viewer in turn."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ class Drawings:
         self.gate = asyncio.Event()
 
     async def draw(self, name: str, *, is_stranger: bool = True) -> None:
-        async with self.turns.turn(is_stranger=is_stranger, is_recording=lambda: self.is_recording):
+        """Draw something for a viewer: `name` up to its last word."""
+        viewer = name.rpartition(" ")[0]
+        async with self.turns.turn(viewer, is_stranger=is_stranger, is_recording=lambda: self.is_recording):
             self.order.append(name)
             if name == "first":
                 await self.gate.wait()
@@ -36,16 +38,31 @@ async def drawings() -> Drawings:
     return Drawings(DrawingTurns(waiting=3))
 
 
-async def test_known_viewers_come_before_strangers(drawings: Drawings) -> None:
+async def test_known_viewers_and_strangers_take_turns(drawings: Drawings) -> None:
     tasks = drawings.begin("first", "stranger 1", "stranger 2")
     await asyncio.sleep(0)
-    tasks += drawings.begin("known 1", "known 2", is_stranger=False)
+    tasks += drawings.begin("known 1", "known 2", "known 3", "known 4", is_stranger=False)
     await asyncio.sleep(0)
     assert drawings.order == ["first"]
     drawings.gate.set()
     await asyncio.gather(*tasks)
-    assert drawings.order == ["first", "known 1", "known 2", "stranger 1", "stranger 2"]
+    assert drawings.order == ["first", "known 1", "stranger 1", "known 2", "stranger 2", "known 3", "known 4"]
     await drawings.draw("later")
+
+
+async def test_one_viewer_does_not_keep_others_waiting(drawings: Drawings) -> None:
+    tasks = drawings.begin("first")
+    await asyncio.sleep(0)
+    many = [f"mallory {number}" for number in range(20)]
+    tasks += drawings.begin(*many, is_stranger=False)
+    await asyncio.sleep(0)
+    tasks += drawings.begin("ada 1", "ada 2", "bob 1", is_stranger=False)
+    tasks += drawings.begin("stranger 1", "stranger 2", is_stranger=True)
+    await asyncio.sleep(0)
+    drawings.gate.set()
+    await asyncio.gather(*tasks)
+    expected = ["mallory 0", "stranger 1", "ada 1", "stranger 2", "bob 1", "mallory 1", "ada 2", *many[2:]]
+    assert drawings.order == ["first", *expected]
 
 
 async def test_other_work_is_done_between_two_drawings(drawings: Drawings) -> None:
@@ -115,7 +132,7 @@ async def test_who_is_cancelled_just_before_the_turn_is_passed_on_is_passed_over
 
 async def test_a_fault_ends_the_turn(drawings: Drawings) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with drawings.turns.turn(is_stranger=True, is_recording=lambda: False):
+        async with drawings.turns.turn("viewer", is_stranger=True, is_recording=lambda: False):
             raise ZeroDivisionError
     await drawings.draw("later")
 

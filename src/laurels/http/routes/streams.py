@@ -14,10 +14,11 @@ from laurels.application.queries.boards.leaderboards import MAX_LIMIT
 from laurels.application.service import Service
 from laurels.domain.periods import Timeframe
 from laurels.http.auth.access import BOARDS, caller_of, own
+from laurels.http.auth.senders import sender_of
 from laurels.http.routes.learners import UserId
 from laurels.http.wire.bodies import user_id_in
 from laurels.http.wire.parameter_combinations import period_of_timeframe
-from laurels.http.wire.streams import EventStream, Streams, follower_of
+from laurels.http.wire.streams import EventStream, Streams
 
 Header = Annotated[
     str | None,
@@ -83,7 +84,7 @@ async def leaderboard_stream(
             period=period,
             limit=limit,
             last_id=last_event_id or first_event_id,
-            follower=follower_of(request.scope),
+            follower=sender_of(request.scope),
         )
         return _stream(request, feed, leave)
 

@@ -143,18 +143,6 @@ def _count_off(counter: Counter[str], names: Sequence[str]) -> None:
             del counter[name]
 
 
-def follower_of(scope: HTTPScope) -> str:
-    """The name under which the caller of `scope` follows boards: of a key, a user, or an address without either; the
-    widest network of an IPv6 address, which one client may have alone."""
-    caller, client = caller_of(scope), scope["client"]
-    if caller.key is not None:
-        return f"key {caller.key}"
-    if caller.user_id is not None:
-        return f"user {caller.user_id}"
-    host = "" if client is None else client[0]
-    return (networks_of(host) or (client_of(host),))[-1]
-
-
 class EventStream(Response[bytes]):
     """Sends the messages of `feed` until it ends, the client leaves, the server stops or the caller loses the right.
     Then `leave` is called."""
