@@ -23,7 +23,7 @@ from laurels.domain.boards.point_ranges import LEVELS
 from laurels.domain.ledger.entries import Award, EntryBody
 from laurels.storage.sqlite import SQLiteStore
 from laurels.storage.sqlite import database as database_module
-from laurels.storage.sqlite.projections import boards, counts, holders
+from laurels.storage.sqlite.projections import boards, counts, holders, snapshots
 from laurels.storage.sqlite.schema import MIGRATIONS, teach
 from laurels.testing.builders import NOON, VERSION, card, event_entry, history, progress, project, standing
 from tests.packed_projections import number_of
@@ -337,6 +337,36 @@ class TestFile:
     async def test_a_folder_in_which_nothing_can_be_made_is_told(self) -> None:
         with pytest.raises(StoreUnavailable):
             await SQLiteStore.open(Path("/proc/laurels.db"))
+
+    async def test_who_is_behind_is_found_some_entries_at_a_time(
+        self, database: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(snapshots, "LOOK", 3)
+        store = await SQLiteStore.open(database)
+        users = [f"user {number}" for number in range(8)]
+        for user in users:
+            await store.ledger.append(history(user, 2))
+        for user in users:
+            if user not in ("user 2", "user 6"):
+                await project(store, user, 2)
+        late = NOON + 1_000_000
+        mark = "SELECT pos FROM projected"
+        connection = apsw.Connection(str(database))
+        assert await store.snapshots.behind(9, before=late) == ["user 2"]
+        # Up to them nobody is.
+        assert connection.execute(mark).fetchall() == [(3,)]
+        await project(store, "user 2", 2)
+        assert await store.snapshots.behind(9, before=late) == ["user 6"]
+        await project(store, "user 6", 2)
+        # Nothing is known of entries that are too young.
+        assert await store.snapshots.behind(9, before=NOON) == []
+        assert connection.execute(mark).fetchall() == [(12,)]
+        assert await store.snapshots.behind(9, before=late) == []
+        assert connection.execute(mark).fetchall() == [(16,)]
+        await store.ledger.append([event_entry("user 0", 3)])
+        assert await store.snapshots.behind(9, before=late) == ["user 0"]
+        connection.close()
+        await store.close()
 
     async def test_a_name_is_known_to_all_and_its_loss_is_told(self, database: Path) -> None:
         reader, writer = await SQLiteStore.open(database), await SQLiteStore.open(database)

@@ -34,11 +34,16 @@ _BEHIND = """
     SELECT l.user_id FROM ledger AS l LEFT JOIN progress AS p ON p.user_id = l.user_id
     WHERE l.pos > (SELECT pos FROM projected) AND l.pos < ?1 AND l.seq > coalesce(p.seq, 0)
     GROUP BY l.user_id ORDER BY min(l.pos) LIMIT ?2"""
+# Where the entries end that are examined together: the position after the last of `LOOK`, and whether there are more.
+_END = """
+    SELECT coalesce((SELECT pos FROM ledger WHERE pos > (SELECT pos FROM projected) ORDER BY pos LIMIT 1 OFFSET ?1),
+        (SELECT max(pos) + 1 FROM ledger), 1)"""
 # The first entry that is too young to be checked: from there on nothing is known to be projected.
 _YOUNG = """
-    SELECT coalesce(
-        (SELECT min(pos) FROM ledger WHERE pos > (SELECT pos FROM projected) AND recorded_at >= ?),
-        (SELECT max(pos) + 1 FROM ledger), 1)"""
+    SELECT coalesce((SELECT min(pos) FROM ledger
+        WHERE pos > (SELECT pos FROM projected) AND pos < ?2 AND recorded_at >= ?1), ?2)"""
+# Entries in one transaction, for which commits wait: after a rebuild or an import nearly all have to be examined.
+LOOK = 5_000
 
 
 class SQLiteSnapshots(Concern):
@@ -73,15 +78,24 @@ class SQLiteSnapshots(Concern):
             self._numbers.forget()
             raise
 
+    async def behind(self, limit: int, *, before: int) -> list[str]:
+        """Where no user is behind, the mark below which everything is projected moves up: the next look is short."""
+        while True:
+            found, is_last = await self._next_behind(limit, before)
+            if found or is_last:
+                return found
+
     @projecting
-    def behind(self, connection: apsw.Connection, limit: int, *, before: int) -> list[str]:
-        """If no user is behind, the mark below which everything is projected moves up: the next look is short."""
-        with transaction(connection, "IMMEDIATE"):
-            young: int = rows(connection, _YOUNG, (before,))[0][0]
+    def _next_behind(self, connection: apsw.Connection, limit: int, before: int) -> tuple[list[str], bool]:
+        """The same for the next entries after the mark; also whether it comes no further now."""
+        with self.database.write_turn(), transaction(connection, "IMMEDIATE"):
+            end: int = rows(connection, _END, (LOOK,))[0][0]
+            young: int = rows(connection, _YOUNG, (before, end))[0][0]
             found = [user_id for (user_id,) in rows(connection, _BEHIND, (young, limit))]
             if not found:
-                rows(connection, "UPDATE projected SET pos = ? WHERE pos < ?", (young - 1, young - 1))
-        return found
+                rows(connection, "UPDATE projected SET pos = ?1 WHERE pos < ?1", (young - 1,))
+            is_last = young < end or not rows(connection, "SELECT 1 FROM ledger WHERE pos >= ? LIMIT 1", (end,))
+        return found, is_last
 
     @reading
     def projected(self, connection: apsw.Connection, user_ids: Collection[str]) -> dict[str, Projected]:
