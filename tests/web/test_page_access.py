@@ -26,7 +26,7 @@ READER = Caller(key="k", scopes=frozenset({PROGRESS_READ}))
 
 def request_of(caller: Caller) -> Request[Any, Any, Any]:
     state = {"caller": caller, GIVEN: {"host": PageHost()}}
-    scope: Any = {"type": "http", "method": "GET", "path": "/u/ada", "headers": [], "state": state}
+    scope: Any = {"type": "http", "client": None, "method": "GET", "path": "/u/ada", "headers": [], "state": state}
     return Request(scope)
 
 
