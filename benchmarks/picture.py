@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from math import log10
+from math import floor, log10
 
 from benchmarks.figures import Figure, Point
 
@@ -29,7 +29,7 @@ def _drawn(points: Sequence[Point]) -> str:
     for point in points:
         series.setdefault(point.series, []).append(point)
     sizes = sorted({point.size for point in points})
-    most = 1.15 * max(point.value for point in points)
+    most = 4 * _step(max(point.value for point in points) / 4)
     low, high = log10(sizes[0]), max(log10(sizes[-1]), log10(sizes[0]) + 1)
 
     def x(size: int) -> float:
@@ -51,7 +51,7 @@ def _drawn(points: Sequence[Point]) -> str:
     for part in range(5):
         value = most * part / 4
         parts.append(_line(LEFT, y(value), WIDTH - RIGHT, y(value), "#e5e7eb"))
-        parts.append(_text(LEFT - 8, y(value) + 4, f"{value:,.0f}" if most >= 20 else f"{value:.2f}", "end"))
+        parts.append(_text(LEFT - 8, y(value) + 4, f"{value:,.10g}", "end"))
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, sized_by, "middle"))
     parts.append(_text(8, TOP - 12, unit, "start"))
     for number, (name, found) in enumerate(series.items()):
@@ -62,6 +62,12 @@ def _drawn(points: Sequence[Point]) -> str:
         parts += [f'<circle cx="{across:.1f}" cy="{down:.1f}" r="3" fill="{colour}"/>' for across, down in places]
         parts.append(_text(WIDTH - RIGHT + 12, TOP + 16 + 20 * number, name, "start", colour))
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _step(least: float) -> float:
+    """The next round number: 1, 2, 2.5 or 5 times a power of ten."""
+    power = 10.0 ** floor(log10(least)) if least > 0 else 1.0
+    return next(times * power for times in (1, 2, 2.5, 5, 10) if times * power >= least)
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
